@@ -1,0 +1,1 @@
+"""Batch forecasts that look after themselves, as a Dagster project."""

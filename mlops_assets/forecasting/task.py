@@ -1,0 +1,79 @@
+"""What is to be forecast and how: the engine's only settings object."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The regressor and how many rows it learns from.
+
+    Attributes:
+        kind: `random_forest` (default), or another regressor the engine knows by name.
+        parameters: keyword arguments of the regressor that replace the engine's defaults.
+        max_training_rows: upper bound of sampled (item, origin, lead) rows.
+        seed: seed of the sampling and of the regressor.
+    """
+
+    kind: str = "random_forest"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    max_training_rows: int = 100_000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One forecasting task, in the engine's words.
+
+    Attributes:
+        frequency: pandas offset alias of the grid of timestamps (`h`, `D`, `W-SUN`, `MS`, ...).
+        horizon: number of leads, in steps of the frequency, from 1 up to and including this.
+        season_lengths: season lengths in steps, shortest first; the first is the one of seasonal naive. Never
+            empty: `(1,)` means no season.
+        quantiles: levels in (0, 1), ascending.
+        point: which column is the point forecast: the 0.5 quantile or the mean.
+        known: covariates known for future timestamps.
+        past: covariates known up to the origin only.
+        static: covariates that are constant per item (numbers or categories).
+        holidays: country code of the `holidays` package, with an optional subdivision (`US`, `US-NY`), or None.
+        non_negative: forecasts are clipped at zero.
+        model: the regressor.
+    """
+
+    frequency: str
+    horizon: int
+    season_lengths: tuple[int, ...]
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    point: str = "median"
+    known: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    holidays: str | None = None
+    non_negative: bool = False
+    model: ModelSettings = field(default_factory=ModelSettings)
+
+    @property
+    def quantile_columns(self) -> list[str]:
+        """Names of the quantile columns, in the order of `quantiles`."""
+        return [quantile_column(level) for level in self.quantiles]
+
+    @property
+    def point_column(self) -> str:
+        """Name of the column that holds the point forecast."""
+        return quantile_column(0.5) if self.point == "median" else "mean"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the task as plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Task":
+        """Rebuild a task from `to_dict` (or from its JSON)."""
+        lists = ("season_lengths", "quantiles", "known", "past", "static")
+        plain = {name: tuple(value) if name in lists else value for name, value in values.items()}
+        return cls(**{**plain, "model": ModelSettings(**values["model"])})
+
+
+def quantile_column(level: float) -> str:
+    """Name the column of a quantile: 0.1 is `q10`, 0.975 is `q97_5`."""
+    return f"q{level * 100:.6g}".replace(".", "_")
