@@ -1,0 +1,183 @@
+"""Seasonal naive with quantiles from its own past errors: the floor of every comparison, and the fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .panel import ITEM, TIME, Panel
+from .quantiles import row_quantiles
+from .scaling import Seasons, distance
+from .task import Task, quantile_column
+
+
+def seasonal_naive(
+    history: pd.DataFrame,
+    task: Task,
+    origin: pd.Timestamp | None = None,
+    items: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Forecast the value of the same slot of the last season known at the origin.
+
+    The last observation of that slot is taken; where the slot was never seen, the mean of what was. Quantiles are
+    the quantiles of the errors that the same forecast, over as many seasons, made within the lookback: all leads of
+    one season share them, so intervals widen season by season. The quantiles are not centred, the point is the
+    `mean` column and the 0.5 quantile alike.
+
+    Args:
+        history: canonical long table; rows after the origin are ignored.
+        task: horizon, seasons and quantiles; covariates are not used.
+        origin: last timestamp known; None is the last of the history.
+        items: items to forecast; None is every item alive at the origin (see `alive_items`).
+
+    Returns:
+        Columns item_id, origin, timestamp, lead, mean, one per quantile, source (`seasonal_naive`), sorted by item
+        and lead.
+
+    Raises:
+        ValueError: no rows up to the origin, or timestamps off the grid.
+    """
+    plain = without_covariates(task)
+    panel = recent_panel(history, plain, origin)
+    names = alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
+    return naive_table(panel, task, names, source="seasonal_naive")
+
+
+def alive_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None = None) -> list[str]:
+    """Items with an observed target within the last two of the longest season, or the last horizon if longer.
+
+    The others are dead at the origin: no forecast is expected of them.
+    """
+    plain = without_covariates(task)
+    return list(alive(recent_panel(history, plain, origin), task))
+
+
+def without_covariates(task: Task) -> Task:
+    """Return the same task, blind to covariates."""
+    return Task(
+        task.frequency,
+        task.horizon,
+        task.season_lengths,
+        task.quantiles,
+        task.point,
+        non_negative=task.non_negative,
+    )
+
+
+def recent_panel(
+    history: pd.DataFrame,
+    task: Task,
+    origin: pd.Timestamp | None,
+    *,
+    future: pd.DataFrame | None = None,
+) -> Panel:
+    """Lay out the lookback before the origin and the horizon after it: all that a forecast may see."""
+    if not len(history):
+        raise ValueError("the history has no rows: nothing to forecast from")
+    origin = pd.Timestamp(history[TIME].max() if origin is None else origin)
+    steps = Seasons.of(task).lookback
+    start = origin - (steps - 1) * pd.tseries.frequencies.to_offset(task.frequency)
+    recent = history[(history[TIME] >= start).to_numpy()]
+    if recent.empty or not (recent[TIME] <= origin).any():
+        raise ValueError(
+            f"the history has no rows in the {steps} steps up to the origin {origin}; its last row is at "
+            f"{history[TIME].max()}"
+        )
+    return Panel.from_frame(recent, task, pad=steps, ahead=task.horizon, origin=origin, future=future)
+
+
+def alive(panel: Panel, task: Task) -> np.ndarray:
+    """Ids of the items of a recent panel that are alive at its end."""
+    silence = max(2 * max(task.season_lengths), task.horizon)
+    end = panel.edges[1:] - task.horizon
+    seen = np.concatenate([[0], np.cumsum(~np.isnan(panel.target))])
+    return panel.items[seen[end] > seen[end - silence]]
+
+
+def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str) -> pd.DataFrame:
+    """Seasonal naive forecasts of a recent panel, for any names: unknown ones get the panel's own distribution."""
+    season = min(task.season_lengths)
+    levels = np.asarray(task.quantiles)
+    lead = np.arange(1, task.horizon + 1)
+    item = pd.Index(panel.items).get_indexer(pd.Index(names))
+    known = np.flatnonzero(item >= 0)
+    steps = Seasons.of(task).lookback
+    end = panel.edges[1:][item[known]] - task.horizon
+    window = panel.target[end[:, None] + np.arange(-steps, 0)]
+
+    mean = np.full((len(names), task.horizon), np.nan)
+    mean[known] = _last_of_slot(window, lead, season)
+    table = np.full((len(names), task.horizon, len(levels)), np.nan)
+    for back in np.unique(distance(lead, season)):
+        columns = np.flatnonzero(distance(lead, season) == back)
+        errors = window[:, back:] - window[:, :-back]
+        away = _quantiles_of_present(errors, levels)
+        table[np.ix_(known, columns)] = mean[known][:, columns, None] + away[:, None, :]
+    _fill_strangers(mean, table, window, levels)
+    if 0.5 in task.quantiles:
+        table[:, :, task.quantiles.index(0.5)] = mean
+        table.sort(axis=2)
+    return forecast_table(panel, task, names, mean, table, np.full(mean.shape, source, dtype=object))
+
+
+def forecast_table(
+    panel: Panel, task: Task, names: np.ndarray, mean: np.ndarray, quantiles: np.ndarray, source: np.ndarray
+) -> pd.DataFrame:
+    """Put forecasts of shape (names, horizon) and (names, horizon, levels) into the columns of the ledger."""
+    horizon = mean.shape[1]
+    ahead = panel.grid[len(panel.grid) - task.horizon :][:horizon]
+    if task.non_negative:
+        mean, quantiles = np.maximum(mean, 0.0), np.maximum(quantiles, 0.0)
+    return pd.DataFrame(
+        {
+            ITEM: np.repeat(np.asarray(names, dtype=object), horizon),
+            "origin": np.repeat(panel.grid[[-task.horizon - 1]], len(names) * horizon),
+            TIME: np.tile(ahead.to_numpy(), len(names)),
+            "lead": np.tile(np.arange(1, horizon + 1, dtype=np.int32), len(names)),
+            "mean": mean.ravel(),
+            **{
+                quantile_column(level): quantiles[:, :, number].ravel()
+                for number, level in enumerate(task.quantiles)
+            },
+            "source": source.ravel(),
+        }
+    )
+
+
+def _last_of_slot(window: np.ndarray, lead: np.ndarray, season: int) -> np.ndarray:
+    steps = window.shape[1]
+    found = np.full((len(window), len(lead)), np.nan)
+    place = steps - 1 + lead - distance(lead, season)
+    while (place >= 0).any():
+        missing = np.isnan(found) & (place >= 0)
+        found = np.where(missing, window[:, np.maximum(place, 0)], found)
+        place = place - season
+    count = (~np.isnan(window)).sum(axis=1, keepdims=True)
+    average = np.nansum(window, axis=1, keepdims=True) / np.where(count > 0, count, np.nan)
+    return np.where(np.isnan(found), average, found)
+
+
+def _quantiles_of_present(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles of each row's values that are there; of zero, where none is."""
+    ordered = np.sort(values, axis=1)
+    count = (~np.isnan(values)).sum(axis=1)
+    last = np.maximum(count - 1, 0)[:, None]
+    place = np.clip(levels * count[:, None] - 0.5, 0, last)
+    below = np.floor(place).astype(np.int64)
+    low = np.take_along_axis(ordered, below, axis=1)
+    high = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=1)
+    share = place - below
+    return np.nan_to_num(low * (1 - share) + high * share)
+
+
+def _fill_strangers(mean: np.ndarray, table: np.ndarray, window: np.ndarray, levels: np.ndarray) -> None:
+    """Give names without any observation the distribution of all that was observed lately."""
+    empty = np.isnan(mean[:, 0])
+    seen = window[~np.isnan(window)]
+    if not empty.any():
+        return
+    seen = seen if len(seen) else np.zeros(1)
+    mean[empty] = np.median(seen)
+    table[empty] = row_quantiles(seen[None, :].astype(np.float64), levels)[0]

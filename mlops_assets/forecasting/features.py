@@ -1,0 +1,280 @@
+"""The feature matrix: one row per (item, origin, lead), everything in it known at the origin.
+
+The same function makes the rows to learn from and the rows to forecast with. Columns are named `<group>_<what>`, the
+groups being `season`, `recent`, `history`, `calendar`, `known`, `past` and `static`; `lead` stands for itself. All are
+float32, NaN where unknown, except static categories, which stay strings (None where missing): the forest encodes them
+when it is fitted, so that the rows survive Parquet and SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .calendar import calendar
+from .panel import ITEM, TARGET, TIME, Panel
+from .sampling import sample_triples
+from .scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
+from .task import Task
+
+INDEX = [ITEM, "origin", "lead", TIME]
+GIVEN = [TARGET, "reference", "scale", "scaling", "y"]
+"""Columns of the training rows that are neither index nor feature."""
+ROWS_PER_ORIGIN = 2
+"""Training rows per possible origin: more leads of the same origin teach little and cost as much."""
+SMALL = 10_000
+"""Training rows up to which the number of origins does not matter."""
+MINIMUM_HISTORY = 4
+"""Observed targets below which an item is left to the fallback."""
+
+
+def lookback(task: Task) -> int:
+    """Steps of history, the origin's included, that a forecast of this task rests on.
+
+    More history changes nothing in a forecast; less may, for items that had it.
+    """
+    return Seasons.of(task).lookback
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Feature rows and what undoes their scaling.
+
+    Attributes:
+        item: index into the panel's items, shape (rows,).
+        origin: grid position of the origin, shape (rows,).
+        lead: shape (rows,).
+        reference: in transformed units, shape (rows,).
+        scale: in transformed units, above zero, shape (rows,).
+        features: float32 columns (static categories: strings), rows in the same order; without `lead`.
+    """
+
+    item: np.ndarray
+    origin: np.ndarray
+    lead: np.ndarray
+    reference: np.ndarray
+    scale: np.ndarray
+    features: dict[str, np.ndarray]
+
+
+def feature_rows(
+    panel: Panel,
+    signal: Signal,
+    task: Task,
+    scaling: Scaling,
+    item: np.ndarray,
+    origin: np.ndarray,
+    row: np.ndarray,
+    lead: np.ndarray,
+    *,
+    yearly: bool,
+) -> Rows:
+    """Compute the features of some origins at some leads.
+
+    Args:
+        panel: padded by the lookback.
+        signal: of the same panel.
+        task: names covariates, seasons and holidays.
+        scaling: how the rows are scaled.
+        item: index of the item of each origin, shape (origins,).
+        origin: grid position of each origin, shape (origins,).
+        row: which origin a row belongs to, shape (rows,).
+        lead: lead of each row, shape (rows,).
+        yearly: whether the calendar may say where in the year a step lies.
+    """
+    index = panel.base[item] + origin
+    level, scale = signal.level(index), signal.scale(index)
+    center, spread = signal.center[item], signal.spread[item]
+    units = np.maximum(spread * scale, np.maximum(1e-3 * np.abs(center + spread * level), TINY))
+    scale = units / spread
+    columns: dict[str, np.ndarray] = {}
+    for name, values in _at_origin(
+        panel, signal, task, index, level, scale, (center + spread * level) / units
+    ):
+        columns[name] = values.astype(np.float32)[row]
+
+    level, scale, target = level[row], scale[row], index[row] + lead
+    profile = np.zeros(len(row))
+    for number, (name, values) in enumerate(_by_season(signal, index[row], lead)):
+        if number == 0:
+            profile = np.where(np.isnan(values), 0.0, values)
+        columns[name] = _narrow(values / scale)
+    for name, values in calendar(panel.grid, task.frequency, task.holidays, yearly=yearly).items():
+        columns[f"calendar_{name}"] = values[origin[row] + lead]
+    for name, values in panel.known.items():
+        columns[f"known_{name}"] = values[target]
+        columns[f"known_{name}_change"] = (
+            values[target] - values[target - distance(lead, signal.seasons.lengths[0])]
+        )
+    for name in task.static:
+        columns[f"static_{name}"] = panel.static[name].to_numpy()[item[row]]
+    reference = level + profile if scaling.seasonal else level
+    return Rows(
+        item=item[row],
+        origin=origin[row],
+        lead=lead,
+        reference=center[row] + spread[row] * reference,
+        scale=units[row],
+        features=columns,
+    )
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    return np.clip(values, -CLIP, CLIP).astype(np.float32)
+
+
+def _at_origin(
+    panel: Panel,
+    signal: Signal,
+    task: Task,
+    index: np.ndarray,
+    level: np.ndarray,
+    scale: np.ndarray,
+    relative_level: np.ndarray,
+) -> Iterator[tuple[str, np.ndarray]]:
+    seasons, rolling = signal.seasons, signal.rolling
+    yield "history_level", relative_level
+    for lag in range(min(7, max(3, seasons.lengths[0]))):
+        yield f"recent_lag_{lag}", _narrow((rolling.at(index - lag) - level) / scale)
+    for window in seasons.windows:
+        if window != seasons.level:
+            yield f"recent_mean_{window}", _narrow((rolling.mean(index, window) - level) / scale)
+    for window in (seasons.windows[0], seasons.level, seasons.windows[-1]):
+        yield f"recent_deviation_{window}", _narrow(rolling.deviation(index, window) / scale)
+    yield "history_observed", rolling.count(index, seasons.lookback)
+    yield "history_present", rolling.count(index, seasons.level) / seasons.level
+    for name, values in panel.past.items():
+        yield f"past_{name}_last", values[index]
+
+
+def _by_season(signal: Signal, index: np.ndarray, lead: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    for length, count in zip(signal.seasons.lengths, signal.seasons.slots, strict=True):
+        slots = [signal.profile(index, lead, length, slot) for slot in range(count)]
+        total = np.zeros(len(index))
+        present = np.zeros(len(index))
+        for values in slots:
+            seen = ~np.isnan(values)
+            total[seen] += values[seen]
+            present += seen
+        yield (
+            f"season_{length}_mean",
+            np.divide(total, present, out=np.full(len(index), np.nan), where=present > 0),
+        )
+        for slot, values in enumerate(slots):
+            yield f"season_{length}_slot_{slot + 1}", values
+
+
+def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Sample the rows that the forest learns from.
+
+    Args:
+        frame: canonical long table, rows in any order.
+        task: what is to be forecast.
+        until: the present; rows after it are not looked at.
+
+    Returns:
+        One row per sampled (item, origin, lead), at most `task.model.max_training_rows`, with the columns
+
+        - item_id, origin, lead, timestamp: the index of the row; timestamp is the target's,
+        - target: what came, in original units,
+        - reference, scale, scaling: what undoes the scaling, see `scaling.Scaling`,
+        - y: the scaled target, float32,
+        - the features, see the head of this module.
+
+    Raises:
+        ValueError: the frame is not canonical, or no item has enough history for one row.
+    """
+    if until is not None:
+        frame = frame[(frame[TIME] <= pd.Timestamp(until)).to_numpy()]
+    seasons = Seasons.of(task)
+    panel = Panel.from_frame(frame, task, pad=seasons.lookback)
+    observed = ~np.isnan(panel.target)
+    scaling = Scaling(log=_multiplicative(panel, seasons), seasonal=False)
+    signal = Signal(panel, seasons, scaling)
+
+    cells = np.arange(panel.edges[-1])
+    owner = np.repeat(np.arange(len(panel.items)), np.diff(panel.edges))
+    cells = cells[cells - panel.base[owner] >= panel.first[owner]]
+    origins = cells[signal.rolling.count(cells, seasons.lookback) >= MINIMUM_HISTORY]
+    stop = panel.edges[owner[origins] + 1]
+    wanted = min(task.model.max_training_rows, max(ROWS_PER_ORIGIN * len(origins), SMALL))
+    place, lead = sample_triples(origins, observed, stop, task.horizon, wanted, task.model.seed)
+    if not len(place):
+        raise ValueError(
+            f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows of "
+            f"{len(panel.items)} items: there is nothing to learn from"
+        )
+    used, row = np.unique(origins[place], return_inverse=True)
+    item = owner[used]
+    rows = feature_rows(
+        panel, signal, task, scaling, item, used - panel.base[item], row, lead, yearly=_sees_years(panel)
+    )
+    target = panel.target[origins[place] + lead]
+    y = (scaling.forward(target) - rows.reference) / rows.scale
+    columns = {
+        ITEM: panel.items[rows.item],
+        "origin": panel.grid[rows.origin],
+        "lead": lead.astype(np.int32),
+        TIME: panel.grid[rows.origin + lead],
+        TARGET: target,
+        "reference": rows.reference,
+        "scale": rows.scale,
+        "scaling": np.full(len(lead), scaling.name, dtype=object),
+        "y": squash(y).astype(np.float32),
+        **rows.features,
+    }
+    return pd.DataFrame(columns)
+
+
+def forecast_rows(
+    panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, horizon: int, *, yearly: bool
+) -> Rows:
+    """Feature rows of some items at the panel's last step, all leads of an item together."""
+    signal = Signal(panel, Seasons.of(task), scaling)
+    origin = np.full(len(item), len(panel.grid) - 1 - horizon)
+    row = np.repeat(np.arange(len(item)), horizon)
+    lead = np.tile(np.arange(1, horizon + 1), len(item))
+    return feature_rows(panel, signal, task, scaling, item, origin, row, lead, yearly=yearly)
+
+
+def feature_columns(training: pd.DataFrame) -> list[str]:
+    """Names of the feature columns of training rows, `lead` first."""
+    return ["lead", *(name for name in training.columns if name not in {*INDEX, *GIVEN})]
+
+
+def group_of(feature: str) -> str:
+    """Group of a feature, for explanations: lead, season, recent, history, calendar, covariates or static."""
+    head = feature.partition("_")[0]
+    return "covariates" if head in {"known", "past"} else head
+
+
+def _sees_years(panel: Panel) -> bool:
+    return panel.grid[-1] - panel.grid[0] >= pd.Timedelta(days=2 * 365)
+
+
+def _multiplicative(panel: Panel, seasons: Seasons) -> bool:
+    """Whether an item's seasonal differences grow with its own level: then log1p evens them out.
+
+    Only asked where no target is negative and few are zero. Compares blocks of one season within each item, so that
+    large and small items side by side prove nothing.
+    """
+    seen = panel.target[~np.isnan(panel.target)]
+    if not len(seen) or seen.min() < 0 or np.mean(seen == 0) > 0.02:
+        return False
+    signal = Signal(panel, seasons, Scaling())
+    length = max(seasons.lengths[0], 4)
+    cells = np.arange(length, panel.edges[-1], length)
+    owner = np.searchsorted(panel.edges, cells, side="right") - 1
+    level = signal.center[owner] + signal.spread[owner] * signal.rolling.mean(cells, length)
+    change = signal.spread[owner] * signal.seasonal_change.mean(cells, length)
+    good = (level > 0) & (change > 0)
+    if good.sum() < 20:
+        return False
+    x, y, owner = np.log(level[good]), np.log(change[good]), owner[good]
+    count = np.bincount(owner)
+    x -= (np.bincount(owner, x) / np.maximum(count, 1))[owner]
+    y -= (np.bincount(owner, y) / np.maximum(count, 1))[owner]
+    return float(x @ y) > 0.7 * float(x @ x)

@@ -1,0 +1,341 @@
+"""One forest for all items and all leads: fitted on training rows, asked for means and quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import baselines, features
+from .panel import Panel, require_columns
+from .quantiles import leaf_samples, row_quantiles
+from .scaling import Scaling, Seasons, stretch
+from .task import Task
+
+STATE_VERSION = 1
+BINS = 255
+CHUNK = 16_384
+"""Rows that are predicted at once: bounds the memory of their outcomes."""
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "random_forest": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 3, "n_jobs": -1},
+    "extra_trees": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 2, "n_jobs": -1},
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How feature columns become small whole numbers: halves the fit, and a split fits into one byte.
+
+    Attributes:
+        names: the feature columns, in order.
+        categories: name of a column of strings -> its known values, sorted; unseen values become missing.
+        edges: per column, ascending cut points, at most BINS - 1.
+    """
+
+    names: list[str]
+    categories: dict[str, list[str]]
+    edges: list[np.ndarray]
+
+    @classmethod
+    def learn(cls, training: pd.DataFrame) -> Encoding:
+        """Take the cut points from the quantiles of the training rows."""
+        names = features.feature_columns(training)
+        categories = {
+            name: sorted(training[name].dropna().astype(str).unique())
+            for name in names
+            if not pd.api.types.is_numeric_dtype(training[name])
+        }
+        blank = cls(names, categories, [])
+        return replace(blank, edges=[_edges(blank.column(training, name)) for name in names])
+
+    def column(self, rows: Any, name: str) -> np.ndarray:
+        """One column as float32, categories as their rank."""
+        if name in self.categories:
+            text = pd.Series(np.asarray(rows[name], dtype=object))
+            rank = pd.Index(self.categories[name]).get_indexer(
+                pd.Index(text.where(text.isna(), text.astype(str)))
+            )
+            return np.where(rank >= 0, rank, np.nan).astype(np.float32)
+        return np.asarray(rows[name], dtype=np.float32)
+
+    def matrix(self, rows: Any) -> np.ndarray:
+        """Codes of all columns, shape (rows, columns), float32, NaN where missing."""
+        matrix = np.empty((len(rows["lead"]), len(self.names)), dtype=np.float32)
+        for number, name in enumerate(self.names):
+            values = self.column(rows, name)
+            codes = np.searchsorted(self.edges[number], values).astype(np.float32)
+            matrix[:, number] = np.where(np.isnan(values), np.nan, codes)
+        return matrix
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    values = np.sort(values[~np.isnan(values)])
+    distinct = np.unique(values)
+    if len(distinct) > BINS:
+        distinct = np.unique(values[np.linspace(0, len(values) - 1, BINS).astype(np.int64)])
+    return (distinct[:-1] + distinct[1:]) / 2
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Fitted trees as compact arrays, one behind the other.
+
+    Attributes:
+        start: first node of each tree, and the number of all nodes, shape (trees + 1,).
+        left, right: children, counted within the tree, -1 at a leaf, shape (nodes,), int32.
+        feature: column of the split, shape (nodes,), int16.
+        threshold: codes up to this one go left, shape (nodes,), uint8.
+        missing_left: whether missing values go left, shape (nodes,), bool.
+        mean: mean scaled target of each leaf, shape (leaves,), float32.
+        samples: scaled targets of each leaf, shape (leaves, samples), float16.
+    """
+
+    start: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    missing_left: np.ndarray
+    mean: np.ndarray
+    samples: np.ndarray
+
+    @classmethod
+    def of(cls, estimators: Sequence[Any], X: np.ndarray, y: np.ndarray) -> Trees:
+        """Take the trees out of a fitted scikit-learn forest, and the targets that fall into their leaves."""
+        trees = [estimator.tree_ for estimator in estimators]
+        start = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
+        left = np.concatenate([tree.children_left for tree in trees]).astype(np.int32)
+        is_leaf = left < 0
+        samples = []
+        for tree in trees:
+            number = np.cumsum(tree.children_left < 0) - 1
+            samples.append(leaf_samples(number[tree.apply(X)], y, int(number[-1]) + 1))
+        mean = np.concatenate([tree.value[:, 0, 0] for tree in trees])[is_leaf].astype(np.float32)
+        kept = np.concatenate(samples)
+        return cls(
+            start=start,
+            left=left,
+            right=np.concatenate([tree.children_right for tree in trees]).astype(np.int32),
+            feature=np.concatenate([tree.feature for tree in trees]).astype(np.int16),
+            threshold=np.clip(np.floor(np.concatenate([tree.threshold for tree in trees])), 0, 255).astype(
+                np.uint8
+            ),
+            missing_left=np.concatenate(
+                [tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]
+            ).astype(bool),
+            mean=mean,
+            samples=np.where(np.isnan(kept), mean[:, None], kept).astype(np.float16),
+        )
+
+    def leaves(self, X: np.ndarray) -> np.ndarray:
+        """Number of the leaf that each row falls into, per tree: shape (rows, trees)."""
+        number = np.cumsum(self.left < 0) - 1
+        found = np.empty((len(X), len(self.start) - 1), dtype=np.int64)
+        for place, (first, stop) in enumerate(zip(self.start[:-1], self.start[1:], strict=True)):
+            found[:, place] = number[first:stop][self._tree(first, stop, X.shape[1]).apply(X)]
+        return found
+
+    def _tree(self, first: int, stop: int, columns: int) -> Any:
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
+        nodes = np.zeros(stop - first, dtype=NODE_DTYPE)
+        nodes["left_child"], nodes["right_child"] = self.left[first:stop], self.right[first:stop]
+        nodes["feature"] = self.feature[first:stop]
+        nodes["threshold"] = self.threshold[first:stop] + 0.5
+        nodes["missing_go_to_left"] = self.missing_left[first:stop]
+        tree = Tree(columns, np.array([1], dtype=np.intp), 1)
+        tree.__setstate__(
+            {
+                "max_depth": 1,
+                "node_count": len(nodes),
+                "nodes": nodes,
+                "values": np.zeros((len(nodes), 1, 1)),
+            }
+        )
+        return tree
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A fitted forest and all that it needs to forecast from a history.
+
+    Attributes:
+        task: what it forecasts.
+        scaling: how targets were scaled.
+        encoding: how features become codes.
+        trees: the forest.
+        importance: impurity-based importance of each feature, summing to one, shape (features,).
+    """
+
+    task: Task
+    scaling: Scaling
+    encoding: Encoding
+    trees: Trees
+    importance: np.ndarray
+
+    def predict(
+        self,
+        history: pd.DataFrame,
+        origin: pd.Timestamp | None = None,
+        *,
+        future: pd.DataFrame | None = None,
+        horizon: int | None = None,
+        quantiles: Sequence[float] | None = None,
+        items: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Forecast every expected item at every lead.
+
+        Args:
+            history: canonical long table with the task's covariates. The last `features.lookback` steps up to the
+                origin are enough. After the origin only known covariates are read.
+            origin: last timestamp known; None is the last of the history.
+            future: known covariates after the origin: timestamp, the covariates and, unless they are the same for
+                all items, item_id. They go before those in `history`.
+            horizon: leads 1 up to this; None, and at most, the task's.
+            quantiles: levels in (0, 1); None is the task's.
+            items: ids to forecast; None is every item alive at the origin (see `baselines.alive_items`).
+
+        Returns:
+            Columns item_id, origin, timestamp, lead, mean, one per quantile, source, sorted by item and lead.
+            `source` is `model`, or `fallback` (seasonal naive) for items with hardly any history or none.
+
+        Raises:
+            ValueError: columns are missing or not numeric, the horizon is beyond the task's, or there is no history.
+        """
+        task = self.task
+        if horizon is not None and not 1 <= horizon <= task.horizon:
+            raise ValueError(
+                f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for"
+            )
+        if quantiles is not None:
+            task = replace(task, quantiles=tuple(sorted(set(quantiles))))
+        require_columns(history, task)
+        panel = baselines.recent_panel(history, task, origin, future=future)
+        names = (
+            baselines.alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
+        )
+        steps = task.horizon if horizon is None else horizon
+
+        table = baselines.naive_table(panel, task, names, source="fallback")
+        item = pd.Index(panel.items).get_indexer(pd.Index(names))
+        ready = item >= 0
+        ready[ready] = self._enough_history(panel, item[ready])
+        if ready.any():
+            rows = features.forecast_rows(
+                panel, task, self.scaling, item[ready], task.horizon, yearly=self._yearly
+            )
+            mean, levels = self._outcomes(rows, np.asarray(task.quantiles))
+            place = np.repeat(ready, task.horizon)
+            if task.non_negative:
+                mean, levels = np.maximum(mean, 0.0), np.maximum(levels, 0.0)
+            table.loc[place, ["mean", *task.quantile_columns]] = np.column_stack([mean, levels])
+            table.loc[place, "source"] = "model"
+        return table[table["lead"].to_numpy() <= steps].reset_index(drop=True)
+
+    @property
+    def _yearly(self) -> bool:
+        return bool({"calendar_day_of_year", "calendar_month"} & {*self.encoding.names})
+
+    def _enough_history(self, panel: Panel, item: np.ndarray) -> np.ndarray:
+        end = panel.edges[1:][item] - self.task.horizon
+        seen = np.concatenate([[0], np.cumsum(~np.isnan(panel.target))])
+        return seen[end] - seen[end - Seasons.of(self.task).lookback] >= features.MINIMUM_HISTORY
+
+    def _outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        X = self.encoding.matrix({**rows.features, "lead": rows.lead})
+        mean = np.empty(len(X))
+        found = np.empty((len(X), len(levels)))
+        leaves = self.trees.leaves(X)
+        for first in range(0, len(X), CHUNK):
+            part = slice(first, first + CHUNK)
+            reference, scale = rows.reference[part, None], rows.scale[part, None]
+            outcomes = self.trees.samples[leaves[part]].reshape(len(reference), -1).astype(np.float32)
+            found[part] = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
+            mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
+        return mean, found
+
+    def importances(self) -> pd.DataFrame:
+        """Impurity-based importance of each feature: columns feature, group, importance, the largest first."""
+        table = pd.DataFrame(
+            {
+                "feature": self.encoding.names,
+                "group": [features.group_of(name) for name in self.encoding.names],
+                "importance": self.importance,
+            }
+        )
+        return table.sort_values("importance", ascending=False, ignore_index=True)
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain containers, strings, numbers and NumPy arrays."""
+        return {
+            "version": STATE_VERSION,
+            "task": self.task.to_dict(),
+            "scaling": self.scaling.name,
+            "encoding": {
+                "names": list(self.encoding.names),
+                "categories": self.encoding.categories,
+                "edges": np.concatenate([np.zeros(0, np.float32), *self.encoding.edges]),
+                "counts": np.array([len(edges) for edges in self.encoding.edges]),
+            },
+            "trees": dict(vars(self.trees)),
+            "importance": self.importance,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Forecaster:
+        """Rebuild a forecaster from `state`; ValueError if a later version of this package wrote it."""
+        if state["version"] != STATE_VERSION:
+            raise ValueError(
+                f"the model's state has version {state['version']}, this package reads {STATE_VERSION}: "
+                "use the package's version that trained the model, or retrain"
+            )
+        encoding = state["encoding"]
+        return cls(
+            task=Task.from_dict(state["task"]),
+            scaling=Scaling.from_name(state["scaling"]),
+            encoding=Encoding(
+                names=list(encoding["names"]),
+                categories={name: list(values) for name, values in encoding["categories"].items()},
+                edges=np.split(encoding["edges"], np.cumsum(encoding["counts"])[:-1]),
+            ),
+            trees=Trees(**state["trees"]),
+            importance=np.asarray(state["importance"]),
+        )
+
+
+def fit(training: pd.DataFrame, task: Task) -> Forecaster:
+    """Fit the task's forest on rows made by `features.training_rows` (also when read back from Parquet or SQL).
+
+    Raises:
+        ValueError: the kind of model or one of its parameters is not known, or there are no rows.
+    """
+    if training.empty:
+        raise ValueError("there are no training rows")
+    encoding = Encoding.learn(training)
+    X = encoding.matrix(training)
+    y = training["y"].to_numpy(dtype=np.float32)
+    model = _regressor(task).fit(X, y)
+    return Forecaster(
+        task=task,
+        scaling=Scaling.from_name(str(training["scaling"].iloc[0])),
+        encoding=encoding,
+        trees=Trees.of(model.estimators_, X, y),
+        importance=model.feature_importances_,
+    )
+
+
+def _regressor(task: Task) -> Any:
+    from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
+
+    kinds = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}
+    kind = task.model.kind
+    if kind not in kinds:
+        raise ValueError(f"the model kind {kind!r} is not known; known are {', '.join(kinds)}")
+    parameters = {**DEFAULTS[kind], "random_state": task.model.seed, **task.model.parameters}
+    try:
+        return kinds[kind](**parameters)
+    except TypeError as error:
+        raise ValueError(f"the parameters of {kind} are not all known: {error}") from error

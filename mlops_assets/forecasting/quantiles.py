@@ -1,0 +1,53 @@
+"""Quantiles of a forest: the training targets that share a leaf with a row.
+
+After Meinshausen (2006), "Quantile regression forests", Journal of Machine Learning Research 7: every training target
+in the leaf that a row falls into is a possible outcome, each tree having one vote. Kept small: a leaf remembers at
+most `LEAF_SAMPLES` of its targets, evenly spaced in rank.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LEAF_SAMPLES = 6
+
+
+def leaf_samples(leaf: np.ndarray, y: np.ndarray, leaves: int, samples: int = LEAF_SAMPLES) -> np.ndarray:
+    """Summarise the targets of each leaf by a fixed number of them.
+
+    Args:
+        leaf: number of the leaf of each training row, shape (rows,).
+        y: scaled targets, shape (rows,).
+        leaves: number of leaves.
+        samples: targets to keep per leaf.
+
+    Returns:
+        Shape (leaves, samples), float16, ascending within a leaf: the targets at equally spaced ranks (repeated where
+        a leaf has fewer). Rows of a leaf without targets are NaN.
+    """
+    order = np.lexsort((y, leaf))
+    count = np.bincount(leaf, minlength=leaves)
+    start = np.concatenate([[0], np.cumsum(count)[:-1]])
+    rank = ((np.arange(samples) + 0.5) / samples * count[:, None]).astype(np.int64)
+    place = np.minimum(start[:, None] + rank, len(y) - 1)
+    found = y[order][place].astype(np.float16)
+    found[count == 0] = np.nan
+    return found
+
+
+def row_quantiles(outcomes: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles of equally likely outcomes, row by row.
+
+    Args:
+        outcomes: shape (rows, outcomes), no NaN; sorted in place.
+        levels: in (0, 1), shape (levels,).
+
+    Returns:
+        Shape (rows, levels), linear between neighbouring outcomes, monotone in the level.
+    """
+    outcomes.sort(axis=1)
+    place = np.clip(levels * outcomes.shape[1] - 0.5, 0, outcomes.shape[1] - 1)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, outcomes.shape[1] - 1)
+    share = (place - below).astype(np.float32)
+    return outcomes[:, below] * (1 - share) + outcomes[:, above] * share
