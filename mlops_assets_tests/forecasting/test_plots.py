@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from PIL import Image
 
-from mlops_assets.forecasting import plots
+from mlops_assets.forecasting import look, plots
 
 EXAMPLE = Path(plots.__file__).parents[1] / "forecasts" / "nyc_departures.csv"
 ORIGIN = pd.Timestamp("2013-11-24")
@@ -49,6 +49,10 @@ def scores(metric: str = "wql", **by_model: list[float]) -> pd.DataFrame:
         (model, i + 1, i + 1, value) for model, values in by_model.items() for i, value in enumerate(values)
     ]
     return pd.DataFrame(rows, columns=pd.Index(["model", "window", "lead", metric]))
+
+
+def empty(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=pd.Index(columns))
 
 
 def titles(figure) -> list[str]:
@@ -114,21 +118,21 @@ def test_fan_draws_the_items_asked_for_with_what_came(observed, history, forecas
     assert titles(figure) == ["JFK/HA", "EWR/UA"]
     assert head(figure)[1] == ["observed", "forecast (mean)", "80 % interval", "50 % interval", "what came"]
     came = actuals.loc[actuals["item_id"] == "EWR/UA", "target"]
-    np.testing.assert_array_equal(line(figure, plots.ORANGE, panel=1), came)
+    np.testing.assert_array_equal(line(figure, look.ORANGE, panel=1), came)
     expected = forecasts.loc[forecasts["item_id"] == "EWR/UA", "mean"]
-    np.testing.assert_array_equal(line(figure, plots.BLUE, panel=1), expected)
+    np.testing.assert_array_equal(line(figure, look.BLUE, panel=1), expected)
 
 
 def test_fan_shows_as_much_history_as_asked(history, forecasts):
     figure = plots.fan(history, forecasts, items=["EWR/UA"], context=2)
-    assert len(line(figure, plots.MUTED)) == 28
+    assert len(line(figure, look.MUTED)) == 28
 
 
 def test_fan_leaves_gaps_and_shows_a_value_between_two_gaps(history, forecasts):
     holed = history[history["item_id"] == "EWR/UA"].assign(target=lambda rows: rows["target"].astype(float))
     holed.iloc[[-10, -8, -5], holed.columns.get_loc("target")] = NAN
     figure = plots.fan(holed, forecasts, items=["EWR/UA"])
-    curve, dots = (each for each in figure.axes[0].lines if each.get_color() == plots.MUTED)
+    curve, dots = (each for each in figure.axes[0].lines if each.get_color() == look.MUTED)
     assert np.isnan(np.asarray(curve.get_ydata(), dtype=float)).sum() == 3
     assert np.asarray(dots.get_ydata()).tolist() == [holed["target"].iloc[-9]]
 
@@ -143,6 +147,17 @@ def test_fan_of_one_lead_of_a_new_item_and_of_a_constant(history, forecasts):
     assert size(plots.to_png(figure))[0] == 840
 
 
+def test_fan_takes_item_names_that_look_like_formulas(history, forecasts):
+    named = forecasts.assign(item_id=r"$\frac$")
+    assert size(plots.to_png(plots.fan(history, named.drop_duplicates("timestamp")))) == (840, 350)
+
+
+def test_fan_of_items_without_any_history(forecasts):
+    figure = plots.fan(empty("item_id", "timestamp", "target"), forecasts, items=["EWR/UA"])
+    assert len(line(figure, look.BLUE)) == 14
+    assert size(plots.to_png(figure)) == (840, 350)
+
+
 def test_fan_understands_fractional_quantiles_and_one_without_partner():
     assert plots._bands(["item_id", "q97_5", "q2_5", "q50", "mean"]) == [
         ("q2_5", "q97_5", pytest.approx(0.95))
@@ -151,7 +166,7 @@ def test_fan_understands_fractional_quantiles_and_one_without_partner():
 
 
 def test_large_numbers_are_written_short():
-    written = [plots._compact(value) for value in (0.25, 1200, 25_000, 1_800_000, 3e9, -2_500_000)]
+    written = [look.compact(value) for value in (0.25, 1200, 25_000, 1_800_000, 3e9, -2_500_000)]
     assert written == ["0.25", "1200", "25k", "1.8M", "3G", "-2.5M"]
 
 
@@ -182,8 +197,8 @@ def test_error_by_lead_has_one_line_per_model_from_zero():
     figure = plots.error_by_lead(
         scores("wape", forest=[0.1, 0.2, 0.3], seasonal_naive=[0.4, NAN, 0.6]), "wape"
     )
-    np.testing.assert_array_equal(line(figure, plots.GREY), [0.4, NAN, 0.6])
-    np.testing.assert_array_equal(line(figure, plots.BLUE), [0.1, 0.2, 0.3])
+    np.testing.assert_array_equal(line(figure, look.GREY), [0.4, NAN, 0.6])
+    np.testing.assert_array_equal(line(figure, look.BLUE), [0.1, 0.2, 0.3])
     assert figure.axes[0].get_ylim()[0] == 0
     assert head(figure)[0] == "WAPE by lead"
 
@@ -203,8 +218,8 @@ def test_accuracy_marks_what_exceeds_the_threshold():
     frame = pd.DataFrame({"timestamp": days[::-1], "wql": [0.1, 0.3, NAN, 0.4, 0.25]})
     figure = plots.accuracy_over_time(frame, "wql", threshold=0.25)
     assert notes(figure) == ["threshold 0.25, exceeded 2×"]
-    np.testing.assert_array_equal(line(figure, plots.BLUE), [0.25, 0.4, NAN, 0.3, 0.1])
-    np.testing.assert_array_equal(line(figure, plots.ORANGE), [NAN, 0.4, NAN, 0.3, NAN])
+    np.testing.assert_array_equal(line(figure, look.BLUE), [0.25, 0.4, NAN, 0.3, 0.1])
+    np.testing.assert_array_equal(line(figure, look.ORANGE), [NAN, 0.4, NAN, 0.3, NAN])
 
 
 def test_accuracy_shows_events_in_range_and_moves_crowded_labels_down():
@@ -224,10 +239,6 @@ def test_accuracy_shows_events_in_range_and_moves_crowded_labels_down():
 
 
 # --- all of them
-
-
-def empty(*columns: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=pd.Index(columns))
 
 
 EMPTY = {
