@@ -1,7 +1,7 @@
 """How the pictures look: colours, axes, keys and words, the same in all of them.
 
-Colours are those of Okabe and Ito (2008, "Color Universal Design"), which people with any kind of colour vision
-can tell apart.
+Colours are those of Okabe and Ito (2008, "Color Universal Design"), which people with any kind of colour
+vision can tell apart.
 """
 
 from collections.abc import Iterable
