@@ -1,0 +1,32 @@
+"""Where tables and models live. `environments.py` picks one of each; assets never import them.
+
+Two kinds of thing (`Tables`, `Models` in `base.py`), in several places: files and object storage
+(`objects.py`), memory (`memory.py`).
+"""
+
+from mlops_assets.io_managers.base import Models, Tables
+from mlops_assets.io_managers.errors import (
+    ForeignRowsError,
+    MissingTableError,
+    SchemaDriftError,
+    StaleWriteError,
+    StorageError,
+    UnstorableFrameError,
+)
+from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
+from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
+
+__all__ = [
+    "ForeignRowsError",
+    "MemoryModels",
+    "MemoryTables",
+    "MissingTableError",
+    "Models",
+    "ObjectModels",
+    "ObjectTables",
+    "SchemaDriftError",
+    "StaleWriteError",
+    "StorageError",
+    "Tables",
+    "UnstorableFrameError",
+]

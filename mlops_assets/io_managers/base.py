@@ -1,0 +1,362 @@
+"""What every store of tables, and every store of models, has in common: the Dagster side of it.
+
+A place (files, object storage, SQL, memory) only knows how to keep Arrow tables under a key and a partition;
+splitting, loading many partitions as one frame, schema rules and metadata are here, the same for all of them.
+"""
+
+import contextlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+from dagster_shared.check import CheckError
+from pydantic import PrivateAttr
+
+from mlops_assets.io_managers import frames
+from mlops_assets.io_managers.errors import MissingTableError, StorageError
+from mlops_assets.io_managers.names import label
+from mlops_assets.io_managers.splitting import split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Parts = Mapping[str | None, "pa.Table"]
+"""Partition key (None: an unpartitioned table) to its rows."""
+
+
+class Claiming(dg.ConfigurableIOManager, ABC):
+    """Knows when its run (in a process of its own: its step) began, which decides who is the later writer."""
+
+    _began: int | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note when the work began whose results will be written."""
+        self._began = time.time_ns()
+
+    def _claim(self) -> int:
+        return self._began or time.time_ns()
+
+
+class Tables(Claiming):
+    """A store of tables, in and out as pandas frames.
+
+    Laws, the same in every place: what is read is what was written, types included; writing a partition
+    replaces it and nothing else; a write that dies half way leaves the old partition; a reader never sees
+    half a write; of two writers the one that began later wins; columns do not change unnoticed.
+
+    Definition metadata of an asset that is understood: `partition_expr` (the column that tells a row's
+    partition), `allow_new_columns`, `primary_key` (list of columns, for SQL). Metadata of an input: `columns`
+    (list of names), `allow_missing_partitions`.
+    """
+
+    def read(
+        self,
+        key: Sequence[str],
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Return a table as one frame.
+
+        Args:
+            key: the asset's key, part by part.
+            partitions: which ones, in this order; those that are not there are skipped. None: everything.
+            columns: which columns, in this order. None: all.
+
+        Raises:
+            MissingTableError: nothing is stored, or none of the partitions is.
+            SchemaDriftError: a column that the table does not have.
+        """
+        present = self._stored(key)
+        wanted = present if partitions is None else [name for name in partitions if name in set(present)]
+        if not wanted:
+            raise MissingTableError(_nothing_there(key, partitions, present))
+        return frames.to_frame(self._load(key, wanted, None if columns is None else list(columns)))
+
+    def write(
+        self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any
+    ) -> None:
+        """Replace a table, or one partition of it.
+
+        Args:
+            key: the asset's key, part by part.
+            frame: the rows; the index is not kept.
+            partition: the partition's key; None for a table without partitions.
+            options: the asset's definition metadata, as far as it is understood.
+
+        Raises:
+            UnstorableFrameError, SchemaDriftError, StaleWriteError: see there.
+        """
+        self._replace(key, {partition: frames.to_arrow(frame)}, options, time.time_ns())
+
+    def partitions(self, key: Sequence[str]) -> list[str]:
+        """Return the keys of the stored partitions, sorted; empty for a table without partitions."""
+        return [name for name in self._stored(key) if name is not None]
+
+    def exists(self, key: Sequence[str], partition: str | None = None) -> bool:
+        """Whether anything is stored under the key, or this partition of it."""
+        stored = self._stored(key)
+        return bool(stored) if partition is None else partition in stored
+
+    @abstractmethod
+    def uri(self, key: Sequence[str], partition: str | None = None) -> str:
+        """Return where a table or partition is, without secrets."""
+
+    @abstractmethod
+    def delete(self, key: Sequence[str], partition: str | None = None) -> None:
+        """Remove a table with all its partitions, or one partition."""
+
+    @abstractmethod
+    def _stored(self, key: Sequence[str]) -> list[str | None]:
+        """Return the stored partitions, sorted; [None] for a table without; [] for no table."""
+
+    @abstractmethod
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+        """Return the schema of a stored partition."""
+
+    @abstractmethod
+    def _scan(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
+    ) -> "dict[str | None, pa.Table]":
+        """Read stored partitions, in this order; columns that a partition lacks are left out of its table."""
+
+    @abstractmethod
+    def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
+        """Replace partitions, each whole or not at all, and return the bytes written (-1: not known).
+
+        Raises:
+            StaleWriteError: one of them was written by somebody who began after `claim` (ns since 1970).
+        """
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store what an asset returned: a frame, split into the run's partitions."""
+        key = _asset_path(context)
+        if not isinstance(obj, pd.DataFrame):
+            raise StorageError(
+                f"{label(key)}: tables take a pandas DataFrame, the asset returned "
+                f"{type(obj).__name__}. Return "
+                "a frame (an empty one with its columns, if there are no rows), or give the asset another "
+                "io_manager_key."
+            )
+        options = dict(context.definition_metadata or {})
+        parts: dict[str | None, pd.DataFrame] = {None: obj}
+        if context.has_asset_partitions:
+            keys = list(context.asset_partition_keys)
+            expression = options.get("partition_expr")
+            parts = {**split(obj, keys, context.asset_partitions_def, expression, label(key))}
+        start = time.perf_counter()
+        tables = {name: frames.to_arrow(frame) for name, frame in parts.items()}
+        size = self._replace(key, tables, options, self._claim())
+        seconds = time.perf_counter() - start
+        one = next(iter(parts)) if len(parts) == 1 else None
+        facts: dict[str, Any] = {
+            "dagster/row_count": len(obj),
+            "dagster/column_schema": _column_schema(obj, next(iter(tables.values())).schema),
+            "dagster/uri": self.uri(key, one),
+            "write_seconds": round(seconds, 3),
+            "preview": dg.MetadataValue.md(_preview(obj)),
+        }
+        if size >= 0:
+            facts["bytes"] = size
+        if context.has_asset_partitions:
+            facts["partitions"] = len(parts)
+        context.add_output_metadata(facts)
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """Load the partitions an asset depends on as one frame; absent ones are skipped and counted."""
+        key = _asset_path(context)
+        wishes = dict(context.definition_metadata or {})
+        columns = list(wishes["columns"]) if wishes.get("columns") is not None else None
+        if not context.has_asset_partitions:
+            return self.read(key, columns=columns)
+        asked = list(context.asset_partition_keys)
+        present = self._stored(key)
+        there = set(present)
+        found = [name for name in asked if name in there]
+        facts = {"partitions": len(found), "absent_partitions": len(asked) - len(found)}
+        if asked and len(found) < len(asked):
+            context.log.info(
+                f"{label(key)}: {len(asked) - len(found)} of {len(asked)} partitions are not there, skipped."
+            )
+        if found:
+            frame = frames.to_frame(self._load(key, found, columns))
+        elif wishes.get("allow_missing_partitions"):
+            frame = self._without_rows(key, present, columns)
+        else:
+            raise MissingTableError(_nothing_there(key, asked, present))
+        # For many partitions Dagster keeps the metadata of the input but cannot make an observation of it.
+        with contextlib.suppress(CheckError):
+            context.add_input_metadata({**facts, "rows": len(frame)})
+        return frame
+
+    def _load(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
+    ) -> "pa.Table":
+        parts = self._scan(key, partitions, columns)
+        table = frames.stack({name or "": part for name, part in parts.items()}, label(key))
+        names = frames.select_columns(table.schema, columns, label(key))
+        return table if names == table.column_names else table.select(names)
+
+    def _without_rows(
+        self, key: Sequence[str], present: Sequence[str | None], columns: list[str] | None
+    ) -> pd.DataFrame:
+        if not present:
+            return pd.DataFrame(columns=pd.Index(columns or [], dtype=object))
+        empty = self._schema_of(key, present[-1]).empty_table()
+        return frames.to_frame(empty.select(frames.select_columns(empty.schema, columns, label(key))))
+
+    def _replace(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
+        stored = self._stored(key)
+        if any((name is None) != (None in parts) for name in stored):
+            raise StorageError(
+                f"{label(key)} is stored {'without' if None in stored else 'with'} partitions and "
+                "would now be "
+                f"written {'without' if None in parts else 'with'}: delete the stored table, then "
+                "materialize again."
+            )
+        others = [name for name in stored if name not in parts]
+        if others:
+            against, allow = self._schema_of(key, others[-1]), bool(options.get("allow_new_columns"))
+            parts = {
+                name: frames.agree(part, against, label(key, name), label(key, others[-1]), allow)
+                for name, part in parts.items()
+            }
+        return self._put(key, parts, options, claim)
+
+
+class Models(Claiming):
+    """A store of fitted models: plain containers, NumPy arrays and scikit-learn estimators, never pickled."""
+
+    def save(self, key: Sequence[str], value: Any, info: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Replace a model.
+
+        Args:
+            key: the asset's key, part by part.
+            value: the model's state; see `model_file.dumps`.
+            info: what should be known of this version beside it (commit, spec hash, ...), as JSON types.
+
+        Returns:
+            The record kept beside the model: `sha256`, `bytes`, `saved_at` and what `info` says.
+        """
+        return self._save(key, value, dict(info or {}), time.time_ns())
+
+    @abstractmethod
+    def load(self, key: Sequence[str]) -> Any:
+        """Return a copy of a stored model, after all checks of `model_file.loads`.
+
+        Raises:
+            MissingTableError: nothing is stored under the key.
+            ModelFileError: the file is not what was saved, or must not be loaded.
+        """
+
+    @abstractmethod
+    def info(self, key: Sequence[str]) -> dict[str, Any]:
+        """Return the record kept beside a model; see `save`."""
+
+    @abstractmethod
+    def exists(self, key: Sequence[str]) -> bool:
+        """Whether a model is stored under the key."""
+
+    @abstractmethod
+    def uri(self, key: Sequence[str]) -> str:
+        """Return where the model is, without secrets."""
+
+    @abstractmethod
+    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+        """Replace a model and return its record."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store what an asset returned, and beside it what its metadata say in text or numbers."""
+        key = _model_path(context)
+        if obj is None:
+            raise StorageError(f"{label(key)}: the asset returned None, not a model. Return its state.")
+        start = time.perf_counter()
+        own = {name: _plain(value) for name, value in context.output_metadata.items()}
+        info = {name: value for name, value in own.items() if value is not None}
+        record = self._save(key, obj, {**info, "run_id": context.run_id}, self._claim())
+        context.add_output_metadata(
+            {
+                "dagster/uri": self.uri(key),
+                "sha256": record["sha256"],
+                "bytes": record["bytes"],
+                "write_seconds": round(time.perf_counter() - start, 3),
+            }
+        )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Load the model an asset depends on."""
+        key = _model_path(context)
+        value = self.load(key)
+        context.add_input_metadata({"sha256": self.info(key)["sha256"]})
+        return value
+
+
+def _asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
+    if not context.has_asset_key:
+        raise StorageError("only assets are stored here: give plain ops another IO manager.")
+    return list(context.asset_key.path)
+
+
+def _model_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
+    path = _asset_path(context)
+    if not context.has_asset_partitions:
+        return path
+    keys = list(context.asset_partition_keys)
+    if len(keys) != 1:
+        raise StorageError(
+            f"{label(path)}: one model at a time, found {len(keys)} partitions. Run them one by one."
+        )
+    return [*path, f"partition {keys[0]}"]
+
+
+def _nothing_there(key: Sequence[str], asked: Sequence[str] | None, present: Sequence[str | None]) -> str:
+    if not present:
+        return f"{label(key)} has not been stored yet: materialize it first."
+    few = ", ".join(list(asked or [])[:3])
+    return (
+        f"{label(key)}: none of the {len(asked or [])} partitions asked for ({few}) is stored; there are "
+        f"{len(present)}, the last is {present[-1]!r}. Materialize them first, or give the input the "
+        "metadata "
+        "allow_missing_partitions: True."
+    )
+
+
+def _column_schema(frame: pd.DataFrame, schema: "pa.Schema") -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name,
+                str(frames.plain_type(schema.field(name).type)),
+                description=f"pandas: {frame[name].dtype}",
+            )
+            for name in schema.names
+        ]
+    )
+
+
+def _preview(frame: pd.DataFrame, rows: int = 5, columns: int = 12, width: int = 32) -> str:
+    shown = frame.iloc[:rows, :columns]
+    names = [_cell(name, width) for name in shown.columns] + (["…"] if len(frame.columns) > columns else [])
+    if not names:
+        return "no columns"
+    lines = [names, ["---"] * len(names)]
+    for row in shown.itertuples(index=False):
+        cells = [_cell(value, width) for value in row]
+        lines.append(cells + [""] * (len(names) - len(cells)))
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return table if len(frame) else f"{table}\n\nno rows"
+
+
+def _cell(value: Any, width: int) -> str:
+    text = "" if value is None or value is pd.NA or value is pd.NaT else str(value)
+    text = text if len(text) <= width else text[: width - 1] + "…"
+    return (
+        text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ").replace("`", "'")
+    )
+
+
+def _plain(value: Any) -> Any:
+    value = value.value if isinstance(value, dg.MetadataValue) else value
+    return value if isinstance(value, str | int | float | bool) else None

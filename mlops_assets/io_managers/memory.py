@@ -1,0 +1,124 @@
+"""Tables and models in memory, for tests: copied in and out, by the same rules as everywhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pydantic import Field
+
+from mlops_assets import model_file
+from mlops_assets.io_managers import frames
+from mlops_assets.io_managers.base import Models, Parts, Tables
+from mlops_assets.io_managers.errors import MissingTableError
+from mlops_assets.io_managers.names import folder, label, partition_folder
+from mlops_assets.io_managers.objects import model_record, refuse_older
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_STORES: dict[str, dict[str, Any]] = {}
+"""Contents by store name: Dagster copies a resource for each run, and all copies must see the same tables."""
+
+
+class MemoryTables(Tables):
+    """Tables kept as Arrow in this process, shared by all copies Dagster makes of one instance."""
+
+    store: str = Field(
+        default_factory=lambda: uuid4().hex, description="Name of the store; a new one by default."
+    )
+
+    @property
+    def _tables(self) -> dict[str, dict[str | None, tuple[int, Any]]]:
+        return _STORES.setdefault(f"tables {self.store}", {})
+
+    def uri(self, key: Sequence[str], partition: str | None = None) -> str:
+        """Return a made-up address."""
+        path = folder(key)
+        return f"memory://{path}" if partition is None else f"memory://{path}/{partition_folder(partition)}"
+
+    def delete(self, key: Sequence[str], partition: str | None = None) -> None:
+        """Forget a table or a partition."""
+        if partition is None:
+            self._tables.pop(folder(key), None)
+        else:
+            self._tables.get(folder(key), {}).pop(partition, None)
+
+    def _stored(self, key: Sequence[str]) -> list[str | None]:
+        return sorted(self._tables.get(folder(key), {}), key=lambda name: name or "")
+
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+        return self._tables[folder(key)][partition][1].schema
+
+    def _scan(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
+    ) -> "dict[str | None, pa.Table]":
+        kept = {name: self._tables[folder(key)][name][1] for name in partitions}
+        if columns is None:
+            return kept
+        present = {
+            name: [column for column in table.column_names if column in columns]
+            for name, table in kept.items()
+        }
+        return {
+            name: table.select(present[name]).cast(frames.narrow(table.schema, present[name]))
+            for name, table in kept.items()
+        }
+
+    def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
+        import pyarrow as pa
+
+        table = self._tables.setdefault(folder(key), {})
+        for name in parts:
+            refuse_older(claim, table.get(name, (0, None))[0], label(key, name))
+        for name, part in parts.items():
+            partition_folder(name) if name is not None else None
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, part.schema) as writer:
+                writer.write_table(part)
+            table[name] = (claim, pa.ipc.open_stream(sink.getvalue()).read_all())
+        return sum(part.nbytes for part in parts.values())
+
+
+class MemoryModels(Models):
+    """Models kept as the bytes of their files in this process."""
+
+    store: str = Field(
+        default_factory=lambda: uuid4().hex, description="Name of the store; a new one by default."
+    )
+
+    @property
+    def _models(self) -> dict[str, tuple[dict[str, Any], bytes]]:
+        return _STORES.setdefault(f"models {self.store}", {})
+
+    def uri(self, key: Sequence[str]) -> str:
+        """Return a made-up address."""
+        return f"memory://{folder(key)}"
+
+    def exists(self, key: Sequence[str]) -> bool:
+        """Whether a model is kept."""
+        return folder(key) in self._models
+
+    def info(self, key: Sequence[str]) -> dict[str, Any]:
+        """Return the record beside the model."""
+        return dict(self._entry(key)[0])
+
+    def load(self, key: Sequence[str]) -> Any:
+        """Rebuild the model from its bytes."""
+        record, data = self._entry(key)
+        return model_file.loads(data, record["sha256"], f"model {label(key)}")
+
+    def _entry(self, key: Sequence[str]) -> tuple[dict[str, Any], bytes]:
+        try:
+            return self._models[folder(key)]
+        except KeyError:
+            raise MissingTableError(
+                f"model {label(key)} has not been stored yet: materialize it first."
+            ) from None
+
+    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+        data = model_file.dumps(value)
+        present = self._models.get(folder(key))
+        refuse_older(claim, present[0]["claim"] if present else 0, f"model {label(key)}")
+        record = model_record(data, info, claim)
+        self._models[folder(key)] = (record, data)
+        return record

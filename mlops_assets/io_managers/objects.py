@@ -1,0 +1,256 @@
+"""Tables as Parquet and models as skops files, in a local folder or in object storage: one class for each.
+
+Layout under the base, for the asset `forecast/observations`:
+
+    forecast/observations/table.parquet                         a table without partitions
+    forecast/observations/partition=2024-01-01/table.parquet    one partition
+    forecast/random_forest/model.json                           which file is the model, and its sha256
+    forecast/random_forest/model=3f2a….skops                    the model
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import Field
+
+from mlops_assets import model_file
+from mlops_assets.io_managers import names
+from mlops_assets.io_managers.base import Models, Parts, Tables
+from mlops_assets.io_managers.errors import MissingTableError, StaleWriteError
+from mlops_assets.io_managers.places import Bucket, Place, open_place
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TABLE = "table.parquet"
+_POINTER = "model.json"
+_CLAIM = b"mlops_assets.claim"
+_KEY = b"mlops_assets.partition"
+_ORPHAN_SECONDS = 3600.0
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class ObjectTables(Tables):
+    """Tables as Parquet files (zstd), one for each partition."""
+
+    base: str = Field(
+        description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, memory://."
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="Settings of the object store: endpoint, region, access_key_id, ..."
+    )
+
+    @cached_property
+    def _place(self) -> Place:
+        return open_place(self.base, self.options)
+
+    def uri(self, key: Sequence[str], partition: str | None = None) -> str:
+        """Return the address of a table's folder or of a partition's file."""
+        folder = names.folder(key)
+        return self._place.uri(folder if partition is None else _file(key, partition))
+
+    def delete(self, key: Sequence[str], partition: str | None = None) -> None:
+        """Remove a table's files, or one partition's."""
+        for name in self._stored(key) if partition is None else [partition]:
+            self._place.delete(_file(key, name))
+
+    def _stored(self, key: Sequence[str]) -> list[str | None]:
+        folder = names.folder(key)
+        found: list[str] = []
+        for name in self._place.folders(folder):
+            path = f"{folder}/{name}/{_TABLE}"
+            if name.startswith(names.PARTITION) and (
+                isinstance(self._place, Bucket) or self._place.exists(path)
+            ):
+                partition = names.partition_of(name)
+                found.append(self._key_inside(path) if partition is None else partition)
+        return [*sorted(found)] or ([None] if self._place.exists(f"{folder}/{_TABLE}") else [])
+
+    def _key_inside(self, path: str) -> str:
+        return (self._footer(path).metadata or {})[_KEY].decode("utf-8", "surrogatepass")
+
+    def _footer(self, path: str) -> "pa.Schema":
+        import pyarrow.parquet as pq
+
+        with self._place.open(path) as file:
+            return pq.read_schema(file)
+
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+        return _ours(self._footer(_file(key, partition)))
+
+    def _scan(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
+    ) -> "dict[str | None, pa.Table]":
+        tables = self._at_once(lambda name: self._read(_file(key, name), columns), partitions)
+        return dict(zip(partitions, tables, strict=True))
+
+    def _read(self, path: str, columns: list[str] | None) -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        whole = columns is None and isinstance(self._place, Bucket)
+        source = pa.BufferReader(self._place.get(path)) if whole else self._place.open(path)
+        with source, pq.ParquetFile(source) as file:
+            schema = _ours(file.schema_arrow)
+            present = schema.names if columns is None else [name for name in schema.names if name in columns]
+            table = file.read(columns=present, use_threads=not isinstance(self._place, Bucket))
+        from mlops_assets.io_managers.frames import narrow
+
+        return table.replace_schema_metadata(narrow(schema, present).metadata)
+
+    def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
+        def put(name: str | None) -> int:
+            path = _file(key, name)
+            data = _parquet(parts[name], name, claim)
+            self._place.put(path, data, lambda: self._refuse_if_newer(path, names.label(key, name), claim))
+            return data.size
+
+        return sum(self._at_once(put, list(parts)))
+
+    def _refuse_if_newer(self, path: str, table: str, claim: int) -> None:
+        try:
+            metadata = self._footer(path).metadata or {}
+        except FileNotFoundError:
+            return
+        refuse_older(claim, int(metadata.get(_CLAIM, b"0")), table)
+
+    def _at_once(self, work: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
+        """Do the work for every item: side by side where each waits for a server."""
+        if len(items) == 1 or not isinstance(self._place, Bucket):
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(min(16, len(items))) as pool:
+            return list(pool.map(work, items))
+
+
+class ObjectModels(Models):
+    """Models as skops files, each with a small JSON record beside it that names it."""
+
+    base: str = Field(
+        description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, memory://."
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="Settings of the object store: endpoint, region, access_key_id, ..."
+    )
+
+    @cached_property
+    def _place(self) -> Place:
+        return open_place(self.base, self.options)
+
+    def uri(self, key: Sequence[str]) -> str:
+        """Return the address of the model's folder."""
+        return self._place.uri(names.folder(key))
+
+    def exists(self, key: Sequence[str]) -> bool:
+        """Whether a model is stored."""
+        return self._place.exists(f"{names.folder(key)}/{_POINTER}")
+
+    def info(self, key: Sequence[str]) -> dict[str, Any]:
+        """Return the record beside the model."""
+        try:
+            return json.loads(self._place.get(f"{names.folder(key)}/{_POINTER}").to_pybytes())
+        except FileNotFoundError:
+            raise MissingTableError(
+                f"model {names.label(key)} has not been stored yet: materialize it first."
+            ) from None
+
+    def load(self, key: Sequence[str]) -> Any:
+        """Load the model the record names."""
+        for last in (False, True):
+            record = self.info(key)
+            try:
+                data = self._place.get(f"{names.folder(key)}/{record['file']}").to_pybytes()
+            except FileNotFoundError:
+                if last:
+                    raise model_file.ModelFileError(
+                        f"model {names.label(key)}: its file {record['file']} is gone. Materialize it again."
+                    ) from None
+                continue  # Replaced between the two reads: the record names another file by now.
+            return model_file.loads(data, record["sha256"], f"model {names.label(key)}")
+        raise AssertionError
+
+    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+        folder, data = names.folder(key), model_file.dumps(value)
+        record = model_record(data, info, claim)
+        record["file"] = f"model={record['sha256'][:24]}.skops"
+        self._place.put(f"{folder}/{record['file']}", data, lambda: None)
+        replaced: list[str] = []
+
+        def check() -> None:
+            present = self.info(key) if self.exists(key) else {"claim": 0, "file": record["file"]}
+            refuse_older(claim, present["claim"], f"model {names.label(key)}")
+            replaced[:] = [present["file"]]
+
+        self._place.put(f"{folder}/{_POINTER}", json.dumps(record).encode(), check)
+        self._sweep(folder, keep=record["file"], replaced=replaced[0])
+        return record
+
+    def _sweep(self, folder: str, keep: str, replaced: str) -> None:
+        """Remove the replaced model, and files of savers that died long ago."""
+        for name, age in self._place.files(folder).items():
+            if name.endswith(".skops") and name != keep and (name == replaced or age > _ORPHAN_SECONDS):
+                self._place.delete(f"{folder}/{name}")
+
+
+def refuse_older(claim: int, present: int, what: str) -> None:
+    """Raise if what is stored was written by somebody who began later.
+
+    Args:
+        claim: when the writer began, in ns since 1970.
+        present: the claim of what is stored.
+        what: table or model, for the message.
+    """
+    if present > claim:
+        raise StaleWriteError(
+            f"{what} was not replaced: it was written by a run that began at {_moment(present)}, this "
+            "one began "
+            f"earlier, at {_moment(claim)}. The stored one stays. If this one is right all the same, "
+            "run it again."
+        )
+
+
+def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any]:
+    """Return what is kept beside a model's bytes."""
+    return {
+        **info,
+        "sha256": model_file.checksum(data),
+        "bytes": len(data),
+        "saved_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "claim": claim,
+    }
+
+
+def _moment(claim: int) -> str:
+    return datetime.fromtimestamp(claim / 1e9, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _file(key: Sequence[str], partition: str | None) -> str:
+    folder = names.folder(key)
+    return (
+        f"{folder}/{_TABLE}"
+        if partition is None
+        else f"{folder}/{names.partition_folder(partition)}/{_TABLE}"
+    )
+
+
+def _parquet(table: "pa.Table", partition: str | None, claim: int) -> "pa.Buffer":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    own = {_CLAIM: str(claim).encode()}
+    if partition is not None:
+        own[_KEY] = partition.encode("utf-8", "surrogatepass")
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table.replace_schema_metadata({**(table.schema.metadata or {}), **own}), sink, compression="zstd"
+    )
+    return sink.getvalue()
+
+
+def _ours(schema: "pa.Schema") -> "pa.Schema":
+    kept: Iterable[tuple[bytes, bytes]] = (schema.metadata or {}).items()
+    return schema.with_metadata({name: value for name, value in kept if name not in (_CLAIM, _KEY)})

@@ -1,0 +1,295 @@
+"""Where files live: a local folder, or a bucket of an object store. Two classes, one small interface.
+
+A file is committed whole or not at all, and only if nobody who started later has committed before.
+"""
+
+import io
+import os
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from obstore.store import ObjectStore
+
+Check = Callable[[], None]
+_TEMPORARY = ".writing-"
+_MEMORY: dict[str, Any] = {}
+"""Object stores in memory by address, shared within the process."""
+
+
+class Place(ABC):
+    """Files under relative paths with `/`."""
+
+    @abstractmethod
+    def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
+        """Replace a file in one step. `check` looks at the present one and raises if it must stay."""
+
+    @abstractmethod
+    def open(self, path: str) -> "pa.NativeFile":
+        """Open a file for reading in pieces; FileNotFoundError if there is none."""
+
+    @abstractmethod
+    def get(self, path: str) -> "pa.Buffer":
+        """Read a whole file; FileNotFoundError if there is none."""
+
+    @abstractmethod
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders directly under this one, sorted."""
+
+    @abstractmethod
+    def files(self, folder: str) -> dict[str, float]:
+        """Return the names of the files directly in this folder, with their age in seconds."""
+
+    @abstractmethod
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file."""
+
+    @abstractmethod
+    def delete(self, path: str) -> None:
+        """Remove a file if it is there."""
+
+    @abstractmethod
+    def uri(self, path: str) -> str:
+        """Return the full address of a path, without secrets."""
+
+
+class LocalFolder(Place):
+    """A folder on this machine; writers of one table take turns by a lock that a killed process lets go."""
+
+    def __init__(self, base: str | Path) -> None:
+        self.base = Path(base).expanduser().absolute()
+
+    def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
+        """Write beside, flush to disk, rename, flush the folder."""
+        from filelock import FileLock
+
+        target = self.base / path
+        _make_folder(target.parent)
+        with FileLock(target.parent / ".lock"):
+            check()
+            for left_over in target.parent.glob(f"{_TEMPORARY}*"):
+                left_over.unlink(missing_ok=True)
+            temporary = target.parent / f"{_TEMPORARY}{secrets.token_hex(4)}"
+            try:
+                with temporary.open("wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            _flush_folder(target.parent)
+
+    def open(self, path: str) -> "pa.NativeFile":
+        """Map the file into memory."""
+        import pyarrow as pa
+
+        return pa.memory_map(str(self.base / path))
+
+    def get(self, path: str) -> "pa.Buffer":
+        """Read the file."""
+        import pyarrow as pa
+
+        return pa.py_buffer((self.base / path).read_bytes())
+
+    def folders(self, folder: str) -> list[str]:
+        """List the sub-folders."""
+        here = self.base / folder
+        return sorted(entry.name for entry in os.scandir(here) if entry.is_dir()) if here.is_dir() else []
+
+    def files(self, folder: str) -> dict[str, float]:
+        """List the files, hidden ones left out."""
+        import time
+
+        here, now = self.base / folder, time.time()
+        if not here.is_dir():
+            return {}
+        entries = [entry for entry in os.scandir(here) if entry.is_file() and not entry.name.startswith(".")]
+        return {
+            entry.name: now - entry.stat().st_mtime for entry in sorted(entries, key=lambda entry: entry.name)
+        }
+
+    def exists(self, path: str) -> bool:
+        """Whether the file is there."""
+        return (self.base / path).is_file()
+
+    def delete(self, path: str) -> None:
+        """Remove the file."""
+        (self.base / path).unlink(missing_ok=True)
+
+    def uri(self, path: str) -> str:
+        """Return a `file://` address."""
+        return (self.base / path).as_uri()
+
+
+class Bucket(Place):
+    """A prefix of an object store: `s3://`, `gs://`, `az://` or `memory://`."""
+
+    def __init__(self, store: "ObjectStore", url: str, conditional: bool = True) -> None:
+        self.store, self.url, self.conditional = store, url.removesuffix("/"), conditional
+
+    def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
+        """Upload whole; the server refuses if another writer came between the check and the upload."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        while True:
+            mode: Any = "overwrite"
+            if self.conditional:
+                present = self._head(path)
+                mode = "create" if present is None else _same_object(present)
+            check()
+            try:
+                obstore.put(self.store, path, bytes(data), mode=mode)
+            except (AlreadyExistsError, PreconditionError):
+                continue
+            return
+
+    def _head(self, path: str) -> Any:
+        import obstore
+
+        try:
+            return obstore.head(self.store, path)
+        except FileNotFoundError:
+            return None
+
+    def open(self, path: str) -> "pa.NativeFile":
+        """Read ranges as they are asked for."""
+        import obstore
+        import pyarrow as pa
+
+        size = obstore.head(self.store, path)["size"]
+        return pa.PythonFile(_Ranges(self.store, path, size), mode="r")
+
+    def get(self, path: str) -> "pa.Buffer":
+        """Download the object."""
+        import obstore
+        import pyarrow as pa
+
+        return pa.py_buffer(memoryview(obstore.get(self.store, path).bytes()))
+
+    def folders(self, folder: str) -> list[str]:
+        """List the common prefixes."""
+        import obstore
+
+        listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/")
+        return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
+
+    def files(self, folder: str) -> dict[str, float]:
+        """List the objects."""
+        from datetime import datetime, timezone
+
+        import obstore
+
+        listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/")
+        now = datetime.now(timezone.utc)
+        return {
+            entry["path"].rsplit("/", 1)[-1]: (now - entry["last_modified"]).total_seconds()
+            for entry in listed["objects"]
+        }
+
+    def exists(self, path: str) -> bool:
+        """Whether the object is there."""
+        return self._head(path) is not None
+
+    def delete(self, path: str) -> None:
+        """Remove the object."""
+        import obstore
+
+        if self._head(path) is not None:
+            obstore.delete(self.store, path)
+
+    def uri(self, path: str) -> str:
+        """Return the object's address."""
+        return f"{self.url}/{path}"
+
+
+class _Ranges(io.RawIOBase):
+    """An object as a file whose every read is one request, but for the footer, which is fetched at once."""
+
+    _FOOTER = 64 * 1024
+
+    def __init__(self, store: "ObjectStore", path: str, size: int) -> None:
+        self._store, self._path, self._size, self._at = store, path, size, 0
+        self._tail: tuple[int, memoryview] | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        start, end = self._at, self._size if size < 0 else min(self._at + size, self._size)
+        self._at = end
+        if start >= end:
+            return b""
+        if self._tail is None and start >= self._size - self._FOOTER:
+            first = max(0, self._size - self._FOOTER)
+            self._tail = first, self._fetch(first, self._size)
+        if self._tail is not None and start >= self._tail[0]:
+            return bytes(self._tail[1][start - self._tail[0] : end - self._tail[0]])
+        return bytes(self._fetch(start, end))
+
+    def _fetch(self, start: int, end: int) -> memoryview:
+        import obstore
+
+        return memoryview(obstore.get_range(self._store, self._path, start=start, end=end))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def open_place(base: str, options: dict[str, str]) -> Place:
+    """Open a folder path or an object-store URL.
+
+    Args:
+        base: `data`, `/data/tables`, `s3://bucket/prefix`, `gs://...`, `az://container/prefix`, `memory://`.
+        options: what obstore takes for that kind of store (`endpoint`, `access_key_id`, `region`, ...).
+    """
+    if "://" not in base:
+        return LocalFolder(base)
+    if base.startswith("file://"):
+        from urllib.parse import unquote, urlparse
+
+        return LocalFolder(unquote(urlparse(base).path))
+    from obstore.store import MemoryStore, from_url
+
+    if base.startswith("memory:"):
+        return Bucket(_MEMORY.setdefault(base, MemoryStore()), base)
+    opening: Any = from_url
+    return Bucket(opening(base, config=options), base)
+
+
+def _same_object(present: Any) -> Any:
+    return {name: present[name] for name in ("e_tag", "version") if present.get(name) is not None}
+
+
+def _make_folder(folder: Path) -> None:
+    """Create a folder and its parents, flushed to disk, so that a file in it cannot outlive its path."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,150 @@
+"""Which rows of a frame belong to which partition."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from mlops_assets.io_managers.errors import ForeignRowsError, StorageError
+
+
+def split(
+    frame: pd.DataFrame,
+    keys: Sequence[str],
+    definition: dg.PartitionsDefinition,
+    expression: str | Mapping[str, str] | None,
+    table: str,
+) -> dict[str, pd.DataFrame]:
+    """Split a frame into a run's partitions; one without rows is an empty frame with the columns.
+
+    Args:
+        frame: the rows of all partitions.
+        keys: the run's partition keys.
+        definition: the asset's partitions definition.
+        expression: the column that tells a row's partition: times (naive ones in the definition's time zone)
+            for a time-window definition, or the partition keys themselves. For several dimensions a mapping
+            of dimension to column.
+        table: name of the table, for messages.
+
+    Raises:
+        StorageError: several partitions and no expression, or a column that the frame does not have.
+        ForeignRowsError: rows that belong to none of the keys.
+    """
+    if expression is None:
+        if len(keys) == 1:
+            return {keys[0]: frame}
+        raise StorageError(
+            f"{table}: one frame for {len(keys)} partitions, but nothing tells its rows apart. Name "
+            "the column in "
+            "the asset's metadata, e.g. metadata={'partition_expr': 'timestamp'}, or run one "
+            "partition at a time."
+        )
+    positions = _positions(frame, keys, definition, expression, table)
+    foreign = np.flatnonzero(positions < 0)
+    if len(foreign):
+        rows = frame.iloc[foreign[:3]].to_dict("records")
+        raise ForeignRowsError(
+            f"{table}: {len(foreign)} of {len(frame)} rows fall in none of the run's partitions "
+            f"({_few(keys)}) by {expression!r}, the first at row {foreign[0]}: {rows}. Return only rows of "
+            "the partitions asked for."
+        )
+    if len(keys) == 1:
+        return {keys[0]: frame}
+    order = np.argsort(positions, kind="stable")
+    bounds = np.searchsorted(positions[order], np.arange(len(keys) + 1))
+    return {key: frame.iloc[order[bounds[i] : bounds[i + 1]]] for i, key in enumerate(keys)}
+
+
+def _positions(
+    frame: pd.DataFrame,
+    keys: Sequence[str],
+    definition: dg.PartitionsDefinition,
+    expression: str | Mapping[str, str],
+    table: str,
+) -> np.ndarray:
+    """Return for every row the position of its partition in `keys`, -1 where there is none."""
+    if not isinstance(definition, dg.MultiPartitionsDefinition):
+        if not isinstance(expression, str):
+            raise StorageError(f"{table}: partition_expr must be one column name, found {expression!r}.")
+        return _along(frame, keys, definition, expression, table)
+    names = [dimension.name for dimension in definition.partitions_defs]
+    if not isinstance(expression, Mapping) or set(expression) != set(names):
+        raise StorageError(
+            f"{table}: partition_expr must map each dimension ({', '.join(names)}) to its column, "
+            f"found {expression!r}."
+        )
+    wanted: list[tuple[int, ...]] = [()] * len(keys)
+    found: list[np.ndarray] = []
+    for dimension in definition.partitions_defs:
+        own = [_dimension_key(definition, key, dimension.name) for key in keys]
+        distinct = list(dict.fromkeys(own))
+        found.append(_along(frame, distinct, dimension.partitions_def, expression[dimension.name], table))
+        wanted = [(*so_far, distinct.index(part)) for so_far, part in zip(wanted, own, strict=True)]
+    at = {place: position for position, place in enumerate(wanted)}
+    return np.array(
+        [at.get(place, -1) for place in zip(*(f.tolist() for f in found), strict=True)], dtype=np.int64
+    )
+
+
+def _dimension_key(definition: dg.MultiPartitionsDefinition, key: str, dimension: str) -> str:
+    if not isinstance(key, dg.MultiPartitionKey):
+        key = definition.get_partition_key_from_str(key)
+    return key.keys_by_dimension[dimension]
+
+
+def _along(
+    frame: pd.DataFrame, keys: Sequence[str], definition: dg.PartitionsDefinition, column: str, table: str
+) -> np.ndarray:
+    if column not in frame.columns:
+        raise StorageError(
+            f"{table}: partition_expr names column {column!r}, which the frame does not have; "
+            f"it has {', '.join(frame.columns)}."
+        )
+    values: Any = frame[column]
+    if isinstance(definition, dg.TimeWindowPartitionsDefinition) and not _holds_keys(values):
+        return _by_window(values, keys, definition)
+    return pd.Index(list(keys), dtype=object).get_indexer(pd.Index(values.astype(object)))
+
+
+def _holds_keys(values: pd.Series) -> bool:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return pd.api.types.is_string_dtype(values.dtype.categories.dtype)
+    return pd.api.types.infer_dtype(values, skipna=True) == "string"
+
+
+def _by_window(
+    values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition
+) -> np.ndarray:
+    times: Any = pd.to_datetime(values)
+    if times.dt.tz is None:
+        zone = definition.timezone or "UTC"
+        bounds = [
+            [
+                pd.Timestamp(edge).tz_convert(zone).tz_localize(None)
+                for edge in definition.time_window_for_partition_key(key)
+            ]
+            for key in keys
+        ]
+    else:
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+        bounds = [
+            [
+                pd.Timestamp(edge).tz_convert("UTC").tz_localize(None)
+                for edge in definition.time_window_for_partition_key(key)
+            ]
+            for key in keys
+        ]
+    starts = np.array([start.to_datetime64() for start, _ in bounds], dtype="datetime64[us]")
+    ends = np.array([end.to_datetime64() for _, end in bounds], dtype="datetime64[us]")
+    order = np.argsort(starts, kind="stable")
+    stamps = times.to_numpy().astype("datetime64[us]")
+    place = np.searchsorted(starts[order], stamps, side="right") - 1
+    inside = (place >= 0) & ~np.isnat(stamps)
+    position = order[np.where(inside, place, 0)]
+    return np.where(inside & (stamps < ends[position]), position, -1)
+
+
+def _few(keys: Sequence[str]) -> str:
+    return ", ".join(keys) if len(keys) <= 4 else f"{keys[0]}, {keys[1]}, ..., {keys[-1]}"

@@ -1,0 +1,114 @@
+"""`make_engine`: the only place that opens a database, so that every connection is opened rightly."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import URL
+
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "mssql": "mssql+pyodbc",
+}
+"""The driver where the address names none: SQLAlchemy's own choice depends on its version."""
+
+_EXTRAS = {
+    "psycopg": "postgres",
+    "duckdb": "duckdb",
+    "duckdb_engine": "duckdb",
+    "pymysql": "mysql",
+    "pyodbc": "mssql",
+}
+"""Which extra of this package brings a module."""
+
+_BUSY_SECONDS = 30
+
+
+class DatabaseError(ValueError):
+    """A database cannot be opened as asked; the message says why, without the password."""
+
+
+def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engine":
+    """Return a SQLAlchemy engine for an address such as `sqlite:///data/tables.db` or `postgresql://…`.
+
+    SQLite waits for other writers instead of failing, keeps readers and writers apart (WAL), and takes its
+    write lock at the start of a transaction, without which updates of two processes are lost. Statements'
+    parameters, which may be data or secrets, appear in no error.
+
+    Args:
+        url: the address; a driver is added where it names none.
+        read_only: for databases that are not ours: nothing is changed, not even SQLite's journal mode.
+
+    Raises:
+        DatabaseError: the address is not one, or its driver is not installed.
+    """
+    import sqlalchemy as sa
+    from sqlalchemy.exc import ArgumentError
+
+    address = _address(url)
+    name = address.get_backend_name()
+    arguments: dict[str, Any] = {"hide_parameters": True}
+    if name == "sqlite":
+        arguments["connect_args"] = {"timeout": _BUSY_SECONDS}
+    elif name != "duckdb":
+        arguments["pool_pre_ping"] = True
+    if name in ("mysql", "mariadb"):
+        arguments["connect_args"] = {"local_infile": True}
+    try:
+        engine = sa.create_engine(address, **arguments)
+    except ModuleNotFoundError as error:
+        missing = str(error.name)
+        extra = _EXTRAS.get(missing)
+        way_out = f"pip install 'mlops-assets[{extra}]'" if extra else f"install {missing}"
+        raise DatabaseError(f"{shown(address)} needs the module {missing}: {way_out}.") from None
+    except (ArgumentError, TypeError) as error:
+        raise DatabaseError(f"{shown(address)} cannot be opened: {error}") from None
+    if name == "sqlite":
+        _prepare_sqlite(engine, read_only)
+    return engine
+
+
+def shown(url: "str | SecretStr | URL") -> str:
+    """Return an address as it may be shown: without password and parameters, which may hold another."""
+    return _address(url).set(query={}).render_as_string(hide_password=True)
+
+
+def _address(url: "str | SecretStr | URL") -> "URL":
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    text = url.get_secret_value() if isinstance(url, SecretStr) else url
+    try:
+        address = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(
+            "the address of a database is not one: it takes the form dialect://user:password@host:port/name, "
+            "e.g. sqlite:///data/tables.db. Characters like @ or / in a password are written as %40 and %2F."
+        ) from None
+    return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
+
+
+def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, record: Any) -> None:
+        # The driver's own transactions begin too late and commit behind our back: we begin them ourselves.
+        connection.isolation_level = None
+        if read_only:
+            connection.execute("PRAGMA query_only=ON")
+            return
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Any) -> None:
+        deferred = read_only or connection.get_execution_options().get("reads_only")
+        connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
