@@ -37,7 +37,7 @@ def cpu_seconds(code: str, folder: str) -> float:
         name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "DAGSTER_"))
     }
     environment |= {"MLOPS_ENV": "local", "MLOPS_DATA": folder, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=environment)
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=folder, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
