@@ -1,0 +1,5 @@
+"""The asset graph of a forecast: one file for each stage, put together by `build_assets`."""
+
+from mlops_assets.assets.factory import build_assets
+
+__all__ = ["build_assets"]

@@ -85,3 +85,27 @@ def last_before(end: pd.Timestamp, alias: str) -> pd.Timestamp:
 def steps_after(origin: pd.Timestamp, count: int, alias: str) -> pd.DatetimeIndex:
     """Return the `count` timestamps of the grid that follow the origin."""
     return pd.date_range(origin, periods=count + 1, freq=parse_frequency(alias))[1:].as_unit("us")
+
+
+def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
+    """Give every item a row at each timestamp from its first to the frame's last; the target of new rows is 0.
+
+    Args:
+        frame: canonical frame (`item_id`, `timestamp`, `target`, covariates).
+        alias: the frequency.
+
+    Returns:
+        The frame with the new rows, sorted by item and timestamp. Static covariates are those of the item; other
+        covariates of new rows are missing, and so is a target that was given as missing.
+    """
+    grid = pd.date_range(frame["timestamp"].min(), frame["timestamp"].max(), freq=parse_frequency(alias)).as_unit("us")
+    first = frame.groupby("item_id", sort=True)["timestamp"].min()
+    start = grid.searchsorted(pd.DatetimeIndex(first))
+    counts = len(grid) - start
+    position = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts) + np.repeat(start, counts)
+    every = pd.DataFrame({"item_id": np.repeat(first.index.to_numpy(), counts), "timestamp": grid[position]})
+    filled = every.merge(frame, on=["item_id", "timestamp"], how="left", indicator="_origin")
+    filled.loc[filled["_origin"] == "left_only", "target"] = 0.0
+    for name in filled.select_dtypes(exclude=["number", "datetime"]).columns.difference(["item_id", "_origin"]):
+        filled[name] = filled.groupby("item_id")[name].transform(lambda s: s.ffill().bfill())
+    return filled.drop(columns="_origin")[list(frame.columns)]

@@ -49,6 +49,14 @@ class SourceReader(Protocol):
         """
         ...
 
+    def probe(self, columns: Sequence[str], time_column: str) -> str:
+        """Reach the source, make sure that it has the columns, and say in words what was found.
+
+        Raises:
+            SourceError: it cannot be reached or lacks a column.
+        """
+        ...
+
 
 def open_source(spec: ForecastSpec) -> SourceReader:
     """Return the reader of a spec's source."""
@@ -108,6 +116,13 @@ class FileReader:
             for batch in batches:
                 batch[SOURCE] = file.name
                 yield batch
+
+    def probe(self, columns: Sequence[str], time_column: str) -> str:
+        """Open the files and read a first batch."""
+        everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
+        next(self.read(columns, time_column, everything), None)
+        files = self.files()
+        return f"{self.path}, {len(files)} file{'s' * (len(files) != 1)}"
 
 
 def _format(file: Path) -> str:
@@ -289,6 +304,12 @@ class SqlReader:
             raise SourceError(f"{self.name}: {type(cause).__name__}: {cause}") from None
         finally:
             engine.dispose()
+
+    def probe(self, columns: Sequence[str], time_column: str) -> str:
+        """Connect and read no row."""
+        empty = Window(pd.Timestamp(2000, 1, 1), pd.Timestamp(2000, 1, 1))
+        next(self.read(columns, time_column, empty), None)
+        return self.name
 
     def _statement(self, connection: Any, columns: Sequence[str], time_column: str, window: Window) -> Any:
         import sqlalchemy as sa

@@ -1,0 +1,81 @@
+"""What all assets of a forecast share: keys, owners, tags, group, and small pieces of metadata."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.assets.partitions import partitions_of
+from mlops_assets.forecasting.contract import Contract
+from mlops_assets.spec import ForecastSpec
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One forecast's graph in the making: the spec and what follows from it for every asset."""
+
+    spec: ForecastSpec
+
+    @cached_property
+    def partitions(self) -> dg.TimeWindowPartitionsDefinition:
+        """The partitions of observations, forecasts and accuracy."""
+        return partitions_of(self.spec)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract of the source's rows."""
+        spec = self.spec
+        return Contract(
+            item_id=tuple(spec.columns.item_id),
+            timestamp=spec.columns.timestamp,
+            target=spec.columns.target,
+            frequency=spec.frequency,
+            time_zone=spec.time_zone,
+            timestamp_format=spec.columns.timestamp_format,
+            known=tuple(spec.covariates.known),
+            past=tuple(spec.covariates.past),
+            static=tuple(spec.covariates.static),
+        )
+
+    def key(self, name: str) -> dg.AssetKey:
+        """Return the key of one of the forecast's assets."""
+        return dg.AssetKey([self.spec.name, name])
+
+    def attributes(self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the keyword arguments that every asset definition gets."""
+        return {
+            "description": description,
+            "group_name": self.spec.name,
+            "kinds": set(kinds),
+            "owners": self.spec.owners,
+            "tags": dict(self.spec.tags),
+            "metadata": {"forecast": self.spec.description or self.spec.name, "spec": dg.MetadataValue.path(self.spec.file), **(metadata or {})},
+        }
+
+
+def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what can be shown: finite numbers as plain Python ones, everything else as it is, missing ones left out."""
+    shown = {}
+    for name, value in values.items():
+        if isinstance(value, bool | str) or not isinstance(value, int | float) and not hasattr(value, "item"):
+            shown[name] = value
+        elif pd.notna(value):
+            shown[name] = value.item() if hasattr(value, "item") else value
+    return shown
+
+
+def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
+    """Return a small frame as a Markdown table."""
+    head = "| " + " | ".join(map(str, frame.columns)) + " |"
+    rule = "|" + "---|" * len(frame.columns)
+    rows = ["| " + " | ".join(_cell(value, digits) for value in row) + " |" for row in frame.itertuples(index=False)]
+    return "\n".join([head, rule, *rows])
+
+
+def _cell(value: Any, digits: int) -> str:
+    if isinstance(value, float):
+        return "–" if pd.isna(value) else f"{value:.{digits}g}"
+    return str(value).replace("|", "\\|")

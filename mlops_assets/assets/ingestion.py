@@ -1,0 +1,133 @@
+"""observations and quarantine: what the source says, held against the contract."""
+
+from datetime import datetime
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.assets.common import Graph
+from mlops_assets.assets.partitions import whole_window, window_of
+from mlops_assets.forecasting import contract
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.sources import SourceError, open_source, read_all
+
+
+def read_observations(graph: Graph, window: contract.Window, now: datetime) -> contract.Checked:
+    """Read a window of a forecast's source and hold it against the contract.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+    """
+    reader = open_source(graph.spec)
+    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window)
+    return contract.check(raw, graph.contract, window, now, exact=reader.exact)
+
+
+def build_observations(graph: Graph) -> dg.AssetsDefinition:
+    """Define the pair `observations` and `quarantine`; both are partitioned and written by one step."""
+    spec = graph.spec
+    kinds = ["pandas", "file" if spec.source.kind == "file" else "sql"]
+
+    @dg.multi_asset(
+        name=f"{spec.name}__ingest",
+        partitions_def=graph.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+        outs={
+            "observations": dg.AssetOut(
+                key=graph.key("observations"),
+                io_manager_key="tables",
+                **graph.attributes(
+                    kinds,
+                    "The series as they are known: one row for each item and timestamp, accepted by the contract.",
+                    {"partition_expr": "timestamp"},
+                ),
+            ),
+            "quarantine": dg.AssetOut(
+                key=graph.key("quarantine"),
+                io_manager_key="tables",
+                **graph.attributes(
+                    kinds,
+                    "Rows of the source that break the contract, as they were read, each with its reason.",
+                    {"partition_expr": "partition"},
+                ),
+            ),
+        },
+    )
+    def ingest(context: dg.AssetExecutionContext, clock: Clock):
+        keys = list(context.partition_keys)
+        window = whole_window(graph.partitions, keys)
+        try:
+            checked = read_observations(graph, window, clock.now())
+        except (SourceError, contract.ContractError) as error:
+            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, SourceError)) from error
+        share = checked.quarantine_share
+        source = open_source(spec).name
+        facts = {"source": source, **checked.counts, "quarantine_share": share}
+        # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
+        yield dg.Output(
+            _by_partition(checked.quarantined, graph.partitions, keys),
+            "quarantine",
+            metadata={**facts, "reasons": checked.reasons},
+        )
+        if share > spec.quarantine.max_share:
+            worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
+            raise dg.Failure(
+                f"{source}: {share:.1%} of the rows of {_span(keys)} break the contract, more than the "
+                f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
+                f"stored before are kept; see the table {spec.name}/quarantine for the rows",
+                metadata={**facts, "reasons": checked.reasons},
+                allow_retries=False,
+            )
+        items = checked.accepted["item_id"].nunique()
+        yield dg.Output(checked.accepted, "observations", metadata={**facts, "items": items})
+
+    return ingest
+
+
+def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
+    """Define `future_covariates`: the known covariates over the horizon after each origin."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("future_covariates"),
+        partitions_def=graph.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="tables",
+        **graph.attributes(
+            ["pandas"],
+            "Covariates that are known ahead of time, over the horizon after the partition's origin.",
+            {"partition_expr": "partition"},
+        ),
+    )
+    def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.assets.partitions import origin_of
+        from mlops_assets.forecasting.grid import steps_after
+
+        reader = open_source(spec)
+        columns = [name for name in graph.contract.columns if name != spec.columns.target]
+        frames = []
+        for key in context.partition_keys:
+            steps = steps_after(origin_of(spec, window_of(graph.partitions, key)), spec.horizon, spec.frequency)
+            window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
+            raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
+            checked = contract.check(raw, graph.contract, window, clock.now(), exact=reader.exact)
+            frames.append(checked.accepted[["item_id", "timestamp", *spec.covariates.known]].assign(partition=key))
+        return dg.Output(pd.concat(frames, ignore_index=True))
+
+    return future_covariates
+
+
+def _by_partition(rows: pd.DataFrame, partitions: dg.TimeWindowPartitionsDefinition, keys: list[str]) -> pd.DataFrame:
+    """Say which partition each rejected row belongs to; rows without a usable time go to the last one."""
+    starts = pd.DatetimeIndex([window_of(partitions, key).start for key in keys])
+    position = starts.searchsorted(pd.DatetimeIndex(rows["timestamp"]), side="right") - 1
+    end = window_of(partitions, keys[-1]).end
+    placed = rows["timestamp"].notna() & (rows["timestamp"] < end) & (position >= 0)
+    names = pd.Series([keys[p] for p in position], index=rows.index, dtype=object).where(placed, keys[-1])
+    return rows.assign(partition=names)
+
+
+def _span(keys: list[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"

@@ -1,0 +1,74 @@
+"""Partitions of a forecast's assets: spans of time in the spec's zone."""
+
+from datetime import datetime
+from math import ceil
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.forecasting.contract import Window
+from mlops_assets.forecasting.grid import last_before, steps_after
+from mlops_assets.spec import ForecastSpec
+
+_CRON = {
+    "hourly": "0 * * * *",
+    "daily": "0 0 * * *",
+    "weekly": "0 0 * * 0",
+    "monthly": "0 0 1 * *",
+    "quarterly": "0 0 1 */3 *",
+    "yearly": "0 0 1 1 *",
+}
+_SHORTEST = {
+    kind: pd.Timedelta(days=days)
+    for kind, days in {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 28, "quarterly": 90, "yearly": 365}.items()
+}
+
+
+def partitions_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition:
+    """Return the partitions of a forecast: hours, days, weeks (from Sunday), months, quarters or years."""
+    hourly = spec.partition_kind == "hourly"
+    fmt = "%Y-%m-%d-%H:%M" if hourly else "%Y-%m-%d"
+    suffix = "-00:00" if hourly else ""
+    return dg.TimeWindowPartitionsDefinition(
+        cron_schedule=_CRON[spec.partition_kind],
+        start=f"{spec.partitions.start}{suffix}",
+        end=f"{spec.partitions.end}{suffix}" if spec.partitions.end else None,
+        fmt=fmt,
+        timezone=spec.time_zone,
+    )
+
+
+def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window:
+    """Return the span of a partition, naive, in the spec's zone.
+
+    Raises:
+        ValueError: there is no such partition.
+    """
+    try:
+        span = partitions.time_window_for_partition_key(key)
+    except ValueError:
+        raise ValueError(f"{key!r} is not a partition key such as {partitions.start:{partitions.fmt}}") from None
+    return Window(*(pd.Timestamp(moment).tz_localize(None) for moment in (span.start, span.end)))
+
+
+def whole_window(partitions: dg.TimeWindowPartitionsDefinition, keys: list[str]) -> Window:
+    """Return the span from the first to the last of some consecutive partitions."""
+    return Window(window_of(partitions, keys[0]).start, window_of(partitions, keys[-1]).end)
+
+
+def origin_of(spec: ForecastSpec, window: Window) -> pd.Timestamp:
+    """Return the origin of a partition: the last timestamp of the grid in it."""
+    return last_before(window.end, spec.frequency)
+
+
+def latest_complete(spec: ForecastSpec, now: datetime) -> str | None:
+    """Return the last partition that has ended, or None before the end of the first."""
+    keys = partitions_of(spec).get_partition_keys(current_time=now)
+    return keys[-1] if keys else None
+
+
+def periods(spec: ForecastSpec, steps: int) -> int:
+    """Return how many partitions cover a number of steps of the frequency, one to spare."""
+    start = pd.Timestamp(spec.partitions.start)
+    reach = steps_after(start, steps, spec.frequency)[-1] - start
+    return ceil(reach / _SHORTEST[spec.partition_kind]) + 1

@@ -1,0 +1,196 @@
+"""model_version: the one MLflow run of a training, and the version registered from it."""
+
+import subprocess
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.assets.common import Graph, known_numbers
+from mlops_assets.assets.evaluation import FOREST, headline
+from mlops_assets.assets.training import history_of
+from mlops_assets.resources.tracking import Registry, Tracking, TrainingRun, Version
+
+
+def build_model_version(graph: Graph) -> dg.AssetsDefinition:
+    """Define `model_version`: a row that says which registered version this training is."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("model_version"),
+        ins={
+            "observations": dg.AssetIn(graph.key("observations")),
+            "training_set": dg.AssetIn(graph.key("training_set")),
+            "random_forest": dg.AssetIn(graph.key("random_forest")),
+            "backtest": dg.AssetIn(graph.key("backtest")),
+        },
+        io_manager_key="tables",
+        **graph.attributes(
+            ["mlflow"],
+            "The training as one MLflow run: parameters, metrics, dataset, pictures and the model, registered as a "
+            "version under the alias challenger. The same training is not registered twice.",
+        ),
+    )
+    def model_version(
+        context: dg.AssetExecutionContext,
+        tracking: Tracking,
+        observations: pd.DataFrame,
+        training_set: pd.DataFrame,
+        random_forest: dict[str, Any],
+        backtest: pd.DataFrame,
+    ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting.metrics import score
+
+        facts = random_forest["facts"]
+        overall = score(backtest, spec.task, by=["model"])
+        tags = {
+            "fingerprint": fingerprint(spec.fingerprint(), facts["data_version"]),
+            "spec_hash": spec.fingerprint(),
+            "data_version": facts["data_version"],
+            "trained_until": facts["trained_until"],
+            "package_version": package_version(),
+            "git_commit": git_commit(),
+            "reason": context.run.tags.get("mlops/reason", "materialized by hand"),
+        }
+        registry = tracking.registry(spec.name)
+        found = same_training(registry, tags["fingerprint"])
+        if found is None:
+            run_name = f"{spec.name} until {facts['trained_until'][:16]}"
+            with tracking.run(context, spec.name, run_name, tags) as run:
+                model_uri, sha256 = _log(graph, run, observations, training_set, random_forest, backtest)
+            description = f"{overall_words(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
+            found = registry.register(
+                model_uri, run.run_id, {**tags, "sha256": sha256, "stage": "Staging"}, description
+            )
+            news = "registered"
+        else:
+            news = "unchanged: nothing that this version depends on has changed"
+            context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
+        row = {
+            "name": spec.name,
+            "version": found.number,
+            "run_id": found.run_id,
+            **{key: found.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")},
+        }
+        links = {
+            "mlflow_run": dg.MetadataValue.url(tracking.link(f"runs/{found.run_id}")),
+            "mlflow_version": dg.MetadataValue.url(registry.link(found.number)),
+        }
+        return dg.Output(
+            pd.DataFrame([row]),
+            metadata={
+                "outcome": news,
+                "version": found.number,
+                **known_numbers(headline(overall)),
+                **(links if tracking.ui else {}),
+            },
+        )
+
+    return model_version
+
+
+def same_training(registry: Registry, training: str) -> Version | None:
+    """Return the newest version with the same fingerprint, or None."""
+    return next((v for v in registry.versions() if v.tags.get("fingerprint") == training and "sha256" in v.tags), None)
+
+
+def fingerprint(spec_hash: str, data_version: str) -> str:
+    """Return a hash of all that a version depends on: spec, data and this package's release."""
+    import hashlib
+
+    return hashlib.sha256(f"{spec_hash}|{data_version}|{package_version()}".encode()).hexdigest()[:32]
+
+
+@lru_cache
+def package_version() -> str:
+    """Return this package's version."""
+    try:
+        return version("mlops-assets")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@lru_cache
+def git_commit() -> str:
+    """Return the commit of the working directory, with `-dirty` behind it after local changes; empty outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, cwd=Path.cwd())  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def overall_words(overall: pd.DataFrame, metric: str) -> str:
+    """Return the main score in words."""
+    scores = overall.set_index("model")[metric]
+    return f"{metric} {scores[FOREST]:.4f} on the backtest, seasonal naive {scores['seasonal_naive']:.4f}"
+
+
+def _log(
+    graph: Graph,
+    run: TrainingRun,
+    observations: pd.DataFrame,
+    training_set: pd.DataFrame,
+    random_forest: Mapping[str, Any],
+    backtest: pd.DataFrame,
+) -> tuple[str, str]:
+    """Log everything about a training; return MLflow's address of the model and its sha256."""
+    from mlops_assets.forecasting import plots
+    from mlops_assets.forecasting.features import lookback
+    from mlops_assets.forecasting.forest import DEFAULTS, Forecaster
+    from mlops_assets.forecasting.metrics import score
+
+    spec, task = graph.spec, graph.spec.task
+    forecaster = Forecaster.from_state(random_forest["forecaster"])
+    facts = random_forest["facts"]
+    run.log_params(
+        {
+            "frequency": spec.frequency,
+            "horizon": spec.horizon,
+            "season_lengths": list(task.season_lengths),
+            "quantiles": spec.quantiles,
+            "point": spec.point,
+            "covariates": spec.covariate_columns,
+            "holidays": spec.holidays or "none",
+            "seed": spec.model.seed,
+            "training_rows": facts["training_rows"],
+            **{f"forest.{name}": value for name, value in {**DEFAULTS[spec.model.kind], **spec.model.parameters}.items()},
+        }
+    )
+    overall = score(backtest, task, by=["model"])
+    by_window = score(backtest, task, by=["model", "window"])
+    by_lead = score(backtest, task, by=["model", "lead"])
+    run.log_metrics({**headline(overall), "fit_seconds": facts["fit_seconds"]})
+    run.log_dataset(training_set.head(1000), f"{spec.name}/training_set", f"{spec.name} training set")
+    importances = forecaster.importances()
+    tables = {
+        "overall": overall,
+        "by_window": by_window,
+        "by_lead": by_lead,
+        "by_item": score(backtest, task, by=["model", "item_id"]),
+    }
+    for name, table in tables.items():
+        run.log_table(table, f"backtest/{name}.csv")
+    run.log_table(importances, "importances.csv")
+    metric = spec.gate.metric
+    run.log_figure(plots.importances(importances), "pictures/importances.png")
+    run.log_figure(plots.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
+    run.log_figure(plots.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
+    history = history_of(graph, observations)
+    latest = backtest[(backtest["model"] == FOREST) & (backtest["window"] == backtest["window"].max())]
+    run.log_figure(plots.fan(history[history["timestamp"] <= latest["timestamp"].max()], latest, point=task.point_column), "pictures/latest_window.png")
+    example = _example(history, lookback(task), pd.Timestamp(facts["trained_until"]))
+    return run.log_forecaster(random_forest["forecaster"], example, forecaster.predict(example), spec.horizon)
+
+
+def _example(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: int = 2) -> pd.DataFrame:
+    """Return the recent history of a few items as input example."""
+    past = history[history["timestamp"] <= until]
+    largest = past.groupby("item_id")["target"].sum().nlargest(items).index
+    few = past[past["item_id"].isin(largest)]
+    return few.groupby("item_id").tail(steps).sort_values(["item_id", "timestamp"]).reset_index(drop=True)

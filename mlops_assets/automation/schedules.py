@@ -1,0 +1,32 @@
+"""The schedule of a forecast's daily round."""
+
+import dagster as dg
+
+from mlops_assets.assets.partitions import latest_complete
+from mlops_assets.automation.jobs import daily_job_name
+from mlops_assets.spec import ForecastSpec
+
+
+def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
+    """Define `<name>_daily_schedule` if the spec has a schedule: at each tick, the latest complete partition."""
+    if spec.schedule is None:
+        return []
+    name = f"{daily_job_name(spec)}_schedule"
+
+    @dg.schedule(
+        name=name,
+        cron_schedule=spec.schedule,
+        execution_timezone=spec.time_zone,
+        job_name=daily_job_name(spec),
+        description=f"Runs the daily round of {spec.name} for the latest complete partition.",
+    )
+    def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        moment = context.scheduled_execution_time
+        key = latest_complete(spec, moment)
+        if key is None:
+            return dg.SkipReason(f"the first partition, from {spec.partitions.start}, has not ended at {moment}")
+        # The run key makes a second tick for the same partition harmless, also after partitions.end.
+        return dg.RunRequest(run_key=key, partition_key=key)
+
+    return [daily_schedule]
+

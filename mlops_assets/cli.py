@@ -1,0 +1,176 @@
+"""The command line: list, run, evaluate, check. Exit code 0: done, 1: failed, 2: wrong usage."""
+
+import difflib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from mlops_assets.settings import Settings, SettingsError
+from mlops_assets.spec import ForecastSpec, SpecError, load_spec, load_specs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops_assets.runner import Step
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say what is wrong on standard error and end with an exit code."""
+    click.echo(f"mlops-assets: {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn wrong settings and wrong specs into exit code 2."""
+    try:
+        yield
+    except (SettingsError, SpecError) as error:
+        fail(str(error), USAGE)
+
+
+def find_spec(settings: Settings, name: str) -> ForecastSpec:
+    """Return the spec of that name, or end with exit code 2 and the nearest right name."""
+    specs = {spec.name: spec for spec in load_specs(settings.forecasts)}
+    if name not in specs:
+        near = difflib.get_close_matches(name, specs, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        fail(f"no forecast {name!r} in {settings.forecasts}{hint} There are: {', '.join(specs)}", USAGE)
+    return specs[name]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mlops-assets")
+def main() -> None:
+    """Batch forecasts that look after themselves."""
+
+
+@main.command("list")
+def list_() -> None:
+    """Show the declared forecasts."""
+    from rich.table import Table
+
+    with usage_errors():
+        specs = load_specs(Settings.read().forecasts)
+    table = Table("name", "frequency", "horizon", "partitions", "schedule", "file")
+    for spec in specs:
+        table.add_row(
+            spec.name,
+            spec.frequency,
+            str(spec.horizon),
+            f"{spec.partition_kind} from {spec.partitions.start}",
+            spec.schedule or "–",
+            _short_path(spec.file),
+        )
+    _console().print(table)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--partition", metavar="KEY", help="A partition, or FIRST...LAST. Default: the latest complete one.")
+@click.option("--retrain", is_flag=True, help="Train a new model, even if there is a champion.")
+def run(name: str, partition: str | None, retrain: bool) -> None:
+    """Run the whole round of the forecast NAME for one partition, or for each of a range.
+
+    Ingests the partition and all history that is not stored yet, trains if there is no champion or the spec has
+    changed (on data up to the first of the partitions), forecasts, and scores earlier forecasts.
+    """
+    with usage_errors():
+        settings = Settings.read()
+        spec = find_spec(settings, name)
+    from mlops_assets import runner
+    from mlops_assets.instance import open_instance
+    from mlops_assets.summary import round_summary
+
+    try:
+        keys = runner.resolve_partitions(spec, partition, settings)
+    except runner.UsageError as error:
+        fail(str(error), USAGE)
+    instance = open_instance(settings)
+    try:
+        with progress() as listen:
+            runner.run_round(spec, keys, settings, instance, retrain, listen)
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+    for part in round_summary(spec, keys, settings):
+        _console().print(part)
+
+
+@main.command()
+@click.argument("spec_file", metavar="SPEC.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print every number as JSON.")
+def evaluate(spec_file: Path, as_json: bool) -> None:
+    """Backtest a spec on its source, without touching any store."""
+    with usage_errors():
+        spec = load_spec(spec_file)
+    from mlops_assets.evaluate import evaluate as evaluate_spec
+    from mlops_assets.evaluate import tables
+
+    try:
+        result = evaluate_spec(spec, Settings.read())
+    except Exception as error:
+        fail(f"{spec_file}: {error}")
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+        return
+    for part in tables(result):
+        _console().print(part)
+
+
+@main.command()
+def check() -> None:
+    """Check environment, settings, specs and connections."""
+    from mlops_assets.health import checks
+
+    good = True
+    for name, words, passed in checks():
+        good &= passed
+        click.echo(f"{click.style('✓', fg='green') if passed else click.style('✗', fg='red')} {name}: {words}")
+    sys.exit(OK if good else FAILED)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[["Step"], None]]:
+    """Show the steps of a run: a moving line on a terminal, plain lines elsewhere."""
+    console = _console()
+    if not console.is_terminal:
+        yield lambda step: click.echo(_line(step)) if step.state != "started" else None
+        return
+    with console.status("starting") as status:
+
+        def listen(step: "Step") -> None:
+            if step.state == "started":
+                status.update(f"{step.asset} …")
+            else:
+                console.print(_line(step), highlight=False)
+
+        yield listen
+
+
+def _line(step: "Step") -> str:
+    sign = {"done": "✓", "failed": "✗"}.get(step.state, "!")
+    seconds = f" {step.seconds:6.1f} s" if step.seconds is not None else ""
+    return f"{sign} {step.asset:<20}{seconds}{'  ' + step.words if step.words else ''}"
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 110)
+    return console
+
+
+def _short_path(path: str) -> str:
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path

@@ -1,0 +1,60 @@
+"""`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
+
+from collections.abc import Callable, Iterator
+
+from mlops_assets.assets.common import Graph
+from mlops_assets.environments import open_stores
+from mlops_assets.instance import dagster_home, open_instance
+from mlops_assets.resources.sources import open_source
+from mlops_assets.settings import Settings, SettingsError
+from mlops_assets.spec import ForecastSpec, SpecError, load_specs
+
+Result = tuple[str, str, bool]
+
+
+def checks() -> Iterator[Result]:
+    """Yield (what, words, passed) for settings, specs, sources, stores, MLflow and Dagster."""
+    try:
+        settings = Settings.read()
+    except SettingsError as error:
+        yield "settings", str(error), False
+        return
+    yield "settings", f"environment {settings.environment}, data in {settings.data_folder}", True
+    try:
+        specs = load_specs(settings.forecasts)
+    except SpecError as error:
+        yield "specs", str(error), False
+        specs = []
+    else:
+        yield "specs", f"{len(specs)} in {settings.forecasts}: {', '.join(spec.name for spec in specs)}", True
+    for spec in specs:
+        yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
+    try:
+        with open_stores(settings) as stores:
+            yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
+            yield _try("models", lambda: stores.models.uri(["check"]))
+            yield _try("mlflow", stores.tracking.ping)
+    except Exception as error:
+        yield "stores", f"{type(error).__name__}: {error}", False
+    yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
+
+
+def _try(name: str, probe: Callable[[], str]) -> Result:
+    try:
+        return name, probe(), True
+    except Exception as error:
+        return name, f"{error or type(error).__name__}", False
+
+
+def _source(spec: ForecastSpec) -> str:
+    return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp)
+
+
+def _tables(tables, names: list[str]) -> str:
+    stored = {name: len(tables.partitions([name, "observations"])) for name in names}
+    words = ", ".join(f"{name} {count} partitions of observations" for name, count in stored.items())
+    return f"{tables.uri(['check'])}; {words or 'nothing declared'}"
+
+
+def _runs(settings: Settings) -> str:
+    return f"{open_instance(settings).get_runs_count()} runs"

@@ -1,0 +1,36 @@
+"""What assets, sensors and commands may ask of a store outside a Dagster step; IO managers provide it."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import pandas as pd
+
+
+class Tables(Protocol):
+    """A store of tables, partitioned or not."""
+
+    def read(
+        self, key: Sequence[str], partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return a table: all of it, or some partitions; absent ones are skipped."""
+        ...
+
+    def partitions(self, key: Sequence[str]) -> list[str]:
+        """Return the keys of the stored partitions."""
+        ...
+
+    def exists(self, key: Sequence[str]) -> bool:
+        """Return whether anything is stored under the key."""
+        ...
+
+
+class Models(Protocol):
+    """A store of fitted models."""
+
+    def load(self, key: Sequence[str]) -> Any:
+        """Return the stored model, checked."""
+        ...
+
+    def exists(self, key: Sequence[str]) -> bool:
+        """Return whether a model is stored under the key."""
+        ...

@@ -1,0 +1,93 @@
+"""What a round has made, for a terminal: forecasts, scores, where to look next."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.assets.accuracy import summary
+from mlops_assets.assets.evaluation import FOREST
+from mlops_assets.environments import Stores, open_stores
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+
+_METRICS = ("mase", "wql", "smape", "wape", "coverage", "bias")
+
+
+def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> Iterator[Any]:
+    """Yield the parts of the summary of the round of some partitions, for rich to print."""
+    with open_stores(settings) as stores:
+        yield from _forecasts(spec, keys[-1], stores)
+        yield from _backtest(spec, stores)
+        yield from _accuracy(spec, keys, stores)
+        version = stores.tracking.registry(spec.name).champion()
+    yield (
+        f"champion: version {version.number if version else '–'} of {spec.name}; "
+        f"tables, models and MLflow: {settings.data_folder if settings.environment == 'local' else settings.environment}\n"
+        f"look around: [bold]make dev[/bold], or [bold]dagster dev[/bold] with DAGSTER_HOME as above "
+        f"and [bold]mlflow ui --backend-store-uri {stores.tracking.safe_uri}[/bold]"
+    )
+
+
+def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
+    from rich.table import Table
+
+    rows = stores.tables.read([spec.name, "forecasts"], partitions=[key])
+    if rows.empty:
+        return
+    quantiles = spec.task.quantile_columns
+    largest = rows.groupby("item_id")["mean"].sum().nlargest(3).index
+    leads = sorted({1, 2, (1 + spec.horizon) // 2, spec.horizon})
+    origin = rows["origin"].iloc[0]
+    items, fallback = rows["item_id"].nunique(), int((rows["source"] == "fallback").sum())
+    title = f"forecasts from {origin}: {items} items × {spec.horizon} leads = {len(rows)} rows, {fallback} fallback"
+    table = Table("item", "timestamp", "lead", *quantiles, "mean", title=title)
+    shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])
+    for row in shown.to_dict("records"):
+        values = (f"{row[name]:.1f}" for name in (*quantiles, "mean"))
+        table.add_row(row["item_id"], _stamp(row["timestamp"]), str(row["lead"]), *values)
+    yield table
+
+
+def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
+    from rich.table import Table
+
+    from mlops_assets.forecasting.metrics import score
+
+    predictions = stores.tables.read([spec.name, "backtest"])
+    if predictions.empty:
+        return
+    table = Table("window", "origin", "model", *_METRICS, title="backtest")
+    origins = predictions.groupby("window")["origin"].first()
+    by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
+    for row in by_window.to_dict("records"):
+        table.add_row(str(row["window"]), _stamp(origins[row["window"]]), *_scores(row))
+    table.add_section()
+    for row in score(predictions, spec.task, by=["model"]).to_dict("records"):
+        table.add_row("all", "", *_scores(row))
+    yield table
+
+
+def _scores(row: dict[str, Any]) -> list[str]:
+    name = f"[bold]{row['model']}[/bold]" if row["model"] == FOREST else row["model"]
+    return [name, *("–" if pd.isna(row[m]) else f"{row[m]:.3f}" for m in _METRICS)]
+
+
+def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
+    rows = stores.tables.read([spec.name, "forecast_accuracy"], partitions=keys)
+    honest = rows[~rows["in_sample"].astype(bool)] if len(rows) else rows
+    if honest.empty:
+        yield "accuracy: no earlier forecast could be scored yet"
+        return
+    facts = summary(honest, spec.task)
+    days = honest["timestamp"].nunique()
+    yield (
+        f"accuracy of past forecasts over {days} timestamp{'s' * (days != 1)}, {facts['rows']:,} rows: "
+        f"MASE {facts['mase']:.3f} (seasonal naive {facts['naive_mase']:.3f}), wQL {facts['wql']:.3f}, "
+        f"coverage {facts['coverage']:.2f}"
+    )
+
+
+def _stamp(value: Any) -> str:
+    stamp = pd.Timestamp(value)
+    return f"{stamp:%Y-%m-%d}" if stamp == stamp.normalize() else f"{stamp:%Y-%m-%d %H:%M}"
