@@ -1,7 +1,7 @@
 """Where tables and models live. `environments.py` picks one of each; assets never import them.
 
 Two kinds of thing (`Tables`, `Models` in `base.py`), in several places: files and object storage
-(`objects.py`), memory (`memory.py`).
+(`objects.py`), databases (`sql.py`), memory (`memory.py`).
 """
 
 from mlops_assets.io_managers.base import Models, Tables
@@ -15,6 +15,7 @@ from mlops_assets.io_managers.errors import (
 )
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
+from mlops_assets.io_managers.sql import SqlTables
 
 __all__ = [
     "ForeignRowsError",
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectModels",
     "ObjectTables",
     "SchemaDriftError",
+    "SqlTables",
     "StaleWriteError",
     "StorageError",
     "Tables",

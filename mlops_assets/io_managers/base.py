@@ -8,6 +8,7 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,7 +17,7 @@ from dagster_shared.check import CheckError
 from pydantic import PrivateAttr
 
 from mlops_assets.io_managers import frames
-from mlops_assets.io_managers.errors import MissingTableError, StorageError
+from mlops_assets.io_managers.errors import MissingTableError, StaleWriteError, StorageError
 from mlops_assets.io_managers.names import label
 from mlops_assets.io_managers.splitting import split
 
@@ -291,6 +292,27 @@ class Models(Claiming):
         value = self.load(key)
         context.add_input_metadata({"sha256": self.info(key)["sha256"]})
         return value
+
+
+def refuse_older(claim: int, present: int, what: str) -> None:
+    """Raise if what is stored was written by somebody who began later.
+
+    Args:
+        claim: when the writer began, in ns since 1970.
+        present: the claim of what is stored.
+        what: table or model, for the message.
+    """
+    if present > claim:
+        raise StaleWriteError(
+            f"{what} was not replaced: it was written by a run that began at {_moment(present)}, this "
+            "one began "
+            f"earlier, at {_moment(claim)}. The stored one stays. If this one is right all the same, "
+            "run it again."
+        )
+
+
+def _moment(claim: int) -> str:
+    return datetime.fromtimestamp(claim / 1e9, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:

@@ -168,21 +168,38 @@ def stack(tables: "Mapping[str, pa.Table]", table: str) -> "pa.Table":
     import pyarrow as pa
 
     parts = list(tables.values())
-    if len(parts) == 1 or all(part.schema.equals(parts[0].schema, check_metadata=True) for part in parts):
-        return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
-    names = list(dict.fromkeys(name for part in parts for name in part.column_names))
+    if len(parts) == 1:
+        return parts[0]
+    if all(part.schema.equals(parts[0].schema, check_metadata=True) for part in parts):
+        return pa.concat_tables(parts)
+    schema = common_schema({key: (part.schema, part.num_rows) for key, part in tables.items()}, table)
+    return pa.concat_tables([conform(part, schema) for part in parts])
+
+
+def common_schema(schemas: "Mapping[str, tuple[pa.Schema, int]]", table: str) -> "pa.Schema":
+    """Find the one schema in which all partitions have a place, categories decoded to their values.
+
+    Args:
+        schemas: partition key to its schema and number of rows.
+        table: name of the table, for the message.
+
+    Raises:
+        SchemaDriftError: partitions whose types cannot stand in one column.
+    """
+    import pyarrow as pa
+
+    known = {key: columns_record(schema) for key, (schema, _) in schemas.items()}
+    names = list(dict.fromkeys(name for schema, _ in schemas.values() for name in schema.names))
     fields, record = [], {}
     for name in names:
-        fields_seen = [
-            (key, part.schema.field(name), columns_record(part.schema)[name], part.num_rows)
-            for key, part in tables.items()
-            if name in part.column_names
+        seen = [
+            (key, schema.field(name), known[key][name], rows)
+            for key, (schema, rows) in schemas.items()
+            if name in known[key]
         ]
-        field, known = _common(name, fields_seen, table)
+        field, record[name] = _common(name, seen, table)
         fields.append(field)
-        record[name] = known
-    schema = pa.schema(fields).with_metadata({RECORD: json.dumps(record)})
-    return pa.concat_tables([_conform(part, schema) for part in parts])
+    return pa.schema(fields).with_metadata({RECORD: json.dumps(record)})
 
 
 def plain_type(kind: "pa.DataType") -> "pa.DataType":
@@ -413,7 +430,8 @@ def _wider(one: "pa.DataType", two: "pa.DataType") -> "pa.DataType":
     return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
 
 
-def _conform(part: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+def conform(part: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+    """Give a partition the columns and types of `common_schema`."""
     import pyarrow as pa
 
     arrays = []

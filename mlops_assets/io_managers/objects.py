@@ -15,13 +15,15 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import Field
+import dagster as dg
+from pydantic import Field, SecretStr
 
 from mlops_assets import model_file
 from mlops_assets.io_managers import names
-from mlops_assets.io_managers.base import Models, Parts, Tables
-from mlops_assets.io_managers.errors import MissingTableError, StaleWriteError
+from mlops_assets.io_managers.base import Models, Parts, Tables, refuse_older
+from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.places import Bucket, Place, open_place
+from mlops_assets.io_managers.secret_values import keep, reveal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,12 +44,21 @@ class ObjectTables(Tables):
         description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, memory://."
     )
     options: dict[str, str] = Field(
-        default_factory=dict, description="Settings of the object store: endpoint, region, access_key_id, ..."
+        default_factory=dict,
+        repr=False,
+        description="Settings of the object store: endpoint, region, access_key_id, ... (secrets as SecretStr)",
     )
+
+    def __init__(
+        self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None
+    ) -> None:
+        kept = {name: keep(value) for name, value in (options or {}).items()}
+        values: dict[str, Any] = {"base": base, "options": kept}
+        super().__init__(**values)
 
     @cached_property
     def _place(self) -> Place:
-        return open_place(self.base, self.options)
+        return open_place(self.base, {name: reveal(text) for name, text in self.options.items()})
 
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return the address of a table's folder or of a partition's file."""
@@ -134,12 +145,21 @@ class ObjectModels(Models):
         description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, memory://."
     )
     options: dict[str, str] = Field(
-        default_factory=dict, description="Settings of the object store: endpoint, region, access_key_id, ..."
+        default_factory=dict,
+        repr=False,
+        description="Settings of the object store: endpoint, region, access_key_id, ... (secrets as SecretStr)",
     )
+
+    def __init__(
+        self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None
+    ) -> None:
+        kept = {name: keep(value) for name, value in (options or {}).items()}
+        values: dict[str, Any] = {"base": base, "options": kept}
+        super().__init__(**values)
 
     @cached_property
     def _place(self) -> Place:
-        return open_place(self.base, self.options)
+        return open_place(self.base, {name: reveal(text) for name, text in self.options.items()})
 
     def uri(self, key: Sequence[str]) -> str:
         """Return the address of the model's folder."""
@@ -196,23 +216,6 @@ class ObjectModels(Models):
                 self._place.delete(f"{folder}/{name}")
 
 
-def refuse_older(claim: int, present: int, what: str) -> None:
-    """Raise if what is stored was written by somebody who began later.
-
-    Args:
-        claim: when the writer began, in ns since 1970.
-        present: the claim of what is stored.
-        what: table or model, for the message.
-    """
-    if present > claim:
-        raise StaleWriteError(
-            f"{what} was not replaced: it was written by a run that began at {_moment(present)}, this "
-            "one began "
-            f"earlier, at {_moment(claim)}. The stored one stays. If this one is right all the same, "
-            "run it again."
-        )
-
-
 def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any]:
     """Return what is kept beside a model's bytes."""
     return {
@@ -222,10 +225,6 @@ def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any
         "saved_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "claim": claim,
     }
-
-
-def _moment(claim: int) -> str:
-    return datetime.fromtimestamp(claim / 1e9, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _file(key: Sequence[str], partition: str | None) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from obstore.store import ObjectStore
@@ -249,7 +251,7 @@ class _Ranges(io.RawIOBase):
         return True
 
 
-def open_place(base: str, options: dict[str, str]) -> Place:
+def open_place(base: str, options: dict[str, SecretStr]) -> Place:
     """Open a folder path or an object-store URL.
 
     Args:
@@ -267,7 +269,8 @@ def open_place(base: str, options: dict[str, str]) -> Place:
     if base.startswith("memory:"):
         return Bucket(_MEMORY.setdefault(base, MemoryStore()), base)
     opening: Any = from_url
-    return Bucket(opening(base, config=options), base)
+    config = {name: value.get_secret_value() for name, value in options.items()}
+    return Bucket(opening(base, config=config), base)
 
 
 def _same_object(present: Any) -> Any:

@@ -49,15 +49,19 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
     """
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.pool import NullPool
 
     address = _address(url)
     name = address.get_backend_name()
     arguments: dict[str, Any] = {"hide_parameters": True}
     if name == "sqlite":
         arguments["connect_args"] = {"timeout": _BUSY_SECONDS}
-    elif name != "duckdb":
+    elif name == "duckdb":
+        # A process that keeps a DuckDB file open locks all others out: open it for each piece of work.
+        arguments["poolclass"] = NullPool
+    else:
         arguments["pool_pre_ping"] = True
-    if name in ("mysql", "mariadb"):
+    if name in ("mysql", "mariadb") and not read_only:
         arguments["connect_args"] = {"local_infile": True}
     try:
         engine = sa.create_engine(address, **arguments)
@@ -70,7 +74,16 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
         raise DatabaseError(f"{shown(address)} cannot be opened: {error}") from None
     if name == "sqlite":
         _prepare_sqlite(engine, read_only)
+    if name == "duckdb":
+        _wait_for_duckdb(engine)
     return engine
+
+
+def open_adbc(url: "URL") -> Any:
+    """Open a second, Arrow-native connection to a PostgreSQL database (use it in a `with` block)."""
+    from adbc_driver_postgresql import dbapi
+
+    return dbapi.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
 
 
 def shown(url: "str | SecretStr | URL") -> str:
@@ -112,3 +125,21 @@ def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
     def on_begin(connection: Any) -> None:
         deferred = read_only or connection.get_execution_options().get("reads_only")
         connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+
+
+def _wait_for_duckdb(engine: "Engine") -> None:
+    """Wait for a process that has the file open, as the other databases do."""
+    import time
+
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "do_connect")
+    def on_connect(dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                return dialect.connect(*arguments, **keywords)
+            except Exception as error:
+                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
