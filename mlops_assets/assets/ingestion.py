@@ -9,7 +9,7 @@ from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import whole_window, window_of
 from mlops_assets.forecasting import contract
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.sources import SourceError, open_source, read_all
+from mlops_assets.resources.sources import SourceError, SourceUnavailableError, open_source, read_all
 
 
 def read_observations(graph: Graph, window: contract.Window, now: datetime) -> contract.Checked:
@@ -61,7 +61,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         try:
             checked = read_observations(graph, window, clock.now())
         except (SourceError, contract.ContractError) as error:
-            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, SourceError)) from error
+            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, SourceUnavailableError)) from error
         share = checked.quarantine_share
         source = open_source(spec).name
         facts = {"source": source, **checked.counts, "quarantine_share": share}

@@ -86,7 +86,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         rows["source"] = rows["source"].replace({"model": "champion"})
         rows["model_version"] = version.number
         rows["trained_until"] = pd.Series(version.trained_until, index=rows.index).astype("datetime64[us]")
-        rows["run_id"] = context.run_id
+        rows["run_id"] = context.run.run_id
         rows["created_at"] = pd.Series(created_at, index=rows.index).astype("datetime64[us]")
         return dg.Output(rows, metadata=_facts(graph, rows, observations, tracking.link(f"models/{spec.name}/versions/{version.number}")))
 

@@ -77,7 +77,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             **{key: found.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")},
         }
         links = {
-            "mlflow_run": dg.MetadataValue.url(tracking.link(f"runs/{found.run_id}")),
+            "mlflow_run": dg.MetadataValue.url(registry.run_link(found.run_id)),
             "mlflow_version": dg.MetadataValue.url(registry.link(found.number)),
         }
         return dg.Output(
@@ -183,7 +183,14 @@ def _log(
     run.log_figure(plots.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
     history = history_of(graph, observations)
     latest = backtest[(backtest["model"] == FOREST) & (backtest["window"] == backtest["window"].max())]
-    run.log_figure(plots.fan(history[history["timestamp"] <= latest["timestamp"].max()], latest, point=task.point_column), "pictures/latest_window.png")
+    origin = latest["origin"].iloc[0]
+    picture = plots.fan(
+        history[history["timestamp"] <= origin],
+        latest,
+        actuals=history[history["timestamp"] > origin],
+        point=task.point_column,
+    )
+    run.log_figure(picture, "pictures/latest_window.png")
     example = _example(history, lookback(task), pd.Timestamp(facts["trained_until"]))
     return run.log_forecaster(random_forest["forecaster"], example, forecaster.predict(example), spec.horizon)
 

@@ -23,7 +23,8 @@ class Forecast(mlflow.pyfunc.PythonModel):
 
         self.forecaster = Forecaster.from_state(model_file.load(context.artifacts["forecaster"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    # MLflow takes type hints of `predict` for the model's schema; ours is the logged signature, so there are none.
+    def predict(self, context, model_input, params=None):
         """Forecast every item of the history.
 
         Args:

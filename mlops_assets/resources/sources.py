@@ -21,6 +21,10 @@ class SourceError(ValueError):
     """The source cannot be read; the message names it and the way out, and shows no secret."""
 
 
+class SourceUnavailableError(SourceError):
+    """The source does not answer now; a later try may succeed."""
+
+
 class SourceReader(Protocol):
     """Anything that rows can be read from.
 
@@ -301,7 +305,8 @@ class SqlReader:
                     yield frame
         except sa.exc.SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
-            raise SourceError(f"{self.name}: {type(cause).__name__}: {cause}") from None
+            kind = SourceUnavailableError if isinstance(error, sa.exc.OperationalError) else SourceError
+            raise kind(f"{self.name}: {type(cause).__name__}: {cause}") from None
         finally:
             engine.dispose()
 

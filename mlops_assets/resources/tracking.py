@@ -93,12 +93,12 @@ class Tracking(dg.ConfigurableResource):
         mlflow = self._mlflow()
         client = mlflow.MlflowClient()
         experiment_id = self._experiment(client, experiment)
-        self._close_orphans(client, experiment_id, context.instance, context.run_id)
+        self._close_orphans(client, experiment_id, context.instance, context.run.run_id)
         while mlflow.active_run() is not None:  # a run left by other code of this process is not ours to write into
             mlflow.end_run()
         from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-        run = client.create_run(experiment_id, tags={MLFLOW_RUN_NAME: name, "dagster_run_id": context.run_id})
+        run = client.create_run(experiment_id, tags={MLFLOW_RUN_NAME: name, "dagster_run_id": context.run.run_id})
         from dagster_mlflow import mlflow_tracking
 
         configured = mlflow_tracking.configured(
@@ -113,9 +113,10 @@ class Tracking(dg.ConfigurableResource):
         status = "FAILED"
         try:
             with dg.build_resources(
-                {"mlflow": configured}, instance=context.instance, dagster_run=context.run
+                {"mlflow": configured}, instance=context.instance, dagster_run=context.run, log_manager=context.log
             ) as resources:
-                yield TrainingRun(resources.mlflow, run.info.run_id, self.link(f"experiments/{experiment_id}/runs/{run.info.run_id}"))
+                url = self.run_link(experiment_id, run.info.run_id)
+                yield TrainingRun(resources.mlflow, run.info.run_id, url)
             status = "FINISHED"
         finally:
             mlflow.end_run(status)
@@ -132,6 +133,10 @@ class Tracking(dg.ConfigurableResource):
     def link(self, path: str) -> str:
         """Return the address of a page of MLflow's web UI, or an empty text."""
         return f"{self.ui.rstrip('/')}/#/{path}" if self.ui else ""
+
+    def run_link(self, experiment_id: str, run_id: str) -> str:
+        """Return the address of a run's page."""
+        return self.link(f"experiments/{experiment_id}/runs/{run_id}")
 
     def ping(self) -> str:
         """Reach MLflow and say what answered.
@@ -247,8 +252,16 @@ class TrainingRun:
         self._mlflow.log_text(text, file)
 
     def log_figure(self, figure: "Figure", file: str) -> None:
-        """Keep a picture as an artifact."""
-        self._mlflow.log_figure(figure, file)
+        """Keep a picture as a PNG artifact."""
+        import tempfile
+
+        from mlops_assets.forecasting.images import to_png
+
+        folder, _, name = file.rpartition("/")
+        with tempfile.TemporaryDirectory() as temporary:
+            path = Path(temporary) / name
+            path.write_bytes(to_png(figure))
+            self._mlflow.log_artifact(str(path), folder or None)
 
     def log_dataset(self, frame: pd.DataFrame, source: str, name: str) -> None:
         """Say what was learnt from: schema, size and digest; the rows themselves stay where they are."""
@@ -276,7 +289,8 @@ class TrainingRun:
         import tempfile
 
         import mlflow
-        from mlflow.models import infer_signature
+        from mlflow.models import ModelSignature
+        from mlflow.types import ParamSchema, ParamSpec
 
         package = Path(__file__).resolve().parent.parent
         with tempfile.TemporaryDirectory() as folder:
@@ -288,10 +302,20 @@ class TrainingRun:
                 artifacts={"forecaster": str(file)},
                 code_paths=[str(package / "forecasting"), str(package / "model_file.py")],
                 pip_requirements=_requirements(),
-                signature=infer_signature(history, forecasts, params={"horizon": horizon}),
+                signature=ModelSignature(
+                    _schema(history), _schema(forecasts), ParamSchema([ParamSpec("horizon", "long", horizon)])
+                ),
                 input_example=(history, {"horizon": horizon}),
             )
         return info.model_uri, sha256
+
+
+def _schema(frame: pd.DataFrame) -> Any:
+    """Return the frame's columns in MLflow's types: times, texts, doubles; whole numbers only where they can't be missing."""
+    from mlflow.types import ColSpec, Schema
+
+    kinds = {"M": "datetime", "f": "double", "b": "boolean", "i": "long", "u": "long"}
+    return Schema([ColSpec(kinds.get(frame[name].dtype.kind, "string"), name) for name in frame.columns])
 
 
 def _requirements() -> list[str]:
@@ -308,6 +332,11 @@ class Registry:
         self._tracking = tracking
         self._client = client
         self.name = name
+
+    def run_link(self, run_id: str) -> str:
+        """Return the address of a run of this model's experiment, or an empty text."""
+        experiment = self._client.get_experiment_by_name(self.name)
+        return self._tracking.run_link(experiment.experiment_id, run_id) if experiment else ""
 
     def by_alias(self, alias: str) -> Version | None:
         """Return the version that an alias points at, or None."""

@@ -1,0 +1,58 @@
+# Everything runs in .venv, made from the locked versions. `make demo` first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+DATA := $(CURDIR)/data
+
+export DAGSTER_HOME := $(DATA)/dagster
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: demo test lint types imports pytest dev mlflow-ui lock schema bench clean help
+
+help:  ## Show this help.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: .venv/installed  ## Set up, run the example forecast end to end, and show what came of it.
+	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-31
+
+dev: .venv/installed  ## Dagster's web UI (port 3000) and MLflow's (port 5000) over what `make demo` wrote.
+	@mkdir -p $(DAGSTER_HOME) $(DATA)/mlflow && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
+	@trap 'kill $$mlflow 2>/dev/null' EXIT INT TERM; \
+	$(MAKE) --no-print-directory mlflow-ui & mlflow=$$!; \
+	$(BIN)/dagster dev --workspace workspace.yaml --port 3000
+
+mlflow-ui: .venv/installed
+	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false exec $(BIN)/mlflow server --workers 1 --port 5000 \
+	  --backend-store-uri sqlite:///$(DATA)/mlflow/mlflow.db --default-artifact-root $(DATA)/mlflow/artifacts
+
+test: lint types imports pytest  ## Set up, then check style, types and imports and run the tests.
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/pyright
+
+imports: .venv/installed
+	$(BIN)/lint-imports
+
+pytest: .venv/installed
+	$(BIN)/python -m pytest
+
+lock: .venv/installed  ## Renew requirements.lock.
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.10 --extra test --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+bench: .venv/installed  ## Measure what the code location costs to start; the others are in benchmarks/README.md.
+	$(BIN)/python benchmarks/startup.py
+
+clean:  ## Remove what the demo and the tools have written; .venv stays.
+	rm -rf data .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,134 @@
+"""The whole round through `materialize`, with memory IO managers."""
+
+import pandas as pd
+from mlops_assets_tests.conftest import HISTORY, panel
+
+
+def test_the_round_fills_every_table(trained):
+    origin = "2024-05-10"
+    made = trained.run("forecasts", partition=origin)
+    ledger = trained.table("forecasts", [origin])
+    assert len(ledger) == 4 * 7
+    assert set(ledger["origin"]) == {pd.Timestamp(origin)}
+    assert sorted(ledger["lead"].unique()) == list(range(1, 8))
+    assert (ledger["timestamp"] == ledger["origin"] + pd.to_timedelta(ledger["lead"], "D")).all()
+    assert (ledger["q10"] <= ledger["q50"]).all()
+    assert (ledger["q50"] <= ledger["q90"]).all()
+    assert set(ledger["source"]) == {"champion"}
+    assert set(ledger["model_version"]) == {1}
+    assert set(ledger["run_id"]) == {made.run_id}
+    trained.run("observations", "quarantine", "forecast_accuracy", partition="2024-05-11")
+    scored = trained.table("forecast_accuracy", ["2024-05-11"])
+    assert len(scored) == 4
+    assert set(scored["lead"]) == {1}
+    assert not scored["in_sample"].any()
+
+
+def test_making_an_origin_again_replaces_its_rows(trained):
+    both = ["2024-05-08", "2024-05-09"]
+    trained.run("forecasts", partition="...".join(both))
+    before = trained.table("forecasts", both)
+    trained.run("forecasts", partition=both[1])
+    after = trained.table("forecasts", both)
+    assert len(before) == len(after) == 2 * 4 * 7
+    same = ["item_id", "origin", "timestamp", "lead", "mean", "q10", "q50", "q90", "source", "model_version"]
+    pd.testing.assert_frame_equal(before[same], after[same])
+
+
+def test_the_same_training_is_registered_once(trained):
+    again = trained.train(until="2024-05-10")
+    assert trained.metadata(again, "model_version")["outcome"].startswith("unchanged")
+    assert trained.metadata(again, "champion")["outcome"] == "unchanged"
+    assert len(trained.tracking.registry("demo").versions()) == 1
+
+
+def test_new_data_make_a_new_version_that_meets_the_champion_on_the_same_windows(world):
+    made = world()
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train(until="2024-05-01")
+    result = made.train()
+    backtest = made.table("backtest")
+    rows = backtest.groupby("model").size()
+    assert set(rows.index) == {"forest", "seasonal_naive", "champion"}
+    assert rows.nunique() == 1
+    assert made.metadata(result, "model_version")["version"] == 2
+    assert made.metadata(result, "champion")["outcome"] in ("promoted", "refused")
+    assert made.table("champion")["challenger_version"].iloc[0] == 2
+
+
+def test_training_stops_at_the_partition_it_is_told(world):
+    made = world()
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train(until="2024-04-30")
+    assert made.table("training_set")["timestamp"].max() <= pd.Timestamp("2024-04-30")
+    assert made.table("backtest")["timestamp"].max() <= pd.Timestamp("2024-04-30")
+    version = made.tracking.registry("demo").champion()
+    assert version.trained_until <= pd.Timestamp("2024-04-30")
+
+
+def test_forecasts_are_not_scored_on_what_their_model_has_seen(trained):
+    trained.run("forecasts", partition="2024-05-01")
+    result = trained.run("forecast_accuracy", partition="2024-05-03")
+    facts = trained.metadata(result, "forecast_accuracy")
+    assert trained.table("forecast_accuracy", ["2024-05-03"])["in_sample"].all()
+    assert facts["rows"] == 0
+    assert facts["in_sample_rows"] == 4
+
+
+def test_forecasts_look_at_nothing_after_their_origin(world):
+    clean = panel()
+    broken = clean.assign(sales=clean["sales"].where(clean["day"] <= "2024-05-05", 1e6), rain=clean["rain"].where(clean["day"] <= "2024-05-05", -5))
+    made = world(clean)
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train(until="2024-05-05")
+    made.run("forecasts", partition="2024-05-05")
+    honest = made.table("forecasts").drop(columns=["run_id", "created_at"])
+    broken.to_csv(made.spec.folder / "sales.csv", index=False)
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train(until="2024-05-05")
+    made.run("forecasts", partition="2024-05-05")
+    assert len(made.tracking.registry("demo").versions()) == 1
+    pd.testing.assert_frame_equal(honest, made.table("forecasts").drop(columns=["run_id", "created_at"]))
+
+
+def test_without_a_champion_forecasts_say_what_to_do(world):
+    made = world()
+    made.run("observations", "quarantine", partition="2024-03-01...2024-03-31")
+    result = made.run("forecasts", partition="2024-03-31", raise_on_error=False)
+    failure = result.failure_data_for_node("demo__forecasts")
+    assert "demo_retrain" in failure.user_failure_data.description
+
+
+def test_accuracy_without_forecasts_is_empty_and_not_an_error(world):
+    made = world()
+    result = made.run("observations", "quarantine", "forecast_accuracy", partition="2024-03-02")
+    assert made.metadata(result, "forecast_accuracy")["rows"] == 0
+    assert made.table("forecast_accuracy").empty
+
+
+def test_absent_rows_count_as_zero_where_the_spec_says_so(world):
+    data = panel()
+    data = data[~((data["shop"] == "shop 1") & (data["day"] == "2024-05-11"))]
+    made = world(data, fill="zero")
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train()
+    made.run("forecasts", partition="2024-05-10")
+    made.run("observations", "quarantine", "forecast_accuracy", partition="2024-05-11")
+    scored = made.table("forecast_accuracy").set_index("item_id")["target"]
+    assert scored["shop 1"] == 0
+    assert len(scored) == 4
+
+
+def test_known_covariates_reach_the_forecast(world):
+    data = panel()
+    promotion = (data["day"].dt.day % 9 == 0).astype(int)
+    data = data.assign(promotion=promotion, sales=data["sales"] * (1 + 2 * promotion))
+    made = world(data, covariates={"known": ["promotion"]})
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train()
+    made.run("future_covariates", "forecasts", partition="2024-05-08")
+    future = made.table("future_covariates")
+    assert len(future) == 4 * 7
+    assert set(future["timestamp"]) == set(pd.date_range("2024-05-09", periods=7))
+    ledger = made.table("forecasts").groupby("timestamp")["q50"].sum()
+    assert ledger["2024-05-09"] > 1.5 * ledger["2024-05-10"]
