@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.assets.factory import TRAINING
-from mlops_assets.assets.partitions import partitions_of
 from mlops_assets.spec import ForecastSpec
 
 
@@ -38,7 +37,6 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
         dg.define_asset_job(
             daily_job_name(spec),
             selection=dg.AssetSelection.assets(*daily_assets(spec)),
-            partitions_def=partitions_of(spec),
             description=f"The round of one partition of {spec.name}: ingest it, forecast from it, score what it allows.",
             tags=tags,
         ),

@@ -17,13 +17,14 @@ def build_sensors(spec: ForecastSpec) -> list[dg.SensorDefinition]:
         name=f"{spec.name}_retrain_on_breach",
         job_name=retrain_job_name(spec),
         minimum_interval_seconds=60,
-        required_resource_keys={"tables"},
         description=f"Requests {retrain_job_name(spec)} when {spec.retraining.metric} breaches its threshold, "
         "once for a partition, and otherwise says why not.",
     )
-    def retrain_on_breach(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def retrain_on_breach(
+        context: dg.SensorEvaluationContext, tables: dg.ResourceParam[Tables]
+    ) -> dg.RunRequest | dg.SkipReason:
         rules = spec.retraining
-        history = accuracy_history(context.resources.tables, spec, rules.window)
+        history = accuracy_history(tables, spec, rules.window)
         decision = policy.decide(history, rules.metric, rules.threshold, rules.breaches, rules.window)
         if not decision.retrain:
             return dg.SkipReason(decision.reason)

@@ -98,7 +98,7 @@ class Tracking(dg.ConfigurableResource):
             mlflow.end_run()
         from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-        run = client.create_run(experiment_id, tags={MLFLOW_RUN_NAME: name, "dagster_run_id": context.run.run_id})
+        run = client.create_run(experiment_id, tags={"dagster_run_id": context.run.run_id})
         from dagster_mlflow import mlflow_tracking
 
         configured = mlflow_tracking.configured(
@@ -115,6 +115,7 @@ class Tracking(dg.ConfigurableResource):
             with dg.build_resources(
                 {"mlflow": configured}, instance=context.instance, dagster_run=context.run, log_manager=context.log
             ) as resources:
+                client.set_tag(run.info.run_id, MLFLOW_RUN_NAME, name)  # the resource names runs after the job
                 url = self.run_link(experiment_id, run.info.run_id)
                 yield TrainingRun(resources.mlflow, run.info.run_id, url)
             status = "FINISHED"

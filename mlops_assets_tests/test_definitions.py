@@ -1,0 +1,62 @@
+"""The code location loads in every environment and is complete."""
+
+import subprocess
+import sys
+from typing import get_args
+
+import dagster as dg
+import pytest
+
+from mlops_assets.definitions import build
+from mlops_assets.environments import ENVIRONMENTS
+from mlops_assets.settings import Environment, Settings
+
+ASSETS = {
+    "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion", "forecasts",
+    "forecast_accuracy",
+}  # fmt: skip
+
+
+def test_every_environment_is_defined():
+    assert set(ENVIRONMENTS) == set(get_args(Environment))
+
+
+@pytest.mark.parametrize("environment", get_args(Environment))
+def test_definitions_load(environment, tmp_path):
+    definitions = build(Settings.read({"MLOPS_ENV": environment, "MLOPS_DATA": str(tmp_path)}))
+    repository = definitions.get_repository_def()
+    keys = {key.path[-1] for key in repository.asset_graph.get_all_asset_keys()}
+    assert keys == ASSETS
+    assert {job.name for job in repository.get_all_jobs()} >= {"nyc_departures_daily", "nyc_departures_retrain"}
+    assert [s.name for s in repository.schedule_defs] == ["nyc_departures_daily_schedule"]
+    assert [s.name for s in repository.sensor_defs] == ["nyc_departures_retrain_on_breach"]
+    assert list(tmp_path.iterdir()) == []  # loading writes nothing
+
+
+def test_every_asset_says_what_it_is(tmp_path):
+    graph = build(Settings.read({"MLOPS_DATA": str(tmp_path)})).get_repository_def().asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.kinds, key
+        assert node.owners == ["team:forecasting"], key
+        assert node.group_name == "nyc_departures", key
+        assert node.tags["domain"] == "aviation", key
+
+
+@pytest.mark.process
+def test_heavy_packages_wait_until_they_are_used():
+    code = (
+        "import sys, mlops_assets.definitions as d; d.definitions().get_repository_def(); "
+        "print(','.join(m for m in ('mlflow', 'sklearn', 'matplotlib', 'skops', 'scipy', 'dagster_mlflow', 'pandera') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_accuracy_reads_the_forecasts_of_the_horizon_before(tmp_path):
+    graph = build(Settings.read({"MLOPS_DATA": str(tmp_path)})).get_repository_def().asset_graph
+    accuracy, forecasts = (dg.AssetKey(["nyc_departures", name]) for name in ("forecast_accuracy", "forecasts"))
+    mapping = graph.get_partition_mapping(accuracy, forecasts)
+    assert isinstance(mapping, dg.TimeWindowPartitionMapping)
+    assert mapping.start_offset <= -14
