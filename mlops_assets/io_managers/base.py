@@ -197,7 +197,10 @@ class Tables(Claiming):
     ) -> "pa.Table":
         parts = self._scan(key, partitions, columns)
         table = frames.stack({name or "": part for name, part in parts.items()}, label(key))
-        names = frames.select_columns(table.schema, columns, label(key))
+        known = table.schema
+        if columns is not None and not set(columns) <= set(table.column_names):
+            known = self._schema_of(key, partitions[-1])
+        names = frames.select_columns(known, columns, label(key))
         return table if names == table.column_names else table.select(names)
 
     def _without_rows(

@@ -56,7 +56,7 @@ def to_frame(table: "pa.Table") -> pd.DataFrame:
     if not record:
         return table.to_pandas()
     plain = [name for name in table.column_names if record[name]["kind"] == "numpy"]
-    bulk = table.select(plain).to_pandas(ignore_metadata=True, split_blocks=True)
+    bulk = table.select(plain).to_pandas(ignore_metadata=True)
     columns = {
         name: (
             _exact_unit(bulk[name], record[name]["dtype"])

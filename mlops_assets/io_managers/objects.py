@@ -41,7 +41,7 @@ class ObjectTables(Tables):
     """Tables as Parquet files (zstd), one for each partition."""
 
     base: str = Field(
-        description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, memory://."
+        description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…"
     )
     options: dict[str, str] = Field(
         default_factory=dict,
@@ -131,8 +131,8 @@ class ObjectTables(Tables):
         refuse_older(claim, int(metadata.get(_CLAIM, b"0")), table)
 
     def _at_once(self, work: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
-        """Do the work for every item: side by side where each waits for a server."""
-        if len(items) == 1 or not isinstance(self._place, Bucket):
+        """Do the work for every item side by side: each waits for a server, or for the disk."""
+        if len(items) == 1:
             return [work(item) for item in items]
         with ThreadPoolExecutor(min(16, len(items))) as pool:
             return list(pool.map(work, items))
@@ -142,7 +142,7 @@ class ObjectModels(Models):
     """Models as skops files, each with a small JSON record beside it that names it."""
 
     base: str = Field(
-        description="A folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, memory://."
+        description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…"
     )
     options: dict[str, str] = Field(
         default_factory=dict,

@@ -248,7 +248,7 @@ class SqlTables(Tables):
         server = self._server
         present = {column.name: column for entry in stored for column in entry.columns}
         kept = {column.name: column for entry in stay for column in entry.columns}
-        wanted = sql_columns.plan(schema, server.storage, present.values() if stay else [])
+        wanted = sql_columns.plan(schema, server.declared, present.values() if stay else [])
         wanted = sql_columns.with_rests(wanted, rests)
         there = sa.inspect(connection).has_table(table)
         if there and not stored:
@@ -278,10 +278,9 @@ class SqlTables(Tables):
     def _reshape(
         self, connection: "sa.Connection", table: str, wanted: list[Column], present: dict[str, Column]
     ) -> dict[str, Column]:
-        """Change a table that cannot be dropped in a transaction: only add columns, under names that are
-        free.
+        """Change a table that cannot be dropped in a transaction: add columns, under names that are free.
 
-        What the register knows stays readable at every step; columns that it no longer knows go next time.
+        What the register knows stays readable at every step; columns it no longer knows go next time.
         """
         import sqlalchemy as sa
 

@@ -61,13 +61,13 @@ def partition_table(table: str, partition: str) -> str:
 
 
 def plan(
-    schema: "pa.Schema", storage: "Callable[[pa.DataType], pa.DataType]", known: Iterable[Column]
+    schema: "pa.Schema", declared: "Callable[[pa.DataType], pa.DataType]", known: Iterable[Column]
 ) -> list[Column]:
     """Decide on name and type of every column in the database.
 
     Args:
         schema: the frame's.
-        storage: the type that the database keeps for a type of values.
+        declared: the type that a column of such values is declared as.
         known: columns the table already has, whose names are kept.
     """
     names = {column.name: column for column in known}
@@ -79,7 +79,7 @@ def plan(
         column = before.column if before else _free_name(field.name, taken)
         taken.add(column.lower())
         planned.append(
-            Column(field.name, column, str(storage(plain_type(field.type))), before.rest if before else None)
+            Column(field.name, column, str(declared(plain_type(field.type))), before.rest if before else None)
         )
     return planned
 

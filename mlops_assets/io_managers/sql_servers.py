@@ -69,6 +69,10 @@ class Server:
             return pa.timestamp("us", "UTC" if kind.tz else None)
         return kind
 
+    def declared(self, kind: "pa.DataType") -> "pa.DataType":
+        """Return the Arrow type that a column of such values is declared as: `storage`, or one that holds more."""
+        return self.storage(kind)
+
     def check(self, name: str, array: "pa.Array", where: str) -> None:
         """Refuse values that the database would change or reject."""
 
@@ -354,6 +358,12 @@ class Postgres(Server):
     A reader first takes the weakest lock on the table, then looks: a swap needs the strongest, so what the
     reader sees is of one moment, whatever its isolation level.
     """
+
+    def declared(self, kind: "pa.DataType") -> "pa.DataType":
+        """Declare decimals without bounds."""
+        import pyarrow as pa
+
+        return pa.decimal256(76, 38) if pa.types.is_decimal(kind) else super().declared(kind)
 
     def sql_type(self, kind: "pa.DataType", in_key: bool) -> Any:
         """Keep decimals of any size, and text of any length in keys."""
