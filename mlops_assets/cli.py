@@ -100,7 +100,7 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     except Exception as error:
         fail(str(error) or type(error).__name__)
     for part in round_summary(spec, keys, settings):
-        _console().print(part)
+        _show(part)
 
 
 @main.command()
@@ -121,7 +121,7 @@ def evaluate(spec_file: Path, as_json: bool) -> None:
         click.echo(json.dumps(result, indent=2))
         return
     for part in tables(result):
-        _console().print(part)
+        _show(part)
 
 
 @main.command()
@@ -158,6 +158,10 @@ def _line(step: "Step") -> str:
     sign = {"done": "✓", "failed": "✗"}.get(step.state, "!")
     seconds = f" {step.seconds:6.1f} s" if step.seconds is not None else ""
     return f"{sign} {step.asset:<20}{seconds}{'  ' + step.words if step.words else ''}"
+
+
+def _show(part: Any) -> None:
+    _console().print(part, soft_wrap=isinstance(part, str), highlight=False)
 
 
 def _console() -> Any:

@@ -85,11 +85,11 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
         f"{len(result['windows'])} windows, {result['training_rows']:,} training rows"
     )
     metrics = ["mase", "rmsse", "smape", "wape", "wql", "coverage", "bias", "fit_seconds", "predict_seconds"]
-    overall = Table("model", *metrics, title="all windows")
+    overall = Table("model", *(name.replace("_seconds", " s") for name in metrics))
     for model, scores in result["models"].items():
         overall.add_row(model, *(_shown(scores.get(name)) for name in metrics))
     yield overall
-    windows = Table("window", "model", "origin", "mase", "wql", "coverage", title="by window")
+    windows = Table("window", "model", "origin", "mase", "wql", "coverage")
     for row in sorted(result["by_window"], key=lambda row: (row["window"], row["model"])):
         origin = result["windows"][int(row["window"])]
         windows.add_row(str(int(row["window"])), row["model"], origin, *(_shown(row[m]) for m in ("mase", "wql", "coverage")))

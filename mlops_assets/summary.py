@@ -8,6 +8,7 @@ import pandas as pd
 from mlops_assets.assets.accuracy import summary
 from mlops_assets.assets.evaluation import FOREST
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -22,10 +23,10 @@ def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> It
         yield from _accuracy(spec, keys, stores)
         version = stores.tracking.registry(spec.name).champion()
     yield (
-        f"champion: version {version.number if version else '–'} of {spec.name}; "
-        f"tables, models and MLflow: {settings.data_folder if settings.environment == 'local' else settings.environment}\n"
-        f"look around: [bold]make dev[/bold], or [bold]dagster dev[/bold] with DAGSTER_HOME as above "
-        f"and [bold]mlflow ui --backend-store-uri {stores.tracking.safe_uri}[/bold]"
+        f"\n[bold]champion[/bold]: version {version.number if version else '–'} of {spec.name}\n"
+        f"[bold]look next[/bold]: make dev opens Dagster (port 3000) and MLflow (port 5000) over this; without make:\n"
+        f"  DAGSTER_HOME={dagster_home(settings)} dagster dev --workspace workspace.yaml\n"
+        f"  mlflow ui --backend-store-uri {stores.tracking.safe_uri}"
     )
 
 
@@ -40,8 +41,11 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
     leads = sorted({1, 2, (1 + spec.horizon) // 2, spec.horizon})
     origin = rows["origin"].iloc[0]
     items, fallback = rows["item_id"].nunique(), int((rows["source"] == "fallback").sum())
-    title = f"forecasts from {origin}: {items} items × {spec.horizon} leads = {len(rows)} rows, {fallback} fallback"
-    table = Table("item", "timestamp", "lead", *quantiles, "mean", title=title)
+    yield (
+        f"\n[bold]forecasts[/bold] from {_stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows, "
+        f"{fallback} of them fallback; the largest items:"
+    )
+    table = Table("item", "timestamp", "lead", *quantiles, "mean")
     shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])
     for row in shown.to_dict("records"):
         values = (f"{row[name]:.1f}" for name in (*quantiles, "mean"))
@@ -57,7 +61,8 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     predictions = stores.tables.read([spec.name, "backtest"])
     if predictions.empty:
         return
-    table = Table("window", "origin", "model", *_METRICS, title="backtest")
+    yield "\n[bold]backtest[/bold]: the forest against seasonal naive on the same rows; lower is better"
+    table = Table("window", "origin", "model", *_METRICS)
     origins = predictions.groupby("window")["origin"].first()
     by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
     for row in by_window.to_dict("records"):
@@ -77,12 +82,12 @@ def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[A
     rows = stores.tables.read([spec.name, "forecast_accuracy"], partitions=keys)
     honest = rows[~rows["in_sample"].astype(bool)] if len(rows) else rows
     if honest.empty:
-        yield "accuracy: no earlier forecast could be scored yet"
+        yield "\n[bold]accuracy[/bold]: no earlier forecast could be scored yet"
         return
     facts = summary(honest, spec.task)
     days = honest["timestamp"].nunique()
     yield (
-        f"accuracy of past forecasts over {days} timestamp{'s' * (days != 1)}, {facts['rows']:,} rows: "
+        f"\n[bold]accuracy[/bold] of past forecasts over {days} timestamp{'s' * (days != 1)}, {facts['rows']:,} rows: "
         f"MASE {facts['mase']:.3f} (seasonal naive {facts['naive_mase']:.3f}), wQL {facts['wql']:.3f}, "
         f"coverage {facts['coverage']:.2f}"
     )
