@@ -1,11 +1,13 @@
 """The environment variables, all of them, typed. `.env.example` mirrors this file."""
 
+import difflib
 import os
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 Environment = Literal["local", "staging", "production", "test"]
 
@@ -23,35 +25,42 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     environment: Environment = Field(
-        "local",
+        default="local",
         alias="MLOPS_ENV",
         description="Where things are kept and how steps run: local, staging, production or test.",
     )
     forecasts: Path = Field(
-        Path(__file__).parent / "forecasts",
+        default=Path(__file__).parent / "forecasts",
         alias="MLOPS_FORECASTS",
         description="Folder of the YAML files, one for each forecast. Default: the shipped example.",
     )
     data: Path = Field(
-        Path("data"),
+        default=Path("data"),
         alias="MLOPS_DATA",
         description="Folder of everything that the local environment writes: tables, models, MLflow.",
     )
     tracking_uri: SecretStr | None = Field(
-        None,
+        default=None,
         alias="MLFLOW_TRACKING_URI",
         description="MLflow server or database. Default (local): SQLite in the data folder.",
     )
     mlflow_ui: str | None = Field(
-        None,
+        default=None,
         alias="MLOPS_MLFLOW_UI",
-        description="Address of MLflow's web UI, for links. Default: the tracking server's, locally port 5000.",
+        description="MLflow's web UI, for links. Default: the tracking server; locally http://127.0.0.1:5000.",
     )
     now: str | None = Field(
-        None,
+        default=None,
         alias="MLOPS_NOW",
         description="Pretend that it is this moment (ISO 8601), to replay the past. Default: the real clock.",
     )
+
+    @field_validator("now")
+    @classmethod
+    def _a_moment(cls, value: str | None) -> str | None:
+        if value is not None:
+            moment(value)
+        return value
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -65,13 +74,36 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = "; ".join(f"{e['loc'][0]}={e['input']!r}: {e['msg']}" for e in error.errors())
+            problems = "; ".join(_describe(problem) for problem in error.errors())
             raise SettingsError(f"wrong environment variable: {problems}") from None
 
     @property
     def data_folder(self) -> Path:
         """The data folder as an absolute path, `~` expanded."""
         return self.data.expanduser().resolve()
+
+
+def moment(text: str) -> datetime:
+    """Read a moment in ISO 8601, in UTC where it names no offset.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        read = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("z", "Z") else text)
+    except ValueError:
+        raise ValueError("not a moment such as 2013-12-31 or 2013-12-31T06:00:00+01:00") from None
+    return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
+
+
+def _describe(problem: Any) -> str:
+    name, found = problem["loc"][0], problem["input"]
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "literal_error":
+        near = difflib.get_close_matches(found, get_args(Environment), 1, 0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        message = f"allowed: {', '.join(get_args(Environment))}{hint}"
+    return f"{name}: found {found!r}; {message}"
 
 
 def variables() -> dict[str, str]:

@@ -4,14 +4,15 @@ import datetime
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,43 +20,96 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 
-from mlops_assets.forecasting.task import ModelSettings, Task
-from mlops_assets.forecasting.grid import default_season_lengths, parse_frequency, partition_kinds
+from mlops_assets.forecasting.contract import PROBLEM, ROW, SOURCE
+from mlops_assets.forecasting.grid import (
+    PartitionKind,
+    default_season_lengths,
+    parse_frequency,
+    partition_kinds,
+)
+from mlops_assets.forecasting.task import ModelSettings, Task, quantile_column
+from mlops_assets.yaml_text import Document, YamlTextError, read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
-PartitionKind = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"]
+OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", SOURCE, ROW, PROBLEM})
+"""Columns that we add to a user's rows."""
+FOREST_PARAMETERS = (
+    "n_estimators",
+    "criterion",
+    "max_depth",
+    "min_samples_split",
+    "min_samples_leaf",
+    "min_weight_fraction_leaf",
+    "max_features",
+    "max_leaf_nodes",
+    "min_impurity_decrease",
+    "bootstrap",
+    "oob_score",
+    "n_jobs",
+    "verbose",
+    "warm_start",
+    "ccp_alpha",
+    "max_samples",
+    "monotonic_cst",
+)
+"""Parameters of RandomForestRegressor, the seed aside: importing scikit-learn to ask would cost seconds."""
 
 
 class SpecError(ValueError):
     """A spec that cannot be used; the message names the file and every wrong field."""
 
 
+class _MisfitError(ValueError):
+    """Fields that are right by themselves and wrong together; `path` says which one to look at."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = tuple(path.split("."))
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[list[str], BeforeValidator(_as_list)]
+Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[
+    list[Name],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class Part(BaseModel):
-    """Base of all parts of the spec: unknown fields are errors, values do not change after reading."""
+    """Base of all parts: unknown fields are errors, no type is guessed, nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class FileSource(Part):
     """Files on a disk: CSV, Parquet or JSON lines."""
 
     kind: Literal["file"]
-    path: str = Field(description="A file, a folder or a glob; relative to the spec's folder.")
-    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
-        "auto", description="Format of the files; auto: by their ending (.csv, .csv.gz, .parquet, .jsonl, ...)."
+    path: str = Field(
+        min_length=1,
+        description="A file, a folder or a glob, relative to the spec's folder; may hold ${VARIABLE}.",
     )
-    delimiter: str = Field(",", min_length=1, max_length=1, description="Field separator of CSV files.")
+    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
+        default="auto",
+        description="Format of the files; auto: by their ending (.csv, .csv.gz, .parquet, .jsonl, ...).",
+    )
+    delimiter: str = Field(
+        default=",",
+        min_length=1,
+        max_length=1,
+        description="Field separator of CSV files (of .tsv files, the tab).",
+    )
 
 
 class SqlSource(Part):
@@ -63,9 +117,18 @@ class SqlSource(Part):
 
     kind: Literal["sql"]
     url: SecretStr = Field(description="SQLAlchemy URL; keep secrets out of the file: ${MY_DATABASE_URL}.")
-    table: str | None = Field(None, description="Table or view, with its schema where needed: sales.daily.")
-    query: str | None = Field(None, description="A SELECT statement in place of a table.")
-    chunk_rows: int = Field(100_000, ge=1, description="Rows fetched at a time.")
+    table: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Table or view, with its schema where needed (sales.daily); may hold ${VARIABLE}.",
+    )
+    query: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A SELECT statement in place of a table; :window_start and :window_end stand for the "
+        "span wanted, in the spec's time zone, end excluded.",
+    )
+    chunk_rows: int = Field(default=100_000, ge=1, description="Rows fetched at a time.")
 
     @model_validator(mode="after")
     def _table_or_query(self) -> "SqlSource":
@@ -83,38 +146,70 @@ class Columns(Part):
     item_id: Names = Field(
         min_length=1, description="Column that names the series; of several, the values are joined by '/'."
     )
-    timestamp: str
-    target: str
-    timestamp_format: str | None = Field(
-        None, description="strptime format of text timestamps, such as %d.%m.%Y. Default: ISO 8601."
+    timestamp: Name = Field(
+        description="Column of the time; without an offset, it is in the spec's time zone."
     )
+    target: Name = Field(description="Column of the value to forecast.")
+    timestamp_format: str | None = Field(
+        default=None, description="strptime format of text timestamps, such as %d.%m.%Y. Default: ISO 8601."
+    )
+
+    @field_validator("timestamp_format")
+    @classmethod
+    def _holds_a_year(cls, value: str | None) -> str | None:
+        moment = datetime.datetime(2013, 12, 31, tzinfo=datetime.timezone.utc)
+        try:
+            read = (
+                value is None or datetime.datetime.strptime(moment.strftime(value), value).year == moment.year
+            )
+        except ValueError:
+            read = False
+        if not read:
+            raise ValueError("not a strptime format of a date, such as %d.%m.%Y or %Y-%m-%d %H:%M")
+        return value
+
+    @model_validator(mode="after")
+    def _one_role_each(self) -> "Columns":
+        columns = [*self.item_id, self.timestamp, self.target]
+        if twice := _repeated(columns):
+            raise ValueError(f"{twice} cannot stand for two of item_id, timestamp and target")
+        if ours := sorted({SOURCE, ROW, PROBLEM}.intersection(columns)):
+            raise ValueError(
+                f"{', '.join(ours)} is a name that we use ourselves; rename the column in the source"
+            )
+        return self
 
 
 class Partitions(Part):
     """The slices of time that are ingested, forecast from and scored one by one."""
 
-    kind: PartitionKind | None = Field(None, description="Default: the frequency's own, at least a day.")
-    start: str = Field(description="First day of the first partition, such as 2013-01-01.")
-    end: str | None = Field(None, description="First day after the last partition. Default: open end.")
+    kind: PartitionKind | None = Field(
+        default=None, description="Default: the frequency's own, at least a day."
+    )
+    start: str = Field(
+        description="A day such as 2013-01-01. The first partition begins with the next week, month, ..."
+    )
+    end: str | None = Field(
+        default=None, description="First day after the last partition. Default: open end."
+    )
 
-    @field_validator("start", "end", mode="before")
+    @field_validator("start", "end")
     @classmethod
-    def _iso_date(cls, value: Any) -> Any:
+    def _iso_date(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        text = str(value)
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError("not a date such as 2013-01-01")
         try:
-            datetime.date.fromisoformat(text)
+            datetime.date.fromisoformat(value)
         except ValueError as error:
             raise ValueError(f"not a date: {error}") from None
-        return text
+        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> "Partitions":
         if self.end is not None and self.end <= self.start:
-            raise ValueError(f"end {self.end} is not after start {self.start}")
+            raise _MisfitError("end", f"not after the start, {self.start}")
         return self
 
 
@@ -127,10 +222,8 @@ class Covariates(Part):
 
     @model_validator(mode="after")
     def _one_kind_each(self) -> "Covariates":
-        every = [*self.known, *self.past, *self.static]
-        twice = sorted({name for name in every if every.count(name) > 1})
-        if twice:
-            raise ValueError(f"{', '.join(twice)}: a covariate is of one kind only (known, past or static)")
+        if twice := _repeated([*self.known, *self.past, *self.static]):
+            raise ValueError(f"{twice} stands twice; a covariate is of one kind only (known, past or static)")
         return self
 
 
@@ -138,7 +231,10 @@ class Quarantine(Part):
     """What happens to rows that break the contract."""
 
     max_share: float = Field(
-        0.05, ge=0, le=1, description="A larger share of rejected rows fails the run; the last good partition stays."
+        default=0.05,
+        ge=0,
+        le=1,
+        description="A larger share of rejected rows fails the run; the last good partition stays.",
     )
 
 
@@ -147,19 +243,35 @@ class Model(Part):
 
     kind: Literal["random_forest"] = "random_forest"
     parameters: dict[str, Any] = Field(
-        default_factory=dict, description="Keyword arguments of scikit-learn's RandomForestRegressor."
+        default_factory=dict,
+        description="Keyword arguments of scikit-learn's RandomForestRegressor.",
+        json_schema_extra={"propertyNames": {"enum": list(FOREST_PARAMETERS)}},
     )
     max_training_rows: int = Field(
-        ModelSettings.max_training_rows, ge=100, description="Upper bound of sampled (item, origin, lead) rows."
+        default=ModelSettings.max_training_rows,
+        ge=100,
+        description="Upper bound of sampled (item, origin, lead) rows.",
     )
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the sampling and of the forest.")
+
+    @field_validator("parameters")
+    @classmethod
+    def _known_parameters(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if "random_state" in value:
+            raise _MisfitError("random_state", "the field for it is model.seed")
+        for name in value:
+            if name not in FOREST_PARAMETERS:
+                raise _MisfitError(name, f"unknown parameter; {_choice(name, FOREST_PARAMETERS)}")
+        return value
 
 
 class BacktestSettings(Part):
     """Rolling origins on which a new model is judged."""
 
-    windows: int = Field(3, ge=1, le=52)
-    step: int | None = Field(None, ge=1, description="Steps between two origins. Default: the horizon.")
+    windows: int = Field(default=3, ge=1, le=52, description="How many origins.")
+    step: int | None = Field(
+        default=None, ge=1, description="Steps between two origins. Default: the horizon."
+    )
 
 
 Metric = Literal["wql", "mase", "rmsse", "smape", "wape"]
@@ -168,24 +280,34 @@ Metric = Literal["wql", "mase", "rmsse", "smape", "wape"]
 class Gate(Part):
     """When a challenger becomes the champion."""
 
-    metric: Metric = Field("wql", description="Judged on the same backtest windows; lower is better.")
+    metric: Metric = Field(default="wql", description="Judged on the same backtest windows; lower is better.")
     tolerance: float = Field(
-        0.0, ge=0, description="How much worse than the present champion is still accepted: 0.02 is 2 %."
+        default=0.0,
+        ge=0,
+        description="How much worse than the present champion is still accepted: 0.02 is 2 %.",
     )
 
 
 class Retraining(Part):
     """When the accuracy on arriving actuals asks for a new model."""
 
-    metric: Metric = "wql"
-    threshold: float | None = Field(None, gt=0, description="A higher metric is a breach. Default: never.")
-    breaches: int = Field(3, ge=1, description="So many of the last `window` partitions must breach, the latest too.")
-    window: int = Field(5, ge=1)
+    metric: Metric = Field(
+        default="wql", description="Of the forecasts that the partition's actuals allow to score."
+    )
+    threshold: float | None = Field(
+        default=None, gt=0, description="A higher metric is a breach. Default: never."
+    )
+    breaches: int = Field(
+        default=3, ge=1, description="So many of the last `window` partitions must breach, the latest too."
+    )
+    window: int = Field(
+        default=5, ge=1, description="How many of the latest scored partitions are looked at."
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> "Retraining":
         if self.breaches > self.window:
-            raise ValueError(f"breaches ({self.breaches}) can't exceed window ({self.window})")
+            raise _MisfitError("breaches", f"more than the window of {self.window} can hold")
         return self
 
 
@@ -197,52 +319,70 @@ def _valid_frequency(value: str) -> str:
 class ForecastSpec(Part):
     """One forecast: its data, its columns, its time, its model and its rules."""
 
-    name: str = Field(pattern=NAME_PATTERN, description="Prefix of all asset keys and name of the MLflow model.")
-    description: str = ""
+    name: str = Field(
+        pattern=NAME_PATTERN, description="Prefix of all asset keys and name of the MLflow model."
+    )
+    description: str = Field(default="", description="One line for the people who use the forecast.")
     source: Source
     columns: Columns
-    frequency: Annotated[str, BeforeValidator(_valid_frequency)] = Field(
+    frequency: Annotated[str, AfterValidator(_valid_frequency)] = Field(
         description="pandas offset alias of the series: h, D, W-SUN, MS, 30min, ..."
     )
-    time_zone: str = Field("UTC", description="IANA zone of the timestamps, of the partitions and of the schedule.")
+    time_zone: str = Field(
+        default="UTC", description="IANA zone of the timestamps, of the partitions and of the schedule."
+    )
     season_lengths: list[Annotated[int, Field(ge=1)]] | None = Field(
-        None, min_length=1, max_length=2, description="In steps, shortest first. Default: by frequency (daily: 7)."
+        default=None,
+        min_length=1,
+        max_length=2,
+        description="In steps, shortest first. Default: by frequency (daily: 7).",
     )
     partitions: Partitions
     horizon: int = Field(ge=1, le=1000, description="Steps ahead of the origin.")
-    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field([0.1, 0.5, 0.9], min_length=1)
-    point: Literal["median", "mean"] = Field("median", description="Which one is scored as the point forecast.")
-    non_negative: bool = Field(False, description="Forecasts below zero make no sense: clip them.")
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default=[0.1, 0.5, 0.9], min_length=1, description="Levels between 0 and 1, the limits excluded."
+    )
+    point: Literal["median", "mean"] = Field(
+        default="median", description="Which one is scored as the point forecast."
+    )
+    non_negative: bool = Field(default=False, description="Forecasts below zero make no sense: clip them.")
     covariates: Covariates = Field(default_factory=Covariates)
-    holidays: str | None = Field(None, description="Country of public holidays, with a subdivision: US, US-NY.")
+    holidays: str | None = Field(
+        default=None, description="Country of public holidays, with a subdivision: US, US-NY."
+    )
     fill: Literal["missing", "zero"] = Field(
-        "missing", description="What an absent row of a running series means: unknown, or nothing happened."
+        default="missing",
+        description="What an absent row of a running series means: unknown, or nothing happened.",
     )
     quarantine: Quarantine = Field(default_factory=Quarantine)
     model: Model = Field(default_factory=Model)
     backtest: BacktestSettings = Field(default_factory=BacktestSettings)
     gate: Gate = Field(default_factory=Gate)
     retraining: Retraining = Field(default_factory=Retraining)
-    schedule: str | None = Field(None, description="Cron line of the daily round in the spec's zone. Default: none.")
+    schedule: str | None = Field(
+        default=None, description="Cron line of the daily round in the spec's zone. Default: none."
+    )
     owners: Names = Field(default_factory=list, description="E-mail addresses or team:NAME.")
-    tags: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
 
     _path: Path | None = PrivateAttr(None)
 
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
             near = difflib.get_close_matches(value, sorted(available_timezones()), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}")
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}") from None
         return value
 
     @field_validator("quantiles")
     @classmethod
     def _ascending(cls, value: list[float]) -> list[float]:
-        if len(set(value)) < len(value):
-            raise ValueError("a quantile stands twice")
+        if twice := _repeated(quantile_column(level) for level in value):
+            raise ValueError(f"a quantile stands twice (its column would be {twice})")
         return sorted(value)
 
     @field_validator("season_lengths")
@@ -258,11 +398,17 @@ class ForecastSpec(Part):
         if value is not None:
             import holidays
 
-            country, _, subdivision = value.partition("-")
+            country, dash, subdivision = value.partition("-")
             try:
+                if dash and not subdivision:
+                    raise NotImplementedError
                 holidays.country_holidays(country, subdiv=subdivision or None)
-            except NotImplementedError as error:
-                raise ValueError(f"{error}; give a country code such as US, or US-NY with its subdivision") from None
+            except NotImplementedError:
+                countries = holidays.list_supported_countries()
+                allowed = [f"{country}-{part}" for part in countries.get(country, [])] or list(countries)
+                near = difflib.get_close_matches(value.upper(), allowed, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"no country such as US, and no subdivision such as US-NY{hint}") from None
         return value
 
     @field_validator("schedule")
@@ -280,29 +426,52 @@ class ForecastSpec(Part):
     @field_validator("owners")
     @classmethod
     def _owner(cls, value: list[str]) -> list[str]:
-        for owner in value:
-            if not re.fullmatch(r"team:\w+|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
-                raise ValueError(f"{owner!r} is neither an e-mail address nor team:NAME")
+        import dagster as dg
+
+        for number, owner in enumerate(value):
+            try:
+                dg.AssetSpec("check", owners=[owner])
+            except dg.DagsterInvalidDefinitionError:
+                raise _MisfitError(
+                    str(number), f"{owner!r} is neither an e-mail address nor team:NAME"
+                ) from None
+        return value
+
+    @field_validator("tags")
+    @classmethod
+    def _tag(cls, value: dict[str, str]) -> dict[str, str]:
+        import dagster as dg
+
+        for name, text in value.items():
+            try:
+                dg.AssetSpec("check", tags={name: text})
+            except dg.DagsterInvalidDefinitionError as error:
+                raise _MisfitError(name, str(error)) from None
         return value
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ForecastSpec":
         if self.point == "median" and 0.5 not in self.quantiles:
-            raise ValueError("point: median needs 0.5 among the quantiles (or say point: mean)")
+            raise _MisfitError(
+                "quantiles", "point: median needs 0.5 among the quantiles (or say point: mean)"
+            )
         allowed = partition_kinds(self.frequency)
         if self.partitions.kind is not None and self.partitions.kind not in allowed:
-            raise ValueError(
-                f"partitions.kind: {self.partitions.kind} is finer than the frequency {self.frequency}; "
-                f"allowed: {', '.join(allowed)}"
+            raise _MisfitError(
+                "partitions.kind", f"finer than the frequency {self.frequency}; allowed: {', '.join(allowed)}"
             )
-        mapped = {"item_id", "timestamp", "target"}
-        c = self.covariates
-        clash = sorted(mapped & {*c.known, *c.past, *c.static})
-        if clash:
-            raise ValueError(f"covariates: {', '.join(clash)} is the name of a canonical column; rename it in the source")
-        leak = sorted({self.columns.target, self.columns.timestamp} & {*c.known, *c.past, *c.static})
-        if leak:
-            raise ValueError(f"covariates: {', '.join(leak)} is the target or the timestamp itself")
+        roles = {self.columns.target: "target", self.columns.timestamp: "timestamp"}
+        for kind in ("known", "past", "static"):
+            for name in getattr(self.covariates, kind):
+                if name in roles:
+                    raise _MisfitError(
+                        f"covariates.{kind}", f"{name!r} is the {roles[name]} itself, which would leak it"
+                    )
+                if name in OUR_COLUMNS:
+                    raise _MisfitError(
+                        f"covariates.{kind}",
+                        f"{name!r} is a name that we use ourselves; rename it in the source",
+                    )
         return self
 
     @property
@@ -369,7 +538,9 @@ def load_specs(folder: Path) -> list[ForecastSpec]:
         SpecError: no folder, no file, a wrong file, or two files with one name.
     """
     if not folder.is_dir():
-        raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
+        raise SpecError(
+            f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files"
+        )
     files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
     if not files:
         raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")
@@ -387,40 +558,46 @@ def load_spec(file: Path, environ: Mapping[str, str] | None = None) -> ForecastS
 
     Args:
         file: the YAML file.
-        environ: where `${VARIABLE}` references in the source are looked up. Default: the process's environment.
+        environ: where `${VARIABLE}` in the source is looked up. Default: the process's environment.
 
     Raises:
         SpecError: the file cannot be read or breaks the rules; the message has one line for each wrong field.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SpecError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{file}: not UTF-8 text (line {line}); save it as UTF-8") from None
     return parse_spec(text, file, environ)
 
 
 def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:
     """Read a spec from its text; `file` is for messages and relative paths. Raises as `load_spec` does."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(values, dict) or root is None:
+        document = read_yaml(text)
+    except YamlTextError as error:
+        raise SpecError(f"{file}: not valid YAML: {error}") from None
+    values = document.values
+    if not isinstance(values, dict):
         raise SpecError(f"{file}: holds no fields; start with name:, source:, columns:")
-    lines = dict(_lines(root))
-    problems = [f"{'.'.join(map(str, path))} stands twice" for path in _duplicates(root)]
+    problems = [f"{_where(path, document)}: stands twice" for path, _ in document.repeated]
     if isinstance(values.get("source"), dict):
-        values["source"] = {
-            key: _expand(value, f"source.{key}", os.environ if environ is None else environ, problems)
+        environ = os.environ if environ is None else environ
+        expanded = {
+            key: _expand(value, ("source", str(key)), environ, document, problems)
+            if isinstance(value, str)
+            else value
             for key, value in values["source"].items()
         }
+        values = {**values, "source": expanded}
     spec = None
     if not problems:
         try:
             spec = ForecastSpec.model_validate(values)
         except ValidationError as error:
-            problems = [_describe(problem, lines) for problem in error.errors(include_url=False)]
+            problems = [_describe(problem, document) for problem in error.errors(include_url=False)]
     if spec is None:
         head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
         raise SpecError(head + "\n  - ".join(problems))
@@ -430,84 +607,139 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the spec, for editors that complete and check YAML."""
-    schema = ForecastSpec.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "mlops-assets forecast"}
+    schema = ForecastSpec.model_json_schema(schema_generator=_Untitled)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "mlops-assets forecast",
+    }
 
 
-def _expand(value: Any, path: str, environ: Mapping[str, str], problems: list[str]) -> Any:
+class _Untitled(GenerateJsonSchema):
+    """A field's title would be its name once more."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def _expand(
+    value: str, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
+) -> str:
     """Replace `${NAME}` by the environment's variable, so that no secret need stand in the file."""
-    if not isinstance(value, str):
+    if "${" in value and path[-1] not in _EXPANDED:
+        problems.append(f"{_where(path, document)}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
         return value
-
-    def look_up(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in environ:
-            problems.append(f"{path}: the environment variable {name} is not set")
-        return environ.get(name, "")
-
-    return re.sub(r"\$\{(\w+)\}", look_up, value)
+    for name in re.findall(r"\$\{(\w+)\}", value):
+        if not environ.get(name):
+            problems.append(f"{_where(path, document)}: the environment variable {name} is not set")
+    if "${" in re.sub(r"\$\{\w+\}", "", value):
+        problems.append(f"{_where(path, document)}: write a variable as ${{NAME}}")
+    return re.sub(r"\$\{(\w+)\}", lambda match: environ.get(match.group(1), ""), value)
 
 
-def _lines(node: yaml.Node, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], int]]:
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*path, key.value), key.start_mark.line + 1
-            yield from _lines(value, (*path, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _lines(value, (*path, index))
+_EXPANDED = ("url", "path", "table")
+_NEEDED = {
+    "string_type": "text is needed here",
+    "int_type": "a whole number is needed here",
+    "int_from_float": "a whole number is needed here",
+    "float_type": "a number is needed here",
+    "finite_number": "a finite number is needed here",
+    "bool_type": "true or false is needed here",
+    "list_type": "a list is needed here, such as [a, b]",
+    "dict_type": "a mapping is needed here, such as name: value",
+    "string_too_short": "it is empty",
+    "string_too_long": "too long, at most {max_length} character",
+    "too_short": "at least {min_length} is needed",
+    "too_long": "at most {max_length} are allowed",
+    "string_pattern_mismatch": "use small letters, digits and _, first a letter, at most 63 in all",
+    "invalid_key": "the name of a field is text",
+}
 
 
-def _duplicates(node: yaml.Node, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield (*path, key.value)
-            seen.add(key.value)
-            yield from _duplicates(value, (*path, key.value))
+def _describe(problem: Any, document: Document) -> str:
+    """One line for one wrong field: path, line, what was found, what is allowed, the nearest right name.
 
-
-def _describe(problem: Any, lines: Mapping[tuple[Any, ...], int]) -> str:
-    """One line for one wrong field: path, line, what was found, what is allowed, the nearest right name."""
-    union_tags = {"file", "sql"}
-    path = tuple(p for i, p in enumerate(problem["loc"]) if not (i == 1 and p in union_tags))
-    dotted = ".".join(map(str, path))
-    line = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    where = f"{dotted} (line {line})" if line and dotted else dotted or "the file"
-    kind, found = problem["type"], problem["input"]
+    What was found is quoted from the file, where a variable is only named: its value may be a secret.
+    """
+    kind, found, context = problem["type"], problem["input"], problem.get("ctx", {})
+    loc = tuple(map(str, problem["loc"]))
+    path = tuple(
+        p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in _SOURCES and loc[0] == "source")
+    )
+    path += getattr(context.get("error"), "path", ())
+    where = _where(path, document)
     if kind == "extra_forbidden":
-        allowed = sorted(_fields_at(path[:-1], problem["loc"]))
-        near = difflib.get_close_matches(str(path[-1]), allowed, 1, 0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        return f"{where}: unknown field; {hint}Allowed: {', '.join(allowed)}"
+        return f"{where}: unknown field; {_choice(path[-1], _model_at(path[:-1], loc).model_fields)}"
     if kind == "missing":
-        return f"{dotted}: missing"
+        field = _model_at(path[:-1], loc).model_fields[path[-1]]
+        return f"{where}: missing{f' ({field.description})' if field.description else ''}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
-        tag = found.get("kind") if isinstance(found, dict) else found
-        return f"{dotted}.kind: found {tag!r}, allowed: file, sql"
-    message = problem["msg"].removeprefix("Value error, ")
+        shown = document.places.get((*path, "kind"))
+        given = f"found {shown.words}; " if shown is not None else "missing; "
+        return f"{_where((*path, 'kind'), document)}: {given}allowed: {', '.join(_SOURCES)}"
     if kind == "literal_error":
-        allowed = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        near = difflib.get_close_matches(str(found), allowed.split(", "), 1, 0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        message = f"allowed: {allowed}{hint}"
-    if kind == "string_pattern_mismatch":
-        message = "use small letters, digits and _, starting with a letter, at most 63 characters"
-    shown = "" if isinstance(found, dict | Part) or found is None else f"found {found!r}; "
-    return f"{where}: {shown}{message}"
+        message = _choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+    elif kind in ("model_type", "model_attributes_type"):
+        fields = (
+            _model_at(path, loc).model_fields if path != ("source",) else ("kind", "and what goes with it")
+        )
+        message = f"fields are needed here: {', '.join(fields)}"
+    elif kind in _NEEDED:
+        message = _NEEDED[kind].format(**context)
+    else:
+        message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        message += ": put it in quotes"
+    shown = _shown(path, found, document)
+    told = shown is None or (shown.startswith("'") and shown in message)
+    return f"{where}: {message}" if told else f"{where}: found {shown}; {message}"
 
 
-def _fields_at(path: tuple[Any, ...], loc: tuple[Any, ...]) -> set[str]:
-    """Names of the fields allowed at a path of the spec."""
+def _where(path: tuple[str, ...], document: Document) -> str:
+    """Name a field and the line where it stands, or where that it is missing from stands."""
+    places = (document.places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.places)
+    line = next((f" (line {place.line})" for place in places), "")
+    return f"{'.'.join(path) or 'the file'}{line}"
+
+
+def _shown(path: tuple[str, ...], found: Any, document: Document) -> str | None:
+    """What stands at a path, in the file's words; None for what is long, absent or may be a secret."""
+    place = document.places.get(path)
+    if place is None or path == ("source", "url"):
+        return None
+    return repr(found) if isinstance(found, list) and place.words is None else place.words
+
+
+def _choice(found: Any, allowed: Iterable[str]) -> str:
+    """Say what is allowed and which of it is nearest to what was found."""
+    names = list(allowed)
+    near = difflib.get_close_matches(str(found), names, 1, 0.5)
+    hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
+    return f"{hint}: {', '.join(names)}"
+
+
+def _repeated(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name, count in Counter(names).items() if count > 1)
+
+
+_SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource}
+
+
+def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:
+    """The part of the spec at a path."""
     model: type[BaseModel] = ForecastSpec
-    for part in path:
-        field = model.model_fields[part]
-        if part == "source":
-            tag = loc[1] if len(loc) > 1 else "file"
-            model = {"file": FileSource, "sql": SqlSource}[str(tag)]
+    for name in path:
+        if name == "source":
+            model = _SOURCES[loc[1]] if len(loc) > 1 else FileSource
             continue
+        field: FieldInfo = model.model_fields[name]
         candidates = [field.annotation, *get_args(field.annotation)]
         model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
-    return set(model.model_fields)
+    return model
+
+
+if __name__ == "__main__":
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")

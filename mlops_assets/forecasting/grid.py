@@ -1,33 +1,52 @@
 """Regular grids of timestamps: which frequencies exist and what follows from each."""
 
+import warnings
+from functools import cache
+from typing import Literal, cast, get_args
+
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset, Day, Tick
 
 EXAMPLES = "h, 30min, D, B, W-SUN, MS, ME, QS, YS"
-_SPANS = ("hourly", "daily", "weekly", "monthly", "quarterly", "yearly")
+PartitionKind = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"]
+_SPANS: tuple[PartitionKind, ...] = get_args(PartitionKind)
+_WORDS = dict(zip(_SPANS, ("h", "D", "W-SUN", "MS", "QS", "YS"), strict=True))
 _SPAN_OF_RULE = {"B": 1, "W": 2, "MS": 3, "ME": 3, "BMS": 3, "BME": 3, "QS": 4, "QE": 4, "YS": 5, "YE": 5}
-_SEASONS = {"B": (5,), "W": (52,), "MS": (12,), "ME": (12,), "BMS": (12,), "BME": (12,), "QS": (4,), "QE": (4,)}
-_DAY = pd.Timedelta(days=1)
+_SEASON_OF_SPAN = {2: (52,), 3: (12,), 4: (4,)}
+_SECOND = 10**9
+_HOUR = 3600 * _SECOND
+_DAY = 24 * _HOUR
+_KEY = ["item_id", "timestamp"]
 
 
+@cache
 def parse_frequency(alias: str) -> BaseOffset:
     """Return the pandas offset of an alias.
 
     Raises:
-        ValueError: not an alias of pandas, or one that has no grid of its own (`2W`, `3D`, faster than a second).
+        ValueError: not an alias of pandas, one that pandas is about to drop (`H`, `T`, `M`), or one that has
+            no grid of its own (`2W`, `3D`, faster than a second).
     """
     try:
-        offset = to_offset(alias)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            offset = to_offset(alias)
+    except FutureWarning as warning:
+        raise ValueError(str(warning)) from None
     except (ValueError, TypeError):
-        raise ValueError(f"{alias!r} is not a pandas offset alias such as {EXAMPLES}") from None
+        hint = f"; did you mean {_WORDS[alias]!r}?" if alias in _WORDS else ""
+        raise ValueError(f"{alias!r} is not a pandas offset alias such as {EXAMPLES}{hint}") from None
+    if offset is None:
+        raise ValueError(f"there is no frequency; give a pandas offset alias such as {EXAMPLES}")
     if isinstance(offset, Tick) and not isinstance(offset, Day):
-        step = pd.Timedelta(offset)
-        if step < pd.Timedelta(seconds=1) or _DAY % step != pd.Timedelta(0):
+        if offset.nanos < _SECOND or _DAY % offset.nanos != 0:
             raise ValueError(f"{alias!r}: a step within the day must divide the day, such as 15min, h, 6h")
     elif offset.n != 1 or not (isinstance(offset, Day) or _rule(offset) in _SPAN_OF_RULE):
-        raise ValueError(f"{alias!r} is not supported; use one of {EXAMPLES}, in single steps from a day upwards")
+        raise ValueError(
+            f"{alias!r} is not supported; use one of {EXAMPLES}, in single steps from a day upwards"
+        )
     return offset
 
 
@@ -37,12 +56,12 @@ def _rule(offset: BaseOffset) -> str:
 
 def _span(offset: BaseOffset) -> int:
     if isinstance(offset, Tick):
-        return 1 if isinstance(offset, Day) or pd.Timedelta(offset) > pd.Timedelta(hours=1) else 0
+        return 1 if offset.nanos > _HOUR else 0
     return _SPAN_OF_RULE[_rule(offset)]
 
 
-def partition_kinds(alias: str) -> list[str]:
-    """Return the kinds of partition that hold at least one step of the frequency, the default first.
+def partition_kinds(alias: str) -> list[PartitionKind]:
+    """Return the kinds of partition that are not finer than the frequency, the default first.
 
     The default is the frequency's own span, but never shorter than a day.
     """
@@ -54,58 +73,62 @@ def partition_kinds(alias: str) -> list[str]:
 def default_season_lengths(alias: str) -> tuple[int, ...]:
     """Return the season lengths, in steps, that data of this frequency usually have, shortest first."""
     offset = parse_frequency(alias)
-    if isinstance(offset, Day):
-        return (7,)
     if isinstance(offset, Tick):
-        per_day = int(_DAY / pd.Timedelta(offset))
+        per_day = _DAY // offset.nanos
         return (per_day, 7 * per_day) if per_day > 1 else (7,)
-    return _SEASONS.get(_rule(offset), (1,))
+    return (5,) if _rule(offset) == "B" else _SEASON_OF_SPAN.get(_span(offset), (1,))
 
 
 def on_grid(timestamps: pd.Series, alias: str) -> np.ndarray:
-    """Return a mask of the timestamps (naive, none missing) that lie on the frequency's grid, which starts at midnight."""
+    """Return a mask of the timestamps (naive, none missing) that lie on the grid; it starts at midnight."""
     offset = parse_frequency(alias)
     if isinstance(offset, Tick):
         since_midnight = timestamps - timestamps.dt.normalize()
         return ((since_midnight % pd.Timedelta(offset)) == pd.Timedelta(0)).to_numpy()
-    unique = timestamps.unique()
-    good = [t for t in map(pd.Timestamp, unique) if t == t.normalize() and offset.is_on_offset(t)]
-    return timestamps.isin(good).to_numpy()
+    midnights = pd.DatetimeIndex(timestamps.where(timestamps == timestamps.dt.normalize()).dropna().unique())
+    return timestamps.isin([moment for moment in midnights if offset.is_on_offset(moment)]).to_numpy()
 
 
 def last_before(end: pd.Timestamp, alias: str) -> pd.Timestamp:
     """Return the last timestamp of the grid that lies before `end` (naive)."""
     offset = parse_frequency(alias)
-    just_before = end - pd.Timedelta(microseconds=1)
+    just_before = cast(pd.Timestamp, end - pd.Timedelta(1, unit="us"))
     if isinstance(offset, Tick):
         return just_before.floor(offset.freqstr)
-    return pd.Timestamp(offset.rollback(just_before.normalize()))
+    return cast(pd.Timestamp, offset.rollback(just_before.normalize()))
 
 
 def steps_after(origin: pd.Timestamp, count: int, alias: str) -> pd.DatetimeIndex:
-    """Return the `count` timestamps of the grid that follow the origin."""
-    return pd.date_range(origin, periods=count + 1, freq=parse_frequency(alias))[1:].as_unit("us")
+    """Return the `count` timestamps of the grid that follow the origin, which need not be on it."""
+    steps = pd.date_range(origin, periods=count + 1, freq=parse_frequency(alias), unit="us")
+    return pd.DatetimeIndex(steps[steps > origin][:count])
 
 
 def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
-    """Give every item a row at each timestamp from its first to the frame's last; the target of new rows is 0.
+    """Give every item a row at each step from its first to the frame's last; the target of new rows is 0.
 
     Args:
-        frame: canonical frame (`item_id`, `timestamp`, `target`, covariates).
+        frame: canonical frame (`item_id`, `timestamp`, `target`, covariates), on the grid, no row twice.
         alias: the frequency.
 
     Returns:
-        The frame with the new rows, sorted by item and timestamp. Static covariates are those of the item; other
-        covariates of new rows are missing, and so is a target that was given as missing.
+        The frame with the new rows, sorted by item and timestamp. Static covariates (neither numbers nor
+        times) are those of the item; other covariates of new rows are missing, and so is a target that was.
     """
-    grid = pd.date_range(frame["timestamp"].min(), frame["timestamp"].max(), freq=parse_frequency(alias)).as_unit("us")
+    if frame.empty:
+        return frame.copy()
+    start, end = frame["timestamp"].min(), frame["timestamp"].max()
+    grid = pd.date_range(start, end, freq=parse_frequency(alias), unit="us")
     first = frame.groupby("item_id", sort=True)["timestamp"].min()
-    start = grid.searchsorted(pd.DatetimeIndex(first))
-    counts = len(grid) - start
-    position = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts) + np.repeat(start, counts)
-    every = pd.DataFrame({"item_id": np.repeat(first.index.to_numpy(), counts), "timestamp": grid[position]})
-    filled = every.merge(frame, on=["item_id", "timestamp"], how="left", indicator="_origin")
-    filled.loc[filled["_origin"] == "left_only", "target"] = 0.0
-    for name in filled.select_dtypes(exclude=["number", "datetime"]).columns.difference(["item_id", "_origin"]):
-        filled[name] = filled.groupby("item_id")[name].transform(lambda s: s.ffill().bfill())
-    return filled.drop(columns="_origin")[list(frame.columns)]
+    skipped = grid.searchsorted(pd.DatetimeIndex(first))
+    counts = len(grid) - skipped
+    position = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts - skipped, counts)
+    every = pd.MultiIndex.from_arrays([np.repeat(first.index.to_numpy(), counts), grid[position]], names=_KEY)
+    given = frame.set_index(_KEY)
+    filled = given.reindex(every)
+    filled.loc[~every.isin(given.index), "target"] = 0.0
+    static = list(filled.select_dtypes(exclude=["number", "datetime"]).columns)
+    if static:
+        filled[static] = filled.groupby(level="item_id")[static].ffill()
+        filled[static] = filled.groupby(level="item_id")[static].bfill()
+    return filled.reset_index().reindex(columns=frame.columns)

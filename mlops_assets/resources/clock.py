@@ -4,6 +4,8 @@ from datetime import datetime, timezone
 
 import dagster as dg
 
+from mlops_assets.settings import moment
+
 
 class Clock(dg.ConfigurableResource):
     """Says what time it is.
@@ -16,7 +18,4 @@ class Clock(dg.ConfigurableResource):
 
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""
-        if not self.fixed:
-            return datetime.now(timezone.utc)
-        moment = datetime.fromisoformat(self.fixed)
-        return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+        return moment(self.fixed) if self.fixed else datetime.now(timezone.utc)

@@ -1,0 +1,115 @@
+"""YAML with the place of everything in the file, its plain values read as editors read them (YAML 1.2)."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import yaml
+
+Path = tuple[str, ...]
+
+
+class YamlTextError(ValueError):
+    """The text is not YAML; the message says where, and quotes nothing of it, for it may hold a password."""
+
+
+class Place(NamedTuple):
+    """Where something stands, and how.
+
+    Attributes:
+        line: its line, from 1.
+        words: a single value as it is written in the file, text in quotes; None for lists and mappings.
+    """
+
+    line: int
+    words: str | None
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a YAML text holds.
+
+    Attributes:
+        values: plain Python values.
+        places: path from the top (keys, and positions in lists, as text) -> place of the value; in a mapping
+            the line is the key's.
+        repeated: keys that stand twice in one mapping: path, line of the second.
+    """
+
+    values: Any
+    places: dict[Path, Place]
+    repeated: list[tuple[Path, int]]
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML speaks YAML 1.1, in which no, on, 2013-01-01 and 6:30 are not text: Norway would be false."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own way)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    ("merge", r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)
+
+
+def read_yaml(text: str) -> Document:
+    """Read a YAML text of one document; an empty one holds None.
+
+    Raises:
+        YamlTextError: it is not YAML, or an anchor holds itself.
+    """
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            return Document(None, {}, [])
+        places: dict[Path, Place] = {}
+        repeated: list[tuple[Path, int]] = []
+        for path, place, is_new in _walk(root):
+            if not is_new:
+                repeated.append((path, place.line))
+            places[path] = place
+        return Document(loader.construct_document(root), places, repeated)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise YamlTextError(f"{where}{', '.join(filter(None, (error.context, error.problem)))}") from None
+    except yaml.YAMLError as error:
+        raise YamlTextError(str(error).splitlines()[0]) from None
+    except RecursionError:
+        raise YamlTextError("an anchor (&) holds itself") from None
+
+
+def _walk(node: yaml.Node, path: Path = ()) -> Iterator[tuple[Path, Place, bool]]:
+    """Yield every value with its path and place, and whether its key is new in its mapping."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            below = (*path, str(key.value))
+            yield below, Place(key.start_mark.line + 1, _words(value)), below not in seen
+            seen.add(below)
+            yield from _walk(value, below)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            below = (*path, str(index))
+            yield below, Place(value.start_mark.line + 1, _words(value)), True
+            yield from _walk(value, below)
+
+
+def _words(node: yaml.Node) -> str | None:
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    if node.tag.endswith(":null"):
+        return "nothing"
+    return repr(node.value) if node.tag.endswith(":str") else node.value

@@ -1,0 +1,120 @@
+"""Settings: each variable, its errors, and the file that lists them for people."""
+
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.resources.clock import Clock
+from mlops_assets.settings import Settings, SettingsError, moment, variables
+
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
+OTHERS = "# ---- Read by Dagster and MLflow themselves ----\n"
+
+
+def entries(text: str) -> dict[str, tuple[str, str | None]]:
+    """Variables of a part of the file: name -> (comment above it, value; None if commented out)."""
+    found: dict[str, tuple[str, str | None]] = {}
+    comment = ""
+    for line in text.splitlines():
+        if match := re.fullmatch(r"(# )?([A-Z_]+)=(.*)", line):
+            found[match[2]] = (comment, None if match[1] else match[3])
+        else:
+            comment = line.removeprefix("# ")
+    return found
+
+
+@pytest.fixture(scope="module")
+def example() -> tuple[dict[str, tuple[str, str | None]], dict[str, tuple[str, str | None]]]:
+    ours, _, others = EXAMPLE.read_text(encoding="utf-8").partition(OTHERS)
+    return entries(ours), entries(others)
+
+
+def test_example_lists_our_variables_with_their_descriptions_and_sets_none(example):
+    assert example[0] == {name: (description, None) for name, description in variables().items()}
+
+
+def test_example_lists_what_dagster_and_mlflow_read_and_switches_telemetry_off(example):
+    assert {name: value for name, (_, value) in example[1].items()} == {
+        "DAGSTER_HOME": None,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+    }
+    assert "absolute" in example[1]["DAGSTER_HOME"][0]
+
+
+def test_every_variable_is_described():
+    assert all(variables().values())
+    assert len(variables()) == len(Settings.model_fields)
+
+
+def test_defaults_need_no_variable():
+    settings = Settings.read({})
+    assert settings.environment == "local"
+    assert (settings.forecasts / "nyc_departures.yaml").is_file()
+    assert settings.data_folder == Path.cwd() / "data"
+    assert (settings.tracking_uri, settings.mlflow_ui, settings.now) == (None, None, None)
+
+
+def test_an_empty_variable_counts_as_absent():
+    assert Settings.read(dict.fromkeys(variables(), "")) == Settings.read({})
+
+
+def test_every_variable_is_read():
+    values = {
+        "MLOPS_ENV": "staging",
+        "MLOPS_FORECASTS": "specs",
+        "MLOPS_DATA": "~/forecasts",
+        "MLFLOW_TRACKING_URI": "https://user:secret@mlflow",
+        "MLOPS_MLFLOW_UI": "https://mlflow.example.com",
+        "MLOPS_NOW": "2013-12-31",
+    }
+    assert values.keys() == variables().keys()
+    settings = Settings.read({**values, "UNRELATED": "x"})
+    assert settings.environment == "staging"
+    assert settings.forecasts == Path("specs")
+    assert settings.data_folder == Path.home() / "forecasts"
+    assert settings.tracking_uri is not None
+    assert settings.tracking_uri.get_secret_value() == "https://user:secret@mlflow"
+    assert "secret" not in f"{settings!r}{settings}{settings.model_dump()}{settings.model_dump_json()}"
+    assert settings.mlflow_ui == "https://mlflow.example.com"
+    assert settings.now == "2013-12-31"
+
+
+def test_a_wrong_environment_is_named_with_what_is_allowed_and_the_nearest():
+    with pytest.raises(SettingsError) as error:
+        Settings.read({"MLOPS_ENV": "prod"})
+    assert str(error.value) == (
+        "wrong environment variable: MLOPS_ENV: found 'prod'; "
+        "allowed: local, staging, production, test; did you mean 'production'?"
+    )
+
+
+def test_all_wrong_variables_are_named_at_once_and_secrets_never():
+    with pytest.raises(SettingsError) as error:
+        Settings.read({"MLOPS_ENV": "x", "MLOPS_NOW": "soon", "MLFLOW_TRACKING_URI": "http://u:secret@h"})
+    assert "MLOPS_ENV: found 'x'" in str(error.value)
+    assert "MLOPS_NOW: found 'soon'; not a moment such as 2013-12-31" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2013-12-31", 0),
+        ("2013-12-31T06:00", 6),
+        ("2013-12-31 06:00:00+01:00", 5),
+        ("2013-12-31T06:00:00Z", 6),
+    ],
+)
+def test_a_moment_is_read_to_utc_and_the_clock_stands_still_there(text, hour):
+    expected = datetime(2013, 12, 31, hour, tzinfo=timezone.utc)
+    assert moment(text) == expected
+    assert Clock(fixed=text).now() == expected
+    assert Clock(fixed=text).now().tzinfo is timezone.utc
+
+
+def test_the_clock_goes_by_itself():
+    before = datetime.now(timezone.utc)
+    assert before <= Clock().now() <= datetime.now(timezone.utc)
