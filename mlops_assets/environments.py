@@ -1,9 +1,6 @@
 """Where things are kept and how steps run, by environment: one dict, readable at a glance.
 
-| | tables | models | MLflow | steps |
-|---|---|---|---|---|
-| local | Parquet files in the data folder | skops files there | SQLite there | in the run's process |
-| test | memory | memory | SQLite in the data folder | in the run's process |
+`MLOPS_TABLES` and `MLOPS_MODELS` replace an environment's choice, so that places can be mixed.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,21 +13,46 @@ import dagster as dg
 from mlops_assets.io_managers.base import Models, Tables
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
+from mlops_assets.io_managers.sql import SqlTables
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.tracking import Tracking
-from mlops_assets.settings import Settings
-
-Maker = Callable[[Settings], Any]
+from mlops_assets.settings import ModelPlace, Settings, TablePlace
 
 
 @dataclass(frozen=True)
-class Place:
-    """An environment: who makes its resources."""
+class Choice:
+    """What an environment chooses."""
 
-    tables: Maker
-    models: Maker
-    tracking: Maker
+    tables: TablePlace
+    models: ModelPlace
     executor: dg.ExecutorDefinition
+
+
+# In one process a small job is done before other processes have started; on servers, steps get their own.
+_IN_PROCESS = dg.in_process_executor
+_PROCESSES = dg.multiprocess_executor.configured(
+    {"start_method": {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}, "max_concurrent": 4}
+)
+
+ENVIRONMENTS: dict[str, Choice] = {
+    "local": Choice(tables="files", models="files", executor=_IN_PROCESS),
+    "staging": Choice(tables="sql", models="object_storage", executor=_PROCESSES),
+    "production": Choice(tables="sql", models="object_storage", executor=_PROCESSES),
+    "test": Choice(tables="memory", models="memory", executor=_IN_PROCESS),
+}
+
+TABLES: dict[TablePlace, Callable[[Settings], Tables]] = {
+    "files": lambda settings: ObjectTables(base=str(settings.data_folder / "tables")),
+    "sql": lambda _: SqlTables(url=dg.EnvVar("MLOPS_DATABASE_URL")),
+    "object_storage": lambda _: ObjectTables(base=dg.EnvVar("MLOPS_OBJECT_STORAGE")),
+    "memory": lambda _: MemoryTables(),
+}
+
+MODELS: dict[ModelPlace, Callable[[Settings], Models]] = {
+    "files": lambda settings: ObjectModels(base=str(settings.data_folder / "models")),
+    "object_storage": lambda _: ObjectModels(base=dg.EnvVar("MLOPS_OBJECT_STORAGE")),
+    "memory": lambda _: MemoryModels(),
+}
 
 
 @dataclass(frozen=True)
@@ -48,14 +70,6 @@ class Stores:
     tables: Tables
     models: Models
     tracking: Tracking
-
-
-def _local_tables(settings: Settings) -> ObjectTables:
-    return ObjectTables(base=str(settings.data_folder / "tables"))
-
-
-def _local_models(settings: Settings) -> ObjectModels:
-    return ObjectModels(base=str(settings.data_folder / "models"))
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -80,24 +94,16 @@ def _server(uri: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
 
-ENVIRONMENTS: dict[str, Place] = {
-    "local": Place(_local_tables, _local_models, _tracking, dg.in_process_executor),
-    "test": Place(lambda _: MemoryTables(), lambda _: MemoryModels(), _tracking, dg.in_process_executor),
-    "staging": Place(_local_tables, _local_models, _tracking, dg.multiprocess_executor),
-    "production": Place(_local_tables, _local_models, _tracking, dg.multiprocess_executor),
-}
-
-
 def build_environment(settings: Settings) -> Environment:
     """Return the resources and the executor of the environment that the settings name."""
-    place = ENVIRONMENTS[settings.environment]
+    choice = ENVIRONMENTS[settings.environment]
     resources = {
-        "tables": place.tables(settings),
-        "models": place.models(settings),
-        "tracking": place.tracking(settings),
+        "tables": TABLES[settings.tables or choice.tables](settings),
+        "models": MODELS[settings.models or choice.models](settings),
+        "tracking": _tracking(settings),
         "clock": Clock(fixed=settings.now or ""),
     }
-    return Environment(resources, place.executor)
+    return Environment(resources, choice.executor)
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 Environment = Literal["local", "staging", "production", "test"]
+TablePlace = Literal["files", "sql", "object_storage", "memory"]
+ModelPlace = Literal["files", "object_storage", "memory"]
 
 
 class SettingsError(ValueError):
@@ -38,6 +40,26 @@ class Settings(BaseModel):
         default=Path("data"),
         alias="MLOPS_DATA",
         description="Folder of everything that the local environment writes: tables, models, MLflow.",
+    )
+    tables: TablePlace | None = Field(
+        default=None,
+        alias="MLOPS_TABLES",
+        description="Where tables are kept: files, sql, object_storage or memory. Default: the environment's.",
+    )
+    models: ModelPlace | None = Field(
+        default=None,
+        alias="MLOPS_MODELS",
+        description="Where models are kept: files, object_storage or memory. Default: the environment's.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_DATABASE_URL",
+        description="Database of tables kept in SQL, such as postgresql://user:password@host/name.",
+    )
+    object_storage: str | None = Field(
+        default=None,
+        alias="MLOPS_OBJECT_STORAGE",
+        description="Base of object storage, such as s3://bucket/prefix; keys come from the cloud's own variables.",
     )
     tracking_uri: SecretStr | None = Field(
         default=None,

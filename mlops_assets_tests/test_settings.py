@@ -66,6 +66,10 @@ def test_every_variable_is_read():
         "MLOPS_ENV": "staging",
         "MLOPS_FORECASTS": "specs",
         "MLOPS_DATA": "~/forecasts",
+        "MLOPS_TABLES": "object_storage",
+        "MLOPS_MODELS": "files",
+        "MLOPS_DATABASE_URL": "postgresql://user:secret@host/name",
+        "MLOPS_OBJECT_STORAGE": "s3://bucket/prefix",
         "MLFLOW_TRACKING_URI": "https://user:secret@mlflow",
         "MLOPS_MLFLOW_UI": "https://mlflow.example.com",
         "MLOPS_NOW": "2013-12-31",
@@ -75,7 +79,10 @@ def test_every_variable_is_read():
     assert settings.environment == "staging"
     assert settings.forecasts == Path("specs")
     assert settings.data_folder == Path.home() / "forecasts"
+    assert (settings.tables, settings.models) == ("object_storage", "files")
+    assert settings.object_storage == "s3://bucket/prefix"
     assert settings.tracking_uri is not None
+    assert settings.database_url is not None
     assert settings.tracking_uri.get_secret_value() == "https://user:secret@mlflow"
     assert "secret" not in f"{settings!r}{settings}{settings.model_dump()}{settings.model_dump_json()}"
     assert settings.mlflow_ui == "https://mlflow.example.com"
