@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from . import baselines, features, forest, metrics
 from .panel import ITEM, TARGET, TIME
@@ -20,8 +21,9 @@ class Backtest:
     """Forecasts of past origins and their scores.
 
     Attributes:
-        predictions: window (0 is the oldest), model, item_id, origin, timestamp, lead, target, mean, one column per
-            quantile, source, mase_scale, rmsse_scale. Scales are those of the history up to the window's origin.
+        predictions: window (0 is the oldest), model, item_id, origin, timestamp, lead, target, mean, one
+            column per quantile, source, mase_scale, rmsse_scale. Scales are those of the history up to the
+            window's origin.
         overall: one row per model: model and the columns of `metrics.score`.
         by_window: one row per model and window.
         by_item: one row per model and item.
@@ -42,13 +44,15 @@ def backtest(
     task: Task,
     windows: int = 3,
     step: int | None = None,
+    *,
     models: Sequence[str] = MODELS,
     until: pd.Timestamp | None = None,
 ) -> Backtest:
     """Forecast from several past origins and score what came.
 
-    The last origin lies one horizon before the end of the data, each earlier one `step` steps before. At each, the
-    models see nothing later, the forest is fitted anew, and the items alive then are forecast by all models.
+    The last origin lies one horizon before the end of the data, each earlier one `step` steps before. At
+    each, the models see nothing later, the forest is fitted anew, and the items alive then are forecast by
+    all models.
 
     Args:
         frame: canonical long table.
@@ -65,10 +69,10 @@ def backtest(
     if strange or not models:
         raise ValueError(f"unknown models {strange}; known are {', '.join(MODELS)}")
     if until is not None:
-        frame = frame[(frame[TIME] <= pd.Timestamp(until)).to_numpy()]
+        frame = frame.loc[(frame[TIME] <= until).to_numpy()]
     parts, spent = [], {model: [0.0, 0.0] for model in models}
     for window, origin in enumerate(origins(frame, task, windows, step)):
-        seen = frame[(frame[TIME] <= origin).to_numpy()]
+        seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
         alive = baselines.alive_items(seen, task, origin)
         answers = []
         for model in models:
@@ -87,7 +91,7 @@ def backtest(
         parts.append(joined.merge(frame[[ITEM, TIME, TARGET]], on=[ITEM, TIME], how="left"))
     predictions = pd.concat(parts, ignore_index=True)
     columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
-    predictions = predictions[[*columns, "source", "mase_scale", "rmsse_scale"]]
+    predictions = predictions.loc[:, [*columns, "source", "mase_scale", "rmsse_scale"]]
     return Backtest(
         predictions=predictions,
         overall=metrics.score(predictions, task, ["model"]),
@@ -106,13 +110,13 @@ def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = No
     observed = frame.loc[frame[TARGET].notna(), TIME]
     if observed.empty:
         raise ValueError("the backtest has no observed target to score against")
-    offset = pd.tseries.frequencies.to_offset(task.frequency)
+    offset = to_offset(task.frequency)
     last = observed.max() - task.horizon * offset
     found = [last - step * back * offset for back in reversed(range(windows))]
     needed = found[0] - (features.MINIMUM_HISTORY + 1) * offset
     if observed.min() > needed:
         raise ValueError(
-            f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they begin at "
-            f"{observed.min()}: use fewer windows, a shorter step or a shorter horizon"
+            f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they "
+            f"begin at {observed.min()}: use fewer windows, a shorter step or a shorter horizon"
         )
     return found

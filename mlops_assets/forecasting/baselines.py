@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from .panel import ITEM, TIME, Panel
 from .quantiles import row_quantiles
@@ -21,10 +22,10 @@ def seasonal_naive(
 ) -> pd.DataFrame:
     """Forecast the value of the same slot of the last season known at the origin.
 
-    The last observation of that slot is taken; where the slot was never seen, the mean of what was. Quantiles are
-    the quantiles of the errors that the same forecast, over as many seasons, made within the lookback: all leads of
-    one season share them, so intervals widen season by season. The quantiles are not centred, the point is the
-    `mean` column and the 0.5 quantile alike.
+    The last observation of that slot is taken; where the slot was never seen, the mean of what was. Quantiles
+    are the quantiles of the errors that the same forecast, over as many seasons, made within the lookback:
+    all leads of one season share them, so intervals widen season by season. The quantiles are not centred,
+    the point is the `mean` column and the 0.5 quantile alike.
 
     Args:
         history: canonical long table; rows after the origin are ignored.
@@ -33,8 +34,8 @@ def seasonal_naive(
         items: items to forecast; None is every item alive at the origin (see `alive_items`).
 
     Returns:
-        Columns item_id, origin, timestamp, lead, mean, one per quantile, source (`seasonal_naive`), sorted by item
-        and lead.
+        Columns item_id, origin, timestamp, lead, mean, one per quantile, source (`seasonal_naive`), sorted by
+        item and lead.
 
     Raises:
         ValueError: no rows up to the origin, or timestamps off the grid.
@@ -76,16 +77,17 @@ def recent_panel(
     """Lay out the lookback before the origin and the horizon after it: all that a forecast may see."""
     if not len(history):
         raise ValueError("the history has no rows: nothing to forecast from")
-    origin = pd.Timestamp(history[TIME].max() if origin is None else origin)
+    times = history[TIME].to_numpy("datetime64[us]")
+    now = pd.Timestamp(times.max()) if origin is None else origin
     steps = Seasons.of(task).lookback
-    start = origin - (steps - 1) * pd.tseries.frequencies.to_offset(task.frequency)
-    recent = history[(history[TIME] >= start).to_numpy()]
-    if recent.empty or not (recent[TIME] <= origin).any():
+    start = (now - (steps - 1) * to_offset(task.frequency)).to_datetime64()
+    if not ((times >= start) & (times <= now.to_datetime64())).any():
         raise ValueError(
-            f"the history has no rows in the {steps} steps up to the origin {origin}; its last row is at "
-            f"{history[TIME].max()}"
+            f"the history has no rows in the {steps} steps up to the origin {now}; its last row is at "
+            f"{times.max()}"
         )
-    return Panel.from_frame(recent, task, pad=steps, ahead=task.horizon, origin=origin, future=future)
+    recent = history.loc[times >= start]
+    return Panel.from_frame(recent, task, pad=steps, ahead=task.horizon, origin=now, future=future)
 
 
 def alive(panel: Panel, task: Task) -> np.ndarray:
@@ -97,7 +99,7 @@ def alive(panel: Panel, task: Task) -> np.ndarray:
 
 
 def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str) -> pd.DataFrame:
-    """Seasonal naive forecasts of a recent panel, for any names: unknown ones get the panel's own distribution."""
+    """Seasonal naive forecasts of a recent panel; names it does not know get its own distribution."""
     season = min(task.season_lengths)
     levels = np.asarray(task.quantiles)
     lead = np.arange(1, task.horizon + 1)
@@ -119,11 +121,11 @@ def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str) -> pd.
     if 0.5 in task.quantiles:
         table[:, :, task.quantiles.index(0.5)] = mean
         table.sort(axis=2)
-    return forecast_table(panel, task, names, mean, table, np.full(mean.shape, source, dtype=object))
+    return forecast_table(panel, task, names, mean, table, source=source)
 
 
 def forecast_table(
-    panel: Panel, task: Task, names: np.ndarray, mean: np.ndarray, quantiles: np.ndarray, source: np.ndarray
+    panel: Panel, task: Task, names: np.ndarray, mean: np.ndarray, quantiles: np.ndarray, *, source: str
 ) -> pd.DataFrame:
     """Put forecasts of shape (names, horizon) and (names, horizon, levels) into the columns of the ledger."""
     horizon = mean.shape[1]
@@ -141,7 +143,7 @@ def forecast_table(
                 quantile_column(level): quantiles[:, :, number].ravel()
                 for number, level in enumerate(task.quantiles)
             },
-            "source": source.ravel(),
+            "source": np.full(mean.size, source, dtype=object),
         }
     )
 

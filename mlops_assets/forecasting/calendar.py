@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 FAR = 8
 """Days after which a holiday is no longer near."""
@@ -20,23 +21,25 @@ def calendar(
         grid: timestamps, shape (steps,), the start of each step.
         frequency: pandas offset alias of the grid; decides which columns can differ at all.
         holidays: country with optional subdivision (`US`, `US-NY`) or None.
-        yearly: whether to say where in the year the step lies. Only worth it, and only harmless, when the series
-            have been through the year before: otherwise it is a clock that stands for "late in the data".
+        yearly: whether to say where in the year the step lies. Only worth it, and only harmless, when the
+            series have been through the year before: otherwise it is a clock that stands for "late in the
+                data".
 
     Returns:
         Name -> float32 array of shape (steps,).
     """
     step = step_length(frequency)
+    moment: Any = grid
     columns: dict[str, np.ndarray] = {}
     if step < pd.Timedelta(days=1):
-        columns["hour"] = grid.hour + grid.minute / 60
+        columns["hour"] = moment.hour + moment.minute / 60
     if step < pd.Timedelta(days=7):
-        columns["weekday"] = grid.dayofweek
-        columns["day_of_month"] = grid.day
+        columns["weekday"] = moment.dayofweek
+        columns["day_of_month"] = moment.day
     if yearly and step < pd.Timedelta(days=28):
-        columns["day_of_year"] = grid.dayofyear
+        columns["day_of_year"] = moment.dayofyear
     if yearly and step >= pd.Timedelta(days=28):
-        columns["month"] = grid.month
+        columns["month"] = moment.month
     if pd.Timedelta(days=28) <= step < pd.Timedelta(days=80):
         columns["working_days"] = _working_days(grid, frequency)
     if holidays is not None:
@@ -46,28 +49,33 @@ def calendar(
 
 def step_length(frequency: str) -> pd.Timedelta:
     """Length of one step of a frequency (the first one after a fixed date, where months differ)."""
-    two = pd.date_range("2001-01-01", periods=2, freq=pd.tseries.frequencies.to_offset(frequency))
+    two = pd.date_range("2001-01-01", periods=2, freq=to_offset(frequency))
     return two[1] - two[0]
 
 
-def _next(grid: pd.DatetimeIndex, frequency: str) -> pd.DatetimeIndex:
-    return grid[1:].append(pd.date_range(grid[-1], periods=2, freq=frequency)[1:])
+def _days(grid: pd.DatetimeIndex, frequency: str) -> tuple[np.ndarray, np.ndarray]:
+    """First day of each step, and of the step after it."""
+    longer = pd.date_range(grid[0], periods=len(grid) + 1, freq=to_offset(frequency)).to_numpy(
+        "datetime64[D]"
+    )
+    return longer[:-1], longer[1:]
 
 
 def _working_days(grid: pd.DatetimeIndex, frequency: str) -> np.ndarray:
-    days = [moment.to_numpy("datetime64[D]") for moment in (grid, _next(grid, frequency))]
-    return np.busday_count(*days)
+    first, after = _days(grid, frequency)
+    return np.busday_count(first, after)
 
 
 def _holidays(
     grid: pd.DatetimeIndex, frequency: str, place: str, step: pd.Timedelta
 ) -> dict[str, np.ndarray]:
-    start, stop = grid[0] - timedelta(days=FAR), _next(grid, frequency)[-1] + timedelta(days=FAR)
-    dates = np.array(holiday_dates(place, start.year, stop.year), dtype="datetime64[D]")
-    day = grid.to_numpy("datetime64[D]")
+    day, next_day = _days(grid, frequency)
+    years = (day[[0]] - FAR, next_day[[-1]] + FAR)
+    first, last = (int(moment.astype("datetime64[Y]").astype(int)[0]) + 1970 for moment in years)
+    dates = np.array(holiday_dates(place, first, last), dtype="datetime64[D]")
     after = np.searchsorted(dates, day)
     if step >= pd.Timedelta(days=2):
-        return {"holidays": np.searchsorted(dates, _next(grid, frequency).to_numpy("datetime64[D]")) - after}
+        return {"holidays": np.searchsorted(dates, next_day) - after}
     edges = np.concatenate([[np.datetime64("1000-01-01")], dates, [np.datetime64("9000-01-01")]])
     until = (edges[after + 1] - day).astype(np.int64)
     since = (day - edges[np.where(until == 0, after + 1, after)]).astype(np.int64)
@@ -78,8 +86,8 @@ def _holidays(
     }
 
 
-def holiday_dates(place: str, first_year: int, last_year: int) -> list:
-    """Public holidays of a country or of its subdivision, sorted; ValueError for a place that is not known."""
+def holiday_dates(place: str, first_year: int, last_year: int) -> list[Any]:
+    """Public holidays of a country or its subdivision, sorted; ValueError for a place that is not known."""
     import holidays
 
     country, _, subdivision = place.partition("-")
@@ -89,6 +97,6 @@ def holiday_dates(place: str, first_year: int, last_year: int) -> list:
         )
     except NotImplementedError as error:
         raise ValueError(
-            f"no holidays are known for {place!r}: give a country code such as US, or US-NY with a subdivision"
+            f"no holidays are known for {place!r}: give a country such as US, or a subdivision such as US-NY"
         ) from error
     return sorted(found)

@@ -1,9 +1,9 @@
 """The feature matrix: one row per (item, origin, lead), everything in it known at the origin.
 
-The same function makes the rows to learn from and the rows to forecast with. Columns are named `<group>_<what>`, the
-groups being `season`, `recent`, `history`, `calendar`, `known`, `past` and `static`; `lead` stands for itself. All are
-float32, NaN where unknown, except static categories, which stay strings (None where missing): the forest encodes them
-when it is fitted, so that the rows survive Parquet and SQL.
+The same function makes the rows to learn from and the rows to forecast with. Columns are named
+`<group>_<what>`, the groups being `season`, `recent`, `history`, `calendar`, `known`, `past` and `static`;
+`lead` stands for itself. All are float32, NaN where unknown, except static categories, which stay strings
+(None where missing): the forest encodes them when it is fitted, so that the rows survive Parquet and SQL.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ GIVEN = [TARGET, "reference", "scale", "scaling", "y"]
 """Columns of the training rows that are neither index nor feature."""
 ROWS_PER_ORIGIN = 2
 """Training rows per possible origin: more leads of the same origin teach little and cost as much."""
+FLOOR = 1e-3
+"""The least scale of an item, as a share of its level."""
 SMALL = 10_000
 """Training rows up to which the number of origins does not matter."""
 MINIMUM_HISTORY = 4
@@ -64,12 +66,11 @@ def feature_rows(
     panel: Panel,
     signal: Signal,
     task: Task,
-    scaling: Scaling,
+    *,
     item: np.ndarray,
     origin: np.ndarray,
     row: np.ndarray,
     lead: np.ndarray,
-    *,
     yearly: bool,
 ) -> Rows:
     """Compute the features of some origins at some leads.
@@ -78,7 +79,6 @@ def feature_rows(
         panel: padded by the lookback.
         signal: of the same panel.
         task: names covariates, seasons and holidays.
-        scaling: how the rows are scaled.
         item: index of the item of each origin, shape (origins,).
         origin: grid position of each origin, shape (origins,).
         row: which origin a row belongs to, shape (rows,).
@@ -86,40 +86,26 @@ def feature_rows(
         yearly: whether the calendar may say where in the year a step lies.
     """
     index = panel.base[item] + origin
-    level, scale = signal.level(index), signal.scale(index)
+    level = signal.level(index)
     center, spread = signal.center[item], signal.spread[item]
-    units = np.maximum(spread * scale, np.maximum(1e-3 * np.abs(center + spread * level), TINY))
+    size = center + spread * level
+    units = np.maximum(spread * signal.scale(index), np.maximum(FLOOR * np.abs(size), TINY))
     scale = units / spread
-    columns: dict[str, np.ndarray] = {}
-    for name, values in _at_origin(
-        panel, signal, task, index, level, scale, (center + spread * level) / units
-    ):
+    columns: dict[str, np.ndarray] = {"history_level": (size / units).astype(np.float32)[row]}
+    for name, values in _at_origin(panel, signal, index, level, scale):
         columns[name] = values.astype(np.float32)[row]
-
-    level, scale, target = level[row], scale[row], index[row] + lead
-    profile = np.zeros(len(row))
-    for number, (name, values) in enumerate(_by_season(signal, index[row], lead)):
-        if number == 0:
-            profile = np.where(np.isnan(values), 0.0, values)
-        columns[name] = _narrow(values / scale)
+    target = index[row] + lead
+    for name, values in _by_season(signal, index[row], lead):
+        columns[name] = _narrow(values / scale[row])
     for name, values in calendar(panel.grid, task.frequency, task.holidays, yearly=yearly).items():
         columns[f"calendar_{name}"] = values[origin[row] + lead]
+    before = target - distance(lead, signal.seasons.lengths[0])
     for name, values in panel.known.items():
         columns[f"known_{name}"] = values[target]
-        columns[f"known_{name}_change"] = (
-            values[target] - values[target - distance(lead, signal.seasons.lengths[0])]
-        )
+        columns[f"known_{name}_change"] = values[target] - values[before]
     for name in task.static:
         columns[f"static_{name}"] = panel.static[name].to_numpy()[item[row]]
-    reference = level + profile if scaling.seasonal else level
-    return Rows(
-        item=item[row],
-        origin=origin[row],
-        lead=lead,
-        reference=center[row] + spread[row] * reference,
-        scale=units[row],
-        features=columns,
-    )
+    return Rows(item[row], origin[row], lead, reference=size[row], scale=units[row], features=columns)
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
@@ -127,25 +113,17 @@ def _narrow(values: np.ndarray) -> np.ndarray:
 
 
 def _at_origin(
-    panel: Panel,
-    signal: Signal,
-    task: Task,
-    index: np.ndarray,
-    level: np.ndarray,
-    scale: np.ndarray,
-    relative_level: np.ndarray,
+    panel: Panel, signal: Signal, index: np.ndarray, level: np.ndarray, scale: np.ndarray
 ) -> Iterator[tuple[str, np.ndarray]]:
     seasons, rolling = signal.seasons, signal.rolling
-    yield "history_level", relative_level
     for lag in range(min(7, max(3, seasons.lengths[0]))):
         yield f"recent_lag_{lag}", _narrow((rolling.at(index - lag) - level) / scale)
-    for window in seasons.windows:
-        if window != seasons.level:
-            yield f"recent_mean_{window}", _narrow((rolling.mean(index, window) - level) / scale)
-    for window in (seasons.windows[0], seasons.level, seasons.windows[-1]):
+    for window in sorted({*seasons.windows, seasons.long}):
+        yield f"recent_mean_{window}", _narrow((rolling.mean(index, window) - level) / scale)
+    for window in sorted({seasons.windows[0], seasons.short, seasons.windows[-1]}):
         yield f"recent_deviation_{window}", _narrow(rolling.deviation(index, window) / scale)
     yield "history_observed", rolling.count(index, seasons.lookback)
-    yield "history_present", rolling.count(index, seasons.level) / seasons.level
+    yield "history_present", rolling.count(index, seasons.short) / seasons.short
     for name, values in panel.past.items():
         yield f"past_{name}_last", values[index]
 
@@ -188,11 +166,12 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
         ValueError: the frame is not canonical, or no item has enough history for one row.
     """
     if until is not None:
-        frame = frame[(frame[TIME] <= pd.Timestamp(until)).to_numpy()]
+        frame = frame.loc[(frame[TIME] <= until).to_numpy()]
     seasons = Seasons.of(task)
     panel = Panel.from_frame(frame, task, pad=seasons.lookback)
     observed = ~np.isnan(panel.target)
-    scaling = Scaling(log=_multiplicative(panel, seasons), seasonal=False)
+    seen = panel.target[observed]
+    scaling = Scaling(log=_multiplicative(panel, seasons), whole=bool((seen == np.rint(seen)).all()))
     signal = Signal(panel, seasons, scaling)
 
     cells = np.arange(panel.edges[-1])
@@ -201,16 +180,25 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     origins = cells[signal.rolling.count(cells, seasons.lookback) >= MINIMUM_HISTORY]
     stop = panel.edges[owner[origins] + 1]
     wanted = min(task.model.max_training_rows, max(ROWS_PER_ORIGIN * len(origins), SMALL))
-    place, lead = sample_triples(origins, observed, stop, task.horizon, wanted, task.model.seed)
+    place, lead = sample_triples(
+        origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed
+    )
     if not len(place):
         raise ValueError(
-            f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows of "
-            f"{len(panel.items)} items: there is nothing to learn from"
+            f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows "
+            f"of {len(panel.items)} items: there is nothing to learn from"
         )
     used, row = np.unique(origins[place], return_inverse=True)
     item = owner[used]
     rows = feature_rows(
-        panel, signal, task, scaling, item, used - panel.base[item], row, lead, yearly=_sees_years(panel)
+        panel,
+        signal,
+        task,
+        item=item,
+        origin=used - panel.base[item],
+        row=row,
+        lead=lead,
+        yearly=_sees_years(panel),
     )
     target = panel.target[origins[place] + lead]
     y = (scaling.forward(target) - rows.reference) / rows.scale
@@ -237,7 +225,7 @@ def forecast_rows(
     origin = np.full(len(item), len(panel.grid) - 1 - horizon)
     row = np.repeat(np.arange(len(item)), horizon)
     lead = np.tile(np.arange(1, horizon + 1), len(item))
-    return feature_rows(panel, signal, task, scaling, item, origin, row, lead, yearly=yearly)
+    return feature_rows(panel, signal, task, item=item, origin=origin, row=row, lead=lead, yearly=yearly)
 
 
 def feature_columns(training: pd.DataFrame) -> list[str]:
@@ -258,8 +246,8 @@ def _sees_years(panel: Panel) -> bool:
 def _multiplicative(panel: Panel, seasons: Seasons) -> bool:
     """Whether an item's seasonal differences grow with its own level: then log1p evens them out.
 
-    Only asked where no target is negative and few are zero. Compares blocks of one season within each item, so that
-    large and small items side by side prove nothing.
+    Only asked where no target is negative and few are zero. Compares blocks of one season within each item,
+    so that large and small items side by side prove nothing.
     """
     seen = panel.target[~np.isnan(panel.target)]
     if not len(seen) or seen.min() < 0 or np.mean(seen == 0) > 0.02:

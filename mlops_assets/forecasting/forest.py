@@ -20,7 +20,7 @@ BINS = 255
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "random_forest": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 3, "n_jobs": -1},
+    "random_forest": {"n_estimators": 40, "min_samples_leaf": 5, "max_features": 0.25, "n_jobs": -1},
     "extra_trees": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 2, "n_jobs": -1},
 }
 
@@ -43,23 +43,32 @@ class Encoding:
     def learn(cls, training: pd.DataFrame) -> Encoding:
         """Take the cut points from the quantiles of the training rows."""
         names = features.feature_columns(training)
+        columns = plain_columns(training, names)
         categories = {
-            name: sorted(training[name].dropna().astype(str).unique())
-            for name in names
-            if not pd.api.types.is_numeric_dtype(training[name])
+            name: sorted({str(value) for value in values[pd.notna(values)]})
+            for name, values in columns.items()
+            if values.dtype == object
         }
         blank = cls(names, categories, [])
-        return replace(blank, edges=[_edges(blank.column(training, name)) for name in names])
+        return replace(blank, edges=[_edges(blank.column(columns, name)) for name in names])
 
     def column(self, rows: Any, name: str) -> np.ndarray:
-        """One column as float32, categories as their rank."""
-        if name in self.categories:
-            text = pd.Series(np.asarray(rows[name], dtype=object))
-            rank = pd.Index(self.categories[name]).get_indexer(
-                pd.Index(text.where(text.isna(), text.astype(str)))
+        """One column as float32, categories as their rank; ValueError where text and numbers have been swapped."""
+        values = np.asarray(rows[name])
+        if name not in self.categories:
+            if values.dtype == object:
+                raise ValueError(
+                    f"{name!r} was a number when the model was trained and is text now: convert it"
+                )
+            return values.astype(np.float32)
+        if values.dtype != object:
+            raise ValueError(
+                f"{name!r} was text when the model was trained and is {values.dtype} now: convert it"
             )
-            return np.where(rank >= 0, rank, np.nan).astype(np.float32)
-        return np.asarray(rows[name], dtype=np.float32)
+        place, found = pd.factorize(values)
+        known = {category: rank for rank, category in enumerate(self.categories[name])}
+        ranks = [known.get(str(value), np.nan) for value in found]
+        return np.array([*ranks, np.nan], dtype=np.float32)[place]
 
     def matrix(self, rows: Any) -> np.ndarray:
         """Codes of all columns, shape (rows, columns), float32, NaN where missing."""
@@ -69,6 +78,14 @@ class Encoding:
             codes = np.searchsorted(self.edges[number], values).astype(np.float32)
             matrix[:, number] = np.where(np.isnan(values), np.nan, codes)
         return matrix
+
+
+def plain_columns(training: pd.DataFrame, names: list[str]) -> dict[str, np.ndarray]:
+    """Return columns as arrays of numbers or, where they are text or categories of any kind, of objects."""
+    return {
+        name: training[name].to_numpy(np.float32 if pd.api.types.is_numeric_dtype(training[name]) else object)
+        for name in names
+    }
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
@@ -87,7 +104,7 @@ class Trees:
         start: first node of each tree, and the number of all nodes, shape (trees + 1,).
         left, right: children, counted within the tree, -1 at a leaf, shape (nodes,), int32.
         feature: column of the split, shape (nodes,), int16.
-        threshold: codes up to this one go left, shape (nodes,), uint8.
+        threshold: codes up to this one go left, shape (nodes,), int16.
         missing_left: whether missing values go left, shape (nodes,), bool.
         mean: mean scaled target of each leaf, shape (leaves,), float32.
         samples: scaled targets of each leaf, shape (leaves, samples), float16.
@@ -120,9 +137,7 @@ class Trees:
             left=left,
             right=np.concatenate([tree.children_right for tree in trees]).astype(np.int32),
             feature=np.concatenate([tree.feature for tree in trees]).astype(np.int16),
-            threshold=np.clip(np.floor(np.concatenate([tree.threshold for tree in trees])), 0, 255).astype(
-                np.uint8
-            ),
+            threshold=_codes_left(np.concatenate([tree.threshold for tree in trees])),
             missing_left=np.concatenate(
                 [tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]
             ).astype(bool),
@@ -141,7 +156,7 @@ class Trees:
     def _tree(self, first: int, stop: int, columns: int) -> Any:
         from sklearn.tree._tree import NODE_DTYPE, Tree
 
-        nodes = np.zeros(stop - first, dtype=NODE_DTYPE)
+        nodes: Any = np.zeros(stop - first, dtype=NODE_DTYPE)
         nodes["left_child"], nodes["right_child"] = self.left[first:stop], self.right[first:stop]
         nodes["feature"] = self.feature[first:stop]
         nodes["threshold"] = self.threshold[first:stop] + 0.5
@@ -156,6 +171,11 @@ class Trees:
             }
         )
         return tree
+
+
+def _codes_left(threshold: np.ndarray) -> np.ndarray:
+    """Highest code that goes left: all of them where scikit-learn splits off the missing values only."""
+    return np.floor(np.nan_to_num(threshold, nan=-1.0, posinf=BINS)).astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -189,11 +209,11 @@ class Forecaster:
         """Forecast every expected item at every lead.
 
         Args:
-            history: canonical long table with the task's covariates. The last `features.lookback` steps up to the
-                origin are enough. After the origin only known covariates are read.
+            history: canonical long table with the task's covariates. The last `features.lookback` steps up to
+                the origin are enough. After the origin only known covariates are read.
             origin: last timestamp known; None is the last of the history.
-            future: known covariates after the origin: timestamp, the covariates and, unless they are the same for
-                all items, item_id. They go before those in `history`.
+            future: known covariates after the origin: timestamp, the covariates and, unless they are the same
+                for all items, item_id. They go before those in `history`.
             horizon: leads 1 up to this; None, and at most, the task's.
             quantiles: levels in (0, 1); None is the task's.
             items: ids to forecast; None is every item alive at the origin (see `baselines.alive_items`).
@@ -203,7 +223,8 @@ class Forecaster:
             `source` is `model`, or `fallback` (seasonal naive) for items with hardly any history or none.
 
         Raises:
-            ValueError: columns are missing or not numeric, the horizon is beyond the task's, or there is no history.
+            ValueError: columns are missing or not numeric, the horizon is beyond the task's, or there is no
+            history.
         """
         task = self.task
         if horizon is not None and not 1 <= horizon <= task.horizon:
@@ -220,6 +241,7 @@ class Forecaster:
         steps = task.horizon if horizon is None else horizon
 
         table = baselines.naive_table(panel, task, names, source="fallback")
+        table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
         item = pd.Index(panel.items).get_indexer(pd.Index(names))
         ready = item >= 0
         ready[ready] = self._enough_history(panel, item[ready])
@@ -233,7 +255,7 @@ class Forecaster:
                 mean, levels = np.maximum(mean, 0.0), np.maximum(levels, 0.0)
             table.loc[place, ["mean", *task.quantile_columns]] = np.column_stack([mean, levels])
             table.loc[place, "source"] = "model"
-        return table[table["lead"].to_numpy() <= steps].reset_index(drop=True)
+        return table.loc[table["lead"].to_numpy() <= steps].reset_index(drop=True)
 
     @property
     def _yearly(self) -> bool:
@@ -253,12 +275,13 @@ class Forecaster:
             part = slice(first, first + CHUNK)
             reference, scale = rows.reference[part, None], rows.scale[part, None]
             outcomes = self.trees.samples[leaves[part]].reshape(len(reference), -1).astype(np.float32)
-            found[part] = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
+            spread = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
+            found[part] = self.scaling.possible(spread)
             mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
         return mean, found
 
     def importances(self) -> pd.DataFrame:
-        """Impurity-based importance of each feature: columns feature, group, importance, the largest first."""
+        """Impurity-based importance of each feature: columns feature, group, importance; largest first."""
         table = pd.DataFrame(
             {
                 "feature": self.encoding.names,
@@ -307,7 +330,7 @@ class Forecaster:
 
 
 def fit(training: pd.DataFrame, task: Task) -> Forecaster:
-    """Fit the task's forest on rows made by `features.training_rows` (also when read back from Parquet or SQL).
+    """Fit the task's forest on rows of `features.training_rows`, also when read back from Parquet or SQL.
 
     Raises:
         ValueError: the kind of model or one of its parameters is not known, or there are no rows.
@@ -315,7 +338,7 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     if training.empty:
         raise ValueError("there are no training rows")
     encoding = Encoding.learn(training)
-    X = encoding.matrix(training)
+    X = encoding.matrix(plain_columns(training, encoding.names))
     y = training["y"].to_numpy(dtype=np.float32)
     model = _regressor(task).fit(X, y)
     return Forecaster(

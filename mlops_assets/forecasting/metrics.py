@@ -10,18 +10,20 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from .panel import ITEM, TARGET, TIME, Panel
+from .panel import ITEM, TARGET, Panel
 from .task import Task, quantile_column
 
+SERIES = ("model", "window", ITEM, "origin")
+"""Columns that tell one series of forecasts from another."""
 METRICS = ["mase", "rmsse", "smape", "wape", "wql", "coverage", "bias"]
 
 
 def mase(target: np.ndarray, forecast: np.ndarray, scale: np.ndarray | float) -> float:
     """Mean absolute scaled error: mean(|target - forecast| / scale).
 
-    `scale` is the mean absolute seasonal difference of the item's history (`seasonal_scale`), so that seasonal naive
-    scores about 1. Hyndman and Koehler (2006), "Another look at measures of forecast accuracy", International Journal
-    of Forecasting 22.
+    `scale` is the mean absolute seasonal difference of the item's history (`seasonal_scale`), so that
+    seasonal naive scores about 1. Hyndman and Koehler (2006), "Another look at measures of forecast
+    accuracy", International Journal of Forecasting 22.
     """
     target, forecast, scale = _complete(target, forecast, scale)
     return _mean(np.abs(target - forecast) / scale)
@@ -30,8 +32,8 @@ def mase(target: np.ndarray, forecast: np.ndarray, scale: np.ndarray | float) ->
 def rmsse(target: np.ndarray, forecast: np.ndarray, scale: np.ndarray | float) -> float:
     """Root mean squared scaled error: sqrt(mean(((target - forecast) / scale)^2)).
 
-    `scale` is the root mean squared seasonal difference of the item's history. Makridakis, Spiliotis and Assimakopoulos
-    (2022), "M5 accuracy competition", International Journal of Forecasting 38.
+    `scale` is the root mean squared seasonal difference of the item's history. Makridakis, Spiliotis and
+    Assimakopoulos (2022), "M5 accuracy competition", International Journal of Forecasting 38.
     """
     target, forecast, scale = _complete(target, forecast, scale)
     return float(np.sqrt(_mean(((target - forecast) / scale) ** 2)))
@@ -65,9 +67,9 @@ def wql(target: np.ndarray, quantiles: np.ndarray, levels: Sequence[float]) -> f
         quantiles: shape (rows, levels).
         levels: in (0, 1).
 
-    An estimate of the continuous ranked probability score. Park et al. (2022), "Learning quantile functions without
-    quantile crossing for distribution-free time series forecasting", AISTATS; Rangapuram et al. (2021), "End-to-end
-    learning of coherent probabilistic forecasts for hierarchical time series", ICML.
+    An estimate of the continuous ranked probability score. Park et al. (2022), "Learning quantile functions
+    without quantile crossing for distribution-free time series forecasting", AISTATS; Rangapuram et al.
+    (2021), "End-to-end learning of coherent probabilistic forecasts for hierarchical time series", ICML.
     """
     target, *columns = _complete(target, *np.asarray(quantiles, dtype=float).T)
     losses = [
@@ -90,10 +92,10 @@ def bias(target: np.ndarray, forecast: np.ndarray) -> float:
 
 
 def seasonal_scale(history: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Denominators of MASE and RMSSE: mean |difference| and root mean square of seasonal differences, per item.
+    """Denominators of MASE and RMSSE per item: mean absolute and root mean square seasonal difference.
 
-    Differences are over the first season length of the task, where both values are there. NaN for an item without
-    one, or whose differences are all zero: it has no scale to be measured on.
+    Differences are over the first season length of the task, where both values are there. NaN for an item
+    without one, or whose differences are all zero: it has no scale to be measured on.
 
     Returns:
         Columns item_id, mase_scale, rmsse_scale, one row per item of the history.
@@ -119,15 +121,16 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
     """Score forecasts against what came, one row per group.
 
     Args:
-        predictions: target, the task's point and quantile columns, mase_scale, rmsse_scale, and the columns of `by`;
-            item_id and origin, where there, tell series apart.
+        predictions: target, the task's point and quantile columns, mase_scale, rmsse_scale, and the columns
+            of `by`; item_id and origin, where there, tell series apart.
         task: names the point forecast and the quantiles.
         by: columns to group by; none gives one row.
 
     Returns:
-        The columns of `by`, then rows (scored), mase, rmsse, smape, wape, wql, coverage, bias and, when there is an
-        outer pair of quantiles, interval (its nominal coverage, else NaN as is coverage). MASE, RMSSE and sMAPE are
-        taken per item and origin and averaged, as in the M competitions; the others are ratios of sums over the group.
+        The columns of `by`, then rows (scored), mase, rmsse, smape, wape, wql, coverage, bias and, when there
+        is an outer pair of quantiles, interval (its nominal coverage, else NaN as is coverage). MASE, RMSSE
+        and sMAPE are taken per item and origin and averaged, as in the M competitions; the others are ratios
+        of sums over the group.
     """
     by = list(by)
     point = predictions[task.point_column].to_numpy(dtype=float)
@@ -159,38 +162,29 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
         },
         index=predictions.index,
     )
-    keep = ~(np.isnan(error) | np.isnan(rows["quantile_loss"].to_numpy()))
-    rows, keys = rows[keep], predictions.loc[keep]
-    series = [
-        keys[name] for name in dict.fromkeys([*by, *({ITEM, "window", "origin", "model"} & {*keys.columns})])
-    ]
-    groups = [keys[name] for name in by] or [pd.Series(0, index=rows.index, name="all")]
-    sums = rows.groupby(groups, sort=True, observed=True)[
-        ["rows", "error", "absolute", "size", "quantile_loss"]
-    ].sum()
-    inside_share = rows.groupby(groups, sort=True, observed=True)["inside"].mean()
-
-    each = (rows.groupby(series, sort=False, observed=True) if series else rows.groupby(np.zeros(len(rows))))[
-        ["mase", "squared", "smape"]
-    ].mean()
-    each["rmsse"] = np.sqrt(each.pop("squared"))
-    series_groups = by or (lambda _: 0)
-    means = each.groupby(level=by, sort=True, observed=True) if by else each.groupby(series_groups)
-    means = means[["mase", "rmsse", "smape"]].mean()
-    means.index = sums.index
+    keep = rows["error"].notna() & rows["quantile_loss"].notna()
+    by = by or ["all"]
+    keys = predictions.assign(all=0) if by == ["all"] else predictions
+    series = list(dict.fromkeys([*by, *(name for name in SERIES if name in keys.columns)]))
+    table = pd.concat([keys[series], rows], axis=1).loc[keep]
+    sums = table.groupby(by, observed=True)[["rows", "error", "absolute", "size", "quantile_loss"]].sum()
+    inside = table.groupby(by, observed=True)["inside"].mean()
+    each = table.groupby(series, observed=True)[["mase", "squared", "smape"]].mean()
+    each["rmsse"] = np.sqrt(each["squared"])
+    means = each.groupby(level=by, observed=True)[["mase", "rmsse", "smape"]].mean()
     total = sums["size"].where(sums["size"] > 0)
-    table = pd.DataFrame(
+    scores = pd.DataFrame(
         {
-            "rows": sums["rows"].astype(np.int64),
-            **{name: means[name] for name in ("mase", "rmsse", "smape")},
+            "rows": sums["rows"],
+            **{name: means[name] for name in means},
             "wape": sums["absolute"] / total,
             "wql": sums["quantile_loss"] / total,
-            "coverage": inside_share,
+            "coverage": inside,
             "bias": sums["error"] / total,
             "interval": np.nan if pair is None else round(pair[1] - pair[0], 9),
         }
     )
-    return table.reset_index(drop=not by)
+    return scores.reset_index(drop=by == ["all"])
 
 
 def outer_pair(levels: Sequence[float]) -> tuple[float, float] | None:

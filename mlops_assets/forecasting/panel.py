@@ -1,8 +1,9 @@
 """A long table of series as flat arrays on a regular grid of time.
 
-One array holds one column of all items behind one another. Each item owns `pad` empty cells, then one cell per step
-from its first to its last row, then `ahead` cells for what is known after the last step. Looking `k` steps back is
-therefore a gather at `index - k`, and needs no test for the border between two items while `k <= pad`.
+One array holds one column of all items behind one another. Each item owns `pad` empty cells, then one cell
+per step from its first to its last row, then `ahead` cells for what is known after the last step. Looking `k`
+steps back is therefore a gather at `index - k`, and needs no test for the border between two items while `k
+<= pad`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from .task import Task
 
@@ -65,21 +67,22 @@ class Panel:
             task: names the covariates and the frequency.
             pad: empty cells before each item.
             ahead: cells after the last step of each item, for known covariates.
-            origin: the present. Rows after it give their known covariates only, and every item ends here. Without
-                it, each item ends at its own last row.
-            future: rows after the origin: timestamp, known covariates and, unless all items share them, item_id.
+            origin: the present. Rows after it give their known covariates only, and every item ends here.
+                Without it, each item ends at its own last row.
+            future: rows after the origin: timestamp, known covariates and, unless all items share them,
+                item_id.
 
         Raises:
-            ValueError: a column is missing or not numeric, a row is there twice, a timestamp is off the grid, or no
+            ValueError: a column is missing or not numeric, a row is there twice, a timestamp is off the grid,
+            or no
                 row is left.
         """
         require_columns(frame, task)
-        frame = frame[[ITEM, TIME, TARGET, *task.known, *task.past, *task.static]]
+        frame = frame.loc[:, [ITEM, TIME, TARGET, *task.known, *task.past, *task.static]]
         later = None
         if origin is not None:
-            origin = pd.Timestamp(origin)
             after = (frame[TIME] > origin).to_numpy()
-            later, frame = frame[after], frame[~after]
+            later, frame = frame.loc[after], frame.loc[~after]
         if frame.empty:
             until = "" if origin is None else f" up to the origin {origin}"
             raise ValueError(f"there are no rows{until}: nothing to learn or forecast from")
@@ -112,11 +115,7 @@ class Panel:
             values[cell] = numbers(frame, name, kind)
             return values
 
-        known = {name: flat(name, "known covariate") for name in task.known}
-        for rows in (later, future):
-            if task.known and rows is not None and len(rows):
-                _fill_ahead(known, rows, items, base, first, grid, task.frequency)
-        return cls(
+        panel = cls(
             items=items,
             grid=grid,
             pad=pad,
@@ -125,18 +124,29 @@ class Panel:
             last=last,
             edges=edges,
             target=flat(TARGET, "target"),
-            known=known,
+            known={name: flat(name, "known covariate") for name in task.known},
             past={name: flat(name, "past covariate") for name in task.past},
             static=_static(frame, code, items, task.static),
         )
+        for rows in (later, future):
+            if task.known and rows is not None and len(rows):
+                _fill_ahead(panel, rows, task.frequency)
+        return panel
+
+
+def as_text(column: pd.Series) -> np.ndarray:
+    """Return a column as strings, None where missing."""
+    return np.array(
+        [None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+    )
 
 
 def require_columns(frame: pd.DataFrame, task: Task) -> None:
     """Raise ValueError unless the frame has the canonical columns and the task's covariates."""
     roles = {ITEM: "item", TIME: "timestamp", TARGET: "target"}
-    roles |= {name: "known covariate" for name in task.known}
-    roles |= {name: "past covariate" for name in task.past}
-    roles |= {name: "static covariate" for name in task.static}
+    roles |= dict.fromkeys(task.known, "known covariate")
+    roles |= dict.fromkeys(task.past, "past covariate")
+    roles |= dict.fromkeys(task.static, "static covariate")
     missing = [f"{name!r} ({role})" for name, role in roles.items() if name not in frame.columns]
     if missing:
         raise ValueError(
@@ -147,15 +157,16 @@ def require_columns(frame: pd.DataFrame, task: Task) -> None:
 
 def regular_grid(start: np.datetime64, end: np.datetime64, ahead: int, frequency: str) -> pd.DatetimeIndex:
     """Every timestamp of the frequency from `start` to `end`, and `ahead` more."""
-    offset = pd.tseries.frequencies.to_offset(frequency)
+    offset = to_offset(frequency)
     known = pd.date_range(pd.Timestamp(start), pd.Timestamp(end), freq=offset, unit="us")
     if not len(known) or known[-1] != pd.Timestamp(end):
         raise ValueError(
-            f"{pd.Timestamp(end)} is not on the grid of frequency {frequency!r} that starts at {pd.Timestamp(start)}"
+            f"{pd.Timestamp(end)} is not on the grid of frequency {frequency!r} that starts at "
+            f"{pd.Timestamp(start)}: align the timestamps or change the frequency"
         )
     if not ahead:
         return known
-    return known.append(pd.date_range(known[-1], periods=ahead + 1, freq=offset, unit="us")[1:])
+    return pd.date_range(known[0], periods=len(known) + ahead, freq=offset, unit="us")
 
 
 def positions(times: np.ndarray, grid: pd.DatetimeIndex, frequency: str) -> np.ndarray:
@@ -163,7 +174,7 @@ def positions(times: np.ndarray, grid: pd.DatetimeIndex, frequency: str) -> np.n
     codes, uniques = pd.factorize(times)
     found = grid.get_indexer(pd.DatetimeIndex(uniques))
     if len(found) and found.min() < 0:
-        wrong = pd.Timestamp(uniques[int(np.argmin(found))])
+        wrong = pd.Timestamp(np.asarray(uniques)[int(np.argmin(found))])
         raise ValueError(
             f"{wrong} is not on the grid of frequency {frequency!r} that starts at {grid[0]}: "
             "align the timestamps or change the frequency"
@@ -175,10 +186,10 @@ def numbers(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
     """Return a column as floats; ValueError for text, because the engine would not know its order."""
     column = frame[name]
     if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
-        if len(column) and column.notna().any():
+        if not bool(column.isna().all()):
             raise ValueError(
-                f"the {role} {name!r} is of type {column.dtype}, not a number: encode it, for example one column "
-                "of 0 and 1 per category"
+                f"the {role} {name!r} is of type {column.dtype}, not a number: encode it, for example one "
+                "column of 0 and 1 per category"
             )
         return np.full(len(column), np.nan)
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -190,38 +201,26 @@ def numbers(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
     return values
 
 
-def _fill_ahead(
-    known: dict[str, np.ndarray],
-    rows: pd.DataFrame,
-    items: np.ndarray,
-    base: np.ndarray,
-    first: np.ndarray,
-    grid: pd.DatetimeIndex,
-    frequency: str,
-) -> None:
-    """Write known covariates of later rows into the cells after the origin; rows beyond the horizon are left out."""
-    times = rows[TIME].to_numpy("datetime64[us]")
-    inside = (times <= grid[-1].to_datetime64()) & (times >= grid[0].to_datetime64())
-    rows, times = rows[inside], times[inside]
-    position = positions(times, grid, frequency)
-    missing = [name for name in known if name not in rows.columns]
+def _fill_ahead(panel: Panel, rows: pd.DataFrame, frequency: str) -> None:
+    """Write known covariates of later rows into their cells, leaving out those beyond the grid or the items."""
+    missing = [name for name in (*panel.known, TIME) if name not in rows.columns]
     if missing:
-        raise ValueError(f"the future rows lack the known covariates {', '.join(map(repr, missing))}")
+        raise ValueError(f"the future rows lack {', '.join(map(repr, missing))}, which the task calls known")
+    times = rows[TIME].to_numpy("datetime64[us]")
+    grid = panel.grid.to_numpy()
+    inside = (times >= grid[0]) & (times <= grid[-1])
+    rows = rows.loc[inside]
+    position = positions(times[inside], panel.grid, frequency)
     if ITEM in rows.columns:
-        item = pd.Index(items).get_indexer(pd.Index(rows[ITEM]))
-        keep = item >= 0
-        item, position = item[keep], position[keep]
+        item = pd.Index(panel.items).get_indexer(pd.Index(rows[ITEM]))
+        row = np.arange(len(rows))
     else:
-        keep = np.tile(np.ones(len(rows), dtype=bool), 1)
-        item = np.repeat(np.arange(len(items)), len(rows))
-        position = np.tile(position, len(items))
-    owned = position >= first[item]
-    cell = base[item[owned]] + position[owned]
-    for name, values in known.items():
-        column = numbers(rows, name, "known covariate")[keep]
-        if ITEM not in rows.columns:
-            column = np.tile(column, len(items))
-        values[cell] = column[owned]
+        item = np.repeat(np.arange(len(panel.items)), len(rows))
+        row = np.tile(np.arange(len(rows)), len(panel.items))
+    owned = (item >= 0) & (position[row] >= panel.first[item])
+    cell = panel.base[item[owned]] + position[row[owned]]
+    for name, values in panel.known.items():
+        values[cell] = numbers(rows, name, "known covariate")[row[owned]]
 
 
 def _static(frame: pd.DataFrame, code: np.ndarray, items: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
@@ -233,6 +232,5 @@ def _static(frame: pd.DataFrame, code: np.ndarray, items: np.ndarray, names: tup
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             columns[name] = column.to_numpy(dtype=np.float32, na_value=np.nan)
         else:
-            text = column.astype("string").astype(object)
-            columns[name] = text.where(text.notna(), None).to_numpy(dtype=object)
+            columns[name] = as_text(column)
     return pd.DataFrame(columns, index=pd.Index(items, name=ITEM))

@@ -1,8 +1,8 @@
 """Quantiles of a forest: the training targets that share a leaf with a row.
 
-After Meinshausen (2006), "Quantile regression forests", Journal of Machine Learning Research 7: every training target
-in the leaf that a row falls into is a possible outcome, each tree having one vote. Kept small: a leaf remembers at
-most `LEAF_SAMPLES` of its targets, evenly spaced in rank.
+After Meinshausen (2006), "Quantile regression forests", Journal of Machine Learning Research 7: every
+training target in the leaf that a row falls into is a possible outcome, each tree having one vote. Kept
+small: a leaf remembers at most `LEAF_SAMPLES` of its targets, evenly spaced in rank.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def leaf_samples(leaf: np.ndarray, y: np.ndarray, leaves: int, samples: int = LE
         samples: targets to keep per leaf.
 
     Returns:
-        Shape (leaves, samples), float16, ascending within a leaf: the targets at equally spaced ranks (repeated where
-        a leaf has fewer). Rows of a leaf without targets are NaN.
+        Shape (leaves, samples), float16, ascending within a leaf: the targets at equally spaced ranks
+        (repeated where a leaf has fewer). Rows of a leaf without targets are NaN.
     """
     order = np.lexsort((y, leaf))
     count = np.bincount(leaf, minlength=leaves)

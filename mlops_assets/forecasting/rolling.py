@@ -8,8 +8,9 @@ import numpy as np
 class Rolling:
     """Prefix sums over one flat array in which NaN means missing.
 
-    A window of `w` steps at index `i` is the cells `i - w + 1 .. i`; the caller keeps it inside one item's cells
-    (see `Panel.pad`). Values should be of the order of one, because a prefix sum subtracts large totals.
+    A window of `w` steps at index `i` is the cells `i - w + 1 .. i`; the caller keeps it inside one item's
+    cells (see `Panel.pad`). Values should be of the order of one, because a prefix sum subtracts large
+    totals.
     """
 
     def __init__(self, values: np.ndarray) -> None:

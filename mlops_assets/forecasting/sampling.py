@@ -6,7 +6,7 @@ import numpy as np
 
 
 def sample_triples(
-    origins: np.ndarray, observed: np.ndarray, stop: np.ndarray, horizon: int, rows: int, seed: int
+    origins: np.ndarray, observed: np.ndarray, stop: np.ndarray, *, horizon: int, rows: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw training triples, spread evenly over items, time and leads.
 
@@ -19,9 +19,9 @@ def sample_triples(
         seed: of the draw.
 
     Returns:
-        Places in `origins` and leads, both of shape (triples,), in the order of the origins. All triples with a
-        known target are returned where there are no more than `rows`; else each lead gets the same number of
-        origins up to one, one drawn from each of equally long stretches of the candidates.
+        Places in `origins` and leads, both of shape (triples,), in the order of the origins. All triples with
+        a known target are returned where there are no more than `rows`; else each lead gets the same number
+        of origins up to one, one drawn from each of equally long stretches of the candidates.
     """
     count = len(origins)
     if count * horizon <= rows:
@@ -30,6 +30,7 @@ def sample_triples(
         return _known(place, lead, origins, observed, stop)
     random = np.random.default_rng(seed)
     wanted = rows
+    kept = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     for _ in range(8):
         place, lead = _spread(count, horizon, min(wanted, count * horizon), random)
         kept = _known(place, lead, origins, observed, stop)

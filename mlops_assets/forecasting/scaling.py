@@ -1,14 +1,15 @@
-"""Level, scale and reference: what makes items of any size look alike to one forest.
+"""Level and scale: what makes items of any size look alike to one forest.
 
-A target enters the forest as `(f(target) - reference) / scale`, where `f` is the identity or log1p, `scale` is the
-item's recent mean absolute seasonal difference (the denominator of MASE: Hyndman and Koehler 2006, "Another look at
-measures of forecast accuracy"), and `reference` is its recent level, with or without its recent seasonal profile.
-All three are known at the origin.
+A target enters the forest as `squash((f(target) - level) / scale)`, where `f` is the identity or log1p,
+`scale` is the item's recent mean absolute seasonal difference (the denominator of MASE: Hyndman and Koehler
+2006, "Another look at measures of forecast accuracy"), and `level` lies half way between its means over a
+short and a long recent window. All is known at the origin.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,26 +24,26 @@ CLIP = 100.0
 
 @dataclass(frozen=True)
 class Scaling:
-    """How targets are put on one scale; decided once, from the training rows.
+    """How targets are transformed; decided once, from the training rows.
 
     Attributes:
         log: whether targets enter as log1p.
-        seasonal: whether the reference follows the recent seasonal profile, or is the recent level only.
+        whole: whether all targets are whole numbers, so that every possible outcome, and hence every
+            quantile, is.
     """
 
     log: bool = False
-    seasonal: bool = False
+    whole: bool = False
 
     @property
     def name(self) -> str:
         """The decision in words, as it stands in the training rows."""
-        return f"{'log1p' if self.log else 'linear'}/{'seasonal' if self.seasonal else 'level'}"
+        return f"{'log1p' if self.log else 'linear'} {'whole' if self.whole else 'real'}"
 
     @classmethod
     def from_name(cls, name: str) -> Scaling:
         """Read `name` back."""
-        transform, reference = name.split("/")
-        return cls(log=transform == "log1p", seasonal=reference == "seasonal")
+        return cls(log="log1p" in name, whole="whole" in name)
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         """Apply `f`."""
@@ -52,9 +53,16 @@ class Scaling:
         """Undo `f`."""
         return np.expm1(values) if self.log else values
 
+    def possible(self, quantiles: np.ndarray) -> np.ndarray:
+        """Quantiles of outcomes that can occur."""
+        return np.rint(quantiles) if self.whole else quantiles
+
 
 def squash(y: np.ndarray) -> np.ndarray:
-    """Asinh: linear near zero, logarithmic beyond one scale, so that a near-constant item's jumps do not rule the splits."""
+    """Asinh: linear near zero, logarithmic beyond one scale.
+
+    Keeps the jumps of near-constant items, many scales high, from ruling the splits.
+    """
     return np.arcsinh(y)
 
 
@@ -70,44 +78,48 @@ class Seasons:
     Attributes:
         lengths: the season lengths, shortest first.
         slots: per season length, how many of the target's own slots are looked at.
-        level: window of the recent level, in steps.
+        short: window of the short level, in steps.
+        long: window of the long level, in steps.
         windows: windows of the rolling features.
         scale: window of the scale.
-        horizon: the longest lead.
+        lookback: steps of history, the origin's included, that a forecast rests on.
     """
 
     lengths: tuple[int, ...]
     slots: tuple[int, ...]
-    level: int
+    short: int
+    long: int
     windows: tuple[int, ...]
     scale: int
-    horizon: int
+    lookback: int
 
     @classmethod
     def of(cls, task: Task) -> Seasons:
         """Derive the steps from the season lengths and the horizon."""
         lengths = tuple(sorted(set(task.season_lengths)))
         slots = tuple(_slots(length) for length in lengths)
-        first = lengths[0] if lengths[0] > 1 else 4
-        level = first
+        short = min(lengths) if min(lengths) > 1 else 4
         reach = max(
-            distance(task.horizon, length) + (count - 1) * length + level
+            int(distance(task.horizon, length)) + count * length
             for length, count in zip(lengths, slots, strict=True)
         )
-        windows = tuple(w for w in (max(2, first // 2), first, 2 * first, 4 * first, 8 * first) if w <= reach)
-        return cls(lengths, slots, level, windows, max(reach - lengths[-1], first), task.horizon)
-
-    @property
-    def lookback(self) -> int:
-        """Steps of history, the origin's included, that a forecast rests on."""
-        reach = max(
-            int(distance(self.horizon, length)) + (count - 1) * length + self.level
-            for length, count in zip(self.lengths, self.slots, strict=True)
+        lookback = max(reach, 2 * lengths[-1], 2 * short)
+        return cls(
+            lengths=lengths,
+            slots=slots,
+            short=short,
+            long=lengths[-1] if len(lengths) > 1 else min(4 * short, lookback),
+            windows=tuple(
+                sorted(
+                    {w for w in (max(2, short // 2), short, 2 * short, 4 * short, 8 * short) if w <= lookback}
+                )
+            ),
+            scale=lookback - min(lengths),
+            lookback=lookback,
         )
-        return max(reach, *self.windows, self.scale + self.lengths[-1], 2 * self.lengths[-1])
 
 
-def distance(lead: np.ndarray | int, length: int):
+def distance(lead: Any, length: int) -> Any:
     """Steps from a target back to the last slot of its season that is known at the origin."""
     return length * -(-np.asarray(lead) // length)
 
@@ -119,10 +131,10 @@ def _slots(length: int) -> int:
 
 
 class Signal:
-    """A panel's targets, transformed and standardised per item, with everything that can be asked at an origin.
+    """A panel's targets, transformed and standardised per item, and what can be asked of them at an origin.
 
-    Standardising keeps the prefix sums exact and cancels out: whatever leaves here is either relative to the level
-    and scale at the origin, or in the units of `Scaling.forward`.
+    Standardising keeps the prefix sums exact and cancels out: whatever leaves `features` is either relative
+    to the level and scale at the origin, or put back into the units of `Scaling.forward`.
     """
 
     def __init__(self, panel: Panel, seasons: Seasons, scaling: Scaling) -> None:
@@ -132,29 +144,35 @@ class Signal:
         self.center, self.spread = _moments(values, panel.edges)
         values = (values - np.repeat(self.center, lengths)) / np.repeat(self.spread, lengths)
         self.rolling = Rolling(values)
-        self.seasonal_change = Rolling(_change(values, seasons.lengths[-1]))
+        self.seasonal_change = Rolling(_change(values, seasons.lengths[0]))
         self.step_change = Rolling(_change(values, 1))
 
     def level(self, index: np.ndarray) -> np.ndarray:
-        """Mean of the last season; of longer windows where that is empty."""
-        level = self.rolling.mean(index, self.seasons.level)
-        for window in (min(4 * self.seasons.level, self.seasons.lookback), self.seasons.lookback):
-            if np.isnan(level).any():
-                level = np.where(np.isnan(level), self.rolling.mean(index, window), level)
-        return level
+        """Half way between the short and the long window's mean, a longer one standing in if empty."""
+        whole = self.rolling.mean(index, self.seasons.lookback)
+        long = _or(self.rolling.mean(index, self.seasons.long), whole)
+        return (_or(self.rolling.mean(index, self.seasons.short), long) + long) / 2
 
     def scale(self, index: np.ndarray) -> np.ndarray:
-        """Recent mean absolute seasonal difference; the difference of steps, or the deviation, where there is none."""
-        scale = self.seasonal_change.mean(index, self.seasons.scale)
-        if np.isnan(scale).any():
-            scale = np.where(np.isnan(scale), self.step_change.mean(index, self.seasons.scale), scale)
-            scale = np.where(np.isnan(scale), self.rolling.deviation(index, self.seasons.lookback), scale)
-        return scale
+        """Recent mean absolute seasonal difference; where there is none, that of steps, or the deviation."""
+        scale = _or(
+            self.seasonal_change.mean(index, self.seasons.scale),
+            self.step_change.mean(index, self.seasons.scale),
+        )
+        return _or(scale, self.rolling.deviation(index, self.seasons.lookback))
 
     def profile(self, index: np.ndarray, lead: np.ndarray, length: int, slot: int) -> np.ndarray:
-        """What the same slot was, some seasons ago, above the level of then: NaN where missing."""
+        """What the target's slot was some seasons ago, above the mean of the season until that origin.
+
+        `slot` counts seasons back from the last one known at the origin. NaN where missing.
+        """
         back = distance(lead, length) + slot * length
-        return self.rolling.at(index + lead - back) - self.rolling.mean(index - back, self.seasons.level)
+        window = length if length > 1 else self.seasons.short
+        return self.rolling.at(index + lead - back) - self.rolling.mean(index - back, window)
+
+
+def _or(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(values), others, values)
 
 
 def _moments(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
