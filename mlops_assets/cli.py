@@ -14,8 +14,6 @@ from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.spec import ForecastSpec, SpecError, load_spec, load_specs
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mlops_assets.runner import Step
 
 OK, FAILED, USAGE = 0, 1, 2

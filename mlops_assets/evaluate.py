@@ -92,7 +92,12 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
     windows = Table("window", "model", "origin", "mase", "wql", "coverage")
     for row in sorted(result["by_window"], key=lambda row: (row["window"], row["model"])):
         origin = result["windows"][int(row["window"])]
-        windows.add_row(str(int(row["window"])), row["model"], origin, *(_shown(row[m]) for m in ("mase", "wql", "coverage")))
+        windows.add_row(
+            str(int(row["window"])),
+            row["model"],
+            origin,
+            *(_shown(row[m]) for m in ("mase", "wql", "coverage")),
+        )
     yield windows
     if result["peak_memory_mb"] is not None:
         yield f"peak memory {result['peak_memory_mb']:,.0f} MB"

@@ -61,11 +61,16 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     start, stop = keys.index(first), keys.index(last or first)
     if stop < start:
         raise UsageError(f"{partition}: {last} comes before {first}")
-    return keys[start : stop + 1]
+    return list(keys[start : stop + 1])
 
 
 def run_round(
-    spec: ForecastSpec, keys: list[str], settings: Settings, instance: dg.DagsterInstance, retrain: bool, listen: Listener
+    spec: ForecastSpec,
+    keys: list[str],
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    retrain: bool,
+    listen: Listener,
 ) -> None:
     """Run the round of some partitions.
 
@@ -90,7 +95,12 @@ def run_round(
         op = f"{spec.name}__training_set"
         config = {"ops": {op: {"config": {"until": keys[0]}}}}
         reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
-        run(retrain_job_name(spec), selection=retrain_assets(spec), config=config, tags={"mlops/reason": reason})
+        run(
+            retrain_job_name(spec),
+            selection=retrain_assets(spec),
+            config=config,
+            tags={"mlops/reason": reason},
+        )
     run(daily, keys=keys, selection=[key for key in daily_assets(spec) if key not in ingest])
 
 
@@ -135,7 +145,10 @@ class _Runner:
         every = dict(tags or {})
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
-            every |= {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+            every |= {
+                "dagster/asset_partition_range_start": keys[0],
+                "dagster/asset_partition_range_end": keys[-1],
+            }
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             run_config={**(config or {}), "loggers": {"steps": {}}},
@@ -160,7 +173,14 @@ class _StepHandler(logging.Handler):
         event = meta.get("dagster_event")
         if event is None:
             if record.levelno >= logging.WARNING:
-                self.listen(Step(meta.get("job_name") or "", asset_of(meta.get("step_key")), "warning", words=meta.get("orig_message", "")))
+                self.listen(
+                    Step(
+                        meta.get("job_name") or "",
+                        asset_of(meta.get("step_key")),
+                        "warning",
+                        words=meta.get("orig_message", ""),
+                    )
+                )
             return
         state = {"STEP_START": "started", "STEP_SUCCESS": "done", "STEP_FAILURE": "failed"}.get(event.event_type_value)
         if state is not None:

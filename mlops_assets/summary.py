@@ -73,7 +73,7 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     yield table
 
 
-def _scores(row: dict[str, Any]) -> list[str]:
+def _scores(row: dict[Any, Any]) -> list[str]:
     name = f"[bold]{row['model']}[/bold]" if row["model"] == FOREST else row["model"]
     return [name, *("–" if pd.isna(row[m]) else f"{row[m]:.3f}" for m in _METRICS)]
 

@@ -26,8 +26,19 @@ def panel(seed: int = 0, items: int = 4) -> pd.DataFrame:
     frames = []
     for number in range(items):
         level = 20.0 * (number + 1)
-        target = level * weekday[DAYS.dayofweek] * (1 + 0.002 * np.arange(len(DAYS))) + rng.normal(0, level / 20, len(DAYS))
-        frames.append(pd.DataFrame({"day": DAYS, "shop": f"shop {number}", "sales": target.round(2), "rain": rng.random(len(DAYS)).round(2)}))
+        target = level * weekday[DAYS.dayofweek] * (1 + 0.002 * np.arange(len(DAYS))) + rng.normal(
+            0, level / 20, len(DAYS)
+        )
+        frames.append(
+            pd.DataFrame(
+                {
+                    "day": DAYS,
+                    "shop": f"shop {number}",
+                    "sales": target.round(2),
+                    "rain": rng.random(len(DAYS)).round(2),
+                }
+            )
+        )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -63,7 +74,11 @@ def sandbox(folder: Path, mlflow_database: Path, environment: str = "test") -> S
     (folder / "data" / "mlflow").mkdir(parents=True, exist_ok=True)
     shutil.copy(mlflow_database, folder / "data" / "mlflow" / "mlflow.db")
     return Settings.read(
-        {"MLOPS_ENV": environment, "MLOPS_DATA": str(folder / "data"), "MLOPS_FORECASTS": str(folder / "forecasts")}
+        {
+            "MLOPS_ENV": environment,
+            "MLOPS_DATA": str(folder / "data"),
+            "MLOPS_FORECASTS": str(folder / "forecasts"),
+        }
     )
 
 
@@ -118,7 +133,8 @@ class World:
             tags=tags,
             instance=self.instance,
             resources=self.resources,
-            run_config=config or ({"ops": {f"{self.spec.name}__training_set": {"config": {"until": until}}}} if until else None),
+            run_config=config
+            or ({"ops": {f"{self.spec.name}__training_set": {"config": {"until": until}}}} if until else None),
             raise_on_error=raise_on_error,
         )
 

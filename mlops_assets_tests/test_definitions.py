@@ -27,7 +27,10 @@ def test_definitions_load(environment, tmp_path):
     repository = definitions.get_repository_def()
     keys = {key.path[-1] for key in repository.asset_graph.get_all_asset_keys()}
     assert keys == ASSETS
-    assert {job.name for job in repository.get_all_jobs()} >= {"nyc_departures_daily", "nyc_departures_retrain"}
+    assert {job.name for job in repository.get_all_jobs()} >= {
+        "nyc_departures_daily",
+        "nyc_departures_retrain",
+    }
     assert [s.name for s in repository.schedule_defs] == ["nyc_departures_daily_schedule"]
     assert [s.name for s in repository.sensor_defs] == ["nyc_departures_retrain_on_breach"]
     assert list(tmp_path.iterdir()) == []  # loading writes nothing
@@ -46,9 +49,10 @@ def test_every_asset_says_what_it_is(tmp_path):
 
 @pytest.mark.process
 def test_heavy_packages_wait_until_they_are_used():
+    heavy = ("mlflow", "sklearn", "matplotlib", "skops", "scipy", "dagster_mlflow", "pandera")
     code = (
         "import sys, mlops_assets.definitions as d; d.definitions().get_repository_def(); "
-        "print(','.join(m for m in ('mlflow', 'sklearn', 'matplotlib', 'skops', 'scipy', 'dagster_mlflow', 'pandera') if m in sys.modules))"
+        f"print(','.join(m for m in {heavy!r} if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == ""

@@ -21,7 +21,9 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             "forecasts": dg.AssetIn(
                 graph.key("forecasts"),
                 partition_mapping=dg.TimeWindowPartitionMapping(
-                    start_offset=-periods(spec, spec.horizon), end_offset=0, allow_nonexistent_upstream_partitions=True
+                    start_offset=-periods(spec, spec.horizon),
+                    end_offset=0,
+                    allow_nonexistent_upstream_partitions=True,
                 ),
                 metadata={"allow_missing_partitions": True},
             ),
@@ -110,6 +112,12 @@ def by_lead_table(rows: pd.DataFrame, task: Task) -> str:
 
 
 def _nothing(columns: list[str]) -> pd.DataFrame:
-    kinds = {"item_id": "object", "source": "object", "lead": "int64", "model_version": "int64", "in_sample": "bool"}
+    kinds = {
+        "item_id": "object",
+        "source": "object",
+        "lead": "int64",
+        "model_version": "int64",
+        "in_sample": "bool",
+    }
     kinds |= {"timestamp": "datetime64[us]", "origin": "datetime64[us]"}
     return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "float64")) for name in columns})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import dagster as dg
 import pandas as pd
@@ -11,6 +11,17 @@ import pandas as pd
 from mlops_assets.assets.partitions import partitions_of
 from mlops_assets.forecasting.contract import Contract
 from mlops_assets.spec import ForecastSpec
+
+
+class Attributes(TypedDict):
+    """Keyword arguments of `dg.asset` that every asset has."""
+
+    description: str
+    group_name: str
+    kinds: set[str]
+    owners: list[str]
+    tags: dict[str, str]
+    metadata: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,9 @@ class Graph:
         """Return the key of one of the forecast's assets."""
         return dg.AssetKey([self.spec.name, name])
 
-    def attributes(self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def attributes(
+        self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None
+    ) -> Attributes:
         """Return the keyword arguments that every asset definition gets."""
         return {
             "description": description,
@@ -52,19 +65,18 @@ class Graph:
             "kinds": set(kinds),
             "owners": self.spec.owners,
             "tags": dict(self.spec.tags),
-            "metadata": {"forecast": self.spec.description or self.spec.name, "spec": dg.MetadataValue.path(self.spec.file), **(metadata or {})},
+            "metadata": {
+                "forecast": self.spec.description or self.spec.name,
+                "spec": dg.MetadataValue.path(self.spec.file),
+                **(metadata or {}),
+            },
         }
 
 
 def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what can be shown: finite numbers as plain Python ones, everything else as it is, missing ones left out."""
-    shown = {}
-    for name, value in values.items():
-        if isinstance(value, bool | str) or not isinstance(value, int | float) and not hasattr(value, "item"):
-            shown[name] = value
-        elif pd.notna(value):
-            shown[name] = value.item() if hasattr(value, "item") else value
-    return shown
+    """Keep what can be shown: NumPy's numbers as plain Python ones, missing ones left out, texts as they are."""
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, str) or pd.notna(value)}
 
 
 def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:

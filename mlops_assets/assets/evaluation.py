@@ -29,7 +29,10 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     def backtest(
-        context: dg.AssetExecutionContext, tracking: Tracking, observations: pd.DataFrame, training_set: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        tracking: Tracking,
+        observations: pd.DataFrame,
+        training_set: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import plots
         from mlops_assets.forecasting.backtest import backtest as run_backtest
@@ -39,7 +42,12 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         until = pd.Timestamp(training_set["timestamp"].max())
         try:
             result = run_backtest(
-                history, spec.task, spec.backtest.windows, spec.backtest.step, models=(FOREST, NAIVE), until=until
+                history,
+                spec.task,
+                spec.backtest.windows,
+                spec.backtest.step,
+                models=(FOREST, NAIVE),
+                until=until,
             )
         except ValueError as error:
             raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
@@ -74,8 +82,8 @@ def headline(overall: pd.DataFrame) -> dict[str, float]:
     """Return the forest's scores under their names, and seasonal naive's as `naive_...`."""
     rows = overall.set_index("model")
     return {
-        **{str(name): float(value) for name, value in rows.loc[FOREST].items()},
-        **{f"naive_{name}": float(value) for name, value in rows.loc[NAIVE].items() if name != "rows"},
+        **{str(name): float(value) for name, value in rows.loc[FOREST].to_dict().items()},
+        **{f"naive_{name}": float(value) for name, value in rows.loc[NAIVE].to_dict().items() if name != "rows"},
     }
 
 

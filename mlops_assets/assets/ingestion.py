@@ -61,7 +61,9 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         try:
             checked = read_observations(graph, window, clock.now())
         except (SourceError, contract.ContractError) as error:
-            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, SourceUnavailableError)) from error
+            raise dg.Failure(
+                f"{spec.file}: {error}", allow_retries=isinstance(error, SourceUnavailableError)
+            ) from error
         share = checked.quarantine_share
         source = open_source(spec).name
         facts = {"source": source, **checked.counts, "quarantine_share": share}

@@ -20,7 +20,14 @@ _CRON = {
 }
 _SHORTEST = {
     kind: pd.Timedelta(days=days)
-    for kind, days in {"hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 28, "quarterly": 90, "yearly": 365}.items()
+    for kind, days in {
+        "hourly": 1 / 24,
+        "daily": 1,
+        "weekly": 7,
+        "monthly": 28,
+        "quarterly": 90,
+        "yearly": 365,
+    }.items()
 }
 
 

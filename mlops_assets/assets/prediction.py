@@ -88,7 +88,10 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         rows["trained_until"] = pd.Series(version.trained_until, index=rows.index).astype("datetime64[us]")
         rows["run_id"] = context.run.run_id
         rows["created_at"] = pd.Series(created_at, index=rows.index).astype("datetime64[us]")
-        return dg.Output(rows, metadata=_facts(graph, rows, observations, tracking.link(f"models/{spec.name}/versions/{version.number}")))
+        return dg.Output(
+            rows,
+            metadata=_facts(graph, rows, observations, tracking.link(f"models/{spec.name}/versions/{version.number}")),
+        )
 
     return forecasts
 
@@ -110,6 +113,11 @@ def _facts(graph: Graph, rows: pd.DataFrame, observations: pd.DataFrame, link: s
             }
         ),
         "sum_by_step": dg.MetadataValue.md(plots.sparkline(total, "sum of all items by step")),
-        "fan": dg.MetadataValue.md(plots.markdown_image(plots.fan(history, latest, point=task.point_column, max_items=4), "forecasts of the largest items")),
+        "fan": dg.MetadataValue.md(
+            plots.markdown_image(
+                plots.fan(history, latest, point=task.point_column, max_items=4),
+                "forecasts of the largest items",
+            )
+        ),
         **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
     }

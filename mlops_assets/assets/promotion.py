@@ -59,7 +59,10 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
                 registry.set_tags(challenger.number, {"decision": "refused", "decision_reason": reason[:4900]})
             page = gate.markdown(
                 decision,
-                {"challenger": f"version {challenger.number}", "champion before": f"version {present.number}" if present else "none"},
+                {
+                    "challenger": f"version {challenger.number}",
+                    "champion before": f"version {present.number}" if present else "none",
+                },
             )
         now_champion = registry.champion()
         context.log.info(f"version {challenger.number} of {spec.name}: {outcome}; {reason}")

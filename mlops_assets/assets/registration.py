@@ -159,7 +159,10 @@ def _log(
             "holidays": spec.holidays or "none",
             "seed": spec.model.seed,
             "training_rows": facts["training_rows"],
-            **{f"forest.{name}": value for name, value in {**DEFAULTS[spec.model.kind], **spec.model.parameters}.items()},
+            **{
+                f"forest.{name}": value
+                for name, value in {**DEFAULTS[spec.model.kind], **spec.model.parameters}.items()
+            },
         }
     )
     overall = score(backtest, task, by=["model"])

@@ -59,7 +59,11 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         facts = {"trained_until": str(rows["timestamp"].max()), "items": rows["item_id"].nunique()}
-        return dg.Output(rows, metadata={**facts, "rows": len(rows), "observations": len(history)}, data_version=dg.DataVersion(data_hash(rows)))
+        return dg.Output(
+            rows,
+            metadata={**facts, "rows": len(rows), "observations": len(history)},
+            data_version=dg.DataVersion(data_hash(rows)),
+        )
 
     return training_set
 
@@ -81,7 +85,10 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
         key=graph.key("random_forest"),
         ins={"training_set": dg.AssetIn(graph.key("training_set"))},
         io_manager_key="models",
-        **graph.attributes(["scikitlearn"], "One Random Forest for all items and all leads, with the quantiles of its leaves."),
+        **graph.attributes(
+            ["scikitlearn"],
+            "One Random Forest for all items and all leads, with the quantiles of its leaves.",
+        ),
     )
     def random_forest(training_set: pd.DataFrame) -> dg.Output[dict[str, Any]]:
         from mlops_assets.forecasting import forest, plots
@@ -96,13 +103,15 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
             "training_rows": len(training_set),
             "fit_seconds": round(seconds, 3),
         }
-        groups = importances.groupby("group", as_index=False)["importance"].sum().sort_values("importance", ascending=False)
+        groups = importances.groupby("group")["importance"].sum().sort_values(ascending=False).reset_index()
         return dg.Output(
             {"forecaster": forecaster.state(), "facts": facts},
             metadata={
                 **known_numbers(facts),
                 "importance_by_group": dg.MetadataValue.md(markdown_table(groups, 3)),
-                "importances": dg.MetadataValue.md(plots.markdown_image(plots.importances(importances), "Feature importances")),
+                "importances": dg.MetadataValue.md(
+                    plots.markdown_image(plots.importances(importances), "Feature importances")
+                ),
                 "importance_table": dg.MetadataValue.md(markdown_table(importances.head(30), 3)),
             },
         )

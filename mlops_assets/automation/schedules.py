@@ -29,4 +29,3 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
         return dg.RunRequest(run_key=key, partition_key=key)
 
     return [daily_schedule]
-

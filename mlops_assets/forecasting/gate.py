@@ -63,7 +63,7 @@ def decide(
 
 def _better_than_naive(metric: str, challenger: float | None, naive: float | None) -> Rule:
     name = "better_than_naive"
-    if not _known(challenger) or not _known(naive):
+    if challenger is None or naive is None or not isfinite(challenger) or not isfinite(naive):
         return Rule(name, False, f"{metric} is missing for {_who(challenger, 'the challenger', 'seasonal naive')}")
     passed = challenger < naive
     sign = "below" if passed else "not below"
@@ -72,7 +72,7 @@ def _better_than_naive(metric: str, challenger: float | None, naive: float | Non
 
 def _not_worse_than_champion(metric: str, challenger: float | None, champion: float | None, tolerance: float) -> Rule:
     name = "not_worse_than_champion"
-    if not _known(challenger) or not _known(champion):
+    if challenger is None or champion is None or not isfinite(challenger) or not isfinite(champion):
         return Rule(name, False, f"{metric} is missing for {_who(challenger, 'the challenger', 'the champion')}")
     limit = champion * (1 + tolerance)
     passed = challenger <= limit
@@ -81,12 +81,8 @@ def _not_worse_than_champion(metric: str, challenger: float | None, champion: fl
     return Rule(name, passed, f"{metric} {challenger:.4f} is {sign} the champion's {champion:.4f}{allowed}")
 
 
-def _known(value: float | None) -> bool:
-    return value is not None and isfinite(value)
-
-
 def _who(challenger: float | None, first: str, second: str) -> str:
-    return second if _known(challenger) else first
+    return first if challenger is None or not isfinite(challenger) else second
 
 
 def markdown(decision: GateDecision, facts: Mapping[str, object]) -> str:

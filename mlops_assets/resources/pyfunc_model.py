@@ -5,11 +5,12 @@ Beside it travel the `forecasting` folder and `model_file.py` (as `code_paths`) 
 
 from typing import Any
 
-import mlflow
+import mlflow.models
+import mlflow.pyfunc
 import pandas as pd
 
 
-class Forecast(mlflow.pyfunc.PythonModel):
+class Forecast(mlflow.pyfunc.PythonModel):  # pyright: ignore[reportPrivateImportUsage]
     """Quantile forecasts from a history frame.
 
     The input is a canonical frame: `item_id`, `timestamp`, `target` and the covariates. Forecasts start after the last
@@ -24,7 +25,7 @@ class Forecast(mlflow.pyfunc.PythonModel):
         self.forecaster = Forecaster.from_state(model_file.load(context.artifacts["forecaster"]))
 
     # MLflow takes type hints of `predict` for the model's schema; ours is the logged signature, so there are none.
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input, params=None):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Forecast every item of the history.
 
         Args:

@@ -10,7 +10,10 @@ class Tables(Protocol):
     """A store of tables, partitioned or not."""
 
     def read(
-        self, key: Sequence[str], partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+        self,
+        key: Sequence[str],
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Return a table: all of it, or some partitions; absent ones are skipped."""
         ...

@@ -62,7 +62,11 @@ class Version:
     def of(cls, found: "MlflowVersion") -> "Version":
         """Take over what MLflow says."""
         return cls(
-            found.name, int(found.version), str(found.run_id), dict(found.tags or {}), tuple(found.aliases or ())
+            found.name,
+            int(found.version),
+            str(found.run_id),
+            dict(found.tags or {}),
+            tuple(found.aliases or ()),
         )
 
 
@@ -113,7 +117,10 @@ class Tracking(dg.ConfigurableResource):
         status = "FAILED"
         try:
             with dg.build_resources(
-                {"mlflow": configured}, instance=context.instance, dagster_run=context.run, log_manager=context.log
+                {"mlflow": configured},
+                instance=context.instance,
+                dagster_run=context.run,
+                log_manager=context.log,
             ) as resources:
                 client.set_tag(run.info.run_id, MLFLOW_RUN_NAME, name)  # the resource names runs after the job
                 url = self.run_link(experiment_id, run.info.run_id)
@@ -419,11 +426,11 @@ class Registry:
         """
         import tempfile
 
-        import mlflow
+        from mlflow.artifacts import download_artifacts
 
         with tempfile.TemporaryDirectory() as folder:
             try:
-                path = mlflow.artifacts.download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
+                path = download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
             except Exception as error:
                 raise TrackingError(
                     f"{version.uri}: the model's file cannot be fetched from the artifact store ({error})"

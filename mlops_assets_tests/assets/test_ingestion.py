@@ -24,7 +24,10 @@ def test_bad_rows_go_to_quarantine_and_are_counted(world):
     assert rows.at["target_not_a_number", "partition"] == "2024-03-03"
     assert '"sales": "many"' in rows.at["target_not_a_number", "record"]
     facts = made.metadata(result, "observations")
-    assert facts["rows_read"] == facts["rows_accepted"] + facts["rows_quarantined"] + facts["rows_collapsed"] + facts["rows_of_other_times"]
+    assert (
+        facts["rows_read"]
+        == facts["rows_accepted"] + facts["rows_quarantined"] + facts["rows_collapsed"] + facts["rows_of_other_times"]
+    )
     assert facts["rows_quarantined"] == 3
 
 

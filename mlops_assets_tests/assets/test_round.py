@@ -1,6 +1,7 @@
 """The whole round through `materialize`, with memory IO managers."""
 
 import pandas as pd
+
 from mlops_assets_tests.conftest import HISTORY, panel
 
 
@@ -77,7 +78,10 @@ def test_forecasts_are_not_scored_on_what_their_model_has_seen(trained):
 
 def test_forecasts_look_at_nothing_after_their_origin(world):
     clean = panel()
-    broken = clean.assign(sales=clean["sales"].where(clean["day"] <= "2024-05-05", 1e6), rain=clean["rain"].where(clean["day"] <= "2024-05-05", -5))
+    broken = clean.assign(
+        sales=clean["sales"].where(clean["day"] <= "2024-05-05", 1e6),
+        rain=clean["rain"].where(clean["day"] <= "2024-05-05", -5),
+    )
     made = world(clean)
     made.run("observations", "quarantine", partition=HISTORY)
     made.train(until="2024-05-05")

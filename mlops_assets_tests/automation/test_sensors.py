@@ -18,7 +18,7 @@ def store(world: World, day: str, error: float, in_sample: bool = False) -> None
             "origin": pd.Timestamp(day) - pd.Timedelta(days=1),
             "lead": 1,
             "target": target,
-            **{name: target * (1 + error) for name in ("mean", "q10", "q50", "q90", "naive")},
+            **dict.fromkeys(("mean", "q10", "q50", "q90", "naive"), target * (1 + error)),
             "error": target * error,
             "mase_scale": 1.0,
             "rmsse_scale": 1.0,
