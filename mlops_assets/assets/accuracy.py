@@ -33,8 +33,8 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         io_manager_key="tables",
         **graph.attributes(
             ["pandas"],
-            "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are the average over "
-            "all forecasts of the partition's timestamps whose model had not seen them.",
+            "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are averages over all "
+            "forecasts of the partition's timestamps whose model had not seen them.",
             {"partition_expr": "timestamp"},
         ),
     )

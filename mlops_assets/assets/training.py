@@ -39,7 +39,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         io_manager_key="tables",
         **graph.attributes(
             ["pandas", "numpy"],
-            "The feature matrix with its (item, origin, lead) index and target: everything in a row was known at its origin.",
+            "The feature matrix by item, origin and lead, with its target: all in a row was known at its origin.",
         ),
     )
     def training_set(

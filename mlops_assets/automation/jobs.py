@@ -37,7 +37,7 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
         dg.define_asset_job(
             daily_job_name(spec),
             selection=dg.AssetSelection.assets(*daily_assets(spec)),
-            description=f"The round of one partition of {spec.name}: ingest it, forecast from it, score what it allows.",
+            description=f"The round of one partition of {spec.name}: ingest, forecast from it, score what it allows.",
             tags=tags,
         ),
         dg.define_asset_job(

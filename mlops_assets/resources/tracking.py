@@ -319,7 +319,7 @@ class TrainingRun:
 
 
 def _schema(frame: pd.DataFrame) -> Any:
-    """Return the frame's columns in MLflow's types: times, texts, doubles; whole numbers only where they can't be missing."""
+    """Return the frame's columns in MLflow's types; whole numbers only where NumPy holds them, so never missing."""
     from mlflow.types import ColSpec, Schema
 
     kinds = {"M": "datetime", "f": "double", "b": "boolean", "i": "long", "u": "long"}
