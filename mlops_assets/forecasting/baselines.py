@@ -83,8 +83,7 @@ def recent_panel(
     start = (now - (steps - 1) * to_offset(task.frequency)).to_datetime64()
     if not ((times >= start) & (times <= now.to_datetime64())).any():
         raise ValueError(
-            f"the history has no rows in the {steps} steps up to the origin {now}; its last row is at "
-            f"{times.max()}"
+            f"the history has no rows in the {steps} steps up to the origin {now}; its last row is at {times.max()}"
         )
     recent = history.loc[times >= start]
     return Panel.from_frame(recent, task, pad=steps, ahead=task.horizon, origin=now, future=future)
@@ -139,10 +138,7 @@ def forecast_table(
             TIME: np.tile(ahead.to_numpy(), len(names)),
             "lead": np.tile(np.arange(1, horizon + 1, dtype=np.int32), len(names)),
             "mean": mean.ravel(),
-            **{
-                quantile_column(level): quantiles[:, :, number].ravel()
-                for number, level in enumerate(task.quantiles)
-            },
+            **{quantile_column(level): quantiles[:, :, number].ravel() for number, level in enumerate(task.quantiles)},
             "source": np.full(mean.size, source, dtype=object),
         }
     )

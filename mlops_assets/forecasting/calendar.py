@@ -12,9 +12,7 @@ FAR = 8
 """Days after which a holiday is no longer near."""
 
 
-def calendar(
-    grid: pd.DatetimeIndex, frequency: str, holidays: str | None, *, yearly: bool
-) -> dict[str, np.ndarray]:
+def calendar(grid: pd.DatetimeIndex, frequency: str, holidays: str | None, *, yearly: bool) -> dict[str, np.ndarray]:
     """Describe every timestamp of a grid.
 
     Args:
@@ -55,9 +53,7 @@ def step_length(frequency: str) -> pd.Timedelta:
 
 def _days(grid: pd.DatetimeIndex, frequency: str) -> tuple[np.ndarray, np.ndarray]:
     """First day of each step, and of the step after it."""
-    longer = pd.date_range(grid[0], periods=len(grid) + 1, freq=to_offset(frequency)).to_numpy(
-        "datetime64[D]"
-    )
+    longer = pd.date_range(grid[0], periods=len(grid) + 1, freq=to_offset(frequency)).to_numpy("datetime64[D]")
     return longer[:-1], longer[1:]
 
 
@@ -66,9 +62,7 @@ def _working_days(grid: pd.DatetimeIndex, frequency: str) -> np.ndarray:
     return np.busday_count(first, after)
 
 
-def _holidays(
-    grid: pd.DatetimeIndex, frequency: str, place: str, step: pd.Timedelta
-) -> dict[str, np.ndarray]:
+def _holidays(grid: pd.DatetimeIndex, frequency: str, place: str, step: pd.Timedelta) -> dict[str, np.ndarray]:
     day, next_day = _days(grid, frequency)
     years = (day[[0]] - FAR, next_day[[-1]] + FAR)
     first, last = (int(moment.astype("datetime64[Y]").astype(int)[0]) + 1970 for moment in years)
@@ -92,9 +86,7 @@ def holiday_dates(place: str, first_year: int, last_year: int) -> list[Any]:
 
     country, _, subdivision = place.partition("-")
     try:
-        found = holidays.country_holidays(
-            country, subdiv=subdivision or None, years=range(first_year, last_year + 1)
-        )
+        found = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first_year, last_year + 1))
     except NotImplementedError as error:
         raise ValueError(
             f"no holidays are known for {place!r}: give a country such as US, or a subdivision such as US-NY"

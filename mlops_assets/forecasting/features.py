@@ -180,9 +180,7 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     origins = cells[signal.rolling.count(cells, seasons.lookback) >= MINIMUM_HISTORY]
     stop = panel.edges[owner[origins] + 1]
     wanted = min(task.model.max_training_rows, max(ROWS_PER_ORIGIN * len(origins), SMALL))
-    place, lead = sample_triples(
-        origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed
-    )
+    place, lead = sample_triples(origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed)
     if not len(place):
         raise ValueError(
             f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows "
@@ -217,9 +215,7 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     return pd.DataFrame(columns)
 
 
-def forecast_rows(
-    panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, horizon: int, *, yearly: bool
-) -> Rows:
+def forecast_rows(panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, horizon: int, *, yearly: bool) -> Rows:
     """Feature rows of some items at the panel's last step, all leads of an item together."""
     signal = Signal(panel, Seasons.of(task), scaling)
     origin = np.full(len(item), len(panel.grid) - 1 - horizon)
@@ -259,7 +255,7 @@ def _multiplicative(panel: Panel, seasons: Seasons) -> bool:
     level = signal.center[owner] + signal.spread[owner] * signal.rolling.mean(cells, length)
     change = signal.spread[owner] * signal.seasonal_change.mean(cells, length)
     good = (level > 0) & (change > 0)
-    if good.sum() < 20:
+    if good.sum() < 12:
         return False
     x, y, owner = np.log(level[good]), np.log(change[good]), owner[good]
     count = np.bincount(owner)

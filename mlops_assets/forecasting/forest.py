@@ -57,14 +57,10 @@ class Encoding:
         values = np.asarray(rows[name])
         if name not in self.categories:
             if values.dtype == object:
-                raise ValueError(
-                    f"{name!r} was a number when the model was trained and is text now: convert it"
-                )
+                raise ValueError(f"{name!r} was a number when the model was trained and is text now: convert it")
             return values.astype(np.float32)
         if values.dtype != object:
-            raise ValueError(
-                f"{name!r} was text when the model was trained and is {values.dtype} now: convert it"
-            )
+            raise ValueError(f"{name!r} was text when the model was trained and is {values.dtype} now: convert it")
         place, found = pd.factorize(values)
         known = {category: rank for rank, category in enumerate(self.categories[name])}
         ranks = [known.get(str(value), np.nan) for value in found]
@@ -138,9 +134,9 @@ class Trees:
             right=np.concatenate([tree.children_right for tree in trees]).astype(np.int32),
             feature=np.concatenate([tree.feature for tree in trees]).astype(np.int16),
             threshold=_codes_left(np.concatenate([tree.threshold for tree in trees])),
-            missing_left=np.concatenate(
-                [tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]
-            ).astype(bool),
+            missing_left=np.concatenate([tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]).astype(
+                bool
+            ),
             mean=mean,
             samples=np.where(np.isnan(kept), mean[:, None], kept).astype(np.float16),
         )
@@ -228,16 +224,12 @@ class Forecaster:
         """
         task = self.task
         if horizon is not None and not 1 <= horizon <= task.horizon:
-            raise ValueError(
-                f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for"
-            )
+            raise ValueError(f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for")
         if quantiles is not None:
             task = replace(task, quantiles=tuple(sorted(set(quantiles))))
         require_columns(history, task)
         panel = baselines.recent_panel(history, task, origin, future=future)
-        names = (
-            baselines.alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
-        )
+        names = baselines.alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
         steps = task.horizon if horizon is None else horizon
 
         table = baselines.naive_table(panel, task, names, source="fallback")
@@ -246,9 +238,7 @@ class Forecaster:
         ready = item >= 0
         ready[ready] = self._enough_history(panel, item[ready])
         if ready.any():
-            rows = features.forecast_rows(
-                panel, task, self.scaling, item[ready], task.horizon, yearly=self._yearly
-            )
+            rows = features.forecast_rows(panel, task, self.scaling, item[ready], task.horizon, yearly=self._yearly)
             mean, levels = self._outcomes(rows, np.asarray(task.quantiles))
             place = np.repeat(ready, task.horizon)
             if task.non_negative:

@@ -150,9 +150,7 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
         {
             "mase": np.abs(error) / predictions["mase_scale"].to_numpy(dtype=float),
             "squared": (error / predictions["rmsse_scale"].to_numpy(dtype=float)) ** 2,
-            "smape": np.divide(
-                np.abs(error), size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0
-            ),
+            "smape": np.divide(np.abs(error), size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0),
             "error": error,
             "absolute": np.abs(error),
             "size": np.abs(target),

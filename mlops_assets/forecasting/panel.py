@@ -136,9 +136,7 @@ class Panel:
 
 def as_text(column: pd.Series) -> np.ndarray:
     """Return a column as strings, None where missing."""
-    return np.array(
-        [None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
-    )
+    return np.array([None if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)])
 
 
 def require_columns(frame: pd.DataFrame, task: Task) -> None:
@@ -195,14 +193,12 @@ def numbers(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.isinf(values)
     if infinite.any():
-        raise ValueError(
-            f"the {role} {name!r} holds {int(infinite.sum())} infinite values: make them missing"
-        )
+        raise ValueError(f"the {role} {name!r} holds {int(infinite.sum())} infinite values: make them missing")
     return values
 
 
 def _fill_ahead(panel: Panel, rows: pd.DataFrame, frequency: str) -> None:
-    """Write known covariates of later rows into their cells, leaving out those beyond the grid or the items."""
+    """Write known covariates of later rows into their cells; what has no cell is dropped."""
     missing = [name for name in (*panel.known, TIME) if name not in rows.columns]
     if missing:
         raise ValueError(f"the future rows lack {', '.join(map(repr, missing))}, which the task calls known")

@@ -20,8 +20,8 @@ def sample_triples(
 
     Returns:
         Places in `origins` and leads, both of shape (triples,), in the order of the origins. All triples with
-        a known target are returned where there are no more than `rows`; else each lead gets the same number
-        of origins up to one, one drawn from each of equally long stretches of the candidates.
+        a known target are returned where there are no more than `rows`; else one from each of about `rows`
+        equally long stretches of them, so that no item, time or lead is left out.
     """
     count = len(origins)
     if count * horizon <= rows:
@@ -45,9 +45,7 @@ def sample_triples(
     return place, lead
 
 
-def _spread(
-    count: int, horizon: int, rows: int, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def _spread(count: int, horizon: int, rows: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     edges = np.arange(rows + 1) * (count * horizon) // rows
     triple = random.integers(edges[:-1], edges[1:])
     return triple // horizon, triple % horizon + 1

@@ -18,6 +18,8 @@ from .rolling import Rolling
 from .task import Task
 
 TINY = 1e-9
+LARGE = 60.0
+"""Logarithm beyond which a forecast is no number worth having: keeps sums finite."""
 CLIP = 100.0
 """Bound of scaled targets and features: what is a hundred scales away is a fault or a near-constant item."""
 
@@ -51,7 +53,7 @@ class Scaling:
 
     def backward(self, values: np.ndarray) -> np.ndarray:
         """Undo `f`."""
-        return np.expm1(values) if self.log else values
+        return np.expm1(np.minimum(values, LARGE)) if self.log else values
 
     def possible(self, quantiles: np.ndarray) -> np.ndarray:
         """Quantiles of outcomes that can occur."""
@@ -100,8 +102,7 @@ class Seasons:
         slots = tuple(_slots(length) for length in lengths)
         short = min(lengths) if min(lengths) > 1 else 4
         reach = max(
-            int(distance(task.horizon, length)) + count * length
-            for length, count in zip(lengths, slots, strict=True)
+            int(distance(task.horizon, length)) + count * length for length, count in zip(lengths, slots, strict=True)
         )
         lookback = max(reach, 2 * lengths[-1], 2 * short)
         return cls(
@@ -110,9 +111,7 @@ class Seasons:
             short=short,
             long=lengths[-1] if len(lengths) > 1 else min(4 * short, lookback),
             windows=tuple(
-                sorted(
-                    {w for w in (max(2, short // 2), short, 2 * short, 4 * short, 8 * short) if w <= lookback}
-                )
+                sorted({w for w in (max(2, short // 2), short, 2 * short, 4 * short, 8 * short) if w <= lookback})
             ),
             scale=lookback - min(lengths),
             lookback=lookback,
