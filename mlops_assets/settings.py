@@ -130,8 +130,4 @@ def _describe(problem: Any) -> str:
 
 def variables() -> dict[str, str]:
     """Return every environment variable of the project with its description."""
-    return {
-        field.alias: field.description or ""
-        for field in Settings.model_fields.values()
-        if field.alias is not None
-    }
+    return {field.alias: field.description or "" for field in Settings.model_fields.values() if field.alias is not None}

@@ -146,9 +146,7 @@ class Columns(Part):
     item_id: Names = Field(
         min_length=1, description="Column that names the series; of several, the values are joined by '/'."
     )
-    timestamp: Name = Field(
-        description="Column of the time; without an offset, it is in the spec's time zone."
-    )
+    timestamp: Name = Field(description="Column of the time; without an offset, it is in the spec's time zone.")
     target: Name = Field(description="Column of the value to forecast.")
     timestamp_format: str | None = Field(
         default=None, description="strptime format of text timestamps, such as %d.%m.%Y. Default: ISO 8601."
@@ -159,9 +157,7 @@ class Columns(Part):
     def _holds_a_year(cls, value: str | None) -> str | None:
         moment = datetime.datetime(2013, 12, 31, tzinfo=datetime.timezone.utc)
         try:
-            read = (
-                value is None or datetime.datetime.strptime(moment.strftime(value), value).year == moment.year
-            )
+            read = value is None or datetime.datetime.strptime(moment.strftime(value), value).year == moment.year
         except ValueError:
             read = False
         if not read:
@@ -174,24 +170,18 @@ class Columns(Part):
         if twice := _repeated(columns):
             raise ValueError(f"{twice} cannot stand for two of item_id, timestamp and target")
         if ours := sorted({SOURCE, ROW, PROBLEM}.intersection(columns)):
-            raise ValueError(
-                f"{', '.join(ours)} is a name that we use ourselves; rename the column in the source"
-            )
+            raise ValueError(f"{', '.join(ours)} is a name that we use ourselves; rename the column in the source")
         return self
 
 
 class Partitions(Part):
     """The slices of time that are ingested, forecast from and scored one by one."""
 
-    kind: PartitionKind | None = Field(
-        default=None, description="Default: the frequency's own, at least a day."
-    )
+    kind: PartitionKind | None = Field(default=None, description="Default: the frequency's own, at least a day.")
     start: str = Field(
         description="A day such as 2013-01-01. The first partition begins with the next week, month, ..."
     )
-    end: str | None = Field(
-        default=None, description="First day after the last partition. Default: open end."
-    )
+    end: str | None = Field(default=None, description="First day after the last partition. Default: open end.")
 
     @field_validator("start", "end")
     @classmethod
@@ -269,9 +259,7 @@ class BacktestSettings(Part):
     """Rolling origins on which a new model is judged."""
 
     windows: int = Field(default=3, ge=1, le=52, description="How many origins.")
-    step: int | None = Field(
-        default=None, ge=1, description="Steps between two origins. Default: the horizon."
-    )
+    step: int | None = Field(default=None, ge=1, description="Steps between two origins. Default: the horizon.")
 
 
 Metric = Literal["wql", "mase", "rmsse", "smape", "wape"]
@@ -291,18 +279,12 @@ class Gate(Part):
 class Retraining(Part):
     """When the accuracy on arriving actuals asks for a new model."""
 
-    metric: Metric = Field(
-        default="wql", description="Of the forecasts that the partition's actuals allow to score."
-    )
-    threshold: float | None = Field(
-        default=None, gt=0, description="A higher metric is a breach. Default: never."
-    )
+    metric: Metric = Field(default="wql", description="Of the forecasts that the partition's actuals allow to score.")
+    threshold: float | None = Field(default=None, gt=0, description="A higher metric is a breach. Default: never.")
     breaches: int = Field(
         default=3, ge=1, description="So many of the last `window` partitions must breach, the latest too."
     )
-    window: int = Field(
-        default=5, ge=1, description="How many of the latest scored partitions are looked at."
-    )
+    window: int = Field(default=5, ge=1, description="How many of the latest scored partitions are looked at.")
 
     @model_validator(mode="after")
     def _reachable(self) -> "Retraining":
@@ -319,9 +301,7 @@ def _valid_frequency(value: str) -> str:
 class ForecastSpec(Part):
     """One forecast: its data, its columns, its time, its model and its rules."""
 
-    name: str = Field(
-        pattern=NAME_PATTERN, description="Prefix of all asset keys and name of the MLflow model."
-    )
+    name: str = Field(pattern=NAME_PATTERN, description="Prefix of all asset keys and name of the MLflow model.")
     description: str = Field(default="", description="One line for the people who use the forecast.")
     source: Source
     columns: Columns
@@ -342,14 +322,10 @@ class ForecastSpec(Part):
     quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         default=[0.1, 0.5, 0.9], min_length=1, description="Levels between 0 and 1, the limits excluded."
     )
-    point: Literal["median", "mean"] = Field(
-        default="median", description="Which one is scored as the point forecast."
-    )
+    point: Literal["median", "mean"] = Field(default="median", description="Which one is scored as the point forecast.")
     non_negative: bool = Field(default=False, description="Forecasts below zero make no sense: clip them.")
     covariates: Covariates = Field(default_factory=Covariates)
-    holidays: str | None = Field(
-        default=None, description="Country of public holidays, with a subdivision: US, US-NY."
-    )
+    holidays: str | None = Field(default=None, description="Country of public holidays, with a subdivision: US, US-NY.")
     fill: Literal["missing", "zero"] = Field(
         default="missing",
         description="What an absent row of a running series means: unknown, or nothing happened.",
@@ -432,9 +408,7 @@ class ForecastSpec(Part):
             try:
                 dg.AssetSpec("check", owners=[owner])
             except dg.DagsterInvalidDefinitionError:
-                raise _MisfitError(
-                    str(number), f"{owner!r} is neither an e-mail address nor team:NAME"
-                ) from None
+                raise _MisfitError(str(number), f"{owner!r} is neither an e-mail address nor team:NAME") from None
         return value
 
     @field_validator("tags")
@@ -452,9 +426,7 @@ class ForecastSpec(Part):
     @model_validator(mode="after")
     def _fits_together(self) -> "ForecastSpec":
         if self.point == "median" and 0.5 not in self.quantiles:
-            raise _MisfitError(
-                "quantiles", "point: median needs 0.5 among the quantiles (or say point: mean)"
-            )
+            raise _MisfitError("quantiles", "point: median needs 0.5 among the quantiles (or say point: mean)")
         allowed = partition_kinds(self.frequency)
         if self.partitions.kind is not None and self.partitions.kind not in allowed:
             raise _MisfitError(
@@ -538,9 +510,7 @@ def load_specs(folder: Path) -> list[ForecastSpec]:
         SpecError: no folder, no file, a wrong file, or two files with one name.
     """
     if not folder.is_dir():
-        raise SpecError(
-            f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files"
-        )
+        raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
     files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
     if not files:
         raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")
@@ -586,9 +556,7 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
     if isinstance(values.get("source"), dict):
         environ = os.environ if environ is None else environ
         expanded = {
-            key: _expand(value, ("source", str(key)), environ, document, problems)
-            if isinstance(value, str)
-            else value
+            key: _expand(value, ("source", str(key)), environ, document, problems) if isinstance(value, str) else value
             for key, value in values["source"].items()
         }
         values = {**values, "source": expanded}
@@ -663,9 +631,7 @@ def _describe(problem: Any, document: Document) -> str:
     """
     kind, found, context = problem["type"], problem["input"], problem.get("ctx", {})
     loc = tuple(map(str, problem["loc"]))
-    path = tuple(
-        p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in _SOURCES and loc[0] == "source")
-    )
+    path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in _SOURCES and loc[0] == "source"))
     path += getattr(context.get("error"), "path", ())
     where = _where(path, document)
     if kind == "extra_forbidden":
@@ -680,9 +646,7 @@ def _describe(problem: Any, document: Document) -> str:
     if kind == "literal_error":
         message = _choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
     elif kind in ("model_type", "model_attributes_type"):
-        fields = (
-            _model_at(path, loc).model_fields if path != ("source",) else ("kind", "and what goes with it")
-        )
+        fields = _model_at(path, loc).model_fields if path != ("source",) else ("kind", "and what goes with it")
         message = f"fields are needed here: {', '.join(fields)}"
     elif kind in _NEEDED:
         message = _NEEDED[kind].format(**context)

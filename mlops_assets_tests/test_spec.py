@@ -33,9 +33,7 @@ partitions: {start: 2013-01-01}
 horizon: 3
 """
 FILE_SOURCE = "{kind: file, path: a.csv}"
-TEXT = st.text(
-    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff\ufffe\uffff"), max_size=9
-)
+TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff\ufffe\uffff"), max_size=9)
 
 
 def changed(old: str, new: str) -> str:
@@ -428,9 +426,7 @@ def test_all_wrong_fields_are_named_at_once():
 @settings(max_examples=100, deadline=None)
 def test_whatever_stands_in_a_field_is_accepted_or_told_by_its_name(data: st.DataObject):
     field = data.draw(st.sampled_from(sorted(ForecastSpec.model_fields)))
-    plain = (
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-    )
+    plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
     value = data.draw(plain | st.lists(plain, max_size=2) | st.dictionaries(TEXT, plain, max_size=2))
     values = {**read_yaml(MINIMAL).values, field: value}
     try:
@@ -445,9 +441,7 @@ def test_whatever_stands_in_a_field_is_accepted_or_told_by_its_name(data: st.Dat
 def test_the_forest_takes_every_parameter_that_the_spec_allows_and_no_other():
     from sklearn.ensemble import RandomForestRegressor
 
-    assert set(FOREST_PARAMETERS) | {"random_state"} == set(
-        inspect.signature(RandomForestRegressor).parameters
-    )
+    assert set(FOREST_PARAMETERS) | {"random_state"} == set(inspect.signature(RandomForestRegressor).parameters)
 
 
 # Secrets

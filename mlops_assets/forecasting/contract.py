@@ -1,19 +1,20 @@
-"""The contract of observations: every row read is accepted, quarantined with a reason, or collapsed and counted.
+"""The contract of observations: every row is accepted, quarantined with a reason, or collapsed and counted.
 
-Rows are read as text where the source has no types, parsed strictly here, then held against row rules (pandera).
-Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
+Rows are read as text where the source has no types, parsed strictly (`parsing`), then held against row rules
+(pandera). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from .grid import on_grid
+from .parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
 
 SOURCE = "_source"
 ROW = "_row"
@@ -35,9 +36,8 @@ REASONS: dict[str, str] = {
     "conflicting_duplicate": "another row of the same item and timestamp says otherwise",
 }
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:inf|infinity)|nan"
-_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
-_WITH_TIME = r"\d[T ]\d{2}"
+_KEY = ["item_id", "timestamp"]
+_KEY = ["item_id", "timestamp"]
 
 
 class ContractError(ValueError):
@@ -64,7 +64,7 @@ class Contract:
         timestamp: column of the time.
         target: column of the value.
         frequency: pandas offset alias of the grid.
-        time_zone: IANA zone that timestamps with an offset are converted to; those without are taken to be in it.
+        time_zone: IANA zone of the result; timestamps that name an offset are converted to it.
         timestamp_format: strptime format of text timestamps; None: ISO 8601.
         known: covariates known for the future; numbers.
         past: covariates known up to the origin; numbers.
@@ -101,9 +101,10 @@ class Checked:
         accepted: canonical frame, sorted by item and timestamp: `item_id` (str), `timestamp` (datetime64[us],
             naive), `target` (float64), known and past covariates (float64), static covariates (str).
         quarantined: `reason`, `detail`, `source`, `source_row` (1 is the first row of data), `timestamp` (as
-            accepted, or missing) and `record`, the row as it was read, as JSON (a malformed row: its raw text).
+            accepted, or missing) and `record`, the row as read, as JSON (a malformed row: its raw text).
         counts: `rows_read` = `rows_accepted` + `rows_quarantined` + `rows_collapsed` + `rows_of_other_times`.
-        rows_unplaced: quarantined rows whose timestamp says nothing about their window.
+        rows_unplaced: quarantined rows that cannot be told to be of the window: their timestamp is missing,
+            unreadable, or lies outside of it in the future.
     """
 
     accepted: pd.DataFrame
@@ -121,7 +122,10 @@ class Checked:
         """The larger of two shares: bad rows of the window's rows, and unplaceable rows of all rows read."""
         placed = self.counts["rows_quarantined"] - self.rows_unplaced
         of_window = placed + self.counts["rows_accepted"] + self.counts["rows_collapsed"]
-        shares = (placed / of_window if of_window else 0.0, _share(self.rows_unplaced, self.counts["rows_read"]))
+        shares = (
+            placed / of_window if of_window else 0.0,
+            _share(self.rows_unplaced, self.counts["rows_read"]),
+        )
         return max(shares)
 
 
@@ -133,8 +137,8 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     """Hold raw rows against the contract.
 
     Args:
-        raw: the source's columns, text or typed, plus `_source` (str), `_row` (int) and, where the source could not
-            read a row, `_problem` (str, its words) with the raw line in the first column.
+        raw: the source's columns, text or typed, plus `_source` (str), `_row` (int) and, where the source
+            could not read a row, `_problem` (str, its words) with the raw line in the first column.
         contract: what the rows must be like.
         window: the time asked for.
         now: the present moment, aware; later targets are refused.
@@ -149,247 +153,187 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         present = ", ".join(str(c) for c in raw.columns if c not in (SOURCE, ROW, PROBLEM))
         raise ContractError(f"missing column: {', '.join(missing)}; the source has: {present}")
     raw = raw.reset_index(drop=True)
-    verdict = _Verdict(raw)
+    verdict = _Verdict(len(raw))
     typed, second_time, unparsed = _parse(raw, contract, verdict)
-    present_local = pd.Timestamp(now).tz_convert(ZoneInfo(contract.time_zone)).tz_localize(None)
-    placed = typed["timestamp"].notna()
-    future = placed & (typed["timestamp"] > present_local) & typed["target"].notna()
-    verdict.reject(future, "in_the_future", lambda i: f"{typed.at[i, 'timestamp']} is after {present_local:%Y-%m-%d %H:%M}")
-    unplaced = verdict.rejected.copy()
-    outside = placed & ~verdict.rejected & ~typed["timestamp"].between(window.start, window.end, inclusive="left")
+    moments = _column(typed, "timestamp")
+    placed = moments.notna().to_numpy()
+    inside = moments.between(window.start, window.end, inclusive="left").to_numpy()
+    present = pd.Timestamp(now).tz_convert(ZoneInfo(contract.time_zone)).tz_localize(None)
+    future = placed & (moments > present).to_numpy() & typed["target"].notna().to_numpy()
+    verdict.reject(future, "in_the_future", moments, lambda m: f"{m} is after {present:%Y-%m-%d %H:%M}")
+    unplaced = verdict.rejected & ~inside
     if exact:
-        verdict.reject(outside, "outside_window", lambda i: f"{typed.at[i, 'timestamp']} is not in {window}")
-        outside = pd.Series(False, index=raw.index)
-    verdict.ignore(outside)
-    verdict.reject(second_time & ~outside, "repeated_hour", lambda i: f"{typed.at[i, 'timestamp']}; use time_zone: UTC to keep both")
-    _apply_rules(typed[~outside & placed], unparsed, contract, verdict)
-    good = typed[~verdict.rejected & ~outside]
-    collapsed = good.duplicated(contract.canonical_columns)
-    good = good[~collapsed]
-    clash = good.duplicated(["item_id", "timestamp"], keep=False)
-    verdict.reject(
-        clash.reindex(raw.index, fill_value=False),
-        "conflicting_duplicate",
-        lambda i: f"item {typed.at[i, 'item_id']!r} at {typed.at[i, 'timestamp']} has target {typed.at[i, 'target']} here",
-    )
-    accepted = good[~clash].sort_values(["item_id", "timestamp"], kind="stable", ignore_index=True)
-    quarantined = verdict.frame(typed["timestamp"])
+        verdict.reject(placed & ~inside, "outside_window", moments, lambda m: f"{m} is not in {window}")
+    other_times = placed & ~inside & ~verdict.rejected
+    verdict.ignored = other_times
+    verdict.reject(second_time, "repeated_hour", moments, lambda m: f"{m}; use time_zone: UTC to keep both")
+    for name, reason, bad in unparsed:
+        verdict.reject(bad, reason, _column(raw, name), lambda value, c=name: f"column {c}: {value!r}")
+    _apply_rules(_rows(typed, ~verdict.rejected & ~other_times), contract, verdict)
+    good = _rows(typed, ~verdict.rejected & ~other_times)
+    collapsed = good.duplicated(contract.canonical_columns).to_numpy()
+    good = _rows(good, ~collapsed)
+    clash = good.duplicated(_KEY, keep=False).to_numpy()
+    _reject_conflicts(_rows(good, clash), verdict)
+    accepted = _rows(good, ~clash).sort_values(_KEY, kind="stable", ignore_index=True)
+    quarantined = verdict.quarantine(raw, moments)
     counts = {
         "rows_read": len(raw),
         "rows_accepted": len(accepted),
         "rows_quarantined": len(quarantined),
         "rows_collapsed": int(collapsed.sum()),
-        "rows_of_other_times": int(outside.sum()),
+        "rows_of_other_times": int(other_times.sum()),
     }
-    return Checked(accepted[contract.canonical_columns], quarantined, counts, int(unplaced.sum()))
+    return Checked(accepted, quarantined, counts, int(unplaced.sum()))
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    return cast(pd.Series, frame[name])
+
+
+def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:
+    return frame.take(np.flatnonzero(mask))
+
+
+class _Verdict:
+    """Which rows are rejected and why; the first reason stays. Rows that are ignored are rejected no more."""
+
+    def __init__(self, rows: int) -> None:
+        self.reason = np.full(rows, None, dtype=object)
+        self.detail = np.full(rows, "", dtype=object)
+        self.rejected = np.zeros(rows, dtype=bool)
+        self.ignored = np.zeros(rows, dtype=bool)
+
+    def reject(self, rows: Mask, reason: str, values: pd.Series, detail: Callable[[Any], str]) -> None:
+        """Reject the rows of a mask; `detail` says in words what is wrong with the value of one."""
+        new = np.flatnonzero(rows & ~self.rejected & ~self.ignored)
+        self.put(new, reason, [detail(value) for value in values.iloc[new]])
+
+    def put(self, numbers: np.ndarray, reason: str, words: Sequence[str]) -> None:
+        """Reject rows by number, none of which is rejected yet, with words for each."""
+        self.reason[numbers] = reason
+        self.detail[numbers] = words
+        self.rejected[numbers] = True
+
+    def quarantine(self, raw: pd.DataFrame, moments: pd.Series) -> pd.DataFrame:
+        """Return the table of the rejected rows."""
+        rows = _rows(raw, self.rejected)
+        content = rows.drop(columns=[SOURCE, ROW, PROBLEM], errors="ignore")
+        records = _records(content)
+        if PROBLEM in rows.columns:
+            malformed, text = rows[PROBLEM].notna(), content.iloc[:, 0]
+            records = [str(t) if bad else r for t, bad, r in zip(text, malformed, records, strict=True)]
+        return pd.DataFrame(
+            {
+                "reason": self.reason[self.rejected],
+                "detail": self.detail[self.rejected],
+                "source": rows[SOURCE].astype(str).to_numpy(),
+                "source_row": rows[ROW].astype("int64").to_numpy(),
+                "timestamp": moments[self.rejected].to_numpy(),
+                "record": np.array(records, dtype=object),
+            }
+        )
+
+
+def _records(frame: pd.DataFrame) -> list[str]:
+    """Write each row as JSON, missing values as null."""
+    import json
+
+    columns = [
+        [None if gone else value for value, gone in zip(frame[name], frame[name].isna(), strict=True)]
+        for name in frame.columns
+    ]
+    encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
+    return [encode(dict(zip(frame.columns, row, strict=True))) for row in zip(*columns, strict=True)]
 
 
 class _Unparsed(NamedTuple):
     column: str
     reason: str
-    rows: pd.Series
+    rows: Mask
 
 
-class _Verdict:
-    """Which rows are rejected and why; the first reason stays."""
+def _parse(raw: pd.DataFrame, contract: Contract, verdict: _Verdict) -> tuple[pd.DataFrame, Mask, list[_Unparsed]]:
+    """Turn the raw columns into canonical ones; also say which rows are the second time of their hour.
 
-    def __init__(self, raw: pd.DataFrame) -> None:
-        self.raw = raw
-        self.reason = pd.Series(pd.NA, index=raw.index, dtype="object")
-        self.detail = pd.Series("", index=raw.index, dtype="object")
-        self.ignored = pd.Series(False, index=raw.index)
-
-    @property
-    def rejected(self) -> pd.Series:
-        return self.reason.notna()
-
-    def reject(self, mask: pd.Series, reason: str, detail: Any) -> None:
-        new = mask & ~self.rejected & ~self.ignored
-        self.reason[new] = reason
-        for i in np.flatnonzero(new.to_numpy()):
-            self.detail.iat[i] = detail(i)
-
-    def ignore(self, mask: pd.Series) -> None:
-        self.ignored |= mask & ~self.rejected
-
-    def frame(self, timestamps: pd.Series) -> pd.DataFrame:
-        bad = self.rejected
-        rows = self.raw[bad]
-        content = rows.drop(columns=[SOURCE, ROW, PROBLEM], errors="ignore")
-        records = pd.Series(_records(content), index=rows.index, dtype="object")
-        if PROBLEM in rows.columns:
-            records = records.where(rows[PROBLEM].isna(), content.iloc[:, 0])
-        return pd.DataFrame(
-            {
-                "reason": self.reason[bad].astype(str),
-                "detail": self.detail[bad].astype(str),
-                "source": rows[SOURCE].astype(str),
-                "source_row": rows[ROW].astype("int64"),
-                "timestamp": timestamps[bad].astype("datetime64[us]"),
-                "record": records.astype(object),
-            }
-        ).reset_index(drop=True)
-
-
-def _records(frame: pd.DataFrame) -> list[str]:
-    import json
-
-    plain = frame.astype(object).where(frame.notna(), None)
-    return [json.dumps(row, default=str, ensure_ascii=False) for row in plain.to_dict("records")]
-
-
-def _parse(
-    raw: pd.DataFrame, contract: Contract, verdict: "_Verdict"
-) -> tuple[pd.DataFrame, pd.Series, list["_Unparsed"]]:
-    """Turn the raw columns into canonical ones.
-
-    Rows without a usable timestamp are rejected at once. What else does not parse is returned, because only the
-    rows of the window are judged by it.
+    Rows without a usable timestamp are rejected at once. What else does not parse is returned, because only
+    the rows of the window are judged by it.
     """
     if PROBLEM in raw.columns:
-        malformed = raw[PROBLEM].notna()
-        verdict.reject(malformed, "malformed_row", lambda i: str(raw.at[i, PROBLEM]))
-    stamps = raw[contract.timestamp]
-    empty = _empty(stamps)
-    verdict.reject(empty, "missing_timestamp", lambda i: f"column {contract.timestamp}")
-    parsed, second_time = _timestamps(stamps, contract)
-    wanted = contract.timestamp_format or "ISO 8601"
-    verdict.reject(
-        parsed.isna(),
-        "unparsable_timestamp",
-        lambda i: f"column {contract.timestamp}: {stamps.iat[i]!r} is not {wanted}",
-    )
-    typed = pd.DataFrame({"item_id": _item_ids(raw, contract.item_id), "timestamp": parsed})
-    typed["target"], bad = _numbers(raw[contract.target])
+        verdict.reject(raw[PROBLEM].notna().to_numpy(), "malformed_row", _column(raw, PROBLEM), str)
+    name, stamps = contract.timestamp, _column(raw, contract.timestamp)
+    verdict.reject(is_empty(stamps), "missing_timestamp", stamps, lambda _: f"column {name}")
+    moments, second_time = read_moments(stamps, ZoneInfo(contract.time_zone), contract.timestamp_format)
+    form = contract.timestamp_format or "ISO 8601"
+    unread = moments.isna().to_numpy()
+    verdict.reject(unread, "unparsable_timestamp", stamps, lambda v: f"column {name}: {v!r} is not {form}")
+    item_id = read_item_ids([_column(raw, name) for name in contract.item_id])
+    target, bad = read_numbers(_column(raw, contract.target))
     unparsed = [_Unparsed(contract.target, "target_not_a_number", bad)]
+    columns = {"item_id": item_id, "timestamp": moments, "target": target}
     for name in (*contract.known, *contract.past):
-        typed[name], bad = _numbers(raw[name], booleans=True)
+        columns[name], bad = read_numbers(_column(raw, name), booleans=True)
         unparsed.append(_Unparsed(name, "covariate_not_a_number", bad))
     for name in contract.static:
-        typed[name] = _texts(raw[name])
-    return typed, second_time & parsed.notna(), unparsed
+        columns[name] = read_texts(_column(raw, name))
+    return pd.DataFrame(columns), second_time, unparsed
 
 
-def _apply_rules(
-    typed: pd.DataFrame, unparsed: Sequence["_Unparsed"], contract: Contract, verdict: _Verdict
-) -> None:
-    """Reject what breaks a row rule; `typed` holds the rows of the window."""
+def _apply_rules(typed: pd.DataFrame, contract: Contract, verdict: _Verdict) -> None:
+    """Reject what breaks a row rule; `typed` holds the rows to judge, its index their numbers."""
     import pandera.errors
     import pandera.pandas as pa
 
-    if typed.empty:
-        return
-    in_window = pd.Series(verdict.raw.index.isin(typed.index), index=verdict.raw.index)
-    for column, reason, bad in unparsed:
-        verdict.reject(bad & in_window, reason, lambda i, c=column: f"column {c}: {verdict.raw[c].iat[i]!r}")
+    def fits_grid(moments: pd.Series) -> pd.Series:
+        return pd.Series(on_grid(moments, contract.frequency), moments.index)
 
     def finite(values: pd.Series) -> pd.Series:
-        return ~np.isinf(values)
+        return values.abs() < np.inf
 
+    def number(rule: str) -> pa.Column:
+        return pa.Column(float, nullable=True, checks=pa.Check(finite, name=rule))
+
+    item = pa.Check(pd.Series.notna, name="missing_item", ignore_na=False)
     rules = {
-        "timestamp": pa.Column(checks=pa.Check(lambda s: pd.Series(on_grid(s, contract.frequency), s.index), name="off_grid")),
-        "item_id": pa.Column(nullable=True, checks=pa.Check(pd.Series.notna, name="missing_item", ignore_na=False)),
-        "target": pa.Column(float, nullable=True, checks=pa.Check(finite, name="target_infinite")),
-        **{
-            name: pa.Column(float, nullable=True, checks=pa.Check(finite, name="covariate_infinite"))
-            for name in (*contract.known, *contract.past)
-        },
+        "timestamp": pa.Column(checks=pa.Check(fits_grid, name="off_grid")),
+        "item_id": pa.Column(nullable=True, checks=item),
+        "target": number("target_infinite"),
+        **{name: number("covariate_infinite") for name in (*contract.known, *contract.past)},
     }
+    if typed.empty:
+        return
     try:
         pa.DataFrameSchema(rules).validate(typed, lazy=True)
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases
-        for reason in (name for name in REASONS if name in set(cases["check"])):
-            hits = cases[cases["check"] == reason].drop_duplicates("index").set_index("index")
-            mask = pd.Series(verdict.raw.index.isin(hits.index), index=verdict.raw.index)
-            details = {i: f"column {c}: {v}" for i, c, v in zip(hits.index, hits["column"], hits["failure_case"], strict=True)}
-            verdict.reject(mask, reason, _rule_detail(reason, contract, details))
         unknown = set(cases["check"]) - set(REASONS)
         if unknown:
-            raise ContractError(f"unexpected rule violations: {', '.join(map(str, sorted(unknown)))}") from error
+            raise ContractError(f"unexpected violations: {', '.join(map(str, sorted(unknown)))}") from error
+        cases["rank"] = cases["check"].map(list(REASONS).index)
+        first = cases.sort_values("rank", kind="stable").drop_duplicates("index")
+        for reason, hits in first.groupby("check"):
+            verdict.put(hits["index"].to_numpy(dtype=np.int64), str(reason), _rule_words(hits, contract))
 
 
-def _rule_detail(reason: str, contract: Contract, details: dict[Any, str]) -> Any:
-    if reason == "off_grid":
-        return lambda i: f"{details[i]} is off the grid of frequency {contract.frequency}"
-    if reason == "missing_item":
-        return lambda i: f"column {' or '.join(contract.item_id)}"
-    return lambda i: details[i]
+def _rule_words(hits: pd.DataFrame, contract: Contract) -> list[str]:
+    words = {
+        "off_grid": f"is off the grid of frequency {contract.frequency}",
+        "missing_item": f"column {' or '.join(contract.item_id)}",
+    }
+    found = zip(hits["check"], hits["column"], hits["failure_case"], strict=True)
+    return [
+        f"{value} {words[rule]}" if rule == "off_grid" else words.get(rule, f"column {column}: {value}")
+        for rule, column, value in found
+    ]
 
 
-def _empty(values: pd.Series) -> pd.Series:
-    if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
-        return values.isna() | (values.astype("string").str.strip() == "").fillna(False).astype(bool)
-    return values.isna()
-
-
-def _timestamps(values: pd.Series, contract: Contract) -> tuple[pd.Series, pd.Series]:
-    """Parse to naive datetime64[us] in the contract's zone; NaT where impossible. Also: which ones repeat an hour."""
-    zone = ZoneInfo(contract.time_zone)
-    never = pd.Series(False, index=values.index)
-    if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return _to_zone(values, zone)
-    if pd.api.types.is_datetime64_dtype(values.dtype):
-        return values.astype("datetime64[us]"), never
-    if pd.api.types.is_numeric_dtype(values.dtype):  # 20130101 as a number could be anything: refuse to guess
-        return pd.Series(pd.NaT, index=values.index, dtype="datetime64[us]"), never
-    text = values.map(_as_text, na_action="ignore").astype("string").str.strip()
-    how = contract.timestamp_format or "ISO8601"
-    aware = text.str.contains(_OFFSET, regex=True).fillna(False).astype(bool)
-    if contract.timestamp_format is None:
-        aware &= text.str.contains(_WITH_TIME, regex=True).fillna(False).astype(bool)
-    else:
-        aware = pd.Series("%z" in contract.timestamp_format, index=values.index)
-    naive = pd.to_datetime(text.where(~aware).astype(object), format=how, errors="coerce")
-    result = naive.astype("datetime64[us]")
-    if not aware.any():
-        return result, never
-    converted, second = _to_zone(pd.to_datetime(text.where(aware).astype(object), format=how, errors="coerce", utc=True), zone)
-    return result.where(~aware, converted), second & aware
-
-
-def _to_zone(values: pd.Series, zone: ZoneInfo) -> tuple[pd.Series, pd.Series]:
-    local = values.dt.tz_convert(zone)
-    naive = local.dt.tz_localize(None).astype("datetime64[us]")
-    first = naive.dt.tz_localize(zone, ambiguous=np.ones(len(naive), dtype=bool), nonexistent="shift_forward")
-    return naive, (first.dt.tz_convert("UTC") != values.dt.tz_convert("UTC")) & values.notna()
-
-
-def _as_text(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
-def _texts(values: pd.Series) -> pd.Series:
-    text = values.map(_plain, na_action="ignore").astype("string").str.strip()
-    return text.mask(text == "").astype(object).where(text.notna(), None)
-
-
-def _plain(value: Any) -> str:
-    """Text of a category: 1.0 from a float column with gaps is the same category as 1."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _item_ids(raw: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    parts = [_texts(raw[name]).astype("string") for name in columns]
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = joined.str.cat(part, sep="/")
-    return joined.astype(object).where(joined.notna(), None)
-
-
-def _numbers(values: pd.Series, booleans: bool = False) -> tuple[pd.Series, pd.Series]:
-    """Parse to float64; also a mask of what is neither a number nor empty."""
-    no = pd.Series(False, index=values.index)
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return (values.astype("float64"), no) if booleans else (values.astype("float64") * np.nan, values.notna())
-    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_complex_dtype(values.dtype):
-        return values.astype("Float64").astype("float64") if values.isna().any() else values.astype("float64"), no
-    text = values.map(str, na_action="ignore").astype("string").str.strip()
-    if booleans:
-        text = text.replace({"true": "1", "True": "1", "TRUE": "1", "false": "0", "False": "0", "FALSE": "0"})
-    empty = text.isna() | (text == "").fillna(True).astype(bool)
-    good = text.str.fullmatch(_NUMBER, case=False).fillna(False).astype(bool)
-    number = pd.to_numeric(text.where(good).astype(object), errors="coerce").astype("float64")
-    return number, ~empty & ~good
+def _reject_conflicts(clash: pd.DataFrame, verdict: _Verdict) -> None:
+    """Reject rows that share item and timestamp, saying in what they differ."""
+    others = [name for name in clash.columns if name not in _KEY]
+    groups = clash.groupby(_KEY, sort=False)
+    differs = [groups[name].transform("nunique", dropna=False).to_numpy() > 1 for name in others]
+    words = [
+        f"item {item!r} at {moment}: its rows differ in {', '.join(np.array(others)[list(row)])}"
+        for item, moment, *row in zip(clash["item_id"], clash["timestamp"], *differs, strict=True)
+    ]
+    verdict.put(clash.index.to_numpy(), "conflicting_duplicate", words)

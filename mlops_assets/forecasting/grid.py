@@ -44,9 +44,7 @@ def parse_frequency(alias: str) -> BaseOffset:
         if offset.nanos < _SECOND or _DAY % offset.nanos != 0:
             raise ValueError(f"{alias!r}: a step within the day must divide the day, such as 15min, h, 6h")
     elif offset.n != 1 or not (isinstance(offset, Day) or _rule(offset) in _SPAN_OF_RULE):
-        raise ValueError(
-            f"{alias!r} is not supported; use one of {EXAMPLES}, in single steps from a day upwards"
-        )
+        raise ValueError(f"{alias!r} is not supported; use one of {EXAMPLES}, in single steps from a day upwards")
     return offset
 
 

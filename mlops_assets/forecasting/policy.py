@@ -38,7 +38,9 @@ def decide(
         window: among how many of the latest partitions.
     """
     if threshold is None:
-        return RetrainingDecision(False, None, "retraining.threshold is not set, so accuracy never asks for a retraining")
+        return RetrainingDecision(
+            False, None, "retraining.threshold is not set, so accuracy never asks for a retraining"
+        )
     scored = history[history["rows"] > 0] if len(history) else history
     scored = scored[scored[metric].notna()] if len(scored) else scored
     if scored.empty:
@@ -49,7 +51,11 @@ def decide(
     count = int((recent[metric] > threshold).sum())
     counted = f"{count} of the last {len(recent)} partitions above {threshold:g} ({breaches} of {window} are needed)"
     if value <= threshold:
-        return RetrainingDecision(False, partition, f"{metric} of {partition} is {value:.4f}, within {threshold:g}; {counted}")
+        return RetrainingDecision(
+            False, partition, f"{metric} of {partition} is {value:.4f}, within {threshold:g}; {counted}"
+        )
     if count < breaches:
-        return RetrainingDecision(False, partition, f"{metric} of {partition} is {value:.4f}, above {threshold:g}, but only {counted}")
+        return RetrainingDecision(
+            False, partition, f"{metric} of {partition} is {value:.4f}, above {threshold:g}, but only {counted}"
+        )
     return RetrainingDecision(True, partition, f"{metric} of {partition} is {value:.4f}; {counted}")

@@ -1,10 +1,14 @@
 """Where observations come from: one small protocol and a reader for each kind of source."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from datetime import date
+from difflib import get_close_matches
+from itertools import accumulate, count, islice
 from pathlib import Path
 from typing import IO, Any, Protocol
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -13,8 +17,10 @@ from mlops_assets.spec import FileSource, ForecastSpec, SqlSource
 
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _ENDINGS |= {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_COMPRESSED = {".gz", ".bz2", ".xz", ".zst"}
+_COMPRESSED = {".gz", ".bz2", ".zst"}
+_HIDDEN = re.compile(r"(?:^|/)[._]")
 _BATCH_ROWS = 100_000
+_BLOCK_BYTES = 16 << 20
 
 
 class SourceError(ValueError):
@@ -84,69 +90,83 @@ class FileReader:
 
     def __init__(self, source: FileSource, folder: Path) -> None:
         self.source = source
-        self.path = Path(source.path).expanduser()
-        if not self.path.is_absolute():
-            self.path = folder / self.path
+        self.path = folder / Path(source.path).expanduser()
         self.name = str(self.path)
 
-    def files(self) -> list[Path]:
-        """Return the files, sorted by name.
+    def files(self) -> dict[str, Path]:
+        """Return the files in the order of their names, which start below the folder that all are in.
 
         Raises:
             SourceError: there is none.
         """
-        if self.path.is_dir():
-            found = [p for p in self.path.rglob("*") if p.is_file() and not p.name.startswith((".", "_"))]
-        elif any(sign in self.path.name or sign in str(self.path.parent) for sign in "*?["):
-            anchor = Path(self.path.anchor)
-            found = [p for p in anchor.glob(str(self.path.relative_to(anchor))) if p.is_file()]
-        else:
-            found = [self.path] if self.path.is_file() else []
-        if not found:
+        if self.path.is_file():
+            return {self.path.name: self.path}
+        fixed = [part for part in accumulate(self.path.parts, Path) if not set(str(part)) & set("*?[")]
+        base = Path(fixed[-1] if fixed else "")
+        pattern = str(self.path.relative_to(base)) if base != self.path else "**/*"
+        found = {path.relative_to(base).as_posix(): path for path in base.glob(pattern) if path.is_file()}
+        shown = [name for name in found if not (base == self.path and _HIDDEN.search(name))]
+        files = {name: found[name] for name in sorted(shown)}
+        if not files:
             raise SourceError(f"{self.path}: no such file, and no file matches; see source.path in the spec")
-        return sorted(found)
+        return files
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield batches of all files; CSV and JSON lines as text, Parquet with its types."""
-        for file in self.files():
-            kind = self.source.format if self.source.format != "auto" else _format(file)
-            if kind == "parquet":
-                batches = _read_parquet(file, columns, time_column, window)
-            elif kind == "csv":
-                delimiter = "\t" if file.name.removesuffix(".gz").endswith(".tsv") else self.source.delimiter
-                batches = _read_csv(file, columns, delimiter)
-            else:
-                batches = _read_jsonl(file, columns)
-            for batch in batches:
-                batch[SOURCE] = file.name
-                yield batch
+        import pyarrow as pa
+
+        for name, file in self.files().items():
+            try:
+                for batch in self._read_file(file, columns, time_column, window):
+                    yield batch.assign(**{SOURCE: name})
+            except (pa.ArrowException, OSError) as error:
+                raise SourceError(f"{file}: cannot be read: {error}") from None
+
+    def _read_file(
+        self, file: Path, columns: Sequence[str], time_column: str, window: Window
+    ) -> Iterator[pd.DataFrame]:
+        ending = _ending(file)
+        kind = self.source.format if self.source.format != "auto" else _ENDINGS.get(ending)
+        if kind == "parquet":
+            return _read_parquet(file, columns, time_column, window)
+        if kind == "csv":
+            by_tabs = ending == ".tsv" and "delimiter" not in self.source.model_fields_set
+            return _read_csv(file, columns, "\t" if by_tabs else self.source.delimiter)
+        if kind == "jsonl":
+            return _read_jsonl(file, columns)
+        raise SourceError(
+            f"{file}: unknown ending; say source.format: csv, parquet or jsonl, "
+            "or give source.path as a glob such as folder/*.csv"
+        )
 
     def probe(self, columns: Sequence[str], time_column: str) -> str:
         """Open the files and read a first batch."""
         everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
         next(self.read(columns, time_column, everything), None)
-        files = self.files()
-        return f"{self.path}, {len(files)} file{'s' * (len(files) != 1)}"
+        count = len(self.files())
+        return f"{self.path}, {count} file{'s' * (count != 1)}"
 
 
-def _format(file: Path) -> str:
-    suffixes = [s.lower() for s in file.suffixes if s.lower() not in _COMPRESSED]
-    kind = _ENDINGS.get(suffixes[-1]) if suffixes else None
-    if kind is None:
-        raise SourceError(f"{file}: unknown ending; say source.format: csv, parquet or jsonl")
-    return kind
+def _ending(file: Path) -> str:
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    return next((suffix for suffix in reversed(suffixes) if suffix not in _COMPRESSED), "")
 
 
-def _require(file: Path | str, wanted: Sequence[str], present: Sequence[str]) -> None:
+def _require(place: Path | str, wanted: Sequence[str], present: Sequence[str]) -> None:
     missing = [name for name in wanted if name not in present]
+    if missing and not present:
+        raise SourceError(f"{place}: it is empty, without so much as the names of its columns")
     if missing:
+        folded = {name.strip().casefold(): name for name in map(str, present)}
+        near = [folded[m] for name in missing for m in get_close_matches(name.casefold(), folded, 1, 0.5)]
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
         raise SourceError(
-            f"{file}: no column {', '.join(map(repr, missing))}; it has: {', '.join(map(str, present))}. "
-            "See columns and covariates in the spec"
+            f"{place}: no column {', '.join(map(repr, missing))}; it has: {', '.join(map(repr, present))}."
+            f"{hint} See columns and covariates in the spec"
         )
-    twice = sorted({name for name in wanted if list(present).count(name) > 1})
+    twice = [name for name in wanted if list(present).count(name) > 1]
     if twice:
-        raise SourceError(f"{file}: column {', '.join(map(repr, twice))} stands twice in it")
+        raise SourceError(f"{place}: column {', '.join(map(repr, twice))} stands twice in it")
 
 
 def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd.DataFrame]:
@@ -159,42 +179,71 @@ def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd
         broken.append(row)
         return "skip"
 
+    with pa.input_stream(str(file), compression="detect") as head:
+        present = _csv_header(file, head, delimiter)
+    _require(file, columns, present)
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_broken)
-    read = csv.ReadOptions(use_threads=False, block_size=16 << 20)
-    try:
-        with pa.input_stream(str(file), compression="detect") as head:
-            present = _csv_header(head, delimiter)
-        _require(file, columns, present)
-        texts = csv.ConvertOptions(
-            column_types={name: pa.string() for name in present}, include_columns=list(columns), strings_can_be_null=False
-        )
-        rows_before = 0
-        with csv.open_csv(str(file), read_options=read, parse_options=parse, convert_options=texts) as reader:
+    read = csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES)
+    wanted = list(dict.fromkeys([*columns, present[-1]]))
+    texts = csv.ConvertOptions(
+        column_types=dict.fromkeys(present, pa.string()), include_columns=wanted, strings_can_be_null=False
+    )
+    # Broken rows come with their number in the file, the header being 1; good ones have the numbers between.
+    bad_numbers: set[int] = set()
+    numbers = (number for number in count(1) if number not in bad_numbers)
+    last = ""
+    with pa.input_stream(str(file), compression="detect") as stream:
+        counted = _QuoteCounter(stream)
+        try:
+            reader = csv.open_csv(counted, read_options=read, parse_options=parse, convert_options=texts)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV file" in str(error):
+                return
+            raise
+        with reader:
             for batch in reader:
                 frame = batch.to_pandas()
-                # Broken rows are reported with their physical number, the header being number 1.
-                skipped = {row.number - 1 for row in broken}
-                numbers = (n for n in range(rows_before + 1, rows_before + len(frame) + len(skipped) + 1) if n not in skipped)
+                bad_numbers.update(row.number - 1 for row in broken)
+                last = frame[present[-1]].iat[-1] if len(frame) else last
                 frame[ROW] = list(islice(numbers, len(frame)))
                 frame[PROBLEM] = None
-                rows_before += len(frame) + len(skipped)
-                yield frame
+                yield frame[[*columns, ROW, PROBLEM]]
                 yield _broken_rows(broken, columns)
                 broken.clear()
-        yield _broken_rows(broken, columns)
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{file}: not a readable CSV file: {error}") from None
+    yield _broken_rows(broken, columns)
+    if counted.quotes % 2 and "\n" in last:
+        raise SourceError(
+            f"{file}: a quotation mark is opened and never closed, so that the rest of the file, from "
+            f"{last[:40]!r} on, is one value"
+        )
 
 
-def _csv_header(stream: Any, delimiter: str) -> list[str]:
+class _QuoteCounter:
+    """A file that counts the quotation marks read from it."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.quotes = 0
+        self.closed = False
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.file.read(size)
+        self.quotes += data.count(b'"')
+        return data
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _csv_header(file: Path, stream: Any, delimiter: str) -> list[str]:
     import csv
     import io
 
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
         return next(csv.reader(text, delimiter=delimiter), [])
-    except UnicodeDecodeError as error:
-        raise SourceError(f"the file is not UTF-8 text ({error.reason}); convert it first") from None
+    except UnicodeDecodeError:
+        raise SourceError(f"{file}: not UTF-8 text; save it as UTF-8 first") from None
 
 
 def _broken_rows(broken: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
@@ -207,14 +256,18 @@ def _broken_rows(broken: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
 def _read_jsonl(file: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
     import pyarrow as pa
 
+    seen: dict[str, None] = {}
     with pa.input_stream(str(file), compression="detect") as stream:
         lines = enumerate(_lines(stream), start=1)
-        while chunk := list(islice(lines, _BATCH_ROWS)):
-            yield pd.DataFrame(
-                [_json_row(number, line, columns) for number, line in chunk if line.strip()],
-                columns=[*columns, ROW, PROBLEM],
-                dtype=object,
-            )
+        more = True
+        while more:
+            chunk = list(islice(lines, _BATCH_ROWS))
+            more = len(chunk) == _BATCH_ROWS
+            rows = [_json_row(number, line, columns, seen) for number, line in chunk if line.strip()]
+            if not more and seen:
+                # A key that one line lacks is a missing value; one that all lack is misspelt.
+                _require(file, columns, list(seen))
+            yield pd.DataFrame(rows, columns=[*columns, ROW, PROBLEM], dtype=object)
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
@@ -223,129 +276,164 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes]:
     yield from io.BufferedReader(stream)  # type: ignore[arg-type]
 
 
-def _json_row(number: int, line: bytes, columns: Sequence[str]) -> dict[str, Any]:
+def _json_row(number: int, line: bytes, columns: Sequence[str], seen: dict[str, None]) -> dict[str, Any]:
     try:
         values = json.loads(line)
+        if b"\\u" in line:
+            json.dumps(values, ensure_ascii=False).encode()
         problem = None if isinstance(values, dict) else "the line is not a JSON object"
+    except json.JSONDecodeError as error:
+        values, problem = None, f"the line is not JSON: {error.msg} at character {error.pos + 1}"
+    except RecursionError:
+        values, problem = None, "the line is nested too deeply"
+    except UnicodeError:
+        values, problem = None, "the line is not UTF-8 text"
     except ValueError as error:
         values, problem = None, f"the line is not JSON: {error}"
-    if problem is not None or not isinstance(values, dict):
+    if not isinstance(values, dict) or problem is not None:
         return {columns[0]: line.decode("utf-8", "replace").strip(), ROW: number, PROBLEM: problem}
+    seen.update(dict.fromkeys(values))
     return {**{name: values.get(name) for name in columns}, ROW: number, PROBLEM: None}
 
 
 def _read_parquet(file: Path, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
-    import pyarrow as pa
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(file) as content:
-            _require(file, columns, content.schema_arrow.names)
-            first_row = 1
-            for group in range(content.num_row_groups):
-                rows = content.metadata.row_group(group).num_rows
-                if _may_hold(content, group, time_column, window):
-                    row = first_row
-                    for batch in content.iter_batches(_BATCH_ROWS, row_groups=[group], columns=list(columns)):
-                        frame = batch.to_pandas()
-                        frame[ROW] = range(row, row + len(frame))
-                        frame[PROBLEM] = None
-                        row += len(frame)
-                        yield frame
-                first_row += rows
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{file}: not a readable Parquet file: {error}") from None
+    with parquet.ParquetFile(file) as content:
+        _require(file, columns, content.schema_arrow.names)
+        first_row = 1
+        for group in range(content.num_row_groups):
+            rows = content.metadata.row_group(group).num_rows
+            if _may_hold(content.metadata.row_group(group), time_column, window):
+                row = first_row
+                for batch in content.iter_batches(_BATCH_ROWS, row_groups=[group], columns=list(columns)):
+                    # Whole numbers stay whole where some are missing: as floats, long item numbers would change.
+                    frame = batch.to_pandas(integer_object_nulls=True, date_as_object=False)
+                    frame = frame[list(columns)]
+                    frame[ROW] = range(row, row + len(frame))
+                    frame[PROBLEM] = None
+                    row += len(frame)
+                    yield frame
+            first_row += rows
 
 
-def _may_hold(content: Any, group: int, time_column: str, window: Window) -> bool:
-    """Whether a row group can hold rows of the window, by its statistics; a day of slack covers time zones."""
-    column = content.schema_arrow.names.index(time_column)
-    statistics = content.metadata.row_group(group).column(column).statistics
-    if statistics is None or not statistics.has_min_max or not hasattr(statistics.min, "year"):
+def _may_hold(group: Any, time_column: str, window: Window) -> bool:
+    """Whether a row group can hold rows of the window, by its statistics; a day of slack covers time zones.
+
+    One with missing times is read: their rows are for the contract to judge.
+    """
+    leaves = (group.column(number) for number in range(group.num_columns))
+    statistics = next((leaf.statistics for leaf in leaves if leaf.path_in_schema == time_column), None)
+    if statistics is None or not statistics.has_min_max or statistics.null_count:
         return True
-    low, high = (pd.Timestamp(value) for value in (statistics.min, statistics.max))
-    if low.tz is not None:
-        low, high = low.tz_localize(None), high.tz_localize(None)
+    if not isinstance(statistics.min, date):
+        return True
+    try:
+        low, high = (pd.Timestamp(value).tz_localize(None) for value in (statistics.min, statistics.max))
+    except (ValueError, OverflowError):
+        return True
     day = pd.Timedelta(days=1)
-    return high >= window.start - day and low < window.end + day
+    return bool(high >= window.start - day and low < window.end + day)
 
 
 class SqlReader:
     """A table, a view or a query of a database, fetched in chunks.
 
-    A table is filtered by the window where its time column is of a date or time type. A query is wrapped by nothing:
-    it may hold the parameters `:window_start` and `:window_end`, and then promises to honour them.
+    A table is filtered by the window where its time column is of a date or time type. A query is run as it stands:
+    it may hold the parameters `:window_start` and `:window_end`, and then promises to honour them. They are naive
+    and in the spec's time zone; on SQLite, which has no type for times, they are text: `2013-12-31`, with the time
+    of day after it unless it is midnight.
     """
 
     def __init__(self, source: SqlSource, time_zone: str) -> None:
         self.source = source
         self.time_zone = time_zone
         self.name = f"table {source.table}" if source.table else "query"
-        self.exact = source.query is not None and ":window_start" in source.query and ":window_end" in source.query
+        self.bounds = sorted(set(re.findall(r"(?<![:\w\\]):(window_start|window_end)\b", source.query or "")))
+        self.exact = self.bounds == ["window_end", "window_start"]
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield chunks of rows as the database types them."""
-        import sqlalchemy as sa
+        from sqlalchemy.exc import SQLAlchemyError
 
+        from mlops_assets.resources.databases import DatabaseError
+
+        try:
+            yield from self._read(columns, time_column, window)
+        except DatabaseError as error:
+            raise SourceError(f"{self.name}: source.url: {error}") from None
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise SourceError(f"{self.name}: {type(cause).__name__}: {self._without_password(cause)}") from None
+
+    def _read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         from mlops_assets.resources.databases import make_engine
 
-        engine = make_engine(self.source.url)
+        engine = make_engine(self.source.url, read_only=True)
+        database = engine.url.database
+        if engine.dialect.name == "sqlite" and database and database != ":memory:" and not Path(database).is_file():
+            raise SourceError(f"{self.name}: there is no SQLite file {database}; see source.url in the spec")
         try:
             with engine.connect().execution_options(stream_results=True) as connection:
-                statement = self._statement(connection, columns, time_column, window)
-                result = connection.execute(statement)
-                _require(self.name, columns, list(result.keys()))
+                result = connection.execute(self._statement(connection, columns, time_column, window))
+                present = list(result.keys())
+                _require(self.name, columns, present)
                 row = 1
                 for chunk in result.partitions(self.source.chunk_rows):
-                    frame = pd.DataFrame(chunk, columns=list(result.keys()), dtype=object)[list(columns)]
+                    frame = pd.DataFrame(list(map(tuple, chunk)), columns=present, dtype=object)[list(columns)]
                     frame[SOURCE] = self.name
                     frame[ROW] = range(row, row + len(frame))
                     frame[PROBLEM] = None
                     row += len(frame)
                     yield frame
-        except sa.exc.SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            kind = SourceUnavailableError if isinstance(error, sa.exc.OperationalError) else SourceError
-            raise kind(f"{self.name}: {type(cause).__name__}: {cause}") from None
         finally:
             engine.dispose()
 
     def probe(self, columns: Sequence[str], time_column: str) -> str:
-        """Connect and read no row."""
+        """Connect and read no row, or of a query without a window the first ones."""
         empty = Window(pd.Timestamp(2000, 1, 1), pd.Timestamp(2000, 1, 1))
         next(self.read(columns, time_column, empty), None)
         return self.name
 
+    def _without_password(self, error: Any) -> str:
+        from sqlalchemy.engine import make_url
+
+        password = make_url(self.source.url.get_secret_value()).password
+        return str(error).replace(str(password), "***") if password else str(error)
+
     def _statement(self, connection: Any, columns: Sequence[str], time_column: str, window: Window) -> Any:
         import sqlalchemy as sa
+        from sqlalchemy.exc import NoSuchTableError
 
+        lite = connection.dialect.name == "sqlite"
         if self.source.query is not None:
-            bounds = {"window_start": window.start.to_pydatetime(), "window_end": window.end.to_pydatetime()}
-            given = {name: value for name, value in bounds.items() if f":{name}" in self.source.query}
+            values = {"window_start": window.start, "window_end": window.end}
+            given = {name: _text(values[name]) if lite else values[name].to_pydatetime() for name in self.bounds}
             return sa.text(self.source.query).bindparams(**given)
         schema, _, name = str(self.source.table).rpartition(".")
         try:
             table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
-        except sa.exc.NoSuchTableError:
+        except NoSuchTableError:
             raise SourceError(f"no table or view {self.source.table!r} in the database; see source.table") from None
-        _require(self.name, columns, [c.name for c in table.columns])
-        # The column as the driver gives it: a malformed date must reach the contract, not end the read.
-        raw = [sa.type_coerce(table.c[c], sa.types.NullType()).label(c) for c in columns]
-        statement = sa.select(*raw)
+        _require(self.name, columns, [column.name for column in table.columns])
+        # The columns as the driver gives them: a malformed date must reach the contract, not end the read.
+        statement = sa.select(*(sa.type_coerce(table.c[name], sa.types.NullType()).label(name) for name in columns))
         time = table.c[time_column]
-        if isinstance(time.type, sa.types.DateTime | sa.types.Date) and connection.dialect.name != "sqlite":
-            day = pd.Timedelta(days=1)  # slack for time zones; the contract selects exactly
-            low, high = (window.start - day).to_pydatetime(), (window.end + day).to_pydatetime()
-            if getattr(time.type, "timezone", False):
-                from zoneinfo import ZoneInfo
-
-                low, high = (bound.replace(tzinfo=ZoneInfo(self.time_zone)) for bound in (low, high))
-            statement = statement.where(sa.or_(time.is_(None), sa.and_(time >= low, time < high)))
-        elif isinstance(time.type, sa.types.DateTime | sa.types.Date):
-            # SQLite compares text: dates alone compare right whether or not a time follows.
-            day = pd.Timedelta(days=1)
-            low, high = (f"{bound:%Y-%m-%d}" for bound in (window.start - day, window.end + 2 * day))
+        if not isinstance(time.type, sa.types.DateTime | sa.types.Date):
+            return statement
+        day = pd.Timedelta(days=1)  # slack for time zones; the contract selects exactly
+        if lite:
+            # Text compares rightly by its date, whatever follows it; what does not start with a date is read.
             text = sa.type_coerce(time, sa.types.String())
+            low, high = _text((window.start - day).normalize()), _text((window.end + 2 * day).normalize())
             odd = sa.not_(text.like("____-__-__%"))
-            statement = statement.where(sa.or_(time.is_(None), odd, sa.and_(text >= low, text < high)))
-        return statement
+            return statement.where(sa.or_(time.is_(None), odd, sa.and_(text >= low, text < high)))
+        low, high = (window.start - day).to_pydatetime(), (window.end + day).to_pydatetime()
+        if getattr(time.type, "timezone", False):
+            low, high = (bound.replace(tzinfo=ZoneInfo(self.time_zone)) for bound in (low, high))
+        return statement.where(sa.or_(time.is_(None), sa.and_(time >= low, time < high)))
+
+
+def _text(moment: pd.Timestamp) -> str:
+    """Write a moment so that SQLite compares it rightly with ISO 8601 text: at midnight, as a date."""
+    return f"{moment:%Y-%m-%d}" if moment == moment.normalize() else f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,170 @@
+"""Strict readers of raw columns: text or typed values become moments, numbers and names.
+
+Nothing is guessed: no month-first dates, no thousands separators, no words such as `today`. What a reader cannot
+read it leaves missing and says so.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import date
+from math import nan
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+Mask = np.ndarray
+"""Booleans, shape (rows,)."""
+Moments = tuple[pd.Series, Mask]
+"""Moments (naive datetime64[us], NaT where there is none), and which are the second time of their hour."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
+_DATE = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{8}|[0-9]{4}-[0-9]{2}|[0-9]{4}"
+_TIME = r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?)?"
+_OFFSET = r" ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
+_ISO_8601 = re.compile(rf"(?:{_DATE})(?:[T ]{_TIME}(?P<offset>{_OFFSET})?)?")
+_TRUTH = {"true": 1.0, "false": 0.0}
+
+
+def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> Moments:
+    """Read a column of moments as naive ones in a zone, to which those with an offset are converted.
+
+    Args:
+        values: texts, date and time objects, or a typed column. Numbers are read by a declared format only:
+            without one, 20130101 could be anything.
+        zone: the zone of the result, and of moments that name no offset.
+        form: strptime format of the texts; None: ISO 8601.
+    """
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return _to_zone(values, zone)
+    if pd.api.types.is_datetime64_dtype(values.dtype):
+        return values.astype("datetime64[us]"), np.zeros(len(values), dtype=bool)
+    iso, formatted = _moment_texts(values, form)
+    moments, second_time = _read_unique(iso, lambda texts: _read_iso(texts, zone))
+    if form is not None:
+        others, others_second = _read_unique(formatted, lambda texts: _read_format(texts, form, zone))
+        moments, second_time = moments.fillna(others), second_time | others_second
+    return moments.set_axis(values.index), second_time
+
+
+def read_numbers(values: pd.Series, booleans: bool = False) -> tuple[pd.Series, Mask]:
+    """Read a column of numbers as float64, NaN where empty; also which values are neither a number nor empty.
+
+    Args:
+        values: texts, number objects, or a typed column. Texts are plain decimal numbers, `inf` or `nan`.
+        booleans: whether true and false count as 1 and 0.
+    """
+    missing = values.isna().to_numpy()
+    if pd.api.types.is_bool_dtype(values.dtype):
+        numbers = values.astype("Float64").astype("float64")
+        return (numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind in "iuf":
+        return values.astype("Float64").astype("float64"), np.zeros_like(missing)
+    truth = _TRUTH if booleans else {}
+    found = [nan if gone else _number(value, truth) for value, gone in zip(values, missing, strict=True)]
+    bad = np.array([number is None for number in found], dtype=bool)
+    return pd.Series(found, index=values.index, dtype="float64"), bad
+
+
+def read_texts(values: pd.Series) -> pd.Series:
+    """Read a column of names or categories as text without spaces around it; None where empty."""
+    texts = [
+        None if missing else _plain(value).strip() or None for value, missing in zip(values, values.isna(), strict=True)
+    ]
+    return pd.Series(texts, index=values.index, dtype=object)
+
+
+def read_item_ids(columns: Sequence[pd.Series]) -> pd.Series:
+    """Read the columns that name items as one: their texts joined by `/`; None where one of them is empty."""
+    texts = [read_texts(column) for column in columns]
+    if len(texts) == 1:
+        return texts[0]
+    names = [None if None in parts else "/".join(map(_escaped, parts)) for parts in zip(*texts, strict=True)]
+    return pd.Series(names, index=texts[0].index, dtype=object)
+
+
+def is_empty(values: pd.Series) -> Mask:
+    """Say which values are missing, or text of nothing but spaces."""
+    missing = values.isna().to_numpy()
+    return missing | np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
+
+
+def _moment_texts(values: pd.Series, form: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Texts to read as ISO 8601 and texts to read by a format, None where there is none."""
+    iso, formatted = np.full((2, len(values)), None, dtype=object)
+    for number, (value, missing) in enumerate(zip(values, values.isna(), strict=True)):
+        if missing:
+            continue
+        if isinstance(value, str):
+            (iso if form is None else formatted)[number] = value.strip()
+        elif isinstance(value, date):
+            iso[number] = value.isoformat()
+        elif isinstance(value, np.datetime64):
+            iso[number] = str(value)
+        elif form is not None and isinstance(value, int | float | np.number) and not isinstance(value, bool):
+            formatted[number] = _plain(value)
+    return iso, formatted
+
+
+def _read_unique(texts: np.ndarray, read: Callable[[np.ndarray], Moments]) -> Moments:
+    """Read each text once: a panel repeats its moments for every item."""
+    codes, unique = pd.factorize(texts)
+    moments, second_time = read(np.asarray(unique, dtype=object))
+    return moments.reindex(codes).reset_index(drop=True), np.append(second_time, False)[codes]
+
+
+def _read_iso(texts: np.ndarray, zone: ZoneInfo) -> Moments:
+    # pandas takes more than ISO 8601 for it, the words now and today for instance.
+    found = [_ISO_8601.fullmatch(text) for text in texts]
+    aware = np.array([match is not None and match["offset"] is not None for match in found], dtype=bool)
+    naive = np.array([match is not None for match in found], dtype=bool) & ~aware
+    moments = pd.Series(pd.NaT, index=range(len(texts)), dtype="datetime64[us]")
+    second_time = np.zeros(len(texts), dtype=bool)
+    moments[naive] = _by_pandas(texts[naive], "ISO8601").to_numpy()
+    converted, second_time[aware] = _to_zone(_by_pandas(texts[aware], "ISO8601", utc=True), zone)
+    moments[aware] = converted.to_numpy()
+    return moments, second_time
+
+
+def _read_format(texts: np.ndarray, form: str, zone: ZoneInfo) -> Moments:
+    # pandas reads the words now and today whatever the format.
+    texts = np.array([text if re.search("[0-9]", text) else None for text in texts], dtype=object)
+    if re.search("%[zZ]", form):
+        return _to_zone(_by_pandas(texts, form, utc=True), zone)
+    return _by_pandas(texts, form), np.zeros(len(texts), dtype=bool)
+
+
+def _by_pandas(texts: np.ndarray, form: str, utc: bool = False) -> pd.Series:
+    return pd.Series(pd.to_datetime(texts, format=form, errors="coerce", utc=utc).as_unit("us"))
+
+
+def _to_zone(values: pd.Series, zone: ZoneInfo) -> Moments:
+    instants = values.dt.as_unit("us").dt.tz_convert("UTC")
+    moments = instants.dt.tz_convert(zone).dt.tz_localize(None)
+    first = np.ones(len(moments), dtype=bool)
+    earlier = moments.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward").dt.tz_convert("UTC")
+    return moments, ((earlier != instants) & values.notna()).to_numpy()
+
+
+def _plain(value: Any) -> str:
+    """Text of a category: 1.0 from a float column with gaps is the same category as 1."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _escaped(part: str) -> str:
+    """Write a slash within a part as %2F, so that a/b with c and a with b/c stay two items."""
+    return re.sub("%(?=2F|25)", "%25", part).replace("/", "%2F")
+
+
+def _number(value: Any, truth: dict[str, float]) -> float | None:
+    """Read one value: NaN if it is blank, None if it is no number."""
+    try:
+        text = str(value).strip()
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        return None
+    if not text:
+        return nan
+    return float(text) if _NUMBER.fullmatch(text) else truth.get(text.lower())
