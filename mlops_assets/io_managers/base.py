@@ -76,9 +76,7 @@ class Tables(Claiming):
             raise MissingTableError(_nothing_there(key, partitions, present))
         return frames.to_frame(self._load(key, wanted, None if columns is None else list(columns)))
 
-    def write(
-        self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any
-    ) -> None:
+    def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
         """Replace a table, or one partition of it.
 
         Args:
@@ -192,9 +190,7 @@ class Tables(Claiming):
             context.add_input_metadata({**facts, "rows": len(frame)})
         return frame
 
-    def _load(
-        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
-    ) -> "pa.Table":
+    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> "pa.Table":
         parts = self._scan(key, partitions, columns)
         table = frames.stack({name or "": part for name, part in parts.items()}, label(key))
         known = table.schema
@@ -330,9 +326,7 @@ def _model_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
         return path
     keys = list(context.asset_partition_keys)
     if len(keys) != 1:
-        raise StorageError(
-            f"{label(path)}: one model at a time, found {len(keys)} partitions. Run them one by one."
-        )
+        raise StorageError(f"{label(path)}: one model at a time, found {len(keys)} partitions. Run them one by one.")
     return [*path, f"partition {keys[0]}"]
 
 
@@ -377,9 +371,7 @@ def _preview(frame: pd.DataFrame, rows: int = 5, columns: int = 12, width: int =
 def _cell(value: Any, width: int) -> str:
     text = "" if value is None or value is pd.NA or value is pd.NaT else str(value)
     text = text if len(text) <= width else text[: width - 1] + "…"
-    return (
-        text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ").replace("`", "'")
-    )
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ").replace("`", "'")
 
 
 def _plain(value: Any) -> Any:

@@ -38,8 +38,7 @@ def to_arrow(frame: pd.DataFrame) -> "pa.Table":
             array = pa.Array.from_pandas(_storable(column))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             raise UnstorableFrameError(
-                f"column {name!r} ({column.dtype}) cannot be stored: {error}. Give it one type, e.g. "
-                "by astype()."
+                f"column {name!r} ({column.dtype}) cannot be stored: {error}. Give it one type, e.g. by astype()."
             ) from error
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
         _check_type(name, column, array.type)
@@ -86,8 +85,7 @@ def select_columns(schema: "pa.Schema", columns: list[str] | None, table: str) -
     unknown = [name for name in columns if name not in schema.names]
     if unknown:
         raise SchemaDriftError(
-            f"{table} has no column {', '.join(map(repr, unknown))}; "
-            f"it has {', '.join(schema.names) or 'no columns'}."
+            f"{table} has no column {', '.join(map(repr, unknown))}; it has {', '.join(schema.names) or 'no columns'}."
         )
     return list(columns)
 
@@ -134,8 +132,7 @@ def agree(
             if new.num_rows and not pa.types.is_null(field.type):
                 if not pa.types.is_null(stored.field(name).type):
                     changes.append(
-                        f"column {name!r} was {_words(stored.field(name), before[name])} "
-                        f"and is {_words(field, known)}"
+                        f"column {name!r} was {_words(stored.field(name), before[name])} and is {_words(field, known)}"
                     )
             elif not pa.types.is_null(stored.field(name).type):
                 field, known = stored.field(name), before[name]
@@ -216,15 +213,12 @@ def _check_labels(frame: pd.DataFrame) -> None:
         )
     twice = frame.columns[frame.columns.duplicated()].unique()
     if len(twice):
-        raise UnstorableFrameError(
-            f"column name {', '.join(map(repr, twice))} appears more than once: rename one."
-        )
+        raise UnstorableFrameError(f"column name {', '.join(map(repr, twice))} appears more than once: rename one.")
     if "" in frame.columns:
         raise UnstorableFrameError("a column has an empty name: rename it.")
     if any(name is not None for name in frame.index.names):
         raise UnstorableFrameError(
-            f"the index {list(frame.index.names)!r} would be lost, as indexes are not stored: "
-            "call reset_index() first."
+            f"the index {list(frame.index.names)!r} would be lost, as indexes are not stored: call reset_index() first."
         )
 
 
@@ -267,9 +261,7 @@ def _describe(column: pd.Series) -> dict[str, Any]:
             "kind": "category",
             "dtype": "category",
             "ordered": bool(dtype.ordered),
-            "categories": _pack(
-                pd.DataFrame({"categories": dtype.categories.to_series().reset_index(drop=True)})
-            ),
+            "categories": _pack(pd.DataFrame({"categories": dtype.categories.to_series().reset_index(drop=True)})),
         }
     if isinstance(dtype, pd.StringDtype):
         missing = "NaN" if isinstance(dtype.na_value, float) else "NA"
@@ -289,11 +281,11 @@ def _restore(column: "pa.ChunkedArray", known: dict[str, Any]) -> Any:
         return _categorical(column, known)
     if kind == "string":
         missing = float("nan") if known["missing"] == "NaN" else pd.NA
-        return pd.Series(
-            pd.StringDtype(known["storage"], na_value=missing).__from_arrow__(column), copy=False
-        )
+        text: Any = pd.StringDtype(known["storage"], na_value=missing)
+        return pd.Series(text.__from_arrow__(column), copy=False)
     if kind == "arrow":
-        return pd.Series(pd.ArrowDtype(column.type).__from_arrow__(column), copy=False)
+        arrow: Any = pd.ArrowDtype(column.type)
+        return pd.Series(arrow.__from_arrow__(column), copy=False)
     if kind == "nullable":
         dtype: Any = pd.api.types.pandas_dtype(known["dtype"])
         return pd.Series(dtype.__from_arrow__(column), copy=False)
@@ -309,7 +301,7 @@ def _exact_unit(series: pd.Series, dtype: str) -> pd.Series:
     if dtype.startswith(("datetime64[", "timedelta64[")):
         return series.dt.as_unit(dtype[dtype.index("[") + 1 : -1])
     lacks_values = series.dtype.kind in "fO" and pd.api.types.pandas_dtype(dtype).kind in "iub"
-    return series if lacks_values else series.astype(dtype, copy=False)
+    return series if lacks_values else series.astype(pd.api.types.pandas_dtype(dtype), copy=False)
 
 
 def _fixed_offset(zone: str) -> tzinfo | None:
@@ -328,9 +320,7 @@ def _categorical(column: "pa.ChunkedArray", known: dict[str, Any]) -> pd.Series:
     dtype = pd.CategoricalDtype(categories, ordered=known["ordered"])
     if column.num_chunks == 1 and pa.types.is_dictionary(column.type):
         chunk = column.chunk(0)
-        if len(chunk.dictionary) == len(categories) and pd.Index(chunk.dictionary.to_pandas()).equals(
-            categories
-        ):
+        if len(chunk.dictionary) == len(categories) and pd.Index(chunk.dictionary.to_pandas()).equals(categories):
             codes = chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), copy=False)
     values = column.cast(plain_type(column.type)) if pa.types.is_dictionary(column.type) else column
@@ -356,9 +346,7 @@ def _unpack(text: str) -> pd.Index:
 
 def _rows_only(rows: int, schema: "pa.Schema") -> "pa.Table":
     if rows:
-        raise UnstorableFrameError(
-            f"the frame has {rows} rows but no columns: nothing of them could be stored."
-        )
+        raise UnstorableFrameError(f"the frame has {rows} rows but no columns: nothing of them could be stored.")
     return schema.empty_table()
 
 
@@ -369,9 +357,7 @@ def _same(field: "pa.Field", known: dict[str, Any], other: "pa.Field", other_kno
     if types.is_decimal(one) and types.is_decimal(two):
         return known["kind"] == other_known["kind"]
     if known["kind"] == other_known["kind"] == "category" and known["ordered"]:
-        return other_known["ordered"] and _unpack(known["categories"]).equals(
-            _unpack(other_known["categories"])
-        )
+        return other_known["ordered"] and _unpack(known["categories"]).equals(_unpack(other_known["categories"]))
     ignored = {"categories"}
     alike = {k: v for k, v in known.items() if k not in ignored} == {
         k: v for k, v in other_known.items() if k not in ignored

@@ -23,9 +23,7 @@ _STORES: dict[str, dict[str, Any]] = {}
 class MemoryTables(Tables):
     """Tables kept as Arrow in this process, shared by all copies Dagster makes of one instance."""
 
-    store: str = Field(
-        default_factory=lambda: uuid4().hex, description="Name of the store; a new one by default."
-    )
+    store: str = Field(default_factory=lambda: uuid4().hex, description="Name of the store; a new one by default.")
 
     @property
     def _tables(self) -> dict[str, dict[str | None, tuple[int, Any]]]:
@@ -55,10 +53,7 @@ class MemoryTables(Tables):
         kept = {name: self._tables[folder(key)][name][1] for name in partitions}
         if columns is None:
             return kept
-        present = {
-            name: [column for column in table.column_names if column in columns]
-            for name, table in kept.items()
-        }
+        present = {name: [column for column in table.column_names if column in columns] for name, table in kept.items()}
         return {
             name: table.select(present[name]).cast(frames.narrow(table.schema, present[name]))
             for name, table in kept.items()
@@ -82,9 +77,7 @@ class MemoryTables(Tables):
 class MemoryModels(Models):
     """Models kept as the bytes of their files in this process."""
 
-    store: str = Field(
-        default_factory=lambda: uuid4().hex, description="Name of the store; a new one by default."
-    )
+    store: str = Field(default_factory=lambda: uuid4().hex, description="Name of the store; a new one by default.")
 
     @property
     def _models(self) -> dict[str, tuple[dict[str, Any], bytes]]:
@@ -111,9 +104,7 @@ class MemoryModels(Models):
         try:
             return self._models[folder(key)]
         except KeyError:
-            raise MissingTableError(
-                f"model {label(key)} has not been stored yet: materialize it first."
-            ) from None
+            raise MissingTableError(f"model {label(key)} has not been stored yet: materialize it first.") from None
 
     def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
         data = model_file.dumps(value)

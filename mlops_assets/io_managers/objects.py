@@ -40,18 +40,14 @@ _R = TypeVar("_R")
 class ObjectTables(Tables):
     """Tables as Parquet files (zstd), one for each partition."""
 
-    base: str = Field(
-        description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…"
-    )
+    base: str = Field(description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…")
     options: dict[str, str] = Field(
         default_factory=dict,
         repr=False,
-        description="Settings of the object store: endpoint, region, access_key_id, ... (secrets as SecretStr)",
+        description="Settings of the object store: endpoint, region, ...; secrets as SecretStr.",
     )
 
-    def __init__(
-        self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None
-    ) -> None:
+    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
         kept = {name: keep(value) for name, value in (options or {}).items()}
         values: dict[str, Any] = {"base": base, "options": kept}
         super().__init__(**values)
@@ -75,9 +71,7 @@ class ObjectTables(Tables):
         found: list[str] = []
         for name in self._place.folders(folder):
             path = f"{folder}/{name}/{_TABLE}"
-            if name.startswith(names.PARTITION) and (
-                isinstance(self._place, Bucket) or self._place.exists(path)
-            ):
+            if name.startswith(names.PARTITION) and (isinstance(self._place, Bucket) or self._place.exists(path)):
                 partition = names.partition_of(name)
                 found.append(self._key_inside(path) if partition is None else partition)
         return [*sorted(found)] or ([None] if self._place.exists(f"{folder}/{_TABLE}") else [])
@@ -141,18 +135,14 @@ class ObjectTables(Tables):
 class ObjectModels(Models):
     """Models as skops files, each with a small JSON record beside it that names it."""
 
-    base: str = Field(
-        description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…"
-    )
+    base: str = Field(description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…")
     options: dict[str, str] = Field(
         default_factory=dict,
         repr=False,
-        description="Settings of the object store: endpoint, region, access_key_id, ... (secrets as SecretStr)",
+        description="Settings of the object store: endpoint, region, ...; secrets as SecretStr.",
     )
 
-    def __init__(
-        self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None
-    ) -> None:
+    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
         kept = {name: keep(value) for name, value in (options or {}).items()}
         values: dict[str, Any] = {"base": base, "options": kept}
         super().__init__(**values)
@@ -229,11 +219,7 @@ def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any
 
 def _file(key: Sequence[str], partition: str | None) -> str:
     folder = names.folder(key)
-    return (
-        f"{folder}/{_TABLE}"
-        if partition is None
-        else f"{folder}/{names.partition_folder(partition)}/{_TABLE}"
-    )
+    return f"{folder}/{_TABLE}" if partition is None else f"{folder}/{names.partition_folder(partition)}/{_TABLE}"
 
 
 def _parquet(table: "pa.Table", partition: str | None, claim: int) -> "pa.Buffer":
@@ -244,9 +230,7 @@ def _parquet(table: "pa.Table", partition: str | None, claim: int) -> "pa.Buffer
     if partition is not None:
         own[_KEY] = partition.encode("utf-8", "surrogatepass")
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.replace_schema_metadata({**(table.schema.metadata or {}), **own}), sink, compression="zstd"
-    )
+    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **own}), sink, compression="zstd")
     return sink.getvalue()
 
 

@@ -8,10 +8,13 @@ import os
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
+
+from mlops_assets.io_managers.errors import StorageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 Check = Callable[[], None]
 _TEMPORARY = ".writing-"
+_CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "timeout", "connect_timeout")
+_RETRIES: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+_SMALL = 64 * 1024
 _MEMORY: dict[str, Any] = {}
 """Object stores in memory by address, shared within the process."""
 
@@ -112,9 +118,7 @@ class LocalFolder(Place):
         if not here.is_dir():
             return {}
         entries = [entry for entry in os.scandir(here) if entry.is_file() and not entry.name.startswith(".")]
-        return {
-            entry.name: now - entry.stat().st_mtime for entry in sorted(entries, key=lambda entry: entry.name)
-        }
+        return {entry.name: now - entry.stat().st_mtime for entry in sorted(entries, key=lambda entry: entry.name)}
 
     def exists(self, path: str) -> bool:
         """Whether the file is there."""
@@ -132,23 +136,27 @@ class LocalFolder(Place):
 class Bucket(Place):
     """A prefix of an object store: `s3://`, `gs://`, `az://` or `memory://`."""
 
-    def __init__(self, store: "ObjectStore", url: str, conditional: bool = True) -> None:
-        self.store, self.url, self.conditional = store, url.removesuffix("/"), conditional
+    def __init__(self, store: "ObjectStore", url: str) -> None:
+        self.store, self.url = store, url.removesuffix("/")
 
     def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
         """Upload whole; the server refuses if another writer came between the check and the upload."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
+        body = bytes(data)
+        # A small file is sent at once in the hope that there is none yet; for a large one it pays to ask first.
+        mode: Any = "create" if len(body) < _SMALL else None
         while True:
-            mode: Any = "overwrite"
-            if self.conditional:
+            if mode is None:
                 present = self._head(path)
                 mode = "create" if present is None else _same_object(present)
-            check()
+                if present is not None:
+                    check()
             try:
-                obstore.put(self.store, path, bytes(data), mode=mode)
+                obstore.put(self.store, path, body, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
+                mode = None
                 continue
             return
 
@@ -184,8 +192,6 @@ class Bucket(Place):
 
     def files(self, folder: str) -> dict[str, float]:
         """List the objects."""
-        from datetime import datetime, timezone
-
         import obstore
 
         listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/")
@@ -256,7 +262,11 @@ def open_place(base: str, options: dict[str, SecretStr]) -> Place:
 
     Args:
         base: `data`, `/data/tables`, `s3://bucket/prefix`, `gs://...`, `az://container/prefix`, `memory://`.
-        options: what obstore takes for that kind of store (`endpoint`, `access_key_id`, `region`, ...).
+        options: what obstore takes for that kind of store (`endpoint`, `access_key_id`, `region`, ...), and for
+            its connections (`allow_http`, `timeout`, `connect_timeout`).
+
+    Raises:
+        StorageError: an unknown kind of address, or options that do not fit it.
     """
     if "://" not in base:
         return LocalFolder(base)
@@ -264,13 +274,27 @@ def open_place(base: str, options: dict[str, SecretStr]) -> Place:
         from urllib.parse import unquote, urlparse
 
         return LocalFolder(unquote(urlparse(base).path))
-    from obstore.store import MemoryStore, from_url
+    from obstore import store as stores
+    from obstore.exceptions import BaseError
 
-    if base.startswith("memory:"):
-        return Bucket(_MEMORY.setdefault(base, MemoryStore()), base)
-    opening: Any = from_url
+    scheme = base.partition(":")[0]
+    if scheme == "memory":
+        return Bucket(_MEMORY.setdefault(base, stores.MemoryStore()), base)
+    kinds: dict[str, Any] = {
+        "s3": stores.S3Store, "s3a": stores.S3Store, "gs": stores.GCSStore,
+        "az": stores.AzureStore, "abfs": stores.AzureStore, "abfss": stores.AzureStore,
+    }  # fmt: skip
+    if scheme not in kinds:
+        raise StorageError(f"{base} is of no kind known here: it must be a folder or start with {', '.join(kinds)}.")
     config = {name: value.get_secret_value() for name, value in options.items()}
-    return Bucket(opening(base, config=config), base)
+    client = {name: config.pop(name) for name in _CLIENT_OPTIONS if name in config}
+    client = {name: text == "true" if name == "allow_http" else text for name, text in client.items()}
+    try:
+        store = kinds[scheme].from_url(base, config=config, client_options=client, retry_config=_RETRIES)
+    except BaseError as error:
+        reason = str(error).partition("\n")[0]
+        raise StorageError(f"{base} cannot be opened: {reason} Its options are {', '.join(options)}.") from None
+    return Bucket(store, base)
 
 
 def _same_object(present: Any) -> Any:

@@ -72,8 +72,7 @@ def _positions(
     names = [dimension.name for dimension in definition.partitions_defs]
     if not isinstance(expression, Mapping) or set(expression) != set(names):
         raise StorageError(
-            f"{table}: partition_expr must map each dimension ({', '.join(names)}) to its column, "
-            f"found {expression!r}."
+            f"{table}: partition_expr must map each dimension ({', '.join(names)}) to its column, found {expression!r}."
         )
     wanted: list[tuple[int, ...]] = [()] * len(keys)
     found: list[np.ndarray] = []
@@ -83,9 +82,7 @@ def _positions(
         found.append(_along(frame, distinct, dimension.partitions_def, expression[dimension.name], table))
         wanted = [(*so_far, distinct.index(part)) for so_far, part in zip(wanted, own, strict=True)]
     at = {place: position for position, place in enumerate(wanted)}
-    return np.array(
-        [at.get(place, -1) for place in zip(*(f.tolist() for f in found), strict=True)], dtype=np.int64
-    )
+    return np.array([at.get(place, -1) for place in zip(*(f.tolist() for f in found), strict=True)], dtype=np.int64)
 
 
 def _dimension_key(definition: dg.MultiPartitionsDefinition, key: str, dimension: str) -> str:
@@ -114,9 +111,7 @@ def _holds_keys(values: pd.Series) -> bool:
     return pd.api.types.infer_dtype(values, skipna=True) == "string"
 
 
-def _by_window(
-    values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition
-) -> np.ndarray:
+def _by_window(values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition) -> np.ndarray:
     times: Any = pd.to_datetime(values)
     if times.dt.tz is None:
         zone = definition.timezone or "UTC"

@@ -67,20 +67,12 @@ class SqlTables(Tables):
             sa.MetaData(),
             sa.Column("table_name", server.key_text(80), primary_key=True),
             sa.Column("partition_name", server.key_text(200), primary_key=True),
-            sa.Column(
-                "partition_key", text, comment="the key as JSON text, null for a table without partitions"
-            ),
-            sa.Column(
-                "claim", sa.BigInteger, nullable=False, comment="when its writer began, in ns since 1970"
-            ),
+            sa.Column("partition_key", text, comment="the key as JSON text, null for a table without partitions"),
+            sa.Column("claim", sa.BigInteger, nullable=False, comment="when its writer began, in ns since 1970"),
             sa.Column("rows", sa.BigInteger, nullable=False),
             sa.Column("written_at", sa.String(40), nullable=False),
-            sa.Column(
-                "columns", text, nullable=False, comment="name of each of the frame's columns here, as JSON"
-            ),
-            sa.Column(
-                "arrow_schema", text, nullable=False, comment="Arrow schema, base64 of its IPC message"
-            ),
+            sa.Column("columns", text, nullable=False, comment="name of each of the frame's columns here, as JSON"),
+            sa.Column("arrow_schema", text, nullable=False, comment="Arrow schema, base64 of its IPC message"),
         )
         with server.writing(REGISTER) as connection:
             register.create(connection, checkfirst=True)
@@ -114,9 +106,7 @@ class SqlTables(Tables):
         import sqlalchemy as sa
 
         register = self._register
-        statement = sa.select(register.c.partition_key).where(
-            register.c.table_name == sql_columns.table_name(key)
-        )
+        statement = sa.select(register.c.partition_key).where(register.c.table_name == sql_columns.table_name(key))
         with self._server.engine.connect().execution_options(reads_only=True) as connection:
             found = [None if text is None else json.loads(text) for (text,) in connection.execute(statement)]
         return sorted(found, key=lambda name: name or "")
@@ -140,15 +130,11 @@ class SqlTables(Tables):
             schema = known.setdefault(row.arrow_schema, None) or _load_schema(row.arrow_schema)
             known[row.arrow_schema] = schema
             key = None if row.partition_key is None else json.loads(row.partition_key)
-            entry = Entry(
-                key, row.partition_name, row.claim, row.rows, schema, sql_columns.load_columns(row.columns)
-            )
+            entry = Entry(key, row.partition_name, row.claim, row.rows, schema, sql_columns.load_columns(row.columns))
             entries.append(entry)
         return sorted(entries, key=lambda entry: entry.stored_as)
 
-    def _load(
-        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
-    ) -> "pa.Table":
+    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> "pa.Table":
         import pyarrow as pa
 
         table = sql_columns.table_name(key)
@@ -209,9 +195,7 @@ class SqlTables(Tables):
                 if entry.partition in parts:
                     refuse_older(claim, entry.claim, label(key, entry.partition))
             stay = [entry for entry in stored if entry.partition not in parts]
-            schema = frames.common_schema(
-                {name or "": (p.schema, p.num_rows) for name, p in parts.items()}, label(key)
-            )
+            schema = frames.common_schema({name or "": (p.schema, p.num_rows) for name, p in parts.items()}, label(key))
             places = self._shape(
                 connection,
                 table,
@@ -298,9 +282,7 @@ class SqlTables(Tables):
                 places[column.name] = column
                 continue
             fresh = sql_columns.beside(column, used)
-            server.add_column(
-                connection, table, fresh.column, server.sql_type(arrow_type(fresh.kind), in_key=False)
-            )
+            server.add_column(connection, table, fresh.column, server.sql_type(arrow_type(fresh.kind), in_key=False))
             if fresh.rest:
                 server.add_column(connection, table, fresh.rest, sa.SmallInteger())
             used |= set(_physical(fresh))
@@ -404,9 +386,7 @@ def _physical_table(
             columns[rest] = left[name] if name in left else pa.nulls(rows, pa.int16())
     columns[ROW] = pa.array(range(rows), pa.int64()) if rows < 1000 else _count(rows)
     table = pa.table(columns)
-    return table.cast(
-        pa.schema([(f.name, storage(f.type) if f.name != ROW else f.type) for f in table.schema])
-    )
+    return table.cast(pa.schema([(f.name, storage(f.type) if f.name != ROW else f.type) for f in table.schema]))
 
 
 def _count(rows: int) -> "pa.Array":

@@ -89,9 +89,7 @@ def with_rests(columns: Iterable[Column], needed: set[str]) -> list[Column]:
     columns = list(columns)
     taken = {name.lower() for column in columns for name in (column.column, column.rest) if name}
     return [
-        Column(c.name, c.column, c.kind, _free_name(f"{c.column}_ns", taken))
-        if c.name in needed and not c.rest
-        else c
+        Column(c.name, c.column, c.kind, _free_name(f"{c.column}_ns", taken)) if c.name in needed and not c.rest else c
         for c in columns
     ]
 
@@ -141,9 +139,7 @@ def encode(
     return values, rests
 
 
-def decode(
-    array: "pa.ChunkedArray", kind: "pa.DataType", rest: "pa.ChunkedArray | None"
-) -> "pa.ChunkedArray":
+def decode(array: "pa.ChunkedArray", kind: "pa.DataType", rest: "pa.ChunkedArray | None") -> "pa.ChunkedArray":
     """Cast what the database gave back to the type of the frame's values."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -156,9 +152,7 @@ def decode(
     if types.is_string(array.type) and types.is_timestamp(kind):
         array = array.cast(pa.timestamp("us", "UTC" if kind.tz else None))
     if types.is_timestamp(kind):
-        array = (
-            array.cast(pa.timestamp("us", "UTC" if kind.tz else None)) if array.type.unit != "us" else array
-        )
+        array = array.cast(pa.timestamp("us", "UTC" if kind.tz else None)) if array.type.unit != "us" else array
         if kind.unit == "ns":
             whole = array.cast(pa.int64())
             counts = pc.multiply_checked(whole, 1000)  # pyright: ignore[reportAttributeAccessIssue]

