@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from mlops_assets.assets.common import Graph
 from mlops_assets.environments import open_stores
 from mlops_assets.instance import dagster_home, open_instance
+from mlops_assets.io_managers.base import Models, Tables
 from mlops_assets.resources.sources import open_source
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.spec import ForecastSpec, SpecError, load_specs
@@ -32,7 +33,7 @@ def checks() -> Iterator[Result]:
     try:
         with open_stores(settings) as stores:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
-            yield _try("models", lambda: stores.models.uri(["check"]))
+            yield _try("models", lambda: _place(stores.models))
             yield _try("mlflow", stores.tracking.ping)
     except Exception as error:
         yield "stores", f"{type(error).__name__}: {error}", False
@@ -50,10 +51,14 @@ def _source(spec: ForecastSpec) -> str:
     return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp)
 
 
-def _tables(tables, names: list[str]) -> str:
+def _tables(tables: Tables, names: list[str]) -> str:
     stored = {name: len(tables.partitions([name, "observations"])) for name in names}
     words = ", ".join(f"{name} {count} partitions of observations" for name, count in stored.items())
-    return f"{tables.uri(['check'])}; {words or 'nothing declared'}"
+    return f"{_place(tables)}; {words or 'nothing declared'}"
+
+
+def _place(store: Tables | Models) -> str:
+    return store.uri(["x"]).rsplit("/", 1)[0]
 
 
 def _runs(settings: Settings) -> str:

@@ -275,10 +275,11 @@ class TrainingRun:
         """Say what was learnt from: schema, size and digest; the rows themselves stay where they are."""
         from mlflow.data.code_dataset_source import CodeDatasetSource
 
-        dataset = self._mlflow.data.from_pandas(
-            frame, source=CodeDatasetSource({"table": source}), targets="target", name=name
-        )
-        self._mlflow.log_input(dataset, context="training")
+        with _without_advice():
+            dataset = self._mlflow.data.from_pandas(
+                frame, source=CodeDatasetSource({"table": source}), targets="target", name=name
+            )
+            self._mlflow.log_input(dataset, context="training")
 
     def log_forecaster(
         self, state: Mapping[str, Any], history: pd.DataFrame, forecasts: pd.DataFrame, horizon: int
@@ -301,7 +302,7 @@ class TrainingRun:
         from mlflow.types import ParamSchema, ParamSpec
 
         package = Path(__file__).resolve().parent.parent
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, _without_advice():
             file = Path(folder) / FORECASTER
             sha256 = model_file.save(dict(state), file)
             info = mlflow.pyfunc.log_model(
@@ -316,6 +317,16 @@ class TrainingRun:
                 input_example=(history, {"horizon": horizon}),
             )
         return info.model_uri, sha256
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Silence MLflow's advice on type hints and whole numbers: the signature is given explicitly."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def _schema(frame: pd.DataFrame) -> Any:
