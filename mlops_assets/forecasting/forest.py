@@ -20,7 +20,7 @@ BINS = 255
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "random_forest": {"n_estimators": 40, "min_samples_leaf": 5, "max_features": 0.25, "n_jobs": -1},
+    "random_forest": {"n_estimators": 40, "min_samples_leaf": 5, "max_features": 0.2, "n_jobs": -1},
     "extra_trees": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 2, "n_jobs": -1},
 }
 
