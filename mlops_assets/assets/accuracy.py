@@ -1,10 +1,12 @@
 """forecast_accuracy: whatever forecasts the actuals of a partition allow to score."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_numbers, markdown_table
-from mlops_assets.assets.partitions import periods, whole_window
+from mlops_assets.assets.common import Graph, add_row_counts, known_numbers, markdown_table
+from mlops_assets.assets.partitions import partition_of, periods, whole_window
 from mlops_assets.forecasting.task import Task
 
 METRICS = ["wql", "mase", "rmsse", "smape", "wape", "coverage", "bias"]
@@ -33,7 +35,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         io_manager_key="tables",
         **graph.attributes(
             ["pandas"],
-            "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are averages over all "
+            "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are over all "
             "forecasts of the partition's timestamps whose model had not seen them.",
             {"partition_expr": "timestamp"},
         ),
@@ -44,18 +46,26 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         window = whole_window(graph.partitions, list(context.partition_keys))
         scored = match(forecasts, observations, task, zero=spec.fill == "zero")
         scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]
-        honest = scored[~scored["in_sample"]]
-        facts = summary(honest, task)
-        metadata = {
-            **known_numbers(facts),
-            "in_sample_rows": len(scored) - len(honest),
-            "origins": int(honest["origin"].nunique()),
-        }
-        if len(honest):
-            metadata["by_lead"] = dg.MetadataValue.md(by_lead_table(honest, task))
-        return dg.Output(scored, metadata=metadata)
+        place = partition_of(scored["timestamp"], graph.partitions, list(context.partition_keys))
+        add_row_counts(context, place, graph.key("forecast_accuracy"))
+        for key in context.partition_keys:
+            context.add_asset_metadata(_facts(scored[place == key], task), graph.key("forecast_accuracy"), key)
+        return dg.Output(scored)
 
     return forecast_accuracy
+
+
+def _facts(scored: pd.DataFrame, task: Task) -> dict[str, Any]:
+    """Return the headline numbers of a partition, as metadata."""
+    honest = scored[~scored["in_sample"]]
+    facts: dict[str, Any] = {
+        **known_numbers(summary(honest, task)),
+        "in_sample_rows": len(scored) - len(honest),
+        "origins": int(honest["origin"].nunique()),
+    }
+    if len(honest):
+        facts["by_lead"] = dg.MetadataValue.md(by_lead_table(honest, task))
+    return facts
 
 
 def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero: bool) -> pd.DataFrame:

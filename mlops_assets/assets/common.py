@@ -73,6 +73,20 @@ class Graph:
         }
 
 
+def add_row_counts(context: dg.AssetExecutionContext, place: pd.Series, key: dg.AssetKey) -> None:
+    """Say for each partition of the run how many rows it has.
+
+    Args:
+        context: of the running step.
+        place: the partition's key for each row.
+        key: the asset that the rows are of.
+    """
+    counts = place.value_counts()
+    for partition in context.partition_keys:
+        rows = int(counts.get(partition, 0))
+        context.add_asset_metadata({"dagster/row_count": rows}, key, partition)
+
+
 def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keep what can be shown: NumPy's numbers as plain Python ones, missing ones left out, texts as they are."""
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}

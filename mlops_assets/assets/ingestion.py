@@ -5,8 +5,8 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph
-from mlops_assets.assets.partitions import whole_window, window_of
+from mlops_assets.assets.common import Graph, add_row_counts
+from mlops_assets.assets.partitions import partition_of, whole_window, window_of
 from mlops_assets.forecasting import contract
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.sources import SourceError, SourceUnavailableError, open_source, read_all
@@ -68,8 +68,12 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         source = open_source(spec).name
         facts = {"source": source, **checked.counts, "quarantine_share": share}
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
+        quarantined = checked.quarantined
+        place = partition_of(quarantined["timestamp"], graph.partitions, keys)
+        quarantined = quarantined.assign(partition=place.where(place.notna(), keys[-1]))  # no usable time: the last
+        add_row_counts(context, quarantined["partition"], graph.key("quarantine"))
         yield dg.Output(
-            _by_partition(checked.quarantined, graph.partitions, keys),
+            quarantined,
             "quarantine",
             metadata={**facts, "reasons": checked.reasons},
         )
@@ -82,6 +86,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
                 metadata={**facts, "reasons": checked.reasons},
                 allow_retries=False,
             )
+        place = partition_of(checked.accepted["timestamp"], graph.partitions, keys)
+        add_row_counts(context, place, graph.key("observations"))
         items = checked.accepted["item_id"].nunique()
         yield dg.Output(checked.accepted, "observations", metadata={**facts, "items": items})
 
@@ -119,16 +125,6 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         return dg.Output(pd.concat(frames, ignore_index=True))
 
     return future_covariates
-
-
-def _by_partition(rows: pd.DataFrame, partitions: dg.TimeWindowPartitionsDefinition, keys: list[str]) -> pd.DataFrame:
-    """Say which partition each rejected row belongs to; rows without a usable time go to the last one."""
-    starts = pd.DatetimeIndex([window_of(partitions, key).start for key in keys])
-    position = starts.searchsorted(pd.DatetimeIndex(rows["timestamp"]), side="right") - 1
-    end = window_of(partitions, keys[-1]).end
-    placed = rows["timestamp"].notna() & (rows["timestamp"] < end) & (position >= 0)
-    names = pd.Series([keys[p] for p in position], index=rows.index, dtype=object).where(placed, keys[-1])
-    return rows.assign(partition=names)
 
 
 def _span(keys: list[str]) -> str:

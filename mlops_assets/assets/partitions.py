@@ -1,9 +1,11 @@
 """Partitions of a forecast's assets: spans of time in the spec's zone."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.contract import Window
@@ -61,6 +63,23 @@ def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window
 def whole_window(partitions: dg.TimeWindowPartitionsDefinition, keys: list[str]) -> Window:
     """Return the span from the first to the last of some consecutive partitions."""
     return Window(window_of(partitions, keys[0]).start, window_of(partitions, keys[-1]).end)
+
+
+def partition_of(
+    timestamps: pd.Series, partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]
+) -> pd.Series:
+    """Return the key of the partition that holds each timestamp.
+
+    Args:
+        timestamps: naive, in the partitions' zone; may be missing.
+        partitions: the partitions.
+        keys: consecutive keys; a timestamp outside them, or a missing one, gives None.
+    """
+    starts = pd.DatetimeIndex([window_of(partitions, key).start for key in keys])
+    position = starts.searchsorted(pd.DatetimeIndex(timestamps), side="right") - 1
+    inside = timestamps.notna() & (position >= 0) & (timestamps < window_of(partitions, keys[-1]).end)
+    names = np.array(keys, dtype=object)[position]
+    return pd.Series(names, index=timestamps.index, dtype=object).where(inside, None)
 
 
 def origin_of(spec: ForecastSpec, window: Window) -> pd.Timestamp:

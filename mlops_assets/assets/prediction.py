@@ -5,10 +5,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_numbers
+from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import origin_of, periods, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting.features import lookback
+from mlops_assets.forecasting.task import Task
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.tracking import Tracking
 
@@ -45,6 +46,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
     def forecasts(
         context: dg.AssetExecutionContext, tracking: Tracking, clock: Clock, **inputs: pd.DataFrame
     ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting import plots
         from mlops_assets.forecasting.baselines import seasonal_naive
         from mlops_assets.forecasting.forest import Forecaster
         from mlops_assets.forecasting.metrics import seasonal_scale
@@ -82,42 +84,35 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             ledger.append(made)
             if history["timestamp"].max() < origin:
                 context.log.warning(f"origin {origin}: the latest observation is of {history['timestamp'].max()}")
+            context.add_asset_metadata(_facts(made, task), graph.key("forecasts"), key)
         rows = pd.concat(ledger, ignore_index=True)
         rows["source"] = rows["source"].replace({"model": "champion"})
         rows["model_version"] = version.number
         rows["trained_until"] = pd.Series(version.trained_until, index=rows.index).astype("datetime64[us]")
         rows["run_id"] = context.run.run_id
         rows["created_at"] = pd.Series(created_at, index=rows.index).astype("datetime64[us]")
-        return dg.Output(
-            rows,
-            metadata=_facts(graph, rows, observations, tracking.link(f"models/{spec.name}/versions/{version.number}")),
+        # One picture, of the last origin: a backfill over a year need not draw 365.
+        picture = dg.MetadataValue.md(
+            plots.markdown_image(
+                plots.fan(history, made, point=task.point_column, max_items=4), "forecasts of the largest items"
+            )
         )
+        context.add_asset_metadata({"fan": picture}, graph.key("forecasts"), key)
+        link = {"mlflow_version": dg.MetadataValue.url(registry.link(version.number))} if tracking.ui else {}
+        return dg.Output(rows, metadata={"model_version": version.number, **link})
 
     return forecasts
 
 
-def _facts(graph: Graph, rows: pd.DataFrame, observations: pd.DataFrame, link: str) -> dict[str, Any]:
+def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
+    """Return what the metadata of one origin says."""
     from mlops_assets.forecasting import plots
 
-    task = graph.spec.task
-    latest = rows[rows["origin"] == rows["origin"].max()]
-    history = observations[observations["timestamp"] <= latest["origin"].iloc[0]]
-    total = latest.groupby("timestamp")[task.point_column].sum()
+    total = made.groupby("timestamp")[task.point_column].sum()
     return {
-        **known_numbers(
-            {
-                "items": int(latest["item_id"].nunique()),
-                "fallback_rows": int((rows["source"] == "fallback").sum()),
-                "total": float(total.sum()),
-                "model_version": int(rows["model_version"].iloc[0]),
-            }
-        ),
+        "dagster/row_count": len(made),
+        "items": int(made["item_id"].nunique()),
+        "fallback_rows": int((made["source"] == "fallback").sum()),
+        "total": float(total.sum()),
         "sum_by_step": dg.MetadataValue.md(plots.sparkline(total, "sum of all items by step")),
-        "fan": dg.MetadataValue.md(
-            plots.markdown_image(
-                plots.fan(history, latest, point=task.point_column, max_items=4),
-                "forecasts of the largest items",
-            )
-        ),
-        **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
     }

@@ -151,8 +151,9 @@ class Tables(Claiming):
         seconds = time.perf_counter() - start
         one = next(iter(parts)) if len(parts) == 1 else None
         facts: dict[str, Any] = {
-            "dagster/row_count": len(obj),
-            "dagster/column_schema": _column_schema(obj, next(iter(tables.values())).schema),
+            # Several partitions share one set of facts; the rows of each are the asset's to say.
+            ("dagster/row_count" if len(parts) == 1 else "rows_of_run"): len(obj),
+            "dagster/column_schema": _column_schema(obj, max(tables.values(), key=len).schema),
             "dagster/uri": self.uri(key, one),
             "write_seconds": round(seconds, 3),
             "preview": dg.MetadataValue.md(_preview(obj)),
