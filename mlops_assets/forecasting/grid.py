@@ -82,7 +82,7 @@ def on_grid(timestamps: pd.Series, alias: str) -> np.ndarray:
     offset = parse_frequency(alias)
     if isinstance(offset, Tick):
         since_midnight = timestamps - timestamps.dt.normalize()
-        return ((since_midnight % pd.Timedelta(offset)) == pd.Timedelta(0)).to_numpy()
+        return ((since_midnight % pd.Timedelta(offset.nanos, unit="ns")) == pd.Timedelta(0)).to_numpy()
     midnights = pd.DatetimeIndex(timestamps.where(timestamps == timestamps.dt.normalize()).dropna().unique())
     return timestamps.isin([moment for moment in midnights if offset.is_on_offset(moment)]).to_numpy()
 

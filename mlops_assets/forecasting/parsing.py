@@ -161,10 +161,7 @@ def _escaped(part: str) -> str:
 
 def _number(value: Any, truth: dict[str, float]) -> float | None:
     """Read one value: NaN if it is blank, None if it is no number."""
-    try:
-        text = str(value).strip()
-    except ValueError:  # Python does not write integers of more than 4,300 digits
-        return None
+    text = str(value).strip()
     if not text:
         return nan
     return float(text) if _NUMBER.fullmatch(text) else truth.get(text.lower())
