@@ -84,24 +84,46 @@ def run_round(
     with open_stores(settings) as stores:
         gap = first_missing(stores, spec, keys[-1], settings)
         training = retrain or needs_training(stores, spec)
-    run = _Runner(definitions, instance, listen)
-    daily = daily_job_name(spec)
-    ingest = [key for key in daily_assets(spec) if key.path[-1] in ("observations", "quarantine")]
+    run = Runner(definitions, instance, listen)
     if gap is None and not training:
-        run(daily, keys=keys)
+        run(daily_job_name(spec), keys=keys)
         return
-    run(daily, keys=[min(gap or keys[0], keys[0]), keys[-1]], selection=ingest)
+    ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
     if training:
-        op = f"{spec.name}__training_set"
-        config = {"ops": {op: {"config": {"until": keys[0]}}}}
         reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
-        run(
-            retrain_job_name(spec),
-            selection=retrain_assets(spec),
-            config=config,
-            tags={"mlops/reason": reason},
-        )
-    run(daily, keys=keys, selection=[key for key in daily_assets(spec) if key not in ingest])
+        train(run, spec, keys[0], reason)
+    forecast(run, spec, keys)
+
+
+_INGESTED = ("observations", "quarantine")
+
+
+def ingest(run: "Runner", spec: ForecastSpec, first: str, last: str) -> None:
+    """Ingest the partitions from `first` to `last`."""
+    run(
+        daily_job_name(spec),
+        keys=[first, last],
+        selection=[key for key in daily_assets(spec) if key.path[-1] in _INGESTED],
+    )
+
+
+def train(run: "Runner", spec: ForecastSpec, until: str, reason: str) -> None:
+    """Train, judge and register a model on what is stored until a partition."""
+    run(
+        retrain_job_name(spec),
+        selection=retrain_assets(spec),
+        config={"ops": {f"{spec.name}__training_set": {"config": {"until": until}}}},
+        tags={"mlops/reason": reason},
+    )
+
+
+def forecast(run: "Runner", spec: ForecastSpec, keys: list[str]) -> None:
+    """Forecast from consecutive partitions that are ingested, and score what they allow."""
+    run(
+        daily_job_name(spec),
+        keys=keys,
+        selection=[key for key in daily_assets(spec) if key.path[-1] not in _INGESTED],
+    )
 
 
 def first_missing(stores: Stores, spec: ForecastSpec, last: str, settings: Settings) -> str | None:
@@ -121,7 +143,7 @@ def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
     return registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
 
 
-class _Runner:
+class Runner:
     """Executes jobs in this process and tells a listener of every step."""
 
     def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, listen: Listener) -> None:
@@ -142,6 +164,7 @@ class _Runner:
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
+        """Execute a job, or some assets of it, for a partition or a range of them; RunFailed if it fails."""
         every = dict(tags or {})
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:

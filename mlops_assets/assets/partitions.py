@@ -5,7 +5,6 @@ from datetime import datetime
 from math import ceil
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.contract import Window
@@ -78,8 +77,8 @@ def partition_of(
     starts = pd.DatetimeIndex([window_of(partitions, key).start for key in keys])
     position = starts.searchsorted(pd.DatetimeIndex(timestamps), side="right") - 1
     inside = timestamps.notna() & (position >= 0) & (timestamps < window_of(partitions, keys[-1]).end)
-    names = np.array(keys, dtype=object)[position]
-    return pd.Series(names, index=timestamps.index, dtype=object).where(inside, None)
+    names = [keys[p] if known else None for p, known in zip(position, inside, strict=True)]
+    return pd.Series(names, index=timestamps.index, dtype=object)
 
 
 def origin_of(spec: ForecastSpec, window: Window) -> pd.Timestamp:

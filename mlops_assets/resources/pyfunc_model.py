@@ -24,8 +24,8 @@ class Forecast(mlflow.pyfunc.PythonModel):  # pyright: ignore[reportPrivateImpor
 
         self.forecaster = Forecaster.from_state(model_file.load(context.artifacts["forecaster"]))
 
-    # MLflow takes type hints of `predict` for the model's schema; ours is the logged signature, so there are none.
-    def predict(self, context, model_input, params=None):  # pyright: ignore[reportIncompatibleMethodOverride]
+    # The one hint tells MLflow to check inputs by the logged signature; with more it would make up another schema.
+    def predict(self, context, model_input: pd.DataFrame, params=None):  # pyright: ignore[reportIncompatibleMethodOverride]
         """Forecast every item of the history.
 
         Args:
