@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-FOLLOWED = ("places.py", "objects.py", "sql.py", "sql_servers.py", "model_file.py", "memory.py")
+FOLLOWED = ("places.py", "objects.py", "sql.py", "sql_servers.py")
 STALE = 3
 FAILED = 4
 
@@ -137,7 +137,7 @@ def run(order: dict[str, Any]) -> None:
 
     def write_one(number: int) -> None:
         if order.get("models"):
-            manager._save(key, {"n": number, "text": ["x"] * number}, {}, number)
+            manager._save(key, {"n": number, "text": "x" * number}, {}, number)
         else:
             parts: dict[str | None, Any] = {name: to_arrow(content(number, name)) for name in ("a", "b")}
             manager._replace(key, parts, {}, order.get("claim", number))
