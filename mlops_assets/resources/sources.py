@@ -19,6 +19,7 @@ _ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", 
 _ENDINGS |= {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _COMPRESSED = {".gz", ".bz2", ".zst"}
 _HIDDEN = re.compile(r"(?:^|/)[._]")
+_BOUNDS = {"window_start", "window_end"}
 _BATCH_ROWS = 100_000
 _BLOCK_BYTES = 16 << 20
 
@@ -211,7 +212,7 @@ def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd
                 yield _broken_rows(broken, columns)
                 broken.clear()
     yield _broken_rows(broken, columns)
-    if counted.quotes % 2 and "\n" in last:
+    if counted.quotes % 2 and "\n" in last and not counted.ends_with_quote:
         raise SourceError(
             f"{file}: a quotation mark is opened and never closed, so that the rest of the file, from "
             f"{last[:40]!r} on, is one value"
@@ -219,16 +220,19 @@ def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd
 
 
 class _QuoteCounter:
-    """A file that counts the quotation marks read from it."""
+    """A file that counts the quotation marks read from it, and says whether one of them ends it."""
 
     def __init__(self, file: Any) -> None:
         self.file = file
         self.quotes = 0
+        self.ends_with_quote = False
         self.closed = False
 
     def read(self, size: int = -1) -> bytes:
         data = self.file.read(size)
         self.quotes += data.count(b'"')
+        if text := data.rstrip():
+            self.ends_with_quote = text.endswith(b'"')
         return data
 
     def close(self) -> None:
@@ -349,8 +353,8 @@ class SqlReader:
         self.source = source
         self.time_zone = time_zone
         self.name = f"table {source.table}" if source.table else "query"
-        self.bounds = sorted(set(re.findall(r"(?<![:\w\\]):(window_start|window_end)\b", source.query or "")))
-        self.exact = self.bounds == ["window_end", "window_start"]
+        self.parameters = _parameters(source.query or "")
+        self.exact = self.parameters == _BOUNDS
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield chunks of rows as the database types them."""
@@ -407,8 +411,13 @@ class SqlReader:
 
         lite = connection.dialect.name == "sqlite"
         if self.source.query is not None:
+            if unknown := sorted(self.parameters - _BOUNDS):
+                raise SourceError(
+                    f"{self.name}: there is no parameter :{unknown[0]}, only :window_start and :window_end; "
+                    "a colon that means itself is written \\:"
+                )
             values = {"window_start": window.start, "window_end": window.end}
-            given = {name: _text(values[name]) if lite else values[name].to_pydatetime() for name in self.bounds}
+            given = {name: _text(values[name]) if lite else values[name].to_pydatetime() for name in self.parameters}
             return sa.text(self.source.query).bindparams(**given)
         schema, _, name = str(self.source.table).rpartition(".")
         try:
@@ -432,6 +441,12 @@ class SqlReader:
         if getattr(time.type, "timezone", False):
             low, high = (bound.replace(tzinfo=ZoneInfo(self.time_zone)) for bound in (low, high))
         return statement.where(sa.or_(time.is_(None), sa.and_(time >= low, time < high)))
+
+
+def _parameters(query: str) -> set[str]:
+    from sqlalchemy import text
+
+    return set(text(query).compile().params)
 
 
 def _text(moment: pd.Timestamp) -> str:
