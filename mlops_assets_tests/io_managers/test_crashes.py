@@ -95,7 +95,9 @@ def test_killed_at_random_times_while_others_read(doomed: Doomed, places: Places
             time.sleep(0.02)
         doomed.kill(pid)
         done, found = last_of(log), versions(tables, key, place)
-        assert found <= ({done, done + 1} if done >= first else {*before, first})
+        # A server may still finish what a killed client had asked for: at the latest by the next round.
+        late = {max(before, default=0) + 1}
+        assert found <= ({done, done + 1} if done >= first else {*before, *late, first})
     assert found, "nothing was ever written"
 
 
