@@ -190,7 +190,7 @@ def _log(
     picture = plots.fan(
         history[history["timestamp"] <= origin],
         latest,
-        actuals=history[history["timestamp"] > origin],
+        actuals=history[history["timestamp"].between(origin, latest["timestamp"].max(), inclusive="right")],
         point=task.point_column,
     )
     run.log_figure(picture, "pictures/latest_window.png")
