@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ imports: .venv/installed
 
 pytest: .venv/installed
 	$(BIN)/python -m pytest
+
+services:  ## Install the servers that tests of MariaDB and Azure Blob start themselves (apt-get, npm); CI has them all.
+	command -v mariadbd >/dev/null || { apt-get update -qq && apt-get install -y -qq mariadb-server >/dev/null; }
+	test -x .services/node_modules/.bin/azurite-blob || npm install --silent --no-fund --no-audit --prefix .services azurite
 
 lock: .venv/installed  ## Renew requirements.lock.
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
