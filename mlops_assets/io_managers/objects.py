@@ -196,13 +196,13 @@ class ObjectModels(Models):
             replaced[:] = [present["file"]]
 
         self._place.put(f"{folder}/{_POINTER}", json.dumps(record).encode(), check)
-        self._sweep(folder, keep=record["file"], replaced=replaced[0])
+        self._sweep(folder, keep=record["file"], replaced=replaced)
         return record
 
-    def _sweep(self, folder: str, keep: str, replaced: str) -> None:
+    def _sweep(self, folder: str, keep: str, replaced: list[str]) -> None:
         """Remove the replaced model, and files of savers that died long ago."""
         for name, age in self._place.files(folder).items():
-            if name.endswith(".skops") and name != keep and (name == replaced or age > _ORPHAN_SECONDS):
+            if name.endswith(".skops") and name != keep and (name in replaced or age > _ORPHAN_SECONDS):
                 self._place.delete(f"{folder}/{name}")
 
 

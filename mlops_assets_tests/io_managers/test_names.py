@@ -21,8 +21,8 @@ PARTITIONS = [
     "A", "a", "*", "?x=1", "#x", "🎈", "x" * 300, "x" * 299 + "y", "-rf", "CON", "null", "\t",
 ]  # fmt: skip
 NAMES = [
-    "..", "/abs", "select", "A", "a", "a__b", "_mlops_partitions", "x'; DROP TABLE x; --", 'a"b', "a`b", "a.b", "a b", "é",
-    "%s", "{0}", ":name", "n" * 200, "n" * 199 + "m", "1", "-", "table.parquet", "partition=x",
+    "..", "/abs", "select", "A", "a", "a__b", "_mlops_partitions", "x'; DROP TABLE x; --", 'a"b', "a`b", "a.b", "a b",
+    "é", "%s", "{0}", ":name", "n" * 200, "n" * 199 + "m", "1", "-", "table.parquet", "partition=x",
 ]  # fmt: skip
 
 
