@@ -204,13 +204,15 @@ def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd
         with reader:
             for batch in reader:
                 frame = batch.to_pandas()
-                bad_numbers.update(row.number - 1 for row in broken)
+                # Arrow parses ahead in a thread of its own: what it adds meanwhile is for the next round.
+                new = broken[:]
+                del broken[: len(new)]
+                bad_numbers.update(row.number - 1 for row in new)
                 last = frame[present[-1]].iat[-1] if len(frame) else last
                 frame[ROW] = list(islice(numbers, len(frame)))
                 frame[PROBLEM] = None
                 yield frame[[*columns, ROW, PROBLEM]]
-                yield _broken_rows(broken, columns)
-                broken.clear()
+                yield _broken_rows(new, columns)
     yield _broken_rows(broken, columns)
     if counted.quotes % 2 and "\n" in last and not counted.ends_with_quote:
         raise SourceError(
