@@ -1,4 +1,4 @@
-"""The command line: list, run, evaluate, check. Exit code 0: done, 1: failed, 2: wrong usage."""
+"""The command line: list, run, evaluate, check, certify. Exit code 0: done, 1: failed, 2: wrong usage."""
 
 import difflib
 import json
@@ -132,6 +132,33 @@ def check() -> None:
         good &= passed
         click.echo(f"{click.style('✓', fg='green') if passed else click.style('✗', fg='red')} {name}: {words}")
     sys.exit(OK if good else FAILED)
+
+
+@main.command("certify")
+@click.option("--on", metavar="PLACES", help="files, sql, object_storage, memory, or URLs; comma-separated.")
+@click.option("--forecast", "name", metavar="NAME", help="Which forecast to run. Default: the first declared.")
+def certify_(on: str | None, name: str | None) -> None:
+    """Prove that every place keeps the same tables and models.
+
+    Runs a small round of a forecast on each place, under names of its own that are removed afterwards, and compares
+    all that is read back with the first place's. Default: files, sql and memory, and object storage if it is set.
+    """
+    with usage_errors():
+        settings = Settings.read()
+        spec = find_spec(settings, name) if name else load_specs(settings.forecasts)[0]
+    from mlops_assets.certify import certify, report
+    from mlops_assets.runner import UsageError
+
+    words = [word.strip() for word in on.split(",") if word.strip()] if on else None
+    try:
+        with progress() as listen:
+            findings = certify(spec, settings, words, listen)
+    except UsageError as error:
+        fail(str(error), USAGE)
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+    _show(report(spec, findings))
+    sys.exit(FAILED if any(finding.difference for finding in findings) else OK)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ import dagster as dg
 
 from mlops_assets.assets import build_assets
 from mlops_assets.automation import build_automation
-from mlops_assets.environments import build_environment
+from mlops_assets.environments import Environment, build_environment
 from mlops_assets.settings import Settings
-from mlops_assets.spec import load_specs
+from mlops_assets.spec import ForecastSpec, load_specs
 
 # Single-run backfills and offset partition mappings are marked beta by Dagster; whoever runs a forecast need not know.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -20,8 +20,11 @@ def build(settings: Settings) -> dg.Definitions:
     Raises:
         SpecError: a spec cannot be used.
     """
-    environment = build_environment(settings)
-    specs = load_specs(settings.forecasts)
+    return assemble(load_specs(settings.forecasts), build_environment(settings))
+
+
+def assemble(specs: list[ForecastSpec], environment: Environment) -> dg.Definitions:
+    """Return the definitions of some forecasts over an environment."""
     own = dg.Definitions(
         assets=[asset for spec in specs for asset in build_assets(spec)],
         resources=environment.resources,

@@ -1,0 +1,129 @@
+"""The certificate: equal on every place, and a planted difference is found and named."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from mlops_assets import certify
+from mlops_assets.cli import main
+from mlops_assets.io_managers import MemoryModels, MemoryTables
+from mlops_assets.settings import Settings
+from mlops_assets_tests.conftest import declare
+
+
+@pytest.fixture
+def trial(tmp_path: Path, empty_mlflow: Path):
+    """Return the small spec, and a folder with a copy of MLflow's empty database."""
+    folder = tmp_path / "trial"
+    folder.mkdir()
+    shutil.copy(empty_mlflow, folder / "mlflow.db")
+    return certify.small(declare(tmp_path / "forecasts"), "certify_test"), folder
+
+
+def compare(trial, *places: certify.Place) -> dict[tuple[str, str], str]:
+    spec, folder = trial
+    findings = certify.compare_places(spec, places, folder, "2024-06-01", lambda _: None)
+    return {(finding.place, finding.table): finding.difference for finding in findings}
+
+
+def test_every_place_keeps_the_same_and_is_left_empty(trial, tmp_path):
+    spec, folder = trial
+    settings, words = Settings.read({}), ["files", "sql", f"duckdb:///{tmp_path}/tables.duckdb"]
+    words.append(f"file://{tmp_path}/bucket")
+    opened = [certify.open_place(word, settings, folder, spec) for word in words]
+    places = [place.__enter__() for place in opened]
+    found = compare(trial, *places)
+    assert len(found) == len(words) * 9
+    assert set(found.values()) == {""}
+    forecasts = places[1].tables.read([spec.name, "forecasts"])
+    assert len(forecasts) == 3 * 4 * 7
+    for place in opened:
+        place.__exit__(None, None, None)
+    for place in places[1:]:
+        assert not any(place.tables.exists([spec.name, name]) for name in certify.table_names(spec))
+    assert list((tmp_path / "bucket").rglob("*.*")) == []
+
+
+class Forgetful(MemoryTables):
+    """Loses the last row of forecasts, rounds the scores, and leaves out a partition of observations."""
+
+    def read(self, key, partitions=None, columns=None):
+        frame = super().read(key, partitions, columns)
+        if key[-1] == "forecasts":
+            return frame.iloc[:-1]
+        if key[-1] == "backtest":
+            return frame.assign(lead=frame["lead"].astype("float64"))
+        if key[-1] == "forecast_accuracy":
+            return frame.assign(error=frame["error"].round(3))
+        return frame
+
+    def partitions(self, key):
+        found = super().partitions(key)
+        return found[:-1] if key[-1] == "quarantine" else found
+
+
+class Broken(MemoryTables):
+    """Takes no observations."""
+
+    def _put(self, key, parts, options, claim):
+        if key[-1] == "observations":
+            raise OSError("no space left on device")
+        return super()._put(key, parts, options, claim)
+
+
+def test_a_difference_is_found_and_named(trial):
+    found = compare(
+        trial,
+        certify.Place("good", MemoryTables(), MemoryModels()),
+        certify.Place("forgetful", Forgetful(), MemoryModels()),
+        certify.Place("broken", Broken(), MemoryModels()),
+    )
+    assert found["forgetful", "forecasts"] == "partition 2024-05-29: 27 rows instead of 28"
+    assert found["forgetful", "backtest"] == "column lead is float64 instead of int32"
+    assert found["forgetful", "forecast_accuracy"].endswith("other values in error")
+    assert found["forgetful", "quarantine"] == "lacks 1 partitions, such as 2024-05-31"
+    assert found["forgetful", "observations"] == ""
+    assert found["forgetful", "random_forest"] == ""
+    assert "no space left on device" in found["broken", "the round"]
+
+
+def test_values_that_change_places_are_found():
+    one = pd.DataFrame({"item": ["a", "b"], "value": [1.0, 2.0]})
+    swapped = {certify.WHOLE: certify.content_of(one.assign(value=[2.0, 1.0]))}
+    turned = {certify.WHOLE: certify.content_of(one.iloc[::-1])}
+    reference = {certify.WHOLE: certify.content_of(one)}
+    assert certify.first_difference(swapped, reference) == "the same values in other rows"
+    assert certify.first_difference(turned, reference) == ""
+    lost = {certify.WHOLE: certify.content_of(one.assign(value=[1.0, None]))}
+    assert certify.first_difference(lost, reference) == "column value has 1 missing values instead of 0"
+
+
+def test_exit_codes(monkeypatch, tmp_path):
+    declare(tmp_path / "forecasts")
+    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
+    for variable in ("MLOPS_OBJECT_STORAGE", "MLOPS_DATABASE_URL", "MLOPS_NOW"):
+        monkeypatch.delenv(variable, raising=False)
+    call = CliRunner().invoke
+
+    def answer(difference):
+        finding = certify.Finding("memory", "forecasts", 3, 84, "ab12", difference)
+        monkeypatch.setattr(certify, "certify", lambda *_: [finding])
+        return call(main, ["certify"])
+
+    for words, message in {
+        "memory,tape": "no place 'tape'",
+        "object_storage": "MLOPS_OBJECT_STORAGE is not set",
+        "oracle://me:hunter2@host/name": "needs the module",
+    }.items():
+        result = call(main, ["certify", "--on", words])
+        assert result.exit_code == 2
+        assert message in result.output
+        assert "hunter2" not in result.output
+    assert call(main, ["certify", "--forecast", "demi"]).exit_code == 2
+    assert answer("").exit_code == 0
+    differs = answer("27 rows instead of 28")
+    assert differs.exit_code == 1
+    assert "27 rows instead of 28" in differs.output
