@@ -109,7 +109,7 @@ def raw_tables(draw: st.DrawFn) -> pd.DataFrame:
     st.sampled_from([None, "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"]),
     st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_row_ends_in_one_place_and_accepted_ones_obey(raw, frequency, zone, form, exact):
     contract = Contract(
         ("shop", "item"), "day", "sales", frequency, zone, form, known=("price",), past=("rain",), static=("kind",)
@@ -146,7 +146,7 @@ def test_every_row_ends_in_one_place_and_accepted_ones_obey(raw, frequency, zone
 
 
 @given(raw_tables())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_order_of_rows_changes_nothing(raw):
     forward, backward = check(raw, RICH, MARCH, NOW), check(raw[::-1], RICH, MARCH, NOW)
     assert forward.counts == backward.counts
@@ -155,7 +155,7 @@ def test_the_order_of_rows_changes_nothing(raw):
 
 
 @given(raw_tables(), st.integers(2, 30))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_two_windows_accept_together_what_one_over_both_accepts(raw, day):
     middle = pd.Timestamp(2024, 3, day)
     parts = [check(raw, RICH, Window(*span), NOW).accepted for span in ((MARCH.start, middle), (middle, MARCH.end))]

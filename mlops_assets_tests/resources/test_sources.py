@@ -476,9 +476,9 @@ def test_a_table_is_read_as_it_is(database):
     assert frame[PROBLEM].isna().all()
 
 
-@pytest.mark.parametrize("kind", ["DATE", "DATETIME", "TIMESTAMP"])
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP"])
 @pytest.mark.parametrize("suffix", ["", " 00:00:00", "T00:00:00", " 00:00:00.000000", "T00:00:00Z", "T00:00:00-05:00"])
-@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Pacific/Auckland"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland"])
 def test_a_table_with_a_type_for_time_gives_no_row_less_than_the_window(database, kind, suffix, zone):
     moments = [f"{day:%Y-%m-%d}{suffix}" for day in MOMENTS]
     database.fill(kind, moments)
