@@ -53,7 +53,7 @@ services:  ## Install the servers that tests of MariaDB and Azure Blob start the
 lock: .venv/installed  ## Renew requirements.lock.
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.10 --extra test --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	  --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 bench: .venv/installed  ## Measure what the code location costs to start; the others are in benchmarks/README.md.
 	$(BIN)/python benchmarks/startup.py

@@ -77,7 +77,7 @@ def partition_of(
     starts = pd.DatetimeIndex([window_of(partitions, key).start for key in keys])
     position = starts.searchsorted(pd.DatetimeIndex(timestamps), side="right") - 1
     inside = timestamps.notna() & (position >= 0) & (timestamps < window_of(partitions, keys[-1]).end)
-    names = [keys[p] if known else None for p, known in zip(position, inside, strict=True)]
+    names = [keys[int(p)] if known else None for p, known in zip(position, inside, strict=True)]
     return pd.Series(names, index=timestamps.index, dtype=object)
 
 
