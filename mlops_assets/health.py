@@ -33,7 +33,7 @@ def checks() -> Iterator[Result]:
     try:
         with open_stores(settings) as stores:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
-            yield _try("models", lambda: _place(stores.models))
+            yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
             yield _try("mlflow", stores.tracking.ping)
     except Exception as error:
         yield "stores", f"{type(error).__name__}: {error}", False
@@ -44,7 +44,8 @@ def _try(name: str, probe: Callable[[], str]) -> Result:
     try:
         return name, probe(), True
     except Exception as error:
-        return name, f"{error or type(error).__name__}", False
+        words = str(error).partition("\n\nDebug source")[0]  # of obstore, pages of it
+        return name, words or type(error).__name__, False
 
 
 def _source(spec: ForecastSpec) -> str:
@@ -55,6 +56,12 @@ def _tables(tables: Tables, names: list[str]) -> str:
     stored = {name: len(tables.partitions([name, "observations"])) for name in names}
     words = ", ".join(f"{name} {count} partitions of observations" for name, count in stored.items())
     return f"{_place(tables)}; {words or 'nothing declared'}"
+
+
+def _models(models: Models, names: list[str]) -> str:
+    stored = [name for name in names if models.exists([name, "random_forest"])]
+    words = f"trained: {', '.join(stored)}" if stored else "none trained yet"
+    return f"{_place(models)}; {words}"
 
 
 def _place(store: Tables | Models) -> str:

@@ -290,7 +290,8 @@ def open_place(base: str, options: dict[str, SecretStr]) -> Place:
     client = {name: config.pop(name) for name in _CLIENT_OPTIONS if name in config}
     client = {name: text == "true" if name == "allow_http" else text for name, text in client.items()}
     try:
-        store = kinds[scheme].from_url(base, config=config, client_options=client, retry_config=_RETRIES)
+        # No options at all: given even empty ones, obstore overlooks those of the environment (AWS_ALLOW_HTTP, ...).
+        store = kinds[scheme].from_url(base, config=config, client_options=client or None, retry_config=_RETRIES)
     except BaseError as error:
         reason = str(error).partition("\n")[0]
         raise StorageError(f"{base} cannot be opened: {reason} Its options are {', '.join(options)}.") from None
