@@ -93,12 +93,13 @@ class Part(BaseModel):
 
 
 class FileSource(Part):
-    """Files on a disk: CSV, Parquet or JSON lines."""
+    """Files on a disk or in object storage: CSV, Parquet or JSON lines."""
 
     kind: Literal["file"]
     path: str = Field(
         min_length=1,
-        description="A file, a folder or a glob, relative to the spec's folder; may hold ${VARIABLE}.",
+        description="A file, a folder or a glob, relative to the spec's folder or at s3://, gs:// or az://; may hold "
+        "${VARIABLE}.",
     )
     format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
         default="auto",

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from difflib import get_close_matches
 from itertools import accumulate, count, islice
@@ -13,11 +14,12 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from mlops_assets.forecasting.contract import PROBLEM, ROW, SOURCE, Window
+from mlops_assets.resources.object_files import ObjectFile, is_object_url, list_objects
 from mlops_assets.spec import FileSource, ForecastSpec, SqlSource
 
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _ENDINGS |= {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_COMPRESSED = {".gz", ".bz2", ".zst"}
+_COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _HIDDEN = re.compile(r"(?:^|/)[._]")
 _BOUNDS = {"window_start", "window_end"}
 _BATCH_ROWS = 100_000
@@ -73,6 +75,8 @@ def open_source(spec: ForecastSpec) -> SourceReader:
     """Return the reader of a spec's source."""
     if isinstance(spec.source, SqlSource):
         return SqlReader(spec.source, spec.time_zone)
+    if is_object_url(spec.source.path):
+        return ObjectReader(spec.source)
     return FileReader(spec.source, spec.folder)
 
 
@@ -94,7 +98,7 @@ class FileReader:
         self.path = folder / Path(source.path).expanduser()
         self.name = str(self.path)
 
-    def files(self) -> dict[str, Path]:
+    def files(self) -> "Mapping[str, Path | ObjectFile]":
         """Return the files in the order of their names, which start below the folder that all are in.
 
         Raises:
@@ -124,7 +128,7 @@ class FileReader:
                 raise SourceError(f"{file}: cannot be read: {error}") from None
 
     def _read_file(
-        self, file: Path, columns: Sequence[str], time_column: str, window: Window
+        self, file: "Path | ObjectFile", columns: Sequence[str], time_column: str, window: Window
     ) -> Iterator[pd.DataFrame]:
         ending = _ending(file)
         kind = self.source.format if self.source.format != "auto" else _ENDINGS.get(ending)
@@ -145,15 +149,65 @@ class FileReader:
         everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
         next(self.read(columns, time_column, everything), None)
         count = len(self.files())
-        return f"{self.path}, {count} file{'s' * (count != 1)}"
+        return f"{self.name}, {count} file{'s' * (count != 1)}"
 
 
-def _ending(file: Path) -> str:
+class ObjectReader(FileReader):
+    """The same in object storage: an object, a folder or a glob; keys come from the cloud's own variables."""
+
+    def __init__(self, source: FileSource) -> None:
+        self.source = source
+        self.name = source.path
+
+    def files(self) -> "Mapping[str, Path | ObjectFile]":
+        """Return the objects in the order of their names, which start below the folder that all are in.
+
+        Raises:
+            SourceError: there is none, or the storage does not let us in.
+            SourceUnavailableError: the storage does not answer.
+        """
+        with _storage_errors(self.name):
+            files = list_objects(self.source.path)
+        if not files:
+            raise SourceError(f"{self.name}: no such object, and no object matches; see source.path in the spec")
+        return files
+
+    def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
+        """Yield batches of all objects; CSV and JSON lines as text, Parquet with its types."""
+        with _storage_errors(self.name):
+            yield from super().read(columns, time_column, window)
+
+
+@contextmanager
+def _storage_errors(name: str) -> Iterator[None]:
+    from obstore import exceptions
+
+    try:
+        yield
+    except SourceError:
+        raise
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        words = " ".join(str(error).partition("Debug source")[0].split())
+        later = isinstance(error, exceptions.GenericError)
+        raise (SourceUnavailableError if later else SourceError)(f"{name}: cannot be read: {words}") from None
+
+
+def _stream(file: "Path | ObjectFile") -> Any:
+    """Open a file's bytes, uncompressed if its ending says that they are compressed."""
+    import pyarrow as pa
+
+    if isinstance(file, Path):
+        return pa.input_stream(str(file), compression="detect")
+    last = file.suffixes[-1].lower() if file.suffixes else ""
+    return pa.input_stream(file.open(), compression=_COMPRESSED.get(last))
+
+
+def _ending(file: "Path | ObjectFile") -> str:
     suffixes = [suffix.lower() for suffix in file.suffixes]
     return next((suffix for suffix in reversed(suffixes) if suffix not in _COMPRESSED), "")
 
 
-def _require(place: Path | str, wanted: Sequence[str], present: Sequence[str]) -> None:
+def _require(place: "Path | ObjectFile | str", wanted: Sequence[str], present: Sequence[str]) -> None:
     missing = [name for name in wanted if name not in present]
     if missing and not present:
         raise SourceError(f"{place}: it is empty, without so much as the names of its columns")
@@ -170,7 +224,7 @@ def _require(place: Path | str, wanted: Sequence[str], present: Sequence[str]) -
         raise SourceError(f"{place}: column {', '.join(map(repr, twice))} stands twice in it")
 
 
-def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd.DataFrame]:
+def _read_csv(file: "Path | ObjectFile", columns: Sequence[str], delimiter: str) -> Iterator[pd.DataFrame]:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -180,7 +234,7 @@ def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd
         broken.append(row)
         return "skip"
 
-    with pa.input_stream(str(file), compression="detect") as head:
+    with _stream(file) as head:
         present = _csv_header(file, head, delimiter)
     _require(file, columns, present)
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_broken)
@@ -193,7 +247,7 @@ def _read_csv(file: Path, columns: Sequence[str], delimiter: str) -> Iterator[pd
     bad_numbers: set[int] = set()
     numbers = (number for number in count(1) if number not in bad_numbers)
     last = ""
-    with pa.input_stream(str(file), compression="detect") as stream:
+    with _stream(file) as stream:
         counted = _QuoteCounter(stream)
         try:
             reader = csv.open_csv(counted, read_options=read, parse_options=parse, convert_options=texts)
@@ -241,7 +295,7 @@ class _QuoteCounter:
         self.closed = True
 
 
-def _csv_header(file: Path, stream: Any, delimiter: str) -> list[str]:
+def _csv_header(file: "Path | ObjectFile", stream: Any, delimiter: str) -> list[str]:
     import csv
     import io
 
@@ -259,11 +313,10 @@ def _broken_rows(broken: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def _read_jsonl(file: Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    import pyarrow as pa
+def _read_jsonl(file: "Path | ObjectFile", columns: Sequence[str]) -> Iterator[pd.DataFrame]:
 
     seen: dict[str, None] = {}
-    with pa.input_stream(str(file), compression="detect") as stream:
+    with _stream(file) as stream:
         lines = enumerate(_lines(stream), start=1)
         more = True
         while more:
@@ -302,10 +355,12 @@ def _json_row(number: int, line: bytes, columns: Sequence[str], seen: dict[str, 
     return {**{name: values.get(name) for name in columns}, ROW: number, PROBLEM: None}
 
 
-def _read_parquet(file: Path, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
+def _read_parquet(
+    file: "Path | ObjectFile", columns: Sequence[str], time_column: str, window: Window
+) -> Iterator[pd.DataFrame]:
     from pyarrow import parquet
 
-    with parquet.ParquetFile(file) as content:
+    with parquet.ParquetFile(file if isinstance(file, Path) else file.open()) as content:
         _require(file, columns, content.schema_arrow.names)
         first_row = 1
         for group in range(content.num_row_groups):

@@ -1,0 +1,150 @@
+"""Objects of `s3://`, `gs://` and `az://` as files to read: listed by prefix and glob, fetched range by range."""
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+SCHEMES = ("s3", "gs", "az")
+_BUFFER_BYTES = 4 << 20
+_WILD = set("*?[")
+
+
+@dataclass(frozen=True)
+class ObjectFile:
+    """One object.
+
+    Attributes:
+        store: of its bucket.
+        path: its key.
+        size: in bytes.
+        bucket: address of the bucket, for messages.
+    """
+
+    store: "ObjectStore"
+    path: str
+    size: int
+    bucket: str
+
+    def __str__(self) -> str:
+        return f"{self.bucket}/{self.path}"
+
+    @property
+    def suffixes(self) -> list[str]:
+        """Endings of the name, as of a `Path`."""
+        return PurePosixPath(self.path).suffixes
+
+    def open(self) -> io.BufferedReader:
+        """Open it for reading; a few megabytes are in memory at a time."""
+        return io.BufferedReader(_Ranges(self), _BUFFER_BYTES)
+
+
+class _Ranges(io.RawIOBase):
+    """An object whose every read is one request."""
+
+    def __init__(self, file: ObjectFile) -> None:
+        self._file, self._at = file, 0
+
+    def readinto(self, buffer: Any, /) -> int:
+        import obstore
+
+        end = min(self._at + len(buffer), self._file.size)
+        if end <= self._at:
+            return 0
+        data = obstore.get_range(self._file.store, self._file.path, start=self._at, end=end)
+        count = len(data)
+        buffer[:count] = memoryview(data)
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = offset + (0, self._at, self._file.size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def is_object_url(path: str) -> bool:
+    """Whether a path is one of object storage."""
+    return path.partition("://")[0] in SCHEMES and "://" in path
+
+
+def list_objects(url: str) -> dict[str, ObjectFile]:
+    """Return the objects that a URL stands for, by their names below the folder that all are in, sorted.
+
+    Args:
+        url: an object, a folder (everything below it that is not hidden) or a glob, where `**` stands for any folders.
+
+    Raises:
+        obstore.exceptions.BaseError: the storage cannot be reached or does not let us in.
+        ValueError: no bucket in the URL.
+    """
+    import obstore
+
+    scheme, _, rest = url.partition("://")
+    bucket, _, key = rest.partition("/")
+    if not bucket:
+        raise ValueError(f"{url}: no bucket in it; it takes {scheme}://bucket/folder/*.parquet or the like")
+    address = f"{scheme}://{bucket}"
+    store = _open(address)
+    key = key.strip("/")
+    parts = key.split("/") if key else []
+    wild = next((i for i, part in enumerate(parts) if _WILD & set(part)), None)
+    if wild is None and key:
+        try:
+            found = obstore.head(store, key)
+        except FileNotFoundError:
+            pass
+        else:
+            return {parts[-1]: ObjectFile(store, key, found["size"], address)}
+    base = "/".join(parts if wild is None else parts[:wild])
+    wanted = re.compile(_regex("**/*" if wild is None else "/".join(parts[wild:])))
+    files = {}
+    for batch in obstore.list(store, prefix=f"{base}/" if base else None):
+        for entry in batch:
+            name = entry["path"].removeprefix(f"{base}/") if base else entry["path"]
+            hidden = wild is None and re.search(r"(?:^|/)[._]", name)
+            if wanted.fullmatch(name) and not hidden and not name.endswith("/"):
+                files[name] = ObjectFile(store, entry["path"], entry["size"], address)
+    return dict(sorted(files.items()))
+
+
+def _open(address: str) -> Any:
+    """Open a bucket with the keys and the endpoint of the cloud's own variables."""
+    from datetime import timedelta
+
+    from obstore import store as stores
+
+    kinds: dict[str, Any] = {"s3": stores.S3Store, "gs": stores.GCSStore, "az": stores.AzureStore}
+    retries = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+    return kinds[address.partition(":")[0]].from_url(address, retry_config=retries)
+
+
+def _regex(pattern: str) -> str:
+    """Translate a glob: `*` and `?` stay within a folder, `**/` stands for any folders or none."""
+    found = re.findall(r"\*\*/|\*+|\?|\[[!^]?\]?[^\]/]*\]|.", pattern)
+    return "".join(map(_piece, found))
+
+
+def _piece(piece: str) -> str:
+    if piece == "**/":
+        return "(?:.*/)?"
+    if piece.startswith("*"):
+        return "[^/]*"
+    if piece == "?":
+        return "[^/]"
+    if piece.startswith("[") and len(piece) > 2:
+        inside = piece[1:-1].replace("\\", "\\\\")
+        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+    return re.escape(piece)
