@@ -271,6 +271,13 @@ def test_a_row_outside_of_the_window_is_an_error_only_of_a_source_that_promised_
     ]
 
 
+def test_a_window_holds_its_start_and_not_its_end():
+    february = Window(pd.Timestamp(2024, 2, 1), pd.Timestamp(2024, 3, 1))
+    checked = days("2024-01-31", "2024-02-01", "2024-02-29", "2024-03-01", window=february)
+    assert accepted_moments(checked) == ["2024-02-01 00:00:00", "2024-02-29 00:00:00"]
+    assert checked.counts["rows_of_other_times"] == 2
+
+
 def test_a_malformed_row_keeps_its_raw_text():
     raw = table({"item": "a,b", "day": None, "sales": None}, {"item": "a", "day": "2024-03-05", "sales": "1"})
     raw.loc[0, PROBLEM] = "2 fields where the header has 3"
