@@ -33,9 +33,7 @@ def cpu_seconds(code: str, folder: str) -> float:
     Raises:
         SystemExit: the code failed; its own error is on the terminal.
     """
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "DAGSTER_"))
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "DAGSTER_"))}
     environment |= {"MLOPS_ENV": "local", "MLOPS_DATA": folder, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], cwd=folder, env=environment)
     _, status, usage = os.wait4(process.pid, 0)
@@ -59,9 +57,7 @@ def measure(repetitions: int) -> dict[str, list[float]]:
 
 def main() -> int:
     """Print the table; return the exit code."""
-    parser = argparse.ArgumentParser(
-        description="CPU seconds to load the code location, against its libraries."
-    )
+    parser = argparse.ArgumentParser(description="CPU seconds to load the code location, against its libraries.")
     parser.add_argument("--repetitions", type=int, default=5, help="measured processes per case (default 5)")
     parser.add_argument("--check", action="store_true", help=f"exit code 1 if the ratio is above {TARGET}")
     arguments = parser.parse_args()

@@ -103,9 +103,7 @@ def fan(
             lower, upper = future[low].astype(float), future[high].astype(float)
             axes.fill_between(future.index, lower, upper, color=look.BLUE, alpha=0.2, linewidth=0)
         look.line(axes, future[point], color=look.BLUE, linewidth=1.8)
-        look.line(
-            axes, _item(after, item)["target"], color=look.ORANGE, linewidth=0, marker="o", markersize=2.8
-        )
+        look.line(axes, _item(after, item)["target"], color=look.ORANGE, linewidth=0, marker="o", markersize=2.8)
         look.time_axis(axes, shown["timestamp"].min() if len(shown) else first, last, ticks=8 // columns)
         look.widen_constant(axes)
     keys = [
@@ -157,9 +155,7 @@ def backtest_windows(by_window: pd.DataFrame, metric: str, baseline: str = "seas
     axes.set_xlim(0, np.nanmax(table.to_numpy()) * 1.06 or 1.0)
     axes.set_xlabel(f"{look.label(metric)} (lower is better)")
     axes.grid(axis="x", color=look.GRID)
-    look.heading(
-        figure, title, [look.dot_key(colour, look.label(model)) for model, colour in colours.items()]
-    )
+    look.heading(figure, title, [look.dot_key(colour, look.label(model)) for model, colour in colours.items()])
     return figure
 
 
@@ -192,9 +188,7 @@ def error_by_lead(frame: pd.DataFrame, metric: str, baseline: str = "seasonal_na
     axes.set_xlabel("lead (steps after the origin)")
     axes.set_ylabel(f"{look.label(metric)} (lower is better)")
     axes.grid(axis="y", color=look.GRID)
-    look.heading(
-        figure, title, [look.line_key(colour, look.label(model)) for model, colour in colours.items()]
-    )
+    look.heading(figure, title, [look.line_key(colour, look.label(model)) for model, colour in colours.items()])
     return figure
 
 
@@ -223,9 +217,7 @@ def accuracy_over_time(
         look.line(axes, over, color=look.ORANGE, linewidth=0, marker="o", markersize=5)
         axes.axhline(threshold, color=look.ORANGE, linewidth=1, linestyle=(0, (5, 3)))
         text = f"threshold {threshold:g}" + (f", exceeded {count}×" if count else "")
-        look.note(
-            axes, text, (1, threshold), axes.get_yaxis_transform(), (0, 4), color=look.ORANGE, ha="right"
-        )
+        look.note(axes, text, (1, threshold), axes.get_yaxis_transform(), (0, 4), color=look.ORANGE, ha="right")
         highest = max(highest, threshold)
     rows = look.mark_events(axes, events, values.index) if events is not None else 0
     axes.set_ylim(0, highest * (1.12 + 0.1 * rows) or 1.0)

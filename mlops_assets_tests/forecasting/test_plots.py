@@ -39,15 +39,11 @@ def forecasts(observed) -> pd.DataFrame:
     future = observed[observed["timestamp"].between(ORIGIN - pd.Timedelta(days=13), ORIGIN)].copy()
     future["timestamp"] += pd.Timedelta(days=14)
     spread = {"q10": -5.0, "q25": -2.0, "q50": 0.0, "q75": 2.0, "q90": 5.0}
-    return future.assign(
-        **{name: future["target"] + add for name, add in spread.items()}, mean=future["target"]
-    )
+    return future.assign(**{name: future["target"] + add for name, add in spread.items()}, mean=future["target"])
 
 
 def scores(metric: str = "wql", **by_model: list[float]) -> pd.DataFrame:
-    rows = [
-        (model, i + 1, i + 1, value) for model, values in by_model.items() for i, value in enumerate(values)
-    ]
+    rows = [(model, i + 1, i + 1, value) for model, values in by_model.items() for i, value in enumerate(values)]
     return pd.DataFrame(rows, columns=pd.Index(["model", "window", "lead", metric]))
 
 
@@ -159,9 +155,7 @@ def test_fan_of_items_without_any_history(forecasts):
 
 
 def test_fan_understands_fractional_quantiles_and_one_without_partner():
-    assert plots._bands(["item_id", "q97_5", "q2_5", "q50", "mean"]) == [
-        ("q2_5", "q97_5", pytest.approx(0.95))
-    ]
+    assert plots._bands(["item_id", "q97_5", "q2_5", "q50", "mean"]) == [("q2_5", "q97_5", pytest.approx(0.95))]
     assert plots._bands(["q50"]) == []
 
 
@@ -194,9 +188,7 @@ def test_windows_may_be_named_by_their_origin():
 
 
 def test_error_by_lead_has_one_line_per_model_from_zero():
-    figure = plots.error_by_lead(
-        scores("wape", forest=[0.1, 0.2, 0.3], seasonal_naive=[0.4, NAN, 0.6]), "wape"
-    )
+    figure = plots.error_by_lead(scores("wape", forest=[0.1, 0.2, 0.3], seasonal_naive=[0.4, NAN, 0.6]), "wape")
     np.testing.assert_array_equal(line(figure, look.GREY), [0.4, NAN, 0.6])
     np.testing.assert_array_equal(line(figure, look.BLUE), [0.1, 0.2, 0.3])
     assert figure.axes[0].get_ylim()[0] == 0
