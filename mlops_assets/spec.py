@@ -62,6 +62,13 @@ FOREST_PARAMETERS = (
 """Parameters of RandomForestRegressor, the seed aside: importing scikit-learn to ask would cost seconds."""
 
 
+COMMON_COUNTRIES = frozenset(
+    "AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT "
+    "MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA".split()
+)
+"""Countries whose holidays are known for sure: importing the package to ask takes half a second."""
+
+
 class SpecError(ValueError):
     """A spec that cannot be used; the message names the file and every wrong field."""
 
@@ -372,7 +379,7 @@ class ForecastSpec(Part):
     @field_validator("holidays")
     @classmethod
     def _known_country(cls, value: str | None) -> str | None:
-        if value is not None:
+        if value is not None and value not in COMMON_COUNTRIES:
             import holidays
 
             country, dash, subdivision = value.partition("-")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import mlops_assets
 from mlops_assets.spec import (
+    COMMON_COUNTRIES,
     FOREST_PARAMETERS,
     ForecastSpec,
     SpecError,
@@ -442,6 +443,12 @@ def test_the_forest_takes_every_parameter_that_the_spec_allows_and_no_other():
     from sklearn.ensemble import RandomForestRegressor
 
     assert set(FOREST_PARAMETERS) | {"random_state"} == set(inspect.signature(RandomForestRegressor).parameters)
+
+
+def test_the_holidays_package_knows_the_common_countries():
+    import holidays
+
+    assert set(holidays.list_supported_countries()) >= COMMON_COUNTRIES
 
 
 # Secrets
