@@ -62,10 +62,11 @@ FOREST_PARAMETERS = (
 """Parameters of RandomForestRegressor, the seed aside: importing scikit-learn to ask would cost seconds."""
 
 
-COMMON_COUNTRIES = frozenset(
-    "AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT "
-    "MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA".split()  # noqa: SIM905 (a list would fill the page)
-)
+_COMMON_COUNTRIES = """
+AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT
+MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA
+"""
+COMMON_COUNTRIES = frozenset(_COMMON_COUNTRIES.split())
 """Countries whose holidays are known for sure: importing the package to ask takes half a second."""
 
 
