@@ -104,9 +104,7 @@ def loads(data: bytes, sha256: str | None = None, name: str = "the model") -> An
         untrusted = skops.io.get_untrusted_types(data=data)
         refused = sorted(set(untrusted) - _NOT_TRUSTED_BY_SKOPS)
         if refused:
-            raise ModelFileError(
-                f"{name} holds {', '.join(refused)}, which is not on the list of types to be loaded."
-            )
+            raise ModelFileError(f"{name} holds {', '.join(refused)}, which is not on the list of types to be loaded.")
         state = skops.io.loads(data, trusted=untrusted)
     except ModelFileError:
         raise
@@ -193,9 +191,7 @@ def _check_tree(tree: Any, features: int | None, where: str) -> None:
     nodes, values = state["nodes"], state["values"]
     count = len(nodes)
     if not count or state["node_count"] != count or len(values) != count:
-        raise ModelFileError(
-            f"{where} says {state['node_count']} nodes and has {count}, with {len(values)} values."
-        )
+        raise ModelFileError(f"{where} says {state['node_count']} nodes and has {count}, with {len(values)} values.")
     if features is not None and tree.n_features != features:
         raise ModelFileError(f"{where} splits on {tree.n_features} features, the model has {features}.")
     if values.shape[1:] != (tree.n_outputs, tree.max_n_classes) or not np.isfinite(values).all():
@@ -239,9 +235,7 @@ def _check_predictor(predictor: Any, features: int | None, where: str) -> None:
 
 def _refuse(bad: Any, where: str, what: str) -> None:
     if bad.any():
-        raise ModelFileError(
-            f"{where}, node {int(bad.argmax())}: {what}. The file was changed after it was saved."
-        )
+        raise ModelFileError(f"{where}, node {int(bad.argmax())}: {what}. The file was changed after it was saved.")
 
 
 def _audit(data: bytes, name: str) -> None:
@@ -258,9 +252,7 @@ def _audit(data: bytes, name: str) -> None:
         raise ModelFileError(f"{name} is not a model file: {error}") from error
     refused = sorted({f"{kind} ({loader})" for loader, kind in _nodes(schema) if not _allowed(loader, kind)})
     if refused:
-        raise ModelFileError(
-            f"{name} holds {', '.join(refused)}, which is not on the list of types to be loaded."
-        )
+        raise ModelFileError(f"{name} holds {', '.join(refused)}, which is not on the list of types to be loaded.")
 
 
 def _nodes(node: Any) -> Iterator[tuple[str, str]]:

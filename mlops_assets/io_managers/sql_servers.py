@@ -324,10 +324,8 @@ class DuckDb(Server):
         names = ", ".join(self.quote(name) for name in [*data.column_names, PARTITION])
         values = ", ".join([*(self.quote(name) for name in data.column_names), literal(partition)])
         raw.register("incoming", data)
-        try:
-            raw.execute(f"INSERT INTO {self.quote(table)} ({names}) SELECT {values} FROM incoming")  # noqa: S608
-        finally:
-            raw.unregister("incoming")
+        raw.execute(f"INSERT INTO {self.quote(table)} ({names}) SELECT {values} FROM incoming")  # noqa: S608
+        raw.unregister("incoming")
 
     def select(
         self,

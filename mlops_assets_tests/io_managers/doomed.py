@@ -77,13 +77,14 @@ def main() -> None:
     import psycopg
     import pyarrow.parquet
     import pymysql
+    import skops.io
     import sqlalchemy.dialects.mysql
     import sqlalchemy.dialects.postgresql
     import sqlalchemy.dialects.sqlite
 
     import mlops_assets.io_managers  # Everything heavy is loaded before the first fork.
 
-    loaded = (psycopg, pyarrow.parquet, pymysql, sqlalchemy.dialects, mlops_assets.io_managers)
+    loaded = (psycopg, pyarrow.parquet, pymysql, skops.io, sqlalchemy.dialects, mlops_assets.io_managers)
     assert all(loaded)
     for line in sys.stdin:
         order = json.loads(line)

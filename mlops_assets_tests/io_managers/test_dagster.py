@@ -149,7 +149,7 @@ def test_a_backfill_in_one_run_and_readers_of_all_kinds(stores: dict[str, Any]):
     tables: Tables = stores["tables"]
     result = run(stores, source, "2024-03-08", "2024-03-10")
     metadata = result.asset_materializations_for_node("x__source")[0].metadata
-    assert metadata["dagster/row_count"].value == 4
+    assert metadata["rows_of_run"].value == 4
     assert metadata["partitions"].value == 3
     assert metadata["bytes"].value > 0
     assert metadata["write_seconds"].value >= 0
