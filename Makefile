@@ -55,6 +55,9 @@ lock: .venv/installed  ## Renew requirements.lock.
 	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.10 --extra test --generate-hashes \
 	  --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
+schema: .venv/installed  ## Renew the JSON Schema of the spec.
+	$(BIN)/python -m mlops_assets.spec > mlops_assets/forecasts/forecast.schema.json
+
 bench: .venv/installed  ## Measure what the code location costs to start; the others are in benchmarks/README.md.
 	$(BIN)/python benchmarks/startup.py
 

@@ -1,5 +1,7 @@
 """The sensor that retrains when the accuracy on arriving actuals breaches the spec's threshold."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
@@ -37,7 +39,7 @@ def build_sensors(spec: ForecastSpec) -> list[dg.SensorDefinition]:
 
 
 def accuracy_history(tables: Tables, spec: ForecastSpec, partitions: int) -> pd.DataFrame:
-    """Return the scores of the latest partitions of `forecast_accuracy`.
+    """Return the scores of the latest partitions of `forecast_accuracy` that could be scored.
 
     Args:
         tables: where the accuracy is stored.
@@ -45,15 +47,16 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, partitions: int) -> pd.
         partitions: how many of the latest.
 
     Returns:
-        A row for each stored partition with `partition`, `rows` and the metrics, oldest first. Forecasts whose model
-        had seen the actuals do not count.
+        A row for each with `partition`, `rows` and the metrics, oldest first. Forecasts whose model had seen the
+        actuals do not count, and a partition with none but those is passed over.
     """
     key = [spec.name, "forecast_accuracy"]
-    rows = []
-    for partition in sorted(tables.partitions(key))[-partitions:]:
+    rows: list[dict[str, Any]] = []
+    for partition in sorted(tables.partitions(key), reverse=True):
+        if len(rows) == partitions:
+            break
         scored = tables.read(key, partitions=[partition])
-        rows.append({"partition": partition, **summary(scored[~scored["in_sample"].astype(bool)], spec.task)})
-    columns = ["partition", "rows", spec.retraining.metric]
-    return pd.DataFrame(rows, columns=None if rows else columns).reindex(
-        columns=list(dict.fromkeys([*columns, *(rows[-1] if rows else [])]))
-    )
+        scores = summary(scored[~scored["in_sample"].astype(bool)], spec.task)
+        if scores["rows"]:
+            rows.insert(0, {"partition": partition, **scores})
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["partition", "rows", spec.retraining.metric])

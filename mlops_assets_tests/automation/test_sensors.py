@@ -83,3 +83,11 @@ def test_history_reads_the_latest_partitions_only(world):
     history = accuracy_history(made.tables, made.spec, 3)
     assert list(history["partition"]) == ["2024-05-06", "2024-05-07", "2024-05-08"]
     assert list(history["wql"]) == pytest.approx([0.6, 0.7, 0.8])
+
+
+def test_partitions_that_could_not_be_scored_take_no_place_in_the_window(world):
+    made = world()
+    for day in ("2024-05-01", "2024-05-02"):
+        store(made, day, 0.5)
+    store(made, "2024-05-03", 0.5, in_sample=True)
+    assert list(accuracy_history(made.tables, made.spec, 2)["partition"]) == ["2024-05-01", "2024-05-02"]
