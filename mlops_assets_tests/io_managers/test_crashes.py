@@ -24,10 +24,6 @@ TABLES = ["files", "s3", "azure", "sqlite", "duckdb", "postgres", "mariadb"]
 IN_ONE_TRANSACTION = {"sqlite", "duckdb", "postgres", "mariadb"}
 STRIDES = {"files": 5, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 71, "postgres": 47, "mariadb": 71}
 """By default every so many-th line of the code that writes; all of them otherwise."""
-STRIDES = {"files": 5, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 71, "postgres": 47, "mariadb": 71}
-"""By default every so many-th line of the code that writes; all of them otherwise."""
-STRIDES = {"files": 5, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 71, "postgres": 47, "mariadb": 71}
-"""By default every so many-th line of the code that writes; all of them otherwise."""
 MODELS = ["files", "s3", "azure"]
 
 pytestmark = pytest.mark.process
