@@ -214,7 +214,7 @@ def s3(data: Any, folder: Path, times: int) -> list[Ratio]:
 
 
 MEMORY_CODE = """
-import resource, sys
+import sys
 sys.path.insert(0, "benchmarks")
 from storage import frame
 from mlops_assets.io_managers import ObjectTables
@@ -233,7 +233,7 @@ if action == "write":
 else:
     data = tables.read(["t"])
     size = sum(data[name].memory_usage(index=False, deep=name == "item_id") for name in data)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
 print((peak - before) / size)
 """
 

@@ -472,7 +472,8 @@ class Postgres(Server):
 
         from mlops_assets.resources.databases import open_adbc
 
-        listed = ", ".join(self.quote(name) for name in names)
+        # A part is written once, by one COPY, and read from its beginning: its rows lie in their order.
+        listed = ", ".join(self.quote(name) for name in names if name != ROW) or self.quote(ROW)
         tables = []
         with open_adbc(self.engine.url) as fast:
             cursor = fast.cursor()
