@@ -382,8 +382,8 @@ def test_a_partition_replaced_again_and_again_does_not_grow(tables: Tables, plac
     from mlops_assets.io_managers import SqlTables
 
     frame = pd.DataFrame({"n": np.random.default_rng(0).integers(0, 2**62, 2_000), "text": "x" * 20})
-    sizes = []
-    for _ in range(8):
+    version, rounds, sizes = int(frame.memory_usage(deep=True).sum()), 40 if place == "sqlite" else 12, []
+    for _ in range(rounds):
         tables.write(key, frame, "p")
         if isinstance(tables, SqlTables) and place in ("postgres", "mariadb"):
             with tables._server.reading("_") as connection:
@@ -394,5 +394,5 @@ def test_a_partition_replaced_again_and_again_does_not_grow(tables: Tables, plac
             )
         else:
             sizes.append(len(tables.read(key)))
-    # Half as much again leaves room for what the first writes of a file lay out.
-    assert sizes[-1] <= sizes[2] * 1.5
+    # SQLite and DuckDB tidy up now and then, so a few versions may lie about, but not one for each write.
+    assert sizes[-1] - sizes[1] <= version * rounds / 4
