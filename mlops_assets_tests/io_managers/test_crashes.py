@@ -1,6 +1,6 @@
 """Writers that are killed, run out of disk, or meet another one: what is there is always one whole version.
 
-By default a sample of the kills; all of them with MLOPS_TEST_KILLS=all (`make test-kills`).
+By default a sample of the kills; all of them with MLOPS_TEST_STORAGE=all.
 """
 
 import os
@@ -19,7 +19,7 @@ from mlops_assets_tests.io_managers.conftest import Places
 from mlops_assets_tests.io_managers.doomed import STALE, Doomed, content, whole
 from mlops_assets_tests.io_managers.servers import fresh_name
 
-ALL = os.environ.get("MLOPS_TEST_KILLS") == "all"
+ALL = os.environ.get("MLOPS_TEST_STORAGE") == "all"
 TABLES = ["files", "s3", "azure", "sqlite", "duckdb", "postgres", "mariadb"]
 IN_ONE_TRANSACTION = {"sqlite", "duckdb", "postgres", "mariadb"}
 STRIDES = {"files": 5, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 71, "postgres": 47, "mariadb": 71}
