@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test test-storage services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ types: .venv/installed
 
 imports: .venv/installed
 	$(BIN)/lint-imports
+
+test-storage: .venv/installed  ## Every kill, partition count and example of the storage tests (long).
+	MLOPS_TEST_STORAGE=all $(BIN)/python -m pytest mlops_assets_tests/io_managers
 
 pytest: .venv/installed
 	$(BIN)/python -m pytest
