@@ -6,8 +6,9 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.assets.common import Graph, add_row_counts
-from mlops_assets.assets.partitions import partition_of, whole_window, window_of
+from mlops_assets.assets.partitions import origin_of, partition_of, whole_window, window_of
 from mlops_assets.forecasting import contract
+from mlops_assets.forecasting.grid import steps_after
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.sources import SourceError, SourceUnavailableError, open_source, read_all
 
@@ -110,9 +111,6 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.assets.partitions import origin_of
-        from mlops_assets.forecasting.grid import steps_after
-
         reader = open_source(spec)
         columns = [name for name in graph.contract.columns if name != spec.columns.target]
         frames = []

@@ -1,7 +1,7 @@
 """What assets, sensors and commands may ask of a store outside a Dagster step; IO managers provide it."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import pandas as pd
 
@@ -24,16 +24,4 @@ class Tables(Protocol):
 
     def exists(self, key: Sequence[str]) -> bool:
         """Return whether anything is stored under the key."""
-        ...
-
-
-class Models(Protocol):
-    """A store of fitted models."""
-
-    def load(self, key: Sequence[str]) -> Any:
-        """Return the stored model, checked."""
-        ...
-
-    def exists(self, key: Sequence[str]) -> bool:
-        """Return whether a model is stored under the key."""
         ...
