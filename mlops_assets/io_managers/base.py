@@ -17,7 +17,7 @@ from dagster_shared.check import CheckError
 from pydantic import PrivateAttr
 
 from mlops_assets.io_managers import frames
-from mlops_assets.io_managers.errors import MissingTableError, StaleWriteError, StorageError
+from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StaleWriteError, StorageError
 from mlops_assets.io_managers.names import label
 from mlops_assets.io_managers.splitting import split
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 Parts = Mapping[str | None, "pa.Table"]
 """Partition key (None: an unpartitioned table) to its rows."""
+
+FIRST = -1
+"""The claim of a writer that must find nothing there: it never replaces, and everybody else may replace it."""
 
 
 class Claiming(dg.ConfigurableIOManager, ABC):
@@ -90,6 +93,27 @@ class Tables(Claiming):
         """
         self._replace(key, {partition: frames.to_arrow(frame)}, options, time.time_ns())
 
+    def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str, **options: Any) -> bool:
+        """Store a partition unless it is there: of writers at the same time, one succeeds.
+
+        Args:
+            key: the asset's key, part by part.
+            frame: the rows; the index is not kept.
+            partition: the partition's key.
+            options: the asset's definition metadata, as far as it is understood.
+
+        Returns:
+            Whether it was stored; if not, the partition was there and stays as it is.
+
+        Raises:
+            UnstorableFrameError, SchemaDriftError: see there.
+        """
+        try:
+            self._replace(key, {partition: frames.to_arrow(frame)}, options, FIRST)
+        except AlreadyStoredError:
+            return False
+        return True
+
     def partitions(self, key: Sequence[str]) -> list[str]:
         """Return the keys of the stored partitions, sorted; empty for a table without partitions."""
         return [name for name in self._stored(key) if name is not None]
@@ -127,6 +151,7 @@ class Tables(Claiming):
 
         Raises:
             StaleWriteError: one of them was written by somebody who began after `claim` (ns since 1970).
+            AlreadyStoredError: one of them is there, and the claim is `FIRST`.
         """
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -295,13 +320,15 @@ class Models(Claiming):
 
 
 def refuse_older(claim: int, present: int, what: str) -> None:
-    """Raise if what is stored was written by somebody who began later.
+    """Raise if what is stored must stay: it was written by somebody who began later, or nothing was to be there.
 
     Args:
-        claim: when the writer began, in ns since 1970.
+        claim: when the writer began, in ns since 1970, or `FIRST`.
         present: the claim of what is stored.
         what: table or model, for the message.
     """
+    if claim == FIRST:
+        raise AlreadyStoredError(f"{what} is there already, and is not replaced.")
     if present > claim:
         raise StaleWriteError(
             f"{what} was not replaced: it was written by a run that began at {_moment(present)}, this "

@@ -23,3 +23,7 @@ class ForeignRowsError(StorageError, ValueError):
 
 class StaleWriteError(StorageError):
     """A writer that started earlier tried to replace what a later one has written."""
+
+
+class AlreadyStoredError(StorageError):
+    """A partition that was to be created is there already: somebody was faster."""

@@ -1,6 +1,7 @@
 """Tables and models in memory, for tests: copied in and out, by the same rules as everywhere."""
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _STORES: dict[str, dict[str, Any]] = {}
 """Contents by store name: Dagster copies a resource for each run, and all copies must see the same tables."""
+
+_ONE_WRITER = Lock()
 
 
 class MemoryTables(Tables):
@@ -63,14 +66,17 @@ class MemoryTables(Tables):
         import pyarrow as pa
 
         table = self._tables.setdefault(folder(key), {})
-        for name in parts:
-            refuse_older(claim, table.get(name, (0, None))[0], label(key, name))
+        copies = {}
         for name, part in parts.items():
             partition_folder(name) if name is not None else None
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, part.schema) as writer:
                 writer.write_table(part)
-            table[name] = (claim, pa.ipc.open_stream(sink.getvalue()).read_all())
+            copies[name] = (claim, pa.ipc.open_stream(sink.getvalue()).read_all())
+        with _ONE_WRITER:
+            for name in parts.keys() & table.keys():
+                refuse_older(claim, table[name][0], label(key, name))
+            table.update(copies)
         return sum(part.nbytes for part in parts.values())
 
 

@@ -25,3 +25,11 @@ class Tables(Protocol):
     def exists(self, key: Sequence[str]) -> bool:
         """Return whether anything is stored under the key."""
         ...
+
+    def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None) -> None:
+        """Replace a table, or one partition of it."""
+        ...
+
+    def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str) -> bool:
+        """Store a partition unless it is there, and say whether; of writers at the same time, one succeeds."""
+        ...

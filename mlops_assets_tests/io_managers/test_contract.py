@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -324,6 +325,17 @@ def test_an_older_writer_is_refused(tables: Tables, key: list[str]):
     same(tables.read(key), newer)
     tables._replace(key, {"x": as_arrow(older)}, {}, 2_000)
     same(tables.read(key), older)
+
+
+def test_of_those_who_create_a_partition_at_once_one_succeeds(tables: Tables, key: list[str]):
+    with ThreadPoolExecutor(8) as pool:
+        for partition in ("1", "2"):
+            made = list(pool.map(lambda n: tables.create(key, pd.DataFrame({"n": [n]}), partition), range(8)))  # noqa: B023
+            assert made.count(True) == 1
+            same(tables.read(key, [partition]), pd.DataFrame({"n": [made.index(True)]}))
+    assert not tables.create(key, pd.DataFrame({"n": [9]}), "1")
+    tables.write(key, pd.DataFrame({"n": [10]}), "1")
+    same(tables.read(key, ["1"]), pd.DataFrame({"n": [10]}))
 
 
 def test_columns_can_be_chosen_and_ordered(tables: Tables, key: list[str]):
