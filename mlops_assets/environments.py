@@ -15,6 +15,7 @@ from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql import SqlTables
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.notifications import Notifications
 from mlops_assets.resources.tracking import Tracking
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
 
@@ -70,6 +71,7 @@ class Stores:
     tables: Tables
     models: Models
     tracking: Tracking
+    notifications: Notifications
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -102,6 +104,7 @@ def build_environment(settings: Settings) -> Environment:
         "models": MODELS[settings.models or choice.models](settings),
         "tracking": _tracking(settings),
         "clock": Clock(fixed=settings.now or ""),
+        "notifications": Notifications(channel=dg.EnvVar("MLOPS_NOTIFY") if settings.notify else ""),
     }
     return Environment(resources, choice.executor)
 
@@ -110,5 +113,6 @@ def build_environment(settings: Settings) -> Environment:
 def open_stores(settings: Settings) -> Iterator[Stores]:
     """Open the stores of an environment outside a Dagster run."""
     resources = build_environment(settings).resources
-    with dg.build_resources({name: resources[name] for name in ("tables", "models", "tracking")}) as opened:
-        yield Stores(opened.tables, opened.models, opened.tracking)
+    names = ("tables", "models", "tracking", "notifications")
+    with dg.build_resources({name: resources[name] for name in names}) as opened:
+        yield Stores(opened.tables, opened.models, opened.tracking, opened.notifications)

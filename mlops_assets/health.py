@@ -35,6 +35,7 @@ def checks() -> Iterator[Result]:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
             yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
             yield _try("mlflow", stores.tracking.ping)
+            yield _try("alerts", stores.notifications.ping)
     except Exception as error:
         yield "stores", f"{type(error).__name__}: {error}", False
     yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")

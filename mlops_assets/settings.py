@@ -71,6 +71,16 @@ class Settings(BaseModel):
         alias="MLOPS_MLFLOW_UI",
         description="MLflow's web UI, for links. Default: the tracking server; locally http://127.0.0.1:5000.",
     )
+    notify: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_NOTIFY",
+        description="Where alerts go besides the log: an address of apprise, such as mailto://user:password@host?to=me@host.",
+    )
+    approval: Approval | None = Field(
+        default=None,
+        alias="MLOPS_APPROVAL",
+        description="Who lets a challenger become champion: automatic (the gate) or manual. Default: the forecast's own.",
+    )
     now: str | None = Field(
         default=None,
         alias="MLOPS_NOW",

@@ -1,0 +1,186 @@
+"""Alerts to people: always a line in the log and, where a channel is set, a message; at most one for each event.
+
+The table `<forecast>/alerts` is the memory. Every attempt is a partition that only one process can create, so however
+many daemons find the same event, it is told once; an attempt that failed, or whose process died, is made again by
+`resend`, later and later, and at last left to the log.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from mlops_assets.resources.stores import Tables
+
+ATTEMPTS = 6
+FIRST_WAIT = timedelta(minutes=1)
+"""Before the second attempt; it doubles with each further one."""
+DIED = timedelta(minutes=10)
+"""An attempt that has not ended by then never will: its process is gone."""
+_TYPES = {"attempt": "int64", "at": "datetime64[us]"}
+_REACHABLE = {"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
+"""Services whose address is a host; those of others may be made of tokens, which are not to be looked up."""
+
+
+class NotificationError(RuntimeError):
+    """The channel cannot be used; the message names no secret."""
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something that a person should know.
+
+    Attributes:
+        event: its kind: `futility`, `awaiting approval`, `refused`, ...
+        forecast: name of the forecast.
+        key: which event of its kind; for the same one, nothing is sent again.
+        what: what has happened, in words and numbers.
+        where: where to look: a table, a run, an address.
+        to_do: what the reader can do about it.
+    """
+
+    event: str
+    forecast: str
+    key: str
+    what: str
+    where: str = ""
+    to_do: str = ""
+
+    @property
+    def title(self) -> str:
+        """One line: the subject of a message."""
+        return f"{self.forecast}: {self.event}"
+
+    @property
+    def text(self) -> str:
+        """What, where, and what to do, each on a line of its own."""
+        parts = (self.what, self.where and f"See: {self.where}", self.to_do and f"To do: {self.to_do}")
+        return "\n".join(part for part in parts if part)
+
+
+class Notifications(dg.ConfigurableResource):
+    """Tells people.
+
+    Attributes:
+        channel: where to, as any address of the package `apprise` (`mailto://...`, `slack://...`, `json://...`; several
+            with a comma between); empty: the log only.
+    """
+
+    channel: str = Field(default="", repr=False)
+
+    def send(self, tables: Tables, alert: Alert) -> bool:
+        """Tell of an event, unless it has been told.
+
+        Never raises because of the channel: the log has the alert in any case.
+
+        Returns:
+            Whether this call told it; False where it had been told, or somebody else was faster.
+        """
+        known = _latest(tables, alert.forecast)
+        if any((row["event"], row["key"]) == (alert.event, alert.key) for row in known):
+            return False
+        return self._attempt(tables, alert, 1)
+
+    def resend(self, tables: Tables, forecast: str, now: datetime | None = None) -> int:
+        """Try again what could not be delivered, if its time has come; return how many went out."""
+        now = now or datetime.now(timezone.utc)
+        sent = 0
+        for row in _latest(tables, forecast):
+            age = now - pd.Timestamp(row["at"]).tz_localize("UTC").to_pydatetime()
+            died = row["outcome"] == "sending" and age > DIED
+            waited = row["outcome"] == "failed" and age >= FIRST_WAIT * 2 ** (row["attempt"] - 1)
+            if row["attempt"] < ATTEMPTS and (died or waited):
+                alert = Alert(**{name: row[name] for name in Alert.__dataclass_fields__})
+                sent += self._attempt(tables, alert, row["attempt"] + 1)
+        return sent
+
+    def ping(self) -> str:
+        """Try the channel without sending anything, and say what it is.
+
+        Raises:
+            NotificationError: the extra is not installed, the address is not one, or nothing listens there.
+        """
+        import socket
+
+        if not self.channel:
+            return "no channel is set (MLOPS_NOTIFY): alerts go to the log"
+        words = []
+        for service, kind in zip(self._services(), self._kinds(), strict=True):
+            if kind not in _REACHABLE:
+                words.append(f"{kind}: the address is well formed")
+                continue
+            host, mail = getattr(service, "smtp_host", None) or service.host, kind.startswith("mailto")
+            port = service.port or (25 if mail else 443 if service.secure else 80)
+            try:
+                socket.create_connection((host, port), timeout=5).close()
+            except OSError as error:
+                raise NotificationError(
+                    f"{kind}: nothing answers at {host}:{port} ({error}); see MLOPS_NOTIFY"
+                ) from None
+            words.append(f"{kind}: {host}:{port} answers")
+        return ", ".join(words)
+
+    def _attempt(self, tables: Tables, alert: Alert, number: int) -> bool:
+        key, partition = [alert.forecast, "alerts"], f"{alert.event} {alert.key} {number}"
+        row = {**asdict(alert), "attempt": number, "channel": ", ".join(self._kinds()) or "log"}
+        if not tables.create(key, _frame({**row, "outcome": "sending"}), partition):
+            return False
+        log = dg.get_dagster_logger("mlops_assets.notifications")
+        if number == 1:
+            log.warning(f"{alert.title}: {alert.text}")
+        try:
+            delivered = not self.channel or self._deliver(alert)
+            why = "" if delivered else "it did not take the message"
+        except Exception as error:  # a channel that is down must not end the run that has something to tell
+            delivered = False
+            why = str(error) if isinstance(error, NotificationError) else type(error).__name__
+        tables.write(key, _frame({**row, "outcome": "delivered" if delivered else "failed"}), partition)
+        if not delivered:
+            left = f"attempt {number} of {ATTEMPTS}" + ("; it stays in the log only" if number == ATTEMPTS else "")
+            log.error(f"{alert.title}: {row['channel']} could not be told: {why} ({left}). {alert.text}")
+        return delivered
+
+    def _deliver(self, alert: Alert) -> bool:
+        return bool(self._services().notify(title=alert.title, body=alert.text))
+
+    def _services(self) -> Any:
+        import logging
+
+        try:
+            import apprise
+        except ImportError:
+            raise NotificationError(
+                "the package apprise is missing: pip install 'mlops-assets[notify]', or leave MLOPS_NOTIFY empty"
+            ) from None
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its own lines name addresses, tokens and all
+        services = apprise.Apprise()
+        if not services.add(self.channel) or len(services) != len(self._kinds()):
+            raise NotificationError(
+                f"MLOPS_NOTIFY ({', '.join(self._kinds())}) is not an address that apprise understands, such as "
+                "mailto://user:password@mail.example.org?to=me@example.org"
+            )
+        return services
+
+    def _kinds(self) -> list[str]:
+        """The services' names, which is all of the channel that may be shown."""
+        import re
+
+        return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self.channel)]
+
+
+def _frame(row: dict[str, Any]) -> pd.DataFrame:
+    now = pd.Timestamp(datetime.now(timezone.utc)).tz_localize(None)
+    return pd.DataFrame([{**row, "at": now}]).astype(_TYPES)
+
+
+def _latest(tables: Tables, forecast: str) -> Iterator[dict[str, Any]]:
+    """Yield the latest attempt of every event."""
+    key = [forecast, "alerts"]
+    if not tables.exists(key):
+        return
+    rows = tables.read(key).sort_values("attempt").groupby(["event", "key"], as_index=False).last()
+    yield from ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))

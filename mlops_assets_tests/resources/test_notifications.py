@@ -1,0 +1,185 @@
+"""Alerts over a real mail server and a real web hook."""
+
+import json
+import socket
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email import message_from_bytes
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Barrier, Thread
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.resources import notifications
+from mlops_assets.resources.notifications import ATTEMPTS, Alert, NotificationError, Notifications
+
+ALERT = Alert("futility", "demo", "v3 since 2024-05-01", "3 challengers were refused", "table demo/decisions", "look")
+SECRET = "hunter2-secret"
+
+
+class Hook:
+    """A web hook that keeps what it is sent, or answers that it is out of order."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, str]] = []
+        self.status = 200
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if hook.status == 200:
+                    hook.bodies.append(body)
+                self.send_response(hook.status)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.port = self.server.server_port
+        self.url = f"json://someone:{SECRET}@127.0.0.1:{self.port}/alerts"
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def minutes(number: float) -> datetime:
+    return datetime.now(timezone.utc) + timedelta(minutes=number)
+
+
+def rows(tables: MemoryTables) -> list[tuple[int, str]]:
+    table = tables.read(["demo", "alerts"]).sort_values("attempt")
+    return list(zip(table["attempt"], table["outcome"], strict=True))
+
+
+def test_without_a_channel_the_log_has_it_once(caplog):
+    tables, silent = MemoryTables(), Notifications()
+    with caplog.at_level("WARNING"):
+        assert silent.send(tables, ALERT)
+        assert not silent.send(tables, ALERT)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 1
+    assert "3 challengers were refused\nSee: table demo/decisions\nTo do: look" in lines[0]
+    assert rows(tables) == [(1, "delivered")]
+
+
+def test_a_web_hook_is_told_once_for_each_event(hook):
+    tables, channel = MemoryTables(), Notifications(channel=hook.url)
+    assert channel.send(tables, ALERT)
+    assert not channel.send(tables, ALERT)
+    assert channel.send(tables, Alert("refused", "demo", "7", "version 7 was refused"))
+    assert [body["title"] for body in hook.bodies] == ["demo: futility", "demo: refused"]
+    assert "To do: look" in hook.bodies[0]["message"]
+
+
+def test_a_mail_server_gets_a_mail():
+    mails: list[bytes] = []
+
+    class Inbox:
+        async def handle_DATA(self, server, session, envelope) -> str:
+            mails.append(envelope.content)
+            return "250 taken"
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(Inbox(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        url = f"mailto://127.0.0.1:{port}?from=mlops@example.org&to=person@example.org&mode=insecure"
+        assert Notifications(channel=url).ping() == f"mailto: 127.0.0.1:{port} answers"
+        assert Notifications(channel=url).send(MemoryTables(), ALERT)
+    finally:
+        controller.stop()
+    (mail,) = mails
+    message = message_from_bytes(mail)
+    assert message["Subject"] == "demo: futility"
+    assert "person@example.org" in message["To"]
+    parts = [part.get_payload(decode=True).decode() for part in message.walk() if not part.is_multipart()]
+    assert any("3 challengers were refused" in part for part in parts)
+
+
+def test_eight_that_find_the_same_event_tell_it_once(hook):
+    tables, channel, start = MemoryTables(), Notifications(channel=hook.url), Barrier(8)
+    told: list[bool] = []
+
+    def find() -> None:
+        start.wait()
+        told.append(channel.send(tables, ALERT))
+
+    threads = [Thread(target=find) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(told) == 1
+    assert len(hook.bodies) == 1
+
+
+def test_a_channel_that_is_down_is_tried_again_later_and_no_more_once_it_has_answered(hook):
+    tables, channel = MemoryTables(), Notifications(channel=hook.url)
+    hook.status = 503
+    assert not channel.send(tables, ALERT)
+    assert channel.resend(tables, "demo") == 0, "not at once"
+    assert rows(tables) == [(1, "failed")]
+    hook.status = 200
+    assert channel.resend(tables, "demo", now=minutes(1.1)) == 1
+    assert channel.resend(tables, "demo", now=minutes(999)) == 0
+    assert rows(tables) == [(1, "failed"), (2, "delivered")]
+    assert len(hook.bodies) == 1
+
+
+def test_a_channel_that_stays_down_leaves_it_to_the_log_and_shows_no_secret(hook, caplog):
+    tables, channel = MemoryTables(), Notifications(channel=hook.url)
+    hook.status = 503
+    with caplog.at_level("DEBUG"):
+        channel.send(tables, ALERT)
+        for _ in range(ATTEMPTS + 2):
+            channel.resend(tables, "demo", now=minutes(999))
+    assert rows(tables) == [(number, "failed") for number in range(1, ATTEMPTS + 1)]
+    assert "it stays in the log only" in caplog.text
+    assert SECRET not in caplog.text + repr(channel) + tables.read(["demo", "alerts"]).to_csv()
+
+
+def test_an_attempt_whose_process_died_is_made_again(hook, monkeypatch):
+    tables, channel = MemoryTables(), Notifications(channel=hook.url)
+
+    def die(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(notifications.Notifications, "_deliver", die)
+        with pytest.raises(KeyboardInterrupt):
+            channel.send(tables, ALERT)
+    assert rows(tables) == [(1, "sending")]
+    assert channel.resend(tables, "demo", now=minutes(5)) == 0, "it may still be under way"
+    assert channel.resend(tables, "demo", now=minutes(11)) == 1
+    assert len(hook.bodies) == 1
+
+
+def test_ping_sends_nothing_and_says_what_is_wrong(hook):
+    assert "MLOPS_NOTIFY" in Notifications().ping()
+    assert Notifications(channel=hook.url).ping() == f"json: 127.0.0.1:{hook.port} answers"
+    assert Notifications(channel="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ").ping().startswith("slack: ")
+    for wrong in ("nonsense", f"jsonn://u:{SECRET}@host", f"json://127.0.0.1:1/{SECRET}"):
+        with pytest.raises(NotificationError) as caught:
+            Notifications(channel=wrong).ping()
+        assert "MLOPS_NOTIFY" in str(caught.value)
+        assert SECRET not in str(caught.value)
+    assert hook.bodies == []
+
+
+def test_a_wrong_address_is_logged_and_does_not_end_the_run(caplog):
+    tables = MemoryTables()
+    with caplog.at_level("ERROR"):
+        assert not Notifications(channel=f"jsonn://u:{SECRET}@host").send(tables, ALERT)
+    assert "not an address that apprise understands" in caplog.text
+    assert SECRET not in caplog.text
