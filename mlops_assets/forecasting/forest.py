@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import baselines, features
-from .panel import Panel, require_columns
+from . import baselines, features, regressors
+from .panel import TIME, Panel, require_columns
 from .quantiles import leaf_samples, row_quantiles
+from .regressors import Calibrated
 from .scaling import Scaling, Seasons, stretch
 from .task import Task
 
@@ -116,9 +117,13 @@ class Trees:
     samples: np.ndarray
 
     @classmethod
-    def of(cls, estimators: Sequence[Any], X: np.ndarray, y: np.ndarray) -> Trees:
-        """Take the trees out of a fitted scikit-learn forest, and the targets that fall into their leaves."""
+    def of(cls, estimators: Sequence[Any], X: np.ndarray, y: np.ndarray, missing: float | None = None) -> Trees:
+        """Take the trees out of a fitted scikit-learn forest, and the targets that fall into their leaves.
+
+        `missing` is the code that missing values had in the fit, lower than all others; None where they were NaN.
+        """
         trees = [estimator.tree_ for estimator in estimators]
+        X = X if missing is None else np.nan_to_num(X, nan=missing)
         start = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
         left = np.concatenate([tree.children_left for tree in trees]).astype(np.int32)
         is_leaf = left < 0
@@ -134,20 +139,23 @@ class Trees:
             right=np.concatenate([tree.children_right for tree in trees]).astype(np.int32),
             feature=np.concatenate([tree.feature for tree in trees]).astype(np.int16),
             threshold=_codes_left(np.concatenate([tree.threshold for tree in trees])),
-            missing_left=np.concatenate([tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]).astype(
-                bool
-            ),
+            missing_left=(missing is not None)
+            | np.concatenate([tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]).astype(bool),
             mean=mean,
             samples=np.where(np.isnan(kept), mean[:, None], kept).astype(np.float16),
         )
 
-    def leaves(self, X: np.ndarray) -> np.ndarray:
+    def locate(self, X: np.ndarray) -> np.ndarray:
         """Number of the leaf that each row falls into, per tree: shape (rows, trees)."""
         number = np.cumsum(self.left < 0) - 1
         found = np.empty((len(X), len(self.start) - 1), dtype=np.int64)
         for place, (first, stop) in enumerate(zip(self.start[:-1], self.start[1:], strict=True)):
             found[:, place] = number[first:stop][self._tree(first, stop, X.shape[1]).apply(X)]
         return found
+
+    def outcomes(self, located: np.ndarray) -> np.ndarray:
+        """Equally likely scaled targets, shape (rows, outcomes), for what `locate` has found."""
+        return self.samples[located].reshape(len(located), -1).astype(np.float32)
 
     def _tree(self, first: int, stop: int, columns: int) -> Any:
         from sklearn.tree._tree import NODE_DTYPE, Tree
@@ -176,20 +184,21 @@ def _codes_left(threshold: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """A fitted forest and all that it needs to forecast from a history.
+    """A fitted regressor and all that it needs to forecast from a history.
 
     Attributes:
         task: what it forecasts.
         scaling: how targets were scaled.
         encoding: how features become codes.
-        trees: the forest.
-        importance: impurity-based importance of each feature, summing to one, shape (features,).
+        model: the trees of a forest, or any other regressor with its errors.
+        importance: of each feature, summing to one, shape (features,): impurity-based of a forest, by permutation
+            of others.
     """
 
     task: Task
     scaling: Scaling
     encoding: Encoding
-    trees: Trees
+    model: Trees | Calibrated
     importance: np.ndarray
 
     def predict(
@@ -260,18 +269,18 @@ class Forecaster:
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
         mean = np.empty(len(X))
         found = np.empty((len(X), len(levels)))
-        leaves = self.trees.leaves(X)
+        located = self.model.locate(X)
         for first in range(0, len(X), CHUNK):
             part = slice(first, first + CHUNK)
             reference, scale = rows.reference[part, None], rows.scale[part, None]
-            outcomes = self.trees.samples[leaves[part]].reshape(len(reference), -1).astype(np.float32)
+            outcomes = self.model.outcomes(located[part])
             spread = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
             found[part] = self.scaling.possible(spread)
             mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
         return mean, found
 
     def importances(self) -> pd.DataFrame:
-        """Impurity-based importance of each feature: columns feature, group, importance; largest first."""
+        """Importance of each feature: columns feature, group, importance; largest first."""
         table = pd.DataFrame(
             {
                 "feature": self.encoding.names,
@@ -282,7 +291,7 @@ class Forecaster:
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
     def state(self) -> dict[str, Any]:
-        """Everything, as plain containers, strings, numbers and NumPy arrays."""
+        """Everything, as plain containers, strings, numbers, NumPy arrays and, for other than forests, regressors."""
         return {
             "version": STATE_VERSION,
             "task": self.task.to_dict(),
@@ -293,7 +302,7 @@ class Forecaster:
                 "edges": np.concatenate([np.zeros(0, np.float32), *self.encoding.edges]),
                 "counts": np.array([len(edges) for edges in self.encoding.edges]),
             },
-            "trees": dict(vars(self.trees)),
+            "trees" if isinstance(self.model, Trees) else "regressor": dict(vars(self.model)),
             "importance": self.importance,
         }
 
@@ -314,41 +323,28 @@ class Forecaster:
                 categories={name: list(values) for name, values in encoding["categories"].items()},
                 edges=np.split(encoding["edges"], np.cumsum(encoding["counts"])[:-1]),
             ),
-            trees=Trees(**state["trees"]),
+            model=Trees(**state["trees"]) if "trees" in state else Calibrated(**state["regressor"]),
             importance=np.asarray(state["importance"]),
         )
 
 
 def fit(training: pd.DataFrame, task: Task) -> Forecaster:
-    """Fit the task's forest on rows of `features.training_rows`, also when read back from Parquet or SQL.
+    """Fit the task's regressor on rows of `features.training_rows`, also when read back from Parquet or SQL.
 
     Raises:
-        ValueError: the kind of model or one of its parameters is not known, or there are no rows.
+        ValueError: the kind of model or one of its parameters is not known, or there are no rows, or too few.
     """
     if training.empty:
         raise ValueError("there are no training rows")
     encoding = Encoding.learn(training)
     X = encoding.matrix(plain_columns(training, encoding.names))
     y = training["y"].to_numpy(dtype=np.float32)
-    model = _regressor(task).fit(X, y)
-    return Forecaster(
-        task=task,
-        scaling=Scaling.from_name(str(training["scaling"].iloc[0])),
-        encoding=encoding,
-        trees=Trees.of(model.estimators_, X, y),
-        importance=model.feature_importances_,
-    )
-
-
-def _regressor(task: Task) -> Any:
-    from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
-
-    kinds = {"random_forest": RandomForestRegressor, "extra_trees": ExtraTreesRegressor}
-    kind = task.model.kind
-    if kind not in kinds:
-        raise ValueError(f"the model kind {kind!r} is not known; known are {', '.join(kinds)}")
-    parameters = {**DEFAULTS[kind], "random_state": task.model.seed, **task.model.parameters}
-    try:
-        return kinds[kind](**parameters)
-    except TypeError as error:
-        raise ValueError(f"the parameters of {kind} are not all known: {error}") from error
+    model: Trees | Calibrated
+    if regressors.is_forest(task.model.kind):
+        forest, missing = regressors.forest(task.model, DEFAULTS[regressors.short_name(task.model.kind)])
+        forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
+        model, importance = Trees.of(forest.estimators_, X, y, missing), forest.feature_importances_
+    else:
+        origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
+        model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
+    return Forecaster(task, Scaling.from_name(str(training["scaling"].iloc[0])), encoding, model, importance)

@@ -103,7 +103,7 @@ def test_compact_trees_send_rows_where_scikit_learn_does():
     y = np.where(np.isnan(X[:, 0]), 3, X[:, 0]) + random.normal(size=800)
     model = RandomForestRegressor(10, min_samples_leaf=2, random_state=0).fit(X, y)
     trees = forest.Trees.of(model.estimators_, X, y.astype(np.float32))
-    np.testing.assert_allclose(trees.mean[trees.leaves(X)].mean(axis=1), model.predict(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(trees.mean[trees.locate(X)].mean(axis=1), model.predict(X), rtol=1e-5, atol=1e-6)
 
 
 def test_training_rows_may_come_back_from_storage(rich, tmp_path):

@@ -1,0 +1,246 @@
+"""Regressors by name: forests, gradient boosting, and any other of scikit-learn's that a model file can hold.
+
+A forest brings its own quantiles (see `forest.Trees`). Every other regressor is asked for a point, and its
+quantiles are those of its errors on the latest training rows, which a first fit has not seen, scaled by how
+large an error to expect of each row: locally weighted split conformal prediction, after Papadopoulos, Gammerman
+and Vovk (2008), "Normalized nonlinear predictive systems", AIA, and Lei et al. (2018), "Distribution-free
+predictive inference for regression", Journal of the American Statistical Association 113.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .task import ModelSettings
+
+FORESTS = {
+    "random_forest": "sklearn.ensemble.RandomForestRegressor",
+    "extra_trees": "sklearn.ensemble.ExtraTreesRegressor",
+}
+NAMED = {**FORESTS, "hist_gradient_boosting": "sklearn.ensemble.HistGradientBoostingRegressor"}
+OTHERS = frozenset(
+    f"sklearn.{module}.{name}"
+    for module, names in {
+        "dummy": "DummyRegressor",
+        "ensemble": "AdaBoostRegressor BaggingRegressor GradientBoostingRegressor",
+        "linear_model": "ARDRegression BayesianRidge ElasticNet ElasticNetCV GammaRegressor HuberRegressor Lars LarsCV "
+        "Lasso LassoCV LassoLars LassoLarsCV LassoLarsIC LinearRegression OrthogonalMatchingPursuit "
+        "OrthogonalMatchingPursuitCV PoissonRegressor QuantileRegressor RANSACRegressor Ridge RidgeCV SGDRegressor "
+        "TheilSenRegressor",
+        "svm": "LinearSVR NuSVR SVR",
+        "tree": "DecisionTreeRegressor ExtraTreeRegressor",
+    }.items()
+    for name in names.split()
+)
+"""Import paths beside the named ones. Missing are those that a model file cannot hold, because they keep objects
+that are not on its list (nearest neighbours, Gaussian processes, kernel ridge, neural networks), and those that
+wrap another regressor."""
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "hist_gradient_boosting": {
+        "loss": "absolute_error",
+        "max_iter": 200,
+        "learning_rate": 0.08,
+        "early_stopping": False,
+    }
+}
+HELD_OUT = 0.2
+"""Share of the training rows, the latest, that measures errors."""
+LEAST = 50
+"""Rows that a fit, and a measurement of errors, needs."""
+BELOW_ALL_CODES = -1.0
+TINY = 1e-6
+OUTCOMES = 200
+"""Errors that are kept, evenly spaced in rank."""
+
+
+def import_path(kind: str) -> str:
+    """Return the import path of a kind of model.
+
+    Raises:
+        ValueError: it is neither a known name nor an import path on the list.
+    """
+    path = NAMED.get(kind, kind)
+    if path not in OTHERS and path not in NAMED.values():
+        raise ValueError(
+            f"the model kind {kind!r} is not known; known are {', '.join(NAMED)} and import paths of scikit-learn's "
+            "regressors that a model file can hold, such as sklearn.linear_model.Ridge"
+        )
+    return path
+
+
+def is_forest(kind: str) -> bool:
+    """Whether the kind is a forest, under its name or its import path."""
+    return import_path(kind) in FORESTS.values()
+
+
+def short_name(kind: str) -> str:
+    """Name of a kind: the one that defaults are kept under, or else its import path."""
+    return {path: name for name, path in NAMED.items()}.get(kind, kind)
+
+
+def build(model: ModelSettings, defaults: dict[str, Any]) -> Any:
+    """Make the regressor of some settings, not fitted.
+
+    Args:
+        model: kind, parameters and seed; the parameters go before the defaults.
+        defaults: keyword arguments.
+
+    Raises:
+        ValueError: the kind or a parameter is not known.
+    """
+    from importlib import import_module
+
+    module, _, name = import_path(model.kind).rpartition(".")
+    maker = getattr(import_module(module), name)
+    return _made(maker, model, defaults)
+
+
+def forest(model: ModelSettings, defaults: dict[str, Any]) -> tuple[Any, float | None]:
+    """Make a forest, not fitted: scikit-learn-intelex's where that is installed, else scikit-learn's.
+
+    Returns:
+        The forest, and the code that missing values must have for it: None where it takes NaN.
+    """
+    from importlib import import_module
+
+    name = import_path(model.kind).rpartition(".")[2]
+    try:
+        maker = getattr(import_module("sklearnex.ensemble"), name)
+    except ImportError:
+        return build(model, defaults), None
+    return _made(maker, model, defaults), BELOW_ALL_CODES
+
+
+def _made(maker: Any, model: ModelSettings, defaults: dict[str, Any]) -> Any:
+    import inspect
+
+    name = maker.__name__
+    known = inspect.signature(maker).parameters
+    strange = sorted({*model.parameters} - {*known})
+    if strange:
+        raise ValueError(f"{name} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
+    seed = {"random_state": model.seed} if "random_state" in known else {}
+    try:
+        return maker(**{**defaults, **seed, **model.parameters})
+    except TypeError as error:
+        raise ValueError(f"the parameters of {name} do not fit together: {error}") from error
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A fitted regressor, and the outcomes that its errors on held-out rows make likely.
+
+    Attributes:
+        point: scikit-learn regressor of the scaled target.
+        spread: regressor of the size of the error to expect.
+        errors: errors of held-out rows over their expected size, ascending, shape (outcomes,), float32.
+        filling: per column what stands for a missing value, shape (columns,); of no columns where the regressor
+            takes missing values as they are.
+    """
+
+    point: Any
+    spread: Any
+    errors: np.ndarray
+    filling: np.ndarray
+
+    def locate(self, X: np.ndarray) -> np.ndarray:
+        """Point and expected size of the error of each row: shape (rows, 2)."""
+        filled = _filled(X, self.filling)
+        return np.column_stack([self.point.predict(filled), np.maximum(self.spread.predict(X), TINY)])
+
+    def outcomes(self, located: np.ndarray) -> np.ndarray:
+        """Equally likely scaled targets, shape (rows, outcomes), for what `locate` has found."""
+        return (located[:, :1] + located[:, 1:] * self.errors).astype(np.float32)
+
+
+def fit_calibrated(
+    model: ModelSettings, X: np.ndarray, y: np.ndarray, origin: np.ndarray, timestamp: np.ndarray
+) -> tuple[Calibrated, np.ndarray]:
+    """Fit any regressor, with the errors that it makes on origins later than what it has learnt from.
+
+    Args:
+        model: kind, parameters, seed.
+        X: codes, NaN where missing, shape (rows, columns).
+        y: scaled targets, shape (rows,).
+        origin: of each row, shape (rows,).
+        timestamp: of each row's target, shape (rows,).
+
+    Returns:
+        The fitted regressor (on all rows; only its errors are of the first fit) and the importance of each column:
+        how much worse the held-out errors get when it is shuffled, as shares that add up to one.
+
+    Raises:
+        ValueError: the kind or a parameter is not known, the regressor cannot learn from the rows, or there are too
+            few of them to hold some out.
+    """
+    cut = np.quantile(origin.astype("datetime64[us]").astype(np.int64), 1 - HELD_OUT)
+    early = timestamp.astype("datetime64[us]").astype(np.int64) <= cut
+    late = origin.astype("datetime64[us]").astype(np.int64) >= cut
+    if min(early.sum(), late.sum()) < LEAST:
+        raise ValueError(
+            f"{model.kind} gets its quantiles from its errors on the latest training rows, and of {len(y)} rows only "
+            f"{early.sum()} lie before and {late.sum()} after the cut, which needs {LEAST} each: give more history or "
+            "a shorter horizon, or use random_forest"
+        )
+    make = lambda: build(model, DEFAULTS.get(short_name(model.kind), {}))  # noqa: E731 - made twice, alike
+    takes_missing = make().__sklearn_tags__().input_tags.allow_nan
+    filling = np.zeros(0) if takes_missing else _medians(X)
+    trial = _fitted(make, model.kind, _filled(X[early], filling), y[early])
+    away = y[late] - trial.predict(_filled(X[late], filling))
+    spread = _spread(X[late], np.abs(away), model.seed)
+    errors = np.sort(away / np.maximum(spread.predict(X[late]), TINY))
+    rank = ((np.arange(OUTCOMES) + 0.5) / OUTCOMES * len(errors)).astype(np.int64)
+    point = _fitted(make, model.kind, _filled(X, filling), y)
+    importance = _importance(trial, _filled(X[late], filling), y[late], model.seed)
+    return Calibrated(point, spread, errors[rank].astype(np.float32), filling), importance
+
+
+def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regressor = make()
+    if not regressor.__sklearn_tags__().input_tags.allow_nan:
+        regressor = make_pipeline(StandardScaler(), regressor)
+    try:
+        return regressor.fit(X, y)
+    except ValueError as error:
+        raise ValueError(f"{kind} cannot learn from the training rows: {error}") from error
+
+
+def _spread(X: np.ndarray, size: np.ndarray, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    cautious = HistGradientBoostingRegressor(
+        loss="poisson", max_iter=60, max_leaf_nodes=8, min_samples_leaf=100, early_stopping=False, random_state=seed
+    )
+    return cautious.fit(X, size + TINY)
+
+
+def _medians(X: np.ndarray) -> np.ndarray:
+    seen = ~np.isnan(X)
+    return np.array(
+        [np.median(X[seen[:, column], column]) if seen[:, column].any() else 0.0 for column in range(X.shape[1])]
+    )
+
+
+def _filled(X: np.ndarray, filling: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(X), filling, X) if len(filling) else X
+
+
+def _importance(regressor: Any, X: np.ndarray, y: np.ndarray, seed: int, rows: int = 2000) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    some = random.permutation(len(y))[:rows]
+    X, y = X[some].copy(), y[some]
+    base = np.abs(y - regressor.predict(X)).mean()
+    worse = np.zeros(X.shape[1])
+    for column in range(X.shape[1]):
+        kept = X[:, column].copy()
+        X[:, column] = random.permutation(kept)
+        worse[column] = max(np.abs(y - regressor.predict(X)).mean() - base, 0.0)
+        X[:, column] = kept
+    return worse / worse.sum() if worse.sum() > 0 else np.full(X.shape[1], 1 / X.shape[1])
