@@ -35,6 +35,7 @@ from mlops_assets.forecasting.grid import (
     partition_kinds,
 )
 from mlops_assets.forecasting.task import ModelSettings, Task, quantile_column
+from mlops_assets.settings import Approval
 from mlops_assets.yaml_text import Document, YamlTextError, read_yaml
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
@@ -146,7 +147,115 @@ class SqlSource(Part):
         return self
 
 
-Source = Annotated[FileSource | SqlSource, Field(discriminator="kind")]
+class Pages(Part):
+    """How the pages of an HTTP source follow one another."""
+
+    kind: Literal["page", "offset", "cursor", "link"] = Field(
+        description="What asks for the next page: its number, how many rows came before, a cursor, or its link."
+    )
+    parameter: Name | None = Field(
+        default=None, description="Query parameter of number, offset or cursor. Default: page, offset, cursor."
+    )
+    start: int | None = Field(default=None, ge=0, description="Of the first page. Default: page 1, offset 0.")
+    path: Name | None = Field(
+        default=None,
+        description="Where the JSON has the next cursor or link, such as meta.next. A link's default: the header Link.",
+    )
+    total: Name | None = Field(
+        default=None,
+        description="Where it says how many rows there are in all, which is then checked: in the JSON (meta.total), "
+        "for CSV the response header (X-Total-Count).",
+    )
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Pages":
+        numbered = self.kind in ("page", "offset")
+        if self.kind == "cursor" and self.path is None:
+            raise _MisfitError("path", "say where the JSON has the next cursor, such as meta.next")
+        if numbered and self.path is not None:
+            raise _MisfitError("path", "belongs to the kinds cursor and link")
+        if not numbered and self.start is not None:
+            raise _MisfitError("start", "belongs to the kinds page and offset")
+        if self.kind == "link" and self.parameter is not None:
+            raise _MisfitError("parameter", "a link holds all its parameters")
+        return self
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Parameter = Annotated[
+    str, BeforeValidator(_as_text), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
+]
+
+
+class HttpSource(Part):
+    """Rows of a web service: JSON or CSV, in one answer or in pages."""
+
+    kind: Literal["http"]
+    url: str = Field(description="Address without parameters; may hold ${VARIABLE}, but no secret: that is a header.")
+    query: dict[Name, Parameter] = Field(
+        default_factory=dict,
+        description="Query parameters; :window_start and :window_end in them stand for the span wanted.",
+    )
+    time_format: Name | None = Field(
+        default=None, description="strftime format of the span's moments, such as %Y-%m-%d. Default: ISO 8601."
+    )
+    headers: dict[Name, SecretStr] = Field(
+        default_factory=dict,
+        description="Request headers, never shown: 'Authorization: Bearer ${TOKEN}', 'X-Api-Key: ${KEY}'.",
+    )
+    format: Literal["json", "csv"] = Field(default="json", description="What the service answers with.")
+    records: Name | None = Field(
+        default=None, description="Where the JSON has the list of rows, such as data.items. Default: it is the list."
+    )
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Field separator of CSV.")
+    pages: Pages | None = Field(default=None, description="How pages follow one another. Default: one answer is all.")
+    hosts: Names = Field(
+        default_factory=list,
+        description="Other hosts that redirects and links may lead to (and that get the headers): files.example.com.",
+    )
+    max_megabytes: int = Field(default=256, ge=1, description="More in one read is an error.")
+    max_seconds: int = Field(default=600, ge=1, description="A read that takes longer is an error.")
+
+    @field_validator("url")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        from urllib.parse import urlsplit
+
+        try:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+                raise ValueError
+        except ValueError:
+            raise ValueError("not an address such as https://api.example.com/v1/sales") from None
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("no user or password in an address: send them as a header (source.headers)")
+        if parts.query or parts.fragment:
+            raise ValueError("no ? or # in an address: parameters go to source.query, secrets to source.headers")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _one_line(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+                raise ValueError("the name of a header is letters, digits and -")
+            if not re.fullmatch(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", secret.get_secret_value()):
+                raise _MisfitError(name, "its value is not one line of plain ASCII without spaces around it")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_the_format(self) -> "HttpSource":
+        if self.format == "csv" and self.records is not None:
+            raise _MisfitError("records", "CSV has no path to its rows")
+        if self.format == "csv" and self.pages is not None and self.pages.path is not None:
+            raise _MisfitError("pages.path", "CSV has no place for it; use the kinds page, offset or link")
+        return self
+
+
+Source = Annotated[FileSource | SqlSource | HttpSource, Field(discriminator="kind")]
 
 
 class Columns(Part):
@@ -275,14 +384,31 @@ Metric = Literal["wql", "mase", "rmsse", "smape", "wape"]
 
 
 class Gate(Part):
-    """When a challenger becomes the champion."""
+    """When a challenger becomes the champion: every rule must hold (docs/lifecycle.md)."""
 
     metric: Metric = Field(default="wql", description="Judged on the same backtest windows; lower is better.")
-    tolerance: float = Field(
-        default=0.0,
-        ge=0,
-        description="How much worse than the present champion is still accepted: 0.02 is 2 %.",
+    require: Literal["auto", "no_worse", "better"] = Field(
+        default="auto",
+        description="What the challenger must be against the champion. auto: better, if a breach of the accuracy "
+        "asked for the training; else no worse.",
     )
+    tolerance: float = Field(
+        default=0.02,
+        ge=0,
+        description="How much worse than the champion the upper end of the interval may be: 0.02 is 2 %.",
+    )
+    margin: float = Field(default=0.02, ge=0, description="How much lower the metric must be to be called better.")
+    confidence: float = Field(default=0.9, gt=0, lt=1, description="Of the interval of the difference.")
+    segment_tolerance: float = Field(
+        default=0.1,
+        ge=0,
+        description="How much worse a segment may be: a static covariate's value, or a third by volume.",
+    )
+    coverage_tolerance: float = Field(
+        default=0.2, ge=0, le=1, description="How far the outer interval's coverage may be from its nominal one."
+    )
+    predict_seconds: float = Field(default=600, gt=0, description="CPU seconds that one origin's forecast may take.")
+    model_megabytes: float = Field(default=500, gt=0, description="Size that the model's file may have.")
 
 
 class Retraining(Part):
@@ -343,6 +469,10 @@ class ForecastSpec(Part):
     model: Model = Field(default_factory=Model)
     backtest: BacktestSettings = Field(default_factory=BacktestSettings)
     gate: Gate = Field(default_factory=Gate)
+    approval: Approval = Field(
+        default="automatic",
+        description="manual: what the gate lets through waits for a person. MLOPS_APPROVAL replaces it.",
+    )
     retraining: Retraining = Field(default_factory=Retraining)
     schedule: str | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."
@@ -498,6 +628,10 @@ class ForecastSpec(Part):
             ),
         )
 
+    def approved_by(self, approval: Approval | None) -> "ForecastSpec":
+        """Return the spec with another approval than the file's, if one is given."""
+        return self if approval is None else self.model_copy(update={"approval": approval})
+
     @property
     def covariate_columns(self) -> list[str]:
         """All covariates: known, past, static."""
@@ -564,11 +698,7 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
     problems = [f"{_where(path, document)}: stands twice" for path, _ in document.repeated]
     if isinstance(values.get("source"), dict):
         environ = os.environ if environ is None else environ
-        expanded = {
-            key: _expand(value, ("source", str(key)), environ, document, problems) if isinstance(value, str) else value
-            for key, value in values["source"].items()
-        }
-        values = {**values, "source": expanded}
+        values = {**values, "source": _expand(values["source"], ("source",), environ, document, problems)}
     spec = None
     if not problems:
         try:
@@ -600,10 +730,17 @@ class _Untitled(GenerateJsonSchema):
 
 
 def _expand(
-    value: str, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
-) -> str:
+    value: Any, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
+) -> Any:
     """Replace `${NAME}` by the environment's variable, so that no secret need stand in the file."""
-    if "${" in value and path[-1] not in _EXPANDED:
+    if isinstance(value, dict):
+        return {key: _expand(part, (*path, str(key)), environ, document, problems) for key, part in value.items()}
+    if not isinstance(value, str):
+        return value
+    if path[1] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
+        problems.append(f"{_where(path, document)}: no secret in the file: write ${{NAME}} and set that variable")
+        return value
+    if "${" in value and path[1] not in _EXPANDED:
         problems.append(f"{_where(path, document)}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
         return value
     for name in re.findall(r"\$\{(\w+)\}", value):
@@ -614,7 +751,8 @@ def _expand(
     return re.sub(r"\$\{(\w+)\}", lambda match: environ.get(match.group(1), ""), value)
 
 
-_EXPANDED = ("url", "path", "table")
+_EXPANDED = ("url", "path", "table", "headers")
+_SECRET_HEADER = re.compile("auth|key|token|secret|cookie|pass", re.IGNORECASE)
 _NEEDED = {
     "string_type": "text is needed here",
     "int_type": "a whole number is needed here",
@@ -678,7 +816,7 @@ def _where(path: tuple[str, ...], document: Document) -> str:
 def _shown(path: tuple[str, ...], found: Any, document: Document) -> str | None:
     """What stands at a path, in the file's words; None for what is long, absent or may be a secret."""
     place = document.places.get(path)
-    if place is None or path == ("source", "url"):
+    if place is None or path[:2] in (("source", "url"), ("source", "headers")):
         return None
     return repr(found) if isinstance(found, list) and place.words is None else place.words
 
@@ -695,7 +833,7 @@ def _repeated(names: Iterable[str]) -> str:
     return ", ".join(repr(name) for name, count in Counter(names).items() if count > 1)
 
 
-_SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource}
+_SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource, "http": HttpSource}
 
 
 def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:

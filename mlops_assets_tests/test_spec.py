@@ -493,7 +493,7 @@ def test_a_variable_that_is_not_set(environ):
 
 
 def test_variables_are_replaced_in_addresses_only():
-    message = "source.query (line 2): ${...} is replaced in url, path, table only"
+    message = "source.query (line 2): ${...} is replaced in url, path, table, headers only"
     assert problem(sql("url: 'x', query: '${SQL}'"), SQL="SELECT 1") == message
     assert problem(sql("url: '${DB:-x}', table: a")) == "source.url (line 2): write a variable as ${NAME}"
 

@@ -28,7 +28,7 @@ def read_observations(graph: Graph, window: contract.Window, now: datetime) -> c
 def build_observations(graph: Graph) -> dg.AssetsDefinition:
     """Define the pair `observations` and `quarantine`; both are partitioned and written by one step."""
     spec = graph.spec
-    kinds = ["pandas", "file" if spec.source.kind == "file" else "sql"]
+    kinds = ["pandas", spec.source.kind]
 
     @dg.multi_asset(
         name=f"{spec.name}__ingest",

@@ -8,14 +8,17 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import accumulate, count, islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from mlops_assets.forecasting.contract import PROBLEM, ROW, SOURCE, Window
 from mlops_assets.resources.object_files import ObjectFile, is_object_url, list_objects
-from mlops_assets.spec import FileSource, ForecastSpec, SqlSource
+from mlops_assets.spec import FileSource, ForecastSpec, HttpSource, SqlSource
+
+if TYPE_CHECKING:
+    from mlops_assets.resources.http_source import Page
 
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _ENDINGS |= {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
@@ -75,6 +78,10 @@ def open_source(spec: ForecastSpec) -> SourceReader:
     """Return the reader of a spec's source."""
     if isinstance(spec.source, SqlSource):
         return SqlReader(spec.source, spec.time_zone)
+    if isinstance(spec.source, HttpSource):
+        from mlops_assets.resources.http_source import HttpReader
+
+        return HttpReader(spec.source, spec.time_zone)
     if is_object_url(spec.source.path):
         return ObjectReader(spec.source)
     return FileReader(spec.source, spec.folder)
@@ -136,7 +143,7 @@ class FileReader:
             return _read_parquet(file, columns, time_column, window)
         if kind == "csv":
             by_tabs = ending == ".tsv" and "delimiter" not in self.source.model_fields_set
-            return _read_csv(file, columns, "\t" if by_tabs else self.source.delimiter)
+            return read_csv(file, columns, "\t" if by_tabs else self.source.delimiter)
         if kind == "jsonl":
             return _read_jsonl(file, columns)
         raise SourceError(
@@ -192,7 +199,7 @@ def _storage_errors(name: str) -> Iterator[None]:
         raise (SourceUnavailableError if later else SourceError)(f"{name}: cannot be read: {words}") from None
 
 
-def _stream(file: "Path | ObjectFile") -> Any:
+def _stream(file: "Path | ObjectFile | Page") -> Any:
     """Open a file's bytes, uncompressed if its ending says that they are compressed."""
     import pyarrow as pa
 
@@ -207,7 +214,8 @@ def _ending(file: "Path | ObjectFile") -> str:
     return next((suffix for suffix in reversed(suffixes) if suffix not in _COMPRESSED), "")
 
 
-def _require(place: "Path | ObjectFile | str", wanted: Sequence[str], present: Sequence[str]) -> None:
+def require(place: "Path | ObjectFile | Page | str", wanted: Sequence[str], present: Sequence[str]) -> None:
+    """Raise a SourceError, with the nearest right name, unless the place has each wanted column once."""
     missing = [name for name in wanted if name not in present]
     if missing and not present:
         raise SourceError(f"{place}: it is empty, without so much as the names of its columns")
@@ -224,7 +232,8 @@ def _require(place: "Path | ObjectFile | str", wanted: Sequence[str], present: S
         raise SourceError(f"{place}: column {', '.join(map(repr, twice))} stands twice in it")
 
 
-def _read_csv(file: "Path | ObjectFile", columns: Sequence[str], delimiter: str) -> Iterator[pd.DataFrame]:
+def read_csv(file: "Path | ObjectFile | Page", columns: Sequence[str], delimiter: str) -> Iterator[pd.DataFrame]:
+    """Yield batches of a CSV file as text; a row of another number of fields comes with what is wrong with it."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -236,7 +245,7 @@ def _read_csv(file: "Path | ObjectFile", columns: Sequence[str], delimiter: str)
 
     with _stream(file) as head:
         present = _csv_header(file, head, delimiter)
-    _require(file, columns, present)
+    require(file, columns, present)
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=on_broken)
     read = csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES)
     wanted = list(dict.fromkeys([*columns, present[-1]]))
@@ -295,7 +304,7 @@ class _QuoteCounter:
         self.closed = True
 
 
-def _csv_header(file: "Path | ObjectFile", stream: Any, delimiter: str) -> list[str]:
+def _csv_header(file: "Path | ObjectFile | Page", stream: Any, delimiter: str) -> list[str]:
     import csv
     import io
 
@@ -325,7 +334,7 @@ def _read_jsonl(file: "Path | ObjectFile", columns: Sequence[str]) -> Iterator[p
             rows = [_json_row(number, line, columns, seen) for number, line in chunk if line.strip()]
             if not more and seen:
                 # A key that one line lacks is a missing value; one that all lack is misspelt.
-                _require(file, columns, list(seen))
+                require(file, columns, list(seen))
             yield pd.DataFrame(rows, columns=[*columns, ROW, PROBLEM], dtype=object)
 
 
@@ -361,7 +370,7 @@ def _read_parquet(
     from pyarrow import parquet
 
     with parquet.ParquetFile(file if isinstance(file, Path) else file.open()) as content:
-        _require(file, columns, content.schema_arrow.names)
+        require(file, columns, content.schema_arrow.names)
         first_row = 1
         for group in range(content.num_row_groups):
             rows = content.metadata.row_group(group).num_rows
@@ -438,7 +447,7 @@ class SqlReader:
             with engine.connect().execution_options(stream_results=True) as connection:
                 result = connection.execute(self._statement(connection, columns, time_column, window))
                 present = list(result.keys())
-                _require(self.name, columns, present)
+                require(self.name, columns, present)
                 row = 1
                 for chunk in result.partitions(self.source.chunk_rows):
                     frame = pd.DataFrame(list(map(tuple, chunk)), columns=present, dtype=object)[list(columns)]
@@ -481,7 +490,7 @@ class SqlReader:
             table = sa.Table(name, sa.MetaData(), schema=schema or None, autoload_with=connection)
         except NoSuchTableError:
             raise SourceError(f"no table or view {self.source.table!r} in the database; see source.table") from None
-        _require(self.name, columns, [column.name for column in table.columns])
+        require(self.name, columns, [column.name for column in table.columns])
         # The columns as the driver gives them: a malformed date must reach the contract, not end the read.
         statement = sa.select(*(sa.type_coerce(table.c[name], sa.types.NullType()).label(name) for name in columns))
         time = table.c[time_column]
