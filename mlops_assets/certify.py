@@ -27,6 +27,7 @@ from mlops_assets.io_managers.places import Bucket, LocalFolder
 from mlops_assets.io_managers.places import open_place as open_storage
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
+from mlops_assets.resources.lifecycle import Lifecycle
 from mlops_assets.resources.tracking import Tracking
 from mlops_assets.runner import Listener, Runner, UsageError, forecast, ingest, train
 from mlops_assets.settings import Settings
@@ -246,9 +247,9 @@ def run_small_round(spec: ForecastSpec, place: Place, tracking: Tracking, clock:
     run = Runner(definitions, dg.DagsterInstance.ephemeral(), listen)
     ingest(run, spec, keys[0], keys[-1])
     train(run, spec, origins[0], "certify")
-    registry = tracking.registry(spec.name)
-    if registry.champion() is None:  # so small a model may be refused, but forecasts are to be compared too
-        registry.promote(registry.versions()[0].number, "certify")
+    life = Lifecycle(place.tables, tracking, clock, spec.name)
+    if life.champion() is None:  # so small a model may be refused, but forecasts are to be compared too
+        life.approve(life.registry.versions()[0].number, "certify", "forecasts are to be compared", force=True)
     forecast(run, spec, origins)
 
 

@@ -20,7 +20,8 @@ def build(settings: Settings) -> dg.Definitions:
     Raises:
         SpecError: a spec cannot be used.
     """
-    return assemble(load_specs(settings.forecasts), build_environment(settings))
+    specs = [spec.approved_by(settings.approval) for spec in load_specs(settings.forecasts)]
+    return assemble(specs, build_environment(settings))
 
 
 def assemble(specs: list[ForecastSpec], environment: Environment) -> dg.Definitions:

@@ -72,6 +72,7 @@ class Stores:
     models: Models
     tracking: Tracking
     notifications: Notifications
+    clock: Clock
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -113,6 +114,5 @@ def build_environment(settings: Settings) -> Environment:
 def open_stores(settings: Settings) -> Iterator[Stores]:
     """Open the stores of an environment outside a Dagster run."""
     resources = build_environment(settings).resources
-    names = ("tables", "models", "tracking", "notifications")
-    with dg.build_resources({name: resources[name] for name in names}) as opened:
-        yield Stores(opened.tables, opened.models, opened.tracking, opened.notifications)
+    with dg.build_resources(resources) as opened:
+        yield Stores(opened.tables, opened.models, opened.tracking, opened.notifications, opened.clock)

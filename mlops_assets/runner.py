@@ -12,6 +12,7 @@ from mlops_assets.assets.partitions import latest_complete
 from mlops_assets.automation.jobs import daily_assets, daily_job_name, retrain_assets, retrain_job_name
 from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.resources.lifecycle import Lifecycle
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -137,10 +138,11 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str, settings: Setti
 
 def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
     """Whether there is no champion, or the latest version was trained by another spec."""
-    registry = stores.tracking.registry(spec.name)
-    if registry.champion() is None:
+    life = Lifecycle(stores.tables, stores.tracking, stores.clock, spec.name)
+    life.repair()
+    if life.champion() is None:
         return True
-    return registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
+    return life.registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
 
 
 class Runner:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 Environment = Literal["local", "staging", "production", "test"]
 TablePlace = Literal["files", "sql", "object_storage", "memory"]
 ModelPlace = Literal["files", "object_storage", "memory"]
+Approval = Literal["automatic", "manual"]
 
 
 class SettingsError(ValueError):
@@ -79,7 +80,7 @@ class Settings(BaseModel):
     approval: Approval | None = Field(
         default=None,
         alias="MLOPS_APPROVAL",
-        description="Who lets a challenger become champion: automatic (the gate) or manual. Default: the forecast's own.",
+        description="Who lets a challenger become champion: automatic (the gate), or manual. Default: the spec's own.",
     )
     now: str | None = Field(
         default=None,
@@ -128,13 +129,22 @@ def moment(text: str) -> datetime:
     return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
 
 
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "MLOPS_ENV": get_args(Environment),
+    "MLOPS_TABLES": get_args(TablePlace),
+    "MLOPS_MODELS": get_args(ModelPlace),
+    "MLOPS_APPROVAL": get_args(Approval),
+}
+
+
 def _describe(problem: Any) -> str:
     name, found = problem["loc"][0], problem["input"]
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "literal_error":
-        near = difflib.get_close_matches(found, get_args(Environment), 1, 0.4)
+        allowed = _ALLOWED[name]
+        near = difflib.get_close_matches(found, allowed, 1, 0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        message = f"allowed: {', '.join(get_args(Environment))}{hint}"
+        message = f"allowed: {', '.join(allowed)}{hint}"
     return f"{name}: found {found!r}; {message}"
 
 

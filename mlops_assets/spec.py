@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
+from mlops_assets.forecasting import regressors
 from mlops_assets.forecasting.contract import PROBLEM, ROW, SOURCE
 from mlops_assets.forecasting.grid import (
     PartitionKind,
@@ -34,6 +35,7 @@ from mlops_assets.forecasting.grid import (
     parse_frequency,
     partition_kinds,
 )
+from mlops_assets.forecasting.policy import Rules
 from mlops_assets.forecasting.task import ModelSettings, Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.yaml_text import Document, YamlTextError, read_yaml
@@ -61,6 +63,29 @@ FOREST_PARAMETERS = (
     "monotonic_cst",
 )
 """Parameters of RandomForestRegressor, the seed aside: importing scikit-learn to ask would cost seconds."""
+BOOSTING_PARAMETERS = (
+    "loss",
+    "quantile",
+    "learning_rate",
+    "max_iter",
+    "max_leaf_nodes",
+    "max_depth",
+    "min_samples_leaf",
+    "l2_regularization",
+    "max_features",
+    "max_bins",
+    "categorical_features",
+    "monotonic_cst",
+    "interaction_cst",
+    "warm_start",
+    "early_stopping",
+    "scoring",
+    "validation_fraction",
+    "n_iter_no_change",
+    "tol",
+    "verbose",
+)
+"""The same of HistGradientBoostingRegressor."""
 
 
 _COMMON_COUNTRIES = """
@@ -346,31 +371,74 @@ class Quarantine(Part):
     )
 
 
+def _parameters_schema(kinds: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
+    said = {"properties": {"kind": {"enum": list(kinds)}}}
+    return {
+        "if": said if ModelSettings.kind in said["properties"]["kind"]["enum"] else {**said, "required": ["kind"]},
+        "then": {"properties": {"parameters": {"propertyNames": {"enum": list(names)}}}},
+    }
+
+
 class Model(Part):
     """The regressor."""
 
-    kind: Literal["random_forest"] = "random_forest"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _parameters_schema([*regressors.FORESTS, *regressors.FORESTS.values()], FOREST_PARAMETERS),
+                _parameters_schema(["hist_gradient_boosting"], BOOSTING_PARAMETERS),
+            ]
+        }
+    )
+
+    kind: Annotated[str, WithJsonSchema({"enum": [*regressors.NAMED, *sorted(regressors.OTHERS)]})] = Field(
+        default=ModelSettings.kind,
+        description="random_forest, extra_trees, hist_gradient_boosting, or the import path of another of "
+        "scikit-learn's regressors, such as sklearn.linear_model.Ridge.",
+    )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
-        description="Keyword arguments of scikit-learn's RandomForestRegressor.",
-        json_schema_extra={"propertyNames": {"enum": list(FOREST_PARAMETERS)}},
+        description="Keyword arguments of the regressor.",
     )
     max_training_rows: int = Field(
         default=ModelSettings.max_training_rows,
         ge=100,
         description="Upper bound of sampled (item, origin, lead) rows.",
     )
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the sampling and of the forest.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the sampling and of the regressor.")
 
-    @field_validator("parameters")
+    @field_validator("kind")
     @classmethod
-    def _known_parameters(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if "random_state" in value:
-            raise _MisfitError("random_state", "the field for it is model.seed")
-        for name in value:
-            if name not in FOREST_PARAMETERS:
-                raise _MisfitError(name, f"unknown parameter; {_choice(name, FOREST_PARAMETERS)}")
+    def _storable(cls, value: str) -> str:
+        try:
+            regressors.import_path(value)
+        except ValueError:
+            known = _choice(
+                value, [*regressors.NAMED, *sorted(regressors.OTHERS)] if "." in value else regressors.NAMED
+            )
+            raise ValueError(
+                f"{known}, or the import path of another of scikit-learn's regressors that a model file can hold, such "
+                "as sklearn.linear_model.Ridge"
+            ) from None
         return value
+
+    @model_validator(mode="after")
+    def _known_parameters(self) -> "Model":
+        if "random_state" in self.parameters:
+            raise _MisfitError("parameters.random_state", "the field for it is model.seed")
+        known = _parameters_of(self.kind) if self.parameters else ()
+        for name in self.parameters:
+            if name not in known:
+                raise _MisfitError(f"parameters.{name}", f"unknown parameter; {_choice(name, known)}")
+        return self
+
+
+def _parameters_of(kind: str) -> tuple[str, ...]:
+    if regressors.is_forest(kind):
+        return FOREST_PARAMETERS
+    if kind == "hist_gradient_boosting":
+        return BOOSTING_PARAMETERS
+    return tuple(name for name in regressors.parameters(kind) if name != "random_state")
 
 
 class BacktestSettings(Part):
@@ -398,7 +466,7 @@ class Gate(Part):
         description="How much worse than the champion the upper end of the interval may be: 0.02 is 2 %.",
     )
     margin: float = Field(default=0.02, ge=0, description="How much lower the metric must be to be called better.")
-    confidence: float = Field(default=0.9, gt=0, lt=1, description="Of the interval of the difference.")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="Of the interval of the difference.")
     segment_tolerance: float = Field(
         default=0.1,
         ge=0,
@@ -412,20 +480,65 @@ class Gate(Part):
 
 
 class Retraining(Part):
-    """When the accuracy on arriving actuals asks for a new model."""
+    """When what has been seen asks for a new model, and what holds it back (docs/lifecycle.md)."""
 
     metric: Metric = Field(default="wql", description="Of the forecasts that the partition's actuals allow to score.")
-    threshold: float | None = Field(default=None, gt=0, description="A higher metric is a breach. Default: never.")
+    threshold: float | None = Field(default=None, gt=0, description="A higher metric is a breach. Default: off.")
+    relative: float | None = Field(
+        default=1.25, gt=0, description="So many times the champion's own backtest is a breach. null: off."
+    )
+    skill: float | None = Field(
+        default=None, lt=1, description="A lower skill against seasonal naive is a breach. Default: off."
+    )
+    coverage: list[Annotated[float, Field(ge=0, le=1)]] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="A share of actuals in the outer interval outside [low, high] is a breach. Default: off.",
+    )
+    drift: float | None = Field(default=None, gt=0, description="A higher drift of the data is a breach. Default: off.")
     breaches: int = Field(
         default=3, ge=1, description="So many of the last `window` partitions must breach, the latest too."
     )
     window: int = Field(default=5, ge=1, description="How many of the latest scored partitions are looked at.")
+    matured: float = Field(
+        default=0.5, ge=0, le=1, description="Share of the fullest partition's rows that one needs to be judged."
+    )
+    max_age_days: float | None = Field(
+        default=None, gt=0, description="A champion whose data ended longer ago is trained anew. Default: off."
+    )
+    new_rows: int | None = Field(
+        default=None, ge=1, description="So many observations since the training ask for a new one. Default: off."
+    )
+    cool_down: int = Field(
+        default=5, ge=0, description="Partitions between two retrainings; doubled while they change nothing."
+    )
+    minimum_new: int = Field(default=3, ge=0, description="Partitions that a new training must add to the last one's.")
+    budget: int = Field(default=4, ge=1, description="At most so many retrainings in `budget_window` partitions.")
+    budget_window: int = Field(default=30, ge=1, description="See budget.")
+    futility: int = Field(
+        default=3, ge=1, description="After so many retrainings in vain on one breach: stop, and alert a person."
+    )
+    ladder: list[Literal["grow", "refit"]] = Field(
+        default=["refit"],
+        min_length=1,
+        description="What the first try on a breach does, the second, ...; the last for all further ones.",
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> "Retraining":
         if self.breaches > self.window:
             raise _MisfitError("breaches", f"more than the window of {self.window} can hold")
+        if self.coverage is not None and self.coverage[0] >= self.coverage[1]:
+            raise _MisfitError("coverage", "give the lowest share first, then the highest")
         return self
+
+    @property
+    def rules(self) -> Rules:
+        """The same in the policy's words."""
+        values = self.model_dump()
+        band = tuple(self.coverage) if self.coverage is not None else None
+        return Rules(**{**values, "coverage": band, "ladder": tuple(self.ladder)})
 
 
 def _valid_frequency(value: str) -> str:

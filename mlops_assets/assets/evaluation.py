@@ -5,9 +5,14 @@ import pandas as pd
 
 from mlops_assets.assets.common import Graph, known_numbers, markdown_table
 from mlops_assets.assets.training import history_of
-from mlops_assets.resources.tracking import Registry, Tracking
-
-FOREST, NAIVE, CHAMPION = "forest", "seasonal_naive", "champion"
+from mlops_assets.forecasting.gate import CHALLENGER as FOREST
+from mlops_assets.forecasting.gate import CHAMPION, NAIVE
+from mlops_assets.forecasting.task import Task
+from mlops_assets.model_file import ModelFileError
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.lifecycle import Lifecycle
+from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.tracking import Registry, Tracking, TrackingError, Version
 
 
 def build_backtest(graph: Graph) -> dg.AssetsDefinition:
@@ -30,7 +35,9 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
     )
     def backtest(
         context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
         tracking: Tracking,
+        clock: Clock,
         observations: pd.DataFrame,
         training_set: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
@@ -51,14 +58,15 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
             )
         except ValueError as error:
             raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
-        predictions = result.predictions
-        try:
-            champion = champion_forecasts(tracking.registry(spec.name), history, predictions, graph)
-        except ValueError as error:
-            context.log.warning(f"the champion cannot take part in the backtest: {error}")
-            champion = None
+        predictions = result.predictions.assign(version=pd.array([pd.NA] * len(result.predictions), dtype="Int64"))
+        life = Lifecycle(tables, tracking, clock, spec.name)
+        champion = life.champion()
         if champion is not None:
-            predictions = pd.concat([predictions, champion], ignore_index=True)
+            try:
+                rows = champion_forecasts(life.registry, champion, history, predictions, spec.task)
+                predictions = pd.concat([predictions, rows], ignore_index=True)
+            except (ValueError, TrackingError, ModelFileError) as error:
+                context.log.warning(f"version {champion.number}, the champion, takes no part in the backtest: {error}")
         overall = score(predictions, spec.task, by=["model"])
         by_window = score(predictions, spec.task, by=["model", "window"])
         metric = spec.gate.metric
@@ -88,26 +96,45 @@ def headline(overall: pd.DataFrame) -> dict[str, float]:
 
 
 def champion_forecasts(
-    registry: Registry, history: pd.DataFrame, predictions: pd.DataFrame, graph: Graph
-) -> pd.DataFrame | None:
-    """Forecast with the present champion's stored model at the origins of a backtest.
+    registry: Registry, version: Version, history: pd.DataFrame, predictions: pd.DataFrame, task: Task
+) -> pd.DataFrame:
+    """Forecast with a champion at the origins of a backtest, and with what it had not seen.
+
+    From an origin after its training, the stored model forecasts. An earlier window it has learnt from; there its
+    recipe (features, covariates, parameters) is fitted to what was known at the origin, exactly as the challenger's
+    is. The same recipe then has the challenger's very forecasts, and only newer windows tell the two apart.
+
+    Args:
+        registry: where the champion's model is.
+        version: the champion.
+        history: canonical frame.
+        predictions: rows of a backtest, the challenger's among them.
+        task: what the challenger forecasts.
 
     Returns:
-        Rows like the forest's, with the model named `champion`; None without a champion.
+        Rows like the challenger's, with the model named `champion`.
 
     Raises:
-        ValueError: the champion was made for another task (covariates, horizon) and cannot do this one.
+        ValueError: the champion was made for another task (covariates, horizon, quantiles) and cannot do this one.
+        TrackingError: its file is gone.
+        ModelFileError: its file is not the one that was registered.
     """
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting import features, forest
 
-    version = registry.champion()
-    if version is None:
-        return None
-    task = graph.spec.task
-    forecaster = Forecaster.from_state(registry.load(version))
+    forecaster = forest.Forecaster.from_state(registry.load(version))
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]
-    for origin, rows in predictions[predictions["model"] == FOREST].groupby("origin"):
-        made = forecaster.predict(history, pd.Timestamp(str(origin)), horizon=task.horizon, quantiles=task.quantiles)
+    for moment, rows in predictions[predictions["model"] == FOREST].groupby("origin"):
+        origin = pd.Timestamp(str(moment))
+        model = forecaster
+        if version.trained_until is None or version.trained_until > origin:
+            if forecaster.task == task:
+                frames.append(rows)
+                continue
+            seen = history[history["timestamp"] <= origin]
+            model = forest.fit(features.training_rows(seen, forecaster.task), forecaster.task)
+        items = rows["item_id"].unique()
+        made = model.predict(history, origin, horizon=task.horizon, quantiles=task.quantiles, items=items)
         frames.append(rows[given].merge(made, on=["item_id", "origin", "timestamp", "lead"], how="left"))
-    return pd.concat(frames, ignore_index=True).assign(model=CHAMPION)[predictions.columns]
+    made = pd.concat(frames, ignore_index=True).assign(model=CHAMPION, version=version.number)
+    return made[[*predictions.columns, *(["version"] if "version" not in predictions else [])]]

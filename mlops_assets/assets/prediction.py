@@ -1,9 +1,12 @@
 """forecasts: the ledger, one partition for each origin."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import origin_of, periods, window_of
@@ -11,7 +14,20 @@ from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting.features import lookback
 from mlops_assets.forecasting.task import Task
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.tracking import Tracking
+from mlops_assets.resources.decisions import champion_of
+from mlops_assets.resources.lifecycle import Lifecycle
+from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.tracking import Tracking, Version
+
+
+class ForecastConfig(dg.Config):
+    """Whose forecasts are made."""
+
+    champion: Literal["then", "now"] = Field(
+        "then",
+        description="then: for a past origin, who was champion while it was the latest; now: who is champion.",
+    )
+    version: int = Field(0, description="Exactly this version, whoever is or was champion.")
 
 
 def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
@@ -44,22 +60,22 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     def forecasts(
-        context: dg.AssetExecutionContext, tracking: Tracking, clock: Clock, **inputs: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        config: ForecastConfig,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        clock: Clock,
+        **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import plots
         from mlops_assets.forecasting.baselines import seasonal_naive
         from mlops_assets.forecasting.forest import Forecaster
         from mlops_assets.forecasting.metrics import seasonal_scale
 
-        registry = tracking.registry(spec.name)
-        version = registry.champion()
-        if version is None:
-            raise dg.Failure(
-                f"{spec.name} has no champion yet: materialize training_set to champion first "
-                f"(job {spec.name}_retrain, or python -m mlops_assets run {spec.name})",
-                allow_retries=False,
-            )
-        forecaster = Forecaster.from_state(registry.load(version))
+        life = Lifecycle(tables, tracking, clock, spec.name)
+        versions = chosen_versions(life, graph, context.partition_keys, config, clock.now())
+        numbers = {version.number: version for version in versions.values()}
+        forecasters = {n: Forecaster.from_state(life.registry.load(version)) for n, version in numbers.items()}
         observations = history_of(graph, inputs["observations"])
         future = inputs.get("future_covariates")
         created_at = pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None)
@@ -74,6 +90,8 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                     allow_retries=False,
                 )
             known = None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
+            version = versions[key]
+            forecaster = forecasters[version.number]
             made = forecaster.predict(history, origin, future=known, horizon=spec.horizon, quantiles=task.quantiles)
             naive = seasonal_naive(history, task, origin, items=made["item_id"].unique())
             made = made.merge(
@@ -81,14 +99,14 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                 on=["item_id", "lead"],
                 how="left",
             ).merge(seasonal_scale(history, task), on="item_id", how="left")
+            made["model_version"] = version.number
+            made["trained_until"] = pd.Series(version.trained_until, index=made.index).astype("datetime64[us]")
             ledger.append(made)
             if history["timestamp"].max() < origin:
                 context.log.warning(f"origin {origin}: the latest observation is of {history['timestamp'].max()}")
             context.add_asset_metadata(_facts(made, task), graph.key("forecasts"), key)
         rows = pd.concat(ledger, ignore_index=True)
         rows["source"] = rows["source"].replace({"model": "champion"})
-        rows["model_version"] = version.number
-        rows["trained_until"] = pd.Series(version.trained_until, index=rows.index).astype("datetime64[us]")
         rows["run_id"] = context.run.run_id
         rows["created_at"] = pd.Series(created_at, index=rows.index).astype("datetime64[us]")
         # One picture, of the last origin: a backfill over a year need not draw 365.
@@ -98,10 +116,49 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             )
         )
         context.add_asset_metadata({"fan": picture}, graph.key("forecasts"), key)
-        link = {"mlflow_version": dg.MetadataValue.url(registry.link(version.number))} if tracking.ui else {}
-        return dg.Output(rows, metadata={"model_version": version.number, **link})
+        latest = versions[key].number
+        link = {"mlflow_version": dg.MetadataValue.url(life.registry.link(latest))} if tracking.ui else {}
+        return dg.Output(rows, metadata={"model_version": latest, **link})
 
     return forecasts
+
+
+def chosen_versions(
+    life: Lifecycle, graph: Graph, keys: Sequence[str], config: ForecastConfig, now: datetime
+) -> dict[str, Version]:
+    """Return the version that forecasts each origin.
+
+    An origin is the latest one until the partition after it has ended. Before the first decision nobody was champion;
+    such an origin gets the present one, as does the latest.
+
+    Raises:
+        dagster.Failure: there is no champion.
+    """
+    if config.version:
+        return dict.fromkeys(keys, life.registry.version(config.version))
+    present = life.champion()
+    if present is None:
+        name = graph.spec.name
+        raise dg.Failure(
+            f"{name} has no champion yet: materialize training_set to champion first "
+            f"(job {name}_retrain, or python -m mlops_assets run {name}); mlops-assets history {name} says what was "
+            "decided",
+            allow_retries=False,
+        )
+    if config.champion == "now":
+        return dict.fromkeys(keys, present)
+    log = life.log.all()
+    versions = {present.number: present}
+    chosen = {}
+    for key in keys:
+        ended = graph.partitions.time_window_for_partition_key(key).end
+        following = graph.partitions.get_next_partition_window(ended, respect_bounds=False)
+        past = following is not None and following.end <= now
+        number = (champion_of(log, following.end) if past and following else None) or present.number
+        if number not in versions:
+            versions[number] = life.registry.version(number)
+        chosen[key] = versions[number]
+    return chosen
 
 
 def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:

@@ -1,92 +1,253 @@
-"""champion: the gate's decision, carried out."""
+"""champion: the gate's decision, or a person's, carried out."""
+
+import json
+import time
+from typing import Any, Literal
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
 from mlops_assets.assets.common import Graph, known_numbers
-from mlops_assets.assets.evaluation import CHAMPION, FOREST, NAIVE
+from mlops_assets.assets.evaluation import CHAMPION, FOREST, champion_forecasts
+from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import gate
+from mlops_assets.model_file import ModelFileError
+from mlops_assets.resources import decisions
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.tracking import Tracking
+from mlops_assets.resources.decisions import Entry, rolled_back
+from mlops_assets.resources.lifecycle import Lifecycle, Verdict
+from mlops_assets.resources.notifications import Alert, Notifications
+from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.tracking import Tracking, TrackingError, Version
+from mlops_assets.spec import ForecastSpec
+
+
+class DecisionConfig(dg.Config):
+    """A person's decision, given in the launchpad; without one, the gate decides on the latest challenger."""
+
+    decision: Literal["gate", "approve", "reject"] = Field("gate", description="gate, approve or reject.")
+    version: int = Field(0, description="The version that a person decides on.")
+    by: str = Field("", description="Who decides.")
+    reason: str = Field("", description="Why.")
 
 
 def build_champion(graph: Graph) -> dg.AssetsDefinition:
-    """Define `champion`: a row that says which version is champion and how the latest challenger fared."""
+    """Define `champion`: a row that says who is champion, and how the latest decision came about."""
     spec = graph.spec
 
     @dg.asset(
         key=graph.key("champion"),
         ins={
+            "observations": dg.AssetIn(graph.key("observations")),
             "model_version": dg.AssetIn(graph.key("model_version")),
             "backtest": dg.AssetIn(graph.key("backtest")),
         },
         io_manager_key="tables",
         **graph.attributes(
             ["mlflow"],
-            "The gate: a challenger that beats seasonal naive and is no worse than the champion on the same backtest "
-            "windows gets the alias champion; otherwise the reason why not is recorded.",
+            "The gate: the challenger, the champion and seasonal naive on the same backtest rows, and a trial of the "
+            "registered model. What passes gets the alias champion, or waits for a person where approval is manual. "
+            "Every decision is a row of the table decisions.",
         ),
     )
     def champion(
         context: dg.AssetExecutionContext,
+        config: DecisionConfig,
+        tables: dg.ResourceParam[Tables],
         tracking: Tracking,
+        notifications: Notifications,
         clock: Clock,
+        observations: pd.DataFrame,
         model_version: pd.DataFrame,
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.metrics import score
-
-        registry = tracking.registry(spec.name)
-        challenger = registry.version(int(model_version["version"].iloc[0]))
-        present = registry.champion()
-        scores = score(backtest, spec.task, by=["model"]).set_index("model")[spec.gate.metric].to_dict()
-        if present is not None and present.number == challenger.number:
-            outcome, reason = "unchanged", "the version is already the champion"
-            page = reason
+        life = Lifecycle(tables, tracking, clock, spec.name)
+        challenger = life.registry.version(int(model_version["version"].iloc[0]))
+        if config.decision == "gate":
+            judge = Judge(graph, life, challenger, backtest, history_of(graph, observations), _require(spec, context))
+            number, entry = life.decide(challenger, judge, _trigger(context, challenger))
+        elif config.decision == "approve":
+            number, entry = life.approve(config.version, config.by, config.reason)
         else:
-            decision = gate.decide(
-                spec.gate.metric,
-                challenger=scores.get(FOREST),
-                naive=scores.get(NAIVE),
-                champion=scores.get(CHAMPION),
-                has_champion=present is not None,
-                tolerance=spec.gate.tolerance,
-            )
-            outcome, reason = decision.outcome, decision.reason
-            if decision.promoted:
-                registry.promote(challenger.number, reason)
-            else:
-                registry.set_tags(challenger.number, {"decision": "refused", "decision_reason": reason[:4900]})
-            page = gate.markdown(
-                decision,
+            number, entry = life.reject(config.version, config.by, config.reason)
+        link = life.registry.link(entry.version) if tracking.ui else ""
+        _tell(spec, notifications, tables, number, entry, link)
+        page = decision_page(spec.name, number, entry)
+        if entry.outcome != "unchanged":
+            life.registry.attach(entry.version, page, f"decisions/{number:06d}.md")
+        present = life.champion()
+        context.log.info(f"version {entry.version} of {spec.name}: {entry.outcome}; {entry.reason}")
+        frame = pd.DataFrame(
+            [
                 {
-                    "challenger": f"version {challenger.number}",
-                    "champion before": f"version {present.number}" if present else "none",
-                },
-            )
-        now_champion = registry.champion()
-        context.log.info(f"version {challenger.number} of {spec.name}: {outcome}; {reason}")
-        row = {
-            "name": spec.name,
-            "champion_version": now_champion.number if now_champion else pd.NA,
-            "challenger_version": challenger.number,
-            "outcome": outcome,
-            "reason": reason,
-            "decided_at": pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None),
-            "champion_trained_until": now_champion.trained_until if now_champion else pd.NaT,
-        }
-        frame = pd.DataFrame([row]).astype({"champion_version": "Int64", "decided_at": "datetime64[us]"})
-        frame["champion_trained_until"] = frame["champion_trained_until"].astype("datetime64[us]")
-        links = {"mlflow_version": dg.MetadataValue.url(registry.link(challenger.number))} if tracking.ui else {}
+                    "name": spec.name,
+                    "champion_version": present.number if present else pd.NA,
+                    "challenger_version": entry.version,
+                    "outcome": entry.outcome,
+                    "reason": entry.reason,
+                    "decided_by": entry.decided_by,
+                    "decision": number,
+                    "decided_at": pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None),
+                    "champion_trained_until": present.trained_until if present else pd.NaT,
+                }
+            ]
+        ).astype(
+            {
+                "champion_version": "Int64",
+                "decided_at": "datetime64[us]",
+                "champion_trained_until": "datetime64[us]",
+            }
+        )
         return dg.Output(
             frame,
             metadata={
-                "outcome": outcome,
+                "outcome": entry.outcome,
                 "decision": dg.MetadataValue.md(page),
-                **known_numbers({f"{spec.gate.metric}_{model}": value for model, value in scores.items()}),
-                **({"champion_version": now_champion.number} if now_champion else {}),
-                **links,
+                **known_numbers(numbers_of(entry)),
+                **({"champion_version": present.number} if present else {}),
+                **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
             },
         )
 
     return champion
+
+
+class Judge:
+    """The gate over one challenger: measures once, compares with whoever is champion when it is asked."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        life: Lifecycle,
+        challenger: Version,
+        backtest: pd.DataFrame,
+        history: pd.DataFrame,
+        require: Literal["no_worse", "better"],
+    ) -> None:
+        spec = graph.spec
+        self._spec, self._life, self._challenger, self._history = spec, life, challenger, history
+        self._backtest = backtest
+        self._trial = trial_of(life, challenger, history, spec)
+        rules = spec.gate.model_dump(exclude={"require"})
+        self._limits = gate.Limits(**rules, require=require, non_negative=spec.non_negative)
+
+    def __call__(self, champion: Version | None, log: pd.DataFrame) -> Verdict:
+        """Judge the challenger against the champion of the moment."""
+        spec, mine = self._spec, self._challenger
+        rows, opponent = self._against(champion)
+        away = rolled_back(log, mine.tags.get("data_version", ""), mine.tags.get("spec_hash", ""))
+        decision = gate.judge(
+            rows,
+            spec.task,
+            self._limits,
+            trial=self._trial,
+            champion=opponent,
+            segments=gate.by_static(self._history, tuple(spec.covariates.static)),
+            rolled_back=away,
+            approval=spec.approval,
+        )
+        before = champion.number if champion else None
+        seen = decisions.evidence_of([mine.number, before, self._limits, spec.approval, away, self._trial.problem])
+        return Verdict(decision.outcome, decision.reason, decision.as_json(), seen)
+
+    def _against(self, champion: Version | None) -> tuple[pd.DataFrame, gate.Opponent | None]:
+        """Return the backtest with the champion's rows, made anew if the backtest has another champion's."""
+        rows = self._backtest
+        others = rows[rows["model"] != CHAMPION]
+        if champion is None:
+            return others, None
+        present = rows[(rows["model"] == CHAMPION) & (rows["version"] == champion.number)]
+        if len(present):
+            return pd.concat([others, present]), gate.Opponent(champion.number)
+        try:
+            made = champion_forecasts(self._life.registry, champion, self._history, others, self._spec.task)
+        except (ValueError, TrackingError, ModelFileError) as error:
+            return others, gate.Opponent(champion.number, str(error))
+        return pd.concat([others, made]), gate.Opponent(champion.number)
+
+
+def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.Trial:
+    """Load a registered model and let it forecast from its own last timestamp."""
+    from mlops_assets.forecasting.baselines import alive_items
+    from mlops_assets.forecasting.forest import Forecaster
+
+    try:
+        state, size = life.registry.fetch(version)
+        forecaster = Forecaster.from_state(state)
+        origin = version.trained_until or pd.Timestamp(history["timestamp"].max())
+        items = alive_items(history[history["timestamp"] <= origin], spec.task, origin)
+        began = time.process_time()
+        made = forecaster.predict(history, origin, horizon=spec.horizon, quantiles=spec.task.quantiles, items=items)
+        seconds = time.process_time() - began
+    except (ValueError, TrackingError, ModelFileError) as error:
+        return gate.Trial(None, problem=str(error))
+    return gate.Trial(made, len(items) * spec.horizon, seconds, size / 1e6)
+
+
+def _require(spec: ForecastSpec, context: dg.AssetExecutionContext) -> Literal["no_worse", "better"]:
+    """What the challenger must be: a training that a breach asked for has to cure something."""
+    if spec.gate.require == "auto":
+        return "better" if context.run.tags.get("mlops/breach") else "no_worse"
+    return spec.gate.require
+
+
+def _trigger(context: dg.AssetExecutionContext, challenger: Version) -> dict[str, Any]:
+    """Return the fields of a decision that say why the challenger was trained and what that cost."""
+    return {
+        "trigger": context.run.tags.get("mlops/reason", "materialized by hand"),
+        "breach": context.run.tags.get("mlops/breach", ""),
+        "cpu_seconds": float(challenger.tags.get("cpu_seconds") or "nan"),
+        "run_id": context.run.run_id,
+    }
+
+
+def _tell(
+    spec: ForecastSpec, notifications: Notifications, tables: Tables, number: int, entry: Entry, link: str
+) -> None:
+    """Alert people to a challenger that was refused or waits for them."""
+    to_do = {
+        "refused": "Read the rules that failed; the champion stays in office.",
+        "awaiting approval": (
+            f"mlops-assets approve {spec.name} {entry.version} --by YOU --reason WHY, or reject; or materialize "
+            f"{spec.name}/champion with decision: approve in its config; or set the version's tag approval in MLflow."
+        ),
+    }
+    if entry.outcome in to_do:
+        what = f"version {entry.version}: {entry.reason}"
+        alert = Alert(entry.outcome, spec.name, f"decision {number}", what, link, to_do[entry.outcome])
+        notifications.send(tables, alert)
+
+
+def numbers_of(entry: Entry) -> dict[str, float]:
+    """Return the numbers of a decision that are worth a line over time: the metric of each side, the difference."""
+    rules = {rule["name"]: rule["numbers"] for rule in json.loads(entry.rules)["rules"]} if entry.rules else {}
+    naive, champion = rules.get("better_than_naive", {}), rules.get("against_champion", {})
+    found = {
+        FOREST: naive.get("first"),
+        "seasonal_naive": naive.get("second"),
+        "champion": champion.get("second"),
+        "change_against_champion": champion.get("change"),
+        "coverage": rules.get("coverage", {}).get("coverage"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def decision_page(name: str, number: int, entry: Entry) -> str:
+    """Return a decision as a short Markdown page."""
+    lines = [
+        f"### {name}: {entry.outcome} (decision {number})",
+        "",
+        entry.reason,
+        "",
+        f"- version: {entry.version}, trained until {entry.trained_until}",
+        f"- champion before: {entry.champion_before or 'none'}, after: {entry.champion_after or 'none'}",
+        f"- decided by: {entry.decided_by}",
+    ]
+    lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
+    lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]
+    if entry.rules:
+        told = json.loads(entry.rules)
+        lines += [f"- verdict: {told['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
+        lines += [f"| {rule['name']} | {rule['state']} | {rule['words']} |" for rule in told["rules"]]
+    return "\n".join(lines)

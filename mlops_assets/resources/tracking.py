@@ -403,38 +403,77 @@ class Registry:
         return self.version(int(made.version))
 
     def set_alias(self, alias: str, number: int) -> None:
-        """Point an alias at a version, and make sure that it does.
+        """Point an alias at a version and read it back; try again if it could not be set.
 
         Raises:
-            TrackingError: the alias points elsewhere afterwards, because somebody else moved it.
+            TrackingError: the alias cannot be set.
         """
-        self._client.set_registered_model_alias(self.name, alias, str(number))
-        found = self.by_alias(alias)
-        if found is None or found.number != number:
-            raise TrackingError(f"alias {alias} of {self.name} was set to {number} but points at {found}")
+        import time
+
+        from mlflow.exceptions import MlflowException
+
+        for pause in (0.1, 0.5, 2.0, None):
+            try:
+                self._client.set_registered_model_alias(self.name, alias, str(number))
+                if self.by_alias(alias) is not None:
+                    return
+            except MlflowException:
+                if pause is None:
+                    raise
+            if pause is not None:
+                time.sleep(pause)
+        raise TrackingError(f"alias {alias} of {self.name} was set to {number} and is not there")
 
     def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
         """Write tags on a version."""
         for key, value in tags.items():
             self._client.set_model_version_tag(self.name, str(number), key, value)
 
-    def promote(self, number: int, reason: str) -> None:
-        """Make a version the champion; the one before keeps the alias `previous`, one step away."""
-        before = self.champion()
-        if before is not None and before.number != number:
-            self.set_alias(PREVIOUS, before.number)
-        self.set_alias(CHAMPION, number)
-        self.set_tags(number, {"stage": "Production", "decision": "promoted", "decision_reason": reason[:4900]})
-        if before is not None and before.number != number:
-            self.set_tags(before.number, {"stage": "Archived"})
+    def mirror(self, champion: int, previous: int | None) -> None:
+        """Point the aliases at the champion and the one before, and tag their stages; what is right already stays."""
+        wanted = {CHAMPION: champion, **({PREVIOUS: previous} if previous is not None else {})}
+        for alias, number in wanted.items():
+            found = self.by_alias(alias)
+            if found is None or found.number != number:
+                self.set_alias(alias, number)
+        for version in self.versions():
+            stage = version.tags.get("stage")
+            right = "Production" if version.number == champion else "Archived" if stage == "Production" else stage
+            if right is not None and stage != right:
+                self.set_tags(version.number, {"stage": right})
+
+    def describe(self, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """Write tags on versions where they are not there yet."""
+        for version in self.versions():
+            wanted = tags.get(version.number, {})
+            self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
+
+    def point_challenger(self) -> None:
+        """Point the alias `challenger` at the newest version: a killed process may have registered it and no more."""
+        versions = self.versions()
+        if versions and ((found := self.by_alias(CHALLENGER)) is None or found.number != versions[0].number):
+            self.set_alias(CHALLENGER, versions[0].number)
+
+    def metrics(self, version: Version) -> dict[str, float]:
+        """Return what was measured in the training of a version: the scores of its own backtest among it."""
+        return dict(self._client.get_run(version.run_id).data.metrics)
 
     def load(self, version: Version) -> dict[str, Any]:
+        """Load the forecaster's state of a version; see `fetch`."""
+        return self.fetch(version)[0]
+
+    def fetch(self, version: Version) -> tuple[dict[str, Any], int]:
         """Load the forecaster's state of a version, checked against the checksum of its registration.
 
+        Returns:
+            The state and the size of its file in bytes.
+
         Raises:
-            TrackingError: the file is gone.
+            TrackingError: the file is gone, or no checksum was recorded at the registration.
             ModelFileError: the file is not the one that was registered, or is unsafe.
         """
+        if not version.tags.get("sha256"):
+            raise TrackingError(f"{version.uri}: no checksum was recorded when it was registered (tag sha256)")
         import tempfile
 
         from mlflow.artifacts import download_artifacts
@@ -446,7 +485,11 @@ class Registry:
                 raise TrackingError(
                     f"{version.uri}: the model's file cannot be fetched from the artifact store ({error})"
                 ) from None
-            return model_file.load(Path(path), sha256=version.tags.get("sha256"))
+            return model_file.load(Path(path), sha256=version.tags["sha256"]), Path(path).stat().st_size
+
+    def attach(self, number: int, text: str, file: str) -> None:
+        """Keep a text as an artifact of the run that trained a version."""
+        self._client.log_text(self.version(number).run_id, text, file)
 
     def link(self, number: int) -> str:
         """Return the address of a version's page."""
