@@ -140,9 +140,9 @@ def _log(
     backtest: pd.DataFrame,
 ) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
-    from mlops_assets.forecasting import plots
+    from mlops_assets.forecasting import forest, plots
     from mlops_assets.forecasting.features import lookback
-    from mlops_assets.forecasting.forest import DEFAULTS, Forecaster
+    from mlops_assets.forecasting.forest import Forecaster
     from mlops_assets.forecasting.metrics import score
 
     spec, task = graph.spec, graph.spec.task
@@ -159,9 +159,10 @@ def _log(
             "holidays": spec.holidays or "none",
             "seed": spec.model.seed,
             "training_rows": facts["training_rows"],
+            "model.kind": spec.model.kind,
             **{
-                f"forest.{name}": value
-                for name, value in {**DEFAULTS[spec.model.kind], **spec.model.parameters}.items()
+                f"model.{name}": value
+                for name, value in {**forest.defaults(spec.model.kind), **spec.model.parameters}.items()
             },
         }
     )

@@ -328,6 +328,11 @@ class Forecaster:
         )
 
 
+def defaults(kind: str) -> dict[str, Any]:
+    """Keyword arguments of a kind of model that the engine chooses, where the task does not."""
+    return {**DEFAULTS, **regressors.DEFAULTS}.get(regressors.short_name(kind), {})
+
+
 def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     """Fit the task's regressor on rows of `features.training_rows`, also when read back from Parquet or SQL.
 
@@ -341,7 +346,7 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     y = training["y"].to_numpy(dtype=np.float32)
     model: Trees | Calibrated
     if regressors.is_forest(task.model.kind):
-        forest, missing = regressors.forest(task.model, DEFAULTS[regressors.short_name(task.model.kind)])
+        forest, missing = regressors.forest(task.model, defaults(task.model.kind))
         forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
         model, importance = Trees.of(forest.estimators_, X, y, missing), forest.feature_importances_
     else:

@@ -1,16 +1,19 @@
 """Regressors by name: forests, gradient boosting, and any other of scikit-learn's that a model file can hold.
 
 A forest brings its own quantiles (see `forest.Trees`). Every other regressor is asked for a point, and its
-quantiles are those of its errors on the latest training rows, which a first fit has not seen, scaled by how
-large an error to expect of each row: locally weighted split conformal prediction, after Papadopoulos, Gammerman
+quantiles are those of its errors on rolling origins, each fitted on what was known before, scaled by how large
+an error to expect of each row: locally weighted split conformal prediction, after Papadopoulos, Gammerman
 and Vovk (2008), "Normalized nonlinear predictive systems", AIA, and Lei et al. (2018), "Distribution-free
 predictive inference for regression", Journal of the American Statistical Association 113.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,10 +50,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "early_stopping": False,
     }
 }
-HELD_OUT = 0.2
-"""Share of the training rows, the latest, that measures errors."""
+CUTS = (0.4, 0.6, 0.8)
+"""Where the training rows are cut, as shares of the origins: errors are those between each cut and the next."""
 LEAST = 50
 """Rows that a fit, and a measurement of errors, needs."""
+TRIAL_ROWS = 20_000
+"""Most rows of a fit that is only made to see its errors."""
 BELOW_ALL_CODES = -1.0
 TINY = 1e-6
 OUTCOMES = 200
@@ -92,11 +97,7 @@ def build(model: ModelSettings, defaults: dict[str, Any]) -> Any:
     Raises:
         ValueError: the kind or a parameter is not known.
     """
-    from importlib import import_module
-
-    module, _, name = import_path(model.kind).rpartition(".")
-    maker = getattr(import_module(module), name)
-    return _made(maker, model, defaults)
+    return _made(_class(model.kind), model, defaults)
 
 
 def forest(model: ModelSettings, defaults: dict[str, Any]) -> tuple[Any, float | None]:
@@ -107,27 +108,35 @@ def forest(model: ModelSettings, defaults: dict[str, Any]) -> tuple[Any, float |
     """
     from importlib import import_module
 
-    name = import_path(model.kind).rpartition(".")[2]
     try:
-        maker = getattr(import_module("sklearnex.ensemble"), name)
+        maker = getattr(import_module("sklearnex.ensemble"), _class(model.kind).__name__)
     except ImportError:
         return build(model, defaults), None
     return _made(maker, model, defaults), BELOW_ALL_CODES
 
 
-def _made(maker: Any, model: ModelSettings, defaults: dict[str, Any]) -> Any:
-    import inspect
+def parameters(kind: str) -> list[str]:
+    """Names of the keyword arguments of a kind of model."""
+    return list(inspect.signature(_class(kind)).parameters)
 
-    name = maker.__name__
-    known = inspect.signature(maker).parameters
+
+def _class(kind: str) -> Any:
+    from importlib import import_module
+
+    module, _, name = import_path(kind).rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _made(maker: Any, model: ModelSettings, defaults: dict[str, Any]) -> Any:
+    known = parameters(model.kind)
     strange = sorted({*model.parameters} - {*known})
     if strange:
-        raise ValueError(f"{name} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
+        raise ValueError(f"{model.kind} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
     seed = {"random_state": model.seed} if "random_state" in known else {}
     try:
         return maker(**{**defaults, **seed, **model.parameters})
     except TypeError as error:
-        raise ValueError(f"the parameters of {name} do not fit together: {error}") from error
+        raise ValueError(f"the parameters of {model.kind} do not fit together: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -177,26 +186,38 @@ def fit_calibrated(
         ValueError: the kind or a parameter is not known, the regressor cannot learn from the rows, or there are too
             few of them to hold some out.
     """
-    cut = np.quantile(origin.astype("datetime64[us]").astype(np.int64), 1 - HELD_OUT)
-    early = timestamp.astype("datetime64[us]").astype(np.int64) <= cut
-    late = origin.astype("datetime64[us]").astype(np.int64) >= cut
-    if min(early.sum(), late.sum()) < LEAST:
-        raise ValueError(
-            f"{model.kind} gets its quantiles from its errors on the latest training rows, and of {len(y)} rows only "
-            f"{early.sum()} lie before and {late.sum()} after the cut, which needs {LEAST} each: give more history or "
-            "a shorter horizon, or use random_forest"
-        )
-    make = lambda: build(model, DEFAULTS.get(short_name(model.kind), {}))  # noqa: E731 - made twice, alike
+    make = partial(build, model, DEFAULTS.get(short_name(model.kind), {}))
     takes_missing = make().__sklearn_tags__().input_tags.allow_nan
     filling = np.zeros(0) if takes_missing else _medians(X)
-    trial = _fitted(make, model.kind, _filled(X[early], filling), y[early])
-    away = y[late] - trial.predict(_filled(X[late], filling))
-    spread = _spread(X[late], np.abs(away), model.seed)
-    errors = np.sort(away / np.maximum(spread.predict(X[late]), TINY))
-    rank = ((np.arange(OUTCOMES) + 0.5) / OUTCOMES * len(errors)).astype(np.int64)
+    held_out, away, trial = [], [], None
+    for early, late in _forward_cuts(origin, timestamp):
+        trial = _fitted(make, model.kind, _filled(X[early], filling), y[early])
+        held_out.append(late)
+        away.append(y[late] - trial.predict(_filled(X[late], filling)))
+    if not held_out:
+        raise ValueError(
+            f"{model.kind} gets its quantiles from its errors on later training rows than it has learnt from, and "
+            f"{len(y)} rows cannot be cut into {LEAST} before and {LEAST} after: give more history or a shorter "
+            "horizon, or use random_forest"
+        )
+    seen, error = X[np.concatenate(held_out)], np.concatenate(away)
+    spread = _spread(seen, np.abs(error), model.seed)
+    ordered = np.sort(error / np.maximum(spread.predict(seen), TINY))
+    rank = ((np.arange(OUTCOMES) + 0.5) / OUTCOMES * len(ordered)).astype(np.int64)
+    importance = _importance(trial, _filled(X[held_out[-1]], filling), y[held_out[-1]], model.seed)
     point = _fitted(make, model.kind, _filled(X, filling), y)
-    importance = _importance(trial, _filled(X[late], filling), y[late], model.seed)
-    return Calibrated(point, spread, errors[rank].astype(np.float32), filling), importance
+    return Calibrated(point, spread, ordered[rank].astype(np.float32), filling), importance
+
+
+def _forward_cuts(origin: np.ndarray, timestamp: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows to fit on, all known by a cut in time, and rows of origins from there to the next cut."""
+    origin, timestamp = (times.astype("datetime64[us]").astype(np.int64) for times in (origin, timestamp))
+    cuts = [*np.quantile(origin, CUTS), np.inf]
+    for cut, stop in pairwise(cuts):
+        early = np.flatnonzero(timestamp <= cut)
+        late = np.flatnonzero((origin >= cut) & (origin < stop))
+        if min(len(early), len(late)) >= LEAST:
+            yield early[:: -(-len(early) // TRIAL_ROWS)], late
 
 
 def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) -> Any:
@@ -215,8 +236,9 @@ def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) ->
 def _spread(X: np.ndarray, size: np.ndarray, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
+    calm: dict[str, Any] = {"early_stopping": False}
     cautious = HistGradientBoostingRegressor(
-        loss="poisson", max_iter=60, max_leaf_nodes=8, min_samples_leaf=100, early_stopping=False, random_state=seed
+        loss="poisson", max_iter=30, max_leaf_nodes=6, min_samples_leaf=400, random_state=seed, **calm
     )
     return cautious.fit(X, size + TINY)
 
