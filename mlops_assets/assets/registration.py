@@ -55,6 +55,9 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             "package_version": package_version(),
             "git_commit": git_commit(),
             "reason": context.run.tags.get("mlops/reason", "materialized by hand"),
+            "breach": context.run.tags.get("mlops/breach", ""),
+            "action": facts.get("action", "refit"),
+            "cpu_seconds": str(facts["fit_seconds"]),
         }
         registry = tracking.registry(spec.name)
         found = same_training(registry, tags["fingerprint"])

@@ -1,6 +1,7 @@
 """training_set and random_forest."""
 
-from time import perf_counter
+from collections.abc import Iterator
+from time import process_time
 from typing import Any
 
 import dagster as dg
@@ -8,18 +9,21 @@ import pandas as pd
 from pydantic import Field
 
 from mlops_assets.assets.common import Graph, known_numbers, markdown_table
-from mlops_assets.assets.partitions import window_of
+from mlops_assets.assets.partitions import latest_complete, window_of
 from mlops_assets.forecasting.grid import fill_with_zero
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.launches import Launch, Launches
+from mlops_assets.resources.stores import Tables
 
 
 class TrainingConfig(dg.Config):
     """How far the training may look.
 
     Attributes:
-        until: key of the last partition to learn from; empty: the latest that is stored.
+        until: key of the last partition to learn from; empty: the latest complete one that is stored.
     """
 
-    until: str = Field("", description="Key of the last partition to learn from. Default: the latest that is stored.")
+    until: str = Field("", description="Key of the last partition to learn from. Default: the latest complete one.")
 
 
 def history_of(graph: Graph, observations: pd.DataFrame) -> pd.DataFrame:
@@ -37,20 +41,33 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         key=graph.key("training_set"),
         ins={"observations": dg.AssetIn(graph.key("observations"))},
         io_manager_key="tables",
+        output_required=False,
         **graph.attributes(
             ["pandas", "numpy"],
-            "The feature matrix by item, origin and lead, with its target: all in a row was known at its origin.",
+            "The feature matrix by item, origin and lead, with its target: all in a row was known at its origin. A run "
+            "that a breach has asked for claims it first, and ends here if another run has.",
         ),
     )
     def training_set(
-        context: dg.AssetExecutionContext, config: TrainingConfig, observations: pd.DataFrame
-    ) -> dg.Output[pd.DataFrame]:
+        context: dg.AssetExecutionContext,
+        config: TrainingConfig,
+        tables: dg.ResourceParam[Tables],
+        clock: Clock,
+        observations: pd.DataFrame,
+    ) -> Iterator[dg.Output[pd.DataFrame]]:
         from mlops_assets.forecasting.features import training_rows
 
         history = history_of(graph, observations)
+        last = config.until or latest_complete(spec, clock.now())
         until = pd.Timestamp(history["timestamp"].max())
-        if config.until:
-            until = min(until, window_of(graph.partitions, config.until).end - pd.Timedelta(microseconds=1))
+        if last:
+            until = min(until, window_of(graph.partitions, last).end - pd.Timedelta(microseconds=1))
+        stored = [key for key in tables.partitions([spec.name, "observations"]) if not last or key <= last]
+        launch = Launch.of(context.run, max(stored, default=""))
+        holder = Launches(tables, spec.name).claim(launch, context.instance) if launch is not None else ""
+        if holder:
+            context.log.info(f"nothing to do: this retraining is run {holder}'s")
+            return
         rows = training_rows(history, spec.task, until=until)
         if rows.empty:
             raise dg.Failure(
@@ -59,9 +76,9 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         facts = {"trained_until": str(rows["timestamp"].max()), "items": rows["item_id"].nunique()}
-        return dg.Output(
+        yield dg.Output(
             rows,
-            metadata={**facts, "rows": len(rows), "observations": len(history)},
+            metadata={**facts, "rows": len(rows), "observations": len(history), "latest_partition": max(stored)},
             data_version=dg.DataVersion(data_hash(rows)),
         )
 
@@ -93,9 +110,9 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
     def random_forest(training_set: pd.DataFrame) -> dg.Output[dict[str, Any]]:
         from mlops_assets.forecasting import forest, plots
 
-        began = perf_counter()
+        began = process_time()
         forecaster = forest.fit(training_set, spec.task)
-        seconds = perf_counter() - began
+        seconds = process_time() - began
         importances = forecaster.importances()
         facts = {
             "trained_until": str(training_set["timestamp"].max()),

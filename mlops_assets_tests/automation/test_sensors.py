@@ -1,14 +1,44 @@
-"""The retraining sensor over stored accuracy."""
+"""The retraining sensor over real tables, a real registry and real runs."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.automation.sensors import accuracy_history, build_sensors
-from mlops_assets_tests.conftest import World
+from mlops_assets.automation import build_automation
+from mlops_assets.automation.evidence import accuracy_history, answers
+from mlops_assets.automation.sensors import build_sensors
+from mlops_assets.forecasting.policy import Champion
+from mlops_assets.resources.launches import Launch, Launches
+from mlops_assets_tests.conftest import World, declare, sandbox
+
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-21")]
+RULES = {"metric": "wql", "relative": None, "threshold": 0.2, "breaches": 2, "window": 3}
 
 
-def store(world: World, day: str, error: float, in_sample: bool = False) -> None:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory, empty_mlflow) -> World:
+    """A champion trained until the first of May, observations until the 21st, and no accuracy yet."""
+    folder = tmp_path_factory.mktemp("watched")
+    made = World(declare(folder / "forecasts", retraining=RULES), sandbox(folder, empty_mlflow))
+    made.run("observations", "quarantine", partition=f"2024-03-01...{DAYS[-1]}")
+    made.train(until="2024-05-01")
+    return made
+
+
+@pytest.fixture
+def watched(template) -> World:
+    """The template without what an earlier test has written."""
+    template.instance = dg.DagsterInstance.ephemeral()
+    for name in ("forecast_accuracy", "retraining_decisions", "retraining_launches", "alerts"):
+        template.tables.delete(["demo", name])
+    return template
+
+
+def store(world: World, day: str, error: float, version: int = 1, in_sample: bool = False) -> None:
     """Store the accuracy of a day on which every forecast was off by a share of the target."""
     target = 100.0
     rows = pd.DataFrame(
@@ -23,71 +53,179 @@ def store(world: World, day: str, error: float, in_sample: bool = False) -> None
             "mase_scale": 1.0,
             "rmsse_scale": 1.0,
             "source": "champion",
-            "model_version": 1,
+            "model_version": version,
             "in_sample": in_sample,
         }
     )
     world.tables.write(["demo", "forecast_accuracy"], rows, day)
 
 
-def tick(world: World):
-    (sensor,) = build_sensors(world.spec)
-    with dg.build_sensor_context(instance=world.instance, resources={"tables": world.tables}) as context:
+def tick(world: World, instance: dg.DagsterInstance | None = None) -> Any:
+    (sensor,) = (made for made in build_sensors(world.spec) if made.name == "demo_retrain_on_breach")
+    needed = {name: world.resources[name] for name in ("tables", "tracking", "clock", "notifications")}
+    with dg.build_sensor_context(instance=instance or world.instance, resources=needed) as context:
         return sensor(context)
 
 
-def test_no_data_is_said_in_words(world):
-    assert tick(world()).skip_message == "no forecast has been scored yet"
+def retrain(world: World, request: dg.RunRequest, instance: dg.DagsterInstance | None = None, **options: Any):
+    """Do what the daemon does with a request."""
+    own = dg.Definitions(assets=world.assets, resources=world.resources, executor=dg.in_process_executor)
+    job = dg.Definitions.merge(own, build_automation(world.spec)).resolve_job_def("demo_retrain")
+    tags = {**request.tags, "dagster/run_key": request.run_key}
+    return job.execute_in_process(instance=instance or world.instance, tags=tags, **options)
 
 
-def test_a_breach_requests_one_retraining_with_its_reason(world):
-    made = world()
-    for day, error in (("2024-05-01", 0.0), ("2024-05-02", 0.5), ("2024-05-03", 0.6)):
-        store(made, day, error)
-    request = tick(made)
-    assert request.run_key == "demo:2024-05-03"
-    assert "above 0.2" in request.tags["mlops/reason"]
+def test_nothing_scored_is_said_in_words_and_written_once(watched):
+    assert "no forecast of the champion has been scored yet" in tick(watched).skip_message
+    assert "nothing new" in tick(watched).skip_message
+    assert len(answers(watched.tables, "demo")) == 1
 
 
-def test_the_same_breach_twice_has_the_same_run_key(world):
-    made = world()
-    for day in ("2024-05-02", "2024-05-03"):
-        store(made, day, 0.5)
-    assert tick(made).run_key == tick(made).run_key
+def test_a_breach_requests_one_retraining_with_its_reason_and_is_written_down(watched):
+    for day, error in zip(DAYS, (0.0, 0.5, 0.6), strict=False):
+        store(watched, day, error)
+    request = tick(watched)
+    assert request.tags["mlops/breach"] == "v1 2024-05-03"
+    assert request.tags["mlops/action"] == "refit"
+    assert "above 0.2000 (the threshold)" in request.tags["mlops/reason"]
+    assert "on data up to 2024-05-21" in request.tags["mlops/reason"]
+    (row,) = answers(watched.tables, "demo").to_dict("records")
+    assert (row["partition"], row["action"], row["rule"]) == ("2024-05-04", "refit", "threshold")
+    assert watched.tables.partitions(["demo", "retraining_decisions"]) == ["2024-05-04 000001"]
 
 
-def test_no_breach_says_why_not(world):
-    made = world()
-    store(made, "2024-05-02", 0.5)
-    store(made, "2024-05-03", 0.01)
-    assert "within 0.2" in tick(made).skip_message
+def test_a_request_that_was_lost_is_made_again_with_the_same_key_until_its_run_has_begun(watched):
+    for day in DAYS[:3]:
+        store(watched, day, 0.5)
+    first, again = tick(watched), tick(watched)
+    assert first.run_key == again.run_key
+    launch = Launch("v1 2024-05-02", 1, 1, "refit", "", DAYS[-1], "some run")
+    assert Launches(watched.tables, "demo").claim(launch, watched.instance) == ""
+    assert "under way" in tick(watched).skip_message
+    assert "nothing new" in tick(watched).skip_message
 
 
-def test_forecasts_of_a_model_that_had_seen_the_actuals_do_not_vote(world):
-    made = world()
-    for day in ("2024-05-01", "2024-05-02", "2024-05-03"):
-        store(made, day, 0.5, in_sample=True)
-    assert tick(made).skip_message == "no forecast has been scored yet"
+def test_forecasts_of_former_champions_and_of_models_that_had_seen_the_actuals_do_not_vote(watched):
+    for day in DAYS[:3]:
+        store(watched, day, 0.5, in_sample=True)
+    assert isinstance(tick(watched), dg.SkipReason)
+    for day in DAYS[3:6]:
+        store(watched, day, 0.5, version=7)
+    assert isinstance(tick(watched), dg.SkipReason)
+    for day in DAYS[6:9]:
+        store(watched, day, 0.5)
+    assert isinstance(tick(watched), dg.RunRequest)
 
 
-def test_without_a_threshold_accuracy_never_retrains(world):
-    made = world(retraining={"metric": "wql"})
-    store(made, "2024-05-03", 5.0)
-    assert "threshold is not set" in tick(made).skip_message
+def test_history_reads_no_more_than_the_policy_needs(watched):
+    for number, day in enumerate(DAYS):
+        store(watched, day, number / 100)
+    champion = Champion(1, pd.Timestamp("2024-05-01"))
+    history = accuracy_history(watched.tables, watched.spec, champion)
+    assert list(history["partition"]) == DAYS[-6:]
+    assert list(history["wql"]) == pytest.approx([number / 100 for number in range(14, 20)])
+    assert len(accuracy_history(watched.tables, watched.spec)) == len(DAYS)
 
 
-def test_history_reads_the_latest_partitions_only(world):
-    made = world()
-    for day in range(1, 9):
-        store(made, f"2024-05-0{day}", day / 10)
-    history = accuracy_history(made.tables, made.spec, 3)
-    assert list(history["partition"]) == ["2024-05-06", "2024-05-07", "2024-05-08"]
-    assert list(history["wql"]) == pytest.approx([0.6, 0.7, 0.8])
+def test_three_launches_at_once_train_once(template, watched, tmp_path_factory):
+    for day in DAYS[:3]:
+        store(watched, day, 0.5)
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance"))) as instance:
+        instance.get_runs(limit=1)
+        start, versions = Barrier(3), len(watched.tracking.registry("demo").versions())
+
+        def daemon(_: int) -> Any:
+            start.wait()
+            return tick(watched, instance)
+
+        with ThreadPoolExecutor(3) as pool:
+            answered = list(pool.map(daemon, range(3)))
+        requests = [answer for answer in answered if isinstance(answer, dg.RunRequest)]
+        assert len(requests) >= 1
+        assert len(answers(watched.tables, "demo")) == 1
+
+        def launch(_: int) -> Any:
+            start.wait()
+            return retrain(watched, requests[0], instance)
+
+        with ThreadPoolExecutor(3) as pool:
+            runs = list(pool.map(launch, range(3)))
+        assert all(run.success for run in runs)
+        trained = [run for run in runs if run.asset_materializations_for_node("demo__random_forest")]
+        assert len(trained) == 1
+        assert len(Launches(watched.tables, "demo").all()) == 1
+        found = watched.tracking.registry("demo").versions()
+        assert len(found) == versions + 1
+        assert found[0].tags["reason"].startswith("threshold: wql")
+        assert found[0].tags["breach"] == "v1 2024-05-02"
+        assert found[0].trained_until == pd.Timestamp("2024-05-21")
+        assert isinstance(tick(watched, instance), dg.SkipReason)
 
 
-def test_partitions_that_could_not_be_scored_take_no_place_in_the_window(world):
-    made = world()
-    for day in ("2024-05-01", "2024-05-02"):
-        store(made, day, 0.5)
-    store(made, "2024-05-03", 0.5, in_sample=True)
-    assert list(accuracy_history(made.tables, made.spec, 2)["partition"]) == ["2024-05-01", "2024-05-02"]
+def test_a_claim_is_taken_over_from_a_run_that_failed_and_from_no_other(watched):
+    launches = Launches(watched.tables, "demo")
+    tags = Launch("v1 2024-05-03", 1, 1, "refit", "why", "", "").tags()
+
+    @dg.job
+    def failing():
+        @dg.op
+        def fail():
+            raise RuntimeError
+
+        fail()
+
+    @dg.job
+    def fine():
+        pass
+
+    failed = failing.execute_in_process(instance=watched.instance, tags=tags, raise_on_error=False)
+    done = fine.execute_in_process(instance=watched.instance, tags=tags)
+
+    def claim(run: Any) -> str:
+        return launches.claim(Launch.of(run, DAYS[-1]), watched.instance)
+
+    assert claim(failed.dagster_run) == ""
+    assert claim(failed.dagster_run) == "", "a step that is tried again holds its own claim"
+    assert claim(done.dagster_run) == ""
+    third = fine.execute_in_process(instance=watched.instance, tags=tags)
+    assert claim(third.dagster_run) == f"{done.run_id} (done)"
+    assert list(launches.all()["takeover"]) == [1, 2]
+
+
+def test_runs_that_never_begin_are_not_launched_for_ever(watched):
+    for day in DAYS[:3]:
+        store(watched, day, 0.5)
+    request = tick(watched)
+
+    @dg.job
+    def stillborn():
+        pass
+
+    for number in range(3):
+        assert request.run_key.endswith(f"run {number + 1}")
+        stillborn.execute_in_process(instance=watched.instance, tags=request.tags)
+        request = tick(watched)
+    assert "ended before training began" in request.skip_message
+
+
+def test_thirty_bad_periods_are_three_launches_and_one_alert(watched):
+    """The runs are played here: each claims and ends without having changed anything."""
+
+    @dg.job
+    def in_vain():
+        pass
+
+    launches = 0
+    for day in pd.date_range(DAYS[0], periods=30):
+        key = f"{day:%Y-%m-%d}"
+        watched.tables.write(["demo", "observations"], watched.table("observations", [DAYS[0]]), key)
+        store(watched, key, 0.5)
+        request = tick(watched)
+        if isinstance(request, dg.RunRequest):
+            launches += 1
+            run = in_vain.execute_in_process(instance=watched.instance, tags=request.tags).dagster_run
+            Launches(watched.tables, "demo").claim(Launch.of(run, key), watched.instance)
+    assert launches == 3
+    alerts = watched.table("alerts")
+    assert list(alerts["event"]) == ["futility"]
+    assert "have changed nothing (3 unchanged)" in alerts["what"].iloc[0]

@@ -1,0 +1,103 @@
+"""The sensor that carries out the retraining policy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.automation import evidence as facts
+from mlops_assets.automation.jobs import retrain_job_name
+from mlops_assets.forecasting import policy
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.launches import Launch, Launches
+from mlops_assets.resources.notifications import Alert, Notifications
+from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.tracking import Tracking
+from mlops_assets.spec import ForecastSpec
+
+FALSE_STARTS = 3
+"""Runs that may end before they have claimed what they were launched for."""
+
+
+def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
+    """Define `<name>_retrain_on_breach`; tables and runs are its memory, so it needs no cursor."""
+
+    @dg.sensor(
+        name=f"{spec.name}_retrain_on_breach",
+        job_name=retrain_job_name(spec),
+        minimum_interval_seconds=60,
+        description=f"Requests {retrain_job_name(spec)} when the policy (retraining in the spec) finds a reason, and "
+        "otherwise says why not. Every answer to something new is a row of retraining_decisions.",
+    )
+    def retrain_on_breach(
+        context: dg.SensorEvaluationContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        clock: Clock,
+        notifications: Notifications,
+    ) -> dg.RunRequest | dg.SkipReason:
+        notifications.resend(tables, spec.name)
+        log, state = facts.answers(tables, spec.name), facts.state_of(spec, tables, context.instance)
+        if len(log) and log["state"].iloc[-1] == state:
+            return _again(spec, tables, context.instance, log.iloc[-1].to_dict())
+        evidence = facts.gather(spec, tables, tracking, clock, context.instance)
+        answer = policy.decide(evidence, spec.retraining.rules)
+        if not facts.write_answer(tables, spec.name, answer, evidence, state, clock):
+            return dg.SkipReason("another daemon has judged this at the same moment")
+        if answer.guard == "futility":
+            notifications.send(tables, _stopped(spec, answer))
+        if not answer.retrain:
+            return dg.SkipReason(f"{answer.action}: {answer.reason}")
+        return _request(spec, context.instance, policy.as_row(answer, evidence.champion))
+
+    return retrain_on_breach
+
+
+def _again(
+    spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance, last: Mapping[Any, Any]
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask once more for a retraining that nobody has claimed: the request may have been lost with its daemon."""
+    said = f"nothing new since {last['partition'] or 'the last look'}; then: {last['action']}: {last['reason']}"
+    if last["action"] not in (policy.GROW, policy.REFIT):
+        return dg.SkipReason(said)
+    launches = Launches(tables, spec.name).all()
+    if ((launches["breach"] == last["breach"]) & (launches["attempt"] == last["attempt"])).any():
+        return dg.SkipReason(said)
+    return _request(spec, instance, last)
+
+
+def _request(spec: ForecastSpec, instance: dg.DagsterInstance, row: Mapping[Any, Any]) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the run of an answer; its key makes Dagster launch it once, and again only if it ended too early."""
+    launch = Launch(
+        breach=str(row["breach"]),
+        attempt=int(row["attempt"]),
+        champion=int(row["champion"]),
+        action=str(row["action"]),
+        reason=f"{row['rule']}: {row['reason']}",
+        partition="",
+        run_id="",
+    )
+    asked = {"mlops/forecast": spec.name, "mlops/breach": launch.breach, "mlops/attempt": str(launch.attempt)}
+    ended = [run for run in instance.get_runs(dg.RunsFilter(tags=asked), limit=FALSE_STARTS + 1) if run.is_finished]
+    if len(ended) >= FALSE_STARTS:
+        return dg.SkipReason(
+            f"{len(ended)} runs for the breach {launch.breach} ended before training began: see {ended[0].run_id} in "
+            "Dagster's runs; the next partition is judged anew"
+        )
+    return dg.RunRequest(
+        run_key=f"{spec.name}: {launch.breach}, try {launch.attempt}, run {len(ended) + 1}",
+        tags={"mlops/forecast": spec.name, **launch.tags()},
+    )
+
+
+def _stopped(spec: ForecastSpec, answer: policy.Answer) -> Alert:
+    """Return the alert that the policy has given up on a breach."""
+    return Alert(
+        event="futility",
+        forecast=spec.name,
+        key=answer.breach,
+        what=answer.reason,
+        where=f"tables {spec.name}/retraining_decisions and {spec.name}/decisions; mlops-assets history {spec.name}",
+        to_do="Look at what has changed in the data: a new level, a covariate that is gone, a broken source. Then "
+        f"change the spec or the source and run mlops-assets run {spec.name} --retrain.",
+    )
