@@ -1,4 +1,4 @@
-"""The command line: list, run, evaluate, check, certify. Exit code 0: done, 1: failed, 2: wrong usage."""
+"""The command line, a function for each command. Exit code 0: done, 1: failed, 2: wrong usage."""
 
 import difflib
 import json
@@ -14,6 +14,7 @@ from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.spec import ForecastSpec, SpecError, load_spec, load_specs
 
 if TYPE_CHECKING:
+    from mlops_assets.resources.lifecycle import Lifecycle
     from mlops_assets.runner import Step
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -115,6 +116,136 @@ def evaluate(spec_file: Path, as_json: bool) -> None:
         result = evaluate_spec(spec, Settings.read())
     except Exception as error:
         fail(f"{spec_file}: {error}")
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+        return
+    for part in tables(result):
+        _show(part)
+
+
+def _named(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the two options that every decision of a person has."""
+    command = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with the decision.")(
+        command
+    )
+    return click.option("--by", required=True, metavar="WHO", help="Who decides.")(command)
+
+
+@main.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@_named
+@click.option("--force", is_flag=True, help="Even if the version does not wait for approval.")
+def approve(name: str, version: int, by: str, reason: str, force: bool) -> None:
+    """Make VERSION of the forecast NAME the champion; it must wait for approval."""
+    _decide(name, lambda life: life.approve(version, by, reason, force))
+
+
+@main.command()
+@click.argument("name")
+@click.argument("version", type=int)
+@_named
+def reject(name: str, version: int, by: str, reason: str) -> None:
+    """Refuse VERSION of the forecast NAME, which waits for approval."""
+    _decide(name, lambda life: life.reject(version, by, reason))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--to", type=int, metavar="VERSION", help="Which version comes back. Default: the champion before.")
+@_named
+def rollback(name: str, to: int | None, by: str, reason: str) -> None:
+    """Bring an earlier champion of the forecast NAME back, in one step.
+
+    The version that leaves is not promoted again by itself on the same data.
+    """
+    _decide(name, lambda life: life.rollback(by, reason, to))
+
+
+def _decide(name: str, decision: Callable[["Lifecycle"], Any]) -> None:
+    """Carry out a person's decision and say what has changed."""
+    with usage_errors():
+        settings = Settings.read()
+        spec = find_spec(settings, name)
+    from mlops_assets.decide import opened, words
+    from mlops_assets.resources.decisions import DecisionError
+
+    try:
+        with opened(settings, spec) as life:
+            click.echo(words(spec, *decision(life)))
+    except DecisionError as error:
+        fail(str(error), USAGE)
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+
+
+@main.command("history")
+@click.argument("name")
+@click.option("--at", metavar="MOMENT", help="Who was champion then, and on what evidence: 2013-12-31, UTC.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def history_(name: str, at: str | None, as_json: bool) -> None:
+    """Show which version of the forecast NAME was champion when, who decided it, and why."""
+    with usage_errors():
+        settings = Settings.read()
+        spec = find_spec(settings, name)
+    from mlops_assets.decide import history, opened, tables
+
+    try:
+        with opened(settings, spec) as life:
+            found = history(life, at)
+    except ValueError as error:
+        fail(f"--at {at}: {error}", USAGE)
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for part in tables(found):
+        _show(part)
+
+
+_SPEC = click.argument("spec", metavar="SPEC")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+
+
+@main.command()
+@_SPEC
+@click.option("--item", metavar="ID", help="Explain the forecast of this item; with --timestamp.")
+@click.option("--timestamp", metavar="TIME", help="Which of its forecasts.")
+@click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
+@click.option("--top", default=10, show_default=True, help="How many of the days that it is made like.")
+@_JSON
+def explain(spec: str, item: str | None, timestamp: str | None, origin: str | None, top: int, as_json: bool) -> None:
+    """Say what a model leans on, or what one forecast is made like.
+
+    SPEC is a YAML file or the name of a declared forecast. Uses the champion's model; fits one if there is none. Writes
+    nothing.
+    """
+    if (item is None) != (timestamp is None):
+        fail("--item and --timestamp go together", USAGE)
+    from mlops_assets import explain as explaining
+
+    if item is None or timestamp is None:
+        _answer(spec, explaining.explain_model, explaining.model_tables, as_json)
+    else:
+        _answer(spec, explaining.explain_row, explaining.row_tables, as_json, item, timestamp, origin, top)
+
+
+def _answer(
+    text: str, ask: Callable[..., Any], tables: Callable[[Any], Iterator[Any]], as_json: bool, *arguments: Any
+) -> None:
+    """Ask something of a forecast, named or in a file, and print the answer."""
+    from mlops_assets.open_forecast import QuestionError
+
+    with usage_errors():
+        settings = Settings.read()
+        spec = load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(settings, text)
+    try:
+        result = ask(spec, settings, *arguments)
+    except QuestionError as error:
+        fail(str(error), USAGE)
+    except Exception as error:
+        fail(f"{spec.file}: {error}")
     if as_json:
         click.echo(json.dumps(result, indent=2))
         return

@@ -15,7 +15,7 @@ from mlops_assets.forecasting import gate
 from mlops_assets.model_file import ModelFileError
 from mlops_assets.resources import decisions
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.decisions import Entry, rolled_back
+from mlops_assets.resources.decisions import Entry
 from mlops_assets.resources.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.notifications import Alert, Notifications
 from mlops_assets.resources.stores import Tables
@@ -73,9 +73,6 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
             number, entry = life.reject(config.version, config.by, config.reason)
         link = life.registry.link(entry.version) if tracking.ui else ""
         _tell(spec, notifications, tables, number, entry, link)
-        page = decision_page(spec.name, number, entry)
-        if entry.outcome != "unchanged":
-            life.registry.attach(entry.version, page, f"decisions/{number:06d}.md")
         present = life.champion()
         context.log.info(f"version {entry.version} of {spec.name}: {entry.outcome}; {entry.reason}")
         frame = pd.DataFrame(
@@ -103,7 +100,7 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
             frame,
             metadata={
                 "outcome": entry.outcome,
-                "decision": dg.MetadataValue.md(page),
+                "decision": dg.MetadataValue.md(decisions.page(spec.name, number, entry)),
                 **known_numbers(numbers_of(entry)),
                 **({"champion_version": present.number} if present else {}),
                 **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
@@ -136,7 +133,7 @@ class Judge:
         """Judge the challenger against the champion of the moment."""
         spec, mine = self._spec, self._challenger
         rows, opponent = self._against(champion)
-        away = rolled_back(log, mine.tags.get("data_version", ""), mine.tags.get("spec_hash", ""))
+        away = decisions.rolled_back(log, mine.tags.get("data_version", ""), mine.tags.get("spec_hash", ""))
         decision = gate.judge(
             rows,
             spec.task,
@@ -197,7 +194,7 @@ def _trigger(context: dg.AssetExecutionContext, challenger: Version) -> dict[str
     return {
         "trigger": context.run.tags.get("mlops/reason", "materialized by hand"),
         "breach": context.run.tags.get("mlops/breach", ""),
-        "cpu_seconds": float(challenger.tags.get("cpu_seconds") or "nan"),
+        "cpu_seconds": float(seconds) if (seconds := challenger.tags.get("cpu_seconds")) else None,
         "run_id": context.run.run_id,
     }
 
@@ -231,23 +228,3 @@ def numbers_of(entry: Entry) -> dict[str, float]:
         "coverage": rules.get("coverage", {}).get("coverage"),
     }
     return {name: value for name, value in found.items() if value is not None}
-
-
-def decision_page(name: str, number: int, entry: Entry) -> str:
-    """Return a decision as a short Markdown page."""
-    lines = [
-        f"### {name}: {entry.outcome} (decision {number})",
-        "",
-        entry.reason,
-        "",
-        f"- version: {entry.version}, trained until {entry.trained_until}",
-        f"- champion before: {entry.champion_before or 'none'}, after: {entry.champion_after or 'none'}",
-        f"- decided by: {entry.decided_by}",
-    ]
-    lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
-    lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]
-    if entry.rules:
-        told = json.loads(entry.rules)
-        lines += [f"- verdict: {told['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
-        lines += [f"| {rule['name']} | {rule['state']} | {rule['words']} |" for rule in told["rules"]]
-    return "\n".join(lines)

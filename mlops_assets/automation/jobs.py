@@ -18,6 +18,11 @@ def retrain_job_name(spec: ForecastSpec) -> str:
     return f"{spec.name}_retrain"
 
 
+def decide_job_name(spec: ForecastSpec) -> str:
+    """Name of the decision on a version."""
+    return f"{spec.name}_decide"
+
+
 def daily_assets(spec: ForecastSpec) -> list[dg.AssetKey]:
     """Assets of the daily round, all partitioned alike."""
     names = ["observations", "quarantine", "forecasts", "forecast_accuracy"]
@@ -44,6 +49,12 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
             retrain_job_name(spec),
             selection=dg.AssetSelection.assets(*retrain_assets(spec)),
             description=f"Train, backtest, register and, if the gate opens, promote a model of {spec.name}.",
+            tags=tags,
+        ),
+        dg.define_asset_job(
+            decide_job_name(spec),
+            selection=dg.AssetSelection.assets(dg.AssetKey([spec.name, "champion"])),
+            description=f"Decide on a version of {spec.name}: by the gate, or as the config of champion says.",
             tags=tags,
         ),
     ]

@@ -75,7 +75,7 @@ class Entry:
     git_commit: str = ""
     trigger: str = ""
     breach: str = ""
-    cpu_seconds: float = float("nan")
+    cpu_seconds: float | None = None
     run_id: str = ""
 
 
@@ -182,6 +182,28 @@ def evidence_of(parts: Sequence[object]) -> str:
     import hashlib
 
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def page(name: str, number: int, entry: Entry) -> str:
+    """Return a decision as a short Markdown page."""
+    lines = [
+        f"### {name}: {entry.outcome} (decision {number})",
+        "",
+        entry.reason,
+        "",
+        f"- version: {entry.version}, trained until {entry.trained_until}",
+        f"- champion before: {entry.champion_before or 'none'}, after: {entry.champion_after or 'none'}",
+        f"- decided by: {entry.decided_by}",
+    ]
+    lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
+    lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]
+    if entry.rules:
+        import json
+
+        told = json.loads(entry.rules)
+        lines += [f"- verdict: {told['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
+        lines += [f"| {rule['name']} | {rule['state']} | {rule['words']} |" for rule in told["rules"]]
+    return "\n".join(lines)
 
 
 def _number(value: object) -> int | None:

@@ -86,8 +86,11 @@ class Lifecycle:
                 **{**_of(challenger), **facts},
             )
 
-        made = self.log.append(entry, self._clock.now()) or found[0]
+        made = self.log.append(entry, self._clock.now())
         self.repair()
+        if made is None:
+            return found[0]
+        self._publish(*made)
         return made
 
     def approve(self, number: int, by: str, reason: str, force: bool = False) -> tuple[int, Entry]:
@@ -159,22 +162,23 @@ class Lifecycle:
         """
         log = self.log.all()
         for _ in range(_TRIES):
-            number = decisions.champion_of(log)
-            if number is None:
+            told = {int(row["version"]): _tags(row) for _, row in log.drop_duplicates("version", keep="last").iterrows()}
+            self.registry.mirror(decisions.champion_of(log), decisions.champion_before(log), told)
+            seen, log = len(log), self.log.all()
+            if len(log) == seen:
                 break
-            self.registry.mirror(number, decisions.champion_before(log))
-            log = self.log.all()
-            if decisions.champion_of(log) == number:
-                break
-        self.registry.describe({int(row["version"]): _tags(row) for _, row in _last_of_each(log).iterrows()})
-        self.registry.point_challenger()
 
     def _append(self, entry: Callable[[pd.DataFrame], Entry]) -> tuple[int, Entry]:
         made = self.log.append(entry, self._clock.now())
         if made is None:
             raise AssertionError("a person's decision is always written down")
         self.repair()
+        self._publish(*made)
         return made
+
+    def _publish(self, number: int, entry: Entry) -> None:
+        """Keep the decision's page with the run that trained the version."""
+        self.registry.attach(entry.version, decisions.page(self.name, number, entry), f"decisions/{number:06d}.md")
 
     def _present(self, log: pd.DataFrame) -> int | None:
         number = decisions.champion_of(log)
@@ -220,14 +224,9 @@ def _of(version: Version) -> dict[str, Any]:
 
 
 def _entry(row: "pd.Series[Any]") -> tuple[int, Entry]:
-    values = {name: row[name] for name in Entry.__dataclass_fields__}
+    values = {name: None if pd.isna(row[name]) else row[name] for name in Entry.__dataclass_fields__}
     whole = ("version", "champion_before", "champion_after")
-    plain = {name: None if pd.isna(values[name]) else int(values[name]) for name in whole}
-    return int(row["number"]), Entry(**{**values, **plain})
-
-
-def _last_of_each(log: pd.DataFrame) -> pd.DataFrame:
-    return log.drop_duplicates("version", keep="last")
+    return int(row["number"]), Entry(**{**values, **{name: values[name] and int(values[name]) for name in whole}})
 
 
 def _tags(row: "pd.Series[Any]") -> dict[str, str]:

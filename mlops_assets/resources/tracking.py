@@ -6,7 +6,7 @@ opens that resource for the length of a `with` block, on an MLflow run of its ow
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -344,6 +344,21 @@ def _requirements() -> list[str]:
     return [f"{name}=={version(name)}" for name in names]
 
 
+def _patiently(write: Callable[[], None]) -> None:
+    """Write to the registry, again if somebody else writes the same row at the same moment."""
+    import time
+
+    from mlflow.exceptions import MlflowException
+
+    for pause in (0.05, 0.2, 0.5, 2.0, None):
+        try:
+            return write()
+        except (MlflowException, TrackingError):
+            if pause is None:
+                raise
+            time.sleep(pause)
+
+
 class Registry:
     """The registered versions of one model, and who is champion."""
 
@@ -408,51 +423,42 @@ class Registry:
         Raises:
             TrackingError: the alias cannot be set.
         """
-        import time
 
-        from mlflow.exceptions import MlflowException
+        def write() -> None:
+            self._client.set_registered_model_alias(self.name, alias, str(number))
+            if self.by_alias(alias) is None:
+                raise TrackingError(f"alias {alias} of {self.name} was set to {number} and is not there")
 
-        for pause in (0.1, 0.5, 2.0, None):
-            try:
-                self._client.set_registered_model_alias(self.name, alias, str(number))
-                if self.by_alias(alias) is not None:
-                    return
-            except MlflowException:
-                if pause is None:
-                    raise
-            if pause is not None:
-                time.sleep(pause)
-        raise TrackingError(f"alias {alias} of {self.name} was set to {number} and is not there")
+        _patiently(write)
 
     def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
         """Write tags on a version."""
         for key, value in tags.items():
-            self._client.set_model_version_tag(self.name, str(number), key, value)
+            _patiently(lambda k=key, v=value: self._client.set_model_version_tag(self.name, str(number), k, v))
 
-    def mirror(self, champion: int, previous: int | None) -> None:
-        """Point the aliases at the champion and the one before, and tag their stages; what is right already stays."""
-        wanted = {CHAMPION: champion, **({PREVIOUS: previous} if previous is not None else {})}
-        for alias, number in wanted.items():
-            found = self.by_alias(alias)
-            if found is None or found.number != number:
-                self.set_alias(alias, number)
-        for version in self.versions():
-            stage = version.tags.get("stage")
-            right = "Production" if version.number == champion else "Archived" if stage == "Production" else stage
-            if right is not None and stage != right:
-                self.set_tags(version.number, {"stage": right})
+    def mirror(self, champion: int | None, previous: int | None, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """Make aliases, stages and tags say what they should; what is right already is not written again.
 
-    def describe(self, tags: Mapping[int, Mapping[str, str]]) -> None:
-        """Write tags on versions where they are not there yet."""
-        for version in self.versions():
-            wanted = tags.get(version.number, {})
-            self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
-
-    def point_challenger(self) -> None:
-        """Point the alias `challenger` at the newest version: a killed process may have registered it and no more."""
+        Args:
+            champion: version of the alias champion and the stage Production; None: leave both.
+            previous: version of the alias previous; None: leave it.
+            tags: further tags by version.
+        """
         versions = self.versions()
-        if versions and ((found := self.by_alias(CHALLENGER)) is None or found.number != versions[0].number):
-            self.set_alias(CHALLENGER, versions[0].number)
+        if not versions:
+            return
+        aliases = {name: int(number) for name, number in self._client.get_registered_model(self.name).aliases.items()}
+        # The newest version is the challenger: a killed process may have registered it and no more.
+        for alias, number in ((CHAMPION, champion), (PREVIOUS, previous), (CHALLENGER, versions[0].number)):
+            if number is not None and aliases.get(alias) != number:
+                self.set_alias(alias, number)
+        for version in versions:
+            wanted = dict(tags.get(version.number, {}))
+            if version.number == champion:
+                wanted["stage"] = "Production"
+            elif champion is not None and version.tags.get("stage") == "Production":
+                wanted["stage"] = "Archived"
+            self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
 
     def metrics(self, version: Version) -> dict[str, float]:
         """Return what was measured in the training of a version: the scores of its own backtest among it."""
