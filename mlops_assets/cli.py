@@ -253,6 +253,55 @@ def _answer(
         _show(part)
 
 
+_SPEC = click.argument("spec", metavar="SPEC")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+
+
+@main.command()
+@_SPEC
+@click.option("--item", metavar="ID", help="Explain the forecast of this item; with --timestamp.")
+@click.option("--timestamp", metavar="TIME", help="Which of its forecasts.")
+@click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
+@click.option("--top", default=10, show_default=True, help="How many of the days that it is made like.")
+@_JSON
+def explain(spec: str, item: str | None, timestamp: str | None, origin: str | None, top: int, as_json: bool) -> None:
+    """Say what a model leans on, or what one forecast is made like.
+
+    SPEC is a YAML file or the name of a declared forecast. Uses the champion's model; fits one if there is none. Writes
+    nothing.
+    """
+    if (item is None) != (timestamp is None):
+        fail("--item and --timestamp go together", USAGE)
+    from mlops_assets import explain as explaining
+
+    if item is None or timestamp is None:
+        _answer(spec, explaining.explain_model, explaining.model_tables, as_json)
+    else:
+        _answer(spec, explaining.explain_row, explaining.row_tables, as_json, item, timestamp, origin, top)
+
+
+def _answer(
+    text: str, ask: Callable[..., Any], tables: Callable[[Any], Iterator[Any]], as_json: bool, *arguments: Any
+) -> None:
+    """Ask something of a forecast, named or in a file, and print the answer."""
+    from mlops_assets.open_forecast import QuestionError
+
+    with usage_errors():
+        settings = Settings.read()
+        spec = load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(settings, text)
+    try:
+        result = ask(spec, settings, *arguments)
+    except QuestionError as error:
+        fail(str(error), USAGE)
+    except Exception as error:
+        fail(f"{spec.file}: {error}")
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+        return
+    for part in tables(result):
+        _show(part)
+
+
 @main.command()
 def check() -> None:
     """Check environment, settings, specs and connections."""

@@ -25,6 +25,23 @@ def read_observations(graph: Graph, window: contract.Window, now: datetime) -> c
     return contract.check(raw, graph.contract, window, now, exact=reader.exact)
 
 
+def read_future(graph: Graph, origin: pd.Timestamp, now: datetime) -> pd.DataFrame:
+    """Read the known covariates over the horizon after an origin: item_id, timestamp and the covariates.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+    """
+    spec = graph.spec
+    reader = open_source(spec)
+    columns = [name for name in graph.contract.columns if name != spec.columns.target]
+    steps = steps_after(origin, spec.horizon, spec.frequency)
+    window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
+    raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
+    checked = contract.check(raw, graph.contract, window, now, exact=reader.exact)
+    return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
+
+
 def build_observations(graph: Graph) -> dg.AssetsDefinition:
     """Define the pair `observations` and `quarantine`; both are partitioned and written by one step."""
     spec = graph.spec
@@ -111,15 +128,10 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
-        reader = open_source(spec)
-        columns = [name for name in graph.contract.columns if name != spec.columns.target]
-        frames = []
-        for key in context.partition_keys:
-            steps = steps_after(origin_of(spec, window_of(graph.partitions, key)), spec.horizon, spec.frequency)
-            window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
-            raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
-            checked = contract.check(raw, graph.contract, window, clock.now(), exact=reader.exact)
-            frames.append(checked.accepted[["item_id", "timestamp", *spec.covariates.known]].assign(partition=key))
+        frames = [
+            read_future(graph, origin_of(spec, window_of(graph.partitions, key)), clock.now()).assign(partition=key)
+            for key in context.partition_keys
+        ]
         return dg.Output(pd.concat(frames, ignore_index=True))
 
     return future_covariates

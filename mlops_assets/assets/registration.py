@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_numbers
+from mlops_assets.assets.common import Graph, known_numbers, markdown_table
 from mlops_assets.assets.evaluation import FOREST, headline
 from mlops_assets.assets.training import history_of
 from mlops_assets.resources.tracking import Registry, Tracking, TrainingRun, Version
@@ -43,9 +43,12 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         random_forest: dict[str, Any],
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting.explain import by_group
+        from mlops_assets.forecasting.forest import Forecaster
         from mlops_assets.forecasting.metrics import score
 
         facts = random_forest["facts"]
+        importances = Forecaster.from_state(random_forest["forecaster"]).importances()
         overall = score(backtest, spec.task, by=["model"])
         tags = {
             "fingerprint": fingerprint(spec.fingerprint(), facts["data_version"]),
@@ -89,6 +92,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
                 "outcome": news,
                 "version": found.number,
                 **known_numbers(headline(overall)),
+                "importance_by_group": dg.MetadataValue.md(markdown_table(by_group(importances), 3)),
                 **(links if tracking.ui else {}),
             },
         )
@@ -144,6 +148,7 @@ def _log(
 ) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
     from mlops_assets.forecasting import forest, plots
+    from mlops_assets.forecasting.explain import by_group
     from mlops_assets.forecasting.features import lookback
     from mlops_assets.forecasting.forest import Forecaster
     from mlops_assets.forecasting.metrics import score
@@ -184,6 +189,7 @@ def _log(
     for name, table in tables.items():
         run.log_table(table, f"backtest/{name}.csv")
     run.log_table(importances, "importances.csv")
+    run.log_table(by_group(importances), "importances_by_group.csv")
     metric = spec.gate.metric
     run.log_figure(plots.importances(importances), "pictures/importances.png")
     run.log_figure(plots.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from . import baselines, features, regressors
-from .panel import TIME, Panel, require_columns
+from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import leaf_samples, row_quantiles
 from .regressors import Calibrated
 from .scaling import Scaling, Seasons, stretch
@@ -243,18 +243,42 @@ class Forecaster:
 
         table = baselines.naive_table(panel, task, names, source="fallback")
         table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
-        item = pd.Index(panel.items).get_indexer(pd.Index(names))
-        ready = item >= 0
-        ready[ready] = self._enough_history(panel, item[ready])
+        ready, rows = self._rows(panel, names)
         if ready.any():
-            rows = features.forecast_rows(panel, task, self.scaling, item[ready], task.horizon, yearly=self._yearly)
-            mean, levels = self._outcomes(rows, np.asarray(task.quantiles))
+            mean, levels = self.outcomes(rows, np.asarray(task.quantiles))
             place = np.repeat(ready, task.horizon)
-            if task.non_negative:
-                mean, levels = np.maximum(mean, 0.0), np.maximum(levels, 0.0)
             table.loc[place, ["mean", *task.quantile_columns]] = np.column_stack([mean, levels])
             table.loc[place, "source"] = "model"
         return table.loc[table["lead"].to_numpy() <= steps].reset_index(drop=True)
+
+    def feature_rows(
+        self,
+        history: pd.DataFrame,
+        origin: pd.Timestamp | None = None,
+        *,
+        future: pd.DataFrame | None = None,
+        items: Sequence[str] | None = None,
+    ) -> tuple[pd.DataFrame, features.Rows]:
+        """Return the rows that `predict` asks the model about, for explanations.
+
+        Returns:
+            item_id, origin, timestamp and lead of each row, and the rows: all leads of the items with enough history.
+        """
+        require_columns(history, self.task)
+        panel = baselines.recent_panel(history, self.task, origin, future=future)
+        names = baselines.alive(panel, self.task) if items is None else np.asarray(sorted(set(items)), dtype=object)
+        _, rows = self._rows(panel, names)
+        target = panel.grid[rows.origin + rows.lead]
+        place = {ITEM: panel.items[rows.item], "origin": panel.grid[rows.origin], TIME: target, "lead": rows.lead}
+        return pd.DataFrame(place), rows
+
+    def _rows(self, panel: Panel, names: np.ndarray) -> tuple[np.ndarray, features.Rows]:
+        """Which of the names have enough history, and the rows of those."""
+        item = pd.Index(panel.items).get_indexer(pd.Index(names))
+        ready = item >= 0
+        ready[ready] = self._enough_history(panel, item[ready])
+        horizon = self.task.horizon
+        return ready, features.forecast_rows(panel, self.task, self.scaling, item[ready], horizon, yearly=self._yearly)
 
     @property
     def _yearly(self) -> bool:
@@ -265,7 +289,8 @@ class Forecaster:
         seen = np.concatenate([[0], np.cumsum(~np.isnan(panel.target))])
         return seen[end] - seen[end - Seasons.of(self.task).lookback] >= features.MINIMUM_HISTORY
 
-    def _outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
         mean = np.empty(len(X))
         found = np.empty((len(X), len(levels)))
@@ -277,6 +302,8 @@ class Forecaster:
             spread = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
             found[part] = self.scaling.possible(spread)
             mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
+        if self.task.non_negative:
+            return np.maximum(mean, 0.0), np.maximum(found, 0.0)
         return mean, found
 
     def importances(self) -> pd.DataFrame:
