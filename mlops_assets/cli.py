@@ -231,53 +231,24 @@ def explain(spec: str, item: str | None, timestamp: str | None, origin: str | No
         _answer(spec, explaining.explain_row, explaining.row_tables, as_json, item, timestamp, origin, top)
 
 
-def _answer(
-    text: str, ask: Callable[..., Any], tables: Callable[[Any], Iterator[Any]], as_json: bool, *arguments: Any
-) -> None:
-    """Ask something of a forecast, named or in a file, and print the answer."""
-    from mlops_assets.open_forecast import QuestionError
-
-    with usage_errors():
-        settings = Settings.read()
-        spec = load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(settings, text)
-    try:
-        result = ask(spec, settings, *arguments)
-    except QuestionError as error:
-        fail(str(error), USAGE)
-    except Exception as error:
-        fail(f"{spec.file}: {error}")
-    if as_json:
-        click.echo(json.dumps(result, indent=2))
-        return
-    for part in tables(result):
-        _show(part)
-
-
-_SPEC = click.argument("spec", metavar="SPEC")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-
-
-@main.command()
+@main.command("forecast")
 @_SPEC
-@click.option("--item", metavar="ID", help="Explain the forecast of this item; with --timestamp.")
-@click.option("--timestamp", metavar="TIME", help="Which of its forecasts.")
+@click.option("--set", "changes", multiple=True, metavar="NAME=CHANGE", help="price=*0.9, temperature=+5, promo=1, ...")
+@click.option("--future", "file", metavar="FILE", help="CSV or Parquet of other known covariates.")
+@click.option("--item", "items", multiple=True, metavar="ID", help="Only these items.")
 @click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
-@click.option("--top", default=10, show_default=True, help="How many of the days that it is made like.")
 @_JSON
-def explain(spec: str, item: str | None, timestamp: str | None, origin: str | None, top: int, as_json: bool) -> None:
-    """Say what a model leans on, or what one forecast is made like.
+def forecast_(
+    spec: str, changes: tuple[str, ...], file: str | None, items: tuple[str, ...], origin: str | None, as_json: bool
+) -> None:
+    """Forecast without storing anything; with changes, beside the forecast as things stand.
 
-    SPEC is a YAML file or the name of a declared forecast. Uses the champion's model; fits one if there is none. Writes
-    nothing.
+    SPEC is a YAML file or the name of a declared forecast. --set changes a known covariate over the whole horizon: +5,
+    -5, *0.9, /2, a value, or =-5 for a value below zero.
     """
-    if (item is None) != (timestamp is None):
-        fail("--item and --timestamp go together", USAGE)
-    from mlops_assets import explain as explaining
+    from mlops_assets import what_if
 
-    if item is None or timestamp is None:
-        _answer(spec, explaining.explain_model, explaining.model_tables, as_json)
-    else:
-        _answer(spec, explaining.explain_row, explaining.row_tables, as_json, item, timestamp, origin, top)
+    _answer(spec, what_if.what_if, what_if.tables, as_json, changes, file, items, origin)
 
 
 def _answer(

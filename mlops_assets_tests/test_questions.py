@@ -2,10 +2,12 @@
 
 import json
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from mlops_assets.cli import main
+from mlops_assets.what_if import Change
 from mlops_assets_tests.conftest import declare, panel
 
 
@@ -82,3 +84,67 @@ def test_a_row_that_is_not_there_is_wrong_usage(ask, arguments, words):
 
 def test_a_wrong_file_is_wrong_usage(ask, tmp_path):
     assert "cannot be read" in ask("explain", str(tmp_path / "nowhere.yaml"), code=2)
+
+
+def test_a_change_of_a_known_covariate_moves_the_forecast(ask):
+    base = ask("forecast", "demo", "--json")
+    assert "changed" not in base["rows"][0]
+    said = ask("forecast", "demo", "--set", "promotion=1", "--json")
+    assert len(said["rows"]) == 4 * 7
+    assert said["point"] == "q50"
+    assert [row["q50"] for row in said["rows"]] == [row["q50"] for row in base["rows"]]
+    for row in said["rows"]:
+        promoted = row["timestamp"] == "2024-05-27"
+        assert row["changed"] == row["changed_q50"]
+        assert (row["changed"] > 1.5 * row["q50"]) != promoted
+        assert row["difference"] == pytest.approx(row["changed"] - row["q50"], abs=1e-5)
+    assert sum(row["difference"] for row in said["totals"]) > 0
+    assert "as things stand" in ask("forecast", "demo", "--set", "promotion=1")
+
+
+def test_a_file_of_known_covariates_is_for_all_items_or_for_those_it_names(ask, tmp_path):
+    (tmp_path / "all.csv").write_text("day,promotion\n2024-05-22,1\n2024-05-23,\n")
+    (tmp_path / "one.csv").write_text("shop,day,promotion\nshop 2,2024-05-22,1\n")
+    for file, moved in (("all.csv", {"shop 0", "shop 1", "shop 2", "shop 3"}), ("one.csv", {"shop 2"})):
+        said = ask("forecast", "demo", "--future", str(tmp_path / file), "--json")
+        changed = [row for row in said["rows"] if abs(row["difference"]) > 1e-6]
+        assert {row["timestamp"] for row in changed} == {"2024-05-22"}
+        assert {row["item_id"] for row in changed} == moved
+
+
+def test_values_that_no_row_ever_had_are_warned_of(ask):
+    said = ask("forecast", "demo", "--set", "promotion=+4", "--item", "shop 1", "--json")
+    assert {row["item_id"] for row in said["rows"]} == {"shop 1"}
+    assert "outside 0 to 1" in said["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--set", "rain=+5"), "'rain' is a past covariate"),
+        (("--set", "snow=+5"), "Known ahead of time: promotion"),
+        (("--set", "promotion"), "not NAME=CHANGE"),
+        (("--set", "promotion=much"), "not NAME=CHANGE"),
+        (("--future", "nowhere.csv"), "cannot be read"),
+    ],
+)
+def test_a_question_without_an_answer_is_wrong_usage(ask, arguments, words):
+    assert words in ask("forecast", "demo", *arguments, code=2)
+
+
+def test_a_file_that_does_not_fit_is_wrong_usage(ask, tmp_path):
+    for text, words in {
+        "date,promotion\n2024-05-22,1\n": "needed are day, some of promotion",
+        "day,promotion\n2025-05-22,1\n": "has no value for the items over the horizon",
+        "day,promotion\n2024-05-22,yes\n": "covariate_not_a_number (1)",
+    }.items():
+        (tmp_path / "future.csv").write_text(text)
+        assert words in ask("forecast", "demo", "--future", str(tmp_path / "future.csv"), code=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a=+5", 15), ("a=-5", 5), ("a=*0.5", 5), ("a=/4", 2.5), ("a=7", 7), ("a==-3", -3), ("a b=1e2", 100)],
+)
+def test_changes(text, value):
+    assert Change.read(text).apply(pd.Series([10.0, 10.0])).tolist() == [value] * 2
