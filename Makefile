@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-storage services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test test-storage test-lifecycle test-ceph services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,8 +43,16 @@ types: .venv/installed
 imports: .venv/installed
 	$(BIN)/lint-imports
 
-test-storage: .venv/installed  ## Every kill, partition count and example of the storage tests (long).
-	MLOPS_TEST_STORAGE=all $(BIN)/python -m pytest mlops_assets_tests/io_managers
+test-storage: .venv/installed  ## Every kill, partition count, example and server of the storage tests (long).
+	MLOPS_TEST_STORAGE=all $(BIN)/python -m pytest mlops_assets_tests/io_managers mlops_assets_tests/test_certify.py
+
+test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's packages (apt-get; outside the default run).
+	{ command -v radosgw && command -v ceph-mon && command -v ceph-osd; } >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends radosgw ceph-mon ceph-osd >/dev/null; }
+	MLOPS_TEST_CEPH=1 MLOPS_TEST_SERVICES=all $(BIN)/python -m pytest mlops_assets_tests/io_managers -k ceph
+
+test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill before every write of a promotion.
+	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/resources/test_lifecycle.py
 
 pytest: .venv/installed
 	$(BIN)/python -m pytest

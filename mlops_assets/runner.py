@@ -12,6 +12,7 @@ from mlops_assets.assets.partitions import latest_complete
 from mlops_assets.automation.jobs import daily_assets, daily_job_name, retrain_assets, retrain_job_name
 from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.instance import PROCESS, end_dead_runs, this_process
 from mlops_assets.resources.lifecycle import Lifecycle
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -84,6 +85,8 @@ def run_round(
     definitions = build(settings)
     with open_stores(settings) as stores:
         gap = first_missing(stores, spec, keys[-1], settings)
+        end_dead_runs(instance)
+        stores.tracking.close_orphans(spec.name, instance)
         training = retrain or needs_training(stores, spec)
     run = Runner(definitions, instance, listen)
     if gap is None and not training:
@@ -167,7 +170,7 @@ class Runner:
         tags: Mapping[str, str] | None = None,
     ) -> None:
         """Execute a job, or some assets of it, for a partition or a range of them; RunFailed if it fails."""
-        every = dict(tags or {})
+        every = {PROCESS: this_process(), **(tags or {})}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
             every |= {

@@ -13,6 +13,7 @@ import pandas as pd
 from mlops_assets.assets.common import Graph, known_numbers, markdown_table
 from mlops_assets.assets.evaluation import FOREST, headline
 from mlops_assets.assets.training import history_of
+from mlops_assets.resources.stores import Models
 from mlops_assets.resources.tracking import Registry, Tracking, TrainingRun, Version
 
 
@@ -37,6 +38,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
     )
     def model_version(
         context: dg.AssetExecutionContext,
+        models: dg.ResourceParam[Models],
         tracking: Tracking,
         observations: pd.DataFrame,
         training_set: pd.DataFrame,
@@ -68,14 +70,16 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             run_name = f"{spec.name} until {facts['trained_until'][:16]}"
             with tracking.run(context, spec.name, run_name, tags) as run:
                 model_uri, sha256 = _log(graph, run, observations, training_set, random_forest, backtest)
-            description = f"{overall_words(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
-            found = registry.register(
-                model_uri, run.run_id, {**tags, "sha256": sha256, "stage": "Staging"}, description
-            )
+                description = f"{overall_words(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
+                # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
+                found = registry.register(
+                    model_uri, run.run_id, {**tags, "sha256": sha256, "stage": "Staging"}, description
+                )
             news = "registered"
         else:
             news = "unchanged: nothing that this version depends on has changed"
             context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
+        keep_version(models, spec.name, found, random_forest["forecaster"])
         row = {
             "name": spec.name,
             "version": found.number,
@@ -98,6 +102,19 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         )
 
     return model_version
+
+
+def keep_version(models: Models, name: str, version: Version, state: Mapping[str, Any]) -> None:
+    """Keep a registered version in the store of models too, so that it is found without MLflow.
+
+    Its key is `<name>/model_versions/<number>`; the record beside it has the version, the commit, the spec's hash and
+    what else its tags say.
+    """
+    key = [name, "model_versions", f"{version.number:06d}"]
+    if not models.exists(key):
+        told = ("git_commit", "spec_hash", "data_version", "trained_until", "package_version", "fingerprint")
+        facts = {label: version.tags.get(label, "") for label in told}
+        models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
 
 
 def same_training(registry: Registry, training: str) -> Version | None:

@@ -28,10 +28,11 @@ def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         "waits, and makes MLflow's aliases follow the decisions.",
     )
     def approvals(
-        tables: dg.ResourceParam[Tables], tracking: Tracking, clock: Clock
+        context: dg.SensorEvaluationContext, tables: dg.ResourceParam[Tables], tracking: Tracking, clock: Clock
     ) -> list[dg.RunRequest] | dg.SkipReason:
         life = Lifecycle(tables, tracking, clock, spec.name)
         life.repair()
+        tracking.close_orphans(spec.name, context.instance)
         waiting = decisions.waiting(life.log.all())
         if not waiting:
             return dg.SkipReason("no version waits for approval")

@@ -1,7 +1,7 @@
-"""What assets, sensors and commands may ask of a store outside a Dagster step; IO managers provide it."""
+"""What assets, sensors and commands may ask of a store themselves; IO managers provide it."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -32,4 +32,16 @@ class Tables(Protocol):
 
     def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str) -> bool:
         """Store a partition unless it is there, and say whether; of writers at the same time, one succeeds."""
+        ...
+
+
+class Models(Protocol):
+    """A store of fitted models."""
+
+    def save(self, key: Sequence[str], value: Any, info: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Replace a model; `info` is kept in the record beside it. Returns the record."""
+        ...
+
+    def exists(self, key: Sequence[str]) -> bool:
+        """Return whether a model is stored under the key."""
         ...

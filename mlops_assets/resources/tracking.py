@@ -97,7 +97,7 @@ class Tracking(dg.ConfigurableResource):
         mlflow = self._mlflow()
         client = mlflow.MlflowClient()
         experiment_id = self._experiment(client, experiment)
-        self._close_orphans(client, experiment_id, context.instance, context.run.run_id)
+        self.close_orphans(experiment, context.instance, context.run.run_id)
         while mlflow.active_run() is not None:  # a run left by other code of this process is not ours to write into
             mlflow.end_run()
         from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
@@ -137,6 +137,15 @@ class Tracking(dg.ConfigurableResource):
             TrackingError: MLflow cannot be reached.
         """
         return Registry(self, self._mlflow().MlflowClient(), name)
+
+    def experiment(self, name: str) -> tuple[Any, str]:
+        """Return MLflow's client and the id of an experiment, which is made if it is new.
+
+        Raises:
+            TrackingError: MLflow cannot be reached.
+        """
+        client = self._mlflow().MlflowClient()
+        return client, self._experiment(client, name)
 
     def link(self, path: str) -> str:
         """Return the address of a page of MLflow's web UI, or an empty text."""
@@ -222,15 +231,34 @@ class Tracking(dg.ConfigurableResource):
                 raise
             return found.experiment_id
 
-    @staticmethod
-    def _close_orphans(client: Any, experiment_id: str, instance: dg.DagsterInstance, present: str) -> None:
-        for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+    def close_orphans(self, experiment: str, instance: dg.DagsterInstance, present: str = "") -> list[str]:
+        """End the MLflow runs that a dead Dagster run left RUNNING, and remove the models that they did not register.
+
+        Args:
+            experiment: name of the experiment.
+            instance: knows which Dagster runs live.
+            present: id of the Dagster run that asks.
+
+        Returns:
+            Ids of the MLflow runs that were ended.
+        """
+        client = self._mlflow().MlflowClient()
+        found = client.get_experiment_by_name(experiment)
+        ended = []
+        for run in client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else ():
             owner = run.data.tags.get("dagster_run_id")
             if owner is None or owner == present:
                 continue
             dagster_run = instance.get_run_by_id(owner)
-            if dagster_run is None or dagster_run.is_finished:
-                client.set_terminated(run.info.run_id, "KILLED")
+            if dagster_run is not None and not dagster_run.is_finished:
+                continue
+            if not client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+                made = client.search_logged_models([found.experiment_id], f"source_run_id = '{run.info.run_id}'")
+                for model in made:
+                    client.delete_logged_model(model.model_id)
+            client.set_terminated(run.info.run_id, "KILLED")
+            ended.append(run.info.run_id)
+        return ended
 
 
 class TrainingRun:
@@ -352,7 +380,8 @@ def _patiently(write: Callable[[], None]) -> None:
 
     for pause in (0.05, 0.2, 0.5, 2.0, None):
         try:
-            return write()
+            write()
+            break
         except (MlflowException, TrackingError):
             if pause is None:
                 raise

@@ -1,6 +1,8 @@
 """Who is champion: the log decides, the aliases follow; over a real MLflow database and memory or files."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
@@ -13,11 +15,13 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.decisions import DecisionError
 from mlops_assets.resources.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.tracking import Tracking
+from mlops_assets_tests.resources import doomed_decision
 from mlops_assets_tests.resources.planted import plant
 
-
-ROUNDS = 20 if os.environ.get("MLOPS_TEST_LIFECYCLE") == "all" else 3
-"""Of eight promoters at once; all of them with `make test-lifecycle`."""
+ALL = os.environ.get("MLOPS_TEST_LIFECYCLE") == "all"
+"""Set by `make test-lifecycle`: every round and every kill, which takes minutes."""
+ROUNDS = 20 if ALL else 3
+"""Of eight promoters at once."""
 
 
 @pytest.fixture
@@ -222,3 +226,31 @@ def test_eight_promoters_at_once_leave_the_best_as_champion_and_every_decision_r
         log = lives[0].log.all()
         assert log["number"].tolist() == list(range(1, len(log) + 1))
         assert sorted(log["version"].tail(8)) == [version.number for version in batch]
+
+
+def test_a_promotion_killed_before_any_of_its_writes_is_whole_after_the_next_start(tmp_path, empty_mlflow):
+    template, copies = tmp_path / "template", tmp_path / "copies"
+    template.mkdir()
+    (template / "mlflow.db").write_bytes(empty_mlflow.read_bytes())
+    life = doomed_decision.life_in(template)
+    tracking = Tracking(uri=f"sqlite:///{template}/mlflow.db")
+    life.decide(plant(tracking, tmp_path / "files"), judge("promoted"), {})
+    plant(tracking, tmp_path / "files")
+    command = [sys.executable, "-m", doomed_decision.__name__, str(template), str(copies), "30"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    writes = int(done.stdout)
+    assert writes > 5
+    for number in range(writes + 1) if ALL else (0, 1, 2, writes // 2, writes):
+        found = doomed_decision.life_in(copies / str(number))
+        found.repair()
+        decided = found.log.all()
+        # Killed before the row was written, nothing was decided; after it, everything follows.
+        assert decided["version"].tolist() == ([1] if number == 0 else [1, 2])
+        champion = found.registry.champion()
+        assert champion.number == decided["champion_after"].iloc[-1]
+        assert found.registry.load(champion) == {"number": champion.number}
+        found.decide(found.registry.version(2), judge("promoted", "e"), {})
+        assert found.log.all()["version"].tolist() == [1, 2]
+        assert aliases(found) == {"champion": 2, "challenger": 2, "previous": 1}
+        assert [found.registry.version(n).tags["stage"] for n in (1, 2)] == ["Archived", "Production"]

@@ -97,6 +97,21 @@ def test_the_next_run_closes_what_a_dead_one_left_running(tracking):
     assert client.get_run(foreign.info.run_id).info.status == "RUNNING"
 
 
+def test_a_model_of_a_killed_training_is_removed_unless_it_was_registered(tracking):
+    client = mlflow.MlflowClient(tracking.uri)
+    tracking.ping()
+    experiment = client.create_experiment("exp")
+    runs_ = [client.create_run(experiment, tags={"dagster_run_id": f"gone {n}"}).info.run_id for n in range(2)]
+    models = [client.create_logged_model(experiment, source_run_id=run).model_id for run in runs_]
+    client.create_registered_model("exp")
+    client.create_model_version("exp", "somewhere", runs_[1], model_id=models[1])
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert sorted(tracking.close_orphans("exp", instance)) == sorted(runs_)
+        assert tracking.close_orphans("exp", instance) == []
+    assert [model.model_id for model in client.search_logged_models([experiment])] == [models[1]]
+    assert {client.get_run(run).info.status for run in runs_} == {"KILLED"}
+
+
 def test_a_dead_server_is_an_error_at_once_without_its_password():
     tracking = Tracking(uri="http://user:hunter2@127.0.0.1:9/mlflow")
     with pytest.raises(TrackingError, match=r"127\.0\.0\.1:9") as error:
@@ -127,19 +142,6 @@ def test_a_tampered_model_file_is_refused(trained, tmp_path):
     forged = type(version)(version.name, version.number, version.run_id, {**version.tags, "sha256": "0" * 64})
     with pytest.raises(ModelFileError):
         registry.load(forged)
-
-
-def test_promotion_keeps_the_one_before_within_reach(trained):
-    registry = trained.tracking.registry("demo")
-    first = registry.champion()
-    row = trained.table("model_version").iloc[0]
-    model = mlflow.MlflowClient(trained.tracking.uri).get_run(row["run_id"]).outputs.model_outputs[0].model_id
-    second = registry.register(f"models:/{model}", row["run_id"], dict(first.tags), "again")
-    registry.promote(second.number, "planted")
-    assert registry.champion().number == second.number
-    assert registry.by_alias("previous").number == first.number
-    assert registry.version(first.number).tags["stage"] == "Archived"
-    registry.promote(first.number, "planted")
 
 
 STRANGER = """
