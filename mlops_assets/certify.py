@@ -28,12 +28,14 @@ from mlops_assets.io_managers.places import open_place as open_storage
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
 from mlops_assets.resources.lifecycle import Lifecycle
+from mlops_assets.resources.notifications import Notifications
 from mlops_assets.resources.tracking import Tracking
 from mlops_assets.runner import Listener, Runner, UsageError, forecast, ingest, train
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
 if TYPE_CHECKING:
+    import numpy as np
     from rich.table import Table
 
 PLACES = ("files", "sql", "object_storage", "memory")
@@ -41,6 +43,8 @@ OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
 OF_A_RUN = ("run_id",)
 """Columns that differ between two runs of the same thing; the clock stands still, so moments do not."""
 ORIGINS = 3
+_PRIME = 1_000_003
+"""By which the hashes of a row's values are made one, so that their order counts."""
 TREES, TRAINING_ROWS, WINDOWS = 10, 2000, 1
 """Size of the round's model and backtest at most: what is on trial is the storage."""
 
@@ -242,7 +246,13 @@ def run_small_round(spec: ForecastSpec, place: Place, tracking: Tracking, clock:
     """Ingest, train, forecast from the last partitions and score, with all tables and models in one place."""
     keys = span(spec, clock)
     origins = keys[-ORIGINS:]
-    resources = {"tables": place.tables, "models": place.models, "tracking": tracking, "clock": clock}
+    resources = {
+        "tables": place.tables,
+        "models": place.models,
+        "tracking": tracking,
+        "clock": clock,
+        "notifications": Notifications(),
+    }
     definitions = assemble([spec], Environment(resources, dg.in_process_executor))
     run = Runner(definitions, dg.DagsterInstance.ephemeral(), listen)
     ingest(run, spec, keys[0], keys[-1])
@@ -281,6 +291,7 @@ def read_model(place: Place, spec: ForecastSpec) -> Parts:
 
 def content_of(frame: pd.DataFrame) -> Content:
     """Take the content of a frame, the columns of a run left out."""
+    import numpy as np
     import pyarrow as pa
 
     frame = frame.drop(columns=[name for name in OF_A_RUN if name in frame.columns])
@@ -291,13 +302,18 @@ def content_of(frame: pd.DataFrame) -> Content:
         for name, column in frame.items()
     }
     missing = {str(name): int(column.isna().sum()) for name, column in frame.items()}
-    columns = {str(name): _digest(pd.util.hash_pandas_object(column, index=False)) for name, column in frame.items()}
-    digest = _digest(pd.util.hash_pandas_object(frame, index=False)) if len(frame.columns) else ""
-    return Content(len(frame), types, missing, columns, digest)
+    hashes = {str(name): pd.util.hash_pandas_object(column, index=False).to_numpy() for name, column in frame.items()}
+    rows = np.zeros(len(frame), dtype=np.uint64)
+    for values in hashes.values():
+        rows = rows * _PRIME + values
+    columns = {name: _digest(values) for name, values in hashes.items()}
+    return Content(len(frame), types, missing, columns, _digest(rows))
 
 
-def _digest(rows: pd.Series) -> str:
-    return hashlib.sha256(rows.sort_values().to_numpy().tobytes()).hexdigest()
+def _digest(hashes: "np.ndarray") -> str:
+    import numpy as np
+
+    return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
 
 
 def first_difference(found: Parts, reference: Parts) -> str:

@@ -1,5 +1,6 @@
 """The certificate: equal on every place, and a planted difference is found and named."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mlops_assets.cli import main
 from mlops_assets.io_managers import MemoryModels, MemoryTables
 from mlops_assets.settings import Settings
 from mlops_assets_tests.conftest import declare
+from mlops_assets_tests.io_managers import servers
 
 
 @pytest.fixture
@@ -45,6 +47,31 @@ def test_every_place_keeps_the_same_and_is_left_empty(trial, tmp_path):
     for place in places[1:]:
         assert not any(place.tables.exists([spec.name, name]) for name in certify.table_names(spec))
     assert list((tmp_path / "bucket").rglob("*.*")) == []
+
+
+@pytest.mark.process
+@pytest.mark.skipif(os.environ.get("MLOPS_TEST_STORAGE") != "all", reason="long: make test-storage")
+def test_every_server_keeps_the_same(tmp_path, monkeypatch):
+    """Servers and clouds as people name them: addresses, with the keys in the clouds' own variables."""
+    spec = declare(tmp_path / "forecasts")
+    folders = {name: tmp_path / name for name in ("postgres", "mariadb", "s3", "azure")}
+    for folder in folders.values():
+        folder.mkdir()
+    with (
+        servers.postgres(folders["postgres"]) as postgres,
+        servers.mariadb(folders["mariadb"]) as mariadb,
+        servers.s3(folders["s3"]) as (bucket, s3),
+        servers.azure(folders["azure"]) as (container, azure),
+    ):
+        for prefix, options in (("AWS", s3), ("AZURE_STORAGE", azure)):
+            for name, value in options.items():
+                monkeypatch.setenv(f"{prefix}_{name.upper()}", value)
+        monkeypatch.setenv("AZURE_ALLOW_HTTP", "true")
+        words = ["memory", "files", "sql", f"duckdb:///{tmp_path}/t.duckdb", postgres, mariadb, bucket, container]
+        findings = certify.certify(spec, Settings.read({"MLOPS_NOW": "2024-06-01"}), words, lambda _: None)
+    assert [(f.place, f.table, f.difference) for f in findings if f.difference] == []
+    assert len({finding.place for finding in findings}) == len(words)
+    assert len(findings) == len(words) * (len(certify.table_names(spec)) + 1)
 
 
 class Forgetful(MemoryTables):

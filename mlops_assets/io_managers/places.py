@@ -147,15 +147,21 @@ class Bucket(Place):
         body = bytes(data)
         # A small file is sent at once in the hope that there is none yet; for a large one it pays to ask first.
         mode: Any = "create" if len(body) < _SMALL else None
+        refused: list[Any] = []
         while True:
             if mode is None:
                 present = self._head(path)
                 mode = "create" if present is None else _same_object(present)
                 if present is not None:
                     check()
+                if mode in refused:  # Nobody came between: the server takes tags without quotes only, as old Ceph does.
+                    mode = {**mode, "e_tag": mode["e_tag"].strip('"')}
+                if mode in refused:
+                    raise StorageError(f"{self.uri(path)}: the server refuses to replace it by condition (If-Match).")
             try:
                 obstore.put(self.store, path, body, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
+                refused += [] if mode == "create" else [mode]
                 mode = None
                 continue
             return

@@ -1,5 +1,6 @@
 """Every place that tables and models can live in, as fixtures; servers start when the first test asks."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,9 +20,10 @@ from mlops_assets.io_managers import (
 )
 from mlops_assets_tests.io_managers import servers
 
-TABLE_PLACES = ["memory", "files", "object_memory", "s3", "azure", "sqlite", "duckdb", "postgres", "mariadb"]
-MODEL_PLACES = ["memory", "files", "object_memory", "s3", "azure"]
-SLOW_PLACES = {"s3", "azure", "duckdb", "mariadb"}
+CEPH = ["ceph"] if os.environ.get("MLOPS_TEST_CEPH") else []
+TABLE_PLACES = ["memory", "files", "object_memory", "s3", "azure", "sqlite", "duckdb", "postgres", "mariadb", *CEPH]
+MODEL_PLACES = ["memory", "files", "object_memory", "s3", "azure", *CEPH]
+SLOW_PLACES = {"s3", "azure", "duckdb", "mariadb", "ceph"}
 """Where an operation takes tens of milliseconds, so properties are tried on fewer examples."""
 
 
@@ -44,6 +46,7 @@ class Places:
         folder.mkdir()
         starters: dict[str, Callable[[Path], Any]] = {
             "postgres": servers.postgres, "s3": servers.s3, "azure": servers.azure, "mariadb": servers.mariadb,
+            "ceph": servers.ceph,
         }  # fmt: skip
         if place in starters:
             return self.stack.enter_context(starters[place](folder))

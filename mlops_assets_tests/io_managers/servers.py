@@ -1,12 +1,15 @@
 """Real servers for the tests, started in temporary folders and stopped by their process id."""
 
+import contextlib
 import os
 import shutil
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +19,30 @@ ROOT = Path(__file__).resolve().parents[2]
 S3_KEYS = {"access_key_id": "test", "secret_access_key": "test", "region": "us-east-1", "allow_http": "true"}
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The key that Azurite publishes for its one account."""
+CEPH = """
+[global]
+fsid = {fsid}
+mon host = 127.0.0.1:{monitor}
+public network = 127.0.0.0/8
+keyring = {folder}/keyring
+run dir = {folder}
+admin socket = {folder}/$name.asok
+log file = {folder}/$name.log
+mon data = {folder}/mon-data
+osd data = {folder}/osd-data
+osd objectstore = memstore
+memstore device bytes = 1G
+osd crush chooseleaf type = 0
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 4
+osd pool default pg autoscale mode = off
+mon allow pool size one = true
+mon max pg per osd = 1000
+rgw data = {folder}/rgw-data
+rgw enable usage log = false
+"""
+"""One of everything."""
 
 
 def absent(what: str, way_out: str) -> None:
@@ -107,6 +134,85 @@ def mariadb(folder: Path) -> Iterator[str]:
         with pymysql.connect(host="127.0.0.1", port=port, user="root") as connection:
             connection.cursor().execute("CREATE DATABASE mlops CHARACTER SET utf8mb4")
         yield f"mariadb+pymysql://root:@127.0.0.1:{port}/mlops"
+
+
+@contextmanager
+def ceph(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Start Ceph's S3 (a monitor, a store in memory, the gateway), with a bucket, and yield its address and options."""
+    import boto3
+
+    if any(shutil.which(name) is None for name in ("ceph-mon", "ceph-osd", "radosgw", "ceph")):
+        absent("Ceph", "`make test-ceph` installs Debian's packages")
+    monitor, gateway, disk = free_port(), free_port(), str(uuid4())
+    config = folder / "ceph.conf"
+    for name in ("mon", "osd", "rgw"):
+        (folder / f"{name}-data").mkdir()
+    config.write_text(CEPH.format(folder=folder, monitor=monitor, fsid=uuid4()))
+
+    def run(*command: str) -> None:
+        done = subprocess.run([*command, "-c", str(config)], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
+
+    def serve(name: str, *command: str, ready: Callable[[], bool]) -> AbstractContextManager[None]:
+        (folder / name).mkdir(exist_ok=True)
+        return running([*command, "-c", str(config), "-f"], folder / name, ready)
+
+    keys = str(folder / "keyring")
+    for name in ("mon.", "client.admin", "osd.0"):
+        rights = [word for part in ("mon", "osd") for word in ("--cap", part, "allow *")]
+        run("ceph-authtool", keys, *([] if Path(keys).exists() else ["-C"]), "--gen-key", "-n", name, *rights)
+    map_ = str(folder / "monmap")
+    run("monmaptool", "--create", "--add", "a", f"127.0.0.1:{monitor}", map_)
+    run("ceph-mon", "--mkfs", "-i", "a", "--monmap", map_, "--keyring", keys)
+    with serve("mon", "ceph-mon", "-i", "a", ready=lambda: answers(monitor)):
+        run("ceph", "osd", "new", disk)
+        run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
+        with serve("osd", "ceph-osd", "-i", "0", ready=lambda: True):
+            web = f"beast endpoint=127.0.0.1:{gateway}"
+            command = ["radosgw", "-n", "client.admin", "--rgw-frontends", web]
+            with serve("rgw", *command, ready=lambda: answers(gateway)):
+                run(
+                    "radosgw-admin",
+                    "user",
+                    "create",
+                    "--uid=t",
+                    "--display-name=t",
+                    "--access-key=test",
+                    "--secret=test",
+                )
+                endpoint = f"http://127.0.0.1:{gateway}"
+                login = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+                boto3.client("s3", endpoint_url=endpoint, **login).create_bucket(Bucket="tables")
+                yield "s3://tables/prefix", {**S3_KEYS, "endpoint": endpoint}
+
+
+@contextmanager
+def counted(port: int) -> Iterator[tuple[int, list[int]]]:
+    """Put a relay before a server; yield its port, and a list of the sizes of all that the server has sent."""
+    sent: list[int] = []
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as server:
+                up = threading.Thread(target=self.pass_on, args=(self.request, server, []), daemon=True)
+                up.start()
+                self.pass_on(server, self.request, sent)
+
+        def pass_on(self, source: socket.socket, target: socket.socket, sizes: list[int]) -> None:
+            with contextlib.suppress(OSError):
+                while data := source.recv(1 << 16):
+                    sizes.append(len(data))
+                    target.sendall(data)
+                target.shutdown(socket.SHUT_WR)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Relay) as relay:
+        threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield relay.server_address[1], sent
+        relay.shutdown()
 
 
 @contextmanager
