@@ -1,0 +1,52 @@
+"""Approval by a tag in MLflow: the sensor turns it into a run of the champion asset."""
+
+import dagster as dg
+import pytest
+
+from mlops_assets.automation.approvals import build_approval_sensor, read_tag
+from mlops_assets.resources.lifecycle import Lifecycle
+from mlops_assets_tests.conftest import HISTORY, World
+
+
+@pytest.mark.parametrize(
+    ("text", "decision"),
+    [
+        ("approved by Ann", ("approve", "Ann", "approved in MLflow")),
+        ("Approved by Ann Lee: looks right: all of it", ("approve", "Ann Lee", "looks right: all of it")),
+        (" rejected  by bob@example.org : no ", ("reject", "bob@example.org", "no")),
+        ("approved", None),
+        ("approved by ", None),
+        ("approved by : why", None),
+        ("yes", None),
+        ("", None),
+    ],
+)
+def test_what_a_tag_says(text, decision):
+    assert read_tag(text) == decision
+
+
+def look(world: World):
+    """One evaluation of the sensor."""
+    context = dg.build_sensor_context(instance=world.instance)
+    resources = {name: world.resources[name] for name in ("tables", "tracking", "clock")}
+    (found,) = [build_approval_sensor(world.spec)(context, **resources)]
+    return found
+
+
+def test_a_tag_in_mlflow_is_carried_out_once(world):
+    made = world(approval="manual")
+    made.run("observations", "quarantine", partition=HISTORY)
+    assert look(made).skip_message == "no version waits for approval"
+    made.train()
+    assert look(made).skip_message == "version 1 waits"
+    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
+    life.registry.set_tags(1, {"approval": "fine with me"})
+    assert "write 'approved by WHO: WHY'" in look(made).skip_message
+    life.registry.set_tags(1, {"approval": "approved by Ann: seen the page"})
+    (request,) = look(made)
+    assert look(made)[0].run_key == request.run_key
+    made.run("champion", config=request.run_config)
+    last = life.log.all().iloc[-1]
+    assert (last["kind"], last["decided_by"], last["reason"]) == ("approval", "Ann", "seen the page")
+    assert life.champion().number == 1
+    assert look(made).skip_message == "no version waits for approval"
