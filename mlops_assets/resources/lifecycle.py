@@ -162,7 +162,9 @@ class Lifecycle:
         """
         log = self.log.all()
         for _ in range(_TRIES):
-            told = {int(row["version"]): _tags(row) for _, row in log.drop_duplicates("version", keep="last").iterrows()}
+            told = {
+                int(row["version"]): _tags(row) for _, row in log.drop_duplicates("version", keep="last").iterrows()
+            }
             self.registry.mirror(decisions.champion_of(log), decisions.champion_before(log), told)
             seen, log = len(log), self.log.all()
             if len(log) == seen:
