@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.assets.common import Graph, known_numbers, markdown_table
-from mlops_assets.assets.training import history_of
+from mlops_assets.assets.training import fitting_of, history_of
 from mlops_assets.forecasting.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.gate import CHAMPION, NAIVE
 from mlops_assets.forecasting.task import Task
@@ -47,6 +47,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
 
         history = history_of(graph, observations)
         until = pd.Timestamp(training_set["timestamp"].max())
+        life = Lifecycle(tables, tracking, clock, spec.name)
         try:
             result = run_backtest(
                 history,
@@ -55,11 +56,11 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
                 spec.backtest.step,
                 models=(FOREST, NAIVE),
                 until=until,
+                fit=fitting_of(context, life, spec.task),
             )
         except ValueError as error:
             raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
         predictions = result.predictions.assign(version=pd.array([pd.NA] * len(result.predictions), dtype="Int64"))
-        life = Lifecycle(tables, tracking, clock, spec.name)
         champion = life.champion()
         if champion is not None:
             try:

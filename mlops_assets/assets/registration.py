@@ -50,10 +50,11 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         from mlops_assets.forecasting.metrics import score
 
         facts = random_forest["facts"]
+        learnt = facts["data_version"] if facts["action"] == "refit" else f"{facts['data_version']} {facts['action']}"
         importances = Forecaster.from_state(random_forest["forecaster"]).importances()
         overall = score(backtest, spec.task, by=["model"])
         tags = {
-            "fingerprint": fingerprint(spec.fingerprint(), facts["data_version"]),
+            "fingerprint": fingerprint(spec.fingerprint(), learnt),
             "spec_hash": spec.fingerprint(),
             "data_version": facts["data_version"],
             "trained_until": facts["trained_until"],
@@ -61,7 +62,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             "git_commit": git_commit(),
             "reason": context.run.tags.get("mlops/reason", "materialized by hand"),
             "breach": context.run.tags.get("mlops/breach", ""),
-            "action": facts.get("action", "refit"),
+            "action": facts["action"],
             "cpu_seconds": str(facts["fit_seconds"]),
         }
         registry = tracking.registry(spec.name)

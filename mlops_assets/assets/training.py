@@ -1,8 +1,9 @@
 """training_set and random_forest."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from time import process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
@@ -11,9 +12,16 @@ from pydantic import Field
 from mlops_assets.assets.common import Graph, known_numbers, markdown_table
 from mlops_assets.assets.partitions import latest_complete, window_of
 from mlops_assets.forecasting.grid import fill_with_zero
+from mlops_assets.forecasting.task import Task
+from mlops_assets.model_file import ModelFileError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.launches import Launch, Launches
+from mlops_assets.resources.lifecycle import Lifecycle
 from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.tracking import Tracking, TrackingError
+
+if TYPE_CHECKING:
+    from mlops_assets.forecasting.forest import Forecaster
 
 
 class TrainingConfig(dg.Config):
@@ -94,6 +102,56 @@ def data_hash(frame: pd.DataFrame) -> str:
     return digest.hexdigest()[:32]
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """How a training makes its forecaster: anew, or from the champion's forest (`forecasting.grow`).
+
+    Attributes:
+        task: what is forecast.
+        base: the forest to grow; None: fit anew.
+        version: its number.
+        until: the last timestamp that it has learnt from.
+    """
+
+    task: Task
+    base: "Forecaster | None" = None
+    version: int = 0
+    until: pd.Timestamp | None = None
+
+    def grows(self, training: pd.DataFrame) -> bool:
+        """Whether these training rows grow the forest: it can be grown, and does not know them already."""
+        from mlops_assets.forecasting.grow import why_not
+
+        if self.base is None or self.until is None or pd.Timestamp(training["timestamp"].max()) <= self.until:
+            return False
+        return not why_not(self.base, training, self.task)
+
+    def __call__(self, training: pd.DataFrame) -> "Forecaster":
+        """Make the forecaster."""
+        from mlops_assets.forecasting import forest, grow
+
+        if self.base is not None and self.until is not None and self.grows(training):
+            return grow.grow(self.base, training, self.until)
+        return forest.fit(training, self.task)
+
+
+def fitting_of(context: dg.AssetExecutionContext, life: Lifecycle, task: Task) -> Fitting:
+    """Return how the run's tag `mlops/action` wants the model to be made; without it, or without a champion, anew."""
+    from mlops_assets.forecasting.forest import Forecaster
+
+    if context.run.tags.get("mlops/action") != "grow":
+        return Fitting(task)
+    champion = life.champion()
+    if champion is None:
+        return Fitting(task)
+    try:
+        base = Forecaster.from_state(life.registry.load(champion))
+        return Fitting(task, base, champion.number, champion.trained_until)
+    except (TrackingError, ModelFileError, ValueError) as error:
+        context.log.warning(f"version {champion.number} cannot be grown, so the model is fitted anew: {error}")
+        return Fitting(task)
+
+
 def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
     """Define `random_forest`: the fitted model and what it was fitted on."""
     spec = graph.spec
@@ -107,17 +165,26 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
             "One Random Forest for all items and all leads, with the quantiles of its leaves.",
         ),
     )
-    def random_forest(training_set: pd.DataFrame) -> dg.Output[dict[str, Any]]:
-        from mlops_assets.forecasting import forest, plots
+    def random_forest(
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        clock: Clock,
+        training_set: pd.DataFrame,
+    ) -> dg.Output[dict[str, Any]]:
+        from mlops_assets.forecasting import plots
 
+        fit = fitting_of(context, Lifecycle(tables, tracking, clock, spec.name), spec.task)
         began = process_time()
-        forecaster = forest.fit(training_set, spec.task)
+        forecaster = fit(training_set)
         seconds = process_time() - began
+        action = f"grow from version {fit.version}" if fit.grows(training_set) else "refit"
         importances = forecaster.importances()
         facts = {
             "trained_until": str(training_set["timestamp"].max()),
             "data_version": data_hash(training_set),
             "training_rows": len(training_set),
+            "action": action,
             "fit_seconds": round(seconds, 3),
         }
         groups = importances.groupby("group")["importance"].sum().sort_values(ascending=False).reset_index()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -47,6 +47,7 @@ def backtest(
     *,
     models: Sequence[str] = MODELS,
     until: pd.Timestamp | None = None,
+    fit: Callable[[pd.DataFrame], forest.Forecaster] | None = None,
 ) -> Backtest:
     """Forecast from several past origins and score what came.
 
@@ -61,6 +62,7 @@ def backtest(
         step: steps between origins; None is the horizon.
         models: some of `forest` and `seasonal_naive`.
         until: rows after it are not looked at.
+        fit: makes the forecaster from training rows; None: `forest.fit`.
 
     Raises:
         ValueError: an unknown model, or history too short for the windows.
@@ -70,6 +72,7 @@ def backtest(
         raise ValueError(f"unknown models {strange}; known are {', '.join(MODELS)}")
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
+    fit = fit or (lambda rows: forest.fit(rows, task))
     parts, spent = [], {model: [0.0, 0.0] for model in models}
     for window, origin in enumerate(origins(frame, task, windows, step)):
         seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
@@ -77,7 +80,7 @@ def backtest(
         answers = []
         for model in models:
             started = time.process_time()
-            forecaster = forest.fit(features.training_rows(seen, task), task) if model == "forest" else None
+            forecaster = fit(features.training_rows(seen, task)) if model == "forest" else None
             fitted = time.process_time()
             if forecaster is None:
                 table = baselines.seasonal_naive(seen, task, origin, alive)

@@ -1,0 +1,107 @@
+"""Grow a forest: new trees on recent rows in place of its oldest ones, for a fraction of the cost of a new forest.
+
+A warm start for a forest that is retrained again and again: the features, their encoding and the scaling stay as they
+were learnt at the last refit, and each growth replaces a share of the trees, so that the forest is renewed piece by
+piece. After Saffari et al. (2009), "On-line random forests", ICCV Workshops, where trees with a poor record are
+replaced; here the oldest go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+
+import numpy as np
+import pandas as pd
+
+from . import regressors
+from .features import feature_columns
+from .forest import Forecaster, Trees, defaults, plain_columns
+from .panel import TIME
+from .scaling import Scaling
+from .task import Task
+
+SHARE = 0.25
+"""Of the forest's trees that one growth replaces."""
+RECENT = 0.5
+"""Least share of the training rows, the latest, that new trees learn from."""
+
+
+def why_not(old: Forecaster, training: pd.DataFrame, task: Task) -> str:
+    """Return why a forest cannot be grown on these rows, or an empty text."""
+    if not isinstance(old.model, Trees) or not regressors.is_forest(task.model.kind):
+        return f"only forests grow, and the model is {task.model.kind}"
+    if old.task != task:
+        return "the task has changed since it was fitted (features, horizon, parameters)"
+    if Scaling.from_name(str(training["scaling"].iloc[0])) != old.scaling:
+        return "the data ask for another scaling than it was fitted with"
+    if feature_columns(training) != old.encoding.names:
+        return "the features are not those that it was fitted with"
+    return ""
+
+
+def grow(
+    old: Forecaster,
+    training: pd.DataFrame,
+    trained_until: pd.Timestamp,
+    share: float = SHARE,
+    recent: float = RECENT,
+) -> Forecaster:
+    """Replace the oldest trees of a forest by new ones.
+
+    Args:
+        old: the forest; it is not changed.
+        training: rows of `features.training_rows` up to the present.
+        trained_until: the last timestamp that the forest has learnt from: what came after is always learnt from.
+        share: of the trees to replace, above 0; at least one is.
+        recent: least share of the rows, the latest, that the new trees learn from.
+
+    Returns:
+        A forest with as many trees as before, the new ones last.
+
+    Raises:
+        ValueError: `why_not` has a reason.
+    """
+    reason = why_not(old, training, old.task)
+    if reason or not isinstance(old.model, Trees):
+        raise ValueError(f"the forest cannot be grown: {reason}")
+    trees = len(old.model.start) - 1
+    new = max(1, round(share * trees))
+    times = pd.to_datetime(training[TIME])
+    latest = times.sort_values().iloc[int((1 - recent) * (len(times) - 1)) :]
+    since = min(latest.iloc[0], trained_until)
+    rows = training[(times >= since).to_numpy()]
+    X = old.encoding.matrix(plain_columns(rows, old.encoding.names))
+    y = rows["y"].to_numpy(dtype=np.float32)
+    model = old.task.model
+    model = replace(
+        model,
+        parameters={**model.parameters, "n_estimators": new},
+        seed=(model.seed + int(times.max().timestamp())) % 2**32,
+    )
+    forest, missing = regressors.forest(model, defaults(model.kind))
+    forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
+    grown = join(youngest(old.model, trees - new), Trees.of(forest.estimators_, X, y, missing))
+    importance = (1 - new / trees) * old.importance + new / trees * forest.feature_importances_
+    return replace(old, model=grown, importance=importance)
+
+
+def youngest(trees: Trees, count: int) -> Trees:
+    """Return the last trees of a forest."""
+    first = len(trees.start) - 1 - count
+    node = int(trees.start[first])
+    leaf = int((trees.left[:node] < 0).sum())
+    parts = {name: getattr(trees, name)[leaf if name in ("mean", "samples") else node :] for name in _arrays()}
+    return Trees(start=trees.start[first:] - node, **parts)
+
+
+def join(older: Trees, younger: Trees) -> Trees:
+    """Return the trees of both, the older ones first."""
+    start = np.concatenate([older.start, older.start[-1] + younger.start[1:]])
+    return Trees(
+        start=start, **{name: np.concatenate([getattr(older, name), getattr(younger, name)]) for name in _arrays()}
+    )
+
+
+def _arrays() -> Iterator[str]:
+    return (part.name for part in fields(Trees) if part.name != "start")
