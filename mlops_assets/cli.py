@@ -251,6 +251,28 @@ def forecast_(
     _answer(spec, what_if.what_if, what_if.tables, as_json, changes, file, items, origin)
 
 
+@main.command("tune")
+@_SPEC
+@click.option("--minutes", type=click.FloatRange(min=0), required=True, help="Time to spend.")
+@click.option("--trials", type=click.IntRange(min=1), help="Most settings to try, the present ones included.")
+@click.option("--write", is_flag=True, help="Put what was found into the spec's file.")
+@_JSON
+def tune_(spec: str, minutes: float, trials: int | None, write: bool, as_json: bool) -> None:
+    """Search for better settings of the model on the backtest, and print them as a change of the spec.
+
+    SPEC is a YAML file or the name of a declared forecast. Every trial is a run in MLflow, nested in the study's.
+    """
+    from mlops_assets import tune
+
+    def ask(found: ForecastSpec, settings: Settings) -> Any:
+        def listen(trial: tune.Trial) -> None:
+            click.echo(tune.line(trial, found.gate.metric), err=as_json)
+
+        return tune.tune(found, settings, minutes, trials, write, listen)
+
+    _answer(spec, ask, tune.tables, as_json)
+
+
 def _answer(
     text: str, ask: Callable[..., Any], tables: Callable[[Any], Iterator[Any]], as_json: bool, *arguments: Any
 ) -> None:
