@@ -23,6 +23,8 @@ from mlops_assets.forecasting.task import Task
 
 MANY = 400
 """Steps after which a series is long enough for ten calibration windows."""
+MOST = 0.8
+"""Share of the series that must be long enough for a difference to be tried."""
 
 
 class Ours:
@@ -162,10 +164,15 @@ class MlForecast:
         self.prepared = Prepared(frame.loc[frame["timestamp"] <= origin], self.task)
         rows = self.prepared.history(frame, origin)
         count = rows.groupby("unique_id").size()
-        shortest = self._needed() + 2 * self.task.horizon + 2
-        rows = rows.loc[rows["unique_id"].map(count) >= shortest]
         windows = 10 if count.max() > MANY else 2
-        difference = self._difference(rows) if self.tuned else None
+        shortest = max(lags(self.task)) + 2 * self.task.horizon + 4
+        difference = None
+        if self.tuned:
+            room = {steps: shortest + (steps or 0) for steps in (None, 1, min(self.task.season_lengths))}
+            possible = [steps for steps, least in room.items() if (count >= least).mean() > MOST]
+            difference = self._difference(rows.loc[rows["unique_id"].map(count) >= max(room[p] for p in possible)], possible)
+            shortest = room[difference]
+        rows = rows.loc[rows["unique_id"].map(count) >= shortest]
         given: dict[str, Any] = {"static_features": list(self.task.static)}
         self.model = self._library(difference, self.make(tuned=self.tuned))
         intervals = PredictionIntervals(n_windows=windows, h=self.task.horizon)
@@ -174,9 +181,6 @@ class MlForecast:
         self.seconds["calibrate"] = self.model.calibration
         self.seconds["fit"] = time.process_time() - started - self.model.calibration
         self.items, self.until = set(rows["unique_id"]), rows.groupby("unique_id")["ds"].max()
-
-    def _needed(self) -> int:
-        return max(lags(self.task)) + 2 * min(self.task.season_lengths) + 2
 
     def _library(self, difference: int | None, model: Any) -> Any:
         from mlforecast import MLForecast
@@ -212,12 +216,12 @@ class MlForecast:
             **extra,
         )
 
-    def _difference(self, rows: pd.DataFrame) -> int | None:
+    def _difference(self, rows: pd.DataFrame, possible: list[int | None]) -> int | None:
         season = min(self.task.season_lengths)
         scale = rows.groupby("unique_id")["y"].transform(lambda y: y.diff(season).abs().mean())
         scale = scale.groupby(rows["unique_id"]).first().clip(lower=1e-9)
         losses: dict[int | None, float] = {}
-        for difference in (None, 1, season):
+        for difference in possible:
             table = self._library(difference, gradient_boosting(tuned=False)).cross_validation(
                 rows, n_windows=2, h=self.task.horizon, refit=False, static_features=list(self.task.static)
             )
@@ -255,7 +259,7 @@ class SkForecast:
         self.prepared = Prepared(frame.loc[frame["timestamp"] <= origin], self.task)
         rows = self.prepared.history(frame, origin)
         count = rows.groupby("unique_id").size()
-        rows = rows.loc[rows["unique_id"].map(count) >= self._needed() + 2 * self.task.horizon + 2]
+        rows = rows.loc[rows["unique_id"].map(count) >= self._needed() + 2 * self.task.horizon]
         earlier = origin - 2 * self.task.horizon * to_offset(self.task.frequency)
         difference, held = None, None
         started = time.process_time()
@@ -273,7 +277,7 @@ class SkForecast:
         self.items = set(rows["unique_id"])
 
     def _needed(self) -> int:
-        return max(lags(self.task)) + 2 * min(self.task.season_lengths) + 2
+        return max([*lags(self.task), 4 * min(min(self.task.season_lengths), 13)]) + 4
 
     def _fitted(self, rows: pd.DataFrame, difference: int | None, estimator: Any, *, residuals: bool = False) -> Any:
         from skforecast.preprocessing import RollingFeatures

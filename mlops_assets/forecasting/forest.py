@@ -10,18 +10,29 @@ import numpy as np
 import pandas as pd
 
 from . import baselines, features, regressors
-from .panel import ITEM, TIME, Panel, require_columns
-from .quantiles import leaf_samples, row_quantiles
+from .panel import ITEM, TARGET, TIME, Panel, require_columns
+from .quantiles import GRID, NOMINAL, anchors, leaf_samples, row_quantiles, shifted
 from .regressors import Calibrated
 from .scaling import Scaling, Seasons, stretch
-from .task import Task
+from .task import ModelSettings, Task
 
 STATE_VERSION = 1
 BINS = 255
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
+HELD_OUT = 0.8
+"""Share of the origins after which a trial forest is held against what came, for its `anchors`."""
+TRIAL_TREES = 16
+LEAST, MOST = 200, 6000
+"""Rows on either side of the trial: with fewer there is none, and more are not looked at."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "random_forest": {"n_estimators": 40, "min_samples_leaf": 5, "max_features": 0.2, "n_jobs": -1},
+    "random_forest": {
+        "n_estimators": 40,
+        "min_samples_leaf": 3,
+        "max_features": 0.2,
+        "max_samples": 0.3,
+        "n_jobs": -1,
+    },
     "extra_trees": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 2, "n_jobs": -1},
 }
 
@@ -193,6 +204,7 @@ class Forecaster:
         model: the trees of a forest, or any other regressor with its errors.
         importance: of each feature, summing to one, shape (features,): impurity-based of a forest, by permutation
             of others.
+        anchors: levels of the model's own distribution that stand for the nominal levels of `quantiles.NOMINAL`.
     """
 
     task: Task
@@ -200,6 +212,7 @@ class Forecaster:
     encoding: Encoding
     model: Trees | Calibrated
     importance: np.ndarray
+    anchors: tuple[float, ...] = NOMINAL
 
     def predict(
         self,
@@ -292,16 +305,20 @@ class Forecaster:
     def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
+        return self._outcomes(X, rows.reference, rows.scale, shifted(levels, self.anchors))
+
+    def _outcomes(
+        self, X: np.ndarray, references: np.ndarray, scales: np.ndarray, levels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         mean = np.empty(len(X))
         found = np.empty((len(X), len(levels)))
-        located = self.model.locate(X)
         for first in range(0, len(X), CHUNK):
             part = slice(first, first + CHUNK)
-            reference, scale = rows.reference[part, None], rows.scale[part, None]
-            outcomes = self.model.outcomes(located[part])
+            reference, scale = references[part, None], scales[part, None]
+            outcomes = self.model.outcomes(self.model.locate(X[part]))
+            mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
             spread = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
             found[part] = self.scaling.possible(spread)
-            mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
         if self.task.non_negative:
             return np.maximum(mean, 0.0), np.maximum(found, 0.0)
         return mean, found
@@ -331,6 +348,7 @@ class Forecaster:
             },
             "trees" if isinstance(self.model, Trees) else "regressor": dict(vars(self.model)),
             "importance": self.importance,
+            "anchors": np.array(self.anchors),
         }
 
     @classmethod
@@ -352,6 +370,7 @@ class Forecaster:
             ),
             model=Trees(**state["trees"]) if "trees" in state else Calibrated(**state["regressor"]),
             importance=np.asarray(state["importance"]),
+            anchors=tuple(np.asarray(state.get("anchors", NOMINAL)).tolist()),
         )
 
 
@@ -369,14 +388,33 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     if training.empty:
         raise ValueError("there are no training rows")
     encoding = Encoding.learn(training)
+    scaling = Scaling.from_name(str(training["scaling"].iloc[0]))
     X = encoding.matrix(plain_columns(training, encoding.names))
     y = training["y"].to_numpy(dtype=np.float32)
-    model: Trees | Calibrated
-    if regressors.is_forest(task.model.kind):
-        forest, missing = regressors.forest(task.model, defaults(task.model.kind))
-        forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
-        model, importance = Trees.of(forest.estimators_, X, y, missing), forest.feature_importances_
-    else:
-        origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
+    origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
+    if not regressors.is_forest(task.model.kind):
         model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
-    return Forecaster(task, Scaling.from_name(str(training["scaling"].iloc[0])), encoding, model, importance)
+        return Forecaster(task, scaling, encoding, model, importance)
+    early, late = _before_and_after(origin, timestamp)
+    anchored = NOMINAL
+    if min(len(early), len(late)) >= LEAST:
+        trial = Forecaster(task, scaling, encoding, *_forest(task.model, X[early], y[early], most=TRIAL_TREES))
+        given = (training[name].to_numpy()[late] for name in ("reference", "scale"))
+        anchored = anchors(trial._outcomes(X[late], *given, GRID)[1], training[TARGET].to_numpy()[late])
+    return Forecaster(task, scaling, encoding, *_forest(task.model, X, y), anchors=anchored)
+
+
+def _forest(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None) -> tuple[Trees, np.ndarray]:
+    forest, missing = regressors.forest(model, defaults(model.kind))
+    if most is not None:
+        forest.set_params(n_estimators=min(most, forest.n_estimators))
+    forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
+    return Trees.of(forest.estimators_, X, y, missing), forest.feature_importances_
+
+
+def _before_and_after(origin: np.ndarray, timestamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that were known at a moment, and a bounded number of those with a later origin."""
+    cut = np.sort(origin)[int(HELD_OUT * len(origin))]
+    late = np.flatnonzero(origin >= cut)
+    some = np.linspace(0, len(late) - 1, min(len(late), MOST)).astype(np.int64)
+    return np.flatnonzero(timestamp <= cut), late[some]

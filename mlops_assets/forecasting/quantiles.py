@@ -10,6 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 LEAF_SAMPLES = 6
+NOMINAL = (0.1, 0.5, 0.9)
+"""Levels at which a forest's own distribution is held against what came."""
+GRID = np.arange(1, 50) / 50
+TAIL = 0.06
+"""How far, at most, the outer anchors move: more would be the mood of a few months."""
+MIDDLE = 0.08
+"""How far, at most, the median moves; it goes half the way, since half of a bias tends to go away by itself."""
 
 
 def leaf_samples(leaf: np.ndarray, y: np.ndarray, leaves: int, samples: int = LEAF_SAMPLES) -> np.ndarray:
@@ -51,3 +58,36 @@ def row_quantiles(outcomes: np.ndarray, levels: np.ndarray) -> np.ndarray:
     above = np.minimum(below + 1, outcomes.shape[1] - 1)
     share = (place - below).astype(np.float32)
     return outcomes[:, below] * (1 - share) + outcomes[:, above] * share
+
+
+def anchors(found: np.ndarray, target: np.ndarray) -> tuple[float, ...]:
+    """Levels of a model's own distribution that would have been right on held-out rows.
+
+    After Kuleshov, Fenner and Ermon (2018), "Accurate uncertainties for deep learning using calibrated
+    regression", ICML, at three levels only and within bounds, because held-out rows are few moments in time,
+    however many rows they are.
+
+    Args:
+        found: quantiles at the levels of `GRID`, in the units of the target, shape (rows, levels).
+        target: what came, shape (rows,).
+
+    Returns:
+        Ascending levels, one per level of `NOMINAL`. Ties (whole numbers) count as within the interval.
+    """
+    below, above = (target[:, None] < found).mean(axis=0), (target[:, None] > found).mean(axis=0)
+    low, middle, high = NOMINAL
+    wanted = (
+        np.interp(low, below, GRID),
+        middle + (np.interp(middle, (below + 1 - above) / 2, GRID) - middle) / 2,
+        np.interp(high, 1 - above, GRID),
+    )
+    most = (TAIL, MIDDLE, TAIL)
+    return tuple(
+        float(np.clip(level, nominal - away, nominal + away))
+        for level, nominal, away in zip(wanted, NOMINAL, most, strict=True)
+    )
+
+
+def shifted(levels: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """Levels to ask of a model whose `anchors` are known, linear between them."""
+    return np.interp(levels, [0.0, *NOMINAL, 1.0], [0.0, *at, 1.0])
