@@ -102,27 +102,6 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
         _show(part)
 
 
-@main.command()
-@click.argument("spec_file", metavar="SPEC.yaml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print every number as JSON.")
-def evaluate(spec_file: Path, as_json: bool) -> None:
-    """Backtest a spec on its source, without touching any store."""
-    with usage_errors():
-        spec = load_spec(spec_file)
-    from mlops_assets.evaluate import evaluate as evaluate_spec
-    from mlops_assets.evaluate import tables
-
-    try:
-        result = evaluate_spec(spec, Settings.read())
-    except Exception as error:
-        fail(f"{spec_file}: {error}")
-    if as_json:
-        click.echo(json.dumps(result, indent=2))
-        return
-    for part in tables(result):
-        _show(part)
-
-
 def _named(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the two options that every decision of a person has."""
     command = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with the decision.")(
@@ -206,6 +185,21 @@ def history_(name: str, at: str | None, as_json: bool) -> None:
 
 _SPEC = click.argument("spec", metavar="SPEC")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+
+
+@main.command("evaluate")
+@_SPEC
+@click.option("--models", metavar="KINDS", help="Compare with these too: extra_trees,hist_gradient_boosting, ...")
+@_JSON
+def evaluate_(spec: str, models: str | None, as_json: bool) -> None:
+    """Backtest a spec on its source beside seasonal naive and other models, without touching any store.
+
+    SPEC is a YAML file or the name of a declared forecast.
+    """
+    from mlops_assets import evaluate
+
+    others = [kind.strip() for kind in models.split(",") if kind.strip()] if models else []
+    _answer(spec, evaluate.evaluate, evaluate.tables, as_json, others)
 
 
 @main.command()
@@ -293,6 +287,46 @@ def _answer(
         return
     for part in tables(result):
         _show(part)
+
+
+@main.command("replay-policy")
+@click.argument("name")
+@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Try retraining.threshold=0.2, say.")
+@click.option("--what-if", is_flag=True, help="Really train, judge and forecast on the stored observations.")
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the latest N partitions.")
+@click.option("--every", type=click.IntRange(1), metavar="N", help="Of the policy always. Default: each horizon.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write a PNG.")
+@_JSON
+def replay_policy(
+    name: str,
+    changes: tuple[str, ...],
+    what_if: bool,
+    last: int | None,
+    every: int | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Show when the retraining policy of the forecast NAME would have retrained, against never and always.
+
+    Runs over the stored accuracy; with --what-if over the stored observations, with a model for every retraining.
+    """
+    with usage_errors():
+        settings = Settings.read()
+        spec = find_spec(settings, name)
+    from mlops_assets.replay import ReplayError, replay
+
+    try:
+        made = replay(spec, settings, changes, what_if, last, every)
+        if picture is not None:
+            picture.write_bytes(made.picture())
+    except ReplayError as error:
+        fail(str(error), USAGE)
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+    if as_json:
+        click.echo(json.dumps(made.to_json(), indent=2))
+    else:
+        _show(made.table())
 
 
 @main.command()

@@ -1,6 +1,9 @@
-"""Try a spec out: read its source, backtest, and touch no store."""
+"""Try a spec out: read its source, backtest it beside other models, and touch no store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,27 +12,47 @@ from mlops_assets.assets.common import Graph
 from mlops_assets.assets.ingestion import read_observations
 from mlops_assets.assets.partitions import whole_window
 from mlops_assets.assets.training import history_of
+from mlops_assets.forecasting import regressors
+from mlops_assets.forecasting.task import Task
+from mlops_assets.open_forecast import QuestionError
+from mlops_assets.plain import plain, plain_rows
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
+FOREST, NAIVE = "forest", "seasonal_naive"
+VOLUMES = ["1 low", "2 middle", "3 high"]
+MANY_VALUES = 20
+"""Values of a static covariate beyond which it makes no segments."""
 
-def evaluate(spec: ForecastSpec, settings: Settings) -> dict[str, Any]:
+
+def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ()) -> dict[str, Any]:
     """Backtest a spec on its source.
+
+    Args:
+        spec: the forecast; its own model is called `forest`.
+        settings: when it is now.
+        others: kinds of models to compare with, with the engine's defaults, on the same rows.
 
     Returns:
         Plain JSON types: `forecast`, `source` (the contract's counts, quarantine by reason), `items`, `observations`,
-        `training_rows`, `windows` (their origins), `models` (for `forest` and `seasonal_naive` every metric, fit and
-        predict processor seconds), `by_window`, `by_lead`, `peak_memory_mb` (of this process).
+        `training_rows`, `windows` (their origins), `models` (for `forest`, `seasonal_naive` and each of the others
+        every metric, fit and predict processor seconds, and `memory_mb`: the most that the process grew while it ran),
+        `by_window`, `by_lead`, `by_segment` (`segment` is `volume` or a static covariate), `peak_memory_mb` (of this
+        process).
 
     Raises:
+        QuestionError: one of the others is not known.
         SourceError: the source cannot be read.
         ContractError: a column is absent.
         ValueError: the history is too short for the backtest.
     """
-    from mlops_assets.forecasting.backtest import backtest
-    from mlops_assets.forecasting.features import training_rows
+    import sklearn.ensemble  # noqa: F401 - now, so that no model's memory includes it
 
+    from mlops_assets.forecasting.features import training_rows
+    from mlops_assets.forecasting.metrics import score
+
+    tasks = _tasks(spec.task, others)
     graph = Graph(spec)
     now = Clock(fixed=settings.now or "").now()
     keys = graph.partitions.get_partition_keys(current_time=now)
@@ -39,28 +62,112 @@ def evaluate(spec: ForecastSpec, settings: Settings) -> dict[str, Any]:
     history = history_of(graph, checked.accepted)
     if history.empty:
         raise ValueError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
-    result = backtest(history, spec.task, windows=spec.backtest.windows, step=spec.backtest.step)
-    seconds = result.seconds.set_index("model")
-    models = {
-        str(row["model"]): {
-            **{str(k): _number(v) for k, v in row.items() if k != "model"},
-            "fit_seconds": _number(seconds.at[row["model"], "fit"]),
-            "predict_seconds": _number(seconds.at[row["model"], "predict"]),
-        }
-        for _, row in result.overall.iterrows()
-    }
+    parts, costs = [], {}
+    for name, task in tasks.items():
+        made, costs[name] = _run(name, task, history, spec)
+        parts.append(made)
+    predictions = pd.concat(parts, ignore_index=True)
+    overall = score(predictions, spec.task, by=["model"]).set_index("model")
     return {
         "forecast": spec.name,
         "source": {**checked.counts, "quarantine": checked.reasons},
         "items": int(history["item_id"].nunique()),
         "observations": len(history),
         "training_rows": len(training_rows(history, spec.task)),
-        "windows": [str(origin) for origin in sorted(result.predictions["origin"].unique())],
-        "models": models,
-        "by_window": _rows(result.by_window),
-        "by_lead": _rows(result.by_lead),
+        "windows": [str(origin) for origin in sorted(predictions["origin"].unique())],
+        "models": {name: {**plain_rows(overall.loc[[name]])[0], **costs[name]} for name in tasks},
+        "by_window": plain_rows(score(predictions, spec.task, by=["model", "window"])),
+        "by_lead": plain_rows(score(predictions, spec.task, by=["model", "lead"])),
+        "by_segment": [
+            row
+            for segment, values in segments(history, spec.task).items()
+            for row in plain_rows(
+                score(predictions.assign(value=predictions["item_id"].map(values)), spec.task, by=["model", "value"])
+                .assign(segment=segment)
+                .dropna(subset="value")
+            )
+        ],
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
+    """The task of every model by its name, the spec's own first."""
+    found = {FOREST: task, NAIVE: task}
+    for kind in others:
+        if kind in found:
+            continue
+        try:
+            regressors.import_path(kind)
+        except ValueError as error:
+            raise QuestionError(f"--models: {error}") from None
+        same = kind == task.model.kind
+        found[kind] = replace(
+            task, model=replace(task.model, kind=kind, parameters=task.model.parameters if same else {})
+        )
+    return found
+
+
+def _run(name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Forecasts of one model at all origins, and what they cost."""
+    from mlops_assets.forecasting.backtest import backtest
+
+    model = NAIVE if name == NAIVE else FOREST
+    with _memory() as grown:
+        result = backtest(history, task, spec.backtest.windows, spec.backtest.step, models=(model,))
+    seconds = result.seconds.iloc[0]
+    cost = {"fit_seconds": plain(seconds["fit"]), "predict_seconds": plain(seconds["predict"]), "memory_mb": grown()}
+    return result.predictions.assign(model=name), cost
+
+
+def segments(history: pd.DataFrame, task: Task) -> dict[str, pd.Series]:
+    """Ways to divide the items: name of the segment -> value of each item.
+
+    Always by `volume`, terciles of an item's mean target, where there are at least six items; and by each static
+    covariate of a few values.
+    """
+    found: dict[str, pd.Series] = {}
+    volume = history.groupby("item_id")["target"].mean().dropna()
+    if len(volume) >= 6:
+        rank = volume.rank(method="first", pct=True)
+        found["volume"] = pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=VOLUMES).astype(object)
+    for name in task.static:
+        values = history.groupby("item_id")[name].first()
+        if 1 < values.nunique() <= MANY_VALUES:
+            found[name] = values.astype(object)
+    return found
+
+
+@contextmanager
+def _memory() -> Iterator[Any]:
+    """Give a function that tells, after the block, the most MB by which the process was larger during it."""
+    import threading
+
+    start, most, done = _resident_mb(), 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(0.02):
+            most = max(most, (_resident_mb() or 0.0) - (start or 0.0))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield lambda: None if start is None else round(most, 1)
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _resident_mb() -> float | None:
+    """Resident memory of this process now, or None where the system has no /proc."""
+    import os
+
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def peak_memory_mb() -> float | None:
@@ -74,45 +181,59 @@ def peak_memory_mb() -> float | None:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
+_SCORES = ["mase", "rmsse", "smape", "wape", "wql", "coverage", "bias"]
+_COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
+
+
 def tables(result: dict[str, Any]) -> Iterator[Any]:
     """Render a result of `evaluate` for a terminal."""
     from rich.table import Table
 
-    source = result["source"]
+    source, models = result["source"], list(result["models"])
     yield (
         f"[bold]{result['forecast']}[/bold]: {result['items']} items, {result['observations']:,} observations, "
         f"{source['rows_quarantined']} of {source['rows_read']:,} rows in quarantine; "
         f"{len(result['windows'])} windows, {result['training_rows']:,} training rows"
     )
-    metrics = ["mase", "rmsse", "smape", "wape", "wql", "coverage", "bias", "fit_seconds", "predict_seconds"]
-    overall = Table("model", *(name.replace("_seconds", " s") for name in metrics))
+    overall = Table("model", *_SCORES, *_COSTS.values())
     for model, scores in result["models"].items():
-        overall.add_row(model, *(_shown(scores.get(name)) for name in metrics))
+        costs = (_shown(scores[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
+        overall.add_row(model, *(_shown(scores[name]) for name in _SCORES), *costs)
     yield overall
-    windows = Table("window", "model", "origin", "mase", "wql", "coverage")
-    for row in sorted(result["by_window"], key=lambda row: (row["window"], row["model"])):
-        origin = result["windows"][int(row["window"])]
-        windows.add_row(
-            str(int(row["window"])),
-            row["model"],
-            origin,
-            *(_shown(row[m]) for m in ("mase", "wql", "coverage")),
-        )
+    yield "\nby window"
+    windows = Table("window", "origin", "model", "mase", "wql", "coverage")
+    for row in sorted(result["by_window"], key=lambda row: (row["window"], models.index(row["model"]))):
+        scores = (_shown(row[name]) for name in ("mase", "wql", "coverage"))
+        windows.add_row(str(row["window"]), result["windows"][row["window"]], row["model"], *scores)
     yield windows
+    yield "\nby lead: MASE and wQL"
+    leads = sorted({row["lead"] for row in result["by_lead"]})
+    shown = leads if len(leads) <= 12 else [leads[round(i * (len(leads) - 1) / 9)] for i in range(10)]
+    yield _side_by_side(
+        "lead", [{**row, "key": str(row["lead"])} for row in result["by_lead"] if row["lead"] in shown], models
+    )
+    if result["by_segment"]:
+        yield "\nby segment: MASE and wQL"
+        yield _side_by_side(
+            "segment", [{**row, "key": f"{row['segment']} {row['value']}"} for row in result["by_segment"]], models
+        )
     if result["peak_memory_mb"] is not None:
         yield f"peak memory {result['peak_memory_mb']:,.0f} MB"
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(k): _number(v) for k, v in row.items()} for row in frame.to_dict("records")]
+def _side_by_side(head: str, rows: Sequence[dict[str, Any]], models: Sequence[str]) -> Any:
+    """A row for each key, and two columns for each model."""
+    from rich.table import Table
+
+    names = [model.rpartition(".")[2] for model in models]
+    table = Table(head, "rows", *(f"{name}\n{metric}" for name in names for metric in ("mase", "wql")))
+    cells = {(row["key"], row["model"]): row for row in rows}
+    for key in dict.fromkeys(row["key"] for row in rows):
+        own = [cells.get((key, model), {}) for model in models]
+        scores = (_shown(row.get(metric)) for row in own for metric in ("mase", "wql"))
+        table.add_row(key, f"{own[0].get('rows', 0):,}", *scores)
+    return table
 
 
-def _number(value: Any) -> Any:
-    plain = value.item() if hasattr(value, "item") else value
-    if isinstance(plain, float):
-        return None if pd.isna(plain) else round(plain, 6)
-    return plain
-
-
-def _shown(value: Any) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _shown(value: Any, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -105,6 +105,39 @@ def test_evaluate_prints_a_table(call, tmp_path):
     result = call("evaluate", str(tmp_path / "forecasts" / "demo.yaml"))
     assert result.exit_code == 0
     assert "seasonal_naive" in result.output
+    assert "by lead" in result.output
+
+
+def test_evaluate_compares_models_on_the_same_rows_by_lead_and_by_segment(call, tmp_path):
+    declare(
+        tmp_path / "forecasts",
+        panel(items=6).assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 3" else "west")),
+        covariates={"past": ["rain"], "static": ["city"]},
+    )
+    said = json.loads(call("evaluate", "demo", "--models", "extra_trees,sklearn.linear_model.Ridge", "--json").output)
+    names = ["forest", "seasonal_naive", "extra_trees", "sklearn.linear_model.Ridge"]
+    assert list(said["models"]) == names
+    assert {scores["rows"] for scores in said["models"].values()} == {2 * 6 * 7}
+    assert all(scores["memory_mb"] >= 0 for scores in said["models"].values())
+    assert len({scores["wql"] for scores in said["models"].values()}) == 4
+    assert len(said["by_lead"]) == 4 * 7
+    groups = {(row["segment"], row["value"]) for row in said["by_segment"]}
+    assert groups == {
+        ("volume", "1 low"),
+        ("volume", "2 middle"),
+        ("volume", "3 high"),
+        ("city", "east"),
+        ("city", "west"),
+    }
+    for segment in ("volume", "city"):
+        rows = [row["rows"] for row in said["by_segment"] if (row["segment"], row["model"]) == (segment, "forest")]
+        assert sum(rows) == 2 * 6 * 7
+
+
+def test_evaluate_refuses_a_model_that_it_does_not_know(call):
+    result = call("evaluate", "demo", "--models", "oracle")
+    assert result.exit_code == 2
+    assert "hist_gradient_boosting" in result.output
 
 
 def test_evaluate_of_a_missing_file_is_wrong_usage(call):
