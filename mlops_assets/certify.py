@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 PLACES = ("files", "sql", "object_storage", "memory")
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
+LOGS = ("decisions", "alerts", "drift", "retraining_decisions", "retraining_launches")
+"""Tables of a forecast that are no assets; their rows are of one run each."""
 OF_A_RUN = ("run_id",)
 """Columns that differ between two runs of the same thing; the clock stands still, so moments do not."""
 ORIGINS = 3
@@ -186,7 +188,7 @@ def open_place(word: str, settings: Settings, folder: Path, spec: ForecastSpec) 
         try:
             yield Place(name, tables, ObjectModels(str(own / "models")))
         finally:
-            for table in table_names(spec):
+            for table in [*table_names(spec), *LOGS]:
                 tables.delete([spec.name, table])
     else:
         raise UsageError(f"no place {word!r}; there are {', '.join(PLACES)}, and URLs such as duckdb:///tables.duckdb")

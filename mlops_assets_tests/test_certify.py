@@ -47,6 +47,9 @@ def test_every_place_keeps_the_same_and_is_left_empty(trial, tmp_path):
     for place in places[1:]:
         assert not any(place.tables.exists([spec.name, name]) for name in certify.table_names(spec))
     assert list((tmp_path / "bucket").rglob("*.*")) == []
+    with places[1].tables._server.reading("") as connection:
+        left = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+    assert left == ["_mlops_partitions"]
 
 
 @pytest.mark.process

@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr
 
 from mlops_assets import model_file
 from mlops_assets.io_managers import names
-from mlops_assets.io_managers.base import Models, Parts, Tables, refuse_older
+from mlops_assets.io_managers.base import Claiming, Models, Parts, Tables, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.places import Bucket, Place, open_place
 from mlops_assets.io_managers.secret_values import keep, reveal
@@ -37,8 +37,8 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-class ObjectTables(Tables):
-    """Tables as Parquet files (zstd), one for each partition."""
+class _InPlace(Claiming):
+    """A place and the options to open it."""
 
     base: str = Field(description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…")
     options: dict[str, str] = Field(
@@ -55,6 +55,10 @@ class ObjectTables(Tables):
     @cached_property
     def _place(self) -> Place:
         return open_place(self.base, {name: reveal(text) for name, text in self.options.items()})
+
+
+class ObjectTables(_InPlace, Tables):
+    """Tables as Parquet files (zstd), one for each partition."""
 
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return the address of a table's folder or of a partition's file."""
@@ -132,24 +136,8 @@ class ObjectTables(Tables):
             return list(pool.map(work, items))
 
 
-class ObjectModels(Models):
+class ObjectModels(_InPlace, Models):
     """Models as skops files, each with a small JSON record beside it that names it."""
-
-    base: str = Field(description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…")
-    options: dict[str, str] = Field(
-        default_factory=dict,
-        repr=False,
-        description="Settings of the object store: endpoint, region, ...; secrets as SecretStr.",
-    )
-
-    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
-        kept = {name: keep(value) for name, value in (options or {}).items()}
-        values: dict[str, Any] = {"base": base, "options": kept}
-        super().__init__(**values)
-
-    @cached_property
-    def _place(self) -> Place:
-        return open_place(self.base, {name: reveal(text) for name, text in self.options.items()})
 
     def uri(self, key: Sequence[str]) -> str:
         """Return the address of the model's folder."""

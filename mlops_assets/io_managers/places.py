@@ -3,7 +3,6 @@
 A file is committed whole or not at all, and only if nobody who started later has committed before.
 """
 
-import io
 import os
 import secrets
 from abc import ABC, abstractmethod
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from mlops_assets.io_managers.errors import StorageError
+from mlops_assets.resources.object_files import open_ranges
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -180,7 +180,7 @@ class Bucket(Place):
         import pyarrow as pa
 
         size = obstore.head(self.store, path)["size"]
-        return pa.PythonFile(_Ranges(self.store, path, size), mode="r")
+        return pa.PythonFile(open_ranges(self.store, path, size), mode="r")
 
     def get(self, path: str) -> "pa.Buffer":
         """Download the object."""
@@ -221,46 +221,6 @@ class Bucket(Place):
     def uri(self, path: str) -> str:
         """Return the object's address."""
         return f"{self.url}/{path}"
-
-
-class _Ranges(io.RawIOBase):
-    """An object as a file whose every read is one request, but for the footer, which is fetched at once."""
-
-    _FOOTER = 64 * 1024
-
-    def __init__(self, store: "ObjectStore", path: str, size: int) -> None:
-        self._store, self._path, self._size, self._at = store, path, size, 0
-        self._tail: tuple[int, memoryview] | None = None
-
-    def read(self, size: int = -1, /) -> bytes:
-        start, end = self._at, self._size if size < 0 else min(self._at + size, self._size)
-        self._at = end
-        if start >= end:
-            return b""
-        if self._tail is None and start >= self._size - self._FOOTER:
-            first = max(0, self._size - self._FOOTER)
-            self._tail = first, self._fetch(first, self._size)
-        if self._tail is not None and start >= self._tail[0]:
-            return bytes(self._tail[1][start - self._tail[0] : end - self._tail[0]])
-        return bytes(self._fetch(start, end))
-
-    def _fetch(self, start: int, end: int) -> memoryview:
-        import obstore
-
-        return memoryview(obstore.get_range(self._store, self._path, start=start, end=end))
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
 
 def open_place(base: str, options: dict[str, SecretStr]) -> Place:

@@ -40,29 +40,48 @@ class ObjectFile:
 
     def open(self) -> io.BufferedReader:
         """Open it for reading; a few megabytes are in memory at a time."""
-        return io.BufferedReader(_Ranges(self), _BUFFER_BYTES)
+        return io.BufferedReader(_Ranges(self.store, self.path, self.size), _BUFFER_BYTES)
+
+
+def open_ranges(store: "ObjectStore", path: str, size: int) -> io.RawIOBase:
+    """Open an object of so many bytes as a seekable file that fetches only what is read."""
+    return _Ranges(store, path, size)
 
 
 class _Ranges(io.RawIOBase):
-    """An object whose every read is one request."""
+    """An object whose every read is one request, but for the last bytes, which are fetched at once."""
 
-    def __init__(self, file: ObjectFile) -> None:
-        self._file, self._at = file, 0
+    _FOOTER = 64 * 1024
+    """Parquet's description of itself stands at the end, and is read in small pieces."""
+
+    def __init__(self, store: "ObjectStore", path: str, size: int) -> None:
+        self._store, self._path, self._size, self._at = store, path, size, 0
+        self._tail: tuple[int, memoryview] | None = None
+
+    def read(self, size: int = -1, /) -> bytes:
+        start, end = self._at, self._size if size < 0 else min(self._at + size, self._size)
+        self._at = end
+        if start >= end:
+            return b""
+        if self._tail is None and start >= self._size - self._FOOTER:
+            first = max(0, self._size - self._FOOTER)
+            self._tail = first, self._fetch(first, self._size)
+        if self._tail is not None and start >= self._tail[0]:
+            return bytes(self._tail[1][start - self._tail[0] : end - self._tail[0]])
+        return bytes(self._fetch(start, end))
 
     def readinto(self, buffer: Any, /) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _fetch(self, start: int, end: int) -> memoryview:
         import obstore
 
-        end = min(self._at + len(buffer), self._file.size)
-        if end <= self._at:
-            return 0
-        data = obstore.get_range(self._file.store, self._file.path, start=self._at, end=end)
-        count = len(data)
-        buffer[:count] = memoryview(data)
-        self._at += count
-        return count
+        return memoryview(obstore.get_range(self._store, self._path, start=start, end=end))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = offset + (0, self._at, self._file.size)[whence]
+        self._at = offset + (0, self._at, self._size)[whence]
         return self._at
 
     def tell(self) -> int:
