@@ -20,19 +20,15 @@ STATE_VERSION = 1
 BINS = 255
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
+SHARE, ROWS_PER_TREE = 0.3, 5000
+"""Share of the rows that each tree of a bootstrapped forest learns from, or this many if that is more."""
 HELD_OUT = 0.8
 """Share of the origins after which a trial forest is held against what came, for its `anchors`."""
-TRIAL_TREES = 16
+TRIAL_TREES = 12
 LEAST, MOST = 200, 6000
 """Rows on either side of the trial: with fewer there is none, and more are not looked at."""
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "random_forest": {
-        "n_estimators": 40,
-        "min_samples_leaf": 3,
-        "max_features": 0.2,
-        "max_samples": 0.3,
-        "n_jobs": -1,
-    },
+    "random_forest": {"n_estimators": 40, "min_samples_leaf": 3, "max_features": 0.2, "n_jobs": -1},
     "extra_trees": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 2, "n_jobs": -1},
 }
 
@@ -398,14 +394,27 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     early, late = _before_and_after(origin, timestamp)
     anchored = NOMINAL
     if min(len(early), len(late)) >= LEAST:
-        trial = Forecaster(task, scaling, encoding, *_forest(task.model, X[early], y[early], most=TRIAL_TREES))
+        trial = Forecaster(task, scaling, encoding, *fit_trees(task.model, X[early], y[early], most=TRIAL_TREES))
         given = (training[name].to_numpy()[late] for name in ("reference", "scale"))
         anchored = anchors(trial._outcomes(X[late], *given, GRID)[1], training[TARGET].to_numpy()[late])
-    return Forecaster(task, scaling, encoding, *_forest(task.model, X, y), anchors=anchored)
+    return Forecaster(task, scaling, encoding, *fit_trees(task.model, X, y), anchors=anchored)
 
 
-def _forest(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None) -> tuple[Trees, np.ndarray]:
+def fit_trees(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None) -> tuple[Trees, np.ndarray]:
+    """Fit a forest on codes of shape (rows, columns) and scaled targets of shape (rows,).
+
+    Args:
+        model: kind, parameters and seed.
+        X: codes, NaN where missing.
+        y: scaled targets.
+        most: upper bound of the number of trees.
+
+    Returns:
+        The trees, and the importance of each column.
+    """
     forest, missing = regressors.forest(model, defaults(model.kind))
+    if forest.bootstrap and "max_samples" not in model.parameters:
+        forest.set_params(max_samples=min(1.0, max(SHARE, ROWS_PER_TREE / len(y))))
     if most is not None:
         forest.set_params(n_estimators=min(most, forest.n_estimators))
     forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)

@@ -133,8 +133,6 @@ def _made(maker: Any, model: ModelSettings, defaults: dict[str, Any]) -> Any:
     if strange:
         raise ValueError(f"{model.kind} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
     seed = {"random_state": model.seed} if "random_state" in known else {}
-    if not model.parameters.get("bootstrap", True):
-        defaults = {name: value for name, value in defaults.items() if name != "max_samples"}
     try:
         return maker(**{**defaults, **seed, **model.parameters})
     except TypeError as error:
