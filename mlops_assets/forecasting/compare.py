@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .metrics import score
 from .panel import ITEM, TARGET, TIME
 from .task import Task, quantile_column
 
@@ -29,6 +28,8 @@ class Comparison:
         change: first / second - 1; below zero, the first is better.
         low: lower end of the interval of `change`.
         high: upper end of it.
+        chance: probability of so large an excess of the first if the two were equal (one-sided paired t-test over the
+            blocks; Student (1908), "The probable error of a mean", Biometrika 6): it holds for few blocks, too.
     """
 
     rows: int
@@ -38,6 +39,7 @@ class Comparison:
     change: float
     low: float
     high: float
+    chance: float
 
 
 def compare(
@@ -58,25 +60,28 @@ def compare(
         confidence: probability that the interval is made for.
         seed: of the draws.
     """
-    columns = [*ROW, TARGET, *dict.fromkeys([task.point_column, *task.quantile_columns])]
-    usable = [rows.loc[rows[columns].notna().all(axis=1)] for rows in (first, second)]
+    sides = [_losses(rows, task, metric) for rows in (first, second)]
     # Sorted, so that sums of the same rows are the same to the last bit.
-    pairs = usable[0][list(ROW)].merge(usable[1][list(ROW)], on=list(ROW)).sort_values(list(ROW))
-    sides = [pairs.merge(rows, on=list(ROW), how="left") for rows in usable]
-    cells = [_cells(rows, task, metric) for rows in sides]
-    both = cells[0].join(cells[1], lsuffix="_first", rsuffix="_second", how="inner").dropna()
-    if both.empty:
-        return Comparison(len(pairs), 0, *[np.nan] * 5)
-    parts = _blocks(both[["part_first", "part_second"]].to_numpy())
-    whole = both["whole_first"].sum()
-    one, two = (total / whole if whole > 0 else np.nan for total in parts.sum(axis=0))
+    pairs = sides[0].merge(sides[1], on=list(ROW), suffixes=("_first", "_second")).sort_values(list(ROW))
+    if pairs.empty:
+        return Comparison(0, 0, *[np.nan] * 6)
+    losses = ["loss_first", "loss_second"]
+    cells = pairs.groupby([ITEM, "origin"], observed=True, sort=False)
+    if metric in _BY_SERIES:
+        parts, whole = cells[losses].mean().to_numpy(), float(cells.ngroups)
+        parts = np.sqrt(parts) if metric == "rmsse" else parts
+    else:
+        parts, whole = cells[losses].sum().to_numpy(), float(pairs["size_first"].sum())
+    count, chance = len(parts), _chance(parts[:, 0] - parts[:, 1])
+    one, two = (float(total / whole) if whole > 0 else np.nan for total in parts.sum(axis=0))
+    parts = _blocks(parts)
     blocks = len(parts)
     counts = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
     drawn = _change(*(counts @ parts).T)
     tail = (1 - confidence) / 2
     low, high = (float(end) for end in np.quantile(drawn, [tail, 1 - tail], method="nearest"))
     change = float(_change(*parts.sum(axis=0, keepdims=True).T)[0])
-    return Comparison(len(pairs), len(both), float(one), float(two), change, low, high)
+    return Comparison(len(pairs), count, one, two, change, low, high, chance)
 
 
 def _change(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -85,22 +90,38 @@ def _change(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.divide(first, second, out=same + 1, where=second > 0) - 1
 
 
-def _cells(rows: pd.DataFrame, task: Task, metric: str) -> pd.DataFrame:
-    """Return for each item and origin what the metric is a ratio of: `part` over `whole`, to be summed."""
-    keys = [ITEM, "origin"]
-    if metric in ("mase", "rmsse", "smape"):
-        scores = score(rows, task, by=keys).set_index(keys)[metric]
-        return pd.DataFrame({"part": scores, "whole": 1.0})
+def _chance(excess: np.ndarray) -> float:
+    from scipy.stats import ttest_1samp
+
+    if len(excess) < 2 or np.ptp(excess) == 0:
+        return 0.0 if len(excess) > 1 and excess[0] > 0 else 1.0
+    return float(ttest_1samp(excess, 0, alternative="greater").pvalue)
+
+
+_BY_SERIES = ("mase", "rmsse", "smape")
+"""Metrics that are means over series of means over rows; the others are ratios of sums over all rows."""
+
+
+def _losses(rows: pd.DataFrame, task: Task, metric: str) -> pd.DataFrame:
+    """Return the rows that can be scored: what makes them a pair, `loss`, and `size`, the target's absolute value."""
     target = rows[TARGET].to_numpy(dtype=float)
-    if metric == "wape":
-        loss = np.abs(target - rows[task.point_column].to_numpy(dtype=float))
-    elif metric == "wql":
-        away = [(q, target - rows[quantile_column(q)].to_numpy(dtype=float)) for q in task.quantiles]
-        loss = 2 * np.mean([np.maximum(q * error, (q - 1) * error) for q, error in away], axis=0)
+    error = target - rows[task.point_column].to_numpy(dtype=float)
+    if metric == "wql":
+        away = [(level, target - rows[quantile_column(level)].to_numpy(dtype=float)) for level in task.quantiles]
+        loss = 2 * np.mean([np.maximum(level * miss, (level - 1) * miss) for level, miss in away], axis=0)
+    elif metric == "wape":
+        loss = np.abs(error)
+    elif metric == "mase":
+        loss = np.abs(error) / rows["mase_scale"].to_numpy(dtype=float)
+    elif metric == "rmsse":
+        loss = (error / rows["rmsse_scale"].to_numpy(dtype=float)) ** 2
+    elif metric == "smape":
+        size = np.abs(target) + np.abs(target - error)
+        loss = np.divide(np.abs(error), size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0)
     else:
         raise ValueError(f"models cannot be compared by {metric!r}; by wql, wape, mase, rmsse or smape they can")
-    table = rows[keys].assign(part=loss, whole=np.abs(target))
-    return table.groupby(keys, observed=True)[["part", "whole"]].sum()
+    table = rows[list(ROW)].assign(loss=loss, size=np.abs(target))
+    return table[~np.isnan(loss)]
 
 
 def _blocks(parts: np.ndarray) -> np.ndarray:

@@ -155,7 +155,7 @@ def judge(
         _loads(trial),
         _better_than_naive(compare(challenger, naive, task, limits.metric, confidence=limits.confidence), limits),
         _against_champion(against, champion, limits),
-        _segments(challenger, naive if present is None else present, segments, task, limits, champion),
+        _segments(challenger, present, segments, task, limits, champion),
         _coverage(challenger, task, limits),
         _complete(trial),
         _possible(trial, task, limits),
@@ -179,6 +179,8 @@ def judge(
 
 
 _OF_CHAMPION = ("against_champion", "segments")
+_SEGMENT_BLOCKS = 6
+"""Fewer items × origins say nothing of a segment."""
 
 
 def by_volume(rows: pd.DataFrame) -> pd.DataFrame:
@@ -240,36 +242,40 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
 
 def _segments(
     challenger: pd.DataFrame,
-    other: pd.DataFrame,
+    present: pd.DataFrame | None,
     segments: pd.DataFrame,
     task: Task,
     limits: Limits,
     champion: Opponent | None,
 ) -> Rule:
-    name, whom = "segments", "seasonal naive" if champion is None else "the champion"
-    if champion is not None and champion.problem:
+    name = "segments"
+    if champion is None or present is None:
+        return Rule(name, "not applicable", "no champion yet")
+    if champion.problem:
         return Rule(name, "missing", "the champion cannot be compared in any segment")
-    if segments.empty:
-        return Rule(name, "not applicable", "no segments: no static covariate, and too few items for thirds by volume")
-    worst: tuple[str, Comparison] | None = None
-    hurt = []
-    for segment, items in segments.groupby("segment")[ITEM]:
-        first, second = (rows[rows[ITEM].isin(set(items))] for rows in (challenger, other))
-        found = compare(first, second, task, limits.metric, confidence=limits.confidence)
-        if not found.blocks or not np.isfinite(found.change):
-            continue  # No rows there, or nothing but perfect forecasts: nothing to be worse than.
-        if worst is None or found.change > worst[1].change:
-            worst = (str(segment), found)
-        # Small segments swing: worse on average is not enough, the interval must say so too.
-        if found.change > limits.segment_tolerance and found.low > 0:
-            hurt.append(f"{segment} ({_percent(found)})")
-    if worst is None:
-        return Rule(name, "missing", f"{limits.metric} is missing in every segment")
+    groups = [(str(segment), set(items)) for segment, items in segments.groupby("segment")[ITEM]]
+    found: dict[str, Comparison] = {}
+    for segment, items in groups:
+        first, second = (rows[rows[ITEM].isin(items)] for rows in (challenger, present))
+        compared = compare(first, second, task, limits.metric, confidence=limits.confidence)
+        if compared.blocks >= _SEGMENT_BLOCKS and isfinite(compared.change):
+            found[segment] = compared
+    if not found:
+        words = f"no segment with {_SEGMENT_BLOCKS} or more items × origins"
+        return Rule(name, "not applicable", words)
+    # Many segments are looked at: each gets its share of the doubt (Bonferroni), else one is hurt by chance alone.
+    doubt = (1 - limits.confidence) / len(found)
+    worst = max(found, key=lambda segment: found[segment].change)
+    hurt = [
+        f"{segment} ({_percent(compared)})"
+        for segment, compared in found.items()
+        if compared.change > limits.segment_tolerance and compared.chance < doubt
+    ]
+    allowed = f"worse than the champion by more than {limits.segment_tolerance:.0%}"
     if hurt:
-        words = f"worse than {whom} by more than {limits.segment_tolerance:.0%} in {', '.join(hurt[:5])}"
-        return Rule(name, "failed", words, _numbers(worst[1]))
-    words = f"no segment worse than {whom} by more than {limits.segment_tolerance:.0%}; the worst is {worst[0]}"
-    return Rule(name, "passed", f"{words} ({_percent(worst[1])})", _numbers(worst[1]))
+        return Rule(name, "failed", f"{allowed} in {', '.join(hurt[:5])}", _numbers(found[worst]))
+    words = f"none of {len(found)} is {allowed}; the worst is {worst} ({_percent(found[worst])})"
+    return Rule(name, "passed", words, _numbers(found[worst]))
 
 
 def _coverage(challenger: pd.DataFrame, task: Task, limits: Limits) -> Rule:

@@ -1,5 +1,6 @@
 """Backtests made up for the gate: one truth, and models that miss it by as much as a test says."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ TASK = Task("D", 7, (7,))
 ITEMS, WINDOWS = 12, 3
 
 
+@lru_cache
 def truth(items: int = ITEMS, windows: int = WINDOWS) -> pd.DataFrame:
     """Items of different size at several origins, with noise of a fifth of their level."""
     rng = np.random.default_rng(0)

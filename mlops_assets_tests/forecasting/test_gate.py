@@ -34,7 +34,7 @@ def test_a_first_model_needs_the_other_rules_only():
     assert (decision.outcome, decision.verdict) == ("promoted", "first")
     assert "no champion yet" in decision.reason
     states = {rule.name: rule.state for rule in decision.rules}
-    assert states.pop("against_champion") == "not applicable"
+    assert states.pop("against_champion") == states.pop("segments") == "not applicable"
     assert set(states.values()) == {"passed"}
 
 
@@ -88,6 +88,22 @@ def test_better_on_average_that_ruins_a_segment_is_refused_and_the_segment_named
         duel(challenger, champion), TASK, LIMITS, trial=GOOD, champion=CROWN, segments=by_static(history, ("town",))
     )
     assert "in town=Bonn" in by_town.reason
+
+
+def test_a_segment_of_a_few_rows_is_not_judged_and_chance_hurts_none():
+    champion, challenger = model_rows("c", 2, noise=0.3), model_rows("x", 1, noise=0.2)
+    single = pd.DataFrame({"item_id": [f"item {n}" for n in range(ITEMS)], "segment": [f"s{n}" for n in range(ITEMS)]})
+    decision = judge(duel(challenger, champion), TASK, LIMITS, trial=GOOD, champion=CROWN, segments=single)
+    rule = next(rule for rule in decision.rules if rule.name == "segments")
+    assert (rule.state, rule.words) == ("not applicable", "no segment with 6 or more items × origins")
+    hurt = 0
+    for seed in range(12):
+        first, second = (model_rows(name, 1000 * n + seed, noise=0.3, items=40) for n, name in ((1, "x"), (2, "c")))
+        pairs = pd.DataFrame({"item_id": first["item_id"].unique()})
+        pairs["segment"] = [f"s{n % 20}" for n in range(len(pairs))]
+        decision = judge(duel(first, second), TASK, LIMITS, trial=GOOD, champion=CROWN, segments=pairs)
+        hurt += "segments" in failed(decision)
+    assert hurt <= 1, f"{hurt} of 12 equal challengers seem to ruin one of 20 segments"
 
 
 def test_collapsed_intervals_are_refused():
