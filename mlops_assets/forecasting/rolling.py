@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+Cells = np.ndarray | slice
+"""Cells by number, in any order, or a stretch of neighbouring ones (start and stop given), which needs no gather."""
+
 
 class Rolling:
     """Prefix sums over one flat array in which NaN means missing.
@@ -15,39 +18,53 @@ class Rolling:
 
     def __init__(self, values: np.ndarray) -> None:
         self.values = values
-        seen = ~np.isnan(values)
-        filled = np.where(seen, values, 0.0)
-        self._count = _prefix(seen, np.int64)
-        self._sum = _prefix(filled, np.float64)
-        self._filled = filled
+        missing = np.isnan(values)
+        self._filled = np.where(missing, 0.0, values)
+        self._count = _prefix(~missing)
+        self._sum = _prefix(self._filled)
         self._squares: np.ndarray | None = None
 
-    def at(self, index: np.ndarray) -> np.ndarray:
+    def at(self, index: Cells) -> np.ndarray:
         """Values at the cells."""
         return self.values[index]
 
-    def count(self, index: np.ndarray, window: int) -> np.ndarray:
-        """Values present in the window."""
-        return self._count[index + 1] - self._count[index + 1 - window]
+    def count(self, index: Cells, window: int) -> np.ndarray:
+        """Values present in the window, float64."""
+        return _within(self._count, index, window)
 
-    def mean(self, index: np.ndarray, window: int) -> np.ndarray:
+    def mean(self, index: Cells, window: int) -> np.ndarray:
         """Mean of the values present, NaN where none is."""
-        count = self.count(index, window)
-        total = self._sum[index + 1] - self._sum[index + 1 - window]
-        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        total = _within(self._sum, index, window)
+        with np.errstate(invalid="ignore"):
+            return np.divide(total, self.count(index, window), out=total)
 
-    def deviation(self, index: np.ndarray, window: int) -> np.ndarray:
+    def deviation(self, index: Cells, window: int) -> np.ndarray:
         """Population standard deviation of the values present, NaN where fewer than two are."""
         if self._squares is None:
-            self._squares = _prefix(self._filled**2, np.float64)
+            self._squares = _prefix(self._filled * self._filled)
         count = self.count(index, window)
-        mean = self.mean(index, window)
-        total = self._squares[index + 1] - self._squares[index + 1 - window]
-        square = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 1)
-        return np.sqrt(np.maximum(square - mean**2, 0.0))
+        mean = _within(self._sum, index, window)
+        square = _within(self._squares, index, window)
+        with np.errstate(invalid="ignore"):
+            mean /= count
+            mean *= mean
+            square /= count
+            square -= mean
+            np.maximum(square, 0.0, out=square)
+            np.sqrt(square, out=square)
+        square[count < 2] = np.nan
+        return square
 
 
-def _prefix(values: np.ndarray, dtype: type) -> np.ndarray:
-    out = np.zeros(len(values) + 1, dtype=dtype)
-    np.cumsum(values, out=out[1:], dtype=dtype)
+def _within(prefix: np.ndarray, index: Cells, window: int) -> np.ndarray:
+    if isinstance(index, slice):
+        start, stop = index.start + 1, index.stop + 1
+        return prefix[start:stop] - prefix[start - window : stop - window]
+    after = index + 1
+    return prefix[after] - prefix[after - window]
+
+
+def _prefix(values: np.ndarray) -> np.ndarray:
+    out = np.zeros(len(values) + 1)
+    np.cumsum(values, out=out[1:], dtype=np.float64)
     return out
