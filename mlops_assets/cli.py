@@ -313,10 +313,12 @@ def replay_policy(
     with usage_errors():
         settings = Settings.read()
         spec = find_spec(settings, name)
+    from mlops_assets.environments import open_stores
     from mlops_assets.replay import ReplayError, replay
 
     try:
-        made = replay(spec, settings, changes, what_if, last, every)
+        with open_stores(settings) as stores:
+            made = replay(spec, stores, changes, what_if, last, every)
         if picture is not None:
             picture.write_bytes(made.picture())
     except ReplayError as error:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.policy import Champion
+from mlops_assets.forecasting.policy import Answer, Champion
 from mlops_assets.forecasting.replay import Trial
 
 START = pd.Timestamp("2024-01-01")
@@ -70,7 +70,7 @@ class Year:
         value = self._expected(self._trained(champion), day) * self.luck[day]
         return {"rows": 100, "wql": value * (6 if day == self.broken else 1)}
 
-    def train(self, champion: Champion, partition: str, action: str) -> Trial:
+    def train(self, champion: Champion, partition: str, answer: Answer) -> Trial:
         day = self._day(partition)
         model = self._model(champion.version + 1, day)
         better = self._expected(day, day) < (1 - self.margin) * self._expected(self._trained(champion), day)

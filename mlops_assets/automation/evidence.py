@@ -19,7 +19,14 @@ from mlops_assets.spec import ForecastSpec
 
 NEEDED = ["item_id", "timestamp", "origin", "lead", "target", "mean", "naive", "mase_scale", "rmsse_scale"]
 NEEDED += ["model_version", "in_sample"]
-_LOG_TYPES = {"number": "int64", "champion": "int64", "attempt": "int64", "value": "float64", "at": "datetime64[us]"}
+_LOG_TYPES = {
+    "number": "int64",
+    "champion": "int64",
+    "attempt": "int64",
+    "value": "float64",
+    "level": "float64",
+    "at": "datetime64[us]",
+}
 
 
 def gather(
@@ -59,8 +66,8 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | No
         champion: only as many of the latest partitions as the policy's window needs of this one; None: all, of all.
 
     Returns:
-        Columns partition, model_version, rows and the scores of `accuracy.summary`. Forecasts whose model had seen the
-        actuals do not count.
+        Columns partition, model_version, origin (the latest), rows and the scores of `accuracy.summary`. Forecasts
+        whose model had seen the actuals do not count.
     """
     key = [spec.name, "forecast_accuracy"]
     found: list[dict[str, Any]] = []
@@ -70,7 +77,8 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | No
             break
         rows = tables.read(key, partitions=[partition], columns=[*NEEDED, *spec.task.quantile_columns])
         for version, own in rows[~rows["in_sample"].astype(bool)].groupby("model_version"):
-            found.append({"partition": partition, "model_version": int(str(version)), **summary(own, spec.task)})
+            scores = {"origin": own["origin"].max(), **summary(own, spec.task)}
+            found.append({"partition": partition, "model_version": int(str(version)), **scores})
             enough -= champion is not None and champion.version == version
     if not found:
         return pd.DataFrame(columns=["partition", "model_version", "rows", spec.retraining.metric])
@@ -100,7 +108,7 @@ def answers(tables: Tables, name: str) -> pd.DataFrame:
     """Return what the policy has said, oldest first: the table `<name>/retraining_decisions`."""
     key = [name, "retraining_decisions"]
     if not tables.exists(key):
-        return pd.DataFrame(columns=["number", "partition", "champion", "rule", "breach", "action", "state"])
+        return pd.DataFrame(columns=["number", "partition", "champion", "action", "rule", "breach", "level", "state"])
     return tables.read(key).sort_values("number", ignore_index=True)
 
 

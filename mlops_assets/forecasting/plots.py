@@ -5,7 +5,7 @@ Every function takes an empty frame and then says so in the picture.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "fan",
     "importances",
     "markdown_image",
+    "policies",
     "sparkline",
     "to_png",
 ]
@@ -225,6 +226,58 @@ def accuracy_over_time(
     axes.grid(axis="y", color=look.GRID)
     look.time_axis(axes, first, last, ticks=9)
     look.heading(figure, f"{look.label(metric)}, {look.period_label(first, last)}", [])
+    return figure
+
+
+def policies(plays: Mapping[str, pd.DataFrame], metric: str, trained: bool = True) -> "Figure":
+    """Draw how retraining policies fared: the error under each, and when each asked for a retraining.
+
+    Args:
+        plays: name of the policy -> columns `partition`, `value`, `action`, `promoted` (see `replay.Play.days`).
+        metric: name of the error.
+        trained: whether retrainings were carried out: each policy has its own errors, and promotions are known.
+    """
+    title = f"{look.label(metric)} and retrainings by policy"
+    frames = {
+        name: days.assign(time=pd.to_datetime(days["partition"].str[:10]))
+        for name, days in plays.items()
+        if days["value"].notna().any()
+    }
+    if not frames:
+        return look.nothing(title)
+    figure = look.blank(height=3.4 + 0.28 * len(frames))
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 0.35 * len(frames) + 0.3))
+    colours = dict(zip(frames, look.PALETTE * len(frames), strict=False))
+    for axes in (upper, lower):
+        look.tidy(axes)
+    lines = frames if trained else dict(list(frames.items())[:1])
+    for name, days in reversed(lines.items()):
+        smooth = days.set_index("time")["value"].rolling(5, min_periods=1).mean()
+        look.line(upper, smooth, color=colours[name] if trained else look.INK, linewidth=1.4)
+    for row, (name, days) in enumerate(frames.items()):
+        asked = days[days["action"].isin(["grow", "refit"])]
+        for promoted, face in ((True, colours[name]), (False, "white")):
+            some = asked[asked["promoted"].astype(bool) == promoted]
+            look.line(
+                lower,
+                pd.Series(row, index=some["time"]),
+                color=colours[name],
+                linewidth=0,
+                marker="o",
+                markersize=5,
+                markerfacecolor=face,
+            )
+    lower.set_yticks(range(len(frames)), [look.shorten(name) for name in frames])
+    lower.set_ylim(len(frames) - 0.5, -0.5)
+    upper.set_ylim(bottom=0)
+    upper.set_ylabel(f"{look.label(metric)}, mean of five")
+    upper.grid(axis="y", color=look.GRID)
+    first, last = look.ends(next(iter(frames.values()))["time"])
+    look.time_axis(lower, first, last, ticks=9)
+    known = "filled: the challenger became champion" if trained else "what came of them is not known"
+    keys = [look.line_key(colours[name], name) for name in frames] if trained else []
+    lower.set_xlabel(f"dots: retrainings; {known}", color=look.MUTED, fontsize=8.5)
+    look.heading(figure, title, keys)
     return figure
 
 

@@ -5,7 +5,7 @@ Rules look for a reason to retrain; guards hold it back. What counts as the *sam
 - For the rules on accuracy, coverage and drift, a breach belongs to one champion and begins with the first bad
   partition of the window in which a rule fired. It goes on until no rule has fired for a whole window of partitions
   that could be judged, as the log of earlier answers tells. A new champion is a new breach: its own forecasts must be
-  bad.
+  bad. So is a level of error half as high again as at the last try: something else has happened since.
 - For age and new rows, a breach is each further multiple of the limit, so that a model that was once kept because its
   challengers were no better is challenged again when it is twice as old.
 """
@@ -82,6 +82,8 @@ class Champion:
     backtest: Mapping[str, float] = field(default_factory=dict)
 
 
+WORSE = 1.5
+"""A breach that is so many times worse than when something was last tried against it is another one."""
 _STOCK = ("age", "new_rows")
 """Rules that look at the model's age and at the data that wait, not at how single partitions went."""
 
@@ -100,7 +102,7 @@ class Evidence:
         until: end of the latest of them.
         accuracy: a row for each scored partition and model version: partition, model_version, rows, the metric and,
             for the rules that need them, skill and coverage.
-        log: earlier answers: partition, champion, rule, breach ("" where no rule fired).
+        log: earlier answers: partition, champion, action, rule, breach ("" where no rule fired) and level.
         launches: a row for each retraining asked for by this policy: breach, attempt, partition (the latest stored when
             it began), champion (when it began), result (`under way`, `promoted`, `awaiting approval`; all else, such as
             `refused`, `failed` or `unchanged`, is a try that changed nothing).
@@ -115,7 +117,9 @@ class Evidence:
         default_factory=lambda: _table(partition="object", model_version="int64", rows="int64")
     )
     log: pd.DataFrame = field(
-        default_factory=lambda: _table(partition="object", champion="int64", rule="object", breach="object")
+        default_factory=lambda: _table(
+            partition="object", champion="int64", action="object", rule="object", breach="object", level="float64"
+        )
     )
     launches: pd.DataFrame = field(
         default_factory=lambda: _table(
@@ -139,6 +143,7 @@ class Answer:
         attempt: number of the try on this breach that this is, or would be.
         partition: the latest partition that was judged, else the latest stored; "" without either.
         value: the metric of that partition, NaN if it was not judged.
+        level: median of the metric over the last window, NaN if nothing was judged.
     """
 
     action: str
@@ -149,6 +154,7 @@ class Answer:
     attempt: int = 0
     partition: str = ""
     value: float = float("nan")
+    level: float = float("nan")
 
     @property
     def retrain(self) -> bool:
@@ -173,17 +179,18 @@ def decide(evidence: Evidence, rules: Rules) -> Answer:
     if champion is None:
         return Answer(KEEP, "there is no champion yet: train one first", partition=latest)
     judged = _judged(evidence.accuracy, champion, rules)
-    partition, value = latest, float("nan")
+    partition, value, level = latest, float("nan"), float("nan")
     if len(judged):
         partition, value = str(judged["partition"].iloc[-1]), float(judged[rules.metric].iloc[-1])
+        level = float(judged[rules.metric].tail(rules.window).median())
     findings = [*_window_findings(evidence, judged, champion, rules), *_stock_findings(evidence, champion, rules)]
     firing = [finding for finding in findings if finding.fires]
     rest = REFRESH if latest > _seen(champion) else KEEP
     if not firing:
         words = "; ".join(finding.words for finding in findings) or "no rule is set"
-        return Answer(rest, words, partition=partition, value=value)
+        return Answer(rest, words, partition=partition, value=value, level=level)
     first = firing[0]
-    breach = _breach(evidence.log, judged, champion, first, rules)
+    breach = _breach(evidence.log, judged, level, champion, first, rules)
     tries = _tries(evidence.launches, breach)
     reason = "; ".join(finding.words for finding in firing)
     guard, held = _guard(evidence, champion, breach, tries, rules)
@@ -194,7 +201,7 @@ def decide(evidence: Evidence, rules: Rules) -> Answer:
     else:
         action = rules.ladder[min(attempt, len(rules.ladder)) - 1]
         reason = f"{reason}; {action}, try {attempt} on this breach, on data up to {latest}"
-    return Answer(action, reason, first.rule, guard, breach, attempt, partition, value)
+    return Answer(action, reason, first.rule, guard, breach, attempt, partition, value, level)
 
 
 def _seen(champion: Champion) -> str:
@@ -285,7 +292,9 @@ def _stock_findings(evidence: Evidence, champion: Champion, rules: Rules) -> lis
     return findings
 
 
-def _breach(log: pd.DataFrame, judged: pd.DataFrame, champion: Champion, first: _Finding, rules: Rules) -> str:
+def _breach(
+    log: pd.DataFrame, judged: pd.DataFrame, level: float, champion: Champion, first: _Finding, rules: Rules
+) -> str:
     """Return the key of the breach: an earlier one's that goes on, or a new one's."""
     new = f"v{champion.version} {first.began}"
     if first.rule in _STOCK or log.empty:
@@ -295,7 +304,11 @@ def _breach(log: pd.DataFrame, judged: pd.DataFrame, champion: Champion, first: 
     earlier = earlier[~earlier["rule"].isin(_STOCK)]
     if earlier.empty:
         return new
-    return str(earlier.sort_values(["partition", "breach"])["breach"].iloc[-1])
+    known = str(earlier.sort_values(["partition", "breach"])["breach"].iloc[-1])
+    tried = log[(log["breach"] == known) & log["action"].isin([GROW, REFIT])]
+    if len(tried) and level > WORSE * tried["level"].max():
+        return f"v{champion.version} {judged['partition'].iloc[-1]}"
+    return known
 
 
 def _tries(launches: pd.DataFrame, breach: str) -> pd.DataFrame:
@@ -354,5 +367,6 @@ def as_row(answer: Answer, champion: Champion | None) -> dict[str, Any]:
         "breach": answer.breach,
         "attempt": answer.attempt,
         "value": answer.value,
+        "level": answer.level,
         "reason": answer.reason,
     }

@@ -58,7 +58,7 @@ class World(Protocol):
         """Return rows, the metric and the like of a champion in charge since the end of a partition, or None."""
         ...
 
-    def train(self, champion: Champion, partition: str, action: str) -> Trial:
+    def train(self, champion: Champion, partition: str, answer: Answer) -> Trial:
         """Train a challenger on what is known at the end of a partition, and let it meet the champion."""
         ...
 
@@ -118,7 +118,7 @@ def play(world: World, decide: Policy, metric: str) -> Play:
         decide: the policy; `policy.decide` with its rules filled in, or another one.
         metric: which score the play reports.
     """
-    memory, champion, since, version = _Memory(), None, "", 0
+    memory, champion, since = _Memory(), None, ""
     days = []
     for partition in world.partitions:
         scores = world.scores(champion, since, partition) if champion is not None else None
@@ -131,7 +131,7 @@ def play(world: World, decide: Policy, metric: str) -> Play:
         }
         given = world.given(partition)
         if given is not None and (champion is None or given.version != champion.version):
-            champion, since, version = given, partition, max(version, given.version)
+            champion, since = given, partition
         answer = Answer(policy.KEEP, "no observations have come in")
         trial = Trial(None, False, 0.0)
         if world.stored(partition):
@@ -139,7 +139,7 @@ def play(world: World, decide: Policy, metric: str) -> Play:
             answer = decide(memory.evidence(champion, world.end(partition)))
             memory.log.append(policy.as_row(answer, champion))
             if answer.retrain and champion is not None:
-                trial = world.train(champion, partition, answer.action)
+                trial = world.train(champion, partition, answer)
                 memory.launches.append(
                     {
                         "breach": answer.breach,
@@ -150,8 +150,7 @@ def play(world: World, decide: Policy, metric: str) -> Play:
                     }
                 )
                 if trial.promoted and trial.model is not None:
-                    version += 1
-                    champion, since = Champion(version, trial.model.trained_until, trial.model.backtest), partition
+                    champion, since = trial.model, partition
         said = policy.as_row(answer, champion)
         row |= {name: said[name] for name in ("action", "rule", "guard", "breach", "attempt", "reason")}
         days.append({**row, "promoted": trial.promoted, "cpu_seconds": trial.cpu_seconds})

@@ -38,7 +38,7 @@ def watched(template) -> World:
     return template
 
 
-def store(world: World, day: str, error: float, version: int = 1, in_sample: bool = False) -> None:
+def store(tables: Any, day: str, error: float, version: int = 1, in_sample: bool = False) -> None:
     """Store the accuracy of a day on which every forecast was off by a share of the target."""
     target = 100.0
     rows = pd.DataFrame(
@@ -57,7 +57,7 @@ def store(world: World, day: str, error: float, version: int = 1, in_sample: boo
             "in_sample": in_sample,
         }
     )
-    world.tables.write(["demo", "forecast_accuracy"], rows, day)
+    tables.write(["demo", "forecast_accuracy"], rows, day)
 
 
 def tick(world: World, instance: dg.DagsterInstance | None = None) -> Any:
@@ -83,7 +83,7 @@ def test_nothing_scored_is_said_in_words_and_written_once(watched):
 
 def test_a_breach_requests_one_retraining_with_its_reason_and_is_written_down(watched):
     for day, error in zip(DAYS, (0.0, 0.5, 0.6), strict=False):
-        store(watched, day, error)
+        store(watched.tables, day, error)
     request = tick(watched)
     assert request.tags["mlops/breach"] == "v1 2024-05-03"
     assert request.tags["mlops/action"] == "refit"
@@ -96,7 +96,7 @@ def test_a_breach_requests_one_retraining_with_its_reason_and_is_written_down(wa
 
 def test_a_request_that_was_lost_is_made_again_with_the_same_key_until_its_run_has_begun(watched):
     for day in DAYS[:3]:
-        store(watched, day, 0.5)
+        store(watched.tables, day, 0.5)
     first, again = tick(watched), tick(watched)
     assert first.run_key == again.run_key
     launch = Launch("v1 2024-05-02", 1, 1, "refit", "", DAYS[-1], "some run")
@@ -107,19 +107,19 @@ def test_a_request_that_was_lost_is_made_again_with_the_same_key_until_its_run_h
 
 def test_forecasts_of_former_champions_and_of_models_that_had_seen_the_actuals_do_not_vote(watched):
     for day in DAYS[:3]:
-        store(watched, day, 0.5, in_sample=True)
+        store(watched.tables, day, 0.5, in_sample=True)
     assert isinstance(tick(watched), dg.SkipReason)
     for day in DAYS[3:6]:
-        store(watched, day, 0.5, version=7)
+        store(watched.tables, day, 0.5, version=7)
     assert isinstance(tick(watched), dg.SkipReason)
     for day in DAYS[6:9]:
-        store(watched, day, 0.5)
+        store(watched.tables, day, 0.5)
     assert isinstance(tick(watched), dg.RunRequest)
 
 
 def test_history_reads_no_more_than_the_policy_needs(watched):
     for number, day in enumerate(DAYS):
-        store(watched, day, number / 100)
+        store(watched.tables, day, number / 100)
     champion = Champion(1, pd.Timestamp("2024-05-01"))
     history = accuracy_history(watched.tables, watched.spec, champion)
     assert list(history["partition"]) == DAYS[-6:]
@@ -129,7 +129,7 @@ def test_history_reads_no_more_than_the_policy_needs(watched):
 
 def test_three_launches_at_once_train_once(template, watched, tmp_path_factory):
     for day in DAYS[:3]:
-        store(watched, day, 0.5)
+        store(watched.tables, day, 0.5)
     with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("instance"))) as instance:
         instance.get_runs(limit=1)
         start, versions = Barrier(3), len(watched.tracking.registry("demo").versions())
@@ -194,7 +194,7 @@ def test_a_claim_is_taken_over_from_a_run_that_failed_and_from_no_other(watched)
 
 def test_runs_that_never_begin_are_not_launched_for_ever(watched):
     for day in DAYS[:3]:
-        store(watched, day, 0.5)
+        store(watched.tables, day, 0.5)
     request = tick(watched)
 
     @dg.job
@@ -219,7 +219,7 @@ def test_thirty_bad_periods_are_three_launches_and_one_alert(watched):
     for day in pd.date_range(DAYS[0], periods=30):
         key = f"{day:%Y-%m-%d}"
         watched.tables.write(["demo", "observations"], watched.table("observations", [DAYS[0]]), key)
-        store(watched, key, 0.5)
+        store(watched.tables, key, 0.5)
         request = tick(watched)
         if isinstance(request, dg.RunRequest):
             launches += 1

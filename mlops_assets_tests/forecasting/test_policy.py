@@ -165,6 +165,12 @@ def test_a_breach_keeps_its_name_until_a_whole_window_was_good():
     assert log[-1]["breach"] == "v1 2024-03-11"
 
 
+def test_a_breach_that_is_much_worse_than_at_its_last_try_is_another_one():
+    log = _log("v1 2024-03-02", DAYS[6])
+    assert judge(*[0.6] * 5, 0.85, 0.85, 0.85, log=log).breach == "v1 2024-03-02"
+    assert judge(*[0.6] * 5, 0.95, 0.95, log=log).breach == "v1 2024-03-08"
+
+
 def test_a_launch_under_way_or_a_challenger_that_waits_for_a_person_holds_back():
     run = launches(launch(1, DAYS[3], "under way"))
     assert judge(*[0.6] * 9, launches=run).guard == "under_way"
@@ -202,7 +208,8 @@ def test_futility_stops_it_and_a_new_champion_starts_afresh():
 
 
 def _log(breach: str, partition: str) -> pd.DataFrame:
-    return pd.DataFrame([{"partition": partition, "champion": 1, "rule": "relative", "breach": breach}])
+    row = {"partition": partition, "champion": 1, "action": "refit", "rule": "relative", "breach": breach, "level": 0.6}
+    return pd.DataFrame([row])
 
 
 def test_so_many_retrainings_in_a_window_and_no_more():
