@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from mlops_assets.forecasting.rolling import Rolling  # noqa: E402
 
 STEPS = 1000
-LAGS = tuple(range(1, 9)) + (14, 28)
+LAGS = (*range(1, 9), 14, 28)
 MEANS = (2, 4, 7, 14, 28, 56)
 DEVIATIONS = (4, 7, 14, 28)
 FEATURES = len(LAGS) + len(MEANS) + len(DEVIATIONS)
@@ -148,7 +148,8 @@ def main() -> int:
         answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
         found[case] = json.loads(answer.stdout)
     size = rows * FEATURES * 4 / (1 << 20)
-    print(f"{rows:,} rows x {FEATURES} features, a matrix of {size:,.0f} MB\n\n| | CPU s | peak / matrix |\n|---|---:|---:|")
+    print(f"{rows:,} rows x {FEATURES} features, a matrix of {size:,.0f} MB\n")
+    print("| | CPU s | peak / matrix |\n|---|---:|---:|")
     larger = {case: (entry["peak"] - found["nothing"]["peak"]) / size for case, entry in found.items()}
     for case in ("copy", "ours", "theirs"):
         name = {"copy": "bare copy", "theirs": "coreforecast"}.get(case, case)

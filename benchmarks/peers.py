@@ -170,7 +170,9 @@ class MlForecast:
         if self.tuned:
             room = {steps: shortest + (steps or 0) for steps in (None, 1, min(self.task.season_lengths))}
             possible = [steps for steps, least in room.items() if (count >= least).mean() > MOST]
-            difference = self._difference(rows.loc[rows["unique_id"].map(count) >= max(room[p] for p in possible)], possible)
+            difference = self._difference(
+                rows.loc[rows["unique_id"].map(count) >= max(room[p] for p in possible)], possible
+            )
             shortest = room[difference]
         rows = rows.loc[rows["unique_id"].map(count) >= shortest]
         given: dict[str, Any] = {"static_features": list(self.task.static)}
@@ -277,7 +279,7 @@ class SkForecast:
         self.items = set(rows["unique_id"])
 
     def _needed(self) -> int:
-        return max([*lags(self.task), 4 * min(min(self.task.season_lengths), 13)]) + 4
+        return max([*lags(self.task), 4 * min(*self.task.season_lengths, 13)]) + 4
 
     def _fitted(self, rows: pd.DataFrame, difference: int | None, estimator: Any, *, residuals: bool = False) -> Any:
         from skforecast.preprocessing import RollingFeatures

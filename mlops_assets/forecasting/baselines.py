@@ -75,6 +75,12 @@ def recent_panel(
     future: pd.DataFrame | None = None,
 ) -> Panel:
     """Lay out the lookback before the origin and the horizon after it: all that a forecast may see."""
+    recent, now = recent_rows(history, task, origin)
+    return Panel.from_frame(recent, task, pad=Seasons.of(task).lookback, ahead=task.horizon, origin=now, future=future)
+
+
+def recent_rows(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Return the rows from the lookback before the origin on, and the origin; ValueError where there are none."""
     if not len(history):
         raise ValueError("the history has no rows: nothing to forecast from")
     times = history[TIME].to_numpy("datetime64[us]")
@@ -85,8 +91,7 @@ def recent_panel(
         raise ValueError(
             f"the history has no rows in the {steps} steps up to the origin {now}; its last row is at {times.max()}"
         )
-    recent = history.loc[times >= start]
-    return Panel.from_frame(recent, task, pad=steps, ahead=task.horizon, origin=now, future=future)
+    return history.loc[times >= start], now
 
 
 def alive(panel: Panel, task: Task) -> np.ndarray:

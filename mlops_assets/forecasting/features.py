@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .calendar import calendar
-from .panel import ITEM, TARGET, TIME, Panel
+from .panel import ITEM, TARGET, TIME, Panel, require_columns
 from .sampling import sample_triples
 from .scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
 from .task import Task
@@ -167,6 +167,8 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     """
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
+    require_columns(frame, task)
+    frame = _some_items(frame, task)
     seasons = Seasons.of(task)
     panel = Panel.from_frame(frame, task, pad=seasons.lookback)
     observed = ~np.isnan(panel.target)
@@ -174,10 +176,11 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     scaling = Scaling(log=_multiplicative(panel, seasons), whole=bool((seen == np.rint(seen)).all()))
     signal = Signal(panel, seasons, scaling)
 
-    cells = np.arange(panel.edges[-1])
     owner = np.repeat(np.arange(len(panel.items)), np.diff(panel.edges))
-    cells = cells[cells - panel.base[owner] >= panel.first[owner]]
-    origins = cells[signal.rolling.count(cells, seasons.lookback) >= MINIMUM_HISTORY]
+    everywhere = slice(panel.pad, panel.edges[-1])
+    enough = np.zeros(len(owner), dtype=bool)
+    enough[everywhere] = signal.rolling.count(everywhere, seasons.lookback) >= MINIMUM_HISTORY
+    origins = np.flatnonzero(enough & (np.arange(len(owner)) >= (panel.base + panel.first)[owner]))
     stop = panel.edges[owner[origins] + 1]
     wanted = min(task.model.max_training_rows, max(ROWS_PER_ORIGIN * len(origins), SMALL))
     place, lead = sample_triples(origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed)
@@ -213,6 +216,17 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
         **rows.features,
     }
     return pd.DataFrame(columns)
+
+
+def _some_items(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Rows of as many items, drawn by the seed, as there may be training rows: more items cannot add any."""
+    item, names = pd.factorize(frame[ITEM], sort=True)
+    most = task.model.max_training_rows
+    if len(names) <= most:
+        return frame
+    drawn = np.zeros(len(names), dtype=bool)
+    drawn[np.random.default_rng(task.model.seed).choice(len(names), most, replace=False)] = True
+    return frame.loc[drawn[item]]
 
 
 def forecast_rows(panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, horizon: int, *, yearly: bool) -> Rows:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from . import baselines, features, regressors
+from . import baselines, features, guards, regressors
 from .panel import ITEM, TARGET, TIME, Panel, require_columns
 from .quantiles import GRID, NOMINAL, anchors, leaf_samples, row_quantiles, shifted
 from .regressors import Calibrated
@@ -18,6 +18,8 @@ from .task import ModelSettings, Task
 
 STATE_VERSION = 1
 BINS = 255
+ITEMS_AT_ONCE = 20_000
+"""Items whose features are made at once: bounds the memory of a forecast."""
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
 SHARE, ROWS_PER_TREE = 0.3, 5000
@@ -201,6 +203,7 @@ class Forecaster:
         importance: of each feature, summing to one, shape (features,): impurity-based of a forest, by permutation
             of others.
         anchors: levels of the model's own distribution that stand for the nominal levels of `quantiles.NOMINAL`.
+        seen: lowest and highest level of an item in the training rows, in transformed units.
     """
 
     task: Task
@@ -209,6 +212,7 @@ class Forecaster:
     model: Trees | Calibrated
     importance: np.ndarray
     anchors: tuple[float, ...] = NOMINAL
+    seen: tuple[float, float] = (-np.inf, np.inf)
 
     def predict(
         self,
@@ -239,6 +243,10 @@ class Forecaster:
         Raises:
             ValueError: columns are missing or not numeric, the horizon is beyond the task's, or there is no
             history.
+
+        Warns:
+            guards.UnusualInput: covariates are missing throughout, or lie where training never was, or so does the
+            level of items.
         """
         task = self.task
         if horizon is not None and not 1 <= horizon <= task.horizon:
@@ -246,19 +254,24 @@ class Forecaster:
         if quantiles is not None:
             task = replace(task, quantiles=tuple(sorted(set(quantiles))))
         require_columns(history, task)
-        panel = baselines.recent_panel(history, task, origin, future=future)
-        names = baselines.alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
-        steps = task.horizon if horizon is None else horizon
-
-        table = baselines.naive_table(panel, task, names, source="fallback")
-        table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
-        ready, rows = self._rows(panel, names)
-        if ready.any():
-            mean, levels = self.outcomes(rows, np.asarray(task.quantiles))
-            place = np.repeat(ready, task.horizon)
-            table.loc[place, ["mean", *task.quantile_columns]] = np.column_stack([mean, levels])
-            table.loc[place, "source"] = "model"
-        return table.loc[table["lead"].to_numpy() <= steps].reset_index(drop=True)
+        recent, now = baselines.recent_rows(history, task, origin)
+        wanted = None if items is None else np.asarray(sorted(set(items)), dtype=object)
+        tables, unusual = [], guards.Unusual()
+        for part, ahead, asked in _chunks(recent, now, future, wanted):
+            panel = baselines.recent_panel(part, task, now, future=ahead)
+            names = baselines.alive(panel, task) if asked is None else asked
+            table = baselines.naive_table(panel, task, names, source="fallback")
+            table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
+            ready, rows = self._rows(panel, names)
+            if ready.any():
+                mean, levels = self.outcomes(rows, np.asarray(task.quantiles))
+                place = np.repeat(ready, task.horizon)
+                table.loc[place, ["mean", *task.quantile_columns]] = np.column_stack([mean, levels])
+                table.loc[place, "source"] = "model"
+                unusual.look(panel.items[rows.item], rows, self.encoding, self.seen)
+            tables.append(table.loc[table["lead"].to_numpy() <= (horizon or task.horizon)])
+        unusual.warn()
+        return pd.concat(tables, ignore_index=True)
 
     def feature_rows(
         self,
@@ -345,6 +358,7 @@ class Forecaster:
             "trees" if isinstance(self.model, Trees) else "regressor": dict(vars(self.model)),
             "importance": self.importance,
             "anchors": np.array(self.anchors),
+            "seen": np.array(self.seen),
         }
 
     @classmethod
@@ -367,7 +381,34 @@ class Forecaster:
             model=Trees(**state["trees"]) if "trees" in state else Calibrated(**state["regressor"]),
             importance=np.asarray(state["importance"]),
             anchors=tuple(np.asarray(state.get("anchors", NOMINAL)).tolist()),
+            seen=tuple(np.asarray(state.get("seen", (-np.inf, np.inf))).tolist()),
         )
+
+
+def _chunks(
+    recent: pd.DataFrame, now: pd.Timestamp, future: pd.DataFrame | None, names: np.ndarray | None
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, np.ndarray | None]]:
+    """Parts of `ITEMS_AT_ONCE` items: rows, rows ahead, and which of the names; bounds the memory of features."""
+    known = np.sort(pd.unique(recent.loc[(recent[TIME] <= now).to_numpy(), ITEM]).astype(object))
+    if len(known) <= ITEMS_AT_ONCE:
+        yield recent, future, names
+        return
+    place = pd.Index(known).get_indexer(pd.Index(recent[ITEM]))
+    chunk = np.where(place < 0, -1, place // ITEMS_AT_ONCE)
+    order = np.argsort(chunk, kind="stable")
+    starts = known[::ITEMS_AT_ONCE]
+    edges = np.searchsorted(chunk[order], np.arange(len(starts) + 1))
+
+    def chunk_of(ids: np.ndarray) -> np.ndarray:
+        return np.searchsorted(starts[1:], ids, side="right")
+
+    own = future is not None and ITEM in future.columns
+    ahead_of = chunk_of(future[ITEM].to_numpy(dtype=object)) if own and future is not None else None
+    named = None if names is None else chunk_of(names)
+    for number in range(len(starts)):
+        part = recent.iloc[order[edges[number] : edges[number + 1]]]
+        ahead = future if future is None or ahead_of is None else future.loc[ahead_of == number]
+        yield part, ahead, None if names is None else names[named == number]
 
 
 def defaults(kind: str) -> dict[str, Any]:
@@ -387,17 +428,18 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     scaling = Scaling.from_name(str(training["scaling"].iloc[0]))
     X = encoding.matrix(plain_columns(training, encoding.names))
     y = training["y"].to_numpy(dtype=np.float32)
+    seen = (float(training["reference"].min()), float(training["reference"].max()))
     origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
     if not regressors.is_forest(task.model.kind):
         model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
-        return Forecaster(task, scaling, encoding, model, importance)
+        return Forecaster(task, scaling, encoding, model, importance, seen=seen)
     early, late = _before_and_after(origin, timestamp)
     anchored = NOMINAL
     if min(len(early), len(late)) >= LEAST:
         trial = Forecaster(task, scaling, encoding, *fit_trees(task.model, X[early], y[early], most=TRIAL_TREES))
         given = (training[name].to_numpy()[late] for name in ("reference", "scale"))
         anchored = anchors(trial._outcomes(X[late], *given, GRID)[1], training[TARGET].to_numpy()[late])
-    return Forecaster(task, scaling, encoding, *fit_trees(task.model, X, y), anchors=anchored)
+    return Forecaster(task, scaling, encoding, *fit_trees(task.model, X, y), anchors=anchored, seen=seen)
 
 
 def fit_trees(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None) -> tuple[Trees, np.ndarray]:

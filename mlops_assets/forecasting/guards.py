@@ -1,0 +1,78 @@
+"""What a model is asked about that it has not learnt: said, not guessed at.
+
+Wrong types and absent columns are errors (see `panel` and `forest.Encoding`). What can be computed but should not be
+trusted is a warning: the forecast is made all the same, since a level never seen is also what growth looks like.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+DISTINCT = 20
+"""Cut points that a column needs before its range says anything."""
+MOST = 0.5
+"""Share of the rows beyond the outermost cut points (expected: one percent) that is remarked on."""
+SHOWN = 3
+
+
+class UnusualInput(UserWarning):
+    """Forecasts rest on values unlike those of the training rows."""
+
+
+class Unusual:
+    """Counts what is unusual over the parts of one forecast, and warns once."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._missing: dict[str, int] = {}
+        self._beyond: dict[str, int] = {}
+        self._items: set[str] = set()
+
+    def look(self, items: np.ndarray, rows: Any, encoding: Any, seen: tuple[float, float]) -> None:
+        """Hold feature rows against what the model was trained on.
+
+        Args:
+            items: id of each row, shape (rows,).
+            rows: `features.Rows`.
+            encoding: `forest.Encoding` of the model: its cut points are quantiles of the training rows.
+            seen: lowest and highest level of the training rows, in transformed units.
+        """
+        self._rows += len(items)
+        for name, edges in zip(encoding.names, encoding.edges, strict=True):
+            if not name.startswith(("known_", "past_")) or name.endswith("_change") or not len(edges):
+                continue
+            values = rows.features[name]
+            self._missing[name] = self._missing.get(name, 0) + int(np.isnan(values).sum())
+            if len(edges) >= DISTINCT:
+                beyond = (values < edges[0]) | (values > edges[-1])
+                self._beyond[name] = self._beyond.get(name, 0) + int(beyond.sum())
+        room = seen[1] - seen[0]
+        far = (rows.reference > seen[1] + room) | (rows.reference < seen[0] - room)
+        self._items |= set(items[far])
+
+    def warn(self) -> None:
+        """Say what was found, if anything, as one `UnusualInput`."""
+        said = [
+            f"{_plain(name)} is missing in every row"
+            for name, count in self._missing.items()
+            if count == self._rows > 0
+        ]
+        said += [
+            f"{_plain(name)} lies outside the range of the training rows in {count / self._rows:.0%} of the rows: have "
+            "columns been swapped, or units changed?"
+            for name, count in self._beyond.items()
+            if count > MOST * self._rows
+        ]
+        if self._items:
+            some = ", ".join(sorted(map(str, self._items))[:SHOWN]) + (" …" if len(self._items) > SHOWN else "")
+            said.append(f"the level of {len(self._items)} items is far from any seen in training: {some}")
+        if said:
+            warnings.warn("; ".join(said), UnusualInput, stacklevel=3)
+
+
+def _plain(feature: str) -> str:
+    kind, _, name = feature.partition("_")
+    return f"the {kind} covariate {name.removesuffix('_last')!r}"
