@@ -71,7 +71,7 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | No
     """
     key = [spec.name, "forecast_accuracy"]
     found: list[dict[str, Any]] = []
-    enough = 2 * spec.retraining.window
+    enough = spec.retraining.window + 1  # one more tells whether a breach goes on
     for partition in sorted(tables.partitions(key), reverse=True):
         if champion is not None and (partition < _seen(champion) or enough == 0):
             break
@@ -112,18 +112,20 @@ def answers(tables: Tables, name: str) -> pd.DataFrame:
     return tables.read(key).sort_values("number", ignore_index=True)
 
 
-def write_answer(tables: Tables, name: str, answer: Answer, evidence: Evidence, state: str, clock: Clock) -> bool:
-    """Append an answer to the log; False if somebody else has written the next row meanwhile.
+def write_answer(
+    tables: Tables, name: str, number: int, answer: Answer, evidence: Evidence, state: str, clock: Clock
+) -> bool:
+    """Append an answer to the log; False if somebody else has written this row meanwhile.
 
     Args:
-        tables: where the log is.
+        tables: where the log is; its partitions are numbered, so that of writers at the same time one succeeds.
         name: of the forecast.
+        number: of the row: one more than there were before anything was looked at.
         answer: what the policy said.
         evidence: on which grounds.
         state: what `state_of` said before.
         clock: the present moment.
     """
-    number = len(evidence.log) + 1
     row = {
         "number": number,
         "at": pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None),
@@ -132,7 +134,7 @@ def write_answer(tables: Tables, name: str, answer: Answer, evidence: Evidence, 
         "state": state,
     }
     frame = pd.DataFrame([row]).astype(_LOG_TYPES)
-    return tables.create([name, "retraining_decisions"], frame, f"{answer.partition or 'none'} {number:06d}")
+    return tables.create([name, "retraining_decisions"], frame, f"{number:06d}")
 
 
 def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance) -> str:

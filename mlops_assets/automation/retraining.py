@@ -42,7 +42,7 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
             return _again(spec, tables, context.instance, log.iloc[-1].to_dict())
         evidence = facts.gather(spec, tables, tracking, clock, context.instance)
         answer = policy.decide(evidence, spec.retraining.rules)
-        if not facts.write_answer(tables, spec.name, answer, evidence, state, clock):
+        if not facts.write_answer(tables, spec.name, len(log) + 1, answer, evidence, state, clock):
             return dg.SkipReason("another daemon has judged this at the same moment")
         if answer.guard == "futility":
             notifications.send(tables, _stopped(spec, answer))
