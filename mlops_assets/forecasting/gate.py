@@ -232,6 +232,8 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
     if limits.require == "better":
         passed = _is_better(found, limits)
         words = f"{numbers} ({_percent(found)}) is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
+        if found.low == found.high == 0:
+            words += "; they forecast alike: no window begins after the champion's training, or nothing was new to learn"
     else:
         passed = found.high <= limits.tolerance
         words = (

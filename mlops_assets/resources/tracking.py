@@ -470,7 +470,7 @@ class Registry:
 
         Args:
             champion: version of the alias champion and the stage Production; None: leave both.
-            previous: version of the alias previous; None: leave it.
+            previous: version of the alias previous; None: nobody was champion before.
             tags: further tags by version.
         """
         versions = self.versions()
@@ -481,6 +481,8 @@ class Registry:
         for alias, number in ((CHAMPION, champion), (PREVIOUS, previous), (CHALLENGER, versions[0].number)):
             if number is not None and aliases.get(alias) != number:
                 self.set_alias(alias, number)
+        if champion is not None and previous is None and PREVIOUS in aliases:
+            self._client.delete_registered_model_alias(self.name, PREVIOUS)
         for version in versions:
             wanted = dict(tags.get(version.number, {}))
             if version.number == champion:
