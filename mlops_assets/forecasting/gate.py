@@ -233,7 +233,7 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
         passed = _is_better(found, limits)
         words = f"{numbers} ({_percent(found)}) is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
         if found.low == found.high == 0:
-            words += "; they forecast alike: no window begins after the champion's training, or nothing was new to learn"
+            words += "; they forecast alike: no window begins after the champion's training, or nothing was new"
     else:
         passed = found.high <= limits.tolerance
         words = (
