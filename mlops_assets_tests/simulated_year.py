@@ -45,8 +45,12 @@ class Year:
     noise: float = 0.1
     base: float = 0.1
 
-    @cached_property
+    @property
     def partitions(self) -> Sequence[str]:
+        return self._keys
+
+    @cached_property
+    def _keys(self) -> Sequence[str]:
         return [f"{START + pd.Timedelta(days=day):%Y-%m-%d}" for day in range(self.days)]
 
     @cached_property
