@@ -44,7 +44,8 @@ def run(panel: str, model: str, folder: Path) -> dict[str, float]:
     """Fit one model on one panel, forecast from its origins, and score it."""
     import resource
 
-    import sklearn.ensemble  # noqa: F401  imports are nobody's fitting time
+    import holidays  # noqa: F401  imports are nobody's fitting time
+    import sklearn.ensemble  # noqa: F401
 
     series = SERIES[panel]
     frame = series.read(folder)
@@ -162,7 +163,7 @@ def verdict(results: Results) -> tuple[str, bool]:
 
 def main() -> int:
     """Measure, print the tables, return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("MLOPS_BENCHMARK_DATA"), help="folder of series")
     parser.add_argument("--panels", nargs="+", choices=list(SERIES), default=list(SERIES))
     parser.add_argument("--models", nargs="+", choices=list(PEERS), default=list(PEERS))
@@ -172,7 +173,7 @@ def main() -> int:
     parser.add_argument("--one", nargs=2, metavar=("PANEL", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(run(*arguments.one, arguments.data or Path())))
+        print(json.dumps(run(arguments.one[0], arguments.one[1], arguments.data or Path())))
         return 0
     if arguments.data is None:
         arguments.panels = [name for name in arguments.panels if name == "nyc_departures"]

@@ -106,7 +106,7 @@ def draw(results: list[dict[str, float]], path: Path) -> None:
 
 def main() -> int:
     """Print the table and write the picture; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--most", type=int, default=1_000_000, help="number of series of the largest panel")
     parser.add_argument("--plot", type=Path, default=ROOT / "benchmarks" / "growth.svg")
     parser.add_argument("--check", action="store_true", help="exit code 1 above a target")

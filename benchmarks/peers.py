@@ -100,11 +100,12 @@ class Prepared:
         rows = rows.reset_index(drop=True)
         first = frame.drop_duplicates("item_id").set_index("item_id")
         for name, categories in self.static.items():
-            rows[name] = categories.get_indexer(first[name].reindex(rows["unique_id"])).astype(float)
+            own = pd.Index(first[name].reindex(rows["unique_id"]))
+            rows[name] = categories.get_indexer(own).astype(float)
         if self.task.holidays:
             grid = pd.date_range(rows["ds"].min(), rows["ds"].max(), freq=to_offset(self.task.frequency), unit="us")
             days = pd.DataFrame(calendar(grid, self.task.frequency, self.task.holidays, yearly=False), index=grid)
-            for name in (column for column in days if "holiday" in column):
+            for name in (column for column in map(str, days) if "holiday" in column):
                 rows[name] = days[name].reindex(rows["ds"]).to_numpy(dtype=float)
         return rows
 
@@ -303,7 +304,7 @@ class SkForecast:
         model = self._fitted(rows.loc[rows["ds"] <= until], difference, estimator)
         horizon = self.task.horizon
         wide = rows.pivot(index="ds", columns="unique_id", values="y").asfreq(self.task.frequency)
-        alive = [name for name in wide if wide[name].iloc[-2 * horizon - self._needed() :].notna().all()]
+        alive = [str(name) for name in wide if wide[name].iloc[-2 * horizon - self._needed() :].notna().all()]
         tables = []
         for start in (until, until + horizon * to_offset(self.task.frequency)):
             past = wide.loc[wide.index <= start, alive]
@@ -332,7 +333,7 @@ class SkForecast:
         )
         return table.rename_axis("ds").reset_index().rename(columns={"level": "unique_id"})
 
-    def _split(self, rows: pd.DataFrame) -> tuple[dict[str, pd.Series], dict[str, pd.DataFrame]]:
+    def _split(self, rows: pd.DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
         """One series and one frame of covariates and dates per item."""
         rows = rows.copy()
         for name in date_features(self.task):

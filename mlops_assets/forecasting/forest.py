@@ -389,7 +389,7 @@ def _chunks(
     recent: pd.DataFrame, now: pd.Timestamp, future: pd.DataFrame | None, names: np.ndarray | None
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, np.ndarray | None]]:
     """Parts of `ITEMS_AT_ONCE` items: rows, rows ahead, and which of the names; bounds the memory of features."""
-    known = np.sort(pd.unique(recent.loc[(recent[TIME] <= now).to_numpy(), ITEM]).astype(object))
+    known = np.sort(recent.loc[(recent[TIME] <= now).to_numpy(), ITEM].unique().astype(object))
     if len(known) <= ITEMS_AT_ONCE:
         yield recent, future, names
         return
@@ -437,8 +437,8 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     anchored = NOMINAL
     if min(len(early), len(late)) >= LEAST:
         trial = Forecaster(task, scaling, encoding, *fit_trees(task.model, X[early], y[early], most=TRIAL_TREES))
-        given = (training[name].to_numpy()[late] for name in ("reference", "scale"))
-        anchored = anchors(trial._outcomes(X[late], *given, GRID)[1], training[TARGET].to_numpy()[late])
+        reference, scale, target = (training[name].to_numpy()[late] for name in ("reference", "scale", TARGET))
+        anchored = anchors(trial._outcomes(X[late], reference, scale, GRID)[1], target)
     return Forecaster(task, scaling, encoding, *fit_trees(task.model, X, y), anchors=anchored, seen=seen)
 
 

@@ -197,3 +197,29 @@ def test_unknown_models_and_parameters_are_refused(settings_, words):
     rows = features.training_rows(daily_panel(), DAILY)
     with pytest.raises(ValueError, match=words):
         forest.fit(rows, replace(DAILY, model=settings_))
+
+
+def test_items_in_parts_give_the_same_forecasts(rich, monkeypatch):
+    frame = rich_panel()
+    future = frame.loc[frame["timestamp"] > frame["timestamp"].max() - pd.Timedelta(days=20)]
+    future = future.assign(timestamp=future["timestamp"] + pd.Timedelta(days=20))[["item_id", "timestamp", "price"]]
+    asked = [None, ["item 3", "item 0"]]
+    whole = [rich.predict(frame, future=future, items=items) for items in asked]
+    monkeypatch.setattr(forest, "ITEMS_AT_ONCE", 1)
+    for items, table in zip(asked, whole, strict=True):
+        pd.testing.assert_frame_equal(rich.predict(frame, future=future, items=items), table)
+    stranger = rich.predict(frame, future=future, items=["item 1", "stranger"])
+    assert stranger.groupby("item_id")["source"].first().to_dict() == {"item 1": "model", "stranger": "fallback"}
+
+
+def test_quantiles_are_moved_to_where_later_origins_wanted_them(rich):
+    assert len(rich.anchors) == 3
+    assert sorted(rich.anchors) == list(rich.anchors)
+    frame = daily_panel(items=6, days=300)
+    late = (frame["timestamp"] - pd.Timestamp("2024-08-28")).dt.days.clip(lower=0)
+    drift = frame.assign(target=frame["target"] * 1.01**late)
+    steady, drifting = (forest.fit(features.training_rows(f, DAILY), DAILY).anchors for f in (frame, drift))
+    assert drifting[2] > steady[2]
+    assert drifting[1] > 0.5
+    few = features.training_rows(frame, DAILY).head(150)
+    assert forest.fit(few, DAILY).anchors == (0.1, 0.5, 0.9)

@@ -1,0 +1,75 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_assets.forecasting import features, forest
+from mlops_assets.forecasting.forest import Forecaster
+from mlops_assets.forecasting.guards import UnusualInput
+from mlops_assets.forecasting.task import Task
+
+from .panels import SMALL, daily_panel
+
+TASK = Task("D", 10, (7,), known=("price",), past=("rain", "heat"), model=SMALL)
+
+
+def weather() -> pd.DataFrame:
+    frame = daily_panel(items=5, days=200, price=1.0, rain=1.0)
+    return frame.assign(heat=300 + 10 * np.random.default_rng(1).random(len(frame)))
+
+
+@pytest.fixture(scope="module")
+def model() -> Forecaster:
+    return forest.fit(features.training_rows(weather(), TASK), TASK)
+
+
+def future(frame: pd.DataFrame, price: float = 1.0) -> pd.DataFrame:
+    return pd.DataFrame({"timestamp": pd.date_range(frame["timestamp"].max(), periods=11)[1:], "price": price})
+
+
+def test_usual_input_is_not_remarked_on(model):
+    frame = weather()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(frame, future=future(frame))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda frame: frame.assign(heat=frame["rain"], rain=frame["heat"]),
+            "covariate 'heat' lies outside .* in 100%",
+        ),
+        (lambda frame: frame.assign(rain=np.nan), "past covariate 'rain' is missing in every row"),
+        (
+            lambda frame: frame.assign(
+                target=np.where(frame["item_id"] == "item 2", frame["target"] * 1e4, frame["target"])
+            ),
+            "level of 1 items is far from any seen in training: item 2",
+        ),
+    ],
+)
+def test_what_was_never_seen_is_remarked_on_and_still_forecast(model, change, words):
+    frame = change(weather())
+    with pytest.warns(UnusualInput, match=words):
+        table = model.predict(frame, future=future(frame))
+    assert table.notna().all().all()
+    assert (table["source"] == "model").all()
+
+
+def test_a_forecast_without_the_known_future_says_so(model):
+    with pytest.warns(UnusualInput, match="known covariate 'price' is missing in every row"):
+        model.predict(weather())
+
+
+def test_numbers_as_text_are_refused(model):
+    with pytest.raises(ValueError, match="past covariate 'heat' is of type object"):
+        model.predict(weather().assign(heat="300"))
+
+
+def test_it_is_still_said_after_the_model_was_stored(model):
+    frame = weather().assign(target=lambda frame: frame["target"] * 1e4)
+    with pytest.warns(UnusualInput, match="level of 3 items is far from any seen in training: item 1, item 2, item 4"):
+        Forecaster.from_state(model.state()).predict(frame, future=future(frame))
