@@ -276,7 +276,7 @@ def _segments(
     allowed = f"worse than the champion by more than {limits.segment_tolerance:.0%}"
     if hurt:
         return Rule(name, "failed", f"{allowed} in {', '.join(hurt[:5])}", _numbers(found[worst]))
-    words = f"none of {len(found)} is {allowed}; the worst is {worst} ({_percent(found[worst])})"
+    words = f"none of {len(found)} is beyond doubt {allowed}; the worst is {worst} ({_percent(found[worst])})"
     return Rule(name, "passed", words, _numbers(found[worst]))
 
 
