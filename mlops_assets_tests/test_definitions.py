@@ -30,9 +30,10 @@ def test_definitions_load(environment, tmp_path):
     assert {job.name for job in repository.get_all_jobs()} >= {
         "nyc_departures_daily",
         "nyc_departures_retrain",
+        "nyc_departures_decide",
     }
     assert [s.name for s in repository.schedule_defs] == ["nyc_departures_daily_schedule"]
-    assert [s.name for s in repository.sensor_defs] == ["nyc_departures_retrain_on_breach"]
+    assert {s.name for s in repository.sensor_defs} >= {"nyc_departures_retrain_on_breach", "nyc_departures_approvals"}
     assert list(tmp_path.iterdir()) == []  # loading writes nothing
 
 

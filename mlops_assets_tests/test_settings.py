@@ -72,6 +72,7 @@ def test_every_variable_is_read():
         "MLOPS_OBJECT_STORAGE": "s3://bucket/prefix",
         "MLFLOW_TRACKING_URI": "https://user:secret@mlflow",
         "MLOPS_MLFLOW_UI": "https://mlflow.example.com",
+        "MLOPS_APPROVAL": "manual",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
         "MLOPS_NOW": "2013-12-31",
     }

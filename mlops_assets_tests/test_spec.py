@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlops_assets
+from mlops_assets.forecasting.policy import Rules
 from mlops_assets.spec import (
     BOOSTING_PARAMETERS,
     COMMON_COUNTRIES,
@@ -75,6 +76,7 @@ def test_a_minimal_spec_has_the_documented_defaults():
     assert spec.covariate_columns == []
     assert spec.partitions.start == "2013-01-01"
     assert spec.retraining.threshold is None
+    assert spec.retraining.rules == Rules(), "the spec's defaults are the policy's"
     assert spec.schedule is None
 
 
@@ -382,6 +384,14 @@ def test_two_specs_of_one_name(tmp_path):
         (
             plus("retraining: {breaches: 6}"),
             "retraining.breaches (line 7): found 6; more than the window of 5",
+        ),
+        (
+            plus("retraining: {coverage: [0.95, 0.6]}"),
+            "retraining.coverage (line 7): give the lowest share first, then the highest",
+        ),
+        (
+            plus("retraining: {ladder: [grow, regrow]}"),
+            "retraining.ladder.1 (line 7): found 'regrow'; did you mean 'grow'? Allowed: grow, refit",
         ),
         (
             changed("target: y", "target: t"),
