@@ -22,11 +22,11 @@ ITEMS_AT_ONCE = 20_000
 """Items whose features are made at once: bounds the memory of a forecast."""
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
-SHARE, ROWS_PER_TREE = 0.3, 5000
+SHARE, ROWS_PER_TREE = 0.25, 4000
 """Share of the rows that each tree of a bootstrapped forest learns from, or this many if that is more."""
 HELD_OUT = 0.8
 """Share of the origins after which a trial forest is held against what came, for its `anchors`."""
-TRIAL_TREES = 12
+TRIAL_TREES = 10
 LEAST, MOST = 200, 6000
 """Rows on either side of the trial: with fewer there is none, and more are not looked at."""
 DEFAULTS: dict[str, dict[str, Any]] = {
