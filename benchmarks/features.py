@@ -8,6 +8,9 @@ fill the same float32 matrix of ten lags, six means and four deviations, each in
 time of some repetitions counts, and the peak memory over that of a process with the series and nothing else.
 """
 
+# The peers come with the extra `benchmarks` only.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import argparse

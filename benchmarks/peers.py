@@ -4,6 +4,9 @@ Both libraries are recursive: one model forecasts the next step, and its forecas
 they cannot make themselves: gaps filled by straight lines, categories as numbers, holidays as columns.
 """
 
+# The peers come with the extra `benchmarks` only.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import copy
