@@ -14,7 +14,7 @@ import numpy as np
 DISTINCT = 20
 """Cut points that a column needs before its range says anything."""
 MOST = 0.5
-"""Share of the rows beyond the outermost cut points (expected: one percent) that is remarked on."""
+"""Share of the rows far beyond the outermost cut points that is remarked on."""
 SHOWN = 3
 
 
@@ -47,11 +47,9 @@ class Unusual:
             values = rows.features[name]
             self._missing[name] = self._missing.get(name, 0) + int(np.isnan(values).sum())
             if len(edges) >= DISTINCT:
-                beyond = (values < edges[0]) | (values > edges[-1])
+                beyond = _far(values, float(edges[0]), float(edges[-1]))
                 self._beyond[name] = self._beyond.get(name, 0) + int(beyond.sum())
-        room = seen[1] - seen[0]
-        far = (rows.reference > seen[1] + room) | (rows.reference < seen[0] - room)
-        self._items |= set(items[far])
+        self._items |= set(items[_far(rows.reference, *seen)])
 
     def warn(self) -> None:
         """Say what was found, if anything, as one `UnusualInput`."""
@@ -61,8 +59,8 @@ class Unusual:
             if count == self._rows > 0
         ]
         said += [
-            f"{_plain(name)} lies outside the range of the training rows in {count / self._rows:.0%} of the rows: have "
-            "columns been swapped, or units changed?"
+            f"{_plain(name)} lies far outside the range of the training rows in {count / self._rows:.0%} of the rows: "
+            "have columns been swapped, or units changed?"
             for name, count in self._beyond.items()
             if count > MOST * self._rows
         ]
@@ -71,6 +69,12 @@ class Unusual:
             said.append(f"the level of {len(self._items)} items is far from any seen in training: {some}")
         if said:
             warnings.warn("; ".join(said), UnusualInput, stacklevel=3)
+
+
+def _far(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Whether values lie outside by more than the width of the range: one storm, or growth, is not enough."""
+    room = high - low
+    return (values > high + room) | (values < low - room)
 
 
 def _plain(feature: str) -> str:

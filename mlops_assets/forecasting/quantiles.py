@@ -72,15 +72,11 @@ def anchors(found: np.ndarray, target: np.ndarray) -> tuple[float, ...]:
         target: what came, shape (rows,).
 
     Returns:
-        Ascending levels, one per level of `NOMINAL`. Ties (whole numbers) count as within the interval.
+        Ascending levels, one per level of `NOMINAL`. Ties (whole numbers) count half.
     """
-    below, above = (target[:, None] < found).mean(axis=0), (target[:, None] > found).mean(axis=0)
-    low, middle, high = NOMINAL
-    wanted = (
-        np.interp(low, below, GRID),
-        middle + (np.interp(middle, (below + 1 - above) / 2, GRID) - middle) / 2,
-        np.interp(high, 1 - above, GRID),
-    )
+    came = ((target[:, None] < found).mean(axis=0) + (target[:, None] <= found).mean(axis=0)) / 2
+    low, middle, high = np.interp(NOMINAL, came, GRID)
+    wanted = low, (NOMINAL[1] + middle) / 2, high
     most = (TAIL, MIDDLE, TAIL)
     return tuple(
         float(np.clip(level, nominal - away, nominal + away))
