@@ -216,6 +216,23 @@ def test_a_claim_is_taken_over_from_a_run_that_failed_and_from_no_other(watched)
     assert list(launches.all()["takeover"]) == [1, 2]
 
 
+def test_what_became_of_a_launch_is_its_versions_last_decision_or_its_runs_end(watched):
+    launches = Launches(watched.tables, "demo")
+
+    @dg.job
+    def fine():
+        pass
+
+    done = fine.execute_in_process(instance=watched.instance).run_id
+    for number, run in enumerate(["gated", "asked", "agreed", done, "alive"], start=1):
+        launches.claim(Launch("v1 2024-05-02", number, 1, "refit", "", DAYS[number], run), watched.instance)
+    rows = [("gated", 2, "refused"), ("asked", 3, "awaiting approval"), ("agreed", 4, "awaiting approval")]
+    rows += [("", 4, "promoted")]
+    decisions = pd.DataFrame(rows, columns=["run_id", "version", "outcome"])
+    found = launches.results(decisions, watched.instance)
+    assert list(found["result"]) == ["refused", "awaiting approval", "promoted", "unchanged", "under way"]
+
+
 def test_runs_that_never_begin_are_not_launched_for_ever(watched):
     for day in DAYS[:3]:
         store(watched.tables, day, 0.5)
