@@ -13,6 +13,8 @@ LEAF_SAMPLES = 6
 NOMINAL = (0.1, 0.5, 0.9)
 """Levels at which a forest's own distribution is held against what came."""
 GRID = np.arange(1, 50) / 50
+TIES = 0.15
+"""Half would be right for the levels alone, none for the share within the interval, which is what users see."""
 TAIL = 0.06
 """How far, at most, the outer anchors move: more would be the mood of a few months."""
 MIDDLE = 0.08
@@ -72,11 +74,16 @@ def anchors(found: np.ndarray, target: np.ndarray) -> tuple[float, ...]:
         target: what came, shape (rows,).
 
     Returns:
-        Ascending levels, one per level of `NOMINAL`. Ties (whole numbers) count half.
+        Ascending levels, one per level of `NOMINAL`. Of ties (whole numbers), a share of `TIES` counts as outside.
     """
-    came = ((target[:, None] < found).mean(axis=0) + (target[:, None] <= found).mean(axis=0)) / 2
-    low, middle, high = np.interp(NOMINAL, came, GRID)
-    wanted = low, (NOMINAL[1] + middle) / 2, high
+    below, above = (target[:, None] < found).mean(axis=0), (target[:, None] > found).mean(axis=0)
+    ties = TIES * (1 - below - above)
+    low, middle, high = NOMINAL
+    wanted = (
+        np.interp(low, below + ties, GRID),
+        (middle + np.interp(middle, (below + 1 - above) / 2, GRID)) / 2,
+        np.interp(high, 1 - above - ties, GRID),
+    )
     most = (TAIL, MIDDLE, TAIL)
     return tuple(
         float(np.clip(level, nominal - away, nominal + away))
