@@ -47,6 +47,15 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own way)
 
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """Join the halves that JSON writes a character outside the basic plane in."""
+        node = super().compose_scalar_node(anchor)
+        try:
+            node.value = node.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            raise yaml.MarkedYAMLError(problem="half of a character", problem_mark=node.start_mark) from None
+        return node
+
 
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),

@@ -450,6 +450,12 @@ def test_whatever_stands_in_a_field_is_accepted_or_told_by_its_name(data: st.Dat
     assert field in message
 
 
+def test_a_character_in_two_halves_is_one_and_half_a_character_is_told():
+    assert parse_spec(MINIMAL + 'description: "a \\ud83d\\ude80"', FILE, {}).description == "a 🚀"
+    with pytest.raises(SpecError, match=r"not valid YAML: line \d+, column 14: half of a character"):
+        parse_spec(MINIMAL + 'description: "\\ud83d"', FILE, {})
+
+
 def test_the_forest_takes_every_parameter_that_the_spec_allows_and_no_other():
     from sklearn.ensemble import RandomForestRegressor
 

@@ -1,5 +1,7 @@
 """Approval by a tag in MLflow: the sensor turns it into a run of the champion asset."""
 
+from typing import Any
+
 import dagster as dg
 import pytest
 
@@ -25,7 +27,7 @@ def test_what_a_tag_says(text, decision):
     assert read_tag(text) == decision
 
 
-def look(world: World):
+def look(world: World) -> Any:
     """One evaluation of the sensor."""
     context = dg.build_sensor_context(instance=world.instance)
     resources = {name: world.resources[name] for name in ("tables", "tracking", "clock")}
@@ -43,8 +45,8 @@ def test_a_tag_in_mlflow_is_carried_out_once(world):
     life.registry.set_tags(1, {"approval": "fine with me"})
     assert "write 'approved by WHO: WHY'" in look(made).skip_message
     life.registry.set_tags(1, {"approval": "approved by Ann: seen the page"})
-    (request,) = look(made)
-    assert look(made)[0].run_key == request.run_key
+    (request,), (again,) = look(made), look(made)
+    assert again.run_key == request.run_key
     made.run("champion", config=request.run_config)
     last = life.log.all().iloc[-1]
     assert (last["kind"], last["decided_by"], last["reason"]) == ("approval", "Ann", "seen the page")
