@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,8 @@ def _chance(excess: np.ndarray) -> float:
 
     if len(excess) < 2 or np.ptp(excess) == 0:
         return 0.0 if len(excess) > 1 and excess[0] > 0 else 1.0
-    return float(ttest_1samp(excess, 0, alternative="greater").pvalue)
+    found: Any = ttest_1samp(excess, 0, alternative="greater")
+    return float(found.pvalue)
 
 
 _BY_SERIES = ("mase", "rmsse", "smape")

@@ -60,6 +60,9 @@ class _InPlace(Claiming):
 class ObjectTables(_InPlace, Tables):
     """Tables as Parquet files (zstd), one for each partition."""
 
+    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
+        super().__init__(base, options)  # pydantic's type checkers look for it in the class itself
+
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return the address of a table's folder or of a partition's file."""
         folder = names.folder(key)
@@ -138,6 +141,9 @@ class ObjectTables(_InPlace, Tables):
 
 class ObjectModels(_InPlace, Models):
     """Models as skops files, each with a small JSON record beside it that names it."""
+
+    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
+        super().__init__(base, options)  # pydantic's type checkers look for it in the class itself
 
     def uri(self, key: Sequence[str]) -> str:
         """Return the address of the model's folder."""

@@ -226,9 +226,10 @@ def _of(version: Version) -> dict[str, Any]:
 
 
 def _entry(row: "pd.Series[Any]") -> tuple[int, Entry]:
-    values = {name: None if pd.isna(row[name]) else row[name] for name in Entry.__dataclass_fields__}
-    whole = ("version", "champion_before", "champion_after")
-    return int(row["number"]), Entry(**{**values, **{name: values[name] and int(values[name]) for name in whole}})
+    values: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in Entry.__dataclass_fields__}
+    for name in ("version", "champion_before", "champion_after"):
+        values[name] = None if pd.isna(row[name]) else int(row[name])
+    return int(row["number"]), Entry(**values)
 
 
 def _tags(row: "pd.Series[Any]") -> dict[str, str]:

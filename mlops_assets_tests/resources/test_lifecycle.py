@@ -209,6 +209,7 @@ def test_eight_promoters_at_once_leave_the_best_as_champion_and_every_decision_r
     file = tmp_path / "mlflow.db"
     file.write_bytes(empty_mlflow.read_bytes())
     tables, tracking = ObjectTables(base=str(tmp_path / "tables")), Tracking(uri=f"sqlite:///{file}")
+    name, versions = "", []
     for turn in range(ROUNDS):
         if turn % 5 == 0:
             name = f"demo{turn}"
