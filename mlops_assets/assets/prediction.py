@@ -1,5 +1,6 @@
 """forecasts: the ledger, one partition for each origin."""
 
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import origin_of, periods, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting.features import lookback
+from mlops_assets.forecasting.guards import UnusualInput
 from mlops_assets.forecasting.task import Task
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.decisions import champion_of
@@ -92,7 +94,11 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             known = None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
             version = versions[key]
             forecaster = forecasters[version.number]
-            made = forecaster.predict(history, origin, future=known, horizon=spec.horizon, quantiles=task.quantiles)
+            with warnings.catch_warnings(record=True) as unusual:
+                warnings.simplefilter("always", UnusualInput)
+                made = forecaster.predict(history, origin, future=known, horizon=spec.horizon, quantiles=task.quantiles)
+            for warning in unusual:
+                context.log.warning(f"origin {origin}: {warning.message}")
             naive = seasonal_naive(history, task, origin, items=made["item_id"].unique())
             made = made.merge(
                 naive[["item_id", "lead", task.point_column]].rename(columns={task.point_column: "naive"}),
