@@ -11,6 +11,7 @@ import pandas as pd
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.ingestion import read_observations
 from mlops_assets.assets.partitions import whole_window
+from mlops_assets.assets.reconciliation import add_up
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import regressors
 from mlops_assets.forecasting.task import Task
@@ -38,8 +39,8 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         Plain JSON types: `forecast`, `source` (the contract's counts, quarantine by reason), `items`, `observations`,
         `training_rows`, `windows` (their origins), `models` (for `forest`, `seasonal_naive` and each of the others
         every metric, fit and predict processor seconds, and `memory_mb`: the most that the process grew while it ran),
-        `by_window`, `by_lead`, `by_segment` (`segment` is `volume` or a static covariate), `peak_memory_mb` (of this
-        process).
+        `by_window`, `by_lead`, `by_segment` (`segment` is `volume` or a static covariate), `by_level` (of a hierarchy:
+        the items and their sums after they were made to add up), `peak_memory_mb` (of this process).
 
     Raises:
         QuestionError: one of the others is not known.
@@ -62,9 +63,9 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     history = history_of(graph, checked.accepted)
     if history.empty:
         raise ValueError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
-    parts, costs = [], {}
+    parts, costs, forecasters = [], {}, []
     for name, task in tasks.items():
-        made, costs[name] = _run(name, task, history, spec)
+        made, costs[name] = _run(name, task, history, spec, forecasters if name == FOREST else [])
         parts.append(made)
     predictions = pd.concat(parts, ignore_index=True)
     overall = score(predictions, spec.task, by=["model"]).set_index("model")
@@ -87,6 +88,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
                 .dropna(subset="value")
             )
         ],
+        **({"by_level": by_level(spec, history, parts[0], forecasters)} if spec.hierarchy is not None else {}),
         "peak_memory_mb": peak_memory_mb(),
     }
 
@@ -108,16 +110,64 @@ def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
     return found
 
 
-def _run(name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Forecasts of one model at all origins, and what they cost."""
+def _run(
+    name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec, kept: list[Any]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Forecasts of one model at all origins, and what they cost; a hierarchy's forecasters are kept, oldest first."""
+    from mlops_assets.forecasting import forest
     from mlops_assets.forecasting.backtest import backtest
+
+    def fit(rows: pd.DataFrame) -> Any:
+        made = forest.fit(rows, task)
+        if spec.hierarchy is not None:
+            kept.append(made)
+        return made
 
     model = NAIVE if name == NAIVE else FOREST
     with _memory() as grown:
-        result = backtest(history, task, spec.backtest.windows, spec.backtest.step, models=(model,))
+        result = backtest(history, task, spec.backtest.windows, spec.backtest.step, models=(model,), fit=fit)
     seconds = result.seconds.iloc[0]
     cost = {"fit_seconds": plain(seconds["fit"]), "predict_seconds": plain(seconds["predict"]), "memory_mb": grown()}
     return result.predictions.assign(model=name), cost
+
+
+def by_level(
+    spec: ForecastSpec, history: pd.DataFrame, predictions: pd.DataFrame, forecasters: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Score a hierarchy's levels, beside seasonal naive made from the summed histories.
+
+    Args:
+        spec: with a hierarchy.
+        history: canonical frame.
+        predictions: the backtest's, of the spec's model.
+        forecasters: of the backtest's windows, oldest first.
+    """
+    from mlops_assets.forecasting.baselines import seasonal_naive
+    from mlops_assets.forecasting.hierarchy import summed_predictions
+    from mlops_assets.forecasting.metrics import score, seasonal_scale
+
+    task, parts = spec.task, []
+    known = list(task.known)
+    columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
+    for window, rows in predictions.groupby("window"):
+        origin = rows["origin"].iloc[0]
+        later = history[history["timestamp"] > origin]
+        future = later[["item_id", "timestamp", *known]] if known else None
+        both, sums, tree = add_up(spec, forecasters[int(str(window))], history, origin, rows[columns], future)
+        scales = seasonal_scale(pd.concat([history[history["timestamp"] <= origin], sums]), task)
+        came = rows[["item_id", "timestamp", "lead", "target"]]
+        came = pd.concat([came, summed_predictions(came, tree, ["timestamp", "lead"])]).drop(columns="timestamp")
+        level = both[["item_id", "level"]].drop_duplicates()
+        naive = pd.concat(
+            [
+                seasonal_naive(frame, task, origin, items=list(items))
+                for frame, items in ((history, tree.items), (sums, tree.nodes))
+            ]
+        ).merge(level, on="item_id")
+        for model, made in ((FOREST, both), (NAIVE, naive)):
+            joined = made.merge(came, on=["item_id", "lead"], how="left").merge(scales, on="item_id", how="left")
+            parts.append(joined.assign(model=model, window=window))
+    return plain_rows(score(pd.concat(parts, ignore_index=True), task, by=["level", "model"]))
 
 
 def segments(history: pd.DataFrame, task: Task) -> dict[str, pd.Series]:
@@ -217,6 +267,9 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
         yield _side_by_side(
             "segment", [{**row, "key": f"{row['segment']} {row['value']}"} for row in result["by_segment"]], models
         )
+    if "by_level" in result:
+        yield "\nby level of the hierarchy, after adding up: MASE and wQL"
+        yield _side_by_side("level", [{**row, "key": row["level"]} for row in result["by_level"]], [FOREST, NAIVE])
     if result["peak_memory_mb"] is not None:
         yield f"peak memory {result['peak_memory_mb']:,.0f} MB"
 

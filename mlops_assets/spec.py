@@ -360,6 +360,25 @@ class Covariates(Part):
         return self
 
 
+class Hierarchy(Part):
+    """Groups of items whose sums are forecast too."""
+
+    levels: Names = Field(
+        min_length=1,
+        description="Static covariates, or columns of the item id, from the top down: region, shop. The sum of all is "
+        "always there.",
+    )
+    method: Literal["bottom_up", "min_trace"] = Field(
+        default="bottom_up", description="How means are made to add up; min_trace needs the extra `hierarchy`."
+    )
+
+    @model_validator(mode="after")
+    def _different_levels(self) -> "Hierarchy":
+        if twice := _repeated(self.levels):
+            raise _MisfitError("levels", f"{twice} stands twice")
+        return self
+
+
 class Quarantine(Part):
     """What happens to rows that break the contract."""
 
@@ -573,6 +592,9 @@ class ForecastSpec(Part):
     point: Literal["median", "mean"] = Field(default="median", description="Which one is scored as the point forecast.")
     non_negative: bool = Field(default=False, description="Forecasts below zero make no sense: clip them.")
     covariates: Covariates = Field(default_factory=Covariates)
+    hierarchy: Hierarchy | None = Field(
+        default=None, description="Sums of items that get forecasts too, with means that add up."
+    )
     holidays: str | None = Field(default=None, description="Country of public holidays, with a subdivision: US, US-NY.")
     fill: Literal["missing", "zero"] = Field(
         default="missing",
@@ -696,6 +718,19 @@ class ForecastSpec(Part):
                         f"covariates.{kind}",
                         f"{name!r} is a name that we use ourselves; rename it in the source",
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_are_of_items(self) -> "ForecastSpec":
+        parts = self.columns.item_id if len(self.columns.item_id) > 1 else []
+        allowed = [*self.covariates.static, *(name for name in parts if name not in self.covariates.static)]
+        for name in self.hierarchy.levels if self.hierarchy is not None else ():
+            if name not in allowed:
+                raise _MisfitError(
+                    "hierarchy.levels",
+                    f"{name!r} is neither a static covariate nor one of several columns of the item id; "
+                    f"there are: {', '.join(allowed) or 'none'}",
+                )
         return self
 
     @property

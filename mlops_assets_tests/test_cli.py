@@ -134,6 +134,26 @@ def test_evaluate_compares_models_on_the_same_rows_by_lead_and_by_segment(call, 
         assert sum(rows) == 2 * 6 * 7
 
 
+def test_evaluate_scores_the_levels_of_a_hierarchy(call, tmp_path):
+    pytest.importorskip("hierarchicalforecast", reason="the extra `hierarchy` is not installed")
+    declare(
+        tmp_path / "forecasts",
+        panel().assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 2" else "west")),
+        columns={"item_id": ["city", "shop"], "timestamp": "day", "target": "sales"},
+        hierarchy={"levels": ["city"], "method": "min_trace"},
+    )
+    said = json.loads(call("evaluate", "demo", "--json").output)
+    rows = {(row["level"], row["model"]): row for row in said["by_level"]}
+    assert {level: rows[level, "forest"]["rows"] for level in ("total", "city", "item")} == {
+        "total": 2 * 7,
+        "city": 2 * 2 * 7,
+        "item": 2 * 4 * 7,
+    }
+    assert {row["mase"] is None for row in rows.values()} == {False}
+    assert rows["item", "seasonal_naive"]["mase"] == pytest.approx(said["models"]["seasonal_naive"]["mase"], abs=1e-5)
+    assert rows["total", "forest"]["wape"] < 1.5 * rows["item", "forest"]["wape"]
+
+
 def test_evaluate_refuses_a_model_that_it_does_not_know(call):
     result = call("evaluate", "demo", "--models", "oracle")
     assert result.exit_code == 2

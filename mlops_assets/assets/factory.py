@@ -8,6 +8,7 @@ from mlops_assets.assets.evaluation import build_backtest
 from mlops_assets.assets.ingestion import build_future_covariates, build_observations
 from mlops_assets.assets.prediction import build_forecasts
 from mlops_assets.assets.promotion import build_champion
+from mlops_assets.assets.reconciliation import build_reconciled_forecasts
 from mlops_assets.assets.registration import build_model_version
 from mlops_assets.assets.training import build_random_forest, build_training_set
 from mlops_assets.spec import ForecastSpec
@@ -31,4 +32,6 @@ def build_assets(spec: ForecastSpec) -> list[dg.AssetsDefinition]:
     ]
     if spec.covariates.known:
         assets.append(build_future_covariates(graph))
+    if spec.hierarchy is not None:
+        assets.append(build_reconciled_forecasts(graph))
     return assets

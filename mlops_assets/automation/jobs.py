@@ -27,6 +27,7 @@ def daily_assets(spec: ForecastSpec) -> list[dg.AssetKey]:
     """Assets of the daily round, all partitioned alike."""
     names = ["observations", "quarantine", "forecasts", "forecast_accuracy"]
     names += ["future_covariates"] if spec.covariates.known else []
+    names += ["reconciled_forecasts"] if spec.hierarchy is not None else []
     return [dg.AssetKey([spec.name, name]) for name in names]
 
 

@@ -10,6 +10,7 @@ Journal of the American Statistical Association 114). The quantiles of a row mov
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from .panel import ITEM, TARGET, TIME, as_text
 from .task import Task
 
 PREFIX = "sum:"
+UNKNOWN = "?"
+"""Group of the items without a value."""
 AGGREGATE = "aggregate"
 """Source of the rows of nodes."""
 GAP = 0.1
@@ -55,15 +58,15 @@ class Tree:
         levels = levels.sort_index()
         items = levels.index.to_numpy(dtype=object)
         nodes, level, member = [f"{PREFIX}*"], ["total"], [np.ones(len(items), dtype=bool)]
-        texts = [pd.Series(as_text(levels[name])).fillna("?") for name in levels.columns]
+        texts = [[UNKNOWN if text is None else text for text in as_text(levels[name])] for name in levels.columns]
         for depth, name in enumerate(levels.columns, start=1):
-            path = texts[0].str.cat(texts[1:depth], sep="/") if depth > 1 else texts[0]
-            if path.is_unique:
+            path = np.array(["/".join(parts) for parts in zip(*texts[:depth], strict=True)], dtype=object)
+            if len(set(path)) == len(path):
                 break
-            for value in sorted(path.unique()):
+            for value in sorted(set(path)):
                 nodes.append(f"{PREFIX}{value}")
                 level.append(str(name))
-                member.append((path == value).to_numpy())
+                member.append(path == value)
         taken = sorted({*nodes} & {*items})
         if taken:
             raise ValueError(f"an item has the id of a sum, {taken[0]!r}: rename it in the source")
@@ -107,7 +110,7 @@ def summed_history(frame: pd.DataFrame, tree: Tree, task: Task) -> pd.DataFrame:
         missing = (unknown * np.abs(mean)) @ member / ((begun * np.abs(mean)) @ member)
     total[(np.nan_to_num(missing) > GAP) | ((begun @ member) == 0)] = np.nan
     table = pd.DataFrame(total, index=wide.index, columns=tree.nodes).rename_axis(columns=ITEM)
-    long = table.stack(future_stack=True).rename(TARGET).reset_index()[[ITEM, TIME, TARGET]]
+    long = table.reset_index().melt(id_vars=TIME, value_name=TARGET)[[ITEM, TIME, TARGET]]
     numbers = [*task.known, *task.past]
     if numbers:
         long = long.merge(summed_known(frame[[ITEM, TIME, *numbers]], tree), on=[ITEM, TIME], how="left")
@@ -168,12 +171,13 @@ def _wide(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 def _moved(forecasts: pd.DataFrame, means: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Forecasts with other means, shape (ids, leads), and quantiles moved with them."""
-    row, column = means.index.get_indexer(forecasts[ITEM]), means.columns.get_indexer(forecasts["lead"])
+    row = means.index.get_indexer(pd.Index(forecasts[ITEM]))
+    column = means.columns.get_indexer(pd.Index(forecasts["lead"]))
     mean = means.to_numpy()[row, column]
-    quantiles = forecasts[task.quantile_columns].add(mean - forecasts["mean"].to_numpy(), axis=0)
+    quantiles = forecasts[task.quantile_columns].to_numpy() + (mean - forecasts["mean"].to_numpy())[:, None]
     if task.non_negative:
-        quantiles = quantiles.clip(lower=0.0)
-    return forecasts.assign(mean=mean, **{name: quantiles[name] for name in quantiles})
+        quantiles = np.maximum(quantiles, 0.0)
+    return forecasts.assign(mean=mean, **dict(zip(task.quantile_columns, quantiles.T, strict=True)))
 
 
 def _min_trace(items: np.ndarray, nodes: np.ndarray, tree: Tree, task: Task) -> np.ndarray:
@@ -207,3 +211,22 @@ def summed_predictions(predictions: pd.DataFrame, tree: Tree, keys: list[str], c
     total = groups.agg(["sum", "size", "count"]).reset_index().rename(columns={"node": ITEM, "sum": TARGET})
     known = total["count"] == total["size"] if complete else total["count"] > 0
     return total.loc[known, [ITEM, *keys, TARGET]].reset_index(drop=True)
+
+
+def level_values(frame: pd.DataFrame, levels: Sequence[str], item_columns: Sequence[str]) -> pd.DataFrame:
+    """Values of the levels of each item, as `Tree.of` wants them.
+
+    Args:
+        frame: canonical long table with the static covariates.
+        levels: names of static covariates or of columns that the item id is made of, from the top down.
+        item_columns: the columns whose values, joined by `/`, are the item id.
+    """
+    items = sorted(frame[ITEM].unique())
+    parts = pd.DataFrame([item.split("/") for item in items], index=pd.Index(items, name=ITEM)) if items else None
+    found = {}
+    for name in levels:
+        if name in frame.columns:
+            found[name] = frame.groupby(ITEM)[name].first().reindex(items)
+        elif parts is not None:
+            found[name] = parts[list(item_columns).index(name)]
+    return pd.DataFrame(found, index=pd.Index(items, name=ITEM))

@@ -1,0 +1,120 @@
+"""reconciled_forecasts: items and sums of items, with means that add up."""
+
+import warnings
+from collections.abc import Mapping
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.assets.common import Graph, markdown_table
+from mlops_assets.assets.partitions import origin_of, periods, window_of
+from mlops_assets.assets.training import history_of
+from mlops_assets.forecasting import hierarchy
+from mlops_assets.forecasting.features import lookback
+from mlops_assets.forecasting.forest import Forecaster
+from mlops_assets.forecasting.guards import UnusualInput
+from mlops_assets.forecasting.hierarchy import Tree
+from mlops_assets.resources.tracking import Tracking
+from mlops_assets.spec import ForecastSpec
+
+ITEM_LEVEL = "item"
+
+
+def add_up(
+    spec: ForecastSpec,
+    forecaster: Forecaster,
+    history: pd.DataFrame,
+    origin: pd.Timestamp,
+    forecasts: pd.DataFrame,
+    future: pd.DataFrame | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, Tree]:
+    """Forecast the sums of a spec's hierarchy and make them and the items add up.
+
+    Args:
+        spec: with a hierarchy.
+        forecaster: that made the items' forecasts.
+        history: canonical frame; rows after the origin are ignored.
+        origin: of the forecasts.
+        forecasts: of the items, in the columns of `Forecaster.predict`.
+        future: known covariates of the items after the origin.
+
+    Returns:
+        Items and sums as `hierarchy.reconcile` gives them, the sums' histories until the origin, and the tree.
+    """
+    assert spec.hierarchy is not None
+    task = spec.task
+    known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]
+    tree = Tree.of(hierarchy.level_values(known, spec.hierarchy.levels, spec.columns.item_id))
+    sums = hierarchy.summed_history(known, tree, task)
+    summed_future = None if future is None else hierarchy.summed_known(future, tree)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusualInput)  # a sum is larger than any item; scaled, it is like them
+        made = forecaster.predict(
+            sums, origin, future=summed_future, horizon=task.horizon, quantiles=task.quantiles, items=list(tree.nodes)
+        )
+    items, nodes = hierarchy.reconcile(forecasts, made, tree, task, spec.hierarchy.method)
+    level = {**tree.level_of(), **dict.fromkeys(tree.items, ITEM_LEVEL)}
+    both = pd.concat([nodes, items], ignore_index=True)
+    return both.assign(level=both["item_id"].map(level)), sums, tree
+
+
+def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
+    """Define `reconciled_forecasts`, for a spec with a hierarchy."""
+    spec, task = graph.spec, graph.spec.task
+    ins = {
+        "observations": dg.AssetIn(
+            graph.key("observations"),
+            partition_mapping=dg.TimeWindowPartitionMapping(
+                start_offset=-periods(spec, lookback(task)), end_offset=0, allow_nonexistent_upstream_partitions=True
+            ),
+        ),
+        "forecasts": dg.AssetIn(graph.key("forecasts")),
+    }
+    if spec.covariates.known:
+        ins["future_covariates"] = dg.AssetIn(graph.key("future_covariates"))
+
+    @dg.asset(
+        key=graph.key("reconciled_forecasts"),
+        ins=ins,
+        partitions_def=graph.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="tables",
+        **graph.attributes(
+            ["scikitlearn", "pandas"],
+            "Forecasts of the items and of their sums over the declared levels; the means add up. Sums have the source "
+            "aggregate and ids that start with sum:.",
+            {"partition_expr": "origin"},
+        ),
+    )
+    def reconciled_forecasts(
+        context: dg.AssetExecutionContext, tracking: Tracking, **inputs: pd.DataFrame
+    ) -> dg.Output[pd.DataFrame]:
+        registry = tracking.registry(spec.name)
+        observations, ledger = history_of(graph, inputs["observations"]), inputs["forecasts"]
+        future = inputs.get("future_covariates")
+        numbers = sorted(ledger["model_version"].unique())
+        forecasters = {n: Forecaster.from_state(registry.load(registry.version(int(n)))) for n in numbers}
+        parts = []
+        for key in context.partition_keys:
+            origin = origin_of(spec, window_of(graph.partitions, key))
+            own = ledger[ledger["origin"] == origin]
+            known = None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
+            number = own["model_version"].iloc[0]
+            columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
+            both, _, _ = add_up(spec, forecasters[number], observations, origin, own[columns], known)
+            parts.append(both.assign(model_version=number, run_id=context.run.run_id))
+            context.add_asset_metadata(_facts(parts[-1]), graph.key("reconciled_forecasts"), key)
+        return dg.Output(pd.concat(parts, ignore_index=True))
+
+    return reconciled_forecasts
+
+
+def _facts(rows: pd.DataFrame) -> Mapping[str, dg.MetadataValue | int | float]:
+    """Return what the metadata of one origin says."""
+    top = rows[rows["level"] == "total"]
+    levels = rows.groupby("level", sort=False)["item_id"].nunique().rename("ids").reset_index()
+    return {
+        "dagster/row_count": len(rows),
+        "total": float(top["mean"].sum()),
+        "levels": dg.MetadataValue.md(markdown_table(levels)),
+    }
