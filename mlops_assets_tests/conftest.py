@@ -19,16 +19,17 @@ from mlops_assets.spec import ForecastSpec, load_spec
 DAYS = pd.date_range("2024-03-01", "2024-05-31", freq="D")
 
 
-def panel(seed: int = 0, items: int = 4) -> pd.DataFrame:
-    """A daily panel with a weekly season, a level for each item and a little noise."""
+def panel(seed: int = 0, items: int = 4, odd_days: bool = True) -> pd.DataFrame:
+    """A daily panel with a weekly season, a level for each item and a little noise, odd days among it."""
     rng = np.random.default_rng(seed)
     weekday = np.array([1.0, 1.1, 1.2, 1.1, 1.3, 0.6, 0.5])
     frames = []
     for number in range(items):
         level = 20.0 * (number + 1)
-        target = level * weekday[DAYS.dayofweek] * (1 + 0.002 * np.arange(len(DAYS))) + rng.normal(
-            0, level / 20, len(DAYS)
-        )
+        season = level * weekday[DAYS.dayofweek] * (1 + 0.002 * np.arange(len(DAYS)))
+        # Seasonal naive repeats an odd day a week later, a forest does not.
+        noise = rng.standard_t(2, len(DAYS)) if odd_days else rng.normal(0, 1, len(DAYS))
+        target = season + noise * level / 20
         frames.append(
             pd.DataFrame(
                 {
