@@ -3,9 +3,10 @@
 A node is a group of items: all of them, or those that share the values of the first one, two, ... levels. Every node
 gets a forecast of its own from the same model, made from its summed history, because only that knows how the errors of
 its items go together. Then the means are made to add up: bottom-up, where a node's is the sum of its items', or by
-minimum trace with structural weights, through the library `hierarchicalforecast` (Wickramasuriya, Athanasopoulos and
-Hyndman 2019, "Optimal forecast reconciliation for hierarchical and grouped time series through trace minimization",
-Journal of the American Statistical Association 114). The quantiles of a row move with its mean.
+minimum trace with variances from the widths of the quantiles, through the library `hierarchicalforecast`
+(Wickramasuriya, Athanasopoulos and Hyndman 2019, "Optimal forecast reconciliation for hierarchical and grouped time
+series through trace minimization", Journal of the American Statistical Association 114). The quantiles of a row move
+with its mean.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ UNKNOWN = "?"
 """Group of the items without a value."""
 AGGREGATE = "aggregate"
 """Source of the rows of nodes."""
+LEAST_WIDTH = 1e-3
+"""Least width of a row's quantiles, as a share of the widest row's: nothing is known for certain."""
 GAP = 0.1
 """Share of a node's volume that may be unknown at a timestamp; it is then taken at its items' means."""
 
@@ -148,7 +151,8 @@ def reconcile(
 
     Returns:
         The same two frames. Means add up exactly: each node's is the sum of its items'. Quantiles are moved by as much
-        as the mean of their row, and kept at zero or above where the task says so; they do not add up, and should not:
+        as the mean of their row, stay whole numbers where all of a frame's are (else no count would lie within a narrow
+        interval), and are kept at zero or above where the task says so; they do not add up, and should not:
         the errors of the items partly cancel out. With `bottom_up` the items' rows are as they were.
 
     Raises:
@@ -159,7 +163,9 @@ def reconcile(
     items = _wide(bottom).reindex(tree.items)
     nodes = _wide(sums).reindex(tree.nodes)
     if method == "min_trace":
-        items = pd.DataFrame(_min_trace(items.to_numpy(), nodes.to_numpy(), tree, task), items.index, items.columns)
+        deviation = _deviation(sums, bottom, tree, task)
+        made = _min_trace(items.to_numpy(), nodes.to_numpy(), deviation, tree, task)
+        items = pd.DataFrame(made, items.index, items.columns)
     nodes = pd.DataFrame(tree.member.astype(float) @ items.to_numpy(), index=tree.nodes, columns=items.columns)
     sums = _moved(sums, nodes, task).assign(source=AGGREGATE)
     return (_moved(bottom, items, task) if method == "min_trace" else bottom), sums
@@ -174,19 +180,36 @@ def _moved(forecasts: pd.DataFrame, means: pd.DataFrame, task: Task) -> pd.DataF
     row = means.index.get_indexer(pd.Index(forecasts[ITEM]))
     column = means.columns.get_indexer(pd.Index(forecasts["lead"]))
     mean = means.to_numpy()[row, column]
-    quantiles = forecasts[task.quantile_columns].to_numpy() + (mean - forecasts["mean"].to_numpy())[:, None]
+    before = forecasts[task.quantile_columns].to_numpy()
+    quantiles = before + (mean - forecasts["mean"].to_numpy())[:, None]
+    if (before == np.rint(before)).all():
+        quantiles = np.rint(quantiles)
     if task.non_negative:
         quantiles = np.maximum(quantiles, 0.0)
     return forecasts.assign(mean=mean, **dict(zip(task.quantile_columns, quantiles.T, strict=True)))
 
 
-def _min_trace(items: np.ndarray, nodes: np.ndarray, tree: Tree, task: Task) -> np.ndarray:
+def _deviation(sums: pd.DataFrame, bottom: pd.DataFrame, tree: Tree, task: Task) -> np.ndarray:
+    """How uncertain each node and item is: the mean width of its quantiles, as a share of the widest."""
+    both = pd.concat([sums, bottom])
+    low, high = task.quantile_columns[0], task.quantile_columns[-1]
+    width = (both[high] - both[low]).groupby(both[ITEM]).mean()
+    widths = width.reindex([*tree.nodes, *tree.items]).to_numpy()
+    return np.maximum(widths / widths.max(), LEAST_WIDTH) if widths.max() > 0 else np.ones(len(widths))
+
+
+def _min_trace(items: np.ndarray, nodes: np.ndarray, deviation: np.ndarray, tree: Tree, task: Task) -> np.ndarray:
     try:
         from hierarchicalforecast.methods import MinTrace
     except ImportError:
         raise ValueError("min_trace needs a library: pip install 'mlops-assets[hierarchy]', or use bottom_up") from None
     S = np.vstack([tree.member.astype(float), np.eye(len(tree.items))])
-    found = MinTrace(method="wls_struct").fit_predict(S=S, y_hat=np.vstack([nodes, items]))["mean"]
+    # The library takes variances from residuals only: two of one standard deviation each have that mean square.
+    residual = np.column_stack([deviation, deviation])
+    method = MinTrace(method="wls_var")
+    found = method.fit_predict(
+        S=S, y_hat=np.vstack([nodes, items]), y_insample=residual, y_hat_insample=np.zeros_like(residual)
+    )["mean"]
     reconciled = np.asarray(found)[len(tree.nodes) :]
     return np.maximum(reconciled, 0.0) if task.non_negative else reconciled
 

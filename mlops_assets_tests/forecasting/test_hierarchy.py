@@ -100,7 +100,9 @@ def test_minimum_trace_is_the_projection_that_its_paper_gives(forecasts):
     bottom, sums, tree = forecasts
     items, _ = hierarchy.reconcile(bottom, sums, tree, DAILY, "min_trace")
     S = np.vstack([tree.member.astype(float), np.eye(len(tree.items))])
-    weight = np.diag(1 / S.sum(axis=1))
+    width = pd.concat([sums, bottom]).assign(width=lambda rows: rows["q90"] - rows["q10"])
+    width = width.groupby("item_id")["width"].mean().loc[[*tree.nodes, *tree.items]]
+    weight = np.diag(1 / width**2)
     base = np.vstack(
         [
             rows.pivot(index="item_id", columns="lead", values="mean").loc[names].to_numpy()
@@ -110,6 +112,23 @@ def test_minimum_trace_is_the_projection_that_its_paper_gives(forecasts):
     expected = np.linalg.solve(S.T @ weight @ S, S.T @ weight @ base)
     found = items.pivot(index="item_id", columns="lead", values="mean").loc[tree.items].to_numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_small_item_is_not_moved_by_what_the_total_lacks(forecasts):
+    pytest.importorskip("hierarchicalforecast", reason="the extra `hierarchy` is not installed")
+    bottom, sums, tree = forecasts
+    raised = sums.assign(mean=sums["mean"] + np.where(sums["item_id"] == "sum:*", 300.0, 0.0))
+    items, _ = hierarchy.reconcile(bottom, raised, tree, DAILY, "min_trace")
+    moved = (items["mean"] - bottom["mean"]).abs().groupby(items["item_id"]).mean()
+    assert moved["item 2"] > 100 * moved["item 0"]  # of about 1000 and of about 10 a day
+
+
+def test_whole_quantiles_stay_whole(forecasts):
+    bottom, sums, tree = forecasts
+    names = DAILY.quantile_columns
+    _, nodes = hierarchy.reconcile(bottom, sums.assign(**{name: sums[name].round() for name in names}), tree, DAILY)
+    quantiles = nodes[names].to_numpy()
+    assert (quantiles == np.rint(quantiles)).all()
 
 
 def test_an_unknown_method_is_refused(forecasts):
