@@ -122,12 +122,12 @@ def test_delimiters(csv):
 def test_compressed_csv(csv):
     file = csv(gzip.compress((HEADER + "a,b,1\n").encode()), "sales.csv.gz")
     assert rows(read(file)) == [(1, "a", "b", "1")]
-    file = csv(gzip.compress(b"item\tday\tsales\na\tb\t1\n", mtime=0), "sales.tsv.gz")
+    file = csv(gzip.compress(b"item\tday\tsales\na\tb\t1\n"), "sales.tsv.gz")
     assert rows(read(file)) == [(1, "a", "b", "1")]
 
 
 @pytest.mark.parametrize(
-    "content", [b"\x1f\x8bnonsense", b"item,day,sales\n", gzip.compress(HEADER.encode() * 99)[:-20]]
+    "content", [b"\x1f\x8bnonsense", b"item,day,sales\n", gzip.compress(HEADER.encode() * 99, mtime=0)[:-20]]
 )
 def test_a_torn_archive(csv, content):
     file = csv(content, "sales.csv.gz")
