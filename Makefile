@@ -55,7 +55,7 @@ test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill
 	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/resources/test_lifecycle.py
 
 pytest: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 services:  ## Install the servers that tests of MariaDB and Azure Blob start themselves (apt-get, npm); CI has them all.
 	command -v mariadbd >/dev/null || { apt-get update -qq && apt-get install -y -qq mariadb-server >/dev/null; }
