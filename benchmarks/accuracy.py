@@ -7,7 +7,8 @@
 Each model learns once, from what was known at the first origin, and forecasts from that and later origins,
 with what was known then. Each runs in a process of its own. All are scored on the same rows: the items alive
 at the origin. Where a model has no forecast for an item, it gets the seasonal naive one, and the share is
-shown. Results are kept in a JSON file, one entry per panel and model.
+shown. Results are kept in a JSON file, one entry per panel and model; what takes longer than `--limit` is
+ended and kept as unfinished, with the CPU seconds that it had used.
 """
 
 from __future__ import annotations
@@ -89,30 +90,57 @@ def run(panel: str, model: str, folder: Path) -> dict[str, float]:
 
 def measure(arguments: argparse.Namespace) -> Results:
     """Run what has no result yet, or what is asked for again, each in a process of its own."""
-    results: Results = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
+    results = read(arguments.results)
     for panel in arguments.panels:
         for model in arguments.models:
             if model in results.get(panel, {}) and not arguments.again:
                 continue
-            command = [sys.executable, __file__, "--data", str(arguments.data), "--one", panel, model]
-            environment = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "PASSIVE"}
             started = time.monotonic()
-            answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-            if answer.returncode:
-                print(f"{panel}: {model} failed, exit code {answer.returncode}", file=sys.stderr)
+            entry = in_own_process(panel, model, arguments.data, arguments.limit)
+            if entry is None:
                 continue
-            results.setdefault(panel, {})[model] = json.loads(answer.stdout.splitlines()[-1])
+            results = read(arguments.results)  # others may have written meanwhile
+            results.setdefault(panel, {})[model] = entry
             arguments.results.write_text(json.dumps(results, indent=1) + "\n")
-            print(f"{panel}: {model}, {time.monotonic() - started:.0f} s", results[panel][model], file=sys.stderr)
+            print(f"{panel}: {model}, {time.monotonic() - started:.0f} s", entry, file=sys.stderr)
     return results
+
+
+def read(path: Path) -> Results:
+    """Return the results so far."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def in_own_process(panel: str, model: str, folder: Path, limit: float | None) -> dict[str, float] | None:
+    """Return what `run` finds, or `unfinished`: CPU seconds used in `limit` seconds; None where it fails."""
+    import resource
+
+    command = [sys.executable, __file__, "--data", str(folder), "--one", panel, model]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "PASSIVE"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired:
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {"unfinished": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)}
+    if answer.returncode:
+        print(f"{panel}: {model} failed, exit code {answer.returncode}", file=sys.stderr)
+        return None
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def finished(models: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Leave out what was ended before it had a result."""
+    return {model: entry for model, entry in models.items() if "unfinished" not in entry}
 
 
 def table(results: Results) -> str:
     """All results as Markdown, the best two metrics of each panel in bold."""
     lines = []
     for panel, models in results.items():
-        best = {name: min(entry[name] for entry in models.values()) for name in ("mase", "wql")}
-        rows = next(iter(models.values()))["rows"]
+        done = finished(models)
+        best = {name: min(entry[name] for entry in done.values()) for name in ("mase", "wql")}
+        rows = next(iter(done.values()))["rows"]
         lines += [
             f"\n**{panel}** ({SERIES[panel].windows} origins, {rows:,.0f} forecasts)\n",
             "| model | MASE | sMAPE | WAPE | wQL | coverage | fit s | calibrate s | predict s | peak MB | filled |",
@@ -120,6 +148,9 @@ def table(results: Results) -> str:
         ]
         for model in (name for name in PEERS if name in models):
             entry = models[model]
+            if model not in done:
+                lines.append(f"| {model} | not finished in {entry['unfinished']:,.0f} CPU seconds{' |' * 10}")
+                continue
             shown = [f"**{entry[n]:.4f}**" if entry[n] == best.get(n) else f"{entry[n]:.4f}" for n in SHOWN[:-1]]
             costs = [f"{entry.get(n, 0.0):.2f}" for n in ("fit", "calibrate", "predict")]
             lines.append(
@@ -137,7 +168,7 @@ def verdict(results: Results) -> tuple[str, bool]:
     ]
     kept = True
     ranks: dict[str, list[float]] = {}
-    for panel, models in results.items():
+    for panel, models in ((name, finished(entries)) for name, entries in results.items()):
         if "ours" not in models:
             continue
         ours = models["ours"]
@@ -169,6 +200,7 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--again", action="store_true", help="measure what has a result, too")
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file that keeps the results")
+    parser.add_argument("--limit", type=float, help="seconds that one model may take on one panel; no limit by default")
     parser.add_argument("--check", action="store_true", help="measure nothing; exit code 1 where a target is missed")
     parser.add_argument("--one", nargs=2, metavar=("PANEL", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -178,7 +210,7 @@ def main() -> int:
     if arguments.data is None:
         arguments.panels = [name for name in arguments.panels if name == "nyc_departures"]
         arguments.data = Path()
-    results = json.loads(arguments.results.read_text()) if arguments.check else measure(arguments)
+    results = read(arguments.results) if arguments.check else measure(arguments)
     promises, kept = verdict(results)
     print(table(results), promises, sep="\n")
     return int(arguments.check and not kept)
