@@ -83,18 +83,21 @@ def tables(found: dict[str, Any]) -> Iterator[Any]:
         )
         for row in found["champions"]:
             shown = (row[name] or "–" for name in ("since", "until", "decided_by", "kind", "trained_until"))
-            champions.add_row(str(row["version"]), *(str(value).replace("T", " ").removesuffix("Z") for value in shown))
+            champions.add_row(str(row["version"]), *map(_spaced, shown))
         yield champions
     listed = Table("#", "decided (UTC)", "version", "outcome", "by", "reason", title="decisions")
     for row in found["decisions"]:
-        decided = str(row["decided_at"]).replace("T", " ").removesuffix("Z")
         said = (row[name] for name in ("outcome", "decided_by", "reason"))
-        listed.add_row(str(row["number"]), decided, str(row["version"]), *said)
+        listed.add_row(str(row["number"]), _spaced(row["decided_at"]), str(row["version"]), *said)
     if found["decisions"]:
         yield listed
     if found["at"]:
         for row in found["decisions"]:
             yield _evidence(row)
+
+
+def _spaced(moment: str) -> str:
+    return moment.replace("T", " ").removesuffix("Z")
 
 
 def _evidence(row: dict[str, Any]) -> str:

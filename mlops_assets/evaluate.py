@@ -8,20 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.assets.common import Graph
-from mlops_assets.assets.ingestion import read_observations
-from mlops_assets.assets.partitions import whole_window
+from mlops_assets.assets.evaluation import FOREST
 from mlops_assets.assets.reconciliation import add_up
-from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import regressors
+from mlops_assets.forecasting.gate import NAIVE
+from mlops_assets.forecasting.metrics import METRICS
 from mlops_assets.forecasting.task import Task
-from mlops_assets.open_forecast import QuestionError
+from mlops_assets.open_forecast import QuestionError, read_history
 from mlops_assets.plain import plain, plain_rows
-from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
-FOREST, NAIVE = "forest", "seasonal_naive"
 VOLUMES = ["1 low", "2 middle", "3 high"]
 MANY_VALUES = 20
 """Values of a static covariate beyond which it makes no segments."""
@@ -54,15 +51,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     from mlops_assets.forecasting.metrics import score
 
     tasks = _tasks(spec.task, others)
-    graph = Graph(spec)
-    now = Clock(fixed=settings.now or "").now()
-    keys = graph.partitions.get_partition_keys(current_time=now)
-    if not keys:
-        raise ValueError(f"the first partition, from {spec.partitions.start}, has not ended yet")
-    checked = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
-    history = history_of(graph, checked.accepted)
-    if history.empty:
-        raise ValueError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
+    history, checked = read_history(spec, settings)
     parts, costs, forecasters = [], {}, []
     for name, task in tasks.items():
         made, costs[name] = _run(name, task, history, spec, forecasters if name == FOREST else [])
@@ -231,7 +220,6 @@ def peak_memory_mb() -> float | None:
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
 
 
-_SCORES = ["mase", "rmsse", "smape", "wape", "wql", "coverage", "bias"]
 _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
 
 
@@ -245,10 +233,10 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
         f"{source['rows_quarantined']} of {source['rows_read']:,} rows in quarantine; "
         f"{len(result['windows'])} windows, {result['training_rows']:,} training rows"
     )
-    overall = Table("model", *_SCORES, *_COSTS.values())
+    overall = Table("model", *METRICS, *_COSTS.values())
     for model, scores in result["models"].items():
         costs = (_shown(scores[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
-        overall.add_row(model, *(_shown(scores[name]) for name in _SCORES), *costs)
+        overall.add_row(model, *(_shown(scores[name]) for name in METRICS), *costs)
     yield overall
     yield "\nby window"
     windows = Table("window", "origin", "model", "mase", "wql", "coverage")

@@ -10,6 +10,7 @@ from mlops_assets.assets.ingestion import read_future, read_observations
 from mlops_assets.assets.partitions import origin_of, whole_window, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.environments import open_stores
+from mlops_assets.forecasting.contract import Checked
 from mlops_assets.forecasting.forest import Forecaster
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
@@ -55,8 +56,8 @@ class OpenForecast:
         )
 
 
-def read_history(spec: ForecastSpec, settings: Settings) -> pd.DataFrame:
-    """Read all partitions that have ended from the source, as the engine wants them.
+def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, Checked]:
+    """Read all partitions that have ended from the source, as the engine wants them, and what the contract said.
 
     Raises:
         SourceError: the source cannot be read.
@@ -72,7 +73,7 @@ def read_history(spec: ForecastSpec, settings: Settings) -> pd.DataFrame:
     history = history_of(graph, checked.accepted)
     if history["target"].notna().sum() == 0:
         raise ValueError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
-    return history
+    return history, checked
 
 
 def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = None) -> OpenForecast:
@@ -94,7 +95,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
 
     graph = Graph(spec)
     now = Clock(fixed=settings.now or "").now()
-    history = read_history(spec, settings)
+    history, _ = read_history(spec, settings)
     observed = history.loc[history["target"].notna(), "timestamp"]
     if origin is None:
         last = graph.partitions.get_partition_keys(current_time=now)[-1]

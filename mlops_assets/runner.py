@@ -84,7 +84,7 @@ def run_round(
     """
     definitions = build(settings)
     with open_stores(settings) as stores:
-        gap = first_missing(stores, spec, keys[-1], settings)
+        gap = first_missing(stores, spec, keys[-1])
         end_dead_runs(instance)
         stores.tracking.close_orphans(spec.name, instance)
         training = retrain or needs_training(stores, spec)
@@ -130,11 +130,9 @@ def forecast(run: "Runner", spec: ForecastSpec, keys: list[str]) -> None:
     )
 
 
-def first_missing(stores: Stores, spec: ForecastSpec, last: str, settings: Settings) -> str | None:
+def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
     """Return the first partition before `last` whose observations are not stored, or None."""
-    from mlops_assets.resources.clock import Clock
-
-    keys = Graph(spec).partitions.get_partition_keys(current_time=Clock(fixed=settings.now or "").now())
+    keys = Graph(spec).partitions.get_partition_keys(current_time=stores.clock.now())
     present = set(stores.tables.partitions([spec.name, "observations"]))
     return next((key for key in keys[: keys.index(last)] if key not in present), None)
 

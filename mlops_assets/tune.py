@@ -83,7 +83,7 @@ def tune(
     kind = regressors.short_name(task.model.kind)
     if kind not in regressors.NAMED:
         raise QuestionError(f"nothing is known to tune in {kind}; known are {', '.join(regressors.NAMED)}")
-    history = read_history(spec, settings)
+    history, _ = read_history(spec, settings)
     until, windows = _search_windows(history, spec)
     deadline = time.monotonic() + 60 * minutes
     done: list[Trial] = []

@@ -9,8 +9,6 @@ from mlops_assets.assets.common import Graph, add_row_counts, known_numbers, mar
 from mlops_assets.assets.partitions import partition_of, periods, whole_window
 from mlops_assets.forecasting.task import Task
 
-METRICS = ["wql", "mase", "rmsse", "smape", "wape", "coverage", "bias"]
-
 
 def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecast_accuracy`."""
@@ -102,7 +100,7 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
 
 def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
     """Return the scores of matched forecasts, seasonal naive's MASE and the skill against it; `rows` is 0 if none."""
-    from mlops_assets.forecasting.metrics import mase, score
+    from mlops_assets.forecasting.metrics import METRICS, mase, score
 
     if rows.empty:
         return {"rows": 0}

@@ -8,8 +8,9 @@ from typing import Any, TypedDict
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.partitions import partitions_of
+from mlops_assets.assets.partitions import partitions_of, periods
 from mlops_assets.forecasting.contract import Contract
+from mlops_assets.forecasting.features import lookback
 from mlops_assets.spec import ForecastSpec
 
 
@@ -71,6 +72,28 @@ class Graph:
                 **(metadata or {}),
             },
         }
+
+
+def origin_inputs(graph: Graph) -> dict[str, dg.AssetIn]:
+    """Return what forecasting from an origin reads: the latest observations and, if there are any, known covariates."""
+    reach = periods(graph.spec, lookback(graph.spec.task))
+    ins = {
+        "observations": dg.AssetIn(
+            graph.key("observations"),
+            partition_mapping=dg.TimeWindowPartitionMapping(
+                start_offset=-reach, end_offset=0, allow_nonexistent_upstream_partitions=True
+            ),
+        )
+    }
+    if graph.spec.covariates.known:
+        ins["future_covariates"] = dg.AssetIn(graph.key("future_covariates"))
+    return ins
+
+
+def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | None:
+    """Return the known covariates after the origin of a partition; None where the spec has none."""
+    future = inputs.get("future_covariates")
+    return None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
 
 
 def add_row_counts(context: dg.AssetExecutionContext, place: pd.Series, key: dg.AssetKey) -> None:

@@ -9,13 +9,13 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.assets.common import Graph
-from mlops_assets.assets.partitions import origin_of, periods, window_of
+from mlops_assets.assets.common import Graph, known_after, origin_inputs
+from mlops_assets.assets.partitions import origin_of, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting.features import lookback
 from mlops_assets.forecasting.guards import UnusualInput
 from mlops_assets.forecasting.task import Task
-from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import champion_of
 from mlops_assets.resources.lifecycle import Lifecycle
 from mlops_assets.resources.stores import Tables
@@ -35,21 +35,10 @@ class ForecastConfig(dg.Config):
 def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecasts`."""
     spec, task = graph.spec, graph.spec.task
-    reach = lookback(task)
-    ins = {
-        "observations": dg.AssetIn(
-            graph.key("observations"),
-            partition_mapping=dg.TimeWindowPartitionMapping(
-                start_offset=-periods(spec, reach), end_offset=0, allow_nonexistent_upstream_partitions=True
-            ),
-        )
-    }
-    if spec.covariates.known:
-        ins["future_covariates"] = dg.AssetIn(graph.key("future_covariates"))
 
     @dg.asset(
         key=graph.key("forecasts"),
-        ins=ins,
+        ins=origin_inputs(graph),
         deps=[graph.key("champion")],
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -79,19 +68,18 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         numbers = {version.number: version for version in versions.values()}
         forecasters = {n: Forecaster.from_state(life.registry.load(version)) for n, version in numbers.items()}
         observations = history_of(graph, inputs["observations"])
-        future = inputs.get("future_covariates")
-        created_at = pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None)
+        created_at = naive_utc(clock.now())
         ledger = []
         for key in context.partition_keys:
             origin = origin_of(spec, window_of(graph.partitions, key))
             history = observations[observations["timestamp"] <= origin]
             if history.empty:
                 raise dg.Failure(
-                    f"{spec.name}: no observation is stored for the {reach} steps up to the origin {origin}; "
+                    f"{spec.name}: no observation is stored for the {lookback(task)} steps up to the origin {origin}; "
                     f"materialize {spec.name}/observations for partition {key} and before",
                     allow_retries=False,
                 )
-            known = None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
+            known = known_after(inputs, key)
             version = versions[key]
             forecaster = forecasters[version.number]
             with warnings.catch_warnings(record=True) as unusual:

@@ -14,7 +14,7 @@ from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import gate
 from mlops_assets.model_file import ModelFileError
 from mlops_assets.resources import decisions
-from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import Entry
 from mlops_assets.resources.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.notifications import Alert, Notifications
@@ -85,7 +85,7 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
                     "reason": entry.reason,
                     "decided_by": entry.decided_by,
                     "decision": number,
-                    "decided_at": pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None),
+                    "decided_at": naive_utc(clock.now()),
                     "champion_trained_until": present.trained_until if present else pd.NaT,
                 }
             ]
@@ -222,8 +222,8 @@ def numbers_of(entry: Entry) -> dict[str, float]:
     naive, champion = rules.get("better_than_naive", {}), rules.get("against_champion", {})
     found = {
         FOREST: naive.get("first"),
-        "seasonal_naive": naive.get("second"),
-        "champion": champion.get("second"),
+        gate.NAIVE: naive.get("second"),
+        CHAMPION: champion.get("second"),
         "change_against_champion": champion.get("change"),
         "coverage": rules.get("coverage", {}).get("coverage"),
     }

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, markdown_table
-from mlops_assets.assets.partitions import origin_of, periods, window_of
+from mlops_assets.assets.common import Graph, known_after, markdown_table, origin_inputs
+from mlops_assets.assets.partitions import origin_of, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import hierarchy
-from mlops_assets.forecasting.features import lookback
 from mlops_assets.forecasting.forest import Forecaster
 from mlops_assets.forecasting.guards import UnusualInput
 from mlops_assets.forecasting.hierarchy import Tree
@@ -61,21 +60,10 @@ def add_up(
 def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
     """Define `reconciled_forecasts`, for a spec with a hierarchy."""
     spec, task = graph.spec, graph.spec.task
-    ins = {
-        "observations": dg.AssetIn(
-            graph.key("observations"),
-            partition_mapping=dg.TimeWindowPartitionMapping(
-                start_offset=-periods(spec, lookback(task)), end_offset=0, allow_nonexistent_upstream_partitions=True
-            ),
-        ),
-        "forecasts": dg.AssetIn(graph.key("forecasts")),
-    }
-    if spec.covariates.known:
-        ins["future_covariates"] = dg.AssetIn(graph.key("future_covariates"))
 
     @dg.asset(
         key=graph.key("reconciled_forecasts"),
-        ins=ins,
+        ins={**origin_inputs(graph), "forecasts": dg.AssetIn(graph.key("forecasts"))},
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
@@ -91,14 +79,13 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         registry = tracking.registry(spec.name)
         observations, ledger = history_of(graph, inputs["observations"]), inputs["forecasts"]
-        future = inputs.get("future_covariates")
         numbers = sorted(ledger["model_version"].unique())
         forecasters = {n: Forecaster.from_state(registry.load(registry.version(int(n)))) for n in numbers}
         parts = []
         for key in context.partition_keys:
             origin = origin_of(spec, window_of(graph.partitions, key))
             own = ledger[ledger["origin"] == origin]
-            known = None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
+            known = known_after(inputs, key)
             number = own["model_version"].iloc[0]
             columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
             both, _, _ = add_up(spec, forecasters[number], observations, origin, own[columns], known)

@@ -10,7 +10,8 @@ from mlops_assets.assets.accuracy import summary
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import window_of
 from mlops_assets.forecasting.policy import Answer, Champion, Evidence, as_row
-from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.decisions import Decisions
 from mlops_assets.resources.launches import Launches
 from mlops_assets.resources.lifecycle import Lifecycle
 from mlops_assets.resources.stores import Tables
@@ -128,7 +129,7 @@ def write_answer(
     """
     row = {
         "number": number,
-        "at": pd.Timestamp(clock.now()).tz_convert("UTC").tz_localize(None),
+        "at": naive_utc(clock.now()),
         **as_row(answer, evidence.champion),
         "until": max(evidence.stored, default=""),
         "state": state,
@@ -139,8 +140,6 @@ def write_answer(
 
 def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance) -> str:
     """Return, cheaply, all on which an answer can depend: as long as it is the same there is nothing new to judge."""
-    from mlops_assets.resources.decisions import Decisions
-
     name = spec.name
     latest = [max(tables.partitions([name, table]), default="") for table in ("forecast_accuracy", "observations")]
     decisions = Decisions(tables, name).all()

@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 
 import dagster as dg
+import pandas as pd
 
 from mlops_assets.settings import moment
 
@@ -19,3 +20,8 @@ class Clock(dg.ConfigurableResource):
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""
         return moment(self.fixed) if self.fixed else datetime.now(timezone.utc)
+
+
+def naive_utc(at: datetime) -> pd.Timestamp:
+    """Return an aware moment as tables keep it: in UTC, without its zone."""
+    return pd.Timestamp(at).tz_convert("UTC").tz_localize(None)

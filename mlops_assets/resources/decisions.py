@@ -11,6 +11,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.stores import Tables
 
 _TYPES = {
@@ -107,7 +108,7 @@ class Decisions:
         Returns:
             The decision's number and the decision, or None if there was nothing to decide.
         """
-        moment = pd.Timestamp(now).tz_convert("UTC").tz_localize(None)
+        moment = naive_utc(now)
         while True:
             log = self.all()
             entry = decide(log)
@@ -126,7 +127,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
 def champion_of(log: pd.DataFrame, at: datetime | None = None) -> int | None:
     """Return who is champion after the decisions of a log, or was at a moment; None for nobody."""
     if at is not None:
-        log = log[log["decided_at"] <= pd.Timestamp(at).tz_convert("UTC").tz_localize(None)]
+        log = log[log["decided_at"] <= naive_utc(at)]
     return _number(log["champion_after"].iloc[-1]) if len(log) else None
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.stores import Tables
 
 STALE = timedelta(hours=4)
@@ -110,7 +111,7 @@ class Launches:
         takeover = 1
         while True:
             now = datetime.now(timezone.utc)
-            row = pd.DataFrame([{**asdict(launch), "takeover": takeover, "claimed_at": _naive(now)}]).astype(_TYPES)
+            row = pd.DataFrame([{**asdict(launch), "takeover": takeover, "claimed_at": naive_utc(now)}]).astype(_TYPES)
             partition = f"{launch.breach} try {launch.attempt} run {takeover}"
             if self._tables.create(self._key, row, partition):
                 return ""
@@ -150,8 +151,4 @@ def run_state(instance: dg.DagsterInstance, run_id: str, claimed_at: pd.Timestam
     run = instance.get_run_by_id(run_id)
     if run is not None and run.is_finished:
         return "done" if run.is_success else "failed"
-    return "failed" if _naive(now) - pd.Timestamp(claimed_at) > STALE else "under way"
-
-
-def _naive(moment: datetime) -> pd.Timestamp:
-    return pd.Timestamp(moment).tz_convert("UTC").tz_localize(None)
+    return "failed" if naive_utc(now) - pd.Timestamp(claimed_at) > STALE else "under way"

@@ -41,8 +41,7 @@ class Lifecycle:
 
     def champion(self) -> Version | None:
         """Return the champion by the log; before the first decision, the version that the alias names."""
-        number = decisions.champion_of(self.log.all())
-        return self.registry.champion() if number is None else self.registry.version(number)
+        return self._champion(self.log.all())
 
     def decide(self, challenger: Version, judge: Judge, facts: dict[str, Any]) -> tuple[int, Entry]:
         """Let a judge decide on a challenger, once for the same evidence, and make the registry follow.
@@ -58,8 +57,7 @@ class Lifecycle:
         found: list[tuple[int, Entry]] = []
 
         def entry(log: pd.DataFrame) -> Entry | None:
-            number = decisions.champion_of(log)
-            present = self.registry.champion() if number is None else self.registry.version(number)
+            present = self._champion(log)
             if present is not None and present.number == challenger.number:
                 words = "the version is the champion already"
                 same = (challenger.number, challenger.number)
@@ -105,9 +103,7 @@ class Lifecycle:
         self._check(version)
 
         def entry(log: pd.DataFrame) -> Entry:
-            before = self._present(log)
-            if before == number:
-                raise DecisionError(f"version {number} of {self.name} is the champion already")
+            before = self._replaced(log, number)
             if number not in decisions.waiting(log) and not force:
                 raise DecisionError(
                     f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it"
@@ -148,9 +144,7 @@ class Lifecycle:
         self._check(version)
 
         def entry(now: pd.DataFrame) -> Entry:
-            before = self._present(now)
-            if before == target:
-                raise DecisionError(f"version {target} of {self.name} is the champion already")
+            before = self._replaced(now, target)
             return Entry("rollback", "rolled back", target, before, target, by, reason, **_of(version))
 
         return self._append(entry)
@@ -182,11 +176,20 @@ class Lifecycle:
         """Keep the decision's page with the run that trained the version."""
         self.registry.attach(entry.version, decisions.page(self.name, number, entry), f"decisions/{number:06d}.md")
 
-    def _present(self, log: pd.DataFrame) -> int | None:
+    def _champion(self, log: pd.DataFrame) -> Version | None:
         number = decisions.champion_of(log)
-        if number is None and (found := self.registry.champion()) is not None:
-            return found.number
-        return number
+        return self.registry.champion() if number is None else self.registry.version(number)
+
+    def _present(self, log: pd.DataFrame) -> int | None:
+        champion = self._champion(log)
+        return None if champion is None else champion.number
+
+    def _replaced(self, log: pd.DataFrame, number: int) -> int | None:
+        """Return whom a version would replace; DecisionError if it is the champion itself."""
+        before = self._present(log)
+        if before == number:
+            raise DecisionError(f"version {number} of {self.name} is the champion already")
+        return before
 
     def _version(self, number: int) -> Version:
         known = {version.number: version for version in self.registry.versions()}
