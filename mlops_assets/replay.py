@@ -9,13 +9,13 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from mlops_assets.assets.accuracy import match, summary
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import origin_of, periods, window_of
 from mlops_assets.assets.training import Fitting, history_of
 from mlops_assets.automation.evidence import accuracy_history
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting import policy
+from mlops_assets.forecasting.ledger import match, summary
 from mlops_assets.forecasting.policy import GROW, Answer, Champion, Rules
 from mlops_assets.forecasting.replay import Play, Trial, World, always, never, play
 from mlops_assets.plain import plain, plain_rows

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.assets.accuracy import summary
 from mlops_assets.assets.evaluation import FOREST
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.forecasting.ledger import summary
 from mlops_assets.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec

@@ -1,29 +1,39 @@
-"""forecast_accuracy: whatever forecasts the actuals of a partition allow to score."""
+"""forecast_accuracy: whatever forecasts the actuals of a partition allow to score, and the history of those scores."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from mlops_assets.assets.common import Graph, add_row_counts, known_numbers, markdown_table
-from mlops_assets.assets.partitions import partition_of, periods, whole_window
-from mlops_assets.forecasting.task import Task
+from mlops_assets.assets.partitions import partition_of, periods, whole_window, window_of
+from mlops_assets.forecasting import ledger
+from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.decisions import Decisions, milestones
+from mlops_assets.resources.stores import Tables
+from mlops_assets.spec import ForecastSpec
+
+SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
+AHEAD = ["scored", "missing", "awaited", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
+_NONE = pd.DataFrame(columns=["partition", "scope", "value", "rows", *ledger.NUMBERS, "revision", "scored_at"])
+TREND = 40
+"""Partitions that the small line of the metric goes back."""
 
 
 def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecast_accuracy`."""
     spec, task = graph.spec, graph.spec.task
+    key, reach = graph.key("forecast_accuracy"), periods(graph.spec, graph.spec.horizon)
 
     @dg.asset(
-        key=graph.key("forecast_accuracy"),
+        key=key,
         ins={
             "observations": dg.AssetIn(graph.key("observations")),
             "forecasts": dg.AssetIn(
                 graph.key("forecasts"),
                 partition_mapping=dg.TimeWindowPartitionMapping(
-                    start_offset=-periods(spec, spec.horizon),
-                    end_offset=0,
-                    allow_nonexistent_upstream_partitions=True,
+                    start_offset=-reach, end_offset=0, allow_nonexistent_upstream_partitions=True
                 ),
                 metadata={"allow_missing_partitions": True},
             ),
@@ -34,98 +44,158 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         **graph.attributes(
             ["pandas"],
             "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are over all "
-            "forecasts of the partition's timestamps whose model had not seen them.",
+            "forecasts of the partition's timestamps whose model had not seen them. The table accuracy_scores has the "
+            "scores by version, vintage, lead and segment, and what they were before actuals were corrected.",
             {"partition_expr": "timestamp"},
         ),
     )
     def forecast_accuracy(
-        context: dg.AssetExecutionContext, observations: pd.DataFrame, forecasts: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        clock: Clock,
+        observations: pd.DataFrame,
+        forecasts: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        window = whole_window(graph.partitions, list(context.partition_keys))
-        scored = match(forecasts, observations, task, zero=spec.fill == "zero")
+        keys = list(context.partition_keys)
+        window = whole_window(graph.partitions, keys)
+        scored = ledger.match(forecasts, observations, task, zero=spec.fill == "zero")
         scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]
-        place = partition_of(scored["timestamp"], graph.partitions, list(context.partition_keys))
-        add_row_counts(context, place, graph.key("forecast_accuracy"))
-        for key in context.partition_keys:
-            context.add_asset_metadata(_facts(scored[place == key], task), graph.key("forecast_accuracy"), key)
+        place = partition_of(scored["timestamp"], graph.partitions, keys)
+        add_row_counts(context, place, key)
+        static = observations[["item_id", *spec.covariates.static]] if spec.covariates.static else None
+        history = keep_scores(tables, spec, scored, place, keys, static, naive_utc(clock.now()))
+        known = pd.concat([_before(tables, graph, keys[0], reach), scored], ignore_index=True)
+        for partition in keys:
+            end = window_of(graph.partitions, partition).end
+            rows = scored[place == partition]
+            facts = partition_facts(spec, rows, static)
+            facts |= _vintage_facts(spec, forecasts, known, end)
+            until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
+            if until.notna().any():
+                facts["trend"] = dg.MetadataValue.md(_plots().sparkline(until, f"{spec.retraining.metric} so far"))
+            context.add_asset_metadata(facts, key, partition)
+        # Pictures of the last partition only: a backfill over a year need not draw 365.
+        pictures = _pictures(spec, history, milestones(Decisions(tables, spec.name).all()))
+        if pictures:
+            context.add_asset_metadata(pictures, key, keys[-1])
         return dg.Output(scored)
 
     return forecast_accuracy
 
 
-def _facts(scored: pd.DataFrame, task: Task) -> dict[str, Any]:
-    """Return the headline numbers of a partition, as metadata."""
-    honest = scored[~scored["in_sample"]]
-    facts: dict[str, Any] = {
-        **known_numbers(summary(honest, task)),
-        "in_sample_rows": len(scored) - len(honest),
-        "origins": int(honest["origin"].nunique()),
-    }
-    if len(honest):
-        facts["by_lead"] = dg.MetadataValue.md(by_lead_table(honest, task))
-    return facts
-
-
-def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero: bool) -> pd.DataFrame:
-    """Join forecasts with actuals.
-
-    Args:
-        forecasts: rows of the ledger; may be without columns when nothing was forecast.
-        observations: canonical frame.
-        task: names the quantiles.
-        zero: an absent row means an actual of 0 at every timestamp that has observations.
+def keep_scores(
+    tables: Tables,
+    spec: ForecastSpec,
+    scored: pd.DataFrame,
+    place: pd.Series,
+    keys: Sequence[str],
+    static: pd.DataFrame | None,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
+    """Write the scores of each partition to `<name>/accuracy_scores`, keeping what they were before.
 
     Returns:
-        A row for each forecast whose actual is known: the ledger's columns that matter, `target`, `error`
-        (forecast minus actual) and `in_sample` (the model had seen the actual when it was trained).
+        The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
     """
-    kept = ["item_id", "timestamp", "origin", "lead", "target", "mean", *task.quantile_columns, "naive"]
-    kept += ["error", "mase_scale", "rmsse_scale", "source", "model_version", "in_sample"]
-    if forecasts.empty or observations.empty:
-        return _nothing(kept)
-    actuals = observations[["item_id", "timestamp", "target"]]
-    if zero:
-        forecasts = forecasts[forecasts["timestamp"].isin(actuals["timestamp"].unique())]
-        rows = forecasts.merge(actuals, on=["item_id", "timestamp"], how="left", indicator=True)
-        rows.loc[rows["_merge"] == "left_only", "target"] = 0.0
-    else:
-        rows = forecasts.merge(actuals, on=["item_id", "timestamp"], how="inner")
-    rows = rows[rows["target"].notna()]
-    rows = rows.assign(
-        error=rows[task.point_column] - rows["target"],
-        in_sample=(rows["timestamp"] <= rows["trained_until"]).fillna(False).astype(bool),
-    )
-    return rows[kept].sort_values(["timestamp", "item_id", "lead"], ignore_index=True)
+    old = dict(list(read_scores(tables, spec.name, latest=False).groupby("partition")))
+    for partition in keys:
+        rows = ledger.honest(scored[place == partition])
+        if rows.empty and partition not in old:
+            continue
+        new = ledger.scores(rows, spec.task, ledger.segments(rows, static))
+        if (history := ledger.revised(old.get(partition), new, now)) is not None:
+            old[partition] = history.assign(partition=partition)
+            tables.write([spec.name, "accuracy_scores"], old[partition], partition)
+    if not old:
+        return _NONE
+    whole = _latest(pd.concat(old.values())).query("scope == 'all'")
+    return whole.sort_values("partition", ignore_index=True)
 
 
-def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
-    """Return the scores of matched forecasts, seasonal naive's MASE and the skill against it; `rows` is 0 if none."""
-    from mlops_assets.forecasting.metrics import METRICS, mase, score
+def read_scores(tables: Tables, name: str, latest: bool = True) -> pd.DataFrame:
+    """Return the scores of each partition: partition, scope, value, rows, the numbers, revision and scored_at.
 
-    if rows.empty:
-        return {"rows": 0}
-    scores = score(rows, task).iloc[0]
-    facts = {"rows": int(scores["rows"]), **{name: float(scores[name]) for name in METRICS}}
-    naive = mase(rows["target"].to_numpy(), rows["naive"].to_numpy(), rows["mase_scale"].to_numpy())
-    facts["naive_mase"] = float(naive)
-    facts["skill"] = 1 - facts["mase"] / facts["naive_mase"] if naive else float("nan")
+    Args:
+        tables: where they are.
+        name: of the forecast.
+        latest: only the last revision of each partition.
+    """
+    key = [name, "accuracy_scores"]
+    if not tables.exists(key):
+        return _NONE
+    rows = tables.read(key).sort_values(["partition", "revision"], kind="stable", ignore_index=True)
+    return _latest(rows) if latest else rows
+
+
+def _latest(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["revision"] == rows.groupby("partition")["revision"].transform("max")]
+
+
+def partition_facts(spec: ForecastSpec, rows: pd.DataFrame, static: pd.DataFrame | None) -> dict[str, Any]:
+    """Return the numbers of a partition's forecasts, as metadata: in all, by lead, by segment, the worst items."""
+    task, honest = spec.task, ledger.honest(rows)
+    facts: dict[str, Any] = {
+        **known_numbers(ledger.summary(honest, task)),
+        "in_sample_rows": len(rows) - len(honest),
+        "origins": int(honest["origin"].nunique()),
+    }
+    if honest.empty:
+        return facts
+    names = ledger.bands(task.horizon)
+    by_lead = ledger.compared(honest.assign(lead=honest["lead"].map(names)), task, ["lead"]).set_index("lead")
+    facts["by_lead"] = _table(by_lead.loc[[n for n in dict.fromkeys(names.values()) if n in by_lead.index]], SHOWN)
+    inside = honest.merge(ledger.segments(honest, static), on="item_id")
+    if len(inside):
+        facts["by_segment"] = _table(ledger.compared(inside, task, ["segment"]).set_index("segment"), SHOWN)
+    worst = ledger.worst_items(honest, task).set_index("item_id")
+    facts["worst_items"] = _table(worst, ["share_of_error", *SHOWN])
     return facts
 
 
-def by_lead_table(rows: pd.DataFrame, task: Task) -> str:
-    """Return the scores by lead as a Markdown table."""
-    from mlops_assets.forecasting.metrics import score
-
-    return markdown_table(score(rows, task, by=["lead"])[["lead", "rows", "wql", "mase", "coverage", "bias"]], 3)
-
-
-def _nothing(columns: list[str]) -> pd.DataFrame:
-    kinds = {
-        "item_id": "object",
-        "source": "object",
-        "lead": "int64",
-        "model_version": "int64",
-        "in_sample": "bool",
+def _vintage_facts(
+    spec: ForecastSpec, forecasts: pd.DataFrame, known: pd.DataFrame, end: pd.Timestamp
+) -> dict[str, Any]:
+    """Say how far the vintages have come whose horizon reaches into the partition that ends at `end`."""
+    if forecasts.empty:
+        return {}
+    reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"])
+    last = forecasts.loc[forecasts["timestamp"] < end, "timestamp"].max()
+    origins = reaching.index[(reaching["min"] < end) & (reaching["max"] >= last)]
+    if len(origins) == 0:
+        return {}
+    own = forecasts[forecasts["origin"].isin(origins)]
+    rows = known[known["origin"].isin(origins) & (known["timestamp"] < end)]
+    vintages = ledger.vintages(own, rows, spec.task, end)
+    so_far = ledger.leads(own, rows, spec.task, end)
+    return {
+        "awaited": int(vintages["awaited"].sum()),
+        "missing": int(vintages["missing"].sum()),
+        "by_vintage": _table(vintages.set_index("origin"), AHEAD),
+        "by_lead_so_far": _table(so_far.set_index("lead"), AHEAD),
     }
-    kinds |= {"timestamp": "datetime64[us]", "origin": "datetime64[us]"}
-    return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "float64")) for name in columns})
+
+
+def _before(tables: Tables, graph: Graph, first: str, reach: int) -> pd.DataFrame:
+    """Return what is stored of the partitions before the first one, as far as its vintages reach back."""
+    key = [graph.spec.name, "forecast_accuracy"]
+    stored = [partition for partition in tables.partitions(key) if partition < first][-reach:]
+    return tables.read(key, partitions=stored) if stored else pd.DataFrame()
+
+
+def _table(frame: pd.DataFrame, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(markdown_table(frame[list(columns)].reset_index(), 3))
+
+
+def _pictures(spec: ForecastSpec, history: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
+    if history.empty or not history["rows"].any():
+        return {}
+    plots, metric = _plots(), spec.retraining.metric
+    times = history.assign(timestamp=pd.to_datetime(history["partition"].str[:16]))
+    over = plots.accuracy_over_time(times, metric, spec.retraining.threshold, events)
+    return {"over_time": dg.MetadataValue.md(plots.markdown_image(over, f"{metric} over time"))}
+
+
+def _plots() -> Any:
+    from mlops_assets.forecasting import plots
+
+    return plots

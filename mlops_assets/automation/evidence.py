@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.accuracy import summary
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import window_of
+from mlops_assets.forecasting.ledger import summary
 from mlops_assets.forecasting.policy import Answer, Champion, Evidence, as_row
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import Decisions

@@ -155,6 +155,13 @@ def reigns(log: pd.DataFrame) -> pd.DataFrame:
     return spans.reset_index(drop=True)
 
 
+def milestones(log: pd.DataFrame) -> pd.DataFrame:
+    """Return what happened to the model, each at the end of the data it knew: timestamp and label."""
+    told = log[log["trained_until"].notna() & (log["outcome"] != "unchanged")]
+    label = "v" + told["version"].astype(str) + " " + told["outcome"].astype(str)
+    return pd.DataFrame({"timestamp": told["trained_until"], "label": label})
+
+
 def waiting(log: pd.DataFrame) -> list[int]:
     """Return the versions that wait for a person: those whose last decision is `awaiting approval`."""
     last = log.drop_duplicates("version", keep="last")
