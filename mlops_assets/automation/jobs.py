@@ -1,4 +1,4 @@
-"""The two jobs of a forecast: the daily round and the training."""
+"""The jobs of a forecast: the daily round, what is scored again, the training, the decision."""
 
 from typing import Any
 
@@ -23,9 +23,14 @@ def decide_job_name(spec: ForecastSpec) -> str:
     return f"{spec.name}_decide"
 
 
+def rescore_job_name(spec: ForecastSpec) -> str:
+    """Name of the reading and scoring of earlier partitions."""
+    return f"{spec.name}_rescore"
+
+
 def daily_assets(spec: ForecastSpec) -> list[dg.AssetKey]:
     """Assets of the daily round, all partitioned alike."""
-    names = ["observations", "quarantine", "forecasts", "forecast_accuracy"]
+    names = ["observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift"]
     names += ["future_covariates"] if spec.covariates.known else []
     names += ["reconciled_forecasts"] if spec.hierarchy is not None else []
     return [dg.AssetKey([spec.name, name]) for name in names]
@@ -36,14 +41,26 @@ def retrain_assets(spec: ForecastSpec) -> list[dg.AssetKey]:
     return [dg.AssetKey([spec.name, name]) for name in TRAINING]
 
 
+def rescore_assets(spec: ForecastSpec) -> list[dg.AssetKey]:
+    """Assets of the reading and scoring of earlier partitions: never the forecasts, made with what was known then."""
+    return [dg.AssetKey([spec.name, name]) for name in ("observations", "quarantine", "forecast_accuracy")]
+
+
 def build_jobs(spec: ForecastSpec) -> list[Any]:
-    """Define `<name>_daily` (partitioned) and `<name>_retrain`."""
+    """Define `<name>_daily` and `<name>_rescore` (partitioned), `<name>_retrain` and `<name>_decide`."""
     tags = {"mlops/forecast": spec.name}
     return [
         dg.define_asset_job(
             daily_job_name(spec),
             selection=dg.AssetSelection.assets(*daily_assets(spec)),
             description=f"The round of one partition of {spec.name}: ingest, forecast from it, score what it allows.",
+            tags=tags,
+        ),
+        dg.define_asset_job(
+            rescore_job_name(spec),
+            selection=dg.AssetSelection.assets(*rescore_assets(spec)),
+            description=f"Read partitions of {spec.name} again that came late or were corrected, and score them again; "
+            "the forecasts stay as they were made.",
             tags=tags,
         ),
         dg.define_asset_job(

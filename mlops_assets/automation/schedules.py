@@ -4,11 +4,15 @@ import dagster as dg
 
 from mlops_assets.assets.partitions import latest_complete
 from mlops_assets.automation.jobs import daily_job_name
+from mlops_assets.automation.rescoring import build_reread_schedule
 from mlops_assets.spec import ForecastSpec
 
 
 def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
-    """Define `<name>_daily_schedule` if the spec has a schedule: at each tick, the latest complete partition."""
+    """Define `<name>_daily_schedule` if the spec has a schedule: at each tick, the latest complete partition.
+
+    With `partitions.reread`, also `<name>_reread_schedule`.
+    """
     if spec.schedule is None:
         return []
     name = f"{daily_job_name(spec)}_schedule"
@@ -28,4 +32,4 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
         # The run key makes a second tick for the same partition harmless, also after partitions.end.
         return dg.RunRequest(run_key=key, partition_key=key)
 
-    return [daily_schedule]
+    return [daily_schedule, *([build_reread_schedule(spec)] if spec.partitions.reread else [])]

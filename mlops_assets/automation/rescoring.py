@@ -1,0 +1,107 @@
+"""Late and corrected data: what is read again, and what is scored again because of it."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from mlops_assets.assets.common import Graph
+from mlops_assets.assets.partitions import latest_complete, periods
+from mlops_assets.automation.jobs import rescore_job_name
+from mlops_assets.resources.clock import Clock
+from mlops_assets.spec import ForecastSpec
+
+UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
+    """Define `<name>_reread_schedule`: the partitions before the latest one are read again, and scored again.
+
+    The ledger stays as it is: a forecast is made with what was known then.
+    """
+    assert spec.schedule is not None
+
+    @dg.schedule(
+        name=f"{spec.name}_reread_schedule",
+        cron_schedule=spec.schedule,
+        execution_timezone=spec.time_zone,
+        job_name=rescore_job_name(spec),
+        description=f"Reads the {spec.partitions.reread} partitions before the latest complete one again: their rows "
+        "may have come late or been corrected. Scores their forecasts again.",
+    )
+    def reread(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        moment = context.scheduled_execution_time
+        last = latest_complete(spec, moment)
+        keys = reread_keys(spec, last) if last is not None else []
+        if not keys:
+            return dg.SkipReason(f"no partition lies before the latest complete one at {moment}")
+        return dg.RunRequest(run_key=f"{keys[0]} {keys[-1]} {last}", tags=range_tags(keys[0], keys[-1]))
+
+    return reread
+
+
+def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
+    """Return the partitions before `last` that are read again in its round."""
+    partitions, count = Graph(spec).partitions, spec.partitions.reread
+    before = partitions.get_partition_keys(current_time=partitions.time_window_for_partition_key(last).start)
+    return list(before[-count:]) if count else []
+
+
+def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
+    """Define `<name>_rescore`; Dagster's record of what was stored when is its memory, so it needs no cursor."""
+    accuracy = dg.AssetKey([spec.name, "forecast_accuracy"])
+
+    @dg.sensor(
+        name=f"{spec.name}_rescore",
+        job_name=rescore_job_name(spec),
+        minimum_interval_seconds=60,
+        description="Scores a partition again when its observations or the forecasts of it are stored anew, or for the "
+        "first time, when its observations come after its round.",
+    )
+    def rescore(context: dg.SensorEvaluationContext, clock: Clock) -> list[dg.RunRequest] | dg.SkipReason:
+        tags = {"mlops/forecast": spec.name}
+        if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
+            return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
+        keys = list(Graph(spec).partitions.get_partition_keys(current_time=clock.now()))
+        late = outdated(spec, keys, context.instance)
+        if not late:
+            return dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
+        return [
+            dg.RunRequest(
+                run_key=f"{first} {last} {max(late[key] for key in keys[keys.index(first) : keys.index(last) + 1])}",
+                asset_selection=[accuracy],
+                tags={**tags, **range_tags(first, last)},
+            )
+            for first, last in ranges(keys, late)
+        ]
+
+    return rescore
+
+
+def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
+    """Return the partitions whose scores are older than what they are made from, with the event that made them so."""
+    stored = {
+        name: instance.get_latest_storage_id_by_partition(
+            dg.AssetKey([spec.name, name]), dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        for name in ("observations", "forecasts", "forecast_accuracy")
+    }
+    reach, found = periods(spec, spec.horizon), {}
+    for place, key in enumerate(keys):
+        made = [stored["forecasts"].get(origin, 0) for origin in keys[max(0, place - reach) : place]]
+        newest = max(stored["observations"].get(key, 0), *made, 0)
+        if any(made) and key in stored["observations"] and stored["forecast_accuracy"].get(key, 0) < newest:
+            found[key] = newest
+    return found
+
+
+def ranges(keys: list[str], chosen: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Yield the first and last of each run of neighbours among the chosen keys."""
+    places = [place for place, key in enumerate(keys) if key in chosen]
+    begins = [place for place in places if place - 1 not in places]
+    ends = [place for place in places if place + 1 not in places]
+    yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Return the tags of one run over consecutive partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
