@@ -105,7 +105,9 @@ def build_environment(settings: Settings) -> Environment:
         "models": MODELS[settings.models or choice.models](settings),
         "tracking": _tracking(settings),
         "clock": Clock(fixed=settings.now or ""),
-        "notifications": Notifications(channel=dg.EnvVar("MLOPS_NOTIFY") if settings.notify else ""),
+        "notifications": Notifications(
+            channel=dg.EnvVar("MLOPS_NOTIFY") if settings.notify else "", dagster_ui=settings.dagster_ui
+        ),
     }
     return Environment(resources, choice.executor)
 

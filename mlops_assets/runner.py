@@ -3,13 +3,22 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
 
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import latest_complete
-from mlops_assets.automation.jobs import daily_assets, daily_job_name, retrain_assets, retrain_job_name
+from mlops_assets.automation.alerts import FIRST_LOOK, asset_of, hidden, reason_of, tell_failures
+from mlops_assets.automation.jobs import (
+    daily_assets,
+    daily_job_name,
+    rescore_job_name,
+    retrain_assets,
+    retrain_job_name,
+)
+from mlops_assets.automation.rescoring import range_tags, reread_keys
 from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.instance import PROCESS, end_dead_runs, this_process
@@ -18,6 +27,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
 RANGE = "..."
+log = logging.getLogger(__name__)
 
 
 class UsageError(ValueError):
@@ -89,14 +99,30 @@ def run_round(
         stores.tracking.close_orphans(spec.name, instance)
         training = retrain or needs_training(stores, spec)
     run = Runner(definitions, instance, listen)
-    if gap is None and not training:
-        run(daily_job_name(spec), keys=keys)
-        return
-    ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
-    if training:
-        reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
-        train(run, spec, keys[0], reason)
-    forecast(run, spec, keys)
+    began = datetime.now(timezone.utc)
+    try:
+        if gap is None and (earlier := reread_keys(spec, keys[0])):
+            run(rescore_job_name(spec), keys=[earlier[0], earlier[-1]])
+        if gap is None and not training:
+            run(daily_job_name(spec), keys=keys)
+            return
+        ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
+        if training:
+            reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
+            train(run, spec, keys[0], reason)
+        forecast(run, spec, keys)
+    finally:
+        _tell(spec, settings, instance, began)
+
+
+def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, began: datetime) -> None:
+    """Tell people what has failed: where no daemon runs, nobody else does."""
+    try:
+        with open_stores(settings) as stores:
+            tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_LOOK)
+            stores.notifications.resend(stores.tables, spec.name)
+    except Exception as error:  # the run's own error matters more
+        log.warning("alerts of %s could not be told: %s", spec.name, hidden(spec, f"{type(error).__name__}: {error}"))
 
 
 _INGESTED = ("observations", "quarantine")
@@ -171,10 +197,7 @@ class Runner:
         every = {PROCESS: this_process(), **(tags or {})}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
-            every |= {
-                "dagster/asset_partition_range_start": keys[0],
-                "dagster/asset_partition_range_end": keys[-1],
-            }
+            every |= range_tags(keys[0], keys[-1])
         result = self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             run_config={**(config or {}), "loggers": {"steps": {}}},
@@ -214,17 +237,8 @@ class _StepHandler(logging.Handler):
             self.listen(Step(event.job_name, asset_of(event.step_key), state, seconds))
 
 
-def asset_of(step_key: str | None) -> str:
-    """Return the asset's name of a step: `demo__training_set` is `training_set`."""
-    return (step_key or "").rpartition("__")[2]
-
-
 def _why(result: dg.ExecuteInProcessResult, job: str) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            data = event.step_failure_data
-            error = data.error.cause if data.error is not None and data.error.cause is not None else data.error
-            words = data.user_failure_data.description if data.user_failure_data is not None else None
-            text = words or (error.message if error is not None else "no message")
-            return f"{asset_of(event.step_key)} failed (job {job}, run {result.run_id}): {text.strip()}"
+            return f"{asset_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
     return f"{job} failed (run {result.run_id}); its log in Dagster's UI says why"

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -72,6 +73,11 @@ class Settings(BaseModel):
         alias="MLOPS_MLFLOW_UI",
         description="MLflow's web UI, for links. Default: the tracking server; locally http://127.0.0.1:5000.",
     )
+    dagster_ui: str = Field(
+        default="http://127.0.0.1:3000",
+        alias="MLOPS_DAGSTER_UI",
+        description="Dagster's web UI, for the links in alerts. Default: http://127.0.0.1:3000.",
+    )
     notify: SecretStr | None = Field(
         default=None,
         alias="MLOPS_NOTIFY",
@@ -87,6 +93,13 @@ class Settings(BaseModel):
         alias="MLOPS_NOW",
         description="Pretend that it is this moment (ISO 8601), to replay the past. Default: the real clock.",
     )
+
+    @field_validator("dagster_ui")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not re.fullmatch(r"https?://\S+", value):
+            raise ValueError("not an address such as http://127.0.0.1:3000")
+        return re.sub(r"//[^/]*@", "//", value).rstrip("/")  # a link shows no password
 
     @field_validator("now")
     @classmethod

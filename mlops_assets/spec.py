@@ -325,6 +325,12 @@ class Partitions(Part):
         description="A day such as 2013-01-01. The first partition begins with the next week, month, ..."
     )
     end: str | None = Field(default=None, description="First day after the last partition. Default: open end.")
+    reread: int = Field(
+        default=0,
+        ge=0,
+        description="So many partitions before the latest are read and scored again in each round: rows that come late, "
+        "corrections.",
+    )
 
     @field_validator("start", "end")
     @classmethod
@@ -387,6 +393,16 @@ class Quarantine(Part):
         ge=0,
         le=1,
         description="A larger share of rejected rows fails the run; the last good partition stays.",
+    )
+
+
+class Freshness(Part):
+    """When a partition is late."""
+
+    grace_hours: float = Field(
+        default=6,
+        ge=0,
+        description="So long after the schedule's tick its partition must be stored; later it is stale, and an alert.",
     )
 
 
@@ -612,6 +628,7 @@ class ForecastSpec(Part):
     schedule: str | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."
     )
+    freshness: Freshness = Field(default_factory=Freshness)
     owners: Names = Field(default_factory=list, description="E-mail addresses or team:NAME.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
 

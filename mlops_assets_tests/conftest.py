@@ -1,7 +1,7 @@
 """Fixtures: a small panel, its spec, and the resources of the test environment."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlops_assets.assets import build_assets
 from mlops_assets.environments import build_environment
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, load_spec
+from mlops_assets_tests.channels import Hook, Inbox
 
 DAYS = pd.date_range("2024-03-01", "2024-05-31", freq="D")
 
@@ -176,3 +177,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Wor
     made.run("observations", "quarantine", partition=HISTORY)
     made.train()
     return made
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A web hook on this machine."""
+    made = Hook()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    """A mail server on this machine."""
+    made = Inbox()
+    yield made
+    made.stop()

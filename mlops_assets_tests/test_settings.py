@@ -72,6 +72,7 @@ def test_every_variable_is_read():
         "MLOPS_OBJECT_STORAGE": "s3://bucket/prefix",
         "MLFLOW_TRACKING_URI": "https://user:secret@mlflow",
         "MLOPS_MLFLOW_UI": "https://mlflow.example.com",
+        "MLOPS_DAGSTER_UI": "https://ann:secret@dagster.example.com/",
         "MLOPS_APPROVAL": "manual",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
         "MLOPS_NOW": "2013-12-31",
@@ -88,6 +89,7 @@ def test_every_variable_is_read():
     assert settings.tracking_uri.get_secret_value() == "https://user:secret@mlflow"
     assert "secret" not in f"{settings!r}{settings}{settings.model_dump()}{settings.model_dump_json()}"
     assert settings.mlflow_ui == "https://mlflow.example.com"
+    assert settings.dagster_ui == "https://dagster.example.com"
     assert settings.now == "2013-12-31"
 
 
@@ -106,6 +108,8 @@ def test_all_wrong_variables_are_named_at_once_and_secrets_never():
     assert "MLOPS_ENV: found 'x'" in str(error.value)
     assert "MLOPS_NOW: found 'soon'; not a moment such as 2013-12-31" in str(error.value)
     assert "secret" not in str(error.value)
+    with pytest.raises(SettingsError, match="MLOPS_DAGSTER_UI: found 'dagster'; not an address such as http"):
+        Settings.read({"MLOPS_DAGSTER_UI": "dagster"})
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.assets.common import Graph, add_row_counts
-from mlops_assets.assets.partitions import origin_of, partition_of, whole_window, window_of
+from mlops_assets.assets.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
 from mlops_assets.forecasting import contract
 from mlops_assets.forecasting.grid import steps_after
+from mlops_assets.resources import alerts
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.notifications import Notifications
 from mlops_assets.resources.sources import SourceError, SourceUnavailableError, open_source, read_all
+from mlops_assets.resources.stores import Tables
 
 
 def read_observations(graph: Graph, window: contract.Window, now: datetime) -> contract.Checked:
@@ -56,6 +59,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             "observations": dg.AssetOut(
                 key=graph.key("observations"),
                 io_manager_key="tables",
+                freshness_policy=freshness_of(spec),
                 **graph.attributes(
                     kinds,
                     "The series as they are known: one row for each item and timestamp, accepted by the contract.",
@@ -73,7 +77,12 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             ),
         },
     )
-    def ingest(context: dg.AssetExecutionContext, clock: Clock):
+    def ingest(
+        context: dg.AssetExecutionContext,
+        clock: Clock,
+        tables: dg.ResourceParam[Tables],
+        notifications: Notifications,
+    ):
         keys = list(context.partition_keys)
         window = whole_window(graph.partitions, keys)
         try:
@@ -96,16 +105,29 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             metadata={**facts, "reasons": checked.reasons},
         )
         if share > spec.quarantine.max_share:
+            alert = alerts.quarantine(
+                spec.name,
+                _span(keys),
+                share,
+                spec.quarantine.max_share,
+                checked.reasons,
+                checked.quarantined,
+                context.run.run_id,
+                notifications,
+            )
+            notifications.send(tables, alert)
             worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
             raise dg.Failure(
                 f"{source}: {share:.1%} of the rows of {_span(keys)} break the contract, more than the "
                 f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
                 f"stored before are kept; see the table {spec.name}/quarantine for the rows",
-                metadata={**facts, "reasons": checked.reasons},
+                metadata={**facts, "reasons": checked.reasons, alerts.TOLD: alert.event},
                 allow_retries=False,
             )
         place = partition_of(checked.accepted["timestamp"], graph.partitions, keys)
         add_row_counts(context, place, graph.key("observations"))
+        if keys[-1] not in set(place):
+            notifications.send(tables, alerts.empty(spec.name, keys[-1], source, notifications))
         items = checked.accepted["item_id"].nunique()
         yield dg.Output(checked.accepted, "observations", metadata={**facts, "items": items})
 

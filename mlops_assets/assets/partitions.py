@@ -1,7 +1,7 @@
 """Partitions of a forecast's assets: spans of time in the spec's zone."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 
 import dagster as dg
@@ -30,6 +30,9 @@ _SHORTEST = {
         "yearly": 365,
     }.items()
 }
+
+_TICKS = 32
+"""So many are enough to see a schedule's longest pause: a weekend, a night, a long month."""
 
 
 def partitions_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition:
@@ -97,3 +100,41 @@ def periods(spec: ForecastSpec, steps: int) -> int:
     start = pd.Timestamp(spec.partitions.start)
     reach = steps_after(start, steps, spec.frequency)[-1] - start
     return ceil(reach / _SHORTEST[spec.partition_kind]) + 1
+
+
+def rounds_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition | None:
+    """Return the spans between the schedule's ticks; None without a schedule."""
+    if spec.schedule is None:
+        return None
+    start = f"{spec.partitions.start}-00:00"
+    return dg.TimeWindowPartitionsDefinition(
+        cron_schedule=spec.schedule, start=start, fmt="%Y-%m-%d-%H:%M", timezone=spec.time_zone
+    )
+
+
+def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
+    """Return the partition that must be there by now, and by when it had to be; None if nothing is expected yet.
+
+    It is the one that the schedule asked for at its last tick that is at least `freshness.grace_hours` ago.
+    """
+    rounds, grace = rounds_of(spec), timedelta(hours=spec.freshness.grace_hours)
+    last = rounds.get_prev_partition_window(now - grace) if rounds is not None else None
+    key = latest_complete(spec, last.end) if last is not None else None
+    return (key, last.end + grace) if last is not None and key is not None else None
+
+
+def freshness_of(spec: ForecastSpec) -> dg.FreshnessPolicy | None:
+    """Return the policy that Dagster's UI shows: one materialization for each tick of the schedule, within the grace.
+
+    Dagster looks at when anything was materialized, not at which partition; `expected` is about partitions.
+    """
+    rounds = rounds_of(spec)
+    if rounds is None:
+        return None
+    window, longest = rounds.get_next_partition_window(rounds.start), timedelta(0)
+    for _ in range(_TICKS):
+        if window is None:
+            break
+        longest = max(longest, window.end - window.start)
+        window = rounds.get_next_partition_window(window.end)
+    return dg.FreshnessPolicy.time_window(fail_window=longest + timedelta(hours=spec.freshness.grace_hours))

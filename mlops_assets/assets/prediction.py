@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from mlops_assets.assets.common import Graph, known_after, origin_inputs
-from mlops_assets.assets.partitions import origin_of, window_of
+from mlops_assets.assets.partitions import freshness_of, origin_of, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting.features import lookback
 from mlops_assets.forecasting.guards import UnusualInput
@@ -43,6 +43,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
+        freshness_policy=freshness_of(spec),
         **graph.attributes(
             ["scikitlearn", "mlflow"],
             "The ledger of forecasts, a partition for each origin: every item that is alive, every lead, with "

@@ -14,10 +14,11 @@ from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import gate
 from mlops_assets.model_file import ModelFileError
 from mlops_assets.resources import decisions
+from mlops_assets.resources.alerts import decided
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import Entry
 from mlops_assets.resources.lifecycle import Lifecycle, Verdict
-from mlops_assets.resources.notifications import Alert, Notifications
+from mlops_assets.resources.notifications import Notifications
 from mlops_assets.resources.stores import Tables
 from mlops_assets.resources.tracking import Tracking, TrackingError, Version
 from mlops_assets.spec import ForecastSpec
@@ -72,7 +73,9 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         else:
             number, entry = life.reject(config.version, config.by, config.reason)
         link = life.registry.link(entry.version) if tracking.ui else ""
-        _tell(spec, notifications, tables, number, entry, link)
+        alert = decided(spec.name, number, entry.outcome, entry.version, entry.reason, link, notifications)
+        if alert is not None:
+            notifications.send(tables, alert)
         present = life.champion()
         context.log.info(f"version {entry.version} of {spec.name}: {entry.outcome}; {entry.reason}")
         frame = pd.DataFrame(
@@ -197,23 +200,6 @@ def _trigger(context: dg.AssetExecutionContext, challenger: Version) -> dict[str
         "cpu_seconds": float(seconds) if (seconds := challenger.tags.get("cpu_seconds")) else None,
         "run_id": context.run.run_id,
     }
-
-
-def _tell(
-    spec: ForecastSpec, notifications: Notifications, tables: Tables, number: int, entry: Entry, link: str
-) -> None:
-    """Alert people to a challenger that was refused or waits for them."""
-    to_do = {
-        "refused": "Read the rules that failed; the champion stays in office.",
-        "awaiting approval": (
-            f"mlops-assets approve {spec.name} {entry.version} --by YOU --reason WHY, or reject; or materialize "
-            f"{spec.name}/champion with decision: approve in its config; or set the version's tag approval in MLflow."
-        ),
-    }
-    if entry.outcome in to_do:
-        what = f"version {entry.version}: {entry.reason}"
-        alert = Alert(entry.outcome, spec.name, f"decision {number}", what, link, to_do[entry.outcome])
-        notifications.send(tables, alert)
 
 
 def numbers_of(entry: Entry) -> dict[str, float]:

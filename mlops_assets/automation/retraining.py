@@ -8,9 +8,10 @@ import dagster as dg
 from mlops_assets.automation import evidence as facts
 from mlops_assets.automation.jobs import retrain_job_name
 from mlops_assets.forecasting import policy
+from mlops_assets.resources import alerts
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.launches import Launch, Launches
-from mlops_assets.resources.notifications import Alert, Notifications
+from mlops_assets.resources.notifications import Notifications
 from mlops_assets.resources.stores import Tables
 from mlops_assets.resources.tracking import Tracking
 from mlops_assets.spec import ForecastSpec
@@ -36,16 +37,18 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         clock: Clock,
         notifications: Notifications,
     ) -> dg.RunRequest | dg.SkipReason:
-        notifications.resend(tables, spec.name)
         log, state = facts.answers(tables, spec.name), facts.state_of(spec, tables, context.instance)
         if len(log) and log["state"].iloc[-1] == state:
             return _again(spec, tables, context.instance, log.iloc[-1].to_dict())
         evidence = facts.gather(spec, tables, tracking, clock, context.instance)
         answer = policy.decide(evidence, spec.retraining.rules)
+        # Told before it is written down: a process that dies in between tells once more, and that is told once only.
+        if answer.breach and answer.rule not in policy.STOCK:
+            notifications.send(tables, alerts.breach(spec.name, answer, notifications))
+        if answer.guard == "futility":
+            notifications.send(tables, alerts.futility(spec.name, answer, notifications))
         if not facts.write_answer(tables, spec.name, len(log) + 1, answer, evidence, state, clock):
             return dg.SkipReason("another daemon has judged this at the same moment")
-        if answer.guard == "futility":
-            notifications.send(tables, _stopped(spec, answer))
         if not answer.retrain:
             return dg.SkipReason(f"{answer.action}: {answer.reason}")
         return _request(spec, context.instance, policy.as_row(answer, evidence.champion))
@@ -87,17 +90,4 @@ def _request(spec: ForecastSpec, instance: dg.DagsterInstance, row: Mapping[Any,
     return dg.RunRequest(
         run_key=f"{spec.name}: {launch.breach}, try {launch.attempt}, run {len(ended) + 1}",
         tags={"mlops/forecast": spec.name, **launch.tags()},
-    )
-
-
-def _stopped(spec: ForecastSpec, answer: policy.Answer) -> Alert:
-    """Return the alert that the policy has given up on a breach."""
-    return Alert(
-        event="futility",
-        forecast=spec.name,
-        key=answer.breach,
-        what=answer.reason,
-        where=f"tables {spec.name}/retraining_decisions and {spec.name}/decisions; mlops-assets history {spec.name}",
-        to_do="Look at what has changed in the data: a new level, a covariate that is gone, a broken source. Then "
-        f"change the spec or the source and run mlops-assets run {spec.name} --retrain.",
     )

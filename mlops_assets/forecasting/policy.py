@@ -84,7 +84,7 @@ class Champion:
 
 WORSE = 1.5
 """A breach that is so many times worse than when something was last tried against it is another one."""
-_STOCK = ("age", "new_rows")
+STOCK = ("age", "new_rows")
 """Rules that look at the model's age and at the data that wait, not at how single partitions went."""
 
 
@@ -297,11 +297,11 @@ def _breach(
 ) -> str:
     """Return the key of the breach: an earlier one's that goes on, or a new one's."""
     new = f"v{champion.version} {first.began}"
-    if first.rule in _STOCK or log.empty:
+    if first.rule in STOCK or log.empty:
         return new
     recent = set(judged["partition"].tail(rules.window + 1))
     earlier = log[(log["champion"] == champion.version) & log["partition"].isin(recent) & (log["breach"] != "")]
-    earlier = earlier[~earlier["rule"].isin(_STOCK)]
+    earlier = earlier[~earlier["rule"].isin(STOCK)]
     if earlier.empty:
         return new
     known = str(earlier.sort_values(["partition", "breach"])["breach"].iloc[-1])

@@ -6,14 +6,16 @@ many daemons find the same event, it is told once; an attempt that failed, or wh
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from mlops_assets.resources.scrubbing import scrub
 from mlops_assets.resources.stores import Tables
 
 ATTEMPTS = 6
@@ -35,11 +37,11 @@ class Alert:
     """Something that a person should know.
 
     Attributes:
-        event: its kind: `futility`, `awaiting approval`, `refused`, ...
+        event: its kind: `run failure`, `breach`, `refused`, ...
         forecast: name of the forecast.
         key: which event of its kind; for the same one, nothing is sent again.
         what: what has happened, in words and numbers.
-        where: where to look: a table, a run, an address.
+        where: where to look: a link, and the table that has the rows.
         to_do: what the reader can do about it.
     """
 
@@ -68,12 +70,23 @@ class Notifications(dg.ConfigurableResource):
     Attributes:
         channel: where to, as any address of the package `apprise` (`mailto://...`, `slack://...`, `json://...`; several
             with a comma between); empty: the log only.
+        dagster_ui: Dagster's web UI, where the links of alerts lead.
     """
 
     channel: str = Field(default="", repr=False)
+    dagster_ui: str = "http://127.0.0.1:3000"
+
+    def run_link(self, run_id: str) -> str:
+        """Return the address of a run in Dagster's web UI."""
+        return f"{self.dagster_ui}/runs/{quote(run_id)}"
+
+    def asset_link(self, forecast: str, asset: str, partition: str = "") -> str:
+        """Return the address of an asset in Dagster's web UI, or of one of its partitions."""
+        view = f"?{urlencode({'view': 'partitions', 'partition': partition})}" if partition else ""
+        return f"{self.dagster_ui}/assets/{quote(forecast)}/{quote(asset)}{view}"
 
     def send(self, tables: Tables, alert: Alert) -> bool:
-        """Tell of an event, unless it has been told.
+        """Tell of an event, unless it has been told; secrets in its words are hidden.
 
         Never raises because of the channel: the log has the alert in any case.
 
@@ -83,7 +96,8 @@ class Notifications(dg.ConfigurableResource):
         known = _latest(tables, alert.forecast)
         if any((row["event"], row["key"]) == (alert.event, alert.key) for row in known):
             return False
-        return self._attempt(tables, alert, 1)
+        shown = {name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")}
+        return self._attempt(tables, replace(alert, **shown), 1)
 
     def resend(self, tables: Tables, forecast: str, now: datetime | None = None) -> int:
         """Try again what could not be delivered, if its time has come; return how many went out."""

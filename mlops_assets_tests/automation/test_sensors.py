@@ -250,7 +250,7 @@ def test_runs_that_never_begin_are_not_launched_for_ever(watched):
     assert "ended before training began" in request.skip_message
 
 
-def test_thirty_bad_periods_are_three_launches_and_one_alert(watched):
+def test_thirty_bad_periods_are_three_launches_and_one_alert_of_each_kind(watched):
     """The runs are played here: each claims and ends without having changed anything."""
 
     @dg.job
@@ -268,6 +268,13 @@ def test_thirty_bad_periods_are_three_launches_and_one_alert(watched):
             run = in_vain.execute_in_process(instance=watched.instance, tags=request.tags).dagster_run
             Launches(watched.tables, "demo").claim(Launch.of(run, key), watched.instance)
     assert launches == 3
-    alerts = watched.table("alerts")
-    assert list(alerts["event"]) == ["futility"]
-    assert "have changed nothing (3 unchanged)" in alerts["what"].iloc[0]
+    alerts = watched.table("alerts").sort_values("event")
+    assert list(alerts["event"]) == ["breach", "futility"]
+    breach, futility = alerts.to_dict("records")
+    assert breach["key"] == f"v1 {DAYS[0]}"
+    assert "breaches the rule threshold since 2024-05-02" in breach["what"]
+    assert (
+        "A retraining (refit) is asked for: wql 0.5000 of 2024-05-03 is above 0.2000 (the threshold)" in breach["what"]
+    )
+    assert breach["where"].startswith("http://127.0.0.1:3000/assets/demo/forecast_accuracy?view=partitions&partition=")
+    assert "have changed nothing (3 unchanged)" in futility["what"]

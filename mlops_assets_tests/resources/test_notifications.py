@@ -1,55 +1,16 @@
 """Alerts over a real mail server and a real web hook."""
 
-import json
-import socket
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from email import message_from_bytes
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Barrier, Thread
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.resources import notifications
 from mlops_assets.resources.notifications import ATTEMPTS, Alert, NotificationError, Notifications
+from mlops_assets_tests.channels import SECRET
 
 ALERT = Alert("futility", "demo", "v3 since 2024-05-01", "3 challengers were refused", "table demo/decisions", "look")
-SECRET = "hunter2-secret"
-
-
-class Hook:
-    """A web hook that keeps what it is sent, or answers that it is out of order."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, str]] = []
-        self.status = 200
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if hook.status == 200:
-                    hook.bodies.append(body)
-                self.send_response(hook.status)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        self.port = self.server.server_port
-        self.url = f"json://someone:{SECRET}@127.0.0.1:{self.port}/alerts"
-
-
-@pytest.fixture
-def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 def minutes(number: float) -> datetime:
@@ -81,30 +42,14 @@ def test_a_web_hook_is_told_once_for_each_event(hook):
     assert "To do: look" in hook.bodies[0]["message"]
 
 
-def test_a_mail_server_gets_a_mail():
-    mails: list[bytes] = []
-
-    class Inbox:
-        async def handle_DATA(self, server, session, envelope) -> str:
-            mails.append(envelope.content)
-            return "250 taken"
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(Inbox(), hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        url = f"mailto://127.0.0.1:{port}?from=mlops@example.org&to=person@example.org&mode=insecure"
-        assert Notifications(channel=url).ping() == f"mailto: 127.0.0.1:{port} answers"
-        assert Notifications(channel=url).send(MemoryTables(), ALERT)
-    finally:
-        controller.stop()
-    (mail,) = mails
-    message = message_from_bytes(mail)
-    assert message["Subject"] == "demo: futility"
-    assert "person@example.org" in message["To"]
-    parts = [part.get_payload(decode=True).decode() for part in message.walk() if not part.is_multipart()]
-    assert any("3 challengers were refused" in part for part in parts)
+def test_a_mail_server_gets_a_mail(inbox):
+    channel = Notifications(channel=inbox.url)
+    assert channel.ping() == f"mailto: 127.0.0.1:{inbox.port} answers"
+    assert channel.send(MemoryTables(), ALERT)
+    ((to, subject, text),) = inbox.texts()
+    assert "person@example.org" in to
+    assert subject == "demo: futility"
+    assert "3 challengers were refused" in text
 
 
 def test_eight_that_find_the_same_event_tell_it_once(hook):
