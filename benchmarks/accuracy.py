@@ -7,8 +7,8 @@
 Each model learns once, from what was known at the first origin, and forecasts from that and later origins,
 with what was known then. Each runs in a process of its own. All are scored on the same rows: the items alive
 at the origin. Where a model has no forecast for an item, it gets the seasonal naive one, and the share is
-shown. Results are kept in a JSON file, one entry per panel and model; what takes longer than `--limit` is
-ended and kept as unfinished, with the CPU seconds that it had used.
+shown. Results are kept in a JSON file, one entry per panel and model; what needs more CPU seconds than `--limit`
+is ended, and kept as unfinished.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -43,8 +45,6 @@ Results = dict[str, dict[str, dict[str, float]]]
 
 def run(panel: str, model: str, folder: Path) -> dict[str, float]:
     """Fit one model on one panel, forecast from its origins, and score it."""
-    import resource
-
     import holidays  # noqa: F401  imports are nobody's fitting time
     import sklearn.ensemble  # noqa: F401
 
@@ -111,18 +111,14 @@ def read(path: Path) -> Results:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def in_own_process(panel: str, model: str, folder: Path, limit: float | None) -> dict[str, float] | None:
-    """Return what `run` finds, or `unfinished`: CPU seconds used in `limit` seconds; None where it fails."""
-    import resource
-
+def in_own_process(panel: str, model: str, folder: Path, limit: int | None) -> dict[str, float] | None:
+    """Return what `run` finds, or `unfinished` and the limit where it takes longer; None where it fails."""
     command = [sys.executable, __file__, "--data", str(folder), "--one", panel, model]
+    command += [] if limit is None else ["--limit", str(limit)]
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "PASSIVE"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    try:
-        answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False, timeout=limit)
-    except subprocess.TimeoutExpired:
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return {"unfinished": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)}
+    answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if limit is not None and answer.returncode == -signal.SIGXCPU:
+        return {"unfinished": limit}
     if answer.returncode:
         print(f"{panel}: {model} failed, exit code {answer.returncode}", file=sys.stderr)
         return None
@@ -200,11 +196,13 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", choices=list(PEERS), default=list(PEERS))
     parser.add_argument("--again", action="store_true", help="measure what has a result, too")
     parser.add_argument("--results", type=Path, default=RESULTS, help="JSON file that keeps the results")
-    parser.add_argument("--limit", type=float, help="seconds that one model may take on one panel; no limit by default")
+    parser.add_argument("--limit", type=int, help="CPU seconds for one model on one panel; no limit by default")
     parser.add_argument("--check", action="store_true", help="measure nothing; exit code 1 where a target is missed")
     parser.add_argument("--one", nargs=2, metavar=("PANEL", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
+        if arguments.limit:
+            resource.setrlimit(resource.RLIMIT_CPU, (arguments.limit, resource.RLIM_INFINITY))
         print(json.dumps(run(arguments.one[0], arguments.one[1], arguments.data or Path())))
         return 0
     if arguments.data is None:

@@ -11,13 +11,14 @@ import pandas as pd
 
 from . import baselines, features, guards, regressors
 from .panel import ITEM, TARGET, TIME, Panel, require_columns
-from .quantiles import GRID, NOMINAL, anchors, leaf_samples, row_quantiles, shifted
+from .quantiles import GRID, NOMINAL, anchors, leaf_samples, of_more_trees, right_levels, row_quantiles, shifted
 from .regressors import Calibrated
 from .scaling import Scaling, Seasons, stretch
 from .task import ModelSettings, Task
 
 STATE_VERSION = 1
 BINS = 255
+BELOW_ALL = -1.0
 ITEMS_AT_ONCE = 20_000
 """Items whose features are made at once: bounds the memory of a forecast."""
 CHUNK = 16_384
@@ -126,38 +127,43 @@ class Trees:
     samples: np.ndarray
 
     @classmethod
-    def of(cls, estimators: Sequence[Any], X: np.ndarray, y: np.ndarray, missing: float | None = None) -> Trees:
-        """Take the trees out of a fitted scikit-learn forest, and the targets that fall into their leaves.
-
-        `missing` is the code that missing values had in the fit, lower than all others; None where they were NaN.
-        """
+    def of(cls, estimators: Sequence[Any], codes: np.ndarray, y: np.ndarray) -> Trees:
+        """Take the trees out of a forest fitted on `known_codes`, and the targets that fall into their leaves."""
         trees = [estimator.tree_ for estimator in estimators]
-        X = X if missing is None else np.nan_to_num(X, nan=missing)
+        by_size = np.argsort(y)
+        gaps = (codes == BELOW_ALL).any(axis=0)
+        codes, y = codes[by_size], y[by_size]
         start = np.concatenate([[0], np.cumsum([tree.node_count for tree in trees])])
         left = np.concatenate([tree.children_left for tree in trees]).astype(np.int32)
+        feature = np.concatenate([tree.feature for tree in trees]).astype(np.int16)
+        majority_left = np.concatenate([tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees])
         is_leaf = left < 0
         samples = []
         for tree in trees:
             number = np.cumsum(tree.children_left < 0) - 1
-            samples.append(leaf_samples(number[tree.apply(X)], y, int(number[-1]) + 1))
+            samples.append(leaf_samples(number[tree.apply(codes)], y, int(number[-1]) + 1))
         mean = np.concatenate([tree.value[:, 0, 0] for tree in trees])[is_leaf].astype(np.float32)
         kept = np.concatenate(samples)
         return cls(
             start=start,
             left=left,
             right=np.concatenate([tree.children_right for tree in trees]).astype(np.int32),
-            feature=np.concatenate([tree.feature for tree in trees]).astype(np.int16),
+            feature=feature,
             threshold=_codes_left(np.concatenate([tree.threshold for tree in trees])),
-            missing_left=(missing is not None)
-            | np.concatenate([tree.__getstate__()["nodes"]["missing_go_to_left"] for tree in trees]).astype(bool),
+            missing_left=np.where(gaps[feature], True, majority_left.astype(bool)),
             mean=mean,
             samples=np.where(np.isnan(kept), mean[:, None], kept).astype(np.float16),
         )
 
+    @property
+    def count(self) -> int:
+        """Number of trees."""
+        return len(self.start) - 1
+
     def locate(self, X: np.ndarray) -> np.ndarray:
         """Number of the leaf that each row falls into, per tree: shape (rows, trees)."""
         number = np.cumsum(self.left < 0) - 1
-        found = np.empty((len(X), len(self.start) - 1), dtype=np.int64)
+        found = np.empty((len(X), self.count), dtype=np.int64)
         for place, (first, stop) in enumerate(zip(self.start[:-1], self.start[1:], strict=True)):
             found[:, place] = number[first:stop][self._tree(first, stop, X.shape[1]).apply(X)]
         return found
@@ -184,6 +190,11 @@ class Trees:
             }
         )
         return tree
+
+
+def known_codes(X: np.ndarray) -> np.ndarray:
+    """Give missing values a code below all others, which splits off as well as NaN does, for less."""
+    return np.nan_to_num(X, nan=BELOW_ALL)
 
 
 def _codes_left(threshold: np.ndarray) -> np.ndarray:
@@ -317,14 +328,14 @@ class Forecaster:
         return self._outcomes(X, rows.reference, rows.scale, shifted(levels, self.anchors))
 
     def _outcomes(
-        self, X: np.ndarray, references: np.ndarray, scales: np.ndarray, levels: np.ndarray
+        self, X: np.ndarray, references: np.ndarray, scales: np.ndarray, levels: np.ndarray, trees: slice = slice(None)
     ) -> tuple[np.ndarray, np.ndarray]:
         mean = np.empty(len(X))
         found = np.empty((len(X), len(levels)))
         for first in range(0, len(X), CHUNK):
             part = slice(first, first + CHUNK)
             reference, scale = references[part, None], scales[part, None]
-            outcomes = self.model.outcomes(self.model.locate(X[part]))
+            outcomes = self.model.outcomes(self.model.locate(X[part])[:, trees])
             mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
             spread = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
             found[part] = self.scaling.possible(spread)
@@ -433,13 +444,23 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     if not regressors.is_forest(task.model.kind):
         model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
         return Forecaster(task, scaling, encoding, model, importance, seen=seen)
+    model, importance = fit_trees(task.model, X, y)
+    forecaster = Forecaster(task, scaling, encoding, model, importance, seen=seen)
     early, late = _before_and_after(origin, timestamp)
-    anchored = NOMINAL
-    if min(len(early), len(late)) >= LEAST:
-        trial = Forecaster(task, scaling, encoding, *fit_trees(task.model, X[early], y[early], most=TRIAL_TREES))
-        reference, scale, target = (training[name].to_numpy()[late] for name in ("reference", "scale", TARGET))
-        anchored = anchors(trial._outcomes(X[late], reference, scale, GRID)[1], target)
-    return Forecaster(task, scaling, encoding, *fit_trees(task.model, X, y), anchors=anchored, seen=seen)
+    if min(len(early), len(late)) < LEAST:
+        return forecaster
+    trial, _ = fit_trees(task.model, X[early], y[early], most=TRIAL_TREES)
+    reference, scale, target = (training[name].to_numpy()[late] for name in ("reference", "scale", TARGET))
+
+    def levels(trees: slice) -> np.ndarray:
+        found = replace(forecaster, model=trial)._outcomes(X[late], reference, scale, GRID, trees)[1]
+        return right_levels(found, target)
+
+    whole, half = levels(slice(None)), trial.count // 2
+    if half:
+        halves = (levels(slice(half)) + levels(slice(half, None))) / 2
+        whole = of_more_trees(whole, halves, trial.count, model.count)
+    return replace(forecaster, anchors=anchors(whole))
 
 
 def fit_trees(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None) -> tuple[Trees, np.ndarray]:
@@ -454,13 +475,14 @@ def fit_trees(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | No
     Returns:
         The trees, and the importance of each column.
     """
-    forest, missing = regressors.forest(model, defaults(model.kind))
+    forest = regressors.forest(model, defaults(model.kind))
     if forest.bootstrap and "max_samples" not in model.parameters:
         forest.set_params(max_samples=min(1.0, max(SHARE, ROWS_PER_TREE / len(y))))
     if most is not None:
         forest.set_params(n_estimators=min(most, forest.n_estimators))
-    forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
-    return Trees.of(forest.estimators_, X, y, missing), forest.feature_importances_
+    codes = known_codes(X)
+    forest.fit(codes, y)
+    return Trees.of(forest.estimators_, codes, y), forest.feature_importances_
 
 
 def _before_and_after(origin: np.ndarray, timestamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

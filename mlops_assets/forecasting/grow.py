@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import regressors
 from .features import feature_columns
-from .forest import Forecaster, Trees, defaults, plain_columns
+from .forest import Forecaster, Trees, defaults, known_codes, plain_columns
 from .panel import TIME
 from .scaling import Scaling
 from .task import Task
@@ -65,13 +65,13 @@ def grow(
     reason = why_not(old, training, old.task)
     if reason or not isinstance(old.model, Trees):
         raise ValueError(f"the forest cannot be grown: {reason}")
-    trees = len(old.model.start) - 1
+    trees = old.model.count
     new = max(1, round(share * trees))
     times = pd.to_datetime(training[TIME])
     latest = times.sort_values().iloc[int((1 - recent) * (len(times) - 1)) :]
     since = min(latest.iloc[0], trained_until)
     rows = training[(times >= since).to_numpy()]
-    X = old.encoding.matrix(plain_columns(rows, old.encoding.names))
+    codes = known_codes(old.encoding.matrix(plain_columns(rows, old.encoding.names)))
     y = rows["y"].to_numpy(dtype=np.float32)
     model = old.task.model
     model = replace(
@@ -79,16 +79,16 @@ def grow(
         parameters={**model.parameters, "n_estimators": new},
         seed=(model.seed + int(times.max().timestamp())) % 2**32,
     )
-    forest, missing = regressors.forest(model, defaults(model.kind))
-    forest.fit(X if missing is None else np.nan_to_num(X, nan=missing), y)
-    grown = join(youngest(old.model, trees - new), Trees.of(forest.estimators_, X, y, missing))
+    forest = regressors.forest(model, defaults(model.kind))
+    forest.fit(codes, y)
+    grown = join(youngest(old.model, trees - new), Trees.of(forest.estimators_, codes, y))
     importance = (1 - new / trees) * old.importance + new / trees * forest.feature_importances_
     return replace(old, model=grown, importance=importance)
 
 
 def youngest(trees: Trees, count: int) -> Trees:
     """Return the last trees of a forest."""
-    first = len(trees.start) - 1 - count
+    first = trees.count - count
     node = int(trees.start[first])
     leaf = int((trees.left[:node] < 0).sum())
     parts = {name: getattr(trees, name)[leaf if name in ("mean", "samples") else node :] for name in _arrays()}

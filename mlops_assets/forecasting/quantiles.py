@@ -26,7 +26,7 @@ def leaf_samples(leaf: np.ndarray, y: np.ndarray, leaves: int, samples: int = LE
 
     Args:
         leaf: number of the leaf of each training row, shape (rows,).
-        y: scaled targets, shape (rows,).
+        y: scaled targets, ascending, shape (rows,).
         leaves: number of leaves.
         samples: targets to keep per leaf.
 
@@ -34,7 +34,7 @@ def leaf_samples(leaf: np.ndarray, y: np.ndarray, leaves: int, samples: int = LE
         Shape (leaves, samples), float16, ascending within a leaf: the targets at equally spaced ranks
         (repeated where a leaf has fewer). Rows of a leaf without targets are NaN.
     """
-    order = np.lexsort((y, leaf))
+    order = np.argsort(leaf.astype(np.uint16 if leaves <= 1 << 16 else np.int64), kind="stable")
     count = np.bincount(leaf, minlength=leaves)
     start = np.concatenate([[0], np.cumsum(count)[:-1]])
     rank = ((np.arange(samples) + 0.5) / samples * count[:, None]).astype(np.int64)
@@ -62,32 +62,55 @@ def row_quantiles(outcomes: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return outcomes[:, below] * (1 - share) + outcomes[:, above] * share
 
 
-def anchors(found: np.ndarray, target: np.ndarray) -> tuple[float, ...]:
-    """Levels of a model's own distribution that would have been right on held-out rows.
+def right_levels(found: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Levels of a model's own distribution below which the nominal shares of what came did lie.
 
     After Kuleshov, Fenner and Ermon (2018), "Accurate uncertainties for deep learning using calibrated
-    regression", ICML, at three levels only and within bounds, because held-out rows are few moments in time,
-    however many rows they are.
+    regression", ICML, at three levels only, because held-out rows are few moments in time, however many they are.
 
     Args:
         found: quantiles at the levels of `GRID`, in the units of the target, shape (rows, levels).
         target: what came, shape (rows,).
 
     Returns:
-        Ascending levels, one per level of `NOMINAL`. Of ties (whole numbers), a share of `TIES` counts as outside.
+        One level per level of `NOMINAL`. Of ties (whole numbers), a share of `TIES` counts as outside.
     """
     below, above = (target[:, None] < found).mean(axis=0), (target[:, None] > found).mean(axis=0)
     ties = TIES * (1 - below - above)
     low, middle, high = NOMINAL
-    wanted = (
-        np.interp(low, below + ties, GRID),
-        (middle + np.interp(middle, (below + 1 - above) / 2, GRID)) / 2,
-        np.interp(high, 1 - above - ties, GRID),
+    return np.array(
+        [
+            np.interp(low, below + ties, GRID),
+            np.interp(middle, (below + 1 - above) / 2, GRID),
+            np.interp(high, 1 - above - ties, GRID),
+        ]
     )
+
+
+def of_more_trees(whole: np.ndarray, halves: np.ndarray, trees: int, more: int) -> np.ndarray:
+    """Right levels of a larger forest than the one at hand.
+
+    Fewer trees make noisier quantiles, and noisier ones have less between them, so that a small forest's right
+    levels lie too far out for a large one. The variance of a bagged mean falls as one over the number of trees
+    (Breiman 2001, "Random forests", Machine Learning 45), and so does this excess: what halves of the forest show of
+    it tells the rest.
+
+    Args:
+        whole: right levels of the forest, shape (levels,).
+        halves: mean of the right levels of its two halves, shape (levels,).
+        trees: of the forest at hand.
+        more: trees of the larger one, at least as many.
+    """
+    return whole + (1 - trees / more) * (whole - halves)
+
+
+def anchors(wanted: np.ndarray) -> tuple[float, ...]:
+    """Levels to use for the nominal ones: the right levels of held-out rows, within bounds, ascending."""
+    low, middle, high = wanted
     most = (TAIL, MIDDLE, TAIL)
     return tuple(
         float(np.clip(level, nominal - away, nominal + away))
-        for level, nominal, away in zip(wanted, NOMINAL, most, strict=True)
+        for level, nominal, away in zip((low, (0.5 + middle) / 2, high), NOMINAL, most, strict=True)
     )
 
 

@@ -56,7 +56,6 @@ LEAST = 50
 """Rows that a fit, and a measurement of errors, needs."""
 TRIAL_ROWS = 20_000
 """Most rows of a fit that is only made to see its errors."""
-BELOW_ALL_CODES = -1.0
 TINY = 1e-6
 OUTCOMES = 200
 """Errors that are kept, evenly spaced in rank."""
@@ -100,19 +99,15 @@ def build(model: ModelSettings, defaults: dict[str, Any]) -> Any:
     return _made(_class(model.kind), model, defaults)
 
 
-def forest(model: ModelSettings, defaults: dict[str, Any]) -> tuple[Any, float | None]:
-    """Make a forest, not fitted: scikit-learn-intelex's where that is installed, else scikit-learn's.
-
-    Returns:
-        The forest, and the code that missing values must have for it: None where it takes NaN.
-    """
+def forest(model: ModelSettings, defaults: dict[str, Any]) -> Any:
+    """Make a forest, not fitted: scikit-learn-intelex's where that is installed, else scikit-learn's."""
     from importlib import import_module
 
     try:
         maker = getattr(import_module("sklearnex.ensemble"), _class(model.kind).__name__)
     except ImportError:
-        return build(model, defaults), None
-    return _made(maker, model, defaults), BELOW_ALL_CODES
+        return build(model, defaults)
+    return _made(maker, model, defaults)
 
 
 def parameters(kind: str) -> list[str]:

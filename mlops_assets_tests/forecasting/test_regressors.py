@@ -127,29 +127,14 @@ def test_a_forest_by_its_import_path_is_the_forest():
     )
 
 
-def test_trees_that_know_missing_values_by_a_code_send_them_where_they_went():
-    """As with forests that take no NaN: the lowest code stands for missing in the fit, NaN at the forecast."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    random = np.random.default_rng(0)
-    X = random.integers(0, 30, size=(800, 6)).astype(np.float32)
-    X[random.random(X.shape) < 0.2] = np.nan
-    y = np.where(np.isnan(X[:, 0]), 3, X[:, 0]) + random.normal(size=800)
-    coded = np.nan_to_num(X, nan=-1)
-    model = RandomForestRegressor(10, min_samples_leaf=2, random_state=0).fit(coded, y)
-    trees = forest.Trees.of(model.estimators_, X, y.astype(np.float32), missing=-1.0)
-    np.testing.assert_allclose(trees.mean[trees.locate(X)].mean(axis=1), model.predict(coded), rtol=1e-5, atol=1e-6)
-
-
 def test_the_accelerated_forest_forecasts_alike():
     pytest.importorskip("sklearnex", reason="the extra `intelex` is not installed")
     frame = daily_panel(items=8, days=220)
     origin = frame["timestamp"].max() - pd.Timedelta(days=10)
     rows = features.training_rows(frame, DAILY, origin)
-    plain, _ = regressors.build(DAILY.model, forest.DEFAULTS["random_forest"]), None
-    quick, missing = regressors.forest(DAILY.model, forest.DEFAULTS["random_forest"])
+    plain = regressors.build(DAILY.model, forest.DEFAULTS["random_forest"])
+    quick = regressors.forest(DAILY.model, forest.DEFAULTS["random_forest"])
     assert type(quick) is not type(plain)
-    assert missing == -1
     table = forest.fit(rows, DAILY).predict(frame, origin)
     other = forest.fit(rows, replace(DAILY, model=replace(DAILY.model, seed=1))).predict(frame, origin)
     scale = frame.groupby("item_id")["target"].mean()[table["item_id"]].to_numpy()
