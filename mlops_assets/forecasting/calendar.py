@@ -80,15 +80,34 @@ def _holidays(grid: pd.DatetimeIndex, frequency: str, place: str, step: pd.Timed
     }
 
 
+def holiday_names(place: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+    """Return the public holidays within a span: timestamp, end (the next day) and label.
+
+    Raises:
+        ValueError: the place is not known.
+    """
+    found = _public_holidays(place, first.year, last.year)
+    days = pd.DataFrame({"timestamp": pd.to_datetime(list(found)), "label": list(found.values())}).astype(
+        {"label": str}
+    )
+    days = days[days["timestamp"].between(first.normalize(), last)].sort_values("timestamp", ignore_index=True)
+    return days.assign(end=days["timestamp"] + pd.Timedelta(days=1))
+
+
 def holiday_dates(place: str, first_year: int, last_year: int) -> list[Any]:
     """Public holidays of a country or its subdivision, sorted; ValueError for a place that is not known."""
+    return sorted(_public_holidays(place, first_year, last_year))
+
+
+def _public_holidays(place: str, first_year: int, last_year: int) -> dict[Any, str]:
     import holidays
 
     country, _, subdivision = place.partition("-")
     try:
-        found = holidays.country_holidays(country, subdiv=subdivision or None, years=range(first_year, last_year + 1))
+        years = range(first_year, last_year + 1)
+        # In English where there is such a translation, else as the country calls them.
+        return dict(holidays.country_holidays(country, subdiv=subdivision or None, years=years, language="en_US"))
     except NotImplementedError as error:
         raise ValueError(
             f"no holidays are known for {place!r}: give a country such as US, or a subdivision such as US-NY"
         ) from error
-    return sorted(found)

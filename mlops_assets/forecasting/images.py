@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .look import BLUE, ORANGE
+from . import look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +28,49 @@ def to_png(figure: "Figure", dpi: int = 100) -> bytes:
     buffer = io.BytesIO()
     pixels.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+_THEME = {
+    "ink": look.INK,
+    "muted": look.MUTED,
+    "grid": look.GRID,
+    "grey": look.GREY,
+    "paper": "#ffffff",
+    "blue": look.BLUE,
+    "orange": look.ORANGE,
+}
+
+
+def to_svg(figure: "Figure", alt: str) -> str:
+    """Render a figure as an SVG element for a page, as wide as its place, in the page's colours.
+
+    The page defines the CSS variables `--ink`, `--muted`, `--grid`, `--grey`, `--paper`, `--blue`, `--orange`. Letters
+    are drawn as paths, so they look alike wherever the page is opened.
+    """
+    import io
+    from html import escape
+
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.StringIO()
+    with rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(
+        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{escape(_alt(alt))}">', text
+    )
+    text = re.sub(
+        r' id="(?:figure|axes|patch|text|line2d|legend|matplotlib\.axis|xtick|ytick|\w+Collection)_\d+"', "", text
+    )
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), text)
+    text = text.replace("xlink:href", "href")
+    for name, colour in _THEME.items():
+        text = text.replace(colour, f"var(--{name})")
+    return re.sub(r"\s*\n\s*", " ", text).strip()
 
 
 def markdown_image(figure: "Figure", alt: str) -> str:
@@ -61,8 +104,8 @@ def sparkline(values: Sequence[float] | pd.Series, alt: str = "sparkline") -> st
     last = np.flatnonzero(~np.isnan(y))[-1]
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="120" height="24">'
-        f'<path d="{path}" fill="none" stroke="{BLUE}"/>'
-        f'<circle cx="{x[last]:.0f}" cy="{y[last]:.0f}" r="2" fill="{ORANGE}"/></svg>'
+        f'<path d="{path}" fill="none" stroke="{look.BLUE}"/>'
+        f'<circle cx="{x[last]:.0f}" cy="{y[last]:.0f}" r="2" fill="{look.ORANGE}"/></svg>'
     )
     return f"![{_alt(alt)[:80]}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 

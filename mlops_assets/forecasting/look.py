@@ -4,7 +4,9 @@ Colours are those of Okabe and Ito (2008, "Color Universal Design"), which peopl
 vision can tell apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +20,36 @@ INK, MUTED, GRID = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#9a9a9a"
 PALETTE = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, "#7a5c00", GREY)
 METRIC_NAMES = {"mase": "MASE", "rmsse": "RMSSE", "smape": "sMAPE", "wape": "WAPE", "wql": "wQL"}
-WIDTH = 8.4
+WIDE, NARROW = 8.4, 3.9
+"""Inches: of a page, of a telephone."""
+_width: ContextVar[float] = ContextVar("width", default=WIDE)
+
+
+@contextmanager
+def narrow() -> Iterator[None]:
+    """Draw for a telephone: what is drawn in the block is as wide as one, its letters as large as ever."""
+    token = _width.set(NARROW)
+    try:
+        yield
+    finally:
+        _width.reset(token)
+
+
+def is_narrow() -> bool:
+    """Whether pictures are drawn for a telephone now."""
+    return _width.get() < WIDE
+
+
+def columns(wanted: int) -> int:
+    """Return how many panels or keys fit beside each other, of those wanted on a page."""
+    return max(1, wanted * 2 // 5) if is_narrow() else wanted
 
 
 def blank(height: float) -> "Figure":
-    """Return an empty figure of the common width, to be laid out when it is rendered."""
+    """Return an empty figure of the present width, to be laid out when it is rendered."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(WIDTH, height), dpi=100, facecolor="white", layout="constrained")
+    return Figure(figsize=(_width.get(), height), dpi=100, facecolor="white", layout="constrained")
 
 
 def one_panel(height: float) -> "tuple[Figure, Axes]":
@@ -49,9 +73,9 @@ def heading(figure: "Figure", title: str, keys: list[Any]) -> None:
     legend = figure.legend(
         handles=keys,
         loc="outside upper left",
-        ncols=5,
+        ncols=columns(5),
         title=title,
-        title_fontproperties={"size": 12, "weight": "bold"},
+        title_fontproperties={"size": 10 if is_narrow() else 12, "weight": "bold"},
         alignment="left",
         labelcolor=INK,
         fontsize=8.5,
@@ -79,6 +103,7 @@ def time_axis(axes: "Axes", first: Any, last: Any, ticks: int) -> None:
 
     pad = (last - first) * 0.02 or pd.Timedelta(days=3)
     axes.set_xlim(first - pad, last + pad)
+    ticks = columns(ticks)
     locator = AutoDateLocator(minticks=min(3, ticks), maxticks=max(3, ticks))
     formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
     starts = ["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"]
@@ -129,22 +154,32 @@ def note(
 def mark_events(axes: "Axes", events: pd.DataFrame, shown: pd.Index) -> int:
     """Draw the events within the shown timestamps; return how many rows their labels take.
 
+    An event is a line at its `timestamp`; with an `end`, the span until then is shaded.
+
     A label moves down a row where it would run into the one before it.
     """
     from matplotlib.dates import date2num
 
     first, last = (float(date2num(end)) for end in ends(shown))
+    letter = (last - first) * 0.062 / (_width.get() - 0.9)
     free = [-np.inf] * 3
     used = 0
     for event in events.sort_values("timestamp").to_dict("records"):
-        at, label = float(date2num(event["timestamp"])), shorten(event["label"], 24)
+        at, text = float(date2num(event["timestamp"])), shorten(event["label"], 24)
         if not first <= at <= last:
             continue
-        axes.axvline(at, color=MUTED, linewidth=0.9, linestyle=":")
-        row = next((i for i in range(3) if free[i] <= at), 0)
-        free[row] = at + (last - first) * (0.02 + 0.0085 * len(label))
+        if pd.notna(event.get("end")):
+            axes.axvspan(at, float(date2num(event["end"])), color=GRID, linewidth=0, zorder=0)
+        else:
+            axes.axvline(at, color=MUTED, linewidth=0.9, linestyle=":")
+        width = letter * (len(text) + 2)
+        before = at + width > last
+        start = at - width if before else at
+        row = next((i for i in range(3) if free[i] <= start), 2)
+        free[row] = start + width
         used = max(used, row + 1)
-        note(axes, label, (at, 0.99 - 0.075 * row), axes.get_xaxis_transform(), (3, 0), va="top")
+        place, side = (-3, "right") if before else (3, "left")
+        note(axes, text, (at, 0.99 - 0.075 * row), axes.get_xaxis_transform(), (place, 0), va="top", ha=side)
     return used
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import look
-from .images import markdown_image, sparkline, to_png
+from .images import markdown_image, sparkline, to_png, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "accuracy_over_time",
     "backtest_windows",
+    "coverage_over_time",
     "error_by_lead",
     "fan",
     "importances",
@@ -27,6 +28,7 @@ __all__ = [
     "policies",
     "sparkline",
     "to_png",
+    "to_svg",
 ]
 
 
@@ -88,7 +90,7 @@ def fan(
     first, last = look.ends(forecasts["timestamp"])
     shown = _recent(history, context * max(forecasts["timestamp"].nunique(), 7))
     after = actuals if actuals is not None else history.head(0)
-    columns = min(len(drawn), 3 if len(drawn) > 4 else 2)
+    columns = min(len(drawn), look.columns(3 if len(drawn) > 4 else 2))
     rows = -(-len(drawn) // columns)
     figure = look.blank(height=0.9 + 2.1 * rows if rows > 1 else 3.5)
     bands = _bands(forecasts.columns)
@@ -202,7 +204,8 @@ def accuracy_over_time(
         frame: columns `timestamp` (the partition) and `metric`; a missing value is a gap in the line.
         metric: column of an error: not negative, lower is better.
         threshold: values above it are marked.
-        events: columns `timestamp` and `label`, for instance a model's promotion: a vertical line each.
+        events: columns `timestamp` and `label`, for instance a model's promotion: a vertical line each; with a column
+            `end`, for instance of a holiday, the span until then is shaded.
     """
     title = f"{look.label(metric)} over time"
     values = frame.set_index("timestamp")[metric].astype(float).sort_index()
@@ -211,21 +214,53 @@ def accuracy_over_time(
     first, last = look.ends(values.index)
     figure, axes = look.one_panel(height=3.5)
     look.line(axes, values, color=look.BLUE, linewidth=1.4, marker="o", markersize=2.6)
-    highest = values.max()
+    highest, keys = values.max(), []
     if threshold is not None:
         over = values.where(values > threshold)
         count = int(over.notna().sum())
         look.line(axes, over, color=look.ORANGE, linewidth=0, marker="o", markersize=5)
         axes.axhline(threshold, color=look.ORANGE, linewidth=1, linestyle=(0, (5, 3)))
         text = f"threshold {threshold:g}" + (f", exceeded {count}×" if count else "")
-        look.note(axes, text, (1, threshold), axes.get_yaxis_transform(), (0, 4), color=look.ORANGE, ha="right")
+        keys = [look.line_key(look.ORANGE, text, linewidth=1, linestyle=(0, (5, 3)))]
         highest = max(highest, threshold)
     rows = look.mark_events(axes, events, values.index) if events is not None else 0
     axes.set_ylim(0, highest * (1.12 + 0.1 * rows) or 1.0)
     axes.set_ylabel(f"{look.label(metric)} (lower is better)")
     axes.grid(axis="y", color=look.GRID)
     look.time_axis(axes, first, last, ticks=9)
-    look.heading(figure, f"{look.label(metric)}, {look.period_label(first, last)}", [])
+    look.heading(figure, f"{look.label(metric)}, {look.period_label(first, last)}", keys)
+    return figure
+
+
+def coverage_over_time(
+    frame: pd.DataFrame, nominal: float, band: tuple[float, float] | None = None, events: pd.DataFrame | None = None
+) -> "Figure":
+    """Draw the share of actuals within the interval over the partitions, beside the share that it promises.
+
+    Args:
+        frame: columns `timestamp` (the partition) and `coverage`; a missing value is a gap.
+        nominal: the promised share.
+        band: lowest and highest share that is no breach; shaded.
+        events: see `accuracy_over_time`.
+    """
+    title = f"Share of actuals within the {look.percent(nominal)} interval"
+    values = frame.set_index("timestamp")["coverage"].astype(float).sort_index()
+    if values.dropna().empty:
+        return look.nothing(title)
+    first, last = look.ends(values.index)
+    figure, axes = look.one_panel(height=2.9)
+    if band is not None:
+        axes.axhspan(*band, color=look.BLUE, alpha=0.08, linewidth=0)
+    axes.axhline(nominal, color=look.ORANGE, linewidth=1, linestyle=(0, (5, 3)))
+    look.line(axes, values, color=look.BLUE, linewidth=1.0, alpha=0.45, marker="o", markersize=2.2)
+    look.line(axes, values.rolling(7, min_periods=1).mean(), color=look.BLUE, linewidth=1.8)
+    rows = look.mark_events(axes, events, values.index) if events is not None else 0
+    axes.set_ylim(0, 1.02 + 0.1 * rows)
+    axes.yaxis.set_major_formatter(lambda share, _: look.percent(share) if 0 < share <= 1 else "")
+    axes.grid(axis="y", color=look.GRID)
+    look.time_axis(axes, first, last, ticks=9)
+    keys = [look.line_key(look.BLUE, "mean of seven"), look.line_key(look.ORANGE, "promised", linestyle=(0, (5, 3)))]
+    look.heading(figure, title, keys)
     return figure
 
 

@@ -2,9 +2,11 @@
 
 import base64
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from mlops_assets.forecasting import look, plots
+from mlops_assets.forecasting.calendar import holiday_names
 
 EXAMPLE = Path(plots.__file__).parents[1] / "forecasts" / "nyc_departures.csv"
 ORIGIN = pd.Timestamp("2013-11-24")
@@ -209,7 +212,7 @@ def test_accuracy_marks_what_exceeds_the_threshold():
     days = pd.date_range("2013-01-01", periods=5)
     frame = pd.DataFrame({"timestamp": days[::-1], "wql": [0.1, 0.3, NAN, 0.4, 0.25]})
     figure = plots.accuracy_over_time(frame, "wql", threshold=0.25)
-    assert notes(figure) == ["threshold 0.25, exceeded 2×"]
+    assert head(figure)[1] == ["threshold 0.25, exceeded 2×"]
     np.testing.assert_array_equal(line(figure, look.BLUE), [0.25, 0.4, NAN, 0.3, 0.1])
     np.testing.assert_array_equal(line(figure, look.ORANGE), [NAN, 0.4, NAN, 0.3, NAN])
 
@@ -228,6 +231,44 @@ def test_accuracy_shows_events_in_range_and_moves_crowded_labels_down():
     x, heights = zip(*(label.xy for label in labels if isinstance(label, Annotation)), strict=True)
     assert x == tuple(date2num(pd.to_datetime(["2013-01-05", "2013-03-01", "2013-03-03"])))
     assert heights[0] == heights[1] > heights[2]
+
+
+def test_a_holiday_is_a_shaded_span_and_its_label_stays_inside():
+    frame = pd.DataFrame({"timestamp": pd.date_range("2013-10-01", "2013-12-31"), "wql": 0.2, "coverage": 0.8})
+    days = holiday_names("US", pd.Timestamp("2013-10-01"), pd.Timestamp("2013-12-31"))
+    assert days["label"].tolist() == ["Columbus Day", "Veterans Day", "Thanksgiving Day", "Christmas Day"]
+    for draw in (
+        plots.accuracy_over_time(frame, "wql", events=days),
+        plots.coverage_over_time(frame, 0.8, events=days),
+    ):
+        assert notes(draw) == days["label"].tolist()
+        plots.to_png(draw)
+        canvas = draw.get_window_extent()
+        for label in draw.axes[0].findobj(Annotation):
+            box = label.get_window_extent()
+            assert canvas.x0 <= box.x0 < box.x1 <= canvas.x1
+
+
+def test_a_telephone_gets_its_own_picture_as_large_in_its_letters(history, forecasts):
+    wide = plots.fan(history, forecasts, max_items=4)
+    with look.narrow():
+        narrow = plots.fan(history, forecasts, max_items=4)
+    again = plots.fan(history, forecasts, max_items=4)
+    assert wide.get_figwidth() == again.get_figwidth() == look.WIDE
+    assert narrow.get_figwidth() == look.NARROW
+    assert narrow.get_figheight() > wide.get_figheight()
+    sizes = [{label.get_fontsize() for label in figure.axes[0].get_yticklabels()} for figure in (wide, narrow)]
+    assert sizes[0] == sizes[1]
+
+
+def test_a_page_gets_its_own_colours_and_no_script(history, forecasts):
+    svg = plots.to_svg(plots.fan(history, forecasts, max_items=2), 'a "fan" <of> items')
+    element = ElementTree.fromstring(svg)
+    assert element.get("aria-label") == 'a "fan" <of> items'
+    assert {"var(--ink)", "var(--blue)", "var(--paper)"} <= set(re.findall(r"var\(--\w+\)", svg))
+    assert look.INK not in svg
+    assert "<script" not in svg
+    assert len(svg) < 120_000
 
 
 # --- all of them
