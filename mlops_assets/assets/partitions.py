@@ -115,12 +115,18 @@ def rounds_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition | None:
 def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
     """Return the partition that must be there by now, and by when it had to be; None if nothing is expected yet.
 
-    It is the one that the schedule asked for at its last tick that is at least `freshness.grace_hours` ago.
+    It is the one that the schedule asked for at its last tick that is at least `freshness.grace_hours` ago. Of
+    partitions that have come to their end nothing is expected, once the next one would have been asked for.
     """
     rounds, grace = rounds_of(spec), timedelta(hours=spec.freshness.grace_hours)
     last = rounds.get_prev_partition_window(now - grace) if rounds is not None else None
     key = latest_complete(spec, last.end) if last is not None else None
-    return (key, last.end + grace) if last is not None and key is not None else None
+    if last is None or key is None:
+        return None
+    partitions = partitions_of(spec)
+    ended = partitions.time_window_for_partition_key(key).end
+    following = partitions.get_next_partition_window(ended, respect_bounds=False)
+    return None if following is not None and following.end <= last.end else (key, last.end + grace)
 
 
 def freshness_of(spec: ForecastSpec) -> dg.FreshnessPolicy | None:

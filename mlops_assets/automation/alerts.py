@@ -69,6 +69,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
         return None
     events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_FAILURES)]
     failures = [event for event in events if event.is_step_failure]
+    ends = [event for event in events if not event.is_step_failure]
     own = [event for event in failures if (event.step_key or "").rpartition("__")[0] == spec.name]
     steps = {asset_of(event.step_key): hidden(spec, reason_of(event)) for event in own if not _is_told(event)}
     if failures and not steps:
@@ -82,7 +83,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
         partition=run.tags.get("dagster/partition") or (first if first == last else f"{first}...{last}"),
         tries=int(run.tags.get("dagster/retry_number", "0")) + 1,
         steps=steps,
-        words=hidden(spec, next(map(_reason_of_run, events), "see its log")),
+        words=hidden(spec, next(map(_reason_of_run, ends), "see its log")),
     )
 
 
@@ -101,7 +102,7 @@ def reason_of(event: dg.DagsterEvent) -> str:
 
 
 def _reason_of_run(event: dg.DagsterEvent) -> str:
-    error = event.job_failure_data.error
+    error = getattr(event.event_specific_data, "error", None)  # no data where somebody else reports the run's end
     return (error.cause or error).message if error is not None else event.message or ""
 
 

@@ -1,0 +1,276 @@
+"""Alerts of failed runs and of late partitions: real runs, a real sensor, a real web hook and mail server."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from mlops_assets.assets.partitions import expected, freshness_of
+from mlops_assets.automation.alerts import build_alert_sensor
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.notifications import Notifications
+from mlops_assets.runner import RunFailed, run_round
+from mlops_assets_tests.channels import SECRET
+from mlops_assets_tests.conftest import World, declare, panel, sandbox
+
+UI = "https://dagster.example.com"
+
+
+@pytest.fixture
+def watched(world, hook) -> World:
+    """A forecast whose alerts go to the web hook."""
+    made = world(quarantine={"max_share": 0.1})
+    made.resources["notifications"] = Notifications(channel=hook.url, dagster_ui=UI)
+    return made
+
+
+def tick(world: World, cursor: str | None = None) -> str:
+    """One evaluation of the sensor; returns the cursor for the next."""
+    needed = {name: world.resources[name] for name in ("tables", "clock", "notifications")}
+    with dg.build_sensor_context(instance=world.instance, resources=needed, cursor=cursor) as context:
+        build_alert_sensor(world.spec)(context)
+        assert context.cursor is not None
+        return context.cursor
+
+
+def fail(world: World, error: Exception, name: str = "demo", tags: dict[str, str] | None = None) -> str:
+    """Run an asset of a forecast that raises an error; returns the run's id."""
+
+    @dg.asset(key=[name, "forecasts"])
+    def forecasts() -> None:
+        raise error
+
+    result = dg.materialize([forecasts], instance=world.instance, raise_on_error=False, tags=tags)
+    return result.run_id
+
+
+def events(hook: Any) -> list[str]:
+    return [body["title"].removeprefix("demo: ") for body in hook.bodies]
+
+
+# Failed runs
+
+
+def test_a_failed_run_is_told_once_with_asset_reason_link_and_what_to_do(watched, hook):
+    data = panel().drop(columns="sales")
+    data.to_csv(watched.spec.folder / "sales.csv", index=False)
+    failed = watched.run("observations", "quarantine", partition="2024-03-05", raise_on_error=False)
+    cursor = tick(watched)
+    tick(watched, cursor)
+    tick(watched)
+    (body,) = hook.bodies
+    assert body["title"] == "demo: run failure"
+    what, see, to_do = body["message"].splitlines()
+    assert what.startswith("ingest of 2024-03-05 failed: ")
+    assert "'sales'" in what
+    assert see == f"See: {UI}/runs/{failed.run_id}"
+    assert "mlops-assets run demo --partition 2024-03-05" in to_do
+    assert len(watched.table("alerts")) == 1
+
+
+def test_a_mail_says_the_same(watched, inbox):
+    watched.resources["notifications"] = Notifications(channel=inbox.url, dagster_ui=UI)
+    run = fail(watched, dg.Failure("the forest is on fire"))
+    tick(watched)
+    tick(watched)
+    ((_, subject, text),) = inbox.texts()
+    assert subject == "demo: run failure"
+    assert "forecasts failed: the forest is on fire" in text
+    assert f"{UI}/runs/{run}" in text
+    assert "re-execute" in text
+
+
+def test_an_exception_is_told_by_its_first_line_and_without_secrets(watched, hook, caplog, monkeypatch):
+    monkeypatch.setenv("SHOP_TOKEN", f"{SECRET}-token")
+    monkeypatch.setenv("MLOPS_DATABASE_URL", f"postgresql://mlops:{SECRET}-base@db/tables")
+    words = f"no answer from https://u:{SECRET}@shop/v1?api_key={SECRET}, {SECRET}-token, {SECRET}-base\nsecond line"
+    with caplog.at_level("DEBUG", logger="dagster.builtin.mlops_assets.notifications"):
+        fail(watched, ValueError(words))
+        caplog.clear()
+        tick(watched)
+    (body,) = hook.bodies
+    assert body["message"].startswith(
+        "forecasts failed: ValueError: no answer from https://***@shop/v1?api_key=***, ***"
+    )
+    assert "second line" not in body["message"]
+    assert SECRET not in str(hook.bodies) + caplog.text + watched.table("alerts").to_csv()
+
+
+def test_the_secrets_of_a_source_are_hidden_too(watched, hook, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP", f"Bearer {SECRET}")
+    source = {"kind": "http", "url": "http://127.0.0.1:1/sales", "headers": {"X-Shop": "${SHOP}"}}
+    watched.spec = declare(tmp_path / "http", source=source)
+    monkeypatch.delenv("SHOP")
+    fail(watched, ValueError(f"the header said Bearer {SECRET}, that is {SECRET}"))
+    tick(watched)
+    assert "the header said ***, that is ***" in hook.bodies[0]["message"]
+
+
+def test_runs_of_other_forecasts_and_runs_that_succeed_are_not_told(watched, hook):
+    fail(watched, ValueError("not mine"), name="another")
+    watched.run("observations", "quarantine", partition="2024-03-05")
+    tick(watched)
+    assert hook.bodies == []
+
+
+def test_a_run_that_dagster_tries_again_is_told_at_the_end(watched, hook, tmp_path):
+    overrides = {"run_retries": {"enabled": True, "max_retries": 1}}
+    (tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "home"), overrides=overrides) as watched.instance:
+        fail(watched, ValueError("again"))
+        tick(watched)
+        assert hook.bodies == []
+        last = fail(watched, ValueError("and again"), tags={"dagster/retry_number": "1", "dagster/max_retries": "0"})
+        tick(watched)
+    (body,) = hook.bodies
+    assert "forecasts failed after 2 tries: ValueError: and again" in body["message"]
+    assert last in body["message"]
+
+
+def test_a_run_whose_process_was_killed_is_told(watched, hook):
+    @dg.job
+    def demo_retrain():
+        pass
+
+    tags = {"mlops/forecast": "demo"}
+    run = watched.instance.create_run_for_job(demo_retrain, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    watched.instance.report_run_failed(run, "the process somewhere:7 is gone: it was killed")
+    tick(watched)
+    assert hook.bodies[0]["message"].startswith("demo_retrain failed: the process somewhere:7 is gone")
+    assert "mlops-assets run demo --retrain" in hook.bodies[0]["message"]
+
+
+def test_failures_while_the_sensor_was_off_are_told_when_it_is_on_again(watched, hook):
+    cursor = (datetime.now(timezone.utc) - timedelta(days=9)).isoformat()
+    fail(watched, ValueError("at night"))
+    tick(watched, cursor)
+    assert events(hook) == ["run failure"]
+
+
+def test_a_channel_that_is_down_gets_it_at_a_later_tick(watched, hook, monkeypatch):
+    hook.status = 503
+    fail(watched, ValueError("unheard"))
+    cursor = tick(watched)
+    assert hook.bodies == []
+    hook.status = 200
+    monkeypatch.setattr("mlops_assets.resources.notifications.FIRST_WAIT", timedelta(0))
+    for _ in range(3):
+        cursor = tick(watched, cursor)
+    assert events(hook) == ["run failure"]
+
+
+def test_the_command_line_tells_without_a_daemon(tmp_path, hook, empty_mlflow, monkeypatch):
+    monkeypatch.setenv("MLOPS_NOTIFY", hook.url)
+    spec = declare(tmp_path / "forecasts", panel().drop(columns="sales"))
+    settings = sandbox(tmp_path, empty_mlflow, "local").model_copy(update={"notify": SECRET})
+    with pytest.raises(RunFailed):
+        run_round(spec, ["2024-03-05"], settings, dg.DagsterInstance.ephemeral(), False, lambda _: None)
+    assert events(hook) == ["run failure"]
+    assert "http://127.0.0.1:3000/runs/" in hook.bodies[0]["message"]
+
+
+# Data
+
+
+def spoil(world: World, word: str) -> None:
+    data = panel().astype({"sales": "object"})
+    data.loc[(data["day"] == "2024-03-05") & (data["shop"] != "shop 0"), "sales"] = word
+    data.to_csv(world.spec.folder / "sales.csv", index=False)
+
+
+def test_too_much_quarantine_is_told_as_such_and_not_as_a_failed_run(watched, hook):
+    for word in ("?", "?", "!"):
+        spoil(watched, word)
+        failed = watched.run("observations", "quarantine", partition="2024-03-05", raise_on_error=False)
+        assert not failed.success
+    tick(watched)
+    assert events(hook) == ["quarantine", "quarantine"], "the same rows are told once, others anew"
+    message = hook.bodies[0]["message"]
+    assert "75.0% of the rows of 2024-03-05 break the contract, 10.0% are allowed: target_not_a_number (3)" in message
+    assert f"See: {UI}/runs/" in message
+    assert "demo/quarantine" in message
+    assert failed.run_id in hook.bodies[1]["message"]
+
+
+def test_a_partition_without_rows_is_told_once(watched, hook):
+    data = panel()
+    data[data["day"] != "2024-03-05"].to_csv(watched.spec.folder / "sales.csv", index=False)
+    for _ in range(2):
+        watched.run("observations", "quarantine", partition="2024-03-05")
+    assert events(hook) == ["stale data"]
+    what, see, _ = hook.bodies[0]["message"].splitlines()
+    assert "has no row for 2024-03-05" in what
+    link = urlsplit(see.split()[1])
+    assert link.path == "/assets/demo/observations"
+    assert parse_qs(link.query) == {"view": ["partitions"], "partition": ["2024-03-05"]}
+
+
+def at(world: World, moment: str) -> None:
+    """Let the sensor look at a moment."""
+    world.resources["clock"] = Clock(fixed=moment)
+    tick(world)
+
+
+def test_a_late_partition_is_told_once_and_forecasts_once_the_observations_are_there(watched, hook):
+    rows = pd.DataFrame({"timestamp": [pd.Timestamp("2024-03-05")], "item_id": "a"})
+    at(watched, "2024-03-09T12:00")
+    assert hook.bodies == [], "what never began is not late"
+    watched.tables.write(["demo", "observations"], rows, "2024-03-05")
+    watched.tables.write(["demo", "forecasts"], rows, "2024-03-05")
+    at(watched, "2024-03-07T11:59")
+    assert hook.bodies == [], "the round of 06:00 has six hours"
+    at(watched, "2024-03-07T12:00")
+    at(watched, "2024-03-07T18:00")
+    assert events(hook) == ["stale data"]
+    message = hook.bodies[0]["message"]
+    assert "the partition 2024-03-06 of observations was to be there by 2024-03-07 12:00 UTC" in message
+    assert "the newest one is 2024-03-05" in message
+    assert f"{UI}/assets/demo/observations?view=partitions&partition=2024-03-06" in message
+    assert "demo_daily_schedule" in message
+    watched.tables.write(["demo", "observations"], rows, "2024-03-06")
+    at(watched, "2024-03-07T19:00")
+    assert "the partition 2024-03-06 of forecasts" in hook.bodies[1]["message"]
+    at(watched, "2024-03-08T12:00")
+    assert [body["message"].split(" was")[0] for body in hook.bodies[2:]] == [
+        "the partition 2024-03-07 of observations"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "found"),
+    [
+        ({}, "2024-03-02T11:59", None),
+        ({}, "2024-03-02T12:00", "2024-03-01"),
+        ({"freshness": {"grace_hours": 0}}, "2024-03-02T06:00", "2024-03-01"),
+        ({"freshness": {"grace_hours": 0}, "time_zone": "America/New_York"}, "2024-03-11T09:59", "2024-03-09"),
+        ({"freshness": {"grace_hours": 0}, "time_zone": "America/New_York"}, "2024-03-11T10:00", "2024-03-10"),
+        ({"schedule": "0 6 * * 1-5"}, "2024-03-11T11:00", "2024-03-07"),
+        ({"schedule": "0 6 * * 1-5"}, "2024-03-11T12:00", "2024-03-10"),
+        ({}, "2024-06-02T11:59", "2024-05-31"),
+        ({}, "2024-06-02T12:00", None),
+        ({"schedule": None}, "2024-03-09T12:00", None),
+    ],
+)
+def test_what_is_expected_follows_from_schedule_zone_and_grace(tmp_path, changes, now, found):
+    late = expected(declare(tmp_path, **changes), datetime.fromisoformat(now).replace(tzinfo=timezone.utc))
+    assert (late and late[0]) == found
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hours"), [("0 6 * * *", 30), ("0 6 * * 1-5", 78), ("0 * * * *", 7), (None, None)]
+)
+def test_dagster_knows_how_fresh_observations_and_forecasts_are(tmp_path, schedule, hours):
+    spec = declare(tmp_path, schedule=schedule)
+    policy: Any = freshness_of(spec)
+    assert (policy and policy.fail_window.to_timedelta()) == (hours and timedelta(hours=hours))
+
+
+def test_both_assets_carry_the_policy(watched):
+    graph = dg.Definitions(assets=watched.assets, resources=watched.resources).resolve_asset_graph()
+    assert {key.path[-1] for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy} == {
+        "observations",
+        "forecasts",
+    }
