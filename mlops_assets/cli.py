@@ -289,6 +289,33 @@ def _answer(
         _show(part)
 
 
+@main.command("status")
+@click.argument("name", required=False)
+@_JSON
+def status_(name: str | None, as_json: bool) -> None:
+    """Show how the forecast NAME, or every forecast, is: what is stored, who is champion, how good, what is wrong.
+
+    Looks only, and changes nothing.
+    """
+    with usage_errors():
+        settings = Settings.read()
+        specs = [find_spec(settings, name)] if name else load_specs(settings.forecasts)
+    from mlops_assets import status
+
+    try:
+        found = status.status(specs, settings)
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+    if as_json:
+        shown = [status.to_json(one) for one in found]
+        click.echo(json.dumps(shown[0] if name else shown, indent=2))
+    elif name:
+        for part in status.parts(found[0]):
+            _show(part)
+    else:
+        _show(status.table(found))
+
+
 @main.command("replay-policy")
 @click.argument("name")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Try retraining.threshold=0.2, say.")

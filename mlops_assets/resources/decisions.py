@@ -95,7 +95,7 @@ class Decisions:
     def all(self) -> pd.DataFrame:
         """Return all decisions, one row each, oldest first; `number` counts from 1, `decided_at` is in UTC."""
         if not self._tables.exists(self._key):
-            return _typed(pd.DataFrame(columns=list(_TYPES)))
+            return NONE
         return _typed(self._tables.read(self._key)).sort_values("number", ignore_index=True)
 
     def append(self, decide: Callable[[pd.DataFrame], Entry | None], now: datetime) -> tuple[int, Entry] | None:
@@ -122,6 +122,10 @@ class Decisions:
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[list(_TYPES)].astype(_TYPES)
+
+
+NONE = _typed(pd.DataFrame(columns=list(_TYPES)))
+"""The log before the first decision."""
 
 
 def champion_of(log: pd.DataFrame, at: datetime | None = None) -> int | None:
