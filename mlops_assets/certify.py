@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 PLACES = ("files", "sql", "object_storage", "memory")
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
-LOGS = ("decisions", "alerts", "drift", "retraining_decisions", "retraining_launches")
+LOGS = ("decisions", "alerts", "retraining_decisions", "retraining_launches")
 """Tables of a forecast that are no assets; their rows are of one run each."""
 OF_A_RUN = ("run_id",)
 """Columns that differ between two runs of the same thing; the clock stands still, so moments do not."""

@@ -4,12 +4,14 @@ import dagster as dg
 
 from mlops_assets.assets.accuracy import build_forecast_accuracy
 from mlops_assets.assets.common import Graph
+from mlops_assets.assets.drift import build_data_drift
 from mlops_assets.assets.evaluation import build_backtest
 from mlops_assets.assets.ingestion import build_future_covariates, build_observations
 from mlops_assets.assets.prediction import build_forecasts
 from mlops_assets.assets.promotion import build_champion
 from mlops_assets.assets.reconciliation import build_reconciled_forecasts
 from mlops_assets.assets.registration import build_model_version
+from mlops_assets.assets.report import build_report
 from mlops_assets.assets.training import build_random_forest, build_training_set
 from mlops_assets.spec import ForecastSpec
 
@@ -29,6 +31,8 @@ def build_assets(spec: ForecastSpec) -> list[dg.AssetsDefinition]:
         build_champion(graph),
         build_forecasts(graph),
         build_forecast_accuracy(graph),
+        build_data_drift(graph),
+        build_report(graph),
     ]
     if spec.covariates.known:
         assets.append(build_future_covariates(graph))

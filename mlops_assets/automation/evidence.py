@@ -100,9 +100,12 @@ def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stor
 
 
 def drift_history(tables: Tables, name: str) -> pd.DataFrame | None:
-    """Return the drift of each partition (partition, drift), if anybody measures it in `<name>/drift`."""
-    key = [name, "drift"]
-    return tables.read(key, columns=["partition", "drift"]) if tables.exists(key) else None
+    """Return the largest drift of each partition of `data_drift` (partition, drift); None if nobody has measured it."""
+    key = [name, "data_drift"]
+    if not tables.exists(key):
+        return None
+    largest = tables.read(key, columns=["partition", "drift"]).groupby("partition")["drift"].max()
+    return pd.DataFrame({"partition": largest.index, "drift": largest.to_numpy()})
 
 
 def answers(tables: Tables, name: str) -> pd.DataFrame:
@@ -141,7 +144,10 @@ def write_answer(
 def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance) -> str:
     """Return, cheaply, all on which an answer can depend: as long as it is the same there is nothing new to judge."""
     name = spec.name
-    latest = [max(tables.partitions([name, table]), default="") for table in ("forecast_accuracy", "observations")]
+    latest = [
+        max(tables.partitions([name, table]), default="")
+        for table in ("forecast_accuracy", "observations", "data_drift")
+    ]
     decisions = Decisions(tables, name).all()
     results = Launches(tables, name).results(decisions, instance)["result"]
     rules = spec.retraining.model_dump_json()
