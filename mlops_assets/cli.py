@@ -316,6 +316,32 @@ def status_(name: str | None, as_json: bool) -> None:
         _show(status.table(found))
 
 
+@main.command("report")
+@click.argument("name")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write it. Default: NAME.html in this folder.",
+)
+def report_(name: str, output: Path | None) -> None:
+    """Write the report of the forecast NAME as one HTML page that needs nothing else.
+
+    The same page is made in each round, by the asset report, and kept with the champion's run in MLflow.
+    """
+    with usage_errors():
+        settings = Settings.read()
+        spec = find_spec(settings, name)
+    from mlops_assets import status
+
+    file = output or Path(f"{name}.html")
+    try:
+        file.write_text(status.page_of(spec, settings), encoding="utf-8")
+    except Exception as error:
+        fail(str(error) or type(error).__name__)
+    click.echo(f"{name}: {_short_path(str(file))} ({file.stat().st_size / 1e6:.1f} MB)")
+
+
 @main.command("replay-policy")
 @click.argument("name")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Try retraining.threshold=0.2, say.")

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.assets.overview import Overview, Sources, overview
+from mlops_assets.assets.report import page
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.instance import dagster_home, open_instance
 from mlops_assets.settings import Settings
@@ -32,6 +33,18 @@ def status(specs: list[ForecastSpec], settings: Settings) -> list[Overview]:
     instance = present_instance(settings)
     with open_stores(settings) as stores:
         return [overview(sources_of(spec, stores, instance)) for spec in specs]
+
+
+def page_of(spec: ForecastSpec, settings: Settings) -> str:
+    """Return the report of a forecast, as HTML.
+
+    Raises:
+        TrackingError: MLflow cannot be reached.
+    """
+    instance = present_instance(settings)
+    with open_stores(settings) as stores:
+        sources = sources_of(spec, stores, instance)
+        return page(sources, overview(sources))
 
 
 def to_json(found: Overview) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""report: one page on how a forecast is, kept with the champion's run in MLflow."""
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.assets.common import Graph
+from mlops_assets.assets.overview import Overview, Sources, overview
+from mlops_assets.assets.page import render
+from mlops_assets.assets.sections import cards, sections
+from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.notifications import Notifications
+from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.tracking import Tracking
+
+FILE = "report/report.html"
+
+
+def build_report(graph: Graph) -> dg.AssetsDefinition:
+    """Define `report`."""
+    spec = graph.spec
+    names = ["forecasts", "forecast_accuracy", "data_drift", "forecast_change"]
+
+    @dg.asset(
+        key=graph.key("report"),
+        deps=[graph.key(name) for name in names],
+        partitions_def=graph.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="tables",
+        **graph.attributes(
+            ["mlflow", "matplotlib"],
+            "One page on how the forecast is: forecasts, accuracy by lead and over time, drift, why it changed, the "
+            "decisions, data quality. Kept with the champion's run in MLflow. Also: mlops-assets report.",
+            {"partition_expr": "partition"},
+        ),
+    )
+    def report(
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        notifications: Notifications,
+        clock: Clock,
+    ) -> dg.Output[pd.DataFrame]:
+        # A page tells of the present, so a run over many partitions makes one, of the last.
+        partition = context.partition_keys[-1]
+        sources = Sources(spec, tables, tracking, clock, notifications, context.instance)
+        state = overview(sources)
+        html = page(sources, state, partition)
+        link = ""
+        if state.champion is not None:
+            registry = tracking.registry(spec.name)
+            version = registry.version(state.champion["version"])
+            registry.attach(version.number, html, FILE)
+            link = f"{registry.run_link(version.run_id)}/artifacts/{FILE}" if tracking.ui else ""
+        row = {"partition": partition, "made_at": naive_utc(clock.now()), "bytes": len(html.encode()), "link": link}
+        facts = {
+            "bytes": row["bytes"],
+            "to_look_at": dg.MetadataValue.md("\n".join(f"- {words}" for words in state.problems) or "nothing"),
+            **({"report": dg.MetadataValue.url(link)} if link else {}),
+        }
+        context.add_asset_metadata(facts, graph.key("report"), partition)
+        return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}))
+
+    return report
+
+
+def page(sources: Sources, state: Overview, partition: str = "") -> str:
+    """Return the report of a forecast as HTML that needs nothing else."""
+    made = [section for section in sections(sources, state) if section.words or section.pictures or section.tables]
+    return render(state, partition, list(cards(state)), made)
