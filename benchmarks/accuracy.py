@@ -135,6 +135,8 @@ def table(results: Results) -> str:
     lines = []
     for panel, models in results.items():
         done = finished(models)
+        if not done:
+            continue
         best = {name: min(entry[name] for entry in done.values()) for name in ("mase", "wql")}
         rows = next(iter(done.values()))["rows"]
         lines += [

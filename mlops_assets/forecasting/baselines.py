@@ -76,11 +76,16 @@ def recent_panel(
 ) -> Panel:
     """Lay out the lookback before the origin and the horizon after it: all that a forecast may see."""
     recent, now = recent_rows(history, task, origin)
+    return panel_at(history.loc[recent], task, now, future=future)
+
+
+def panel_at(recent: pd.DataFrame, task: Task, now: pd.Timestamp, *, future: pd.DataFrame | None = None) -> Panel:
+    """Lay out rows that `recent_rows` has found."""
     return Panel.from_frame(recent, task, pad=Seasons.of(task).lookback, ahead=task.horizon, origin=now, future=future)
 
 
-def recent_rows(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None) -> tuple[pd.DataFrame, pd.Timestamp]:
-    """Return the rows from the lookback before the origin on, and the origin; ValueError where there are none."""
+def recent_rows(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None) -> tuple[np.ndarray, pd.Timestamp]:
+    """Return which rows lie from the lookback before the origin on, and the origin; ValueError where none does."""
     if not len(history):
         raise ValueError("the history has no rows: nothing to forecast from")
     times = history[TIME].to_numpy("datetime64[us]")
@@ -91,7 +96,7 @@ def recent_rows(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None) 
         raise ValueError(
             f"the history has no rows in the {steps} steps up to the origin {now}; its last row is at {times.max()}"
         )
-    return history.loc[times >= start], now
+    return times >= start, now
 
 
 def alive(panel: Panel, task: Task) -> np.ndarray:

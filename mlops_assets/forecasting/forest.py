@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -162,34 +164,33 @@ class Trees:
 
     def locate(self, X: np.ndarray) -> np.ndarray:
         """Number of the leaf that each row falls into, per tree: shape (rows, trees)."""
-        number = np.cumsum(self.left < 0) - 1
         found = np.empty((len(X), self.count), dtype=np.int64)
-        for place, (first, stop) in enumerate(zip(self.start[:-1], self.start[1:], strict=True)):
-            found[:, place] = number[first:stop][self._tree(first, stop, X.shape[1]).apply(X)]
+        for place, (tree, leaf) in enumerate(self._ready):
+            found[:, place] = leaf[tree.apply(X)]
         return found
 
     def outcomes(self, located: np.ndarray) -> np.ndarray:
         """Equally likely scaled targets, shape (rows, outcomes), for what `locate` has found."""
         return self.samples[located].reshape(len(located), -1).astype(np.float32)
 
-    def _tree(self, first: int, stop: int, columns: int) -> Any:
+    @cached_property
+    def _ready(self) -> list[tuple[Any, np.ndarray]]:
+        """scikit-learn's tree, which finds leaves quickly, and the number of the leaf of each of its nodes."""
         from sklearn.tree._tree import NODE_DTYPE, Tree
 
-        nodes: Any = np.zeros(stop - first, dtype=NODE_DTYPE)
-        nodes["left_child"], nodes["right_child"] = self.left[first:stop], self.right[first:stop]
-        nodes["feature"] = self.feature[first:stop]
-        nodes["threshold"] = self.threshold[first:stop] + 0.5
-        nodes["missing_go_to_left"] = self.missing_left[first:stop]
-        tree = Tree(columns, np.array([1], dtype=np.intp), 1)
-        tree.__setstate__(
-            {
-                "max_depth": 1,
-                "node_count": len(nodes),
-                "nodes": nodes,
-                "values": np.zeros((len(nodes), 1, 1)),
-            }
-        )
-        return tree
+        found, number = [], np.cumsum(self.left < 0) - 1
+        columns = max(int(self.feature.max()) + 1, 1)
+        for first, stop in pairwise(self.start):
+            nodes: Any = np.zeros(stop - first, dtype=NODE_DTYPE)
+            nodes["left_child"], nodes["right_child"] = self.left[first:stop], self.right[first:stop]
+            nodes["feature"] = self.feature[first:stop]
+            nodes["threshold"] = self.threshold[first:stop] + 0.5
+            nodes["missing_go_to_left"] = self.missing_left[first:stop]
+            tree = Tree(columns, np.array([1], dtype=np.intp), 1)
+            values = np.zeros((len(nodes), 1, 1))
+            tree.__setstate__({"max_depth": 1, "node_count": len(nodes), "nodes": nodes, "values": values})
+            found.append((tree, number[first:stop]))
+        return found
 
 
 def known_codes(X: np.ndarray) -> np.ndarray:
@@ -268,8 +269,8 @@ class Forecaster:
         recent, now = baselines.recent_rows(history, task, origin)
         wanted = None if items is None else np.asarray(sorted(set(items)), dtype=object)
         tables, unusual = [], guards.Unusual()
-        for part, ahead, asked in _chunks(recent, now, future, wanted):
-            panel = baselines.recent_panel(part, task, now, future=ahead)
+        for part, ahead, asked in _chunks(history, recent, now, future, wanted):
+            panel = baselines.panel_at(part, task, now, future=ahead)
             names = baselines.alive(panel, task) if asked is None else asked
             table = baselines.naive_table(panel, task, names, source="fallback")
             table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
@@ -366,7 +367,9 @@ class Forecaster:
                 "edges": np.concatenate([np.zeros(0, np.float32), *self.encoding.edges]),
                 "counts": np.array([len(edges) for edges in self.encoding.edges]),
             },
-            "trees" if isinstance(self.model, Trees) else "regressor": dict(vars(self.model)),
+            "trees" if isinstance(self.model, Trees) else "regressor": {
+                part.name: getattr(self.model, part.name) for part in fields(self.model)
+            },
             "importance": self.importance,
             "anchors": np.array(self.anchors),
             "seen": np.array(self.seen),
@@ -397,27 +400,31 @@ class Forecaster:
 
 
 def _chunks(
-    recent: pd.DataFrame, now: pd.Timestamp, future: pd.DataFrame | None, names: np.ndarray | None
+    history: pd.DataFrame, recent: np.ndarray, now: pd.Timestamp, future: pd.DataFrame | None, names: np.ndarray | None
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, np.ndarray | None]]:
-    """Parts of `ITEMS_AT_ONCE` items: rows, rows ahead, and which of the names; bounds the memory of features."""
-    known = np.sort(recent.loc[(recent[TIME] <= now).to_numpy(), ITEM].unique().astype(object))
-    if len(known) <= ITEMS_AT_ONCE:
-        yield recent, future, names
+    """Parts of `ITEMS_AT_ONCE` items: rows, rows ahead, and which of the names; bounds the memory of features.
+
+    Of the whole history, only the number of its part is kept for each row.
+    """
+    code, ids = pd.factorize(history[ITEM].to_numpy(dtype=object)[recent])
+    present = np.zeros(len(ids), dtype=bool)
+    present[code[(history[TIME] <= now).to_numpy()[recent]]] = True
+    starts = np.sort(ids[present])[::ITEMS_AT_ONCE]
+    if len(starts) <= 1:
+        yield history.loc[recent], future, names
         return
-    place = pd.Index(known).get_indexer(pd.Index(recent[ITEM]))
-    chunk = np.where(place < 0, -1, place // ITEMS_AT_ONCE)
-    order = np.argsort(chunk, kind="stable")
-    starts = known[::ITEMS_AT_ONCE]
-    edges = np.searchsorted(chunk[order], np.arange(len(starts) + 1))
 
     def chunk_of(ids: np.ndarray) -> np.ndarray:
-        return np.searchsorted(starts[1:], ids, side="right")
+        return np.searchsorted(starts[1:], ids, side="right").astype(np.int32)
 
+    chunk = np.full(len(history), -1, dtype=np.int32)
+    chunk[recent] = chunk_of(ids)[code]
+    del code, ids
     own = future is not None and ITEM in future.columns
     ahead_of = chunk_of(future[ITEM].to_numpy(dtype=object)) if own and future is not None else None
     named = None if names is None else chunk_of(names)
     for number in range(len(starts)):
-        part = recent.iloc[order[edges[number] : edges[number + 1]]]
+        part = history.iloc[np.flatnonzero(chunk == number)]
         ahead = future if future is None or ahead_of is None else future.loc[ahead_of == number]
         yield part, ahead, None if names is None else names[named == number]
 

@@ -78,7 +78,6 @@ class Panel:
                 row is left.
         """
         require_columns(frame, task)
-        frame = frame.loc[:, [ITEM, TIME, TARGET, *task.known, *task.past, *task.static]]
         later = None
         if origin is not None:
             after = (frame[TIME] > origin).to_numpy()
