@@ -10,7 +10,7 @@ import dagster as dg
 
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.partitions import latest_complete
-from mlops_assets.automation.alerts import FIRST_LOOK, asset_of, hidden, reason_of, tell_failures
+from mlops_assets.automation.alerts import FIRST_LOOK, asset_of, hidden, reason_of, tell_decision, tell_failures
 from mlops_assets.automation.jobs import (
     daily_assets,
     daily_job_name,
@@ -120,6 +120,7 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
     try:
         with open_stores(settings) as stores:
             tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_LOOK)
+            tell_decision(spec, stores.tables, stores.notifications)
             stores.notifications.resend(stores.tables, spec.name)
     except Exception as error:  # the run's own error matters more
         log.warning("alerts of %s could not be told: %s", spec.name, hidden(spec, f"{type(error).__name__}: {error}"))

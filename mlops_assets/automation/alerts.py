@@ -8,6 +8,7 @@ from mlops_assets.assets.partitions import expected
 from mlops_assets.resources import alerts
 from mlops_assets.resources.alerts import TOLD, FailedRun
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.decisions import Decisions
 from mlops_assets.resources.notifications import Notifications
 from mlops_assets.resources.scrubbing import scrub, secrets_of
 from mlops_assets.resources.stores import Tables
@@ -30,8 +31,8 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         name=f"{spec.name}_alerts",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Tells of failed runs of {spec.name} and of partitions that are late, and tries again to deliver "
-        "what could not be told. Starts no run.",
+        description=f"Tells of failed runs of {spec.name}, of decisions and of late partitions, and tries again to "
+        "deliver what could not be told. Starts no run.",
     )
     def tell(
         context: dg.SensorEvaluationContext,
@@ -42,6 +43,7 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         now = datetime.now(timezone.utc)
         since = datetime.fromisoformat(context.cursor) if context.cursor else now - FIRST_LOOK
         told = tell_failures(spec, tables, notifications, context.instance, since)
+        told += tell_decision(spec, tables, notifications)
         told += tell_stale(spec, tables, notifications, clock.now())
         again = notifications.resend(tables, spec.name)
         context.update_cursor((now - OVERLAP).isoformat())
@@ -71,7 +73,11 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
     failures = [event for event in events if event.is_step_failure]
     ends = [event for event in events if not event.is_step_failure]
     own = [event for event in failures if (event.step_key or "").rpartition("__")[0] == spec.name]
-    steps = {asset_of(event.step_key): hidden(spec, reason_of(event)) for event in own if not _is_told(event)}
+    steps = {
+        asset_of(event.step_key).replace("ingest", "observations"): hidden(spec, reason_of(event))
+        for event in own
+        if not _is_told(event)
+    }
     if failures and not steps:
         return None
     if not failures and not _concerns(run, spec.name):
@@ -109,6 +115,17 @@ def _reason_of_run(event: dg.DagsterEvent) -> str:
 def asset_of(step_key: str | None) -> str:
     """Return the asset's name of a step: `demo__training_set` is `training_set`."""
     return (step_key or "").rpartition("__")[2]
+
+
+def tell_decision(spec: ForecastSpec, tables: Tables, notifications: Notifications) -> int:
+    """Tell of the latest decision, should its process have died before it could; return how many were told now."""
+    log = Decisions(tables, spec.name).all()
+    if log.empty:
+        return 0
+    last = log.iloc[-1]
+    number, version = int(last["number"]), int(last["version"])
+    alert = alerts.decided(spec.name, number, last["outcome"], version, last["reason"], "", notifications)
+    return int(alert is not None and notifications.send(tables, alert))
 
 
 def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:

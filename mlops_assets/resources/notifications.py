@@ -159,7 +159,8 @@ class Notifications(dg.ConfigurableResource):
         return delivered
 
     def _deliver(self, alert: Alert) -> bool:
-        return bool(self._services().notify(title=alert.title, body=alert.text))
+        # Without its format a mail shows the text as HTML, in which lines run together.
+        return bool(self._services().notify(title=alert.title, body=alert.text, body_format="text"))
 
     def _services(self) -> Any:
         import logging

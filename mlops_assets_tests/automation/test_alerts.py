@@ -11,6 +11,7 @@ import pytest
 from mlops_assets.assets.partitions import expected, freshness_of
 from mlops_assets.automation.alerts import build_alert_sensor
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.decisions import Decisions, Entry
 from mlops_assets.resources.notifications import Notifications
 from mlops_assets.runner import RunFailed, run_round
 from mlops_assets_tests.channels import SECRET
@@ -64,7 +65,7 @@ def test_a_failed_run_is_told_once_with_asset_reason_link_and_what_to_do(watched
     (body,) = hook.bodies
     assert body["title"] == "demo: run failure"
     what, see, to_do = body["message"].splitlines()
-    assert what.startswith("ingest of 2024-03-05 failed: ")
+    assert what.startswith("observations of 2024-03-05 failed: ")
     assert "'sales'" in what
     assert see == f"See: {UI}/runs/{failed.run_id}"
     assert "mlops-assets run demo --partition 2024-03-05" in to_do
@@ -170,6 +171,21 @@ def test_the_command_line_tells_without_a_daemon(tmp_path, hook, empty_mlflow, m
         run_round(spec, ["2024-03-05"], settings, dg.DagsterInstance.ephemeral(), False, lambda _: None)
     assert events(hook) == ["run failure"]
     assert "http://127.0.0.1:3000/runs/" in hook.bodies[0]["message"]
+
+
+# Decisions
+
+
+def test_a_decision_whose_process_died_before_it_could_tell_is_told_later(watched, hook):
+    def refuse(_: pd.DataFrame) -> Entry:
+        return Entry("gate", "refused", 3, 1, 1, "gate", "worse by 9 %")
+
+    Decisions(watched.tables, "demo").append(refuse, datetime(2024, 5, 1, tzinfo=timezone.utc))
+    tick(watched)
+    tick(watched)
+    (body,) = hook.bodies
+    assert body["title"] == "demo: refused"
+    assert body["message"].startswith(f"version 3: worse by 9 %\nSee: {UI}/assets/demo/champion (table demo/decisions)")
 
 
 # Data

@@ -49,7 +49,7 @@ def test_a_mail_server_gets_a_mail(inbox):
     ((to, subject, text),) = inbox.texts()
     assert "person@example.org" in to
     assert subject == "demo: futility"
-    assert "3 challengers were refused" in text
+    assert text.splitlines() == ["3 challengers were refused", "See: table demo/decisions", "To do: look"]
 
 
 def test_eight_that_find_the_same_event_tell_it_once(hook):
