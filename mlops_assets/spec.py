@@ -328,8 +328,8 @@ class Partitions(Part):
     reread: int = Field(
         default=0,
         ge=0,
-        description="So many partitions before the latest are read and scored again in each round: rows that come late, "
-        "corrections.",
+        description="So many partitions before the latest are read and scored again in each round: rows that come "
+        "late, corrections.",
     )
 
     @field_validator("start", "end")
@@ -441,6 +441,12 @@ class Model(Part):
         description="Upper bound of sampled (item, origin, lead) rows.",
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the sampling and of the regressor.")
+    recency: float | None = Field(
+        default=None,
+        gt=0,
+        description="Half-life of an origin's chance to be sampled, in steps of the frequency: the model learns more "
+        "from what is recent. null: all origins alike.",
+    )
 
     @field_validator("kind")
     @classmethod
@@ -790,6 +796,7 @@ class ForecastSpec(Part):
                 parameters=dict(self.model.parameters),
                 max_training_rows=self.model.max_training_rows,
                 seed=self.model.seed,
+                recency=self.model.recency,
             ),
         )
 

@@ -88,14 +88,14 @@ def test_every_field_reaches_the_engine():
     text = changed("horizon: 3", "horizon: 5") + (
         "season_lengths: [7, 28]\nquantiles: [0.9, 0.25]\npoint: mean\nnon_negative: true\nholidays: US-NY\n"
         "covariates: {known: price, past: [rain], static: [kind]}\n"
-        "model: {parameters: {max_depth: null, n_estimators: 9}, max_training_rows: 500, seed: 7}\n"
+        "model: {parameters: {max_depth: null, n_estimators: 9}, max_training_rows: 500, seed: 7, recency: 90}\n"
     )
     task = parse_spec(text, FILE).task
     assert (task.frequency, task.horizon, task.season_lengths) == ("D", 5, (7, 28))
     assert (task.quantiles, task.point_column, task.non_negative) == ((0.25, 0.9), "mean", True)
     assert (task.known, task.past, task.static, task.holidays) == (("price",), ("rain",), ("kind",), "US-NY")
     assert task.model.parameters == {"max_depth": None, "n_estimators": 9}
-    assert (task.model.max_training_rows, task.model.seed) == (500, 7)
+    assert (task.model.max_training_rows, task.model.seed, task.model.recency) == (500, 7, 90)
 
 
 def test_text_that_older_yaml_takes_for_something_else_stays_text():

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .calendar import calendar
 from .panel import ITEM, TARGET, TIME, Panel, require_columns
-from .sampling import sample_triples
+from .sampling import recency, sample_triples
 from .scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
 from .task import Task
 
@@ -183,7 +183,13 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     origins = np.flatnonzero(enough & (np.arange(len(owner)) >= (panel.base + panel.first)[owner]))
     stop = panel.edges[owner[origins] + 1]
     wanted = min(task.model.max_training_rows, max(ROWS_PER_ORIGIN * len(origins), SMALL))
-    place, lead = sample_triples(origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed)
+    weight = None
+    if task.model.recency is not None:
+        step = origins - panel.base[owner[origins]]
+        weight = recency(step.max(initial=0) - step, task.model.recency)
+    place, lead = sample_triples(
+        origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed, weight=weight
+    )
     if not len(place):
         raise ValueError(
             f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows "

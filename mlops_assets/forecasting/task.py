@@ -13,12 +13,14 @@ class ModelSettings:
         parameters: keyword arguments of the regressor that replace the engine's defaults.
         max_training_rows: upper bound of sampled (item, origin, lead) rows.
         seed: seed of the sampling and of the regressor.
+        recency: half-life of an origin's chance to be sampled, in steps; None: all origins alike.
     """
 
     kind: str = "random_forest"
     parameters: dict[str, Any] = field(default_factory=dict)
     max_training_rows: int = 100_000
     seed: int = 0
+    recency: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ class Task:
         return quantile_column(0.5) if self.point == "median" else "mean"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the task as plain JSON types."""
-        return asdict(self)
+        """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""
+        values = asdict(self)
+        if self.model.recency is None:
+            del values["model"]["recency"]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Task":

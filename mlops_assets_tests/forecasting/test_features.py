@@ -1,4 +1,5 @@
 import sqlite3
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,18 @@ def test_the_number_of_rows_is_bounded_and_the_draw_is_seeded():
     assert 1400 <= len(rows) <= 1500
     pd.testing.assert_frame_equal(rows, features.training_rows(frame.sample(frac=1), DAILY))
     assert set(rows["lead"]) == set(range(1, 11))
+
+
+def test_recency_draws_half_as_many_rows_of_origins_a_half_life_older():
+    frame = daily_panel()
+    task = replace(DAILY, model=replace(DAILY.model, recency=30))
+    rows = features.training_rows(frame, task)
+    age = (rows["origin"].max() - rows["origin"]).dt.days
+    young, old = (((age >= start) & (age < start + 30)).sum() for start in (10, 40))
+    assert 1.7 < young / old < 2.4
+    assert len(rows) > 1400
+    assert Task.from_dict(task.to_dict()) == task
+    assert "recency" not in DAILY.to_dict()["model"], "states written without it are read by older releases"
 
 
 def test_rows_survive_parquet_and_sql(tmp_path):
