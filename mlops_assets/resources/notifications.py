@@ -1,8 +1,8 @@
 """Alerts to people: always a line in the log and, where a channel is set, a message; at most one for each event.
 
-The table `<forecast>/alerts` is the memory. Every attempt is a partition that only one process can create, so however
-many daemons find the same event, it is told once; an attempt that failed, or whose process died, is made again by
-`resend`, later and later, and at last left to the log.
+The table `<forecast>/alerts` is the memory. Every attempt on a channel is a partition that only one process can create,
+so however many daemons find the same event, it is told once; an attempt that failed, or whose process died, is made
+again by `resend`, later and later, and at last left to the log. Of several channels, those that failed are told again.
 """
 
 from collections.abc import Iterator
@@ -93,11 +93,10 @@ class Notifications(dg.ConfigurableResource):
         Returns:
             Whether this call told it; False where it had been told, or somebody else was faster.
         """
-        known = _latest(tables, alert.forecast)
-        if any((row["event"], row["key"]) == (alert.event, alert.key) for row in known):
-            return False
+        told = {row["channel"] for row in _latest(tables, alert.forecast) if _same(row, alert)}
         shown = {name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")}
-        return self._attempt(tables, replace(alert, **shown), 1)
+        new = [channel for channel in self._channels() if channel not in told]
+        return sum(self._attempt(tables, replace(alert, **shown), channel, 1) for channel in new) > 0
 
     def resend(self, tables: Tables, forecast: str, now: datetime | None = None) -> int:
         """Try again what could not be delivered, if its time has come; return how many went out."""
@@ -107,9 +106,9 @@ class Notifications(dg.ConfigurableResource):
             age = now - pd.Timestamp(row["at"]).tz_localize("UTC").to_pydatetime()
             died = row["outcome"] == "sending" and age > DIED
             waited = row["outcome"] == "failed" and age >= FIRST_WAIT * 2 ** (row["attempt"] - 1)
-            if row["attempt"] < ATTEMPTS and (died or waited):
+            if row["attempt"] < ATTEMPTS and row["channel"] in self._channels() and (died or waited):
                 alert = Alert(**{name: row[name] for name in Alert.__dataclass_fields__})
-                sent += self._attempt(tables, alert, row["attempt"] + 1)
+                sent += self._attempt(tables, alert, row["channel"], row["attempt"] + 1)
         return sent
 
     def ping(self) -> str:
@@ -138,16 +137,16 @@ class Notifications(dg.ConfigurableResource):
             words.append(f"{kind}: {host}:{port} answers")
         return ", ".join(words)
 
-    def _attempt(self, tables: Tables, alert: Alert, number: int) -> bool:
-        key, partition = [alert.forecast, "alerts"], f"{alert.event} {alert.key} {number}"
-        row = {**asdict(alert), "attempt": number, "channel": ", ".join(self._kinds()) or "log"}
+    def _attempt(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
+        key, partition = [alert.forecast, "alerts"], f"{alert.event} {alert.key} {channel} {number}"
+        row = {**asdict(alert), "attempt": number, "channel": channel}
         if not tables.create(key, _frame({**row, "outcome": "sending"}), partition):
             return False
         log = dg.get_dagster_logger("mlops_assets.notifications")
-        if number == 1:
+        if number == 1 and channel == self._channels()[0]:
             log.warning(f"{alert.title}: {alert.text}")
         try:
-            delivered = not self.channel or self._deliver(alert)
+            delivered = not self.channel or self._deliver(alert, channel)
             why = "" if delivered else "it did not take the message"
         except Exception as error:  # a channel that is down must not end the run that has something to tell
             delivered = False
@@ -155,12 +154,17 @@ class Notifications(dg.ConfigurableResource):
         tables.write(key, _frame({**row, "outcome": "delivered" if delivered else "failed"}), partition)
         if not delivered:
             left = f"attempt {number} of {ATTEMPTS}" + ("; it stays in the log only" if number == ATTEMPTS else "")
-            log.error(f"{alert.title}: {row['channel']} could not be told: {why} ({left}). {alert.text}")
+            log.error(f"{alert.title}: {channel} could not be told: {why} ({left}). {alert.text}")
         return delivered
 
-    def _deliver(self, alert: Alert) -> bool:
+    def _deliver(self, alert: Alert, channel: str) -> bool:
+        service = self._services()[self._channels().index(channel)]
+        import apprise
+
+        one = apprise.Apprise()
+        one.add(service)
         # Without its format a mail shows the text as HTML, in which lines run together.
-        return bool(self._services().notify(title=alert.title, body=alert.text, body_format="text"))
+        return bool(one.notify(title=alert.title, body=alert.text, body_format="text"))
 
     def _services(self) -> Any:
         import logging
@@ -180,6 +184,12 @@ class Notifications(dg.ConfigurableResource):
             )
         return services
 
+    def _channels(self) -> list[str]:
+        """A name for each service, by which the table of alerts knows it: `mailto`, `mailto 2`, ...; else `log`."""
+        kinds = self._kinds()
+        numbers = [kinds[: place + 1].count(kind) for place, kind in enumerate(kinds)]
+        return [kind if n == 1 else f"{kind} {n}" for kind, n in zip(kinds, numbers, strict=True)] or ["log"]
+
     def _kinds(self) -> list[str]:
         """The services' names, which is all of the channel that may be shown."""
         import re
@@ -192,10 +202,14 @@ def _frame(row: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame([{**row, "at": now}]).astype(_TYPES)
 
 
+def _same(row: dict[str, Any], alert: Alert) -> bool:
+    return (row["event"], row["key"]) == (alert.event, alert.key)
+
+
 def _latest(tables: Tables, forecast: str) -> Iterator[dict[str, Any]]:
-    """Yield the latest attempt of every event."""
+    """Yield the latest attempt of every event on every channel."""
     key = [forecast, "alerts"]
     if not tables.exists(key):
         return
-    rows = tables.read(key).sort_values("attempt").groupby(["event", "key"], as_index=False).last()
+    rows = tables.read(key).sort_values("attempt").groupby(["event", "key", "channel"], as_index=False).last()
     yield from ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))

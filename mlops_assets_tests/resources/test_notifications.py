@@ -82,6 +82,26 @@ def test_a_channel_that_is_down_is_tried_again_later_and_no_more_once_it_has_ans
     assert len(hook.bodies) == 1
 
 
+def test_of_two_channels_only_the_one_that_was_down_is_told_again(hook, inbox):
+    tables = MemoryTables()
+    channel = Notifications(channel=f"{hook.url}, {inbox.url}, {hook.url}/second")
+    hook.status = 503
+    assert channel.send(tables, ALERT)
+    assert len(inbox.mails) == 1
+    hook.status = 200
+    assert channel.resend(tables, "demo", now=minutes(1.1)) == 2
+    assert not channel.send(tables, ALERT)
+    assert (len(hook.bodies), len(inbox.mails)) == (2, 1)
+    table = tables.read(["demo", "alerts"]).sort_values(["channel", "attempt"])
+    assert list(zip(table["channel"], table["attempt"], table["outcome"], strict=True)) == [
+        ("json", 1, "failed"),
+        ("json", 2, "delivered"),
+        ("json 2", 1, "failed"),
+        ("json 2", 2, "delivered"),
+        ("mailto", 1, "delivered"),
+    ]
+
+
 def test_a_channel_that_stays_down_leaves_it_to_the_log_and_shows_no_secret(hook, caplog):
     tables, channel = MemoryTables(), Notifications(channel=hook.url)
     hook.status = 503
