@@ -74,19 +74,25 @@ class Graph:
         }
 
 
-def origin_inputs(graph: Graph) -> dict[str, dg.AssetIn]:
-    """Return what forecasting from an origin reads: the latest observations and, if there are any, known covariates."""
-    reach = periods(graph.spec, lookback(graph.spec.task))
-    ins = {
-        "observations": dg.AssetIn(
-            graph.key("observations"),
-            partition_mapping=dg.TimeWindowPartitionMapping(
-                start_offset=-reach, end_offset=0, allow_nonexistent_upstream_partitions=True
-            ),
+def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
+    """Return what forecasting from an origin reads: the latest observations and, if there are any, known covariates.
+
+    Args:
+        graph: of the forecast.
+        before: so many partitions before, forecasts can be made too.
+    """
+
+    def since(count: int) -> dg.TimeWindowPartitionMapping:
+        return dg.TimeWindowPartitionMapping(
+            start_offset=-count, end_offset=0, allow_nonexistent_upstream_partitions=True
         )
-    }
+
+    reach = periods(graph.spec, lookback(graph.spec.task)) + before
+    ins = {"observations": dg.AssetIn(graph.key("observations"), partition_mapping=since(reach))}
     if graph.spec.covariates.known:
-        ins["future_covariates"] = dg.AssetIn(graph.key("future_covariates"))
+        ins["future_covariates"] = dg.AssetIn(
+            graph.key("future_covariates"), partition_mapping=since(before) if before else None
+        )
     return ins
 
 

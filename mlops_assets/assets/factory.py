@@ -3,6 +3,7 @@
 import dagster as dg
 
 from mlops_assets.assets.accuracy import build_forecast_accuracy
+from mlops_assets.assets.change import build_forecast_change
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.drift import build_data_drift
 from mlops_assets.assets.evaluation import build_backtest
@@ -32,6 +33,7 @@ def build_assets(spec: ForecastSpec) -> list[dg.AssetsDefinition]:
         build_forecasts(graph),
         build_forecast_accuracy(graph),
         build_data_drift(graph),
+        build_forecast_change(graph),
         build_report(graph),
     ]
     if spec.covariates.known:

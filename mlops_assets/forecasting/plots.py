@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from . import look
+from .change import PARTS, WORDS
 from .images import markdown_image, sparkline, to_png, to_svg
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "accuracy_over_time",
     "backtest_windows",
+    "change_bridge",
     "coverage_over_time",
     "error_by_lead",
     "fan",
@@ -220,7 +222,7 @@ def accuracy_over_time(
         count = int(over.notna().sum())
         look.line(axes, over, color=look.ORANGE, linewidth=0, marker="o", markersize=5)
         axes.axhline(threshold, color=look.ORANGE, linewidth=1, linestyle=(0, (5, 3)))
-        text = f"threshold {threshold:g}" + (f", exceeded {count}×" if count else "")
+        text = f"threshold {threshold:.3g}" + (f", exceeded {count}×" if count else "")
         keys = [look.line_key(look.ORANGE, text, linewidth=1, linestyle=(0, (5, 3)))]
         highest = max(highest, threshold)
     rows = look.mark_events(axes, events, values.index) if events is not None else 0
@@ -261,6 +263,69 @@ def coverage_over_time(
     look.time_axis(axes, first, last, ticks=9)
     keys = [look.line_key(look.BLUE, "mean of seven"), look.line_key(look.ORANGE, "promised", linestyle=(0, (5, 3)))]
     look.heading(figure, title, keys)
+    return figure
+
+
+def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
+    """Draw why a forecast changed: the sum's way from the previous forecast to this one, and the items' parts in it.
+
+    Args:
+        frame: of one origin: `item_id`, `origin`, `previous_origin`, `previous`, `revised_history`, `new_data`,
+            `new_model`, `current`, `change`; parts that are NaN are drawn as one change.
+        top: how many items to show; the rest are counted below.
+    """
+    if frame.empty:
+        return look.nothing("Why the forecast changed")
+    divided = bool(frame[list(PARTS)].notna().all(axis=None))
+    parts = {name: WORDS[name] for name in PARTS} if divided else {"change": "change, undivided"}
+    colours = dict(zip(parts, (look.GREY, look.BLUE, look.ORANGE), strict=False))
+    shown = frame.sort_values("change", key=abs, ascending=False, kind="stable").head(top)
+    shown = shown[shown["change"].abs() > 0]
+    stacked = look.is_narrow()
+    figure = look.blank(height=(4.2 if stacked else 2.2) + 0.2 * max(len(shown), 5) * (2 if stacked else 1))
+    left, right = figure.subplots(*((2, 1) if stacked else (1, 2)))
+    for axes in (left, right):
+        look.tidy(axes)
+        axes.grid(axis="x", color=look.GRID)
+        axes.xaxis.set_major_formatter(lambda value, _: look.compact(value))
+    sums = frame[["previous", *parts, "current"]].sum()
+    labels = [f"from {look.date_label(frame['previous_origin'].iloc[0])}", *parts.values()]
+    labels.append(f"from {look.date_label(frame['origin'].iloc[0])}")
+    at = sums["previous"]
+    ends = [at]
+    for row, (name, colour) in enumerate(colours.items(), start=1):
+        left.barh(row, sums[name], left=at, height=0.6, color=colour)
+        left.vlines(at, row - 1, row + 0.3, color=look.MUTED, linewidth=0.8)
+        at += sums[name]
+        ends.append(at)
+        place, side = (at, "left") if sums[name] >= 0 else (at, "right")
+        text = f"{sums[name]:+,.6g}".replace("-", "−")
+        look.note(left, text, (place, row), "data", (4 if side == "left" else -4, 0), ha=side, va="center")
+    last = len(parts) + 1
+    left.vlines(at, last - 1, last, color=look.MUTED, linewidth=0.8)
+    for row, value in ((0, sums["previous"]), (last, at)):
+        left.plot([value], [row], "D", color=look.INK, markersize=6)
+        look.note(left, f"{value:,.6g}", (value, row), "data", (7, 0), color=look.INK, va="center")
+    room = max(np.ptp(ends), 1e-3 * max(map(abs, ends)), 1e-9)
+    left.set_xlim(min(ends) - 0.45 * room, max(ends) + 0.65 * room)
+    left.set_yticks(range(last + 1), labels)
+    left.set_ylim(last + 0.6, -0.6)
+    left.set_title("sum of all items", fontsize=9.5, color=look.INK, loc="left")
+    rows = np.arange(len(shown))
+    up, down = np.zeros(len(shown)), np.zeros(len(shown))
+    for name, colour in colours.items():
+        values = shown[name].to_numpy(dtype=float)
+        right.barh(rows, values, left=np.where(values >= 0, up, down), height=0.62, color=colour)
+        up, down = up + np.maximum(values, 0), down + np.minimum(values, 0)
+    right.plot(shown["change"], rows, "D", color=look.INK, markersize=4, linewidth=0)
+    right.axvline(0, color=look.GREY, linewidth=0.8)
+    right.set_yticks(rows, [look.shorten(name, 22) for name in shown["item_id"]])
+    right.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+    right.set_title("items that changed most", fontsize=9.5, color=look.INK, loc="left")
+    right.set_xlabel("sum over the timestamps in common" + look.not_shown(len(frame) - len(shown), "item"))
+    keys = [look.patch_key(colour, parts[name]) for name, colour in colours.items()]
+    keys.append(look.line_key(look.INK, "all of it", linewidth=0, marker="D", markersize=4))
+    look.heading(figure, "Why the forecast changed", keys)
     return figure
 
 
