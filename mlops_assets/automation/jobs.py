@@ -30,7 +30,7 @@ def rescore_job_name(spec: ForecastSpec) -> str:
 
 def daily_assets(spec: ForecastSpec) -> list[dg.AssetKey]:
     """Assets of the daily round, all partitioned alike."""
-    names = ["observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift", "report"]
+    names = ["observations", "quarantine", "data_drift", "forecasts", "forecast_change", "forecast_accuracy", "report"]
     names += ["future_covariates"] if spec.covariates.known else []
     names += ["reconciled_forecasts"] if spec.hierarchy is not None else []
     return [dg.AssetKey([spec.name, name]) for name in names]
