@@ -93,10 +93,12 @@ class Notifications(dg.ConfigurableResource):
         Returns:
             Whether this call told it; False where it had been told, or somebody else was faster.
         """
-        told = {row["channel"] for row in _latest(tables, alert.forecast) if _same(row, alert)}
-        shown = {name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")}
-        new = [channel for channel in self._channels() if channel not in told]
-        return sum(self._attempt(tables, replace(alert, **shown), channel, 1) for channel in new) > 0
+        if any((row["event"], row["key"]) == (alert.event, alert.key) for row in _latest(tables, alert.forecast)):
+            return False
+        shown = replace(alert, **{name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")})
+        # All are claimed before the first is told: should this process die, the others are known to be still untold.
+        claimed = [channel for channel in self._channels() if self._claim(tables, shown, channel, 1)]
+        return sum(self._tell(tables, shown, channel, 1) for channel in claimed) > 0
 
     def resend(self, tables: Tables, forecast: str, now: datetime | None = None) -> int:
         """Try again what could not be delivered, if its time has come; return how many went out."""
@@ -108,7 +110,8 @@ class Notifications(dg.ConfigurableResource):
             waited = row["outcome"] == "failed" and age >= FIRST_WAIT * 2 ** (row["attempt"] - 1)
             if row["attempt"] < ATTEMPTS and row["channel"] in self._channels() and (died or waited):
                 alert = Alert(**{name: row[name] for name in Alert.__dataclass_fields__})
-                sent += self._attempt(tables, alert, row["channel"], row["attempt"] + 1)
+                channel, number = row["channel"], row["attempt"] + 1
+                sent += self._claim(tables, alert, channel, number) and self._tell(tables, alert, channel, number)
         return sent
 
     def ping(self) -> str:
@@ -137,11 +140,11 @@ class Notifications(dg.ConfigurableResource):
             words.append(f"{kind}: {host}:{port} answers")
         return ", ".join(words)
 
-    def _attempt(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
-        key, partition = [alert.forecast, "alerts"], f"{alert.event} {alert.key} {channel} {number}"
-        row = {**asdict(alert), "attempt": number, "channel": channel}
-        if not tables.create(key, _frame({**row, "outcome": "sending"}), partition):
-            return False
+    def _claim(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
+        """Take an attempt for this process; False if another one has it."""
+        return tables.create([alert.forecast, "alerts"], *_attempt(alert, channel, number, "sending"))
+
+    def _tell(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
         log = dg.get_dagster_logger("mlops_assets.notifications")
         if number == 1 and channel == self._channels()[0]:
             log.warning(f"{alert.title}: {alert.text}")
@@ -151,7 +154,8 @@ class Notifications(dg.ConfigurableResource):
         except Exception as error:  # a channel that is down must not end the run that has something to tell
             delivered = False
             why = str(error) if isinstance(error, NotificationError) else type(error).__name__
-        tables.write(key, _frame({**row, "outcome": "delivered" if delivered else "failed"}), partition)
+        outcome = "delivered" if delivered else "failed"
+        tables.write([alert.forecast, "alerts"], *_attempt(alert, channel, number, outcome))
         if not delivered:
             left = f"attempt {number} of {ATTEMPTS}" + ("; it stays in the log only" if number == ATTEMPTS else "")
             log.error(f"{alert.title}: {channel} could not be told: {why} ({left}). {alert.text}")
@@ -197,13 +201,11 @@ class Notifications(dg.ConfigurableResource):
         return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self.channel)]
 
 
-def _frame(row: dict[str, Any]) -> pd.DataFrame:
+def _attempt(alert: Alert, channel: str, number: int, outcome: str) -> tuple[pd.DataFrame, str]:
+    """Return the row of an attempt and the key of its partition."""
     now = pd.Timestamp(datetime.now(timezone.utc)).tz_localize(None)
-    return pd.DataFrame([{**row, "at": now}]).astype(_TYPES)
-
-
-def _same(row: dict[str, Any], alert: Alert) -> bool:
-    return (row["event"], row["key"]) == (alert.event, alert.key)
+    row = {**asdict(alert), "attempt": number, "channel": channel, "outcome": outcome, "at": now}
+    return pd.DataFrame([row]).astype(_TYPES), f"{alert.event} {alert.key} {channel} {number}"
 
 
 def _latest(tables: Tables, forecast: str) -> Iterator[dict[str, Any]]:

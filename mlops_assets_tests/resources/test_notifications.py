@@ -102,20 +102,30 @@ def test_of_two_channels_only_the_one_that_was_down_is_told_again(hook, inbox):
     ]
 
 
-def test_a_channel_that_stays_down_leaves_it_to_the_log_and_shows_no_secret(hook, caplog):
-    tables, channel = MemoryTables(), Notifications(channel=hook.url)
+def test_what_was_told_before_a_channel_was_added_is_not_told_there(hook, inbox):
+    tables = MemoryTables()
+    assert Notifications(channel=hook.url).send(tables, ALERT)
+    both = Notifications(channel=f"{hook.url}, {inbox.url}")
+    assert not both.send(tables, ALERT)
+    assert both.resend(tables, "demo", now=minutes(999)) == 0
+    assert (len(hook.bodies), len(inbox.mails)) == (1, 0)
+
+
+def test_channels_that_stay_down_leave_it_to_the_log_and_show_no_secret(hook, caplog):
+    mail = f"mailto://mlops:{SECRET}@127.0.0.1:1?from=mlops@example.org&to=person@example.org"
+    tables, channel = MemoryTables(), Notifications(channel=f"{hook.url}?+X-Token={SECRET}, {mail}")
     hook.status = 503
     with caplog.at_level("DEBUG"):
         channel.send(tables, ALERT)
         for _ in range(ATTEMPTS + 2):
             channel.resend(tables, "demo", now=minutes(999))
-    assert rows(tables) == [(number, "failed") for number in range(1, ATTEMPTS + 1)]
-    assert "it stays in the log only" in caplog.text
+    assert rows(tables) == [(number, "failed") for number in range(1, ATTEMPTS + 1) for _ in range(2)]
+    assert caplog.text.count("it stays in the log only") == 2
     assert SECRET not in caplog.text + repr(channel) + tables.read(["demo", "alerts"]).to_csv()
 
 
-def test_an_attempt_whose_process_died_is_made_again(hook, monkeypatch):
-    tables, channel = MemoryTables(), Notifications(channel=hook.url)
+def test_an_attempt_whose_process_died_is_made_again_on_all_channels(hook, inbox, monkeypatch):
+    tables, channel = MemoryTables(), Notifications(channel=f"{hook.url}, {inbox.url}")
 
     def die(*_: object) -> bool:
         raise KeyboardInterrupt
@@ -124,10 +134,10 @@ def test_an_attempt_whose_process_died_is_made_again(hook, monkeypatch):
         patch.setattr(notifications.Notifications, "_deliver", die)
         with pytest.raises(KeyboardInterrupt):
             channel.send(tables, ALERT)
-    assert rows(tables) == [(1, "sending")]
+    assert rows(tables) == [(1, "sending"), (1, "sending")]
     assert channel.resend(tables, "demo", now=minutes(5)) == 0, "it may still be under way"
-    assert channel.resend(tables, "demo", now=minutes(11)) == 1
-    assert len(hook.bodies) == 1
+    assert channel.resend(tables, "demo", now=minutes(11)) == 2
+    assert (len(hook.bodies), len(inbox.mails)) == (1, 1)
 
 
 def test_ping_sends_nothing_and_says_what_is_wrong(hook):
