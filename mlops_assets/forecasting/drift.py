@@ -404,7 +404,7 @@ def distance(newest: np.ndarray, reference: np.ndarray, rank: float) -> tuple[fl
     Returns:
         The distance; the quantile of that of each window of the reference from the others; the p value. See `look`.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr  # Student's distribution; scipy.stats would take a second to import
 
     share = _is_share(newest, reference)
     if not share:
@@ -425,7 +425,7 @@ def distance(newest: np.ndarray, reference: np.ndarray, rank: float) -> tuple[fl
     even = apart**power
     spread = max(float(even[1:].std(ddof=1)), least) * np.sqrt(1 + 1 / n)
     farthest = float(np.quantile(apart[1:], rank, method="higher"))
-    return float(apart[0]), farthest, float(t.sf((even[0] - even[1:].mean()) / spread, n - 1))
+    return float(apart[0]), farthest, float(stdtr(n - 1, (even[1:].mean() - even[0]) / spread))
 
 
 def _is_share(newest: np.ndarray, reference: np.ndarray) -> bool:

@@ -270,10 +270,12 @@ def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
     """Draw why a forecast changed: the sum's way from the previous forecast to this one, and the items' parts in it.
 
     Args:
-        frame: of one origin: `item_id`, `origin`, `previous_origin`, `previous`, `revised_history`, `new_data`,
-            `new_model`, `current`, `change`; parts that are NaN are drawn as one change.
+        frame: of one origin: `item_id`, `origin`, `previous_origin`, `steps` (timestamps in common), `previous`,
+            `revised_history`, `new_data`, `new_model`, `current`, `change`; parts that are NaN are drawn as one change.
         top: how many items to show; the rest are counted below.
     """
+    from matplotlib.ticker import MaxNLocator
+
     if frame.empty:
         return look.nothing("Why the forecast changed")
     divided = bool(frame[list(PARTS)].notna().all(axis=None))
@@ -287,30 +289,33 @@ def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
     for axes in (left, right):
         look.tidy(axes)
         axes.grid(axis="x", color=look.GRID)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(lambda value, _: look.compact(value))
     sums = frame[["previous", *parts, "current"]].sum()
     labels = [f"from {look.date_label(frame['previous_origin'].iloc[0])}", *parts.values()]
     labels.append(f"from {look.date_label(frame['origin'].iloc[0])}")
     at = sums["previous"]
     ends = [at]
+    digits = int(np.clip(2 - np.log10(max(float(sums[list(parts)].abs().max()), 1e-3)), 0, 5))
     for row, (name, colour) in enumerate(colours.items(), start=1):
         left.barh(row, sums[name], left=at, height=0.6, color=colour)
         left.vlines(at, row - 1, row + 0.3, color=look.MUTED, linewidth=0.8)
         at += sums[name]
         ends.append(at)
-        place, side = (at, "left") if sums[name] >= 0 else (at, "right")
-        text = f"{sums[name]:+,.6g}".replace("-", "−")
-        look.note(left, text, (place, row), "data", (4 if side == "left" else -4, 0), ha=side, va="center")
+        text = f"{sums[name]:+,.{digits}f}".replace("-", "−")
+        look.note(left, text, (max(ends[-2:]), row), "data", (4, 0), va="center")
     last = len(parts) + 1
     left.vlines(at, last - 1, last, color=look.MUTED, linewidth=0.8)
     for row, value in ((0, sums["previous"]), (last, at)):
         left.plot([value], [row], "D", color=look.INK, markersize=6)
-        look.note(left, f"{value:,.6g}", (value, row), "data", (7, 0), color=look.INK, va="center")
+        look.note(left, f"{value:,.{digits}f}", (value, row), "data", (7, 0), color=look.INK, va="center")
     room = max(np.ptp(ends), 1e-3 * max(map(abs, ends)), 1e-9)
-    left.set_xlim(min(ends) - 0.45 * room, max(ends) + 0.65 * room)
+    left.set_xlim(min(ends) - 0.1 * room, max(ends) + 0.7 * room)
     left.set_yticks(range(last + 1), labels)
     left.set_ylim(last + 0.6, -0.6)
-    left.set_title("sum of all items", fontsize=9.5, color=look.INK, loc="left")
+    left.set_title(
+        f"sum of all items over {frame['steps'].iloc[0]} timestamps", fontsize=9.5, color=look.INK, loc="left"
+    )
     rows = np.arange(len(shown))
     up, down = np.zeros(len(shown)), np.zeros(len(shown))
     for name, colour in colours.items():
@@ -321,8 +326,7 @@ def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
     right.axvline(0, color=look.GREY, linewidth=0.8)
     right.set_yticks(rows, [look.shorten(name, 22) for name in shown["item_id"]])
     right.set_ylim(max(len(shown), 1) - 0.4, -0.6)
-    right.set_title("items that changed most", fontsize=9.5, color=look.INK, loc="left")
-    right.set_xlabel("sum over the timestamps in common" + look.not_shown(len(frame) - len(shown), "item"))
+    right.set_title(f"items that changed most: {len(shown)} of {len(frame)}", fontsize=9.5, color=look.INK, loc="left")
     keys = [look.patch_key(colour, parts[name]) for name, colour in colours.items()]
     keys.append(look.line_key(look.INK, "all of it", linewidth=0, marker="D", markersize=4))
     look.heading(figure, "Why the forecast changed", keys)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from mlops_assets.forecasting import look, plots
 from mlops_assets.forecasting.calendar import holiday_names
+from mlops_assets.forecasting.change import PARTS
 
 EXAMPLE = Path(plots.__file__).parents[1] / "forecasts" / "nyc_departures.csv"
 ORIGIN = pd.Timestamp("2013-11-24")
@@ -273,8 +274,38 @@ def test_a_page_gets_its_own_colours_and_no_script(history, forecasts):
 
 # --- all of them
 
+# --- the change of a forecast
+
+
+def change(**parts: list[float]) -> pd.DataFrame:
+    """One row per item, as `forecast_change` has it; items named a, b, ..."""
+    known = {name: parts.get(name, [0.0] * len(parts["new_data"])) for name in PARTS}
+    frame = pd.DataFrame({"item_id": list("abcdefghijkl")[: len(parts["new_data"])], "previous": 100.0, **known})
+    frame["change"] = frame[list(PARTS)].sum(axis=1, min_count=1)
+    frame["current"] = frame["previous"] + frame["change"]
+    return frame.assign(origin=ORIGIN, previous_origin=ORIGIN - pd.Timedelta(days=1), steps=13)
+
+
+def test_the_bridge_leads_from_one_sum_to_the_other():
+    figure = plots.change_bridge(change(new_data=[8.0, -2.0, 0.0], new_model=[1.0, 40.0, 0.0]))
+    assert head(figure) == ("Why the forecast changed", ["revised history", "new data", "new model", "all of it"])
+    assert notes(figure) == ["+0", "+6", "+41", "300", "347"]
+    ticks = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert ticks == ["from 2013-11-23", "revised history", "new data", "new model", "from 2013-11-24"]
+    assert titles(figure) == ["sum of all items over 13 timestamps", "items that changed most: 2 of 3"]
+    assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == ["b", "a"]
+    assert len(plots.to_png(figure)) < 30_000
+
+
+def test_an_undivided_change_is_one_step():
+    frame = change(new_data=[8.0, -2.0]).assign(**dict.fromkeys(PARTS, NAN))
+    figure = plots.change_bridge(frame)
+    assert head(figure)[1] == ["change, undivided", "all of it"]
+    assert notes(figure) == ["+6.0", "200.0", "206.0"]
+
 
 EMPTY = {
+    "change_bridge": lambda: plots.change_bridge(empty("item_id", "change")),
     "importances": lambda: plots.importances(empty("feature", "group", "importance")),
     "fan": lambda: plots.fan(
         empty("item_id", "timestamp", "target"), empty("item_id", "timestamp", "q10", "q50", "q90")
