@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pandas as pd
 
 from mlops_assets.assets.accuracy import read_scores
 from mlops_assets.assets.partitions import expected, rounds_of
+from mlops_assets.forecasting.look import label
 from mlops_assets.plain import plain, stamp
 from mlops_assets.resources import decisions
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -38,7 +40,7 @@ class Sources:
     notifications: Notifications
     instance: dg.DagsterInstance | None = None
 
-    @property
+    @cached_property
     def life(self) -> Lifecycle:
         """The versions of the forecast's model."""
         return Lifecycle(self.tables, self.tracking, self.clock, self.spec.name)
@@ -111,7 +113,7 @@ def overview(sources: Sources) -> Overview:
         policy=_policy(sources),
         drift=_drift(sources),
         quarantine=_quarantine(sources),
-        next_round=tick.start.isoformat(timespec="minutes") if tick is not None else None,
+        next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
         failed_runs=_failed_runs(sources),
     )
     found.problems.extend(_problems(sources, found))
@@ -237,10 +239,9 @@ def _problems(sources: Sources, found: Overview) -> list[str]:
         words += [f"{name} are stale: {due[0]} should be there, {last[name]} is the last" for name in late]
     accuracy = found.accuracy
     if accuracy is not None and accuracy["limit"] is not None and (accuracy["value"] or 0) > accuracy["limit"]:
-        words.append(
-            f"{accuracy['metric']} of {accuracy['partition']} is {accuracy['value']:.3f}, above {accuracy['limit']:.3f}"
-            + (f"; the policy says: {found.policy['action']}" if found.policy is not None else "")
-        )
+        name, value, limit = label(accuracy["metric"]), accuracy["value"], accuracy["limit"]
+        answer = f"; the policy says: {found.policy['action']}" if found.policy is not None else ""
+        words.append(f"{name} of {accuracy['partition']} is {value:.3f}, above {limit:.3f}{answer}")
     if found.waiting:
         words.append(f"waiting for approval: version {', '.join(map(str, found.waiting))}")
     if found.quarantine is not None and found.quarantine["partition"] == last.get("observations"):

@@ -1,5 +1,6 @@
 """A forecast's report as one HTML page: pictures and tables inside, no script, light and dark."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlops_assets.assets.overview import Overview
+from mlops_assets.forecasting.look import label
 from mlops_assets.plain import plain
 
 if TYPE_CHECKING:
@@ -18,19 +20,35 @@ TEMPLATE = Path(__file__).parent / "page.html"
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture as SVG, drawn for a page and for a telephone."""
+    """One picture, drawn when it is asked for.
 
-    wide: str
-    narrow: str
+    Attributes:
+        draw: makes the figure, at the present width.
+        alt: what it shows, for those who do not see it.
+    """
 
-    @classmethod
-    def of(cls, draw: Callable[[], "Figure"], alt: str) -> "Picture":
-        """Draw it twice; `alt` says what it shows to those who do not see it."""
+    draw: Callable[[], "Figure"]
+    alt: str
+
+    @property
+    def wide(self) -> str:
+        """As SVG, for a page."""
+        from mlops_assets.forecasting import plots
+
+        return plots.to_svg(self.draw(), self.alt)
+
+    @property
+    def narrow(self) -> str:
+        """As SVG, for a telephone."""
         from mlops_assets.forecasting import look, plots
 
-        wide = plots.to_svg(draw(), alt)
         with look.narrow():
-            return cls(wide, plots.to_svg(draw(), f"{alt} (narrow)"))
+            return plots.to_svg(self.draw(), f"{self.alt} (narrow)")
+
+    @property
+    def file(self) -> str:
+        """The name of its file, where it is kept as one."""
+        return re.sub(r"[^a-z0-9]+", "_", self.alt.lower().split(",")[0]).strip("_") + ".png"
 
 
 @dataclass(frozen=True)
@@ -46,8 +64,7 @@ class Table:
     def of(cls, title: str, frame: pd.DataFrame, wordy: Sequence[str] = (), digits: int = 3) -> "Table":
         """Turn a small frame into one."""
         rows = [[_cell(value, digits) for value in row] for row in frame.itertuples(index=False)]
-        heads = [str(name).replace("_", " ") for name in frame.columns]
-        return cls(title, heads, rows, tuple(name.replace("_", " ") for name in wordy))
+        return cls(title, [label(name) for name in frame.columns], rows, tuple(map(label, wordy)))
 
 
 @dataclass(frozen=True)

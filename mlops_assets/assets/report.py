@@ -5,7 +5,7 @@ import pandas as pd
 
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.overview import Overview, Sources, overview
-from mlops_assets.assets.page import render
+from mlops_assets.assets.page import Section, render
 from mlops_assets.assets.sections import cards, sections
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.notifications import Notifications
@@ -44,12 +44,15 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         partition = context.partition_keys[-1]
         sources = Sources(spec, tables, tracking, clock, notifications, context.instance)
         state = overview(sources)
-        html = page(sources, state, partition)
+        shown = contents(sources, state)
+        html = render(state, partition, list(cards(state)), shown)
         link = ""
         if state.champion is not None:
             registry = tracking.registry(spec.name)
             version = registry.version(state.champion["version"])
             registry.attach(version.number, html, FILE)
+            for picture in (picture for section in shown for picture in section.pictures):
+                registry.attach_figure(version.number, picture.draw(), f"report/{picture.file}")
             link = f"{registry.run_link(version.run_id)}/artifacts/{FILE}" if tracking.ui else ""
         row = {"partition": partition, "made_at": naive_utc(clock.now()), "bytes": len(html.encode()), "link": link}
         facts = {
@@ -65,5 +68,9 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
 
 def page(sources: Sources, state: Overview, partition: str = "") -> str:
     """Return the report of a forecast as HTML that needs nothing else."""
-    made = [section for section in sections(sources, state) if section.words or section.pictures or section.tables]
-    return render(state, partition, list(cards(state)), made)
+    return render(state, partition, list(cards(state)), contents(sources, state))
+
+
+def contents(sources: Sources, state: Overview) -> list[Section]:
+    """Return the sections that have something to show."""
+    return [part for part in sections(sources, state) if part.words or part.pictures or part.tables]

@@ -9,7 +9,9 @@ from mlops_assets.assets.overview import Overview, Sources, limit_of
 from mlops_assets.assets.page import Card, Picture, Section, Table
 from mlops_assets.assets.partitions import periods
 from mlops_assets.forecasting import ledger
+from mlops_assets.forecasting.look import label
 from mlops_assets.forecasting.metrics import outer_pair
+from mlops_assets.plain import stamp
 from mlops_assets.resources.decisions import milestones
 
 RECENT = 28
@@ -32,9 +34,9 @@ def cards(state: Overview) -> Iterator[Card]:
     if score is not None:
         limit = f"limit {score['limit']:.3f}; " if score["limit"] is not None else ""
         value = "–" if score["value"] is None else f"{score['value']:.3f}"
-        yield Card(score["metric"], value, f"{limit}of {score['partition']}")
+        yield Card(label(score["metric"]), value, f"{limit}of {score['partition']}")
         if score["skill"] is not None:
-            yield Card("better than seasonal naive by", f"{score['skill']:.0%}", "skill: 1 − MASE / its MASE")
+            yield Card("skill", f"{score['skill']:.0%}", "above 0 is better than seasonal naive")
         if score["coverage"] is not None:
             yield Card("within the interval", f"{score['coverage']:.0%}", f"of {score['rows']:,} forecasts")
     if state.drift is not None:
@@ -71,14 +73,14 @@ def _forecasts(sources: Sources) -> Section:
     origin = made["origin"].iloc[0]
     history = _history(sources, origin, made)
     pictures = [
-        Picture.of(
+        Picture(
             lambda: plots.fan(history, made, point=spec.task.point_column, max_items=ITEMS),
-            f"Forecasts of the largest items from {origin}",
+            f"Forecasts of the largest items, from {stamp(origin)}",
         )
     ]
     fallback = int((made["source"] == "fallback").sum())
     words = (
-        f"{made['item_id'].nunique():,} items, {spec.horizon} steps ahead from {origin}, by version "
+        f"{made['item_id'].nunique():,} items, {spec.horizon} steps ahead from {stamp(origin)}, by version "
         f"{made['model_version'].iloc[0]}; {fallback:,} of {len(made):,} rows are fallback (seasonal naive). "
         "The largest items:"
     )
@@ -109,7 +111,7 @@ def _looking_back(sources: Sources, rows: pd.DataFrame) -> Section:
     origin = own["origin"].iloc[0]
     worst = ledger.worst_items(own, task, ITEMS)["item_id"].tolist()
     history = _history(sources, origin, own)
-    picture = Picture.of(
+    picture = Picture(
         lambda: plots.fan(
             history,
             own,
@@ -118,9 +120,9 @@ def _looking_back(sources: Sources, rows: pd.DataFrame) -> Section:
             point=task.point_column,
             max_items=ITEMS,
         ),
-        f"Forecasts from {origin} beside what came, of the items with the largest errors",
+        f"Forecasts beside what came, from {stamp(origin)}, of the items with the largest errors",
     )
-    words = f"The latest forecast whose horizon is over, from {origin}, beside what came, where it erred most:"
+    words = f"The latest forecast whose horizon is over, from {stamp(origin)}, beside what came, where it erred most:"
     return Section("What came", [words], [picture])
 
 
@@ -147,11 +149,11 @@ def _by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
             .assign(model="seasonal_naive"),
         ]
     )
-    picture = Picture.of(lambda: plots.error_by_lead(both, "mase"), "Error by lead, beside seasonal naive")
+    picture = Picture(lambda: plots.error_by_lead(both, "mase"), "Error by lead, beside seasonal naive")
     words = (
-        f"Forecasts of {first} to {rows['timestamp'].max()}: {len(rows):,} have their actual, {awaited:,} of the same "
-        f"origins are still awaited, {int(vintages['missing'].sum()):,} are due and missing. A vintage is complete "
-        "when nothing of its horizon is awaited; until then its numbers are of the leads that have come."
+        f"Forecasts of {stamp(first)} to {stamp(rows['timestamp'].max())}: {len(rows):,} have their actual, "
+        f"{int(vintages['missing'].sum()):,} are due without one, {awaited:,} of the same origins are still awaited. "
+        "A vintage is complete when nothing of its horizon is awaited; until then its numbers are of what has come."
     )
     shown = vintages.head(2 * min(spec.horizon, 14))
     return Section(
@@ -185,16 +187,14 @@ def _over_time(sources: Sources) -> Section:
     limit = limit_of(spec, sources.life.registry.metrics(version) if version is not None else {})
     pair = outer_pair(spec.quantiles)
     pictures = [
-        Picture.of(
-            lambda: plots.accuracy_over_time(whole, metric, limit, events), f"{metric} over time, with its limit"
-        )
+        Picture(lambda: plots.accuracy_over_time(whole, metric, limit, events), f"{metric} over time, with its limit")
     ]
     if pair is not None:
         low, high = spec.retraining.coverage or (None, None)
         band = (low, high) if low is not None and high is not None else None
         nominal = round(pair[1] - pair[0], 9)
         pictures.append(
-            Picture.of(
+            Picture(
                 lambda: plots.coverage_over_time(whole, nominal, band, events), "Coverage of the interval over time"
             )
         )
@@ -218,8 +218,8 @@ def _items(sources: Sources, honest: pd.DataFrame) -> Section:
         tables.append(Table.of("By segment", ledger.compared(inside, task, ["segment"])[["segment", *_SHOWN]]))
     worst = ledger.worst_items(honest, task)[["item_id", "share_of_error", *_SHOWN]]
     tables.append(Table.of("The items whose errors weigh most", worst))
-    first, last = honest["timestamp"].min(), honest["timestamp"].max()
-    return Section("Items and segments", [f"Forecasts of {first} to {last}."], tables=tables)
+    span = f"Forecasts of {stamp(honest['timestamp'].min())} to {stamp(honest['timestamp'].max())}."
+    return Section("Items and segments", [span], tables=tables)
 
 
 def _change(sources: Sources) -> Section:
@@ -229,7 +229,7 @@ def _change(sources: Sources) -> Section:
     rows = sources.table("forecast_change", stored[-1:]) if stored else pd.DataFrame()
     if rows.empty:
         return Section("Why the forecast changed")
-    picture = Picture.of(lambda: plots.change_bridge(rows), "From the previous forecast to the present one")
+    picture = Picture(lambda: plots.change_bridge(rows), "From the previous forecast to the present one")
     return Section(
         "Why the forecast changed",
         ["The sums of the same items and target times, from the previous origin's forecast to the latest one's."],
@@ -251,8 +251,6 @@ def _drift(sources: Sources, state: Overview) -> Section:
 
 def _model(sources: Sources, state: Overview) -> Section:
     from mlops_assets.forecasting import plots
-    from mlops_assets.forecasting.forest import Forecaster
-    from mlops_assets.model_file import ModelFileError
     from mlops_assets.resources.tracking import TrackingError
 
     if state.champion is None:
@@ -264,13 +262,14 @@ def _model(sources: Sources, state: Overview) -> Section:
     ]
     pictures = []
     try:
-        state_of_model = life.registry.load(life.registry.version(state.champion["version"]))
-        importances = Forecaster.from_state(state_of_model).importances()
-        pictures.append(Picture.of(lambda: plots.importances(importances, top=12), "Importances of the features"))
-    except (TrackingError, ModelFileError, ValueError) as error:
+        importances = life.registry.read_table(state.champion["version"], "importances.csv")
+        pictures.append(Picture(lambda: plots.importances(importances, top=12), "Importances of the features"))
+    except TrackingError as error:
         words.append(f"Its importances cannot be shown: {error}")
     log = life.log.all().iloc[::-1].head(10)
-    decided = log[["decided_at", "version", "outcome", "decided_by", "reason"]]
+    decided = log.assign(decided_at=log["decided_at"].dt.floor("s"))[
+        ["decided_at", "version", "outcome", "decided_by", "reason"]
+    ]
     tables = [Table.of("Decisions, the latest first", decided, wordy=["reason"])]
     answers = sources.table("retraining_decisions")
     if len(answers):

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#9a9a9a"
 PALETTE = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, "#7a5c00", GREY)
-METRIC_NAMES = {"mase": "MASE", "rmsse": "RMSSE", "smape": "sMAPE", "wape": "WAPE", "wql": "wQL"}
+METRIC_NAMES = {
+    "naive_mase": "naive's MASE",
+    "mase": "MASE",
+    "rmsse": "RMSSE",
+    "smape": "sMAPE",
+    "wape": "WAPE",
+    "wql": "wQL",
+}
 WIDE, NARROW = 8.4, 3.9
 """Inches: of a page, of a telephone."""
 _width: ContextVar[float] = ContextVar("width", default=WIDE)

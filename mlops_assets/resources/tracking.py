@@ -289,15 +289,8 @@ class TrainingRun:
 
     def log_figure(self, figure: "Figure", file: str) -> None:
         """Keep a picture as a PNG artifact."""
-        import tempfile
-
-        from mlops_assets.forecasting.images import to_png
-
-        folder, _, name = file.rpartition("/")
-        with tempfile.TemporaryDirectory() as temporary:
-            path = Path(temporary) / name
-            path.write_bytes(to_png(figure))
-            self._mlflow.log_artifact(str(path), folder or None)
+        with _png(figure, file) as (path, folder):
+            self._mlflow.log_artifact(path, folder)
 
     def log_dataset(self, frame: pd.DataFrame, source: str, name: str) -> None:
         """Say what was learnt from: schema, size and digest; the rows themselves stay where they are."""
@@ -355,6 +348,20 @@ def _without_advice() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
+
+
+@contextmanager
+def _png(figure: "Figure", file: str) -> Iterator[tuple[str, str | None]]:
+    """Write a picture to a temporary file; give its path and the folder that it is to have as an artifact."""
+    import tempfile
+
+    from mlops_assets.forecasting.images import to_png
+
+    folder, _, name = file.rpartition("/")
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / name
+        path.write_bytes(to_png(figure))
+        yield str(path), folder or None
 
 
 def _schema(frame: pd.DataFrame) -> Any:
@@ -524,9 +531,32 @@ class Registry:
                 ) from None
             return model_file.load(Path(path), sha256=version.tags["sha256"]), Path(path).stat().st_size
 
+    def read_table(self, number: int, file: str) -> pd.DataFrame:
+        """Read a table that was logged in the run that trained a version; see `TrainingRun.log_table`.
+
+        Raises:
+            TrackingError: it cannot be fetched.
+        """
+        import io
+
+        from mlflow.artifacts import load_text
+
+        version = self.version(number)
+        try:
+            return pd.read_csv(io.StringIO(load_text(f"runs:/{version.run_id}/{file}")))
+        except Exception as error:
+            raise TrackingError(
+                f"{file} of version {number} cannot be fetched from the artifact store ({error})"
+            ) from None
+
     def attach(self, number: int, text: str, file: str) -> None:
         """Keep a text as an artifact of the run that trained a version."""
         self._client.log_text(self.version(number).run_id, text, file)
+
+    def attach_figure(self, number: int, figure: "Figure", file: str) -> None:
+        """Keep a picture as a PNG artifact of the run that trained a version."""
+        with _png(figure, file) as (path, folder):
+            self._client.log_artifact(self.version(number).run_id, path, folder)
 
     def link(self, number: int) -> str:
         """Return the address of a version's page."""

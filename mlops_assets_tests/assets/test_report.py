@@ -69,7 +69,7 @@ def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     rows = watched.table("forecast_accuracy", ["2024-05-15"])
     assert found.accuracy["rows"] == len(rows) == 4 * 5
     assert 0 < found.accuracy["limit"] < 0.2  # 1.25 times its own backtest
-    assert found.next_round == "2024-05-17T06:00+00:00"
+    assert found.next_round == "2024-05-17 06:00 UTC"
     assert found.drift is not None
     assert not [words for words in found.problems if "stale" in words]
 
@@ -80,7 +80,7 @@ def test_status_says_what_is_wrong(watched):
     strict = watched.spec.retraining.model_copy(update={"threshold": 0.0001})
     spec = watched.spec.model_copy(update={"retraining": strict})
     bad = overview(replace(sources(watched), spec=spec))
-    assert any(words.startswith("wql of 2024-05-15 is") and "above 0.000" in words for words in bad.problems)
+    assert any(words.startswith("wQL of 2024-05-15 is") and "above 0.000" in words for words in bad.problems)
 
 
 def test_a_failed_run_is_listed_with_its_link(watched):
@@ -160,5 +160,11 @@ def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
     assert len(html.encode()) == row["bytes"]
     assert "after the round of 2024-05-15" in html
     assert row["link"].endswith(FILE)
+    pictures = {
+        file.path.removeprefix("report/")
+        for file in mlflow.artifacts.list_artifacts(run_id=version.run_id, artifact_path="report")
+    }
+    assert {"report.html", "forecasts_of_the_largest_items.png", "error_by_lead.png", "wql_over_time.png"} <= pictures
+    assert {"coverage_of_the_interval_over_time.png", "importances_of_the_features.png"} <= pictures
     assert watched.metadata(result, "report")["report"] == row["link"]
     assert "sales" in asdict(overview(sources(watched)))["description"].lower()
