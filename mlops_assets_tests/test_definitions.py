@@ -13,7 +13,7 @@ from mlops_assets.settings import Environment, Settings
 
 ASSETS = {
     "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion", "forecasts",
-    "forecast_accuracy",
+    "forecast_accuracy", "data_drift", "forecast_change", "report",
 }  # fmt: skip
 
 
@@ -33,7 +33,9 @@ def test_definitions_load(environment, tmp_path):
         "nyc_departures_decide",
     }
     assert [s.name for s in repository.schedule_defs] == ["nyc_departures_daily_schedule"]
-    assert {s.name for s in repository.sensor_defs} >= {"nyc_departures_retrain_on_breach", "nyc_departures_approvals"}
+    sensors = {s.name.removeprefix("nyc_departures_"): s.default_status.name for s in repository.sensor_defs}
+    assert sensors.pop("alerts") == "RUNNING", "who is to be told must not have to ask for it"
+    assert sensors == dict.fromkeys(["retrain_on_breach", "approvals", "rescore"], "STOPPED")
     assert list(tmp_path.iterdir()) == []  # loading writes nothing
 
 
