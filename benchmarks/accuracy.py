@@ -45,7 +45,7 @@ Results = dict[str, dict[str, dict[str, float]]]
 
 def run(panel: str, model: str, folder: Path) -> dict[str, float]:
     """Fit one model on one panel, forecast from its origins, and score it."""
-    import holidays  # noqa: F401  imports are nobody's fitting time
+    import holidays.countries  # noqa: F401  imports are nobody's fitting time
     import sklearn.ensemble  # noqa: F401
 
     series = SERIES[panel]

@@ -487,6 +487,13 @@ class BacktestSettings(Part):
 
     windows: int = Field(default=3, ge=1, le=52, description="How many origins.")
     step: int | None = Field(default=None, ge=1, description="Steps between two origins. Default: the horizon.")
+    conformal: float | None = Field(
+        default=None,
+        ge=0,
+        lt=0.5,
+        description="Where the coverage on these windows is off by more than this, the quantiles are moved away from "
+        "the median, or towards it, until it would have been right. null: never.",
+    )
 
 
 Metric = Literal["wql", "mase", "rmsse", "smape", "wape"]
@@ -724,6 +731,9 @@ class ForecastSpec(Part):
     def _fits_together(self) -> "ForecastSpec":
         if self.point == "median" and 0.5 not in self.quantiles:
             raise _MisfitError("quantiles", "point: median needs 0.5 among the quantiles (or say point: mean)")
+        sides = min(self.quantiles) < 0.5 < max(self.quantiles) and 0.5 in self.quantiles
+        if self.backtest.conformal is not None and not sides:
+            raise _MisfitError("quantiles", "backtest.conformal needs 0.5, and levels below and above it")
         allowed = partition_kinds(self.frequency)
         if self.partitions.kind is not None and self.partitions.kind not in allowed:
             raise _MisfitError(
@@ -814,7 +824,10 @@ class ForecastSpec(Part):
         import hashlib
         import json
 
-        said = {"task": self.task.to_dict(), "fill": self.fill, "backtest": self.backtest.model_dump()}
+        judged = self.backtest.model_dump()
+        if self.backtest.conformal is None:
+            del judged["conformal"]
+        said = {"task": self.task.to_dict(), "fill": self.fill, "backtest": judged}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -293,6 +293,10 @@ def test_two_specs_of_one_name(tmp_path):
             "model.max_training_rows (line 7): found 10; must be greater",
         ),
         (
+            plus("quantiles: [0.5, 0.9]\nbacktest: {conformal: 0.05}"),
+            "quantiles (line 7): backtest.conformal needs 0.5, and levels below and above it",
+        ),
+        (
             plus("model: {seed: 4294967296}"),
             "model.seed (line 7): found 4294967296; must be less than or equal",
         ),

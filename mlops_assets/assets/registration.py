@@ -15,6 +15,7 @@ from mlops_assets.assets.evaluation import FOREST, headline
 from mlops_assets.assets.training import history_of
 from mlops_assets.resources.stores import Models
 from mlops_assets.resources.tracking import Registry, Tracking, TrainingRun, Version
+from mlops_assets.spec import ForecastSpec
 
 
 def build_model_version(graph: Graph) -> dg.AssetsDefinition:
@@ -49,6 +50,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         from mlops_assets.forecasting.forest import Forecaster
         from mlops_assets.forecasting.metrics import score
 
+        random_forest = with_right_intervals(spec, random_forest, backtest)
         facts = random_forest["facts"]
         learnt = facts["data_version"] if facts["action"] == "refit" else f"{facts['data_version']} {facts['action']}"
         importances = Forecaster.from_state(random_forest["forecaster"]).importances()
@@ -156,6 +158,17 @@ def overall_words(overall: pd.DataFrame, metric: str) -> str:
     return f"{metric} {scores[FOREST]:.4f} on the backtest, seasonal naive {scores['seasonal_naive']:.4f}"
 
 
+def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
+    """Return the value of `random_forest`, intervals corrected by its backtest where the spec asks for that."""
+    from mlops_assets.forecasting.forest import Forecaster
+
+    if spec.backtest.conformal is None:
+        return random_forest
+    forecaster = Forecaster.from_state(random_forest["forecaster"])
+    forecaster = forecaster.corrected(backtest[backtest["model"] == FOREST], spec.backtest.conformal)
+    return {**random_forest, "forecaster": forecaster.state()}
+
+
 def _log(
     graph: Graph,
     run: TrainingRun,
@@ -186,6 +199,7 @@ def _log(
             "seed": spec.model.seed,
             "training_rows": facts["training_rows"],
             "model.kind": spec.model.kind,
+            "interval_factors": list(forecaster.widths),
             **{
                 f"model.{name}": value
                 for name, value in {**forest.defaults(spec.model.kind), **spec.model.parameters}.items()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import baselines, features, guards, regressors
+from . import baselines, conformal, features, guards, regressors
 from .panel import ITEM, TARGET, TIME, Panel, require_columns
 from .quantiles import GRID, NOMINAL, anchors, leaf_samples, of_more_trees, right_levels, row_quantiles, shifted
 from .regressors import Calibrated
@@ -25,7 +25,7 @@ ITEMS_AT_ONCE = 20_000
 """Items whose features are made at once: bounds the memory of a forecast."""
 CHUNK = 16_384
 """Rows that are predicted at once: bounds the memory of their outcomes."""
-SHARE, ROWS_PER_TREE = 0.25, 4000
+SHARE, ROWS_PER_TREE = 0.2, 4000
 """Share of the rows that each tree of a bootstrapped forest learns from, or this many if that is more."""
 HELD_OUT = 0.8
 """Share of the origins after which a trial forest is held against what came, for its `anchors`."""
@@ -216,6 +216,7 @@ class Forecaster:
             of others.
         anchors: levels of the model's own distribution that stand for the nominal levels of `quantiles.NOMINAL`.
         seen: lowest and highest level of an item in the training rows, in transformed units.
+        widths: factors of the distances of the quantiles below and above the median, see `conformal.widths`.
     """
 
     task: Task
@@ -225,6 +226,7 @@ class Forecaster:
     importance: np.ndarray
     anchors: tuple[float, ...] = NOMINAL
     seen: tuple[float, float] = (-np.inf, np.inf)
+    widths: tuple[float, float] = (1.0, 1.0)
 
     def predict(
         self,
@@ -326,7 +328,13 @@ class Forecaster:
     def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
-        return self._outcomes(X, rows.reference, rows.scale, shifted(levels, self.anchors))
+        asked = shifted(np.append(levels, 0.5), self.anchors)
+        mean, found = self._outcomes(X, rows.reference, rows.scale, asked)
+        found, middle = found[:, :-1], found[:, -1:]
+        if self.widths == (1.0, 1.0):
+            return mean, found
+        found = self.scaling.possible(middle + np.where(levels < 0.5, *self.widths) * (found - middle))
+        return mean, np.maximum(found, 0.0) if self.task.non_negative else found
 
     def _outcomes(
         self, X: np.ndarray, references: np.ndarray, scales: np.ndarray, levels: np.ndarray, trees: slice = slice(None)
@@ -343,6 +351,11 @@ class Forecaster:
         if self.task.non_negative:
             return np.maximum(mean, 0.0), np.maximum(found, 0.0)
         return mean, found
+
+    def corrected(self, predictions: pd.DataFrame, tolerance: float) -> Forecaster:
+        """Return the same forecaster with the intervals that a backtest of its like asks for (`conformal.widths`)."""
+        below, above = conformal.widths(predictions, self.task, tolerance)
+        return replace(self, widths=(self.widths[0] * below, self.widths[1] * above))
 
     def importances(self) -> pd.DataFrame:
         """Importance of each feature: columns feature, group, importance; largest first."""
@@ -373,6 +386,7 @@ class Forecaster:
             "importance": self.importance,
             "anchors": np.array(self.anchors),
             "seen": np.array(self.seen),
+            "widths": np.array(self.widths),
         }
 
     @classmethod
@@ -396,6 +410,7 @@ class Forecaster:
             importance=np.asarray(state["importance"]),
             anchors=tuple(np.asarray(state.get("anchors", NOMINAL)).tolist()),
             seen=tuple(np.asarray(state.get("seen", (-np.inf, np.inf))).tolist()),
+            widths=tuple(np.asarray(state.get("widths", (1.0, 1.0))).tolist()),
         )
 
 
