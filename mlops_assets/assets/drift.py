@@ -70,7 +70,8 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
             parts.append(found.table.assign(partition=key))
             for words in found.table.loc[found.table["drifted"], "words"]:
                 context.log.warning(f"{key}: {words}")
-            context.add_asset_metadata(_facts(found, end), graph.key("data_drift"), key)
+            some = {"items_looked_at": f"{len(sheet.items)} of {sheet.of}"} if len(sheet.items) < sheet.of else {}
+            context.add_asset_metadata({**_facts(found, end), **some}, graph.key("data_drift"), key)
         table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(_TYPES))
         return dg.Output(table[list(_TYPES)].astype(_TYPES))
 

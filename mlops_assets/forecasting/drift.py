@@ -10,6 +10,7 @@ No assumption on the dependence within a window is needed, and many rows do not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ ENOUGH, MINIMUM = 8, 4
 """Windows that a season length should have, else a shorter one is taken; with fewer than the minimum none judges."""
 BACK = 4
 """Windows that levels and sets of items are compared over at most: both wander, and the model follows them."""
-CELLS = 4_000_000
+CELLS = 1_000_000
 """Items by steps that are looked at; of a larger panel, evenly spread items."""
 POINTS, CLASSES = 200, 10
 """Resolution of the distance, and of the population stability index."""
@@ -71,6 +72,7 @@ class Windows:
         return cls(length, length)
 
 
+@cache
 def is_long(season: int, frequency: str) -> bool:
     """Whether a season is longer than a month."""
     start = pd.Timestamp("2001-01-01")
@@ -367,7 +369,7 @@ def stability(newest: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
     pooled = reference[~np.isnan(reference)]
     distinct = np.unique(np.concatenate([pooled, newest]))
     if len(distinct) > CLASSES:
-        edges = np.unique(np.quantile(pooled, np.arange(1, CLASSES) / CLASSES))
+        edges = np.unique(np.sort(pooled)[len(pooled) * np.arange(1, CLASSES) // CLASSES - 1])
     else:
         edges = (distinct[1:] + distinct[:-1]) / 2
     counts = _counts(reference, edges, "left")
@@ -410,7 +412,7 @@ def distance(newest: np.ndarray, reference: np.ndarray, rank: float) -> tuple[fl
     if not share:
         newest, reference = _squashed(newest, reference)
     every = np.concatenate([reference[~np.isnan(reference)], newest])
-    points = np.unique(np.quantile(every, np.linspace(0, 1, POINTS + 1), method="inverted_cdf"))
+    points = np.unique(np.sort(every)[np.linspace(0, len(every) - 1, POINTS + 1).astype(np.int64)])
 
     def distribution(values: np.ndarray) -> np.ndarray:
         counts = _counts(values, points, "left")[:, :-1]

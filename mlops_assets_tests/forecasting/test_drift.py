@@ -176,6 +176,13 @@ def test_targets_below_zero(healthy):
     assert "usual deviations" in first["words"]
 
 
+def test_of_a_large_panel_evenly_spread_items_are_looked_at(healthy, monkeypatch):
+    monkeypatch.setattr(drift, "CELLS", 3 * healthy["timestamp"].nunique())
+    sheet = drift.lay_out(healthy, TASK, healthy["timestamp"].max())
+    assert list(sheet.items) == ["item 0", "item 3", "item 7"]
+    assert sheet.of == 8
+
+
 def test_too_little_history_is_said_and_not_judged(healthy):
     start = healthy["timestamp"].min()
     found = looked_at(healthy[healthy["timestamp"] < start + pd.Timedelta(days=28)])
