@@ -293,7 +293,8 @@ class SkForecast:
         season = min(self.task.season_lengths)
         extra: dict[str, Any] = {}
         if self.tuned:
-            windows = RollingFeatures(["mean", "std", "mean"], window_sizes=[season, season, 4 * min(season, 13)])
+            kinds = dict.fromkeys([("mean", season), ("std", season), ("mean", 4 * min(season, 13))])
+            windows = RollingFeatures([kind for kind, _ in kinds], window_sizes=[size for _, size in kinds])
             extra = {"transformer_series": StandardScaler(), "window_features": windows, "differentiation": difference}
         model = ForecasterRecursiveMultiSeries(estimator=estimator, lags=lags(self.task), encoding="ordinal", **extra)
         series, exogenous = self._split(rows)
