@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 
 PLACES = ("files", "sql", "object_storage", "memory")
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
-LOGS = ("decisions", "alerts", "retraining_decisions", "retraining_launches")
+LOGS = ("accuracy_scores", "decisions", "alerts", "retraining_decisions", "retraining_launches")
 """Tables of a forecast that are no assets; their rows are of one run each."""
+PAGE = "report"
+"""No table of its own: a page on all the others, with links of one run."""
 OF_A_RUN = ("run_id",)
 """Columns that differ between two runs of the same thing; the clock stands still, so moments do not."""
 ORIGINS = 3
@@ -235,7 +237,7 @@ def small(spec: ForecastSpec, name: str) -> ForecastSpec:
 def table_names(spec: ForecastSpec) -> list[str]:
     """Return the names of the tables of a forecast."""
     keys = [*daily_assets(spec), *retrain_assets(spec)]
-    return [key.path[-1] for key in keys if key.path[-1] != "random_forest"]
+    return [key.path[-1] for key in keys if key.path[-1] not in ("random_forest", PAGE)]
 
 
 def span(spec: ForecastSpec, clock: Clock) -> list[str]:
@@ -270,7 +272,7 @@ def run_small_round(spec: ForecastSpec, place: Place, tracking: Tracking, clock:
     life = Lifecycle(place.tables, tracking, clock, spec.name)
     if life.champion() is None:  # so small a model may be refused, but forecasts are to be compared too
         life.approve(life.registry.versions()[0].number, "certify", "forecasts are to be compared", force=True)
-    forecast(run, spec, origins)
+    forecast(run, spec, origins, without=(PAGE,))
 
 
 def _tracking(folder: Path, number: int) -> Tracking:

@@ -148,12 +148,19 @@ def train(run: "Runner", spec: ForecastSpec, until: str, reason: str) -> None:
     )
 
 
-def forecast(run: "Runner", spec: ForecastSpec, keys: list[str]) -> None:
-    """Forecast from consecutive partitions that are ingested, and score what they allow."""
+def forecast(run: "Runner", spec: ForecastSpec, keys: list[str], without: Sequence[str] = ()) -> None:
+    """Forecast from consecutive partitions that are ingested, score what they allow, and what else the round makes.
+
+    Args:
+        run: the runner.
+        spec: the forecast.
+        keys: the partitions.
+        without: names of assets of the round to leave out.
+    """
     run(
         daily_job_name(spec),
         keys=keys,
-        selection=[key for key in daily_assets(spec) if key.path[-1] not in _INGESTED],
+        selection=[key for key in daily_assets(spec) if key.path[-1] not in (*_INGESTED, *without)],
     )
 
 

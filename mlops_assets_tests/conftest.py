@@ -28,6 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in SLOW_FILES)
 
 
+@pytest.fixture(autouse=True)
+def pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw pictures but render none, unless the test is marked so: rendering is a third of a small training."""
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setattr("mlops_assets.forecasting.images.to_png", lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n")
+
+
 def panel(seed: int = 0, items: int = 4, odd_days: bool = True) -> pd.DataFrame:
     """A daily panel with a weekly season, a level for each item and a little noise, odd days among it."""
     rng = np.random.default_rng(seed)

@@ -33,8 +33,7 @@ def compare(trial, *places: certify.Place) -> dict[tuple[str, str], str]:
 
 def test_every_place_keeps_the_same_and_what_differs_is_named(trial, tmp_path):
     spec, folder = trial
-    settings, words = Settings.read({}), ["sql", f"duckdb:///{tmp_path}/tables.duckdb"]
-    words.append(f"file://{tmp_path}/bucket")
+    settings, words = Settings.read({}), ["sql", f"file://{tmp_path}/bucket"]
     opened = [certify.open_place(word, settings, folder, spec) for word in words]
     places = [place.__enter__() for place in opened]
     forgetful = certify.Place("forgetful", Forgetful(), MemoryModels())

@@ -22,7 +22,7 @@ from mlops_assets_tests.io_managers import servers
 PASSWORD, S3_SECRET = "hunter2/secret", "a-key-of-object-storage"
 ORIGINS = ("2024-05-08", "2024-05-09", "2024-05-10")
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.pictures]
 
 
 @pytest.fixture(scope="module")

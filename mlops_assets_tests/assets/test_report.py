@@ -16,6 +16,8 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.status import parts, table
 from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox
 
+pytestmark = pytest.mark.pictures
+
 SCORED = "2024-05-11...2024-05-15"
 ROUND = ("observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift")
 

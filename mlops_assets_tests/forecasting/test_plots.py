@@ -20,6 +20,8 @@ from mlops_assets.forecasting import look, plots
 from mlops_assets.forecasting.calendar import holiday_names
 from mlops_assets.forecasting.change import PARTS
 
+pytestmark = pytest.mark.pictures
+
 EXAMPLE = Path(plots.__file__).parents[1] / "forecasts" / "nyc_departures.csv"
 ORIGIN = pd.Timestamp("2013-11-24")
 NAN = float("nan")
