@@ -9,6 +9,7 @@ from mlops_assets.assets.overview import Overview, Sources, limit_of
 from mlops_assets.assets.page import Card, Picture, Section, Table
 from mlops_assets.assets.partitions import periods
 from mlops_assets.forecasting import ledger
+from mlops_assets.forecasting.change import PARTS
 from mlops_assets.forecasting.look import label
 from mlops_assets.forecasting.metrics import outer_pair
 from mlops_assets.plain import stamp
@@ -234,7 +235,11 @@ def _change(sources: Sources) -> Section:
         "Why the forecast changed",
         ["The sums of the same items and target times, from the previous origin's forecast to the latest one's."],
         [picture],
-        [Table.of("The largest changes", rows.head(10), digits=1)],
+        [
+            Table.of(
+                "The largest changes", rows[["item_id", "previous", *PARTS, "current", "change"]].head(10), digits=1
+            )
+        ],
     )
 
 
