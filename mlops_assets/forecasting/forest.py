@@ -485,7 +485,9 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     return replace(forecaster, anchors=anchors(whole))
 
 
-def fit_trees(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None) -> tuple[Trees, np.ndarray]:
+def fit_trees(
+    model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None, share: float = SHARE
+) -> tuple[Trees, np.ndarray]:
     """Fit a forest on codes of shape (rows, columns) and scaled targets of shape (rows,).
 
     Args:
@@ -493,13 +495,14 @@ def fit_trees(model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | No
         X: codes, NaN where missing.
         y: scaled targets.
         most: upper bound of the number of trees.
+        share: of the rows that each tree of a bootstrapped forest learns from.
 
     Returns:
         The trees, and the importance of each column.
     """
     forest = regressors.forest(model, defaults(model.kind))
     if forest.bootstrap and "max_samples" not in model.parameters:
-        forest.set_params(max_samples=min(1.0, max(SHARE, ROWS_PER_TREE / len(y))))
+        forest.set_params(max_samples=min(1.0, max(share, ROWS_PER_TREE / len(y))))
     if most is not None:
         forest.set_params(n_estimators=min(most, forest.n_estimators))
     codes = known_codes(X)

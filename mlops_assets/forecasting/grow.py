@@ -16,7 +16,8 @@ import pandas as pd
 
 from . import regressors
 from .features import feature_columns
-from .forest import Forecaster, Trees, defaults, known_codes, plain_columns
+from .forest import SHARE as ROWS_SHARE
+from .forest import Forecaster, Trees, fit_trees, plain_columns
 from .panel import TIME
 from .scaling import Scaling
 from .task import Task
@@ -71,18 +72,17 @@ def grow(
     latest = times.sort_values().iloc[int((1 - recent) * (len(times) - 1)) :]
     since = min(latest.iloc[0], trained_until)
     rows = training[(times >= since).to_numpy()]
-    codes = known_codes(old.encoding.matrix(plain_columns(rows, old.encoding.names)))
-    y = rows["y"].to_numpy(dtype=np.float32)
+    X = old.encoding.matrix(plain_columns(rows, old.encoding.names))
     model = old.task.model
     model = replace(
         model,
         parameters={**model.parameters, "n_estimators": new},
         seed=(model.seed + int(times.max().timestamp())) % 2**32,
     )
-    forest = regressors.forest(model, defaults(model.kind))
-    forest.fit(codes, y)
-    grown = join(youngest(old.model, trees - new), Trees.of(forest.estimators_, codes, y))
-    importance = (1 - new / trees) * old.importance + new / trees * forest.feature_importances_
+    as_many = ROWS_SHARE * len(training) / len(rows)
+    younger, their_importance = fit_trees(model, X, rows["y"].to_numpy(dtype=np.float32), share=as_many)
+    grown = join(youngest(old.model, trees - new), younger)
+    importance = (1 - new / trees) * old.importance + new / trees * their_importance
     return replace(old, model=grown, importance=importance)
 
 
