@@ -17,6 +17,8 @@ from mlops_assets.spec import ForecastSpec
 SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
 AHEAD = ["scored", "missing", "awaited", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
 _NONE = pd.DataFrame(columns=["partition", "scope", "value", "rows", *ledger.NUMBERS, "revision", "scored_at"])
+SPAN = 400
+"""Partitions that scores are looked back over: what they cost does not grow with the years."""
 TREND = 40
 """Partitions that the small line of the metric goes back."""
 
@@ -97,7 +99,7 @@ def keep_scores(
     Returns:
         The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
     """
-    old = dict(list(read_scores(tables, spec.name, latest=False).groupby("partition")))
+    old = dict(list(read_scores(tables, spec.name, latest=False, also=keys).groupby("partition")))
     for partition in keys:
         rows = ledger.honest(scored[place == partition])
         if rows.empty and partition not in old:
@@ -112,18 +114,21 @@ def keep_scores(
     return whole.sort_values("partition", ignore_index=True)
 
 
-def read_scores(tables: Tables, name: str, latest: bool = True) -> pd.DataFrame:
-    """Return the scores of each partition: partition, scope, value, rows, the numbers, revision and scored_at.
+def read_scores(tables: Tables, name: str, latest: bool = True, also: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the scores of the last `SPAN` partitions: partition, scope, value, rows, numbers, revision, scored_at.
 
     Args:
         tables: where they are.
         name: of the forecast.
         latest: only the last revision of each partition.
+        also: partitions before those.
     """
     key = [name, "accuracy_scores"]
-    if not tables.exists(key):
+    stored = tables.partitions(key)
+    if not stored:
         return _NONE
-    rows = tables.read(key).sort_values(["partition", "revision"], kind="stable", ignore_index=True)
+    wanted = sorted({*stored[-SPAN:], *set(stored).intersection(also)})
+    rows = tables.read(key, partitions=wanted).sort_values(["partition", "revision"], kind="stable", ignore_index=True)
     return _latest(rows) if latest else rows
 
 

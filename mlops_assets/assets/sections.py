@@ -17,8 +17,6 @@ from mlops_assets.resources.decisions import milestones
 
 RECENT = 28
 """Scored partitions that the tables by lead, segment and item look back over."""
-SPAN = 400
-"""Scored partitions that the pictures over time go back."""
 ITEMS = 6
 _SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
 _SO_FAR = ["scored", "missing", "awaited", *_SHOWN[1:]]
@@ -176,7 +174,7 @@ def _over_time(sources: Sources) -> Section:
     scores = read_scores(sources.tables, spec.name, latest=False)
     revised = int((scores.groupby("partition")["revision"].max() > 1).sum()) if len(scores) else 0
     whole = read_scores(sources.tables, spec.name)
-    whole = whole[(whole["scope"] == "all") & (whole["rows"] > 0)].tail(SPAN)
+    whole = whole[(whole["scope"] == "all") & (whole["rows"] > 0)]
     if whole.empty:
         return Section("Accuracy over time", ["No forecast could be scored yet."])
     whole = whole.assign(timestamp=pd.to_datetime(whole["partition"].str[:16]))
