@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.assets.common import Graph, add_row_counts, known_numbers, markdown_table
-from mlops_assets.assets.partitions import partition_of, periods, whole_window, window_of
+from mlops_assets.assets.partitions import partition_of, periods, starts, whole_window, window_of
 from mlops_assets.forecasting import ledger
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import Decisions, milestones
@@ -195,7 +195,7 @@ def _pictures(spec: ForecastSpec, history: pd.DataFrame, events: pd.DataFrame) -
     if history.empty or not history["rows"].any():
         return {}
     plots, metric = _plots(), spec.retraining.metric
-    times = history.assign(timestamp=pd.to_datetime(history["partition"].str[:16]))
+    times = history.assign(timestamp=starts(spec, history["partition"]))
     over = plots.accuracy_over_time(times, metric, spec.retraining.threshold, events)
     return {"over_time": dg.MetadataValue.md(plots.markdown_image(over, f"{metric} over time"))}
 

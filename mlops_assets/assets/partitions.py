@@ -62,6 +62,11 @@ def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window
     return Window(*(pd.Timestamp(moment).tz_localize(None) for moment in (span.start, span.end)))
 
 
+def starts(spec: ForecastSpec, keys: pd.Series) -> pd.Series:
+    """Return where the partitions of some keys begin, naive, in the spec's zone."""
+    return pd.to_datetime(keys, format=partitions_of(spec).fmt)
+
+
 def whole_window(partitions: dg.TimeWindowPartitionsDefinition, keys: list[str]) -> Window:
     """Return the span from the first to the last of some consecutive partitions."""
     return Window(window_of(partitions, keys[0]).start, window_of(partitions, keys[-1]).end)

@@ -7,7 +7,7 @@ import pandas as pd
 from mlops_assets.assets.accuracy import read_scores
 from mlops_assets.assets.overview import Overview, Sources, limit_of
 from mlops_assets.assets.page import Card, Picture, Section, Table
-from mlops_assets.assets.partitions import periods
+from mlops_assets.assets.partitions import periods, starts
 from mlops_assets.forecasting import ledger
 from mlops_assets.forecasting.change import PARTS
 from mlops_assets.forecasting.look import label
@@ -177,7 +177,7 @@ def _over_time(sources: Sources) -> Section:
     whole = whole[(whole["scope"] == "all") & (whole["rows"] > 0)]
     if whole.empty:
         return Section("Accuracy over time", ["No forecast could be scored yet."])
-    whole = whole.assign(timestamp=pd.to_datetime(whole["partition"].str[:16]))
+    whole = whole.assign(timestamp=starts(spec, whole["partition"]))
     events = milestones(sources.life.log.all())
     if spec.holidays is not None:
         days = holiday_names(spec.holidays, whole["timestamp"].min(), whole["timestamp"].max())
