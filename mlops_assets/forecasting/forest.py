@@ -468,7 +468,9 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
         return Forecaster(task, scaling, encoding, model, importance, seen=seen)
     model, importance = fit_trees(task.model, X, y)
     forecaster = Forecaster(task, scaling, encoding, model, importance, seen=seen)
-    early, late = _before_and_after(origin, timestamp)
+    # Drawn by recency, the last fifth of the rows would be too few moments: there it is the last fifth of the time.
+    moments = np.sort(origin) if task.model.recency is None else np.unique(origin)
+    early, late = _before_and_after(moments[int(HELD_OUT * len(moments))], origin, timestamp)
     if min(len(early), len(late)) < LEAST:
         return forecaster
     trial, _ = fit_trees(task.model, X[early], y[early], most=TRIAL_TREES)
@@ -510,9 +512,8 @@ def fit_trees(
     return Trees.of(forest.estimators_, codes, y), forest.feature_importances_
 
 
-def _before_and_after(origin: np.ndarray, timestamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _before_and_after(cut: Any, origin: np.ndarray, timestamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows that were known at a moment, and a bounded number of those with a later origin."""
-    cut = np.sort(origin)[int(HELD_OUT * len(origin))]
     late = np.flatnonzero(origin >= cut)
     some = np.linspace(0, len(late) - 1, min(len(late), MOST)).astype(np.int64)
     return np.flatnonzero(timestamp <= cut), late[some]
