@@ -54,6 +54,7 @@ def to_json(found: Overview) -> dict[str, Any]:
 
 def table(found: list[Overview]) -> Any:
     """Render several forecasts as one table, a row each."""
+    from rich.markup import escape
     from rich.table import Table
 
     made = Table("forecast", "champion", "forecasts until", "metric", "limit", "skill", "to look at")
@@ -67,7 +68,7 @@ def table(found: list[Overview]) -> Any:
             f"{accuracy['metric']} {_number(accuracy['value'])}" if accuracy else "–",
             _number(accuracy.get("limit")),
             _number(accuracy.get("skill"), 2),
-            "\n".join(one.problems) or "nothing",
+            escape("\n".join(one.problems)) or "nothing",
         )
     return made
 

@@ -59,8 +59,11 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         ends = {key: origin_of(spec, window_of(graph.partitions, key)) for key in context.partition_keys}
         learnt = trained_until(graph, tables, list(ends))
-        sheet = drift.lay_out(observations, task, max(ends.values()), zero=spec.fill == "zero")
+        if observations.empty:  # the source begins later than the partitions
+            context.log.info("no observations in reach: there is nothing to look at")
+            return dg.Output(pd.DataFrame(columns=list(_TYPES)).astype(_TYPES))
         parts = []
+        sheet = drift.lay_out(observations, task, max(ends.values()), zero=spec.fill == "zero")
         for key, end in ends.items():
             try:
                 found = drift.look(sheet, task, end, learnt[key], least)

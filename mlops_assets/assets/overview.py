@@ -215,11 +215,8 @@ def _failed_runs(sources: Sources) -> list[dict[str, str]]:
     for record in sources.instance.get_run_records(failed, limit=100):
         run = record.dagster_run
         keys = run.asset_selection or frozenset()
-        if (
-            run.tags.get("mlops/forecast") == name
-            or run.job_name.startswith(f"{name}_")
-            or any(key.path[0] == name for key in keys)
-        ):
+        # Not by the job's name: demo_big_daily is no job of demo.
+        if run.tags.get("mlops/forecast") == name or any(key.path[0] == name for key in keys):
             ended = stamp(naive_utc(record.update_timestamp).floor("min"))
             link = sources.notifications.run_link(run.run_id)
             found.append({"run_id": run.run_id, "job": run.job_name, "ended": ended, "link": link})

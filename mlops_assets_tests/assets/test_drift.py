@@ -65,6 +65,12 @@ def test_the_first_partitions_are_not_judged(stormy):
     assert table["words"].str.contains("cannot be judged").all()
 
 
+def test_before_the_first_observation_there_is_nothing_to_look_at(world):
+    made = world(partitions={"kind": "daily", "start": "2024-02-25", "end": "2024-06-01"})
+    made.run("observations", "quarantine", "data_drift", partition="2024-02-25")
+    assert made.table("data_drift").empty
+
+
 def test_the_reference_is_what_the_champion_has_learnt(stormy):
     def reference() -> str:
         return stormy.metadata(stormy.run("data_drift", partition=LAST), "data_drift")["reference"]

@@ -96,6 +96,15 @@ def test_a_failed_run_is_listed_with_its_link(watched):
     assert found[0]["link"] == f"http://127.0.0.1:3000/runs/{failed.run_id}"
 
 
+def test_a_failed_run_of_another_forecast_is_not_listed(world):
+    made = world()
+    tags = {"mlops/forecast": "demo_big"}
+    run = dg.DagsterRun(job_name="demo_big_daily", run_id="a" * 32, status=dg.DagsterRunStatus.FAILURE, tags=tags)
+    made.instance.add_run(run)
+    found = overview(sources(made, pd.Timestamp.now("UTC").isoformat())).failed_runs
+    assert found == []
+
+
 def test_nothing_stored_is_said_and_makes_no_database(world, tmp_path):
     made = world()
     (tmp_path / "data" / "mlflow" / "mlflow.db").unlink()
@@ -116,12 +125,14 @@ def test_a_terminal_shows_it(watched):
 
     found = overview(sources(watched))
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    found.problems.append("drift: come: shop [/b]")
     console.print(table([found]))
     for part in parts(found):
         console.print(part)
     text = console.export_text()
     assert "version 1" in text
     assert "next round" in text
+    assert text.count("shop [/b]") == 2
 
 
 def test_the_page_stands_alone_and_its_contents_lead_everywhere(watched):
