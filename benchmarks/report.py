@@ -79,7 +79,7 @@ def fill(spec: ForecastSpec, tables: MemoryTables, items: int) -> None:
 
 def main() -> None:
     """Fill the tables, make the page, print what it cost."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="What the report of a large panel costs.")
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--horizon", type=int, default=14)
     parser.add_argument("--check", action="store_true", help="exit code 1 where a target is missed")

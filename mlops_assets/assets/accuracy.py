@@ -9,6 +9,7 @@ import pandas as pd
 from mlops_assets.assets.common import Graph, add_row_counts, known_numbers, markdown_table
 from mlops_assets.assets.partitions import partition_of, periods, starts, whole_window, window_of
 from mlops_assets.forecasting import ledger
+from mlops_assets.forecasting.contract import Window
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import Decisions, milestones
 from mlops_assets.resources.stores import Tables
@@ -67,11 +68,11 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         static = observations[["item_id", *spec.covariates.static]] if spec.covariates.static else None
         history = keep_scores(tables, spec, scored, place, keys, static, naive_utc(clock.now()))
         known = pd.concat([_before(tables, graph, keys[0], reach), scored], ignore_index=True)
+        reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"]) if len(forecasts) else pd.DataFrame()
         for partition in keys:
-            end = window_of(graph.partitions, partition).end
             rows = scored[place == partition]
             facts = partition_facts(spec, rows, static)
-            facts |= _vintage_facts(spec, forecasts, known, end)
+            facts |= _vintage_facts(spec, forecasts, known, reaching, window_of(graph.partitions, partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
             if until.notna().any():
                 facts["trend"] = dg.MetadataValue.md(_plots().sparkline(until, f"{spec.retraining.metric} so far"))
@@ -100,14 +101,15 @@ def keep_scores(
         The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
     """
     old = dict(list(read_scores(tables, spec.name, latest=False, also=keys).groupby("partition")))
+    revised = {}
     for partition in keys:
         rows = ledger.honest(scored[place == partition])
         if rows.empty and partition not in old:
             continue
         new = ledger.scores(rows, spec.task, ledger.segments(rows, static))
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
-            old[partition] = history.assign(partition=partition)
-            tables.write([spec.name, "accuracy_scores"], old[partition], partition)
+            old[partition] = revised[partition] = history.assign(partition=partition)
+    tables.write_all([spec.name, "accuracy_scores"], revised)
     if not old:
         return _NONE
     whole = _latest(pd.concat(old.values())).query("scope == 'all'")
@@ -158,14 +160,13 @@ def partition_facts(spec: ForecastSpec, rows: pd.DataFrame, static: pd.DataFrame
 
 
 def _vintage_facts(
-    spec: ForecastSpec, forecasts: pd.DataFrame, known: pd.DataFrame, end: pd.Timestamp
+    spec: ForecastSpec, forecasts: pd.DataFrame, known: pd.DataFrame, reaching: pd.DataFrame, window: Window
 ) -> dict[str, Any]:
-    """Say how far the vintages have come whose horizon reaches into the partition that ends at `end`."""
-    if forecasts.empty:
+    """Say how far the vintages have come whose horizon, `min` to `max` of `reaching`, goes into a partition."""
+    if reaching.empty:
         return {}
-    reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"])
-    last = forecasts.loc[forecasts["timestamp"] < end, "timestamp"].max()
-    origins = reaching.index[(reaching["min"] < end) & (reaching["max"] >= last)]
+    end = window.end
+    origins = reaching.index[(reaching["min"] < end) & (reaching["max"] >= window.start)]
     if len(origins) == 0:
         return {}
     own = forecasts[forecasts["origin"].isin(origins)]

@@ -154,7 +154,10 @@ def _load(life: Lifecycle, number: int) -> Any:
 def _facts(table: pd.DataFrame) -> Mapping[str, Any]:
     """Return what the metadata of one origin says."""
     if table.empty:
-        return {"dagster/row_count": 0, "compared_with": "nothing: the previous origin has no forecasts in the ledger"}
+        return {
+            "dagster/row_count": 0,
+            "compared_with": "nothing: the previous origin has no forecasts in the ledger, or none of the same times",
+        }
     first = table.iloc[0]
     names = ["previous", *change.PARTS, "current", "change"]
     sums = {name: float(table[name].sum(skipna=False)) for name in names}

@@ -45,7 +45,7 @@ def cards(state: Overview) -> Iterator[Card]:
 def sections(sources: Sources, state: Overview) -> Iterator[Section]:
     """Yield all sections; one that has nothing to show is empty."""
     stored = sources.tables.partitions([sources.spec.name, "forecast_accuracy"])
-    rows = sources.table("forecast_accuracy", stored[-RECENT:]) if stored else pd.DataFrame()
+    rows = sources.table("forecast_accuracy", stored[-_recent(sources) :]) if stored else pd.DataFrame()
     yield _forecasts(sources)
     if len(rows):
         rows = rows.assign(item_id=rows["item_id"].astype(str))
@@ -59,6 +59,11 @@ def sections(sources: Sources, state: Overview) -> Iterator[Section]:
     yield _model(sources, state)
     yield _quality(sources, state)
     yield _stored(state)
+
+
+def _recent(sources: Sources) -> int:
+    """Return how many scored partitions are looked back over: at least so many that a horizon is over in them."""
+    return max(RECENT, periods(sources.spec, sources.spec.horizon))
 
 
 def _forecasts(sources: Sources) -> Section:
@@ -102,8 +107,9 @@ def _looking_back(sources: Sources, rows: pd.DataFrame) -> Section:
     from mlops_assets.forecasting import plots
 
     spec, task = sources.spec, sources.spec.task
-    complete = rows.groupby("origin")["lead"].max()
-    complete = complete[complete == spec.horizon]
+    rows = ledger.honest(rows)
+    leads = rows.groupby("origin")["lead"].agg(["min", "max"])
+    complete = leads[(leads["min"] == 1) & (leads["max"] == spec.horizon)]
     if complete.empty:
         return Section("What came")
     own = rows[rows["origin"] == complete.index.max()]
@@ -132,7 +138,7 @@ def _by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
     first = rows["timestamp"].min()
     keys = sources.tables.partitions([spec.name, "forecasts"])
     made = sources.table(
-        "forecasts", keys[-RECENT - periods(spec, spec.horizon) :], ["item_id", "origin", "timestamp", "lead"]
+        "forecasts", keys[-_recent(sources) - periods(spec, spec.horizon) :], ["item_id", "origin", "timestamp", "lead"]
     )
     made = made[made["timestamp"] >= first]
     end = rows["timestamp"].max() + pd.Timedelta(microseconds=1)
@@ -181,7 +187,7 @@ def _over_time(sources: Sources) -> Section:
     events = milestones(sources.life.log.all())
     if spec.holidays is not None:
         days = holiday_names(spec.holidays, whole["timestamp"].min(), whole["timestamp"].max())
-        events = pd.concat([events, days], ignore_index=True)
+        events = pd.concat([some for some in (events, days) if len(some)] or [days], ignore_index=True)
     version = sources.life.champion()
     limit = limit_of(spec, sources.life.registry.metrics(version) if version is not None else {})
     pair = outer_pair(spec.quantiles)
@@ -259,9 +265,10 @@ def _model(sources: Sources, state: Overview) -> Section:
     if state.champion is None:
         return Section("Model and decisions")
     life = sources.life
+    decided = state.champion["decided_by"] or "an alias that was set by hand"
     words = [
-        f"Version {state.champion['version']}, decided by {state.champion['decided_by']}, trained until "
-        f"{state.champion['trained_until']}. {state.champion['link']}"
+        f"Version {state.champion['version']}, decided by {decided}, trained until {state.champion['trained_until']}. "
+        f"{state.champion['link']}"
     ]
     pictures = []
     try:

@@ -10,6 +10,9 @@ from mlops_assets.automation.jobs import rescore_job_name
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
 
+BECAUSE = "mlops/rescored_for"
+"""Tag of a run: the storage id of the event that made the scores outdated."""
+TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
@@ -65,14 +68,15 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         late = outdated(spec, keys, context.instance)
         if not late:
             return dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
-        return [
-            dg.RunRequest(
-                run_key=f"{first} {last} {max(late[key] for key in keys[keys.index(first) : keys.index(last) + 1])}",
-                asset_selection=[accuracy],
-                tags={**tags, **range_tags(first, last)},
-            )
-            for first, last in ranges(keys, late)
-        ]
+        requests = []
+        for first, last in ranges(keys, late):
+            why = max(late[key] for key in keys[keys.index(first) : keys.index(last) + 1])
+            asked = {**tags, BECAUSE: str(why), **range_tags(first, last)}
+            tries = len(context.instance.get_runs(dg.RunsFilter(tags=asked), limit=TRIES))
+            if tries < TRIES:
+                key = f"{first} {last} {why} try {tries + 1}"
+                requests.append(dg.RunRequest(run_key=key, asset_selection=[accuracy], tags=asked))
+        return requests or dg.SkipReason(f"{TRIES} runs could not score {', '.join(late)}; see Dagster's runs")
 
     return rescore
 

@@ -211,9 +211,9 @@ def worst_items(rows: pd.DataFrame, task: Task, count: int = 10) -> pd.DataFrame
 
     A large item with a common error comes before a small one with a wild error: it is what the whole suffers from.
     """
-    absolute = rows["error"].abs().groupby(rows[ITEM]).sum()
+    absolute = rows["error"].abs().groupby(rows[ITEM]).sum(min_count=1).dropna()
     largest = absolute.nlargest(count)
     few = rows[rows[ITEM].isin(largest.index)]
-    found = compared(few, task, [ITEM]).set_index(ITEM).loc[largest.index]
+    found = compared(few, task, [ITEM]).set_index(ITEM).reindex(largest.index)
     found.insert(1, "share_of_error", largest / (absolute.sum() or np.nan))
     return found.reset_index()

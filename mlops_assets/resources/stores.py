@@ -30,6 +30,10 @@ class Tables(Protocol):
         """Replace a table, or one partition of it."""
         ...
 
+    def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame]) -> None:
+        """Replace several partitions of a table at once."""
+        ...
+
     def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str) -> bool:
         """Store a partition unless it is there, and say whether; of writers at the same time, one succeeds."""
         ...

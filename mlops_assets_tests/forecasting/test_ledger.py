@@ -124,3 +124,10 @@ def test_the_worst_items_are_those_whose_errors_weigh_most():
     assert len(worst) == 3
     assert worst["share_of_error"].is_monotonic_decreasing
     assert worst["share_of_error"].sum() < 1
+
+
+def test_an_item_that_could_not_be_forecast_is_not_among_the_worst():
+    made = forecasts(items=3)
+    made.loc[made["item_id"] == "i1", ["q10", "q50", "q90", "mean"]] = np.nan
+    rows = matched(made, actuals("2024-01-05", 3))
+    assert set(ledger.worst_items(rows, TASK)["item_id"]) == {"i0", "i2"}

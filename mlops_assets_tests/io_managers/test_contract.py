@@ -247,6 +247,15 @@ def test_absent_partitions_are_skipped_and_all_absent_is_an_error(tables: Tables
     assert tables.partitions(key) == ["y"]
 
 
+def test_several_partitions_are_replaced_at_once_and_the_others_stay(tables: Tables, key: list[str]):
+    for name in ("a", "b", "c"):
+        tables.write(key, pd.DataFrame({"n": [1], "s": [name]}), name)
+    tables.write_all(key, {name: pd.DataFrame({"n": [2, 3], "s": [name, name]}) for name in ("b", "d")})
+    tables.write_all(key, {})
+    found = tables.read(key)
+    assert found.groupby("s")["n"].agg(list).to_dict() == {"a": [1], "b": [2, 3], "c": [1], "d": [2, 3]}
+
+
 @pytest.mark.parametrize("count", [0, 1, 1000])
 def test_up_to_a_thousand_partitions_come_back_in_one_frame(tables: Tables, place: str, key: list[str], count: int):
     """Written as a single-run backfill writes them: at once."""
