@@ -1,5 +1,6 @@
 """Fixtures: a small panel, its spec, and the resources of the test environment."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,14 @@ SLOW_FILES = ("test_staging.py", "test_certify.py", "test_crashes.py", "test_cli
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no worker is left alone with one at the end."""
     items.sort(key=lambda item: item.path.name not in SLOW_FILES)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take our variables out of the environment: what the user has set, and the address that MLflow itself sets."""
+    for name in list(os.environ):
+        if name == "MLFLOW_TRACKING_URI" or (name.startswith("MLOPS_") and not name.startswith("MLOPS_TEST_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,6 @@ def call(tmp_path, empty_mlflow, monkeypatch):
     """Call the command line over a sandbox with the small panel, in the local environment."""
     sandbox(tmp_path, empty_mlflow)
     declare(tmp_path / "forecasts")
-    for variable in ("MLOPS_ENV", "MLFLOW_TRACKING_URI", "MLOPS_NOW"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))

@@ -20,8 +20,6 @@ def ask(tmp_path, monkeypatch):
     declare(
         tmp_path / "forecasts", data, covariates={"known": ["promotion"], "past": ["rain"]}, partitions=UNTIL_MAY_20
     )
-    for variable in ("MLOPS_ENV", "MLFLOW_TRACKING_URI", "MLOPS_NOW"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
 

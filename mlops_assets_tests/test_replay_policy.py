@@ -19,8 +19,6 @@ def call(tmp_path, empty_mlflow, monkeypatch):
     """Call the command over a sandbox in which nothing has run."""
     declare(tmp_path / "forecasts")
     sandbox(tmp_path, empty_mlflow)
-    for variable in ("MLOPS_ENV", "MLFLOW_TRACKING_URI", "MLOPS_NOW"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
     return lambda *arguments: CliRunner().invoke(main, ["replay-policy", "demo", *arguments], catch_exceptions=False)

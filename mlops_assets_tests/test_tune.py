@@ -19,8 +19,6 @@ def tune(tmp_path, empty_mlflow, monkeypatch):
     spec = declare(tmp_path / "forecasts", model={**BAD, "max_training_rows": 1000})
     file = tmp_path / "forecasts" / "demo.yaml"
     file.write_text(file.read_text().replace("min_samples_leaf: 400", "min_samples_leaf: 400  # a guess"))
-    for variable in ("MLOPS_ENV", "MLFLOW_TRACKING_URI", "MLOPS_NOW"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
 
