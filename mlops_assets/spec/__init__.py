@@ -1,0 +1,24 @@
+"""The forecast spec: what a user declares in one short YAML file, validated."""
+
+from mlops_assets.spec.forecast import COMMON_COUNTRIES, ForecastSpec
+from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
+from mlops_assets.spec.reading import SpecError, load_spec, load_specs, parse_spec
+from mlops_assets.spec.rules import Retraining
+from mlops_assets.spec.schema import json_schema
+from mlops_assets.spec.sources import FileSource, HttpSource, SqlSource
+
+__all__ = [
+    "BOOSTING_PARAMETERS",
+    "COMMON_COUNTRIES",
+    "FOREST_PARAMETERS",
+    "FileSource",
+    "ForecastSpec",
+    "HttpSource",
+    "Retraining",
+    "SpecError",
+    "SqlSource",
+    "json_schema",
+    "load_spec",
+    "load_specs",
+    "parse_spec",
+]

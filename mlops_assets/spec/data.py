@@ -1,0 +1,137 @@
+"""What the rows of a forecast mean: columns, partitions, covariates, levels, and how many may be wrong or late."""
+
+import datetime
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mlops_assets.forecasting.contract import PROBLEM, ROW, SOURCE
+from mlops_assets.forecasting.grid import PartitionKind
+from mlops_assets.spec.parts import MisfitError, Name, Names, Part, repeated
+
+OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", SOURCE, ROW, PROBLEM})
+"""Columns that we add to a user's rows."""
+
+
+class Columns(Part):
+    """Which of the source's columns hold what."""
+
+    item_id: Names = Field(
+        min_length=1, description="Column that names the series; of several, the values are joined by '/'."
+    )
+    timestamp: Name = Field(description="Column of the time; without an offset, it is in the spec's time zone.")
+    target: Name = Field(description="Column of the value to forecast.")
+    timestamp_format: str | None = Field(
+        default=None, description="strptime format of text timestamps, such as %d.%m.%Y. Default: ISO 8601."
+    )
+
+    @field_validator("timestamp_format")
+    @classmethod
+    def _holds_a_year(cls, value: str | None) -> str | None:
+        moment = datetime.datetime(2013, 12, 31, tzinfo=datetime.timezone.utc)
+        try:
+            read = value is None or datetime.datetime.strptime(moment.strftime(value), value).year == moment.year
+        except ValueError:
+            read = False
+        if not read:
+            raise ValueError("not a strptime format of a date, such as %d.%m.%Y or %Y-%m-%d %H:%M")
+        return value
+
+    @model_validator(mode="after")
+    def _one_role_each(self) -> "Columns":
+        columns = [*self.item_id, self.timestamp, self.target]
+        if twice := repeated(columns):
+            raise ValueError(f"{twice} cannot stand for two of item_id, timestamp and target")
+        if ours := sorted({SOURCE, ROW, PROBLEM}.intersection(columns)):
+            raise ValueError(f"{', '.join(ours)} is a name that we use ourselves; rename the column in the source")
+        return self
+
+
+class Partitions(Part):
+    """The slices of time that are ingested, forecast from and scored one by one."""
+
+    kind: PartitionKind | None = Field(default=None, description="Default: the frequency's own, at least a day.")
+    start: str = Field(
+        description="A day such as 2013-01-01. The first partition begins with the next week, month, ..."
+    )
+    end: str | None = Field(default=None, description="First day after the last partition. Default: open end.")
+    reread: int = Field(
+        default=0,
+        ge=0,
+        description="So many partitions before the latest are read and scored again in each round: rows that come "
+        "late, corrections.",
+    )
+
+    @field_validator("start", "end")
+    @classmethod
+    def _iso_date(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            raise ValueError("not a date such as 2013-01-01")
+        try:
+            datetime.date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"not a date: {error}") from None
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Partitions":
+        if self.end is not None and self.end <= self.start:
+            raise MisfitError("end", f"not after the start, {self.start}")
+        return self
+
+
+class Covariates(Part):
+    """Columns that help to forecast, by when they are known."""
+
+    known: Names = Field(default_factory=list, description="Known for the future too: price, promotion.")
+    past: Names = Field(default_factory=list, description="Known up to the origin only: weather seen.")
+    static: Names = Field(default_factory=list, description="The same for all rows of an item: its category.")
+
+    @model_validator(mode="after")
+    def _one_kind_each(self) -> "Covariates":
+        if twice := repeated([*self.known, *self.past, *self.static]):
+            raise ValueError(f"{twice} stands twice; a covariate is of one kind only (known, past or static)")
+        return self
+
+
+class Hierarchy(Part):
+    """Groups of items whose sums are forecast too."""
+
+    levels: Names = Field(
+        min_length=1,
+        description="Static covariates, or columns of the item id, from the top down: region, shop. The sum of all is "
+        "always there.",
+    )
+    method: Literal["bottom_up", "min_trace"] = Field(
+        default="bottom_up", description="How means are made to add up; min_trace needs the extra `hierarchy`."
+    )
+
+    @model_validator(mode="after")
+    def _different_levels(self) -> "Hierarchy":
+        if twice := repeated(self.levels):
+            raise MisfitError("levels", f"{twice} stands twice")
+        return self
+
+
+class Quarantine(Part):
+    """What happens to rows that break the contract."""
+
+    max_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="A larger share of rejected rows fails the run; the last good partition stays.",
+    )
+
+
+class Freshness(Part):
+    """When a partition is late."""
+
+    grace_hours: float = Field(
+        default=6,
+        ge=0,
+        description="So long after the schedule's tick its partition must be stored; later it is stale, and an alert.",
+    )

@@ -1,0 +1,268 @@
+"""The spec of one forecast, with what its parts must keep together."""
+
+import difflib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
+
+from mlops_assets.forecasting.grid import PartitionKind, default_season_lengths, parse_frequency, partition_kinds
+from mlops_assets.forecasting.task import ModelSettings, Task, quantile_column
+from mlops_assets.settings import Approval
+from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
+from mlops_assets.spec.model import Model
+from mlops_assets.spec.parts import MisfitError, Names, Part, repeated
+from mlops_assets.spec.rules import BacktestSettings, Gate, Retraining
+from mlops_assets.spec.sources import Source
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+_COMMON_COUNTRIES = """
+AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT
+MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA
+"""
+COMMON_COUNTRIES = frozenset(_COMMON_COUNTRIES.split())
+"""Countries whose holidays are known for sure: importing the package to ask takes half a second."""
+
+
+def _valid_frequency(value: str) -> str:
+    parse_frequency(value)
+    return value
+
+
+class ForecastSpec(Part):
+    """One forecast: its data, its columns, its time, its model and its rules."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="Prefix of all asset keys and name of the MLflow model.")
+    description: str = Field(default="", description="One line for the people who use the forecast.")
+    source: Source
+    columns: Columns
+    frequency: Annotated[str, AfterValidator(_valid_frequency)] = Field(
+        description="pandas offset alias of the series: h, D, W-SUN, MS, 30min, ..."
+    )
+    time_zone: str = Field(
+        default="UTC", description="IANA zone of the timestamps, of the partitions and of the schedule."
+    )
+    season_lengths: list[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2,
+        description="In steps, shortest first. Default: by frequency (daily: 7).",
+    )
+    partitions: Partitions
+    horizon: int = Field(ge=1, le=1000, description="Steps ahead of the origin.")
+    quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default=[0.1, 0.5, 0.9], min_length=1, description="Levels between 0 and 1, the limits excluded."
+    )
+    point: Literal["median", "mean"] = Field(default="median", description="Which one is scored as the point forecast.")
+    non_negative: bool = Field(default=False, description="Forecasts below zero make no sense: clip them.")
+    covariates: Covariates = Field(default_factory=Covariates)
+    hierarchy: Hierarchy | None = Field(
+        default=None, description="Sums of items that get forecasts too, with means that add up."
+    )
+    holidays: str | None = Field(default=None, description="Country of public holidays, with a subdivision: US, US-NY.")
+    fill: Literal["missing", "zero"] = Field(
+        default="missing",
+        description="What an absent row of a running series means: unknown, or nothing happened.",
+    )
+    quarantine: Quarantine = Field(default_factory=Quarantine)
+    model: Model = Field(default_factory=Model)
+    backtest: BacktestSettings = Field(default_factory=BacktestSettings)
+    gate: Gate = Field(default_factory=Gate)
+    approval: Approval = Field(
+        default="automatic",
+        description="manual: what the gate lets through waits for a person. MLOPS_APPROVAL replaces it.",
+    )
+    retraining: Retraining = Field(default_factory=Retraining)
+    schedule: str | None = Field(
+        default=None, description="Cron line of the daily round in the spec's zone. Default: none."
+    )
+    freshness: Freshness = Field(default_factory=Freshness)
+    owners: Names = Field(default_factory=list, description="E-mail addresses or team:NAME.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
+
+    _path: Path | None = PrivateAttr(None)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            near = difflib.get_close_matches(value, sorted(available_timezones()), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}") from None
+        return value
+
+    @field_validator("quantiles")
+    @classmethod
+    def _ascending(cls, value: list[float]) -> list[float]:
+        if twice := repeated(quantile_column(level) for level in value):
+            raise ValueError(f"a quantile stands twice (its column would be {twice})")
+        return sorted(value)
+
+    @field_validator("season_lengths")
+    @classmethod
+    def _shortest_first(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and value != sorted(set(value)):
+            raise ValueError("give different lengths, shortest first")
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _known_country(cls, value: str | None) -> str | None:
+        if value is not None and value not in COMMON_COUNTRIES:
+            import holidays
+
+            country, dash, subdivision = value.partition("-")
+            try:
+                if dash and not subdivision:
+                    raise NotImplementedError
+                holidays.country_holidays(country, subdiv=subdivision or None)
+            except NotImplementedError:
+                countries = holidays.list_supported_countries()
+                allowed = [f"{country}-{part}" for part in countries.get(country, [])] or list(countries)
+                near = difflib.get_close_matches(value.upper(), allowed, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"no country such as US, and no subdivision such as US-NY{hint}") from None
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value is not None:
+            import dagster as dg
+
+            try:
+                dg.ScheduleDefinition(name="check", job_name="check", cron_schedule=value)
+            except dg.DagsterInvalidDefinitionError:
+                raise ValueError("not a cron line of five fields such as '0 6 * * *'") from None
+        return value
+
+    @field_validator("owners")
+    @classmethod
+    def _owner(cls, value: list[str]) -> list[str]:
+        import dagster as dg
+
+        for number, owner in enumerate(value):
+            try:
+                dg.AssetSpec("check", owners=[owner])
+            except dg.DagsterInvalidDefinitionError:
+                raise MisfitError(str(number), f"{owner!r} is neither an e-mail address nor team:NAME") from None
+        return value
+
+    @field_validator("tags")
+    @classmethod
+    def _tag(cls, value: dict[str, str]) -> dict[str, str]:
+        import dagster as dg
+
+        for name, text in value.items():
+            try:
+                dg.AssetSpec("check", tags={name: text})
+            except dg.DagsterInvalidDefinitionError as error:
+                raise MisfitError(name, str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ForecastSpec":
+        if self.point == "median" and 0.5 not in self.quantiles:
+            raise MisfitError("quantiles", "point: median needs 0.5 among the quantiles (or say point: mean)")
+        sides = min(self.quantiles) < 0.5 < max(self.quantiles) and 0.5 in self.quantiles
+        if self.backtest.conformal is not None and not sides:
+            raise MisfitError("quantiles", "backtest.conformal needs 0.5, and levels below and above it")
+        allowed = partition_kinds(self.frequency)
+        if self.partitions.kind is not None and self.partitions.kind not in allowed:
+            raise MisfitError(
+                "partitions.kind", f"finer than the frequency {self.frequency}; allowed: {', '.join(allowed)}"
+            )
+        roles = {self.columns.target: "target", self.columns.timestamp: "timestamp"}
+        for kind in ("known", "past", "static"):
+            for name in getattr(self.covariates, kind):
+                if name in roles:
+                    raise MisfitError(
+                        f"covariates.{kind}", f"{name!r} is the {roles[name]} itself, which would leak it"
+                    )
+                if name in OUR_COLUMNS:
+                    raise MisfitError(
+                        f"covariates.{kind}",
+                        f"{name!r} is a name that we use ourselves; rename it in the source",
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _levels_are_of_items(self) -> "ForecastSpec":
+        parts = self.columns.item_id if len(self.columns.item_id) > 1 else []
+        allowed = [*self.covariates.static, *(name for name in parts if name not in self.covariates.static)]
+        for name in self.hierarchy.levels if self.hierarchy is not None else ():
+            if name not in allowed:
+                raise MisfitError(
+                    "hierarchy.levels",
+                    f"{name!r} is neither a static covariate nor one of several columns of the item id; "
+                    f"there are: {', '.join(allowed) or 'none'}",
+                )
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Folder that relative paths of the spec start from."""
+        return self._path.parent if self._path is not None else Path.cwd()
+
+    @property
+    def file(self) -> str:
+        """Name of the spec's file, for messages."""
+        return str(self._path) if self._path is not None else self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The spec's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def partition_kind(self) -> PartitionKind:
+        """Kind of the partitions, by default the frequency's own."""
+        return self.partitions.kind or partition_kinds(self.frequency)[0]
+
+    @cached_property
+    def task(self) -> Task:
+        """The same in the engine's words."""
+        seasons = self.season_lengths or default_season_lengths(self.frequency)
+        return Task(
+            frequency=self.frequency,
+            horizon=self.horizon,
+            season_lengths=tuple(seasons),
+            quantiles=tuple(self.quantiles),
+            point=self.point,
+            known=tuple(self.covariates.known),
+            past=tuple(self.covariates.past),
+            static=tuple(self.covariates.static),
+            holidays=self.holidays,
+            non_negative=self.non_negative,
+            model=ModelSettings(
+                kind=self.model.kind,
+                parameters=dict(self.model.parameters),
+                max_training_rows=self.model.max_training_rows,
+                seed=self.model.seed,
+                recency=self.model.recency,
+            ),
+        )
+
+    def approved_by(self, approval: Approval | None) -> "ForecastSpec":
+        """Return the spec with another approval than the file's, if one is given."""
+        return self if approval is None else self.model_copy(update={"approval": approval})
+
+    @property
+    def covariate_columns(self) -> list[str]:
+        """All covariates: known, past, static."""
+        return [*self.covariates.known, *self.covariates.past, *self.covariates.static]
+
+    def fingerprint(self) -> str:
+        """Hash of everything that a trained model depends on, the data aside (32 hex digits)."""
+        import hashlib
+        import json
+
+        judged = self.backtest.model_dump()
+        if self.backtest.conformal is None:
+            del judged["conformal"]
+        said = {"task": self.task.to_dict(), "fill": self.fill, "backtest": judged}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]

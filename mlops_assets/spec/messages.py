@@ -1,0 +1,91 @@
+"""What is wrong with a field, in words: where, what was found, what is allowed."""
+
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from mlops_assets.spec.forecast import ForecastSpec
+from mlops_assets.spec.parts import choice
+from mlops_assets.spec.sources import SOURCES, FileSource
+from mlops_assets.yaml_text import Document
+
+_NEEDED = {
+    "string_type": "text is needed here",
+    "int_type": "a whole number is needed here",
+    "int_from_float": "a whole number is needed here",
+    "float_type": "a number is needed here",
+    "finite_number": "a finite number is needed here",
+    "bool_type": "true or false is needed here",
+    "list_type": "a list is needed here, such as [a, b]",
+    "dict_type": "a mapping is needed here, such as name: value",
+    "string_too_short": "it is empty",
+    "string_too_long": "too long, at most {max_length} character",
+    "too_short": "at least {min_length} is needed",
+    "too_long": "at most {max_length} are allowed",
+    "string_pattern_mismatch": "use small letters, digits and _, first a letter, at most 63 in all",
+    "invalid_key": "the name of a field is text",
+}
+
+
+def describe(problem: Any, document: Document) -> str:
+    """One line for one wrong field: path, line, what was found, what is allowed, the nearest right name.
+
+    What was found is quoted from the file, where a variable is only named: its value may be a secret.
+    """
+    kind, found, context = problem["type"], problem["input"], problem.get("ctx", {})
+    loc = tuple(map(str, problem["loc"]))
+    path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in SOURCES and loc[0] == "source"))
+    path += getattr(context.get("error"), "path", ())
+    where = place_of(path, document)
+    if kind == "extra_forbidden":
+        return f"{where}: unknown field; {choice(path[-1], _model_at(path[:-1], loc).model_fields)}"
+    if kind == "missing":
+        field = _model_at(path[:-1], loc).model_fields[path[-1]]
+        return f"{where}: missing{f' ({field.description})' if field.description else ''}"
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        shown = document.places.get((*path, "kind"))
+        given = f"found {shown.words}; " if shown is not None else "missing; "
+        return f"{place_of((*path, 'kind'), document)}: {given}allowed: {', '.join(SOURCES)}"
+    if kind == "literal_error":
+        message = choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
+    elif kind in ("model_type", "model_attributes_type"):
+        fields = _model_at(path, loc).model_fields if path != ("source",) else ("kind", "and what goes with it")
+        message = f"fields are needed here: {', '.join(fields)}"
+    elif kind in _NEEDED:
+        message = _NEEDED[kind].format(**context)
+    else:
+        message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if kind == "string_type" and isinstance(found, bool | int | float):
+        message += ": put it in quotes"
+    shown = _shown(path, found, document)
+    told = shown is None or (shown.startswith("'") and shown in message)
+    return f"{where}: {message}" if told else f"{where}: found {shown}; {message}"
+
+
+def place_of(path: tuple[str, ...], document: Document) -> str:
+    """Name a field and the line where it stands, or where that it is missing from stands."""
+    places = (document.places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.places)
+    line = next((f" (line {place.line})" for place in places), "")
+    return f"{'.'.join(path) or 'the file'}{line}"
+
+
+def _shown(path: tuple[str, ...], found: Any, document: Document) -> str | None:
+    """What stands at a path, in the file's words; None for what is long, absent or may be a secret."""
+    place = document.places.get(path)
+    if place is None or path[:2] in (("source", "url"), ("source", "headers")):
+        return None
+    return repr(found) if isinstance(found, list) and place.words is None else place.words
+
+
+def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:
+    """The part of the spec at a path."""
+    model: type[BaseModel] = ForecastSpec
+    for name in path:
+        if name == "source":
+            model = SOURCES[loc[1]] if len(loc) > 1 else FileSource
+            continue
+        field: FieldInfo = model.model_fields[name]
+        candidates = [field.annotation, *get_args(field.annotation)]
+        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+    return model

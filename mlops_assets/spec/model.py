@@ -1,0 +1,128 @@
+"""Which regressor is trained, with what."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+
+from mlops_assets.forecasting import regressors
+from mlops_assets.forecasting.task import ModelSettings
+from mlops_assets.spec.parts import MisfitError, Part, choice
+
+FOREST_PARAMETERS = (
+    "n_estimators",
+    "criterion",
+    "max_depth",
+    "min_samples_split",
+    "min_samples_leaf",
+    "min_weight_fraction_leaf",
+    "max_features",
+    "max_leaf_nodes",
+    "min_impurity_decrease",
+    "bootstrap",
+    "oob_score",
+    "n_jobs",
+    "verbose",
+    "warm_start",
+    "ccp_alpha",
+    "max_samples",
+    "monotonic_cst",
+)
+"""Parameters of RandomForestRegressor, the seed aside: importing scikit-learn to ask would cost seconds."""
+BOOSTING_PARAMETERS = (
+    "loss",
+    "quantile",
+    "learning_rate",
+    "max_iter",
+    "max_leaf_nodes",
+    "max_depth",
+    "min_samples_leaf",
+    "l2_regularization",
+    "max_features",
+    "max_bins",
+    "categorical_features",
+    "monotonic_cst",
+    "interaction_cst",
+    "warm_start",
+    "early_stopping",
+    "scoring",
+    "validation_fraction",
+    "n_iter_no_change",
+    "tol",
+    "verbose",
+)
+"""The same of HistGradientBoostingRegressor."""
+
+
+def _parameters_schema(kinds: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
+    said = {"properties": {"kind": {"enum": list(kinds)}}}
+    return {
+        "if": said if ModelSettings.kind in said["properties"]["kind"]["enum"] else {**said, "required": ["kind"]},
+        "then": {"properties": {"parameters": {"propertyNames": {"enum": list(names)}}}},
+    }
+
+
+class Model(Part):
+    """The regressor."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _parameters_schema([*regressors.FORESTS, *regressors.FORESTS.values()], FOREST_PARAMETERS),
+                _parameters_schema(["hist_gradient_boosting"], BOOSTING_PARAMETERS),
+            ]
+        }
+    )
+
+    kind: Annotated[str, WithJsonSchema({"enum": [*regressors.NAMED, *sorted(regressors.OTHERS)]})] = Field(
+        default=ModelSettings.kind,
+        description="random_forest, extra_trees, hist_gradient_boosting, or the import path of another of "
+        "scikit-learn's regressors, such as sklearn.linear_model.Ridge.",
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Keyword arguments of the regressor.",
+    )
+    max_training_rows: int = Field(
+        default=ModelSettings.max_training_rows,
+        ge=100,
+        description="Upper bound of sampled (item, origin, lead) rows.",
+    )
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of the sampling and of the regressor.")
+    recency: float | None = Field(
+        default=None,
+        gt=0,
+        description="Half-life of an origin's chance to be sampled, in steps of the frequency: the model learns more "
+        "from what is recent. null: all origins alike.",
+    )
+
+    @field_validator("kind")
+    @classmethod
+    def _storable(cls, value: str) -> str:
+        try:
+            regressors.import_path(value)
+        except ValueError:
+            known = choice(value, [*regressors.NAMED, *sorted(regressors.OTHERS)] if "." in value else regressors.NAMED)
+            raise ValueError(
+                f"{known}, or the import path of another of scikit-learn's regressors that a model file can hold, such "
+                "as sklearn.linear_model.Ridge"
+            ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _known_parameters(self) -> "Model":
+        if "random_state" in self.parameters:
+            raise MisfitError("parameters.random_state", "the field for it is model.seed")
+        known = _parameters_of(self.kind) if self.parameters else ()
+        for name in self.parameters:
+            if name not in known:
+                raise MisfitError(f"parameters.{name}", f"unknown parameter; {choice(name, known)}")
+        return self
+
+
+def _parameters_of(kind: str) -> tuple[str, ...]:
+    if regressors.is_forest(kind):
+        return FOREST_PARAMETERS
+    if kind == "hist_gradient_boosting":
+        return BOOSTING_PARAMETERS
+    return tuple(name for name in regressors.parameters(kind) if name != "random_state")

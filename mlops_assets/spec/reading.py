@@ -1,0 +1,109 @@
+"""Specs from YAML files, with every wrong field told at once."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlops_assets.spec.forecast import ForecastSpec
+from mlops_assets.spec.messages import describe, place_of
+from mlops_assets.yaml_text import Document, YamlTextError, read_yaml
+
+
+class SpecError(ValueError):
+    """A spec that cannot be used; the message names the file and every wrong field."""
+
+
+def load_specs(folder: Path) -> list[ForecastSpec]:
+    """Read every `*.yaml` and `*.yml` of a folder, sorted by name.
+
+    Raises:
+        SpecError: no folder, no file, a wrong file, or two files with one name.
+    """
+    if not folder.is_dir():
+        raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    if not files:
+        raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")
+    specs: dict[str, ForecastSpec] = {}
+    for file in files:
+        spec = load_spec(file)
+        if spec.name in specs:
+            raise SpecError(f"{file}: name: {spec.name!r} is taken by {specs[spec.name].file}")
+        specs[spec.name] = spec
+    return [specs[name] for name in sorted(specs)]
+
+
+def load_spec(file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:
+    """Read one spec.
+
+    Args:
+        file: the YAML file.
+        environ: where `${VARIABLE}` in the source is looked up. Default: the process's environment.
+
+    Raises:
+        SpecError: the file cannot be read or breaks the rules; the message has one line for each wrong field.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SpecError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"{file}: not UTF-8 text (line {line}); save it as UTF-8") from None
+    return parse_spec(text, file, environ)
+
+
+def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:
+    """Read a spec from its text; `file` is for messages and relative paths. Raises as `load_spec` does."""
+    try:
+        document = read_yaml(text)
+    except YamlTextError as error:
+        raise SpecError(f"{file}: not valid YAML: {error}") from None
+    values = document.values
+    if not isinstance(values, dict):
+        raise SpecError(f"{file}: holds no fields; start with name:, source:, columns:")
+    problems = [f"{place_of(path, document)}: stands twice" for path, _ in document.repeated]
+    if isinstance(values.get("source"), dict):
+        environ = os.environ if environ is None else environ
+        values = {**values, "source": _expand(values["source"], ("source",), environ, document, problems)}
+    spec = None
+    if not problems:
+        try:
+            spec = ForecastSpec.model_validate(values)
+        except ValidationError as error:
+            problems = [describe(problem, document) for problem in error.errors(include_url=False)]
+    if spec is None:
+        head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
+        raise SpecError(head + "\n  - ".join(problems))
+    spec._path = file.resolve()
+    return spec
+
+
+_EXPANDED = ("url", "path", "table", "headers")
+_SECRET_HEADER = re.compile("auth|key|token|secret|cookie|pass", re.IGNORECASE)
+
+
+def _expand(
+    value: Any, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
+) -> Any:
+    """Replace `${NAME}` by the environment's variable, so that no secret need stand in the file."""
+    if isinstance(value, dict):
+        return {key: _expand(part, (*path, str(key)), environ, document, problems) for key, part in value.items()}
+    if not isinstance(value, str):
+        return value
+    if path[1] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
+        problems.append(f"{place_of(path, document)}: no secret in the file: write ${{NAME}} and set that variable")
+        return value
+    if "${" in value and path[1] not in _EXPANDED:
+        problems.append(f"{place_of(path, document)}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
+        return value
+    for name in re.findall(r"\$\{(\w+)\}", value):
+        if not environ.get(name):
+            problems.append(f"{place_of(path, document)}: the environment variable {name} is not set")
+    if "${" in re.sub(r"\$\{\w+\}", "", value):
+        problems.append(f"{place_of(path, document)}: write a variable as ${{NAME}}")
+    return re.sub(r"\$\{(\w+)\}", lambda match: environ.get(match.group(1), ""), value)

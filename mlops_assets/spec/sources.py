@@ -1,0 +1,167 @@
+"""Where the rows of a forecast come from."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+
+from mlops_assets.spec.parts import MisfitError, Name, Names, Part
+
+
+class FileSource(Part):
+    """Files on a disk or in object storage: CSV, Parquet or JSON lines."""
+
+    kind: Literal["file"]
+    path: str = Field(
+        min_length=1,
+        description="A file, a folder or a glob, relative to the spec's folder or at s3://, gs:// or az://; may hold "
+        "${VARIABLE}.",
+    )
+    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
+        default="auto",
+        description="Format of the files; auto: by their ending (.csv, .csv.gz, .parquet, .jsonl, ...).",
+    )
+    delimiter: str = Field(
+        default=",",
+        min_length=1,
+        max_length=1,
+        description="Field separator of CSV files (of .tsv files, the tab).",
+    )
+
+
+class SqlSource(Part):
+    """A table or a query in any database that SQLAlchemy reaches."""
+
+    kind: Literal["sql"]
+    url: SecretStr = Field(description="SQLAlchemy URL; keep secrets out of the file: ${MY_DATABASE_URL}.")
+    table: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Table or view, with its schema where needed (sales.daily); may hold ${VARIABLE}.",
+    )
+    query: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A SELECT statement in place of a table; :window_start and :window_end stand for the "
+        "span wanted, in the spec's time zone, end excluded.",
+    )
+    chunk_rows: int = Field(default=100_000, ge=1, description="Rows fetched at a time.")
+
+    @model_validator(mode="after")
+    def _table_or_query(self) -> "SqlSource":
+        if (self.table is None) == (self.query is None):
+            raise ValueError("give either table or query")
+        return self
+
+
+class Pages(Part):
+    """How the pages of an HTTP source follow one another."""
+
+    kind: Literal["page", "offset", "cursor", "link"] = Field(
+        description="What asks for the next page: its number, how many rows came before, a cursor, or its link."
+    )
+    parameter: Name | None = Field(
+        default=None, description="Query parameter of number, offset or cursor. Default: page, offset, cursor."
+    )
+    start: int | None = Field(default=None, ge=0, description="Of the first page. Default: page 1, offset 0.")
+    path: Name | None = Field(
+        default=None,
+        description="Where the JSON has the next cursor or link, such as meta.next. A link's default: the header Link.",
+    )
+    total: Name | None = Field(
+        default=None,
+        description="Where it says how many rows there are in all, which is then checked: in the JSON (meta.total), "
+        "for CSV the response header (X-Total-Count).",
+    )
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Pages":
+        numbered = self.kind in ("page", "offset")
+        if self.kind == "cursor" and self.path is None:
+            raise MisfitError("path", "say where the JSON has the next cursor, such as meta.next")
+        if numbered and self.path is not None:
+            raise MisfitError("path", "belongs to the kinds cursor and link")
+        if not numbered and self.start is not None:
+            raise MisfitError("start", "belongs to the kinds page and offset")
+        if self.kind == "link" and self.parameter is not None:
+            raise MisfitError("parameter", "a link holds all its parameters")
+        return self
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Parameter = Annotated[
+    str, BeforeValidator(_as_text), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
+]
+
+
+class HttpSource(Part):
+    """Rows of a web service: JSON or CSV, in one answer or in pages."""
+
+    kind: Literal["http"]
+    url: str = Field(description="Address without parameters; may hold ${VARIABLE}, but no secret: that is a header.")
+    query: dict[Name, Parameter] = Field(
+        default_factory=dict,
+        description="Query parameters; :window_start and :window_end in them stand for the span wanted.",
+    )
+    time_format: Name | None = Field(
+        default=None, description="strftime format of the span's moments, such as %Y-%m-%d. Default: ISO 8601."
+    )
+    headers: dict[Name, SecretStr] = Field(
+        default_factory=dict,
+        description="Request headers, never shown: 'Authorization: Bearer ${TOKEN}', 'X-Api-Key: ${KEY}'.",
+    )
+    format: Literal["json", "csv"] = Field(default="json", description="What the service answers with.")
+    records: Name | None = Field(
+        default=None, description="Where the JSON has the list of rows, such as data.items. Default: it is the list."
+    )
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Field separator of CSV.")
+    pages: Pages | None = Field(default=None, description="How pages follow one another. Default: one answer is all.")
+    hosts: Names = Field(
+        default_factory=list,
+        description="Other hosts that redirects and links may lead to (and that get the headers): files.example.com.",
+    )
+    max_megabytes: int = Field(default=256, ge=1, description="More in one read is an error.")
+    max_seconds: int = Field(default=600, ge=1, description="A read that takes longer is an error.")
+
+    @field_validator("url")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        from urllib.parse import urlsplit
+
+        try:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+                raise ValueError
+        except ValueError:
+            raise ValueError("not an address such as https://api.example.com/v1/sales") from None
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("no user or password in an address: send them as a header (source.headers)")
+        if parts.query or parts.fragment:
+            raise ValueError("no ? or # in an address: parameters go to source.query, secrets to source.headers")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _one_line(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, secret in value.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+                raise ValueError("the name of a header is letters, digits and -")
+            if not re.fullmatch(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?", secret.get_secret_value()):
+                raise MisfitError(name, "its value is not one line of plain ASCII without spaces around it")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_the_format(self) -> "HttpSource":
+        if self.format == "csv" and self.records is not None:
+            raise MisfitError("records", "CSV has no path to its rows")
+        if self.format == "csv" and self.pages is not None and self.pages.path is not None:
+            raise MisfitError("pages.path", "CSV has no place for it; use the kinds page, offset or link")
+        return self
+
+
+Source = Annotated[FileSource | SqlSource | HttpSource, Field(discriminator="kind")]
+
+SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource, "http": HttpSource}
