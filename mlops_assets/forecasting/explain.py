@@ -10,7 +10,6 @@ import pandas as pd
 from . import backtest, baselines, features, forest, metrics
 from .forest import Forecaster, Trees, plain_columns
 from .panel import ITEM, TARGET, TIME
-from .scaling import stretch
 from .task import Task
 
 
@@ -132,9 +131,8 @@ def resemblance(
     total = weight.sum()
     order = np.argsort(-weight, kind="stable")
     order = order[weight[order] > 0][:top]
-    likened = rows.reference[row] + rows.scale[row] * stretch(training["y"].to_numpy(float)[order])
     table = training.iloc[order][[ITEM, "origin", TIME, "lead", TARGET]].reset_index(drop=True)
-    outcome = forecaster.scaling.backward(likened)
+    outcome = forecaster.scaling.outcomes(rows.reference[row], rows.scale[row], training["y"].to_numpy(float)[order])
     return table.assign(
         weight=weight[order] / total, outcome=np.maximum(outcome, 0) if forecaster.task.non_negative else outcome
     )

@@ -15,7 +15,7 @@ from . import baselines, conformal, features, guards, regressors
 from .panel import ITEM, TARGET, TIME, Panel, require_columns
 from .quantiles import GRID, NOMINAL, anchors, leaf_samples, of_more_trees, right_levels, row_quantiles, shifted
 from .regressors import Calibrated
-from .scaling import Scaling, Seasons, stretch
+from .scaling import Scaling, Seasons
 from .task import ModelSettings, Task
 
 STATE_VERSION = 1
@@ -345,8 +345,8 @@ class Forecaster:
             part = slice(first, first + CHUNK)
             reference, scale = references[part, None], scales[part, None]
             outcomes = self.model.outcomes(self.model.locate(X[part])[:, trees])
-            mean[part] = self.scaling.backward(reference + scale * stretch(outcomes)).mean(axis=1)
-            spread = self.scaling.backward(reference + scale * stretch(row_quantiles(outcomes, levels)))
+            mean[part] = self.scaling.outcomes(reference, scale, outcomes).mean(axis=1)
+            spread = self.scaling.outcomes(reference, scale, row_quantiles(outcomes, levels))
             found[part] = self.scaling.possible(spread)
         if self.task.non_negative:
             return np.maximum(mean, 0.0), np.maximum(found, 0.0)

@@ -18,8 +18,6 @@ from .rolling import Rolling
 from .task import Task
 
 TINY = 1e-9
-LARGE = 60.0
-"""Logarithm beyond which a forecast is no number worth having: keeps sums finite."""
 CLIP = 100.0
 """Bound of scaled targets and features: what is a hundred scales away is a fault or a near-constant item."""
 
@@ -52,8 +50,20 @@ class Scaling:
         return np.log1p(np.maximum(values, 0.0)) if self.log else values
 
     def backward(self, values: np.ndarray) -> np.ndarray:
-        """Undo `f`."""
-        return np.expm1(np.minimum(values, LARGE)) if self.log else values
+        """Undo `f`, which knows nothing below zero where it is a logarithm."""
+        return np.expm1(np.maximum(values, 0.0)) if self.log else values
+
+    def outcomes(self, reference: np.ndarray, scale: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Put scaled targets into original units, at another row's level and scale.
+
+        None ends up further from the level than `CLIP` scales or the level itself, nor, of logarithms, a factor:
+        the jump of an item that had never moved before has no size that others could share, and would rule their means.
+        """
+        room = np.maximum(CLIP * scale, np.abs(reference))
+        if self.log:
+            room = np.minimum(room, np.log(CLIP))
+        most = squash(room / scale).astype(y.dtype)
+        return self.backward(reference + scale * stretch(np.clip(y, -most, most)))
 
     def possible(self, quantiles: np.ndarray) -> np.ndarray:
         """Quantiles of outcomes that can occur."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mlops_assets.forecasting import features, forest
 from mlops_assets.forecasting.baselines import seasonal_naive
 from mlops_assets.forecasting.forest import Forecaster
+from mlops_assets.forecasting.scaling import Scaling
 from mlops_assets.forecasting.task import ModelSettings, Task
 
 from .panels import DAILY, SMALL, daily_panel, with_gaps
@@ -165,6 +166,21 @@ def test_constant_and_missing_series_stay_sane():
     flat = table.set_index("item_id")
     assert flat.loc["item 1", ["mean", "q10", "q50", "q90"]].to_numpy() == pytest.approx(7.0, rel=0.05)
     assert flat.loc["item 2", ["mean", "q10", "q50", "q90"]].to_numpy() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_first_jump_of_items_that_never_moved_does_not_rule_the_means_of_others():
+    frame = daily_panel(items=12)
+    still = frame["item_id"].isin([f"item {number}" for number in range(6, 12)])
+    frame.loc[still & (frame["timestamp"] < "2024-05-10"), "target"] = 0.0
+    training = features.training_rows(frame, DAILY)
+    table = forest.fit(training, DAILY).predict(frame)
+    most = table["item_id"].map(frame.groupby("item_id")["target"].max())
+    assert training["y"].max() > 15
+    assert (table["mean"] < 3 * most).all()
+    seven, tenth = np.array([[7.0]]), np.array([[0.1]])
+    assert Scaling(log=True).outcomes(seven, tenth, np.array([[-30.0, 0.0, 30.0]])) == pytest.approx(
+        np.expm1(7) * np.array([[0.01, 1, 100]]), rel=0.1
+    )
 
 
 def test_unseen_categories_are_missing_and_swapped_types_are_refused(rich):
