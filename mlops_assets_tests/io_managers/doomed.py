@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-FOLLOWED = ("places.py", "objects.py", "sql.py", "sql_servers.py")
+FOLLOWED = ("/io_managers/places.py", "/io_managers/objects.py", "/io_managers/sql.py")
+FOLLOWED_FOLDER = "/io_managers/sql_servers/"
 STALE = 3
 FAILED = 4
 
@@ -161,7 +162,8 @@ def die_at_line(count: int) -> Any:
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
         nonlocal seen
-        if not frame.f_code.co_filename.endswith(FOLLOWED):
+        file = frame.f_code.co_filename
+        if not file.endswith(FOLLOWED) and FOLLOWED_FOLDER not in file:
             return None
         if event == "line":
             seen += 1
