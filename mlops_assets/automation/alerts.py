@@ -22,7 +22,9 @@ _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 
 def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
-    """Define `<name>_alerts`; the cursor is the moment of the last look, the table `alerts` says what was told.
+    """Define `<name>_alerts`; the table `alerts` says what was told.
+
+    The cursor is the moment of the last look and, if nothing was left to deliver then, how many attempts there were.
 
     Dagster's own run failure sensor passes over runs of the command line and over failures while telling them.
     """
@@ -41,12 +43,13 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         notifications: Notifications,
     ) -> dg.SkipReason:
         now = datetime.now(timezone.utc)
-        since = datetime.fromisoformat(context.cursor) if context.cursor else now - FIRST_LOOK
+        moment, _, settled = (context.cursor or "").partition(" ")
+        since = datetime.fromisoformat(moment) if moment else now - FIRST_LOOK
         told = tell_failures(spec, tables, notifications, context.instance, since)
         told += tell_decision(spec, tables, notifications)
         told += tell_stale(spec, tables, notifications, clock.now())
-        again = notifications.resend(tables, spec.name)
-        context.update_cursor((now - OVERLAP).isoformat())
+        again, settled = notifications.resend(tables, spec.name, int(settled or 0))
+        context.update_cursor(f"{(now - OVERLAP).isoformat()} {settled}")
         return dg.SkipReason(f"{told} new, {again} delivered after all; see the table {spec.name}/alerts")
 
     return tell

@@ -3,9 +3,10 @@
 The table `<forecast>/alerts` is the memory. Every attempt on a channel is a partition that only one process can create,
 so however many daemons find the same event, it is told once; an attempt that failed, or whose process died, is made
 again by `resend`, later and later, and at last left to the log. Of several channels, those that failed are told again.
+The keys of the partitions say what was told, so that looking costs the same after years of alerts.
 """
 
-from collections.abc import Iterator
+import re
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -93,26 +94,42 @@ class Notifications(dg.ConfigurableResource):
         Returns:
             Whether this call told it; False where it had been told, or somebody else was faster.
         """
-        if any((row["event"], row["key"]) == (alert.event, alert.key) for row in _latest(tables, alert.forecast)):
+        own = re.compile(re.escape(_name(alert)) + r" \w+( \d+)? \d+")
+        if any(own.fullmatch(attempt) for attempt in tables.partitions([alert.forecast, "alerts"])):
             return False
         shown = replace(alert, **{name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")})
         # All are claimed before the first is told: should this process die, the others are known to be still untold.
         claimed = [channel for channel in self._channels() if self._claim(tables, shown, channel, 1)]
         return sum(self._tell(tables, shown, channel, 1) for channel in claimed) > 0
 
-    def resend(self, tables: Tables, forecast: str, now: datetime | None = None) -> int:
-        """Try again what could not be delivered, if its time has come; return how many went out."""
-        now = now or datetime.now(timezone.utc)
-        sent = 0
-        for row in _latest(tables, forecast):
+    def resend(self, tables: Tables, forecast: str, settled: int = 0, now: datetime | None = None) -> tuple[int, int]:
+        """Try again what could not be delivered, if its time has come.
+
+        Args:
+            tables: where the alerts are.
+            forecast: of which forecast.
+            settled: so many attempts were there when nothing was left to try; while there are no more, none is read.
+            now: the present moment.
+
+        Returns:
+            How many went out, and the next call's `settled`.
+        """
+        key, now, sent = [forecast, "alerts"], now or datetime.now(timezone.utc), 0
+        count = len(tables.partitions(key))
+        if count == settled:
+            return 0, settled
+        rows = tables.read(key).sort_values("attempt").groupby(["event", "key", "channel"], as_index=False).last()
+        open_ = rows["outcome"].isin(["sending", "failed"]) & (rows["attempt"] < ATTEMPTS)
+        rows = rows[open_ & rows["channel"].isin(self._channels())]
+        for row in rows.to_dict("records"):
             age = now - pd.Timestamp(row["at"]).tz_localize("UTC").to_pydatetime()
             died = row["outcome"] == "sending" and age > DIED
             waited = row["outcome"] == "failed" and age >= FIRST_WAIT * 2 ** (row["attempt"] - 1)
-            if row["attempt"] < ATTEMPTS and row["channel"] in self._channels() and (died or waited):
+            if died or waited:
                 alert = Alert(**{name: row[name] for name in Alert.__dataclass_fields__})
                 channel, number = row["channel"], row["attempt"] + 1
                 sent += self._claim(tables, alert, channel, number) and self._tell(tables, alert, channel, number)
-        return sent
+        return sent, 0 if len(rows) else count
 
     def ping(self) -> str:
         """Try the channel without sending anything, and say what it is.
@@ -146,7 +163,8 @@ class Notifications(dg.ConfigurableResource):
 
     def _tell(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
         log = dg.get_dagster_logger("mlops_assets.notifications")
-        if number == 1 and channel == self._channels()[0]:
+        # Without a channel the log is told: also when the process died that was to do it.
+        if channel == "log" or (number == 1 and channel == self._channels()[0]):
             log.warning(f"{alert.title}: {alert.text}")
         try:
             delivered = not self.channel or self._deliver(alert, channel)
@@ -196,22 +214,16 @@ class Notifications(dg.ConfigurableResource):
 
     def _kinds(self) -> list[str]:
         """The services' names, which is all of the channel that may be shown."""
-        import re
-
         return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self.channel)]
+
+
+def _name(alert: Alert) -> str:
+    """Return what the keys of an event's attempts begin with."""
+    return f"{alert.event} {alert.key}"
 
 
 def _attempt(alert: Alert, channel: str, number: int, outcome: str) -> tuple[pd.DataFrame, str]:
     """Return the row of an attempt and the key of its partition."""
     now = pd.Timestamp(datetime.now(timezone.utc)).tz_localize(None)
     row = {**asdict(alert), "attempt": number, "channel": channel, "outcome": outcome, "at": now}
-    return pd.DataFrame([row]).astype(_TYPES), f"{alert.event} {alert.key} {channel} {number}"
-
-
-def _latest(tables: Tables, forecast: str) -> Iterator[dict[str, Any]]:
-    """Yield the latest attempt of every event on every channel."""
-    key = [forecast, "alerts"]
-    if not tables.exists(key):
-        return
-    rows = tables.read(key).sort_values("attempt").groupby(["event", "key", "channel"], as_index=False).last()
-    yield from ({str(name): value for name, value in row.items()} for row in rows.to_dict("records"))
+    return pd.DataFrame([row]).astype(_TYPES), f"{_name(alert)} {channel} {number}"

@@ -73,13 +73,26 @@ def test_a_channel_that_is_down_is_tried_again_later_and_no_more_once_it_has_ans
     tables, channel = MemoryTables(), Notifications(channel=hook.url)
     hook.status = 503
     assert not channel.send(tables, ALERT)
-    assert channel.resend(tables, "demo") == 0, "not at once"
+    assert channel.resend(tables, "demo")[0] == 0, "not at once"
     assert rows(tables) == [(1, "failed")]
     hook.status = 200
-    assert channel.resend(tables, "demo", now=minutes(1.1)) == 1
-    assert channel.resend(tables, "demo", now=minutes(999)) == 0
+    assert channel.resend(tables, "demo", now=minutes(1.1))[0] == 1
+    assert channel.resend(tables, "demo", now=minutes(999))[0] == 0
     assert rows(tables) == [(1, "failed"), (2, "delivered")]
     assert len(hook.bodies) == 1
+
+
+def test_after_years_of_alerts_a_look_reads_none_that_are_settled(monkeypatch):
+    tables, silent = MemoryTables(), Notifications()
+    for day in range(3):
+        assert silent.send(tables, Alert("stale data", "demo", f"observations {day} empty", "no row"))
+    assert silent.resend(tables, "demo") == (0, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryTables, "read", None)
+        assert not silent.send(tables, Alert("stale data", "demo", "observations 1 empty", "no row"))
+        assert silent.send(tables, Alert("stale data", "demo", "observations 1", "was to be there"))
+        assert silent.resend(tables, "demo", settled=4) == (0, 4)
+    assert silent.resend(tables, "demo", settled=3) == (0, 4)
 
 
 def test_of_two_channels_only_the_one_that_was_down_is_told_again(hook, inbox):
@@ -89,7 +102,7 @@ def test_of_two_channels_only_the_one_that_was_down_is_told_again(hook, inbox):
     assert channel.send(tables, ALERT)
     assert len(inbox.mails) == 1
     hook.status = 200
-    assert channel.resend(tables, "demo", now=minutes(1.1)) == 2
+    assert channel.resend(tables, "demo", now=minutes(1.1))[0] == 2
     assert not channel.send(tables, ALERT)
     assert (len(hook.bodies), len(inbox.mails)) == (2, 1)
     table = tables.read(["demo", "alerts"]).sort_values(["channel", "attempt"])
@@ -107,7 +120,7 @@ def test_what_was_told_before_a_channel_was_added_is_not_told_there(hook, inbox)
     assert Notifications(channel=hook.url).send(tables, ALERT)
     both = Notifications(channel=f"{hook.url}, {inbox.url}")
     assert not both.send(tables, ALERT)
-    assert both.resend(tables, "demo", now=minutes(999)) == 0
+    assert both.resend(tables, "demo", now=minutes(999)) == (0, 1)
     assert (len(hook.bodies), len(inbox.mails)) == (1, 0)
 
 
@@ -135,9 +148,17 @@ def test_an_attempt_whose_process_died_is_made_again_on_all_channels(hook, inbox
         with pytest.raises(KeyboardInterrupt):
             channel.send(tables, ALERT)
     assert rows(tables) == [(1, "sending"), (1, "sending")]
-    assert channel.resend(tables, "demo", now=minutes(5)) == 0, "it may still be under way"
-    assert channel.resend(tables, "demo", now=minutes(11)) == 2
+    assert channel.resend(tables, "demo", now=minutes(5))[0] == 0, "it may still be under way"
+    assert channel.resend(tables, "demo", now=minutes(11))[0] == 2
     assert (len(hook.bodies), len(inbox.mails)) == (1, 1)
+
+
+def test_without_a_channel_the_log_gets_what_a_dead_process_was_to_write(caplog):
+    tables, silent = MemoryTables(), Notifications()
+    assert silent._claim(tables, ALERT, "log", 1)
+    with caplog.at_level("WARNING"):
+        assert silent.resend(tables, "demo", now=minutes(11))[0] == 1
+    assert "3 challengers were refused" in caplog.text
 
 
 def test_ping_sends_nothing_and_says_what_is_wrong(hook):
