@@ -22,7 +22,7 @@ from mlops_assets_tests.io_managers.servers import fresh_name
 ALL = os.environ.get("MLOPS_TEST_STORAGE") == "all"
 TABLES = ["files", "s3", "azure", "sqlite", "duckdb", "postgres", "mariadb"]
 IN_ONE_TRANSACTION = {"sqlite", "duckdb", "postgres", "mariadb"}
-STRIDES = {"files": 5, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 71, "postgres": 47, "mariadb": 71}
+STRIDES = {"files": 7, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 131, "postgres": 61, "mariadb": 97}
 """By default every so many-th line of the code that writes; all of them otherwise."""
 MODELS = ["files", "s3", "azure"]
 
