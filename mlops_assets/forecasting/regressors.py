@@ -223,7 +223,7 @@ def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) ->
     if not regressor.__sklearn_tags__().input_tags.allow_nan:
         regressor = make_pipeline(StandardScaler(), regressor)
     try:
-        return regressor.fit(X, y)
+        return regressor.fit(_with_values(X), y)
     except ValueError as error:
         raise ValueError(f"{kind} cannot learn from the training rows: {error}") from error
 
@@ -235,7 +235,12 @@ def _spread(X: np.ndarray, size: np.ndarray, seed: int) -> Any:
     cautious = HistGradientBoostingRegressor(
         loss="poisson", max_iter=30, max_leaf_nodes=6, min_samples_leaf=400, random_state=seed, **calm
     )
-    return cautious.fit(X, size + TINY)
+    return cautious.fit(_with_values(X), size + TINY)
+
+
+def _with_values(X: np.ndarray) -> np.ndarray:
+    """Columns without any value, which gradient boosting cannot bin, as a constant, which says as little."""
+    return np.where(np.isnan(X).all(axis=0), np.float32(0), X)
 
 
 def _medians(X: np.ndarray) -> np.ndarray:

@@ -76,6 +76,15 @@ def test_too_little_history_for_held_out_errors_is_said():
     assert len(forecast(DAILY, frame)) == 10
 
 
+def test_a_column_without_any_value_is_no_obstacle():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(300, 2)).astype(np.float32)
+    X[:, 1] = np.nan
+    day = np.datetime64("2024-01-01") + np.arange(300)
+    model, _ = regressors.fit_calibrated(BOOSTING.model, X, X[:, 0], day, day + 1)
+    assert np.corrcoef(model.locate(X)[:, 0], X[:, 0])[0, 1] > 0.9
+
+
 def test_the_list_is_what_scikit_learn_has_and_a_model_file_holds():
     """Both ways: what is listed can be stored, and what can be stored is listed, wrappers and the deprecated aside."""
     from sklearn.utils import all_estimators
