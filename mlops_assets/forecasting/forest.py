@@ -503,8 +503,9 @@ def fit_trees(
         The trees, and the importance of each column.
     """
     forest = regressors.forest(model, defaults(model.kind))
-    if forest.bootstrap and "max_samples" not in model.parameters:
-        forest.set_params(max_samples=min(1.0, max(share, ROWS_PER_TREE / len(y))))
+    share = max(share, ROWS_PER_TREE / len(y))
+    if forest.bootstrap and "max_samples" not in model.parameters and share < 1:
+        forest.set_params(max_samples=share)
     if most is not None:
         forest.set_params(n_estimators=min(most, forest.n_estimators))
     codes = known_codes(X)

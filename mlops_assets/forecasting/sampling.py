@@ -36,7 +36,7 @@ def sample_triples(
         equally long (or heavy) stretches of them, so that no item, time or lead is left out.
     """
     count = len(origins)
-    if weight is None and count * horizon <= rows:
+    if not count or (weight is None and count * horizon <= rows):
         place = np.repeat(np.arange(count), horizon)
         lead = np.tile(np.arange(1, horizon + 1), count)
         return _known(place, lead, origins, observed, stop)

@@ -56,8 +56,9 @@ class Scaling:
     def outcomes(self, reference: np.ndarray, scale: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Put scaled targets into original units, at another row's level and scale.
 
-        None ends up further from the level than `CLIP` scales or the level itself, nor, of logarithms, a factor:
-        the jump of an item that had never moved before has no size that others could share, and would rule their means.
+        None ends up further from the level than `CLIP` scales or the level itself, nor, of logarithms, by more than
+        that factor: the first jump of an item that had never moved has no size that others could share, and would
+        rule their means.
         """
         room = np.maximum(CLIP * scale, np.abs(reference))
         if self.log:

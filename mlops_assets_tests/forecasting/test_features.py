@@ -135,9 +135,12 @@ def test_rows_survive_parquet_and_sql(tmp_path):
     assert back["static_place"].isna().equals(rows["static_place"].isna())
 
 
-def test_nothing_to_learn_from_is_said():
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("recency", [None, 30])
+def test_nothing_to_learn_from_is_said(recency):
+    task = replace(DAILY, model=replace(DAILY.model, recency=recency))
     with pytest.raises(ValueError, match="nothing to learn from"):
-        features.training_rows(daily_panel(items=1, days=4), DAILY)
+        features.training_rows(daily_panel(items=1, days=3), task)
 
 
 def test_growing_spread_asks_for_logarithms_and_constant_spread_does_not():

@@ -168,6 +168,12 @@ def test_constant_and_missing_series_stay_sane():
     assert flat.loc["item 2", ["mean", "q10", "q50", "q90"]].to_numpy() == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_handful_of_rows_is_learnt_from_without_a_warning():
+    frame = daily_panel(items=1, days=7)
+    assert (forest.fit(features.training_rows(frame, DAILY), DAILY).predict(frame)["source"] == "model").all()
+
+
 def test_the_first_jump_of_items_that_never_moved_does_not_rule_the_means_of_others():
     frame = daily_panel(items=12)
     still = frame["item_id"].isin([f"item {number}" for number in range(6, 12)])
