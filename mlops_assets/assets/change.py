@@ -12,7 +12,6 @@ from mlops_assets.assets.common import Graph, known_after, known_numbers, markdo
 from mlops_assets.assets.partitions import origin_of, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting import change
-from mlops_assets.forecasting.grid import steps_after
 from mlops_assets.forecasting.guards import UnusualInput
 from mlops_assets.model_file import ModelFileError
 from mlops_assets.resources.clock import Clock
@@ -108,11 +107,15 @@ class Explanation:
         replayed = previous if previous["run_id"].iloc[0] == current["run_id"].iloc[0] else None
         updated = current if old == new else None
         shared, undivided = set(previous["timestamp"]) & set(current["timestamp"]), ""
+        # As far as was forecast then, which is not the spec's horizon if that has changed since.
+        steps, ahead = (
+            int(rows["lead"][rows["timestamp"].isin(shared)].max() if shared else 0) for rows in (previous, current)
+        )
         try:
             if shared and replayed is None:
-                replayed = self._predict(old, before, first, shared)
+                replayed = self._predict(old, before, first, steps)
             if shared and updated is None:
-                updated = self._predict(old, key, origin, shared)
+                updated = self._predict(old, key, origin, ahead)
         except (TrackingError, ModelFileError, ValueError) as error:
             undivided = f"version {old}, which made the previous forecasts, cannot make them again: {error}"
         table = change.bridge(previous, current, self.graph.spec.task.point_column, replayed, updated).assign(
@@ -120,13 +123,12 @@ class Explanation:
         )
         return table[list(_TYPES)].astype(_TYPES)
 
-    def _predict(self, number: int, key: str, origin: pd.Timestamp, timestamps: set[pd.Timestamp]) -> pd.DataFrame:
-        """Forecast some timestamps from an origin, with what is stored now of what can be known there."""
+    def _predict(self, number: int, key: str, origin: pd.Timestamp, horizon: int) -> pd.DataFrame:
+        """Forecast so many steps from an origin, with what is stored now of what can be known there."""
         spec = self.graph.spec
         known = known_after(self.inputs, key)
         if known is not None and known.empty:
             raise ValueError(f"the known covariates of partition {key} are not stored")
-        horizon = int(steps_after(origin, spec.horizon, spec.frequency).searchsorted(max(timestamps))) + 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # said when the forecasts were made
             return self._forecaster(number).predict(

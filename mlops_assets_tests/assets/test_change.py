@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_assets.assets import build_assets
 from mlops_assets.forecasting.change import PARTS
 from mlops_assets_tests.conftest import HISTORY, World, declare, panel, sandbox
 
@@ -54,6 +55,13 @@ def test_on_a_usual_day_new_data_explain_all_of_it(shop):
     assert facts["compared_with"].startswith("origin 2024-05-07 00:00:00, version 1, 6 timestamps")
     assert facts["bridge"].startswith("![why the forecast changed](data:image/png;base64,")
     assert len(facts["bridge"]) < 60_000
+
+
+def test_a_horizon_that_was_shortened_since_is_no_revised_history(shop, monkeypatch):
+    monkeypatch.setattr(shop, "assets", build_assets(shop.spec.model_copy(update={"horizon": 3})))
+    table, _ = explained(shop, DAYS[1])
+    assert (table["revised_history"] == 0).all()
+    assert set(table["steps"]) == {6}
 
 
 def test_the_first_origin_has_nothing_to_compare_with(shop):
