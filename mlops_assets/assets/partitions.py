@@ -96,8 +96,10 @@ def origin_of(spec: ForecastSpec, window: Window) -> pd.Timestamp:
 
 def latest_complete(spec: ForecastSpec, now: datetime) -> str | None:
     """Return the last partition that has ended, or None before the end of the first."""
-    keys = partitions_of(spec).get_partition_keys(current_time=now)
-    return keys[-1] if keys else None
+    partitions = partitions_of(spec)
+    # Not the last of all keys: years of hours take a second to list, and sensors ask each minute.
+    last = partitions.get_prev_partition_window(min(now, partitions.end) if partitions.end else now)
+    return last.start.strftime(partitions.fmt) if last is not None else None
 
 
 def periods(spec: ForecastSpec, steps: int) -> int:

@@ -100,7 +100,7 @@ def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) 
 
 def ranges(keys: list[str], chosen: Mapping[str, int]) -> Iterator[tuple[str, str]]:
     """Yield the first and last of each run of neighbours among the chosen keys."""
-    places = [place for place, key in enumerate(keys) if key in chosen]
+    places = {place: None for place, key in enumerate(keys) if key in chosen}
     begins = [place for place in places if place - 1 not in places]
     ends = [place for place in places if place + 1 not in places]
     yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
