@@ -29,6 +29,8 @@ FLOOR = 1e-3
 """The least scale of an item, as a share of its level."""
 SMALL = 10_000
 """Training rows up to which the number of origins does not matter."""
+EVIDENCE = 8
+"""Seasons on which it is decided whether targets enter as logarithms."""
 MINIMUM_HISTORY = 4
 """Observed targets below which an item is left to the fallback."""
 
@@ -263,7 +265,8 @@ def _multiplicative(panel: Panel, seasons: Seasons) -> bool:
     """Whether an item's seasonal differences grow with its own level: then log1p evens them out.
 
     Only asked where no target is negative and few are zero. Compares blocks of one season within each item,
-    so that large and small items side by side prove nothing.
+    so that large and small items side by side prove nothing; and asks for a slope well beyond its standard error,
+    so that the noise of series whose level hardly moves proves nothing either.
     """
     seen = panel.target[~np.isnan(panel.target)]
     if not len(seen) or seen.min() < 0 or np.mean(seen == 0) > 0.02:
@@ -275,10 +278,15 @@ def _multiplicative(panel: Panel, seasons: Seasons) -> bool:
     level = signal.center[owner] + signal.spread[owner] * signal.rolling.mean(cells, length)
     change = signal.spread[owner] * signal.seasonal_change.mean(cells, length)
     good = (level > 0) & (change > 0)
-    if good.sum() < 12:
+    if good.sum() < EVIDENCE:
         return False
     x, y, owner = np.log(level[good]), np.log(change[good]), owner[good]
     count = np.bincount(owner)
     x -= (np.bincount(owner, x) / np.maximum(count, 1))[owner]
     y -= (np.bincount(owner, y) / np.maximum(count, 1))[owner]
-    return float(x @ y) > 0.7 * float(x @ x)
+    if not x @ x > 0:
+        return False
+    slope = (x @ y) / (x @ x)
+    freedom = max(int(good.sum()) - np.count_nonzero(count) - 1, 1)
+    error = np.sqrt(((y - slope * x) ** 2).sum() / freedom / (x @ x))
+    return bool(slope > max(0.7, 3 * error))

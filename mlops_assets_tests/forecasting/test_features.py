@@ -156,3 +156,16 @@ def test_growing_spread_asks_for_logarithms_and_constant_spread_does_not():
         frame = pd.DataFrame({"item_id": "a", "timestamp": times, "target": target})
         chosen.append(features.training_rows(frame, task)["scaling"].iloc[0])
     assert chosen == ["log1p real", "linear real", "linear real"]
+
+
+def test_ten_years_are_enough_for_logarithms_and_noise_around_a_level_is_not():
+    month = np.arange(120)
+    season = 10 + 3 * np.sin(2 * np.pi * month / 12)
+    task = Task("MS", 12, (12,), model=SMALL)
+    for seed in range(6):
+        noise = np.random.default_rng(seed).normal(size=120)
+        targets = {"log1p real": season * np.exp(0.015 * month + 0.05 * noise), "linear real": season + noise}
+        for scaling, target in targets.items():
+            times = pd.date_range("2000-01-01", periods=120, freq="MS")
+            frame = pd.DataFrame({"item_id": "a", "timestamp": times, "target": target})
+            assert features.training_rows(frame, task)["scaling"].iloc[0] == scaling, seed
