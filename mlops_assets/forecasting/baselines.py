@@ -126,7 +126,7 @@ def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str) -> pd.
         errors = window[:, back:] - window[:, :-back]
         away = _quantiles_of_present(errors, levels)
         table[np.ix_(known, columns)] = mean[known][:, columns, None] + away[:, None, :]
-    _fill_strangers(mean, table, window, levels)
+    _fill_strangers(mean, table, panel.target, levels)
     if 0.5 in task.quantiles:
         table[:, :, task.quantiles.index(0.5)] = mean
         table.sort(axis=2)
@@ -180,12 +180,12 @@ def _quantiles_of_present(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.nan_to_num(low * (1 - share) + high * share)
 
 
-def _fill_strangers(mean: np.ndarray, table: np.ndarray, window: np.ndarray, levels: np.ndarray) -> None:
+def _fill_strangers(mean: np.ndarray, table: np.ndarray, recent: np.ndarray, levels: np.ndarray) -> None:
     """Give names without any observation the distribution of all that was observed lately."""
     empty = np.isnan(mean[:, 0])
-    seen = window[~np.isnan(window)]
     if not empty.any():
         return
+    seen = recent[~np.isnan(recent)]
     seen = seen if len(seen) else np.zeros(1)
     mean[empty] = np.median(seen)
     table[empty] = row_quantiles(seen[None, :].astype(np.float64), levels)[0]

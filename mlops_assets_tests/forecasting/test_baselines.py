@@ -48,6 +48,9 @@ def test_the_dead_are_left_out_and_strangers_get_something():
     table = baselines.seasonal_naive(frame, DAILY, items=["item 1", "item 9"])
     assert table.groupby("item_id").size().to_dict() == {"item 1": 10, "item 9": 10}
     assert table.notna().all().all()
+    alone = baselines.seasonal_naive(frame, DAILY, items=["item 9"])
+    seen = frame.loc[frame["timestamp"] > frame["timestamp"].max() - pd.Timedelta(days=70), "target"]
+    assert alone["q50"].unique() == pytest.approx([seen.median()], rel=0.05)
 
 
 def test_nothing_is_below_zero_where_nothing_can_be():
