@@ -167,9 +167,9 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     Raises:
         ValueError: the frame is not canonical, or no item has enough history for one row.
     """
+    require_columns(frame, task)
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
-    require_columns(frame, task)
     frame = _some_items(frame, task)
     seasons = Seasons.of(task)
     panel = Panel.from_frame(frame, task, pad=seasons.lookback)

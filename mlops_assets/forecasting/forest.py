@@ -255,8 +255,8 @@ class Forecaster:
             `source` is `model`, or `fallback` (seasonal naive) for items with hardly any history or none.
 
         Raises:
-            ValueError: columns are missing or not numeric, the horizon is beyond the task's, or there is no
-            history.
+            ValueError: columns are missing or not numeric, the horizon is beyond the task's, a level is none, or there
+            is no history.
 
         Warns:
             guards.UnusualInput: covariates are missing throughout, or lie where training never was, or so does the
@@ -266,6 +266,9 @@ class Forecaster:
         if horizon is not None and not 1 <= horizon <= task.horizon:
             raise ValueError(f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for")
         if quantiles is not None:
+            strange = [level for level in quantiles if not 0 < level < 1]
+            if strange:
+                raise ValueError(f"quantiles are levels between 0 and 1, such as 0.9, not {strange}")
             task = replace(task, quantiles=tuple(sorted(set(quantiles))))
         require_columns(history, task)
         recent, now = baselines.recent_rows(history, task, origin)

@@ -92,6 +92,8 @@ class Panel:
         position = positions(times, grid, task.frequency)
         code, items = pd.factorize(frame[ITEM], sort=True)
         items = np.asarray(items, dtype=object)
+        if code.min() < 0:
+            raise ValueError(f"{int((code < 0).sum())} rows have no item_id: leave them out or name their item")
 
         first = np.full(len(items), len(grid))
         np.minimum.at(first, code, position)
@@ -139,7 +141,7 @@ def as_text(column: pd.Series) -> np.ndarray:
 
 
 def require_columns(frame: pd.DataFrame, task: Task) -> None:
-    """Raise ValueError unless the frame has the canonical columns and the task's covariates."""
+    """Raise ValueError unless the frame has the canonical columns, times that are times, and the task's covariates."""
     roles = {ITEM: "item", TIME: "timestamp", TARGET: "target"}
     roles |= dict.fromkeys(task.known, "known covariate")
     roles |= dict.fromkeys(task.past, "past covariate")
@@ -149,6 +151,11 @@ def require_columns(frame: pd.DataFrame, task: Task) -> None:
         raise ValueError(
             f"the history lacks {', '.join(missing)}; it has {', '.join(map(repr, frame.columns))}. "
             "Add the column or take it out of the task"
+        )
+    if len(frame) and (not pd.api.types.is_datetime64_dtype(frame[TIME]) or frame[TIME].hasnans):
+        raise ValueError(
+            f"the timestamps must be datetime64 without a time zone, none missing, not {frame[TIME].dtype} with "
+            f"{int(frame[TIME].isna().sum())} missing: use pandas.to_datetime and dt.tz_localize(None)"
         )
 
 

@@ -200,6 +200,11 @@ def test_unseen_categories_are_missing_and_swapped_types_are_refused(rich):
         rich.predict(frame.drop(columns="price"))
 
 
+def test_levels_outside_0_and_1_are_refused(rich):
+    with pytest.raises(ValueError, match=r"between 0 and 1, such as 0.9, not \[90\]"):
+        rich.predict(rich_panel(), quantiles=[90, 0.5])
+
+
 def test_importances_add_up_and_have_groups(rich):
     table = rich.importances()
     assert table["importance"].sum() == pytest.approx(1)

@@ -74,6 +74,10 @@ def test_static_columns_are_numbers_or_text():
             "not on the grid",
         ),
         (lambda f: f.iloc[:0], "no rows"),
+        (lambda f: f.assign(item_id=f["item_id"].where(f.index > 1)), "2 rows have no item_id"),
+        (lambda f: f.assign(timestamp=f["timestamp"].where(f.index > 1)), "2 missing: use pandas.to_datetime"),
+        (lambda f: f.assign(timestamp=f["timestamp"].dt.tz_localize("UTC")), "without a time zone"),
+        (lambda f: f.assign(timestamp=f["timestamp"].astype(str)), "use pandas.to_datetime"),
     ],
 )
 def test_what_is_wrong_is_named(change, words):
