@@ -72,5 +72,5 @@ def test_numbers_as_text_are_refused(model):
 
 def test_it_is_still_said_after_the_model_was_stored(model):
     frame = weather().assign(target=lambda frame: frame["target"] * 1e4)
-    with pytest.warns(UnusualInput, match="level of 3 items is far from any seen in training: item 1, item 2, item 4"):
+    with pytest.warns(UnusualInput, match="level of 5 items is far from any seen in training: item 0, item 1"):
         Forecaster.from_state(model.state()).predict(frame, future=future(frame))
