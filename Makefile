@@ -66,8 +66,9 @@ lock: .venv/installed  ## Renew requirements.lock.
 	$(BIN)/uv pip compile --upgrade --quiet --universal --python-version 3.10 --extra test --generate-hashes \
 	  --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
-schema: .venv/installed  ## Renew the JSON Schema of the spec.
+schema: .venv/installed  ## Renew the JSON Schema of the spec and docs/tables.md.
 	$(BIN)/python -m mlops_assets.spec > mlops_assets/forecasts/forecast.schema.json
+	$(BIN)/python -c 'from mlops_assets.assets.columns import to_markdown; print(to_markdown(), end="")' > docs/tables.md
 
 bench: .venv/installed  ## Measure what the code location costs to start; the others are in benchmarks/README.md.
 	$(BIN)/python benchmarks/startup.py

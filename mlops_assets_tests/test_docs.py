@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from mlops_assets.assets.columns import to_markdown
 from mlops_assets.forecasting.contract import REASONS
 from mlops_assets.spec import ForecastSpec
 
@@ -30,3 +31,7 @@ def test_every_field_of_the_spec_is_documented(field):
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_is_documented(reason):
     assert f"`{reason}`" in (DOCS / "spec.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_documented_as_they_are_declared():
+    assert (DOCS / "tables.md").read_text(encoding="utf-8") == to_markdown(), "renew it: make schema"

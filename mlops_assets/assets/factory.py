@@ -4,6 +4,7 @@ import dagster as dg
 
 from mlops_assets.assets.accuracy import build_forecast_accuracy
 from mlops_assets.assets.change import build_forecast_change
+from mlops_assets.assets.columns import described
 from mlops_assets.assets.common import Graph
 from mlops_assets.assets.drift import build_data_drift
 from mlops_assets.assets.evaluation import build_backtest
@@ -40,4 +41,4 @@ def build_assets(spec: ForecastSpec) -> list[dg.AssetsDefinition]:
         assets.append(build_future_covariates(graph))
     if spec.hierarchy is not None:
         assets.append(build_reconciled_forecasts(graph))
-    return assets
+    return [described(definition, spec) for definition in assets]

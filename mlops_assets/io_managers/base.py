@@ -192,7 +192,7 @@ class Tables(Claiming):
         facts: dict[str, Any] = {
             # Several partitions share one set of facts; the rows of each are the asset's to say.
             ("dagster/row_count" if len(parts) == 1 else "rows_of_run"): len(obj),
-            "dagster/column_schema": _column_schema(obj, max(tables.values(), key=len).schema),
+            "dagster/column_schema": _column_schema(obj, max(tables.values(), key=len).schema, _meanings(context)),
             "dagster/uri": self.uri(key, one),
             "write_seconds": round(seconds, 3),
             "preview": dg.MetadataValue.md(_preview(obj)),
@@ -384,13 +384,21 @@ def _nothing_there(key: Sequence[str], asked: Sequence[str] | None, present: Seq
     )
 
 
-def _column_schema(frame: pd.DataFrame, schema: "pa.Schema") -> dg.TableSchema:
+def _meanings(context: dg.OutputContext) -> Mapping[str, str]:
+    """Return what the asset's definition says that its columns mean."""
+    declared = context.asset_spec.metadata.get("dagster/column_schema") if context.has_asset_key else None
+    if not isinstance(declared, dg.TableSchema):
+        return {}
+    return {column.name: column.description for column in declared.columns if column.description}
+
+
+def _column_schema(frame: pd.DataFrame, schema: "pa.Schema", meanings: Mapping[str, str]) -> dg.TableSchema:
     return dg.TableSchema(
         [
             dg.TableColumn(
                 name,
                 str(frames.plain_type(schema.field(name).type)),
-                description=f"pandas: {frame[name].dtype}",
+                description=meanings.get(name) or f"pandas: {frame[name].dtype}",
             )
             for name in schema.names
         ]

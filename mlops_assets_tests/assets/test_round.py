@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mlops_assets.assets.columns import ASSETS, LOGS, expand
 from mlops_assets_tests.conftest import HISTORY, panel
 
 
@@ -154,3 +155,20 @@ def test_each_partition_of_a_range_has_its_own_numbers(trained):
     assert all("fan" in facts["forecasts", day] for day in days)
     assert "over_time" in facts["forecast_accuracy", days[1]]
     assert "over_time" not in facts["forecast_accuracy", days[0]]
+
+
+def test_every_table_has_the_columns_that_are_declared(trained):
+    days = "2024-05-11...2024-05-12"
+    trained.run("observations", "quarantine", partition=days)
+    trained.run("forecasts", "forecast_accuracy", "data_drift", "forecast_change", partition=days)
+    for name in sorted(set(ASSETS) - {"future_covariates", "reconciled_forecasts", "report"}):
+        last = trained.instance.get_latest_materialization_event(trained.key(name)).asset_materialization
+        stored = {c.name: (c.type, c.description) for c in last.metadata["dagster/column_schema"].value.columns}
+        declared = expand(ASSETS[name], ["q10", "q50", "q90"], ["rain"])
+        features = set(stored) - set(declared)
+        assert not features if name != "training_set" else "season_7_mean" in features
+        for column, (kind, meaning) in declared.items():
+            assert stored[column][1] == meaning
+            assert kind in ("any", stored[column][0]) or stored[column][0] == "null", f"{name}.{column}"
+    for name in ("accuracy_scores", "decisions"):
+        assert set(trained.table(name)) == set(LOGS[name])
