@@ -68,7 +68,7 @@ ASSETS: Mapping[str, Columns] = {
         "lead": _LEAD,
         "timestamp": ("timestamp[us]", "Time that the row teaches to forecast."),
         "target": _TARGET,
-        "reference": ("double", "The item's level at the origin, which y is measured from; of log1p, if scaling says so."),
+        "reference": ("double", "The item's level at the origin, which y is measured from."),
         "scale": ("double", "Its recent mean absolute seasonal difference at the origin: the unit of y."),
         "scaling": ("string", "Whether targets enter as they are or as log1p, and whether all are whole numbers."),
         "y": ("float", "What the forest learns: asinh((target - reference) / scale)."),
@@ -285,8 +285,8 @@ _INTRODUCTION = """# Tables
 What a forecast stores, column by column; Dagster's catalogue says the same. As files a table is the folder
 `<name>/<table>/partition=<key>/`, in a database the table `<name>__<table>`, which has the columns `_partition` and
 `_row` as well. Some columns stand for as many as the spec has of them: `q10`, `q50`, `q90` are its quantiles,
-`⟨covariate⟩` its covariates; the features of the training set stand in [engine.md](engine.md). Times are naive: those of
-the data in the spec's time zone, those of what people and machines did in UTC.
+`⟨covariate⟩` its covariates; the features of the training set stand in [engine.md](engine.md). Times are naive:
+those of the data in the spec's time zone, those of what people and machines did in UTC.
 
 *Written by `make schema` from `mlops_assets/assets/columns.py`.*
 """
