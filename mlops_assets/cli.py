@@ -277,7 +277,8 @@ def _answer(
         settings = Settings.read()
         spec = load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(settings, text)
     try:
-        result = ask(spec, settings, *arguments)
+        with _remarks():
+            result = ask(spec, settings, *arguments)
     except QuestionError as error:
         fail(str(error), USAGE)
     except Exception as error:
@@ -287,6 +288,26 @@ def _answer(
         return
     for part in tables(result):
         _show(part)
+
+
+@contextmanager
+def _remarks() -> Iterator[None]:
+    """Say what the model finds unusual in words for people, on standard error."""
+    import warnings
+
+    from mlops_assets.forecasting.guards import UnusualInput
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Any, category: Any, *place: Any) -> None:
+            if issubclass(category, UnusualInput):
+                click.echo(f"! {message}", err=True)
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = show
+        yield
 
 
 @main.command("status")

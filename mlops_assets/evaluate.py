@@ -14,7 +14,7 @@ from mlops_assets.forecasting import regressors
 from mlops_assets.forecasting.gate import NAIVE
 from mlops_assets.forecasting.metrics import METRICS
 from mlops_assets.forecasting.task import Task
-from mlops_assets.open_forecast import QuestionError, read_history
+from mlops_assets.open_forecast import QuestionError, read_history, some
 from mlops_assets.plain import plain, plain_rows
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -33,7 +33,8 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         others: kinds of models to compare with, with the engine's defaults, on the same rows.
 
     Returns:
-        Plain JSON types: `forecast`, `source` (the contract's counts, quarantine by reason), `items`, `observations`,
+        Plain JSON types: `forecast`, `source` (the contract's counts, quarantine by reason), `items`, `left_out` (those
+        of which nothing has been observed lately: they would get no forecast), `observations`,
         `training_rows`, `windows` (their origins), `models` (for `forest`, `seasonal_naive` and each of the others
         every metric, fit and predict processor seconds, and `memory_mb`: the most that the process grew while it ran),
         `by_window`, `by_lead`, `by_segment` (`segment` is `volume` or a static covariate), `by_level` (of a hierarchy:
@@ -47,6 +48,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     """
     import sklearn.ensemble  # noqa: F401 - now, so that no model's memory includes it
 
+    from mlops_assets.forecasting.baselines import dead_items
     from mlops_assets.forecasting.features import training_rows
     from mlops_assets.forecasting.metrics import score
 
@@ -62,6 +64,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         "forecast": spec.name,
         "source": {**checked.counts, "quarantine": checked.reasons},
         "items": int(history["item_id"].nunique()),
+        "left_out": dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
         "observations": len(history),
         "training_rows": len(training_rows(history, spec.task)),
         "windows": [str(origin) for origin in sorted(predictions["origin"].unique())],
@@ -225,6 +228,7 @@ _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "
 
 def tables(result: dict[str, Any]) -> Iterator[Any]:
     """Render a result of `evaluate` for a terminal."""
+    from rich.markup import escape
     from rich.table import Table
 
     source, models = result["source"], list(result["models"])
@@ -233,6 +237,11 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
         f"{source['rows_quarantined']} of {source['rows_read']:,} rows in quarantine; "
         f"{len(result['windows'])} windows, {result['training_rows']:,} training rows"
     )
+    if result["left_out"]:
+        yield (
+            f"{len(result['left_out'])} items would get no forecast, nothing has been observed of them lately: "
+            f"{escape(some(result['left_out']))}"
+        )
     overall = Table("model", *METRICS, *_COSTS.values())
     for model, scores in result["models"].items():
         costs = (_shown(scores[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
@@ -264,6 +273,7 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
 
 def _side_by_side(head: str, rows: Sequence[dict[str, Any]], models: Sequence[str]) -> Any:
     """A row for each key, and two columns for each model."""
+    from rich.markup import escape
     from rich.table import Table
 
     names = [model.rpartition(".")[2] for model in models]
@@ -272,7 +282,7 @@ def _side_by_side(head: str, rows: Sequence[dict[str, Any]], models: Sequence[st
     for key in dict.fromkeys(row["key"] for row in rows):
         own = [cells.get((key, model), {}) for model in models]
         scores = (_shown(row.get(metric)) for row in own for metric in ("mase", "wql"))
-        table.add_row(key, f"{own[0].get('rows', 0):,}", *scores)
+        table.add_row(escape(key), f"{own[0].get('rows', 0):,}", *scores)
     return table
 
 

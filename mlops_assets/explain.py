@@ -84,12 +84,7 @@ def explain_row(
 
 def _row(opened: OpenForecast, item: str, timestamp: str) -> tuple[dict[str, Any], Any, int]:
     moment = read_timestamp(timestamp, "timestamp")
-    items = opened.history["item_id"].unique()
-    if item not in items:
-        import difflib
-
-        near = difflib.get_close_matches(item, items, 3) or sorted(items)[:3]
-        raise QuestionError(f"no item {item!r} in the data; there are {len(items)}, such as {', '.join(near)}")
+    opened.must_know(item)
     place, rows = opened.forecaster.feature_rows(opened.history, opened.origin, future=opened.future, items=[item])
     if place.empty:
         raise QuestionError(
@@ -134,19 +129,20 @@ def model_tables(result: dict[str, Any]) -> Iterator[Any]:
 
 def row_tables(result: dict[str, Any]) -> Iterator[Any]:
     """Render `explain_row` for a terminal."""
+    from rich.markup import escape
     from rich.table import Table
 
     values = "  ".join(f"{name} {value:,.2f}" for name, value in result["values"].items())
     yield (
-        f"[bold]{result['item_id']}[/bold] at {result['timestamp']}, lead {result['lead']} from {result['origin']}: "
-        f"{values}\nby {result['model']}\n\n"
+        f"[bold]{escape(result['item_id'])}[/bold] at {result['timestamp']}, lead {result['lead']} from "
+        f"{result['origin']}: {values}\nby {result['model']}\n\n"
         f"a forecast like these days, of {result['rows']:,} training rows that share a leaf with it; "
         "`outcome` is what came then, at this item's level and scale"
     )
     table = Table("item", "timestamp", "lead", "came", "outcome", "weight")
     for row in result["like"]:
         table.add_row(
-            row["item_id"],
+            escape(row["item_id"]),
             row["timestamp"],
             str(row["lead"]),
             f"{row['target']:,.2f}",

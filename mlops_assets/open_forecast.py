@@ -1,5 +1,7 @@
 """A forecast opened for questions: its data from the source, and the model that would forecast now. Writes nothing."""
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from mlops_assets.assets.ingestion import read_future, read_observations
 from mlops_assets.assets.partitions import origin_of, whole_window, window_of
 from mlops_assets.assets.training import history_of
 from mlops_assets.environments import open_stores
+from mlops_assets.forecasting.baselines import dead_items
 from mlops_assets.forecasting.contract import Checked
 from mlops_assets.forecasting.forest import Forecaster
 from mlops_assets.resources.clock import Clock
@@ -54,6 +57,17 @@ class OpenForecast:
             quantiles=task.quantiles,
             items=items,
         )
+
+    def must_know(self, item: str) -> None:
+        """Raise QuestionError unless there is such an item in the data."""
+        known = self.history["item_id"].unique()
+        if item not in known:
+            near = difflib.get_close_matches(item, known, 3) or sorted(known)[:3]
+            raise QuestionError(f"no item {item!r} in the data; there are {len(known)}, such as {', '.join(near)}")
+
+    def left_out(self) -> list[str]:
+        """Items that get no forecast, because nothing has been observed of them lately."""
+        return dead_items(self.history, self.spec.task, self.origin)
 
 
 def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, Checked]:
@@ -142,3 +156,8 @@ def read_timestamp(text: str, what: str) -> pd.Timestamp:
         return pd.Timestamp(text).as_unit("us")
     except ValueError:
         raise QuestionError(f"{what} {text!r} is not a timestamp such as 2013-12-31 or 2013-12-31T06:00") from None
+
+
+def some(items: Sequence[str], most: int = 5) -> str:
+    """Name a few of the items, for people."""
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

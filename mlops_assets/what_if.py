@@ -11,7 +11,7 @@ import pandas as pd
 from mlops_assets.assets.common import Graph
 from mlops_assets.forecasting import contract
 from mlops_assets.forecasting.grid import steps_after
-from mlops_assets.open_forecast import OpenForecast, QuestionError, open_forecast
+from mlops_assets.open_forecast import OpenForecast, QuestionError, open_forecast, some
 from mlops_assets.plain import plain_rows, stamp
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.sources import open_source, read_all
@@ -85,11 +85,12 @@ def what_if(
 
     Returns:
         Plain JSON types: `forecast`, `model`, `origin`, `point` (which column is compared), `changes`, `warnings`,
-        `totals` (by timestamp) and `rows` (by item and timestamp): the forecast, and with changes `changed` (the point
-        forecast then) and `difference`, with the quantiles then as `changed_q10` and so on.
+        `left_out` (items of which nothing has been observed lately), `totals` (by timestamp) and `rows` (by item and
+        timestamp): the forecast, and with changes `changed` (the point forecast then) and `difference`, with the
+        quantiles then as `changed_q10` and so on.
 
     Raises:
-        QuestionError: a covariate is not known ahead of time, or has no value to change.
+        QuestionError: a covariate is not known ahead of time, or has no value to change, or an item is not known.
         ValueError, SourceError, ContractError, TrackingError: as `open_forecast` does.
     """
     wanted = [Change.read(text) for text in changes]
@@ -99,14 +100,20 @@ def what_if(
         raise QuestionError("--future: the spec names no covariate as known, so that no future value is looked at")
     opened = open_forecast(spec, settings, origin)
     task = spec.task
+    for item in items:
+        opened.must_know(item)
     base = opened.predict(items=list(items) or None)
+    left_out = [] if items else opened.left_out()
+    if base.empty:
+        raise QuestionError(f"nothing has been observed lately until {opened.origin} of any item: {some(left_out)}")
     said: dict[str, Any] = {
         "forecast": spec.name,
         "model": opened.model,
         "origin": stamp(opened.origin),
         "point": task.point_column,
         "changes": [*changes, *([file] if file else [])],
-        "warnings": [],
+        "warnings": list(_uncertain(base)),
+        "left_out": left_out,
     }
     columns = ["mean", *task.quantile_columns]
     if wanted or file is not None:
@@ -126,7 +133,7 @@ def what_if(
         )
         base["changed"] = base[f"changed_{task.point_column}"]
         base["difference"] = base["changed"] - base[task.point_column]
-        said["warnings"] = list(_beyond(opened, future))
+        said["warnings"] += _beyond(opened, future)
     summed = [task.point_column, *(name for name in ("changed", "difference") if name in base.columns)]
     said["totals"] = plain_rows(base.groupby("timestamp", as_index=False)[summed].sum())
     said["rows"] = plain_rows(base.drop(columns="origin"))
@@ -212,6 +219,13 @@ def _overlay(future: pd.DataFrame, given: pd.DataFrame, file: str) -> pd.DataFra
     return future.assign(**{name: joined[name].fillna(future[name]) for name in values})
 
 
+def _uncertain(forecast: pd.DataFrame) -> Iterator[str]:
+    """Say which items the model cannot forecast."""
+    items = sorted(forecast.loc[forecast["source"] == "fallback", "item_id"].unique())
+    if items:
+        yield f"{len(items)} items have hardly any history and get seasonal naive (source `fallback`): {some(items)}"
+
+
 def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:
     """Say which values lie outside what was ever seen: there a model of trees answers as at the edge."""
     for name in opened.spec.covariates.known:
@@ -226,14 +240,18 @@ def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:
 
 def tables(result: dict[str, Any]) -> Iterator[Any]:
     """Render a result for a terminal: totals by timestamp, and the items that change most."""
+    from rich.markup import escape
     from rich.table import Table
 
     point, compared = result["point"], bool(result["changes"])
     yield f"[bold]{result['forecast']}[/bold] from {result['origin']}, by {result['model']}"
     if compared:
-        yield f"compared with: {', '.join(result['changes'])}"
+        yield f"compared with: {escape(', '.join(result['changes']))}"
     for warning in result["warnings"]:
-        yield f"[yellow]![/yellow] {warning}"
+        yield f"[yellow]![/yellow] {escape(warning)}"
+    if result["left_out"]:
+        count, items = len(result["left_out"]), escape(some(result["left_out"]))
+        yield f"[yellow]![/yellow] {count} items are left out, nothing has been observed of them lately: {items}"
     rows = pd.DataFrame(result["rows"])
     yield f"\nsum of {point} over {rows['item_id'].nunique()} items"
     yield _table(Table("timestamp", *_heads(point, compared)), result["totals"], ["timestamp"], point, compared)
@@ -253,10 +271,12 @@ def _heads(point: str, compared: bool) -> list[str]:
 
 
 def _table(table: Any, rows: Sequence[dict[Any, Any]], first: list[str], point: str, compared: bool) -> Any:
+    from rich.markup import escape
+
     for row in rows:
         cells = [f"{row[point]:,.1f}"]
         if compared:
             share = f"{row['difference'] / row[point]:+.1%}" if row[point] else "–"
             cells += [f"{row['changed']:,.1f}", f"{row['difference']:+,.1f}", share]
-        table.add_row(*(str(row[name]) for name in first), *cells)
+        table.add_row(*(escape(str(row[name])) for name in first), *cells)
     return table

@@ -110,6 +110,30 @@ def test_a_file_of_known_covariates_is_for_all_items_or_for_those_it_names(ask, 
         assert {row["item_id"] for row in changed} == moved
 
 
+def test_who_gets_no_forecast_or_another_is_named_whatever_it_is_called(ask, tmp_path):
+    shop_0, rest = panel(items=1), panel()
+    gone = shop_0[shop_0["day"] < "2024-04-01"].assign(shop="gone [/]")
+    new = shop_0[shop_0["day"].between("2024-05-19", "2024-05-20")].assign(shop="new [/b]")
+    declare(tmp_path / "forecasts", pd.concat([rest, gone, new]), partitions=UNTIL_MAY_20)
+    said = ask("forecast", "demo", "--json")
+    assert said["left_out"] == ["gone [/]"]
+    assert "1 items have hardly any history" in said["warnings"][0]
+    assert "new [/b]" in said["warnings"][0]
+    assert {row["item_id"] for row in said["rows"] if row["source"] == "fallback"} == {"new [/b]"}
+    text = ask("forecast", "demo")
+    assert "1 items are left out, nothing has been observed of them lately: gone [/]" in text
+    assert "new [/b]" in text
+    assert "no forecast, nothing has been observed of them lately: gone [/]" in ask("evaluate", "demo")
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_is_unusual_is_said_in_words(ask, tmp_path):
+    data = panel(items=1)
+    data["promotion"] = data["rain"].where(data["day"] < "2024-05-21")
+    declare(tmp_path / "forecasts", data, covariates={"known": ["promotion"]}, partitions=UNTIL_MAY_20)
+    assert "\n! the known covariate 'promotion' is missing in every row" in "\n" + ask("forecast", "demo")
+
+
 def test_values_that_no_row_ever_had_are_warned_of(ask):
     said = ask("forecast", "demo", "--set", "promotion=+4", "--item", "shop 1", "--json")
     assert {row["item_id"] for row in said["rows"]} == {"shop 1"}
@@ -124,6 +148,7 @@ def test_values_that_no_row_ever_had_are_warned_of(ask):
         (("--set", "promotion"), "not NAME=CHANGE"),
         (("--set", "promotion=much"), "not NAME=CHANGE"),
         (("--future", "nowhere.csv"), "cannot be read"),
+        (("--item", "shop 11"), "no item 'shop 11' in the data; there are 4, such as shop 1"),
     ],
 )
 def test_a_question_without_an_answer_is_wrong_usage(ask, arguments, words):

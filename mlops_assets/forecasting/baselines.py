@@ -55,6 +55,12 @@ def alive_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None =
     return list(alive(recent_panel(history, plain, origin), task))
 
 
+def dead_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None = None) -> list[str]:
+    """Items of the history until the origin that are not alive any more (see `alive_items`): they get no forecast."""
+    known = history[ITEM] if origin is None else history.loc[(history[TIME] <= origin).to_numpy(), ITEM]
+    return sorted({*known} - {*alive_items(history, task, origin)})
+
+
 def without_covariates(task: Task) -> Task:
     """Return the same task, blind to covariates."""
     return Task(
