@@ -133,6 +133,7 @@ def tune(
         better = after < before
         study_run.conclude(_flat(best.model), {f"{metric}_before": before, f"{metric}_after": after})
     new = _changed_text(spec, best.model) if better else None
+    change = _diff(spec, new) if new is not None else ""
     if write and new is not None:
         Path(spec.file).write_text(new, encoding="utf-8")
     return {
@@ -145,7 +146,7 @@ def tune(
         "before": plain(before),
         "after": plain(after),
         "better": bool(better),
-        "change": _diff(spec, new) if new is not None else "",
+        "change": change,
         "written": write and new is not None,
         "run_id": study_run.run_id,
     }

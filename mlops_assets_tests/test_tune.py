@@ -51,7 +51,9 @@ def test_it_is_written_where_it_stood_and_logged_trial_by_trial(tune, tmp_path):
     from mlops_assets.spec import load_spec
 
     run, file, old = tune
-    assert "written" in run("--minutes", "5", "--trials", "2", "--write")
+    said = run("--minutes", "5", "--trials", "2", "--write")
+    assert "written" in said
+    assert "-    min_samples_leaf: 400  # a guess" in said
     text = file.read_text()
     assert "# a guess" in text
     assert "400" not in text
