@@ -2,7 +2,9 @@
 
 import base64
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Draw without warnings that nobody can act on: letters that the font lacks are boxes, dates lie as they do."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph|AutoDateLocator", UserWarning)
+        yield
+
+
 def to_png(figure: "Figure", dpi: int = 100) -> bytes:
     """Render a figure as a PNG of 128 colours: half the size of full colour, and looks the same."""
     import io
@@ -23,7 +33,8 @@ def to_png(figure: "Figure", dpi: int = 100) -> bytes:
 
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    with _quietly():
+        canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     buffer = io.BytesIO()
     pixels.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
@@ -54,7 +65,7 @@ def to_svg(figure: "Figure", alt: str) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.StringIO()
-    with rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
+    with _quietly(), rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

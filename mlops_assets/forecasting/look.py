@@ -110,8 +110,8 @@ def time_axis(axes: "Axes", first: Any, last: Any, ticks: int) -> None:
 
     pad = (last - first) * 0.02 or pd.Timedelta(days=3)
     axes.set_xlim(first - pad, last + pad)
-    ticks = columns(ticks)
-    locator = AutoDateLocator(minticks=min(3, ticks), maxticks=max(3, ticks))
+    # So few that there is a single one, and it would be labelled with its time of day.
+    locator = AutoDateLocator(minticks=3, maxticks=max(5 if is_narrow() else 3, columns(ticks)))
     formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
     starts = ["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"]
     axes.xaxis.set_major_locator(locator)
@@ -249,16 +249,22 @@ def period_label(first: pd.Timestamp, last: pd.Timestamp) -> str:
 
 def shorten(name: Any, length: int = 34) -> str:
     """Cut a long name in its middle: items and features differ at their ends. A `$` starts no formula."""
-    text = str(name)
-    if len(text) > length:
-        head = (length - 1) // 2
-        text = f"{text[:head]}…{text[head + 1 - length :]}"
-    return text.replace("$", r"\$")
+    return cut(name, length).replace("$", r"\$")
+
+
+def cut(name: Any, length: int) -> str:
+    """Return a name on one line, without its middle if it is long."""
+    text = " ".join(str(name).split())
+    if len(text) <= length:
+        return text
+    head = (length - 1) // 2
+    return f"{text[:head]}…{text[head + 1 - length :]}"
 
 
 def not_shown(count: int, noun: str) -> str:
-    """Say how many were left out, if any."""
-    return f"   ({count} more {noun}{'' if count == 1 else 's'} not shown)" if count > 0 else ""
+    """Say how many were left out, if any; on a telephone, below what stands before it."""
+    space = "\n" if is_narrow() else "   "
+    return f"{space}({count} more {noun}{'' if count == 1 else 's'} not shown)" if count > 0 else ""
 
 
 def ends(values: Any) -> tuple[Any, Any]:

@@ -78,7 +78,7 @@ def fan(
     Args:
         history: columns `item_id`, `timestamp` and `target`, up to the origin.
         forecasts: columns `item_id`, `timestamp`, the `point` column and quantiles named `q10`, `q97_5`, ...;
-            of one origin.
+            of one origin, which the title tells if there is the column `origin`, else the first timestamp.
         actuals: what came after the origin, in the columns of `history`.
         items: which items, in this order; by default those with the largest total in `history`.
         point: column of the point forecast.
@@ -119,7 +119,7 @@ def fan(
         keys.append(look.patch_key(look.BLUE, f"{look.percent(share)} interval", alpha=0.2 + 0.16 * i))
     if len(after):
         keys.append(look.line_key(look.ORANGE, "what came", linewidth=0, marker="o", markersize=3.5))
-    title = f"Forecasts from {look.date_label(first)}"
+    title = f"Forecasts from {look.date_label(forecasts['origin'].iloc[0] if 'origin' in forecasts else first)}"
     if len(chosen) > len(drawn):
         title += f": {len(drawn)} of {len(chosen)} items"
     look.heading(figure, title, keys)

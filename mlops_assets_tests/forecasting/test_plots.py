@@ -264,6 +264,26 @@ def test_a_telephone_gets_its_own_picture_as_large_in_its_letters(history, forec
     assert sizes[0] == sizes[1]
 
 
+def test_ten_days_on_a_telephone_have_dates_below_and_no_time_of_day():
+    days = pd.date_range("2024-04-11", periods=10)
+    with look.narrow():
+        figure = plots.accuracy_over_time(pd.DataFrame({"timestamp": days, "wql": 0.1}), "wql")
+    plots.to_png(figure)
+    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert len(shown) > 1
+    assert all("Apr" in text for text in shown)
+
+
+def test_letters_that_the_font_lacks_are_drawn_without_a_warning(history, forecasts, recwarn):
+    names = {"item_id": "日本 \n shop"}
+    figure = plots.fan(history.assign(**names), forecasts.assign(**names, origin=ORIGIN))
+    plots.to_png(figure)
+    plots.to_svg(figure, "fan")
+    assert not recwarn
+    assert titles(figure) == ["日本 shop"]
+    assert head(figure)[0] == f"Forecasts from {look.date_label(ORIGIN)}"
+
+
 def test_a_page_gets_its_own_colours_and_no_script(history, forecasts):
     svg = plots.to_svg(plots.fan(history, forecasts, max_items=2), 'a "fan" <of> items')
     element = ElementTree.fromstring(svg)
