@@ -1,5 +1,6 @@
 """What all assets of a forecast share: keys, owners, tags, group, and small pieces of metadata."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -122,6 +123,11 @@ def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if isinstance(value, str) or pd.notna(value)}
 
 
+def markdown_text(value: Any) -> str:
+    """Return Markdown that shows a text as it is, on one line: names come from data, and are no markup."""
+    return re.sub(r"[\\`*<\[\]|]", r"\\\g<0>", " ".join(str(value).split()))
+
+
 def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
     """Return a small frame as a Markdown table."""
     head = "| " + " | ".join(map(str, frame.columns)) + " |"
@@ -133,4 +139,4 @@ def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
 def _cell(value: Any, digits: int) -> str:
     if isinstance(value, float):
         return "–" if pd.isna(value) else f"{value:.{digits}g}"
-    return str(value).replace("|", "\\|")
+    return markdown_text(value)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlops_assets.assets.overview import Overview
-from mlops_assets.forecasting.look import label
+from mlops_assets.forecasting.look import cut, label
 from mlops_assets.plain import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEMPLATE = Path(__file__).parent / "page.html"
+LONGEST = 40
+"""Letters of a name in a table: a longer one loses its middle, so that the numbers beside it stay in sight."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,11 @@ class Table:
     @classmethod
     def of(cls, title: str, frame: pd.DataFrame, wordy: Sequence[str] = (), digits: int = 3) -> "Table":
         """Turn a small frame into one."""
-        rows = [[_cell(value, digits) for value in row] for row in frame.itertuples(index=False)]
+        lengths = [None if name in wordy else LONGEST for name in frame.columns]
+        rows = [
+            [_cell(value, digits, length) for value, length in zip(row, lengths, strict=True)]
+            for row in frame.itertuples(index=False)
+        ]
         return cls(title, [label(name) for name in frame.columns], rows, tuple(map(label, wordy)))
 
 
@@ -106,7 +112,7 @@ def render(state: Overview, partition: str, cards: list[Card], sections: list[Se
     return template.render(state=state, partition=partition, cards=cards, sections=sections)
 
 
-def _cell(value: Any, digits: int) -> str:
+def _cell(value: Any, digits: int, longest: int | None) -> str:
     value = plain(value)
     if value is None:
         return "–"
@@ -114,4 +120,6 @@ def _cell(value: Any, digits: int) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.{digits}f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}"
+    return str(value) if longest is None else cut(value, longest)

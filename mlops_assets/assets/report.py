@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph
+from mlops_assets.assets.common import Graph, markdown_text
 from mlops_assets.assets.overview import Overview, Sources, overview
 from mlops_assets.assets.page import Section, render
 from mlops_assets.assets.sections import cards, sections
@@ -57,7 +57,9 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         row = {"partition": partition, "made_at": naive_utc(clock.now()), "bytes": len(html.encode()), "link": link}
         facts = {
             "bytes": row["bytes"],
-            "to_look_at": dg.MetadataValue.md("\n".join(f"- {words}" for words in state.problems) or "nothing"),
+            "to_look_at": dg.MetadataValue.md(
+                "\n".join(f"- {markdown_text(words)}" for words in state.problems) or "nothing"
+            ),
             **({"report": dg.MetadataValue.url(link)} if link else {}),
         }
         context.add_asset_metadata(facts, graph.key("report"), partition)

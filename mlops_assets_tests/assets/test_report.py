@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.assets.overview import Sources, limit_of, overview
+from mlops_assets.assets.page import Table
 from mlops_assets.assets.report import FILE, page
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
@@ -157,6 +158,15 @@ def test_what_comes_from_data_cannot_become_markup(watched):
     html = page(sources(watched), planted)
     assert "<script" not in html
     assert "&lt;b&gt;bold" in html
+
+
+def test_a_long_name_leaves_room_for_the_numbers_and_a_sentence_is_whole():
+    name = "shop " + "x" * 200 + "\n7"
+    made = Table.of("worst", pd.DataFrame({"item_id": [name], "words": [name], "rows": [3]}), wordy=["words"])
+    ((short, words, _),) = made.rows
+    assert len(short) <= 40
+    assert (short[:6], short[-3:]) == ("shop x", "x 7")
+    assert words == name
 
 
 def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
