@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
@@ -14,7 +14,7 @@ _NAMES = re.compile(
     r"PASSW|SECRET|CREDENTIAL|(^|_)(PASS|TOKEN|KEY|AUTH|NOTIFY|DSN|UR[IL])(_|$)",
     re.IGNORECASE,
 )
-_IN_ADDRESS = re.compile(r"(\w[\w+.-]*://)[^\s/]*@")
+_IN_ADDRESS = re.compile(r"(\b\w[\w+.-]{0,30}://)[^\s/]*@")
 _SCHEME = re.compile(r"\b(bearer|basic)\s+[^\s'\",;]+", re.IGNORECASE)
 _NAMED = re.compile(
     r"((?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|credentials?)['\"]?\s*[=:]\s*['\"]?)"
@@ -37,6 +37,7 @@ def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | N
     environ = os.environ if environ is None else environ
     named = (value for name, value in environ.items() if _NAMES.search(name))
     known = {part for value in (*secrets, *named) for part in _parts(value) if len(part) >= _SHORTEST}
+    known |= {quote(part, safe="") for part in known}  # as it stands in an address
     for part in sorted(known, key=len, reverse=True):
         text = text.replace(part, HIDDEN)
     text = _IN_ADDRESS.sub(rf"\1{HIDDEN}@", text)
@@ -54,9 +55,10 @@ def secrets_of(model: BaseModel) -> set[str]:
 
 def _parts(value: str) -> Iterator[str]:
     """Yield what must not be seen of a secret: an address's password, a header's last word, the value itself."""
-    if "://" not in value:
+    if not re.match(r"[\w+.-]+://", value):
         yield value
         yield from value.split()[1:]  # Bearer TOKEN
+        yield from re.findall(r'"([^"\s]{20,})"', value)  # {"private_key_id": "...", ...}
         return
     try:
         address = urlsplit(value)
