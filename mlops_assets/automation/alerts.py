@@ -18,6 +18,8 @@ FIRST_LOOK = timedelta(days=1)
 """So far back a sensor looks that has never looked before."""
 OVERLAP = timedelta(minutes=10)
 """Clocks of machines differ; what was told already is not told again."""
+LONGEST = 600
+"""Letters of an error that are told; chats take some thousand, and the run's log has the rest."""
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 
@@ -97,9 +99,11 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
 
 
 def hidden(spec: ForecastSpec, words: str) -> str:
-    """Return the first line of an error, without secrets."""
+    """Return the first line of an error, without secrets, and no more of it than a message can hold."""
     lines = scrub(words.strip(), secrets_of(spec.source)).splitlines()
-    return lines[0] if lines else "no message"
+    if not lines:
+        return "no message"
+    return lines[0] if len(lines[0]) <= LONGEST else f"{lines[0][:LONGEST]} …"
 
 
 def reason_of(event: dg.DagsterEvent) -> str:

@@ -99,7 +99,10 @@ def decided(
         links: makes the links.
     """
     to_do = {
-        "refused": "Read the rules that failed; the champion stays in office.",
+        "refused": (
+            "Read the rules that failed. The champion stays in office; if there is none yet, nothing is forecast: mend "
+            f"the data or the spec, or mlops-assets approve {forecast} {version} --force --by YOU --reason WHY."
+        ),
         "awaiting approval": (
             f"mlops-assets approve {forecast} {version} --by YOU --reason WHY, or reject; or materialize "
             f"{forecast}/champion with decision: approve in its config; or set the version's tag approval in MLflow."

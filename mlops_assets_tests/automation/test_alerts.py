@@ -72,6 +72,14 @@ def test_a_failed_run_is_told_once_with_asset_reason_link_and_what_to_do(watched
     assert len(watched.table("alerts")) == 1
 
 
+def test_of_an_endless_error_only_the_beginning_is_told(watched, hook):
+    fail(watched, ValueError("x" * 5000))
+    tick(watched)
+    (body,) = hook.bodies
+    assert body["message"].splitlines()[0].endswith("x" * 500 + " …")
+    assert len(body["message"]) < 1200
+
+
 def test_a_mail_says_the_same(watched, inbox):
     watched.resources["notifications"] = Notifications(channel=inbox.url, dagster_ui=UI)
     run = fail(watched, dg.Failure("the forest is on fire"))
