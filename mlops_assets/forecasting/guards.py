@@ -10,11 +10,12 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 DISTINCT = 20
 """Cut points that a column needs before its range says anything."""
 MOST = 0.5
-"""Share of the rows far beyond the outermost cut points that is remarked on."""
+"""Share of the rows far beyond the outermost cut points, or of unknown categories, that is remarked on."""
 SHOWN = 3
 
 
@@ -29,6 +30,7 @@ class Unusual:
         self._rows = 0
         self._missing: dict[str, int] = {}
         self._beyond: dict[str, int] = {}
+        self._strange: dict[str, int] = {}
         self._items: set[str] = set()
 
     def look(self, items: np.ndarray, rows: Any, encoding: Any, seen: tuple[float, float]) -> None:
@@ -42,10 +44,16 @@ class Unusual:
         """
         self._rows += len(items)
         for name, edges in zip(encoding.names, encoding.edges, strict=True):
-            if not name.startswith(("known_", "past_")) or name.endswith("_change") or not len(edges):
+            known = encoding.categories.get(name)
+            looked_at = name.startswith(("known_", "past_", "static_")) and not name.endswith("_change")
+            if not looked_at or not (len(edges) or known):
                 continue
             values = rows.features[name]
-            self._missing[name] = self._missing.get(name, 0) + int(np.isnan(values).sum())
+            missing = pd.isna(values)
+            self._missing[name] = self._missing.get(name, 0) + int(missing.sum())
+            if known:
+                strange = int((~missing & ~np.isin(values.astype(str), known)).sum())
+                self._strange[name] = self._strange.get(name, 0) + strange
             if len(edges) >= DISTINCT:
                 beyond = _far(values, float(edges[0]), float(edges[-1]))
                 self._beyond[name] = self._beyond.get(name, 0) + int(beyond.sum())
@@ -62,6 +70,12 @@ class Unusual:
             f"{_plain(name)} lies far outside the range of the training rows in {count / self._rows:.0%} of the rows: "
             "have columns been swapped, or units changed?"
             for name, count in self._beyond.items()
+            if count > MOST * self._rows
+        ]
+        said += [
+            f"{_plain(name)} has values that were not in training in {count / self._rows:.0%} of the rows: have "
+            "columns been swapped, or names changed?"
+            for name, count in self._strange.items()
             if count > MOST * self._rows
         ]
         if self._items:

@@ -11,11 +11,13 @@ from mlops_assets.forecasting.task import Task
 
 from .panels import SMALL, daily_panel
 
-TASK = Task("D", 10, (7,), known=("price",), past=("rain", "heat"), model=SMALL)
+TASK = Task("D", 10, (7,), known=("price",), past=("rain", "heat"), static=("place", "kind"), model=SMALL)
 
 
 def weather() -> pd.DataFrame:
     frame = daily_panel(items=5, days=200, price=1.0, rain=1.0)
+    frame["place"] = frame["item_id"].map({"item 0": "north", "item 1": "south", "item 2": "south"})
+    frame["kind"] = frame["item_id"].map(lambda item: f"kind {item[-1]}")
     return frame.assign(heat=300 + 10 * np.random.default_rng(1).random(len(frame)))
 
 
@@ -44,6 +46,11 @@ def test_usual_input_is_not_remarked_on(model):
             "covariate 'heat' lies far outside .* in 100%",
         ),
         (lambda frame: frame.assign(rain=np.nan), "past covariate 'rain' is missing in every row"),
+        (lambda frame: frame.assign(place=None), "static covariate 'place' is missing in every row"),
+        (
+            lambda frame: frame.assign(place=frame["kind"], kind=frame["place"]),
+            "'place' has values that were not in training in 100% .*; the static covariate 'kind' has values .* in 60%",
+        ),
         (
             lambda frame: frame.assign(
                 target=np.where(frame["item_id"] == "item 2", frame["target"] * 1e4, frame["target"])
