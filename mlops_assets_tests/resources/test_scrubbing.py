@@ -82,5 +82,5 @@ def test_what_is_known_of_a_spec_is_hidden():
 def test_ordinary_words_and_links_stay_as_they_are():
     environ = {"PWD": "/somewhere/demo", "KEYBOARD": "german", "A_KEY": "a", "MLOPS_URL": "http://127.0.0.1:5000"}
     environ |= {"MLFLOW_TRACKING_URI": "sqlite:////data/mlflow.db"}
-    text = "sqlite:////data/mlflow.db, demo/observations: see http://127.0.0.1:5000/#/runs/1, /somewhere/demo, german: 3.2% (a)"
+    text = "sqlite:////data/mlflow.db: see http://127.0.0.1:5000/#/runs/1, /somewhere/demo, german: 3.2% (a)"
     assert scrub(text, environ=environ) == text
