@@ -54,7 +54,7 @@ class Unusual:
             if known:
                 strange = int((~missing & ~np.isin(values.astype(str), known)).sum())
                 self._strange[name] = self._strange.get(name, 0) + strange
-            if len(edges) >= DISTINCT:
+            elif len(edges) >= DISTINCT:
                 beyond = _far(values, float(edges[0]), float(edges[-1]))
                 self._beyond[name] = self._beyond.get(name, 0) + int(beyond.sum())
         self._items |= set(items[_far(rows.reference, *seen)])

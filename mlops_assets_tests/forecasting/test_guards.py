@@ -67,6 +67,14 @@ def test_what_was_never_seen_is_remarked_on_and_still_forecast(model, change, wo
     assert (table["source"] == "model").all()
 
 
+def test_many_categories_are_looked_at_as_text():
+    frame = daily_panel(items=30, days=40)
+    task = Task("D", 2, (7,), static=("name",), model=SMALL)
+    model = forest.fit(features.training_rows(frame.assign(name=frame["item_id"]), task), task)
+    with pytest.warns(UnusualInput, match="'name' has values that were not in training in 100%"):
+        model.predict(frame.assign(name="x"))
+
+
 def test_a_forecast_without_the_known_future_says_so(model):
     with pytest.warns(UnusualInput, match="known covariate 'price' is missing in every row"):
         model.predict(weather())
