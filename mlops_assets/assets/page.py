@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEMPLATE = Path(__file__).parent / "page.html"
-LONGEST = 40
+LONGEST = 32
 """Letters of a name in a table: a longer one loses its middle, so that the numbers beside it stay in sight."""
 
 

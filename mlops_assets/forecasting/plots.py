@@ -101,7 +101,9 @@ def fan(
         look.tidy(axes)
         axes.grid(axis="y", color=look.GRID)
         axes.yaxis.set_major_formatter(lambda value, _: look.compact(value))
-        axes.set_title(look.shorten(item, 96 // columns), fontsize=9.5, color=look.INK, loc="left")
+        axes.set_title(
+            look.shorten(item, (40 if look.is_narrow() else 96) // columns), fontsize=9.5, color=look.INK, loc="left"
+        )
         future = _item(forecasts, item)
         look.line(axes, _item(shown, item)["target"], color=look.MUTED, linewidth=1.1)
         for low, high, _ in bands:

@@ -274,6 +274,13 @@ def test_ten_days_on_a_telephone_have_dates_below_and_no_time_of_day():
     assert all("Apr" in text for text in shown)
 
 
+def test_a_telephone_gets_short_names_of_items(history, forecasts):
+    names = {"item_id": "x" * 200}
+    with look.narrow():
+        figure = plots.fan(history.assign(**names), forecasts.assign(**names))
+    assert [len(title) for title in titles(figure)] == [40]
+
+
 def test_letters_that_the_font_lacks_are_drawn_without_a_warning(history, forecasts, recwarn):
     names = {"item_id": "日本 \n shop"}
     figure = plots.fan(history.assign(**names), forecasts.assign(**names, origin=ORIGIN))
