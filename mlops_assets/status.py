@@ -119,7 +119,8 @@ def _lines(one: Overview) -> Iterator[tuple[str, str]]:
     if one.policy is not None:
         yield "retraining", f"{one.policy['action']}: {one.policy['reason']} (at {one.policy['partition']})"
     if one.drift is not None:
-        yield "drift", "; ".join(one.drift["drifted"]) or f"nothing has drifted by {one.drift['partition']}"
+        none = "nothing has drifted" if one.drift["judged"] else "nothing could be judged"
+        yield "drift", "; ".join(one.drift["drifted"]) or f"{none} by {one.drift['partition']}"
     if one.quarantine is not None:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.quarantine["reasons"].items())
         yield "quarantine", f"{one.quarantine['rows']} rows of {one.quarantine['partition']}: {reasons}"

@@ -112,7 +112,7 @@ def _facts(found: drift.Found, end: pd.Timestamp) -> Mapping[str, Any]:
     return {
         "dagster/row_count": len(table),
         "drift": float(table["drift"].max()),
-        "drifted": ", ".join(names) or "nothing",
+        "drifted": ", ".join(names) or ("nothing" if table["p_value"].notna().any() else "nothing could be judged"),
         "window": f"{found.first} to {end}",
         "reference": reference,
         "new_items": ", ".join(found.new[:SHOWN]) or "none",

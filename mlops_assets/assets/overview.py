@@ -67,7 +67,7 @@ class Overview:
         accuracy: partition, metric, value, limit (the lowest that is a breach; None: off), mean (of the last
             `LATEST`), mase, naive_mase, skill, coverage, rows; None before anything was scored.
         policy: partition, action, rule, reason of the retraining policy's latest answer; None without.
-        drift: partition, drift, drifted (sentences); None if it was not measured.
+        drift: partition, drift, drifted (sentences), judged (features that could be); None if it was not measured.
         quarantine: partition, rows, reasons, of the latest partition that has any; None if there is none.
         next_round: when the schedule ticks next; None without a schedule.
         failed_runs: job, ended, link of the latest failed runs of the last `FAILED_DAYS` days, at most `SHOWN`.
@@ -189,10 +189,11 @@ def _drift(sources: Sources) -> dict[str, Any] | None:
     stored = sources.tables.partitions([sources.spec.name, "data_drift"])
     if not stored:
         return None
-    rows = sources.table("data_drift", [max(stored)], ["drifted", "drift", "words"])
+    rows = sources.table("data_drift", [max(stored)], ["drifted", "drift", "words", "p_value"])
     drifted = rows[rows["drifted"].astype(bool)]
     largest = plain(rows["drift"].max()) if len(rows) else None
-    return {"partition": max(stored), "drift": largest, "drifted": drifted["words"].tolist()}
+    judged = int(rows["p_value"].notna().sum())
+    return {"partition": max(stored), "drift": largest, "drifted": drifted["words"].tolist(), "judged": judged}
 
 
 def _quarantine(sources: Sources) -> dict[str, Any] | None:

@@ -39,7 +39,8 @@ def cards(state: Overview) -> Iterator[Card]:
         if score["coverage"] is not None:
             yield Card("within the interval", f"{score['coverage']:.0%}", f"of {score['rows']:,} forecasts")
     if state.drift is not None:
-        yield Card("drifted", str(len(state.drift["drifted"])), f"features by {state.drift['partition']}")
+        count = f"of {state.drift['judged']} features by {state.drift['partition']}"
+        yield Card("drifted", str(len(state.drift["drifted"])), count)
 
 
 def sections(sources: Sources, state: Overview) -> Iterator[Section]:
@@ -253,8 +254,9 @@ def _drift(sources: Sources, state: Overview) -> Section:
     columns = ["words", "psi", "usual_psi", "p_value", "drifted"]
     rows = sources.table("data_drift", [state.drift["partition"]], columns)
     count = len(state.drift["drifted"])
-    said = f"{count} of {len(rows)} features" if count else "Nothing"
-    words = f"{said} drifted: the newest data beside the same season slots of what the champion has learnt from."
+    said = f"{count} of {len(rows)} features drifted" if count else "Nothing drifted"
+    said = said if state.drift["judged"] else "Nothing could be judged"
+    words = f"{said}: the newest data beside the same season slots of what the champion has learnt from."
     return Section("Data drift", [words], tables=[Table.of("", rows.head(12), wordy=["words"])])
 
 

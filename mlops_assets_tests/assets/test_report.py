@@ -86,6 +86,26 @@ def test_status_says_what_is_wrong(watched):
     assert any(words.startswith("wQL of 2024-05-15 is") and "above 0.000" in words for words in bad.problems)
 
 
+def test_drift_that_could_not_be_judged_is_not_called_none(watched):
+    from mlops_assets.assets.sections import cards, sections
+    from mlops_assets.status import _lines
+
+    found = overview(sources(watched))
+    assert found.drift is not None
+    assert found.drift["judged"] > 0
+    assert "nothing has drifted by" in dict(_lines(found))["drift"]
+    table = watched.table("data_drift", [found.drift["partition"]])
+    watched.tables.write(["demo", "data_drift"], table.assign(p_value=float("nan"), drifted=False), "2024-05-16")
+    try:
+        late = overview(sources(watched))
+        assert dict(_lines(late))["drift"] == "nothing could be judged by 2024-05-16"
+        (words,) = next(part for part in sections(sources(watched), late) if part.title == "Data drift").words
+        assert words.startswith("Nothing could be judged")
+        assert [card.words for card in cards(late) if card.name == "drifted"] == ["of 0 features by 2024-05-16"]
+    finally:
+        watched.tables.delete(["demo", "data_drift"], "2024-05-16")
+
+
 def test_a_failed_run_is_listed_with_its_link(watched):
     (watched.spec.folder / "sales.csv").rename(watched.spec.folder / "away.csv")
     job = assemble([watched.spec], Environment(watched.resources, dg.in_process_executor)).resolve_job_def("demo_daily")
