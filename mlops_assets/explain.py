@@ -110,14 +110,15 @@ def model_tables(result: dict[str, Any]) -> Iterator[Any]:
     shares = {row["group"]: row["importance"] for row in result["groups"]}
     metric = result["metric"]
     base = result["permutation"][0][metric]
-    yield f"\nwhat the model leans on; {metric} of the backtest is {base:.4f} with all features"
+    score = f"is {base:.4f} with all features" if base is not None else "is not defined: all targets are zero"
+    yield f"\nwhat the model leans on; {metric} of the backtest {score}"
     table = Table("group", "importance", f"{metric} without", "worse by")
     for row in result["permutation"][1:]:
         share = shares.get(row["group"])
         table.add_row(
             row["group"],
             "–" if share is None else f"{share:.1%}",
-            f"{row[metric]:.4f}",
+            "–" if base is None else f"{row[metric]:.4f}",
             f"{row['worse'] / base:+.1%}" if base else "–",
         )
     yield table

@@ -1,6 +1,7 @@
 """Search for better settings of the model on the backtest, within a time budget; print them as a change of the spec."""
 
 import difflib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -93,6 +94,8 @@ def tune(
         score, words = float("nan"), ""
         try:
             score = _score(history, replace(task, model=model), windows, spec.backtest.step, metric, until)
+            if math.isnan(score):
+                words = f"{metric} is not defined on the windows, whose targets are all zero or never change"
         except ValueError as error:
             words = str(error)
         made = Trial(len(done), model, score, round(time.process_time() - began, 2), words)

@@ -59,6 +59,11 @@ def test_explain_says_what_the_model_leans_on(ask):
     assert said["permutation"][1]["group"] == "covariates"
 
 
+def test_a_metric_that_zeros_leave_undefined_is_no_obstacle(ask, tmp_path):
+    declare(tmp_path / "forecasts", panel(items=1).assign(sales=0.0), partitions=UNTIL_MAY_20)
+    assert "wql of the backtest is not defined: all targets are zero" in ask("explain", "demo")
+
+
 def test_a_forecast_of_the_past_is_explained_by_what_was_known(ask):
     arguments = ("--item", "shop 1", "--timestamp", "2024-05-11", "--origin", "2024-05-08")
     said = ask("explain", "demo", *arguments, "--json")

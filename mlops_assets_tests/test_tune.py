@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlops_assets.cli import main
-from mlops_assets_tests.conftest import declare, sandbox
+from mlops_assets_tests.conftest import declare, panel, sandbox
 
 pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 BAD = {"kind": "random_forest", "parameters": {"n_estimators": 10, "n_jobs": 1, "min_samples_leaf": 400}}
@@ -80,6 +80,12 @@ def test_a_spent_budget_ends_with_the_spec_as_it_stands(tune):
     assert not said["better"]
     assert said["change"] == ""
     assert file.read_text() == before
+
+
+def test_a_metric_that_is_not_defined_cannot_be_tuned_for(tune):
+    run, file, _ = tune
+    declare(file.parent, panel(items=1).assign(sales=0.0), model={**BAD, "max_training_rows": 200})
+    assert "wql is not defined on the windows" in run("--minutes", "1", code=1)
 
 
 def test_a_model_without_anything_to_tune_is_wrong_usage(tune):
