@@ -66,7 +66,8 @@ class Overview:
         assets: name, partitions (how many are stored; None of an asset without), last.
         accuracy: partition, metric, value, limit (the lowest that is a breach; None: off), mean (of the last
             `LATEST`), mase, naive_mase, skill, coverage, rows; None before anything was scored.
-        policy: partition, action, rule, reason of the retraining policy's latest answer; None without.
+        policy: partition, action, rule, breach (empty: none), reason of the retraining policy's latest answer; None
+            without.
         drift: partition, drift, drifted (sentences), judged (features that could be); None if it was not measured.
         quarantine: partition, rows, reasons, of the latest partition that has any; None if there is none.
         next_round: when the schedule ticks next; None without a schedule.
@@ -182,7 +183,7 @@ def _policy(sources: Sources) -> dict[str, Any] | None:
     if log.empty:
         return None
     last = log.sort_values("number").iloc[-1]
-    return {name: plain(last[name]) for name in ("partition", "action", "rule", "reason")}
+    return {name: plain(last[name]) for name in ("partition", "action", "rule", "breach", "reason")}
 
 
 def _drift(sources: Sources) -> dict[str, Any] | None:
@@ -238,8 +239,13 @@ def _problems(sources: Sources, found: Overview) -> list[str]:
     accuracy = found.accuracy
     if accuracy is not None and accuracy["limit"] is not None and (accuracy["value"] or 0) > accuracy["limit"]:
         name, value, limit = label(accuracy["metric"]), accuracy["value"], accuracy["limit"]
-        answer = f"; the policy says: {found.policy['action']}" if found.policy is not None else ""
-        words.append(f"{name} of {accuracy['partition']} is {value:.3f}, above {limit:.3f}{answer}")
+        words.append(f"{name} of {accuracy['partition']} is {value:.3f}, above {limit:.3f}")
+    present = f"v{found.champion['version']} " if found.champion is not None else "none"
+    if found.policy is not None and (found.policy["breach"] or "").startswith(present):  # not one of a past champion
+        said = f"{found.policy['action']}: {found.policy['reason']}"
+        words.append(
+            f"the retraining policy saw a breach ({found.policy['rule']}) at {found.policy['partition']}: {said}"
+        )
     if found.waiting:
         words.append(f"waiting for approval: version {', '.join(map(str, found.waiting))}")
     if found.quarantine is not None and found.quarantine["partition"] == last.get("observations"):

@@ -106,6 +106,19 @@ def test_drift_that_could_not_be_judged_is_not_called_none(watched):
         watched.tables.delete(["demo", "data_drift"], "2024-05-16")
 
 
+def test_a_breach_of_any_rule_is_something_to_look_at(watched):
+    row = {"number": 1, "partition": "2024-05-15", "action": "keep", "rule": "coverage", "breach": "v1 2024-05-14"}
+    key = ["demo", "retraining_decisions"]
+    watched.tables.write(key, pd.DataFrame([{**row, "reason": "coverage 0.1 in 2 of 3"}]), "1")
+    try:
+        found = overview(sources(watched)).problems
+        watched.tables.write(key, pd.DataFrame([{**row, "breach": "v0 2024-04-30", "reason": "of the past"}]), "1")
+        assert not [words for words in overview(sources(watched)).problems if "breach" in words]
+    finally:
+        watched.tables.delete(key, "1")
+    assert "the retraining policy saw a breach (coverage) at 2024-05-15: keep: coverage 0.1 in 2 of 3" in found
+
+
 def test_a_failed_run_is_listed_with_its_link(watched):
     (watched.spec.folder / "sales.csv").rename(watched.spec.folder / "away.csv")
     job = assemble([watched.spec], Environment(watched.resources, dg.in_process_executor)).resolve_job_def("demo_daily")
