@@ -85,7 +85,7 @@ def _forecasts(sources: Sources) -> Section:
     ]
     fallback = int((made["source"] == "fallback").sum())
     words = (
-        f"Items: {made['item_id'].nunique():,}; steps ahead from {stamp(origin)}: {spec.horizon}; by version "
+        f"{made['item_id'].nunique():,} items, {spec.horizon} steps ahead from {stamp(origin)}, by version "
         f"{made['model_version'].iloc[0]}; {fallback:,} of {len(made):,} rows are fallback (seasonal naive). "
         "The largest items:"
     )
