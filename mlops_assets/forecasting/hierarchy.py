@@ -61,7 +61,7 @@ class Tree:
         levels = levels.sort_index()
         items = levels.index.to_numpy(dtype=object)
         nodes, level, member = [f"{PREFIX}*"], ["total"], [np.ones(len(items), dtype=bool)]
-        texts = [[UNKNOWN if text is None else text for text in as_text(levels[name])] for name in levels.columns]
+        texts = [[_plain(text) for text in as_text(levels[name])] for name in levels.columns]
         for depth, name in enumerate(levels.columns, start=1):
             path = np.array(["/".join(parts) for parts in zip(*texts[:depth], strict=True)], dtype=object)
             if len(set(path)) == len(path):
@@ -123,6 +123,11 @@ def summed_history(frame: pd.DataFrame, tree: Tree, task: Task) -> pd.DataFrame:
         values = long[ITEM].map(dict(zip(tree.nodes, shared, strict=True)))
         long[name] = values.astype(own.dtype)
     return long
+
+
+def _plain(text: str | None) -> str:
+    """A value as part of an id: what ids are made of, `/` and the `*` of the total, is not taken from it."""
+    return UNKNOWN if text is None else {"*": "%2A"}.get(text, text.replace("/", "%2F"))
 
 
 def _shared(values: pd.Series) -> object:

@@ -37,6 +37,19 @@ def test_a_level_of_single_items_is_left_out_and_missing_values_are_a_group():
         Tree.of(LEVELS.rename(index={"item 0": "sum:east"}))
 
 
+def test_values_that_look_like_paths_make_nodes_of_their_own():
+    items = [f"item {number}" for number in range(5)]
+    tree = Tree.of(
+        pd.DataFrame({"x": ["a/b", "a", "a", "*", "*"], "y": ["c", "b/c", "b/c", "d", "d"]}, index=pd.Index(items))
+    )
+    assert tree.nodes.tolist() == [
+        "sum:*",
+        *("sum:%2A", "sum:a", "sum:a%2Fb"),
+        *("sum:%2A/d", "sum:a%2Fb/c", "sum:a/b%2Fc"),
+    ]
+    assert tree.member.sum(axis=1).tolist() == [5, 2, 2, 1, 2, 1, 2]
+
+
 def test_histories_add_up_and_small_gaps_do_not_hide_the_sum():
     frame = daily_panel(items=4, days=60)
     tree = Tree.of(LEVELS)
