@@ -54,8 +54,9 @@ test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's 
 test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill before every write of a promotion.
 	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/resources/test_lifecycle.py
 
+# Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 services:  ## Install the servers that tests of MariaDB and Azure Blob start themselves (apt-get, npm); CI has them all.
 	command -v mariadbd >/dev/null || { apt-get update -qq && apt-get install -y -qq mariadb-server >/dev/null; }

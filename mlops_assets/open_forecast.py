@@ -1,7 +1,6 @@
 """A forecast opened for questions: its data from the source, and the model that would forecast now. Writes nothing."""
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,8 +155,3 @@ def read_timestamp(text: str, what: str) -> pd.Timestamp:
         return pd.Timestamp(text).as_unit("us")
     except ValueError:
         raise QuestionError(f"{what} {text!r} is not a timestamp such as 2013-12-31 or 2013-12-31T06:00") from None
-
-
-def some(items: Sequence[str], most: int = 5) -> str:
-    """Name a few of the items, for people."""
-    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

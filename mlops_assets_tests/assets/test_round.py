@@ -58,14 +58,17 @@ def test_new_data_make_a_new_version_that_meets_the_champion_on_the_same_windows
     assert made.table("champion")["challenger_version"].iloc[0] == 2
 
 
-def test_training_stops_at_the_partition_it_is_told(world):
-    made = world()
+def test_training_stops_at_the_partition_it_is_told_and_dead_items_are_listed(world):
+    data = panel()
+    made = world(data[(data["shop"] != "shop 3") | (data["day"] <= "2024-04-12")])
     made.run("observations", "quarantine", partition=HISTORY)
     made.train(until="2024-04-30")
     assert made.table("training_set")["timestamp"].max() <= pd.Timestamp("2024-04-30")
     assert made.table("backtest")["timestamp"].max() <= pd.Timestamp("2024-04-30")
     version = made.tracking.registry("demo").champion()
     assert version.trained_until <= pd.Timestamp("2024-04-30")
+    facts = made.metadata(made.run("forecasts", partition="2024-05-10"), "forecasts")
+    assert (facts["items"], facts["left_out"], facts["left_out_items"]) == (3, 1, "shop 3")
 
 
 def test_forecasts_are_not_scored_on_what_their_model_has_seen(trained):
