@@ -1,7 +1,7 @@
-"""A promotion that is killed before its Nth write, for each N: run in a process of its own, which forks for each.
+"""A promotion that is killed before its Nth write, for many N: run in a process of its own, which forks for each.
 
 Called with a template folder (an MLflow database and tables with a champion and the next version), a folder for the
-copies, and how many writes to try at most. Prints how many writes a promotion has.
+copies, and the step between one N and the next after 0 and 1. Prints every N tried; the last promotion has survived.
 """
 
 import os
@@ -48,11 +48,13 @@ def promote(folder: Path, before: int) -> None:
     life.decide(life.registry.version(2), lambda champion, log: Verdict("promoted", "better", "", "e"), {})
 
 
-def main(template: Path, copies: Path, tries: int) -> None:
-    """Fork a promotion for each write, until one survives."""
+def main(template: Path, copies: Path, step: int) -> None:
+    """Fork a promotion for each N, until one survives."""
     import mlflow  # noqa: F401 - loaded once, before the forks
 
-    for number in range(tries):
+    for number in (0, *range(1, 40, step)):
+        sys.stdout.write(f"{number} ")
+        sys.stdout.flush()
         folder = copies / str(number)
         shutil.copytree(template, folder)
         child = os.fork()
@@ -61,7 +63,6 @@ def main(template: Path, copies: Path, tries: int) -> None:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):
-            sys.stdout.write(str(number))
             return
     raise SystemExit("the promotion has more writes than were tried")
 
