@@ -37,11 +37,24 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def renderers() -> Iterator[dict[str, Any]]:
+    """Draw pictures but render none, which is a third of a small training; return what renders them."""
+    from mlops_assets.forecasting import images, plots
+
+    real = {"to_png": images.to_png, "to_svg": plots.to_svg}
+    images.to_png = lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n"
+    plots.to_svg = lambda figure, alt: "<svg></svg>"
+    yield real
+    images.to_png, plots.to_svg = real["to_png"], real["to_svg"]
+
+
 @pytest.fixture(autouse=True)
-def pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw pictures but render none, unless the test is marked so: rendering is a third of a small training."""
-    if request.node.get_closest_marker("pictures") is None:
-        monkeypatch.setattr("mlops_assets.forecasting.images.to_png", lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n")
+def pictures(request: pytest.FixtureRequest, renderers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render pictures in a test that is marked so (fixtures of its module aside)."""
+    if request.node.get_closest_marker("pictures") is not None:
+        monkeypatch.setattr("mlops_assets.forecasting.images.to_png", renderers["to_png"])
+        monkeypatch.setattr("mlops_assets.forecasting.plots.to_svg", renderers["to_svg"])
 
 
 def panel(seed: int = 0, items: int = 4, odd_days: bool = True) -> pd.DataFrame:
