@@ -136,6 +136,7 @@ def test_known_covariates_reach_the_forecast(world):
     made.train()
     made.run("future_covariates", "forecasts", partition="2024-05-08")
     future = made.table("future_covariates")
+    assert set(future) == set(expand(ASSETS["future_covariates"], [], ["promotion"]))
     assert len(future) == 4 * 7
     assert set(future["timestamp"]) == set(pd.date_range("2024-05-09", periods=7))
     ledger = made.table("forecasts").groupby("timestamp")["q50"].sum()
