@@ -14,8 +14,9 @@ from mlops_assets.forecasting import regressors
 from mlops_assets.forecasting.gate import NAIVE
 from mlops_assets.forecasting.metrics import METRICS
 from mlops_assets.forecasting.task import Task
+from mlops_assets.forecasting.words import some
 from mlops_assets.open_forecast import QuestionError, read_history
-from mlops_assets.plain import plain, plain_rows, some
+from mlops_assets.plain import plain, plain_rows
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 

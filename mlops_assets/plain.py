@@ -1,6 +1,5 @@
-"""Results as plain JSON types, and in a few words."""
+"""Frames as plain JSON types."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,8 +25,3 @@ def stamp(moment: pd.Timestamp) -> str:
     if moment == moment.normalize():
         return f"{moment:%Y-%m-%d}"
     return moment.isoformat(sep=" ", timespec="minutes" if moment == moment.floor("min") else "auto")
-
-
-def some(items: Sequence[str], most: int = 5) -> str:
-    """Name a few of the items, for people."""
-    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

@@ -11,8 +11,9 @@ import pandas as pd
 from mlops_assets.assets.common import Graph
 from mlops_assets.forecasting import contract
 from mlops_assets.forecasting.grid import steps_after
+from mlops_assets.forecasting.words import some
 from mlops_assets.open_forecast import OpenForecast, QuestionError, open_forecast
-from mlops_assets.plain import plain_rows, some, stamp
+from mlops_assets.plain import plain_rows, stamp
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.sources import open_source, read_all
 from mlops_assets.settings import Settings

@@ -15,7 +15,7 @@ from mlops_assets.assets.training import history_of
 from mlops_assets.forecasting.features import lookback
 from mlops_assets.forecasting.guards import UnusualInput
 from mlops_assets.forecasting.task import Task
-from mlops_assets.plain import some
+from mlops_assets.forecasting.words import some
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.decisions import champion_of
 from mlops_assets.resources.lifecycle import Lifecycle
@@ -64,7 +64,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import plots
-        from mlops_assets.forecasting.baselines import dead_items, seasonal_naive
+        from mlops_assets.forecasting.baselines import seasonal_naive
         from mlops_assets.forecasting.forest import Forecaster
         from mlops_assets.forecasting.metrics import seasonal_scale
 
@@ -103,7 +103,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             ledger.append(made)
             if history["timestamp"].max() < origin:
                 context.log.warning(f"origin {origin}: the latest observation is of {history['timestamp'].max()}")
-            facts = _facts(made, task) | _left_out(dead_items(history, task, origin))
+            facts = _facts(made, task) | _left_out(sorted({*history["item_id"]} - {*made["item_id"]}))
             if key in context.partition_keys[-PICTURES:]:
                 fan = plots.fan(history, made, point=task.point_column, max_items=4)
                 facts["fan"] = dg.MetadataValue.md(plots.markdown_image(fan, "forecasts of the largest items"))

@@ -20,6 +20,7 @@ from .grid import steps_after
 from .panel import ITEM, TARGET, TIME, numbers, positions, regular_grid
 from .scaling import squash
 from .task import Task
+from .words import some
 
 WINDOWS, YEARS = 53, 10
 """Windows of the reference at most; where the season is a year, so many years."""
@@ -461,7 +462,7 @@ def _words(feature: _Feature, learnt: int, back: int, drifted: bool, came: list[
     if feature.kind == "missing":
         return f"{head}{newest.mean():.1%} of the values, in the training {_mean(reference, 1).mean():.1%}"
     if feature.kind == "set":
-        listed = [f"{word} {_some(items)}" for word, items in (("gone:", went), ("come:", came)) if items]
+        listed = [f"{word} {some(items)}" for word, items in (("gone:", went), ("come:", came)) if items]
         said = f" ({'; '.join(listed)})" if listed else ""
         most = int(np.nansum(reference, axis=1).max())
         what = f"{int(newest.sum())} of {len(newest)} came or went against {ago}{said}"
@@ -489,8 +490,3 @@ def _change(value: float, feature: _Feature) -> str:
 
 def _spread(quantiles: np.ndarray) -> str:
     return "{:.4g} (80 % lie in {:.4g} to {:.4g})".format(*quantiles)
-
-
-def _some(items: list[str], shown: int = 5) -> str:
-    more = f" and {len(items) - shown} more" if len(items) > shown else ""
-    return ", ".join(items[:shown]) + more
