@@ -178,10 +178,9 @@ def _over_time(sources: Sources) -> Section:
     from mlops_assets.forecasting.calendar import holiday_names
 
     spec, metric = sources.spec, sources.spec.retraining.metric
-    scores = read_scores(sources.tables, spec.name, latest=False)
-    revised = int((scores.groupby("partition")["revision"].max() > 1).sum()) if len(scores) else 0
-    whole = read_scores(sources.tables, spec.name)
-    whole = whole[(whole["scope"] == "all") & (whole["rows"] > 0)]
+    scores = read_scores(sources.tables, spec.name)
+    revised = scores.loc[scores["revision"] > 1, "partition"].nunique()
+    whole = scores[(scores["scope"] == "all") & (scores["rows"] > 0)]
     if whole.empty:
         return Section("Accuracy over time", ["No forecast could be scored yet."])
     whole = whole.assign(timestamp=starts(spec, whole["partition"]))

@@ -331,11 +331,11 @@ class Forecaster:
     def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
+        if self.widths == (1.0, 1.0):
+            return self._outcomes(X, rows.reference, rows.scale, shifted(levels, self.anchors))
         asked = shifted(np.append(levels, 0.5), self.anchors)
         mean, found = self._outcomes(X, rows.reference, rows.scale, asked)
         found, middle = found[:, :-1], found[:, -1:]
-        if self.widths == (1.0, 1.0):
-            return mean, found
         found = self.scaling.possible(middle + np.where(levels < 0.5, *self.widths) * (found - middle))
         return mean, np.maximum(found, 0.0) if self.task.non_negative else found
 

@@ -240,7 +240,8 @@ def _spread(X: np.ndarray, size: np.ndarray, seed: int) -> Any:
 
 def _with_values(X: np.ndarray) -> np.ndarray:
     """Columns without any value, which gradient boosting cannot bin, as a constant, which says as little."""
-    return np.where(np.isnan(X).all(axis=0), np.float32(0), X)
+    empty = np.isnan(X).all(axis=0)
+    return np.where(empty, np.float32(0), X) if empty.any() else X
 
 
 def _medians(X: np.ndarray) -> np.ndarray:
