@@ -44,7 +44,7 @@ imports: .venv/installed
 	$(BIN)/lint-imports
 
 test-storage: .venv/installed  ## Every kill, partition count, example and server of the storage tests (long).
-	MLOPS_TEST_STORAGE=all $(BIN)/python -m pytest mlops_assets_tests/io_managers mlops_assets_tests/test_certify.py
+	MLOPS_TEST_STORAGE=all $(BIN)/python -m pytest mlops_assets_tests/io_managers mlops_assets_tests/rounds/test_certification.py
 
 test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's packages (apt-get; outside the default run).
 	{ command -v radosgw && command -v ceph-mon && command -v ceph-osd; } >/dev/null || \
@@ -52,7 +52,7 @@ test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's 
 	MLOPS_TEST_CEPH=1 MLOPS_TEST_SERVICES=all $(BIN)/python -m pytest mlops_assets_tests/io_managers -k ceph
 
 test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill before every write of a promotion.
-	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/resources/test_lifecycle.py
+	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/lifecycle/test_lifecycle.py
 
 # Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed
@@ -69,7 +69,7 @@ lock: .venv/installed  ## Renew requirements.lock.
 
 schema: .venv/installed  ## Renew the JSON Schema of the spec and docs/tables.md.
 	$(BIN)/python -m mlops_assets.spec > mlops_assets/forecasts/forecast.schema.json
-	$(BIN)/python -c 'from mlops_assets.assets.columns import to_markdown; print(to_markdown(), end="")' > docs/tables.md
+	$(BIN)/python -c 'from mlops_assets.catalog.columns import to_markdown; print(to_markdown(), end="")' > docs/tables.md
 
 bench: .venv/installed  ## Measure what the code location costs to start; the others are in benchmarks/README.md.
 	$(BIN)/python benchmarks/startup.py

@@ -31,7 +31,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from panels import SERIES  # noqa: E402
 from peers import PEERS, peer  # noqa: E402
 
-from mlops_assets.forecasting import baselines, metrics  # noqa: E402
+from mlops_assets.forecasting.evaluation import metrics  # noqa: E402
+from mlops_assets.forecasting.model import baselines  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "accuracy.json"
 SHOWN = ["mase", "smape", "wape", "wql", "coverage"]

@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from mlops_assets.forecasting.rolling import Rolling  # noqa: E402
+from mlops_assets.forecasting.model.rolling import Rolling  # noqa: E402
 
 STEPS = 1000
 LAGS = (*range(1, 9), 14, 28)

@@ -59,9 +59,9 @@ def measure(items: int, steps: int) -> dict[str, float]:
     """
     import sklearn.ensemble  # noqa: F401  imports are not what grows
 
-    from mlops_assets.forecasting import features, forest
-    from mlops_assets.forecasting.task import Task
-    from mlops_assets.model_file import dumps, loads
+    from mlops_assets.forecasting.model import features, forest
+    from mlops_assets.forecasting.model.model_file import dumps, loads
+    from mlops_assets.forecasting.model.task import Task
 
     task = Task("D", HORIZON, (7,), non_negative=True)
     found: dict[str, float] = {"items": items, "steps": steps}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from mlops_assets.forecasting.backtest import origins
-from mlops_assets.forecasting.task import Task
+from mlops_assets.forecasting.evaluation.backtest import origins
+from mlops_assets.forecasting.model.task import Task
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "mlops_assets" / "forecasts" / "nyc_departures.csv"
 PRICES = tuple(f"price{number}" for number in range(1, 12))

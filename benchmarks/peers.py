@@ -19,10 +19,10 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from panels import future_rows
 
-from mlops_assets.forecasting import baselines, features, forest
-from mlops_assets.forecasting.calendar import calendar
-from mlops_assets.forecasting.panel import Panel
-from mlops_assets.forecasting.task import Task
+from mlops_assets.forecasting.model import baselines, features, forest
+from mlops_assets.forecasting.model.calendar import calendar
+from mlops_assets.forecasting.model.panel import Panel
+from mlops_assets.forecasting.model.task import Task
 
 MANY = 400
 """Steps after which a series is long enough for ten calibration windows."""

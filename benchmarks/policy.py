@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from panels import SERIES, Series
 
-from mlops_assets.forecasting import features, forest, grow, metrics, policy, replay
+from mlops_assets.forecasting.decisions import policy, replay
+from mlops_assets.forecasting.evaluation import metrics
+from mlops_assets.forecasting.model import features, forest, grow
 from mlops_assets_tests.simulated_year import Year
 
 SEEDS = range(5)

@@ -172,7 +172,7 @@ client.upload_file(file, "tables", name)
 client.download_file("tables", name, file + ".back")
 """,
     "ours": """
-from mlops_assets.io_managers.places import open_place
+from mlops_assets.io_managers.filesystems import open_place
 from pydantic import SecretStr
 options = {"endpoint": endpoint, "region": "us-east-1", "access_key_id": "test", "secret_access_key": "test",
            "allow_http": "true"}

@@ -10,14 +10,14 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.io_managers.base import Models, Tables
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
-from mlops_assets.io_managers.sql import SqlTables
+from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.resources.tracking import Tracking
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
+from mlops_assets.tracking.tracking import Tracking
 
 
 @dataclass(frozen=True)

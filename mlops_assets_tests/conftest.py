@@ -21,7 +21,7 @@ from mlops_assets_tests.channels import Hook, Inbox
 DAYS = pd.date_range("2024-03-01", "2024-05-31", freq="D")
 
 
-SLOW_FILES = ("test_staging.py", "test_certify.py", "test_crashes.py", "test_cli.py")
+SLOW_FILES = ("test_staging.py", "test_certification.py", "test_crashes.py", "test_main.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +40,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def renderers() -> Iterator[dict[str, Any]]:
     """Draw pictures but render none, which is a third of a small training; return what renders them."""
-    from mlops_assets.forecasting import images, plots
+    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting.charts import render as images
 
     real = {"to_png": images.to_png, "to_svg": plots.to_svg}
     images.to_png = lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n"
@@ -53,8 +54,8 @@ def renderers() -> Iterator[dict[str, Any]]:
 def pictures(request: pytest.FixtureRequest, renderers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Render pictures in a test that is marked so (fixtures of its module aside)."""
     if request.node.get_closest_marker("pictures") is not None:
-        monkeypatch.setattr("mlops_assets.forecasting.images.to_png", renderers["to_png"])
-        monkeypatch.setattr("mlops_assets.forecasting.plots.to_svg", renderers["to_svg"])
+        monkeypatch.setattr("mlops_assets.forecasting.charts.render.to_png", renderers["to_png"])
+        monkeypatch.setattr("mlops_assets.forecasting.charts.plots.to_svg", renderers["to_svg"])
 
 
 def panel(seed: int = 0, items: int = 4, odd_days: bool = True) -> pd.DataFrame:
@@ -124,7 +125,7 @@ def sandbox(folder: Path, mlflow_database: Path, environment: str = "test") -> S
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database with its tables and nothing in it: making one costs seconds, copying it nothing."""
-    from mlops_assets.resources.tracking import Tracking
+    from mlops_assets.tracking.tracking import Tracking
 
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     Tracking(uri=f"sqlite:///{file}").ping()

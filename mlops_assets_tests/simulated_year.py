@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.policy import Answer, Champion
-from mlops_assets.forecasting.replay import Trial
+from mlops_assets.forecasting.decisions.policy import Answer, Champion
+from mlops_assets.forecasting.decisions.replay import Trial
 
 START = pd.Timestamp("2024-01-01")
 BACKTEST = 14

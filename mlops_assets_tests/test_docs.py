@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mlops_assets.assets.columns import to_markdown
-from mlops_assets.forecasting.contract import REASONS
+from mlops_assets.catalog.columns import to_markdown
+from mlops_assets.forecasting.data.contract import REASONS
 from mlops_assets.spec import ForecastSpec
 
 DOCS = Path(__file__).parent.parent / "docs"

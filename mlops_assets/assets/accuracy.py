@@ -6,13 +6,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, add_row_counts, known_numbers, markdown_table
-from mlops_assets.assets.partitions import partition_of, periods, starts, whole_window, window_of
-from mlops_assets.forecasting import ledger
-from mlops_assets.forecasting.contract import Window
+from mlops_assets.catalog.graph import Graph, add_row_counts, known_numbers, markdown_table
+from mlops_assets.catalog.partitions import partition_of, periods, starts, whole_window, window_of
+from mlops_assets.forecasting.data.contract import Window
+from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.decisions import Decisions, milestones
-from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
 SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
@@ -202,6 +202,6 @@ def _pictures(spec: ForecastSpec, history: pd.DataFrame, events: pd.DataFrame) -
 
 
 def _plots() -> Any:
-    from mlops_assets.forecasting import plots
+    from mlops_assets.forecasting.charts import plots
 
     return plots

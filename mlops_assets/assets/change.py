@@ -8,16 +8,16 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_after, known_numbers, markdown_table, origin_inputs
-from mlops_assets.assets.partitions import origin_of, window_of
 from mlops_assets.assets.training import history_of
-from mlops_assets.forecasting import change
-from mlops_assets.forecasting.guards import UnusualInput
-from mlops_assets.model_file import ModelFileError
+from mlops_assets.catalog.graph import Graph, known_after, known_numbers, markdown_table, origin_inputs
+from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.model_file import ModelFileError
+from mlops_assets.forecasting.monitoring import change
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.lifecycle import Lifecycle
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking, TrackingError
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.tracking.tracking import Tracking, TrackingError
 
 SHOWN = 10
 _TYPES = {
@@ -63,7 +63,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting import plots
+        from mlops_assets.forecasting.charts import plots
 
         explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name), inputs)
         parts = []
@@ -144,7 +144,7 @@ def _load(life: Lifecycle, number: int) -> Any:
     """Load a version's forecaster; TrackingError, ModelFileError or ValueError if that cannot be done."""
     from mlflow.exceptions import MlflowException
 
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting.model.forest import Forecaster
 
     try:
         version = life.registry.version(number)

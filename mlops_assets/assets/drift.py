@@ -6,12 +6,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, markdown_table
-from mlops_assets.assets.partitions import origin_of, periods, window_of
-from mlops_assets.forecasting import drift
-from mlops_assets.forecasting.grid import parse_frequency
-from mlops_assets.resources.decisions import Decisions, champion_of
-from mlops_assets.resources.stores import Tables
+from mlops_assets.catalog.graph import Graph, markdown_table
+from mlops_assets.catalog.partitions import origin_of, periods, window_of
+from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.forecasting.monitoring import drift
+from mlops_assets.lifecycle.decisions import Decisions, champion_of
+from mlops_assets.resources.protocols import Tables
 
 _TYPES = {
     "partition": "str",

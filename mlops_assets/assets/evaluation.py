@@ -3,16 +3,16 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_numbers, markdown_table
 from mlops_assets.assets.training import fitting_of, history_of
-from mlops_assets.forecasting.gate import CHALLENGER as FOREST
-from mlops_assets.forecasting.gate import CHAMPION, NAIVE
-from mlops_assets.forecasting.task import Task
-from mlops_assets.model_file import ModelFileError
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
+from mlops_assets.forecasting.decisions.gate import CHAMPION, NAIVE
+from mlops_assets.forecasting.model.model_file import ModelFileError
+from mlops_assets.forecasting.model.task import Task
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.lifecycle import Lifecycle
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Registry, Tracking, TrackingError, Version
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.tracking.tracking import Registry, Tracking, TrackingError, Version
 
 
 def build_backtest(graph: Graph) -> dg.AssetsDefinition:
@@ -41,9 +41,9 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         observations: pd.DataFrame,
         training_set: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting import plots
-        from mlops_assets.forecasting.backtest import backtest as run_backtest
-        from mlops_assets.forecasting.metrics import score
+        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting.evaluation.backtest import backtest as run_backtest
+        from mlops_assets.forecasting.evaluation.metrics import score
 
         history = history_of(graph, observations)
         until = pd.Timestamp(training_set["timestamp"].max())
@@ -120,7 +120,7 @@ def champion_forecasts(
         TrackingError: its file is gone.
         ModelFileError: its file is not the one that was registered.
     """
-    from mlops_assets.forecasting import features, forest
+    from mlops_assets.forecasting.model import features, forest
 
     forecaster = forest.Forecaster.from_state(registry.load(version))
     frames = []

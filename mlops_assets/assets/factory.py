@@ -4,8 +4,6 @@ import dagster as dg
 
 from mlops_assets.assets.accuracy import build_forecast_accuracy
 from mlops_assets.assets.change import build_forecast_change
-from mlops_assets.assets.columns import described
-from mlops_assets.assets.common import Graph
 from mlops_assets.assets.drift import build_data_drift
 from mlops_assets.assets.evaluation import build_backtest
 from mlops_assets.assets.ingestion import build_future_covariates, build_observations
@@ -15,6 +13,8 @@ from mlops_assets.assets.reconciliation import build_reconciled_forecasts
 from mlops_assets.assets.registration import build_model_version
 from mlops_assets.assets.report import build_report
 from mlops_assets.assets.training import build_random_forest, build_training_set
+from mlops_assets.catalog.columns import described
+from mlops_assets.catalog.graph import Graph
 from mlops_assets.spec import ForecastSpec
 
 TRAINING = ("training_set", "random_forest", "backtest", "model_version", "champion")

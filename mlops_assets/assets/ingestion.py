@@ -5,15 +5,15 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, add_row_counts
-from mlops_assets.assets.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
-from mlops_assets.forecasting import contract
-from mlops_assets.forecasting.grid import steps_after
-from mlops_assets.resources import alerts
+from mlops_assets.alerts import messages as alerts
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import Graph, add_row_counts
+from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
+from mlops_assets.forecasting.data import contract
+from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.resources.sources import SourceError, SourceUnavailableError, open_source, read_all
-from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.sources.factory import SourceError, SourceUnavailableError, open_source, read_all
 
 
 def read_observations(graph: Graph, window: contract.Window, now: datetime) -> contract.Checked:

@@ -9,18 +9,18 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.assets.common import Graph, known_after, origin_inputs
-from mlops_assets.assets.partitions import freshness_of, origin_of, window_of
 from mlops_assets.assets.training import history_of
-from mlops_assets.forecasting.features import lookback
-from mlops_assets.forecasting.guards import UnusualInput
-from mlops_assets.forecasting.task import Task
+from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
+from mlops_assets.catalog.partitions import freshness_of, origin_of, window_of
+from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.words import some
+from mlops_assets.lifecycle.decisions import champion_of
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.decisions import champion_of
-from mlops_assets.resources.lifecycle import Lifecycle
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking, Version
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.tracking.tracking import Tracking, Version
 
 PICTURES = 100
 """The latest origins of one run that get a picture: each costs a third of a second and 100 kB of the event log."""
@@ -63,10 +63,10 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting import plots
-        from mlops_assets.forecasting.baselines import seasonal_naive
-        from mlops_assets.forecasting.forest import Forecaster
-        from mlops_assets.forecasting.metrics import seasonal_scale
+        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
+        from mlops_assets.forecasting.model.baselines import seasonal_naive
+        from mlops_assets.forecasting.model.forest import Forecaster
 
         life = Lifecycle(tables, tracking, clock, spec.name)
         versions = chosen_versions(life, graph, context.partition_keys, config, clock.now())
@@ -159,7 +159,7 @@ def chosen_versions(
 
 def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
     """Return what the metadata of one origin says."""
-    from mlops_assets.forecasting import plots
+    from mlops_assets.forecasting.charts import plots
 
     total = made.groupby("timestamp")[task.point_column].sum()
     return {

@@ -8,20 +8,20 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.assets.common import Graph, known_numbers
+from mlops_assets.alerts.messages import decided
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.assets.evaluation import CHAMPION, FOREST, champion_forecasts
 from mlops_assets.assets.training import history_of
-from mlops_assets.forecasting import gate
-from mlops_assets.model_file import ModelFileError
-from mlops_assets.resources import decisions
-from mlops_assets.resources.alerts import decided
+from mlops_assets.catalog.graph import Graph, known_numbers
+from mlops_assets.forecasting.decisions import gate
+from mlops_assets.forecasting.model.model_file import ModelFileError
+from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.decisions import Entry
+from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.decisions import Entry
-from mlops_assets.resources.lifecycle import Lifecycle, Verdict
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking, TrackingError, Version
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.tracking import Tracking, TrackingError, Version
 
 
 class DecisionConfig(dg.Config):
@@ -169,8 +169,8 @@ class Judge:
 
 def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.Trial:
     """Load a registered model and let it forecast from its own last timestamp."""
-    from mlops_assets.forecasting.baselines import alive_items
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting.model.baselines import alive_items
+    from mlops_assets.forecasting.model.forest import Forecaster
 
     try:
         state, size = life.registry.fetch(version)

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_after, markdown_table, origin_inputs
-from mlops_assets.assets.partitions import origin_of, window_of
 from mlops_assets.assets.training import history_of
-from mlops_assets.forecasting import hierarchy
-from mlops_assets.forecasting.forest import Forecaster
-from mlops_assets.forecasting.guards import UnusualInput
-from mlops_assets.forecasting.hierarchy import Tree
-from mlops_assets.resources.tracking import Tracking
+from mlops_assets.catalog.graph import Graph, known_after, markdown_table, origin_inputs
+from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.forecasting.evaluation import hierarchy
+from mlops_assets.forecasting.evaluation.hierarchy import Tree
+from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.tracking import Tracking
 
 ITEM_LEVEL = "item"
 

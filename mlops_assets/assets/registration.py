@@ -10,12 +10,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, known_numbers, markdown_table
 from mlops_assets.assets.evaluation import FOREST, headline
 from mlops_assets.assets.training import history_of
-from mlops_assets.resources.stores import Models
-from mlops_assets.resources.tracking import Registry, Tracking, TrainingRun, Version
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.tracking import Registry, Tracking, TrainingRun, Version
 
 
 def build_model_version(graph: Graph) -> dg.AssetsDefinition:
@@ -46,9 +46,9 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         random_forest: dict[str, Any],
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.explain import by_group
-        from mlops_assets.forecasting.forest import Forecaster
-        from mlops_assets.forecasting.metrics import score
+        from mlops_assets.forecasting.evaluation.importance import by_group
+        from mlops_assets.forecasting.evaluation.metrics import score
+        from mlops_assets.forecasting.model.forest import Forecaster
 
         random_forest = with_right_intervals(spec, random_forest, backtest)
         facts = random_forest["facts"]
@@ -160,7 +160,7 @@ def overall_words(overall: pd.DataFrame, metric: str) -> str:
 
 def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
     """Return the value of `random_forest`, intervals corrected by its backtest where the spec asks for that."""
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting.model.forest import Forecaster
 
     if spec.backtest.conformal is None:
         return random_forest
@@ -178,11 +178,12 @@ def _log(
     backtest: pd.DataFrame,
 ) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
-    from mlops_assets.forecasting import forest, plots
-    from mlops_assets.forecasting.explain import by_group
-    from mlops_assets.forecasting.features import lookback
-    from mlops_assets.forecasting.forest import Forecaster
-    from mlops_assets.forecasting.metrics import score
+    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting.evaluation.importance import by_group
+    from mlops_assets.forecasting.evaluation.metrics import score
+    from mlops_assets.forecasting.model import forest
+    from mlops_assets.forecasting.model.features import lookback
+    from mlops_assets.forecasting.model.forest import Forecaster
 
     spec, task = graph.spec, graph.spec.task
     forecaster = Forecaster.from_state(random_forest["forecaster"])

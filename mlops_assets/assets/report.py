@@ -3,14 +3,14 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.common import Graph, markdown_text
-from mlops_assets.assets.overview import Overview, Sources, overview
-from mlops_assets.assets.page import Section, render
-from mlops_assets.assets.sections import cards, sections
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import Graph, markdown_text
+from mlops_assets.report.page import Section, render
+from mlops_assets.report.sections import cards, sections
+from mlops_assets.report.state import Overview, Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.tracking.tracking import Tracking
 
 FILE = "report/report.html"
 

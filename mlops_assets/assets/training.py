@@ -9,19 +9,19 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.assets.common import Graph, known_numbers, markdown_table
-from mlops_assets.assets.partitions import latest_complete, window_of
-from mlops_assets.forecasting.grid import fill_with_zero
-from mlops_assets.forecasting.task import Task
-from mlops_assets.model_file import ModelFileError
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.catalog.partitions import latest_complete, window_of
+from mlops_assets.forecasting.data.grid import fill_with_zero
+from mlops_assets.forecasting.model.model_file import ModelFileError
+from mlops_assets.forecasting.model.task import Task
+from mlops_assets.lifecycle.launches import Launch, Launches
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.launches import Launch, Launches
-from mlops_assets.resources.lifecycle import Lifecycle
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking, TrackingError
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.tracking.tracking import Tracking, TrackingError
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting.model.forest import Forecaster
 
 
 class TrainingConfig(dg.Config):
@@ -63,7 +63,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         observations: pd.DataFrame,
     ) -> Iterator[dg.Output[pd.DataFrame]]:
-        from mlops_assets.forecasting.features import training_rows
+        from mlops_assets.forecasting.model.features import training_rows
 
         history = history_of(graph, observations)
         last = config.until or latest_complete(spec, clock.now())
@@ -120,7 +120,7 @@ class Fitting:
 
     def grows(self, training: pd.DataFrame) -> bool:
         """Whether these training rows grow the forest: it can be grown, and does not know them already."""
-        from mlops_assets.forecasting.grow import why_not
+        from mlops_assets.forecasting.model.grow import why_not
 
         if self.base is None or self.until is None or pd.Timestamp(training["timestamp"].max()) <= self.until:
             return False
@@ -128,7 +128,7 @@ class Fitting:
 
     def __call__(self, training: pd.DataFrame) -> "Forecaster":
         """Make the forecaster."""
-        from mlops_assets.forecasting import forest, grow
+        from mlops_assets.forecasting.model import forest, grow
 
         if self.base is not None and self.until is not None and self.grows(training):
             return grow.grow(self.base, training, self.until)
@@ -137,7 +137,7 @@ class Fitting:
 
 def fitting_of(context: dg.AssetExecutionContext, life: Lifecycle, task: Task) -> Fitting:
     """Return how the run's tag `mlops/action` wants the model to be made; without it, or without a champion, anew."""
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting.model.forest import Forecaster
 
     if context.run.tags.get("mlops/action") != "grow":
         return Fitting(task)
@@ -172,7 +172,7 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         training_set: pd.DataFrame,
     ) -> dg.Output[dict[str, Any]]:
-        from mlops_assets.forecasting import plots
+        from mlops_assets.forecasting.charts import plots
 
         fit = fitting_of(context, Lifecycle(tables, tracking, clock, spec.name), spec.task)
         began = process_time()

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from mlops_assets.assets.partitions import expected
-from mlops_assets.resources import alerts
-from mlops_assets.resources.alerts import TOLD, FailedRun
+from mlops_assets.alerts import messages as alerts
+from mlops_assets.alerts.messages import TOLD, FailedRun
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.partitions import expected
+from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.decisions import Decisions
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.resources.scrubbing import scrub, secrets_of
-from mlops_assets.resources.stores import Tables
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.secrets import scrub, secrets_of
 from mlops_assets.spec import ForecastSpec
 
 FIRST_LOOK = timedelta(days=1)

@@ -5,12 +5,12 @@ import re
 import dagster as dg
 
 from mlops_assets.automation.jobs import decide_job_name
-from mlops_assets.resources import decisions
+from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.lifecycle import Lifecycle
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.tracking import Tracking
 
 TAG = "approval"
 _SAID = re.compile(r"\s*(approved|rejected)\s+by\s+([^:]*[^:\s])\s*(?::\s*(.*\S))?\s*", re.IGNORECASE | re.DOTALL)

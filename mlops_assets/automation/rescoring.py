@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from mlops_assets.assets.common import Graph
-from mlops_assets.assets.partitions import latest_complete, periods
 from mlops_assets.automation.jobs import rescore_job_name
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import latest_complete, periods
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.automation import evidence as facts
+from mlops_assets.alerts import messages as alerts
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.automation.jobs import retrain_job_name
-from mlops_assets.forecasting import policy
-from mlops_assets.resources import alerts
+from mlops_assets.forecasting.decisions import policy
+from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.launches import Launch, Launches
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.resources.stores import Tables
-from mlops_assets.resources.tracking import Tracking
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages import evidence as facts
+from mlops_assets.tracking.tracking import Tracking
 
 FALSE_STARTS = 3
 """Runs that may end before they have claimed what they were launched for."""

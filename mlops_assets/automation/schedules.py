@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from mlops_assets.assets.partitions import latest_complete
 from mlops_assets.automation.jobs import daily_job_name
 from mlops_assets.automation.rescoring import build_reread_schedule
+from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.spec import ForecastSpec
 
 

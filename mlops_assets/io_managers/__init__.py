@@ -15,7 +15,7 @@ from mlops_assets.io_managers.errors import (
 )
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
-from mlops_assets.io_managers.sql import SqlTables
+from mlops_assets.io_managers.sql.tables import SqlTables
 
 __all__ = [
     "ForeignRowsError",

@@ -16,10 +16,10 @@ import pandas as pd
 from dagster_shared.check import CheckError
 from pydantic import PrivateAttr
 
-from mlops_assets.io_managers import frames
+from mlops_assets.io_managers import arrow as frames
 from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StaleWriteError, StorageError
-from mlops_assets.io_managers.names import label
-from mlops_assets.io_managers.splitting import split
+from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.partition_split import split
 
 if TYPE_CHECKING:
     import pyarrow as pa

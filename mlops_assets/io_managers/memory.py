@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from pydantic import Field
 
-from mlops_assets import model_file
-from mlops_assets.io_managers import frames
+from mlops_assets.forecasting.model import model_file
+from mlops_assets.io_managers import arrow as frames
 from mlops_assets.io_managers.base import Models, Parts, Tables, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
-from mlops_assets.io_managers.names import folder, label, partition_folder
+from mlops_assets.io_managers.keys import folder, label, partition_folder
 from mlops_assets.io_managers.objects import model_record
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dagster as dg
 from pydantic import Field, SecretStr
 
-from mlops_assets import model_file
-from mlops_assets.io_managers import names
+from mlops_assets.forecasting.model import model_file
+from mlops_assets.io_managers import keys as names
 from mlops_assets.io_managers.base import Claiming, Models, Parts, Tables, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
-from mlops_assets.io_managers.places import Bucket, Place, open_place
+from mlops_assets.io_managers.filesystems import Bucket, Place, open_place
 from mlops_assets.io_managers.secret_values import keep, reveal
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ObjectTables(_InPlace, Tables):
             schema = _ours(file.schema_arrow)
             present = schema.names if columns is None else [name for name in schema.names if name in columns]
             table = file.read(columns=present, use_threads=not isinstance(self._place, Bucket))
-        from mlops_assets.io_managers.frames import narrow
+        from mlops_assets.io_managers.arrow import narrow
 
         return table.replace_schema_metadata(narrow(schema, present).metadata)
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.forecasting.contract import PROBLEM, ROW, SOURCE
-from mlops_assets.forecasting.grid import PartitionKind
+from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE
+from mlops_assets.forecasting.data.grid import PartitionKind
 from mlops_assets.spec.parts import MisfitError, Name, Names, Part, repeated
 
 OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", SOURCE, ROW, PROBLEM})

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
-from mlops_assets.forecasting.grid import PartitionKind, default_season_lengths, parse_frequency, partition_kinds
-from mlops_assets.forecasting.task import ModelSettings, Task, quantile_column
+from mlops_assets.forecasting.data.grid import PartitionKind, default_season_lengths, parse_frequency, partition_kinds
+from mlops_assets.forecasting.model.task import ModelSettings, Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
 from mlops_assets.spec.model import Model

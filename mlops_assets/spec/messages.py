@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.parts import choice
 from mlops_assets.spec.sources import SOURCES, FileSource
-from mlops_assets.yaml_text import Document
+from mlops_assets.spec.yaml_read import Document
 
 _NEEDED = {
     "string_type": "text is needed here",

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from mlops_assets.forecasting import regressors
-from mlops_assets.forecasting.task import ModelSettings
+from mlops_assets.forecasting.model import regressors
+from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.spec.parts import MisfitError, Part, choice
 
 FOREST_PARAMETERS = (

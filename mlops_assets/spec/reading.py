@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.messages import describe, place_of
-from mlops_assets.yaml_text import Document, YamlTextError, read_yaml
+from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
 
 
 class SpecError(ValueError):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mlops_assets.forecasting.policy import Rules
+from mlops_assets.forecasting.decisions.policy import Rules
 from mlops_assets.spec.parts import MisfitError, Part
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.assets import build_assets
-from mlops_assets.forecasting.change import PARTS
+from mlops_assets.forecasting.monitoring.change import PARTS
 from mlops_assets_tests.conftest import HISTORY, World, declare, panel, sandbox
 
 DAYS = ["2024-05-07", "2024-05-08", "2024-05-09", "2024-05-10"]
@@ -120,7 +120,7 @@ def test_an_old_model_that_cannot_be_loaded_leaves_one_number_and_a_reason(shop)
 
 
 def test_a_range_is_explained_without_forecasting_again(shop, monkeypatch):
-    from mlops_assets.forecasting.forest import Forecaster
+    from mlops_assets.forecasting.model.forest import Forecaster
 
     shop.run("forecasts", partition=f"{DAYS[0]}...{DAYS[2]}")
     monkeypatch.setattr(Forecaster, "predict", None)

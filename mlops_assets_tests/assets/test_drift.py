@@ -5,8 +5,8 @@ from datetime import datetime, timezone
 import pandas as pd
 import pytest
 
-from mlops_assets.automation.evidence import drift_history
-from mlops_assets.resources.decisions import Decisions, Entry
+from mlops_assets.lifecycle.decisions import Decisions, Entry
+from mlops_assets.stages.evidence import drift_history
 from mlops_assets_tests.conftest import HISTORY, World, declare, panel, sandbox
 
 LAST = "2024-05-10"

@@ -6,8 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.resources.lifecycle import Lifecycle
-from mlops_assets.resources.notifications import Notifications
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlops_assets.assets.columns import ASSETS, expand
+from mlops_assets.catalog.columns import ASSETS, expand
 from mlops_assets.spec import SpecError
 from mlops_assets_tests.conftest import HISTORY, panel
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mlops_assets.assets.columns import ASSETS, LOGS, expand
+from mlops_assets.catalog.columns import ASSETS, LOGS, expand
 from mlops_assets_tests.conftest import HISTORY, panel
 
 

@@ -8,12 +8,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.assets.partitions import expected, freshness_of
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.automation.alerts import build_alert_sensor
+from mlops_assets.catalog.partitions import expected, freshness_of
+from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.decisions import Decisions, Entry
-from mlops_assets.resources.notifications import Notifications
-from mlops_assets.runner import RunFailed, run_round
+from mlops_assets.rounds.runner import RunFailed, run_round
 from mlops_assets_tests.channels import SECRET
 from mlops_assets_tests.conftest import World, declare, panel, sandbox
 
@@ -165,7 +165,7 @@ def test_a_channel_that_is_down_gets_it_at_a_later_tick(watched, hook, monkeypat
     cursor = tick(watched)
     assert hook.bodies == []
     hook.status = 200
-    monkeypatch.setattr("mlops_assets.resources.notifications.FIRST_WAIT", timedelta(0))
+    monkeypatch.setattr("mlops_assets.alerts.notifications.FIRST_WAIT", timedelta(0))
     for _ in range(3):
         cursor = tick(watched, cursor)
     assert events(hook) == ["run failure"]

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.automation.approvals import build_approval_sensor, read_tag
-from mlops_assets.resources.lifecycle import Lifecycle
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets_tests.conftest import HISTORY, World
 
 

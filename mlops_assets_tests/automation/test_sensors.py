@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from mlops_assets.automation import build_automation
-from mlops_assets.automation.evidence import accuracy_history, answers
 from mlops_assets.automation.sensors import build_sensors
-from mlops_assets.forecasting.policy import Champion
-from mlops_assets.resources.launches import Launch, Launches
-from mlops_assets.resources.lifecycle import Lifecycle
+from mlops_assets.forecasting.decisions.policy import Champion
+from mlops_assets.lifecycle.launches import Launch, Launches
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.stages.evidence import accuracy_history, answers
 from mlops_assets_tests.conftest import World, declare, panel, sandbox
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-21")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.task import ModelSettings, Task
+from mlops_assets.forecasting.model.task import ModelSettings, Task
 
 SMALL = ModelSettings(parameters={"n_estimators": 8, "n_jobs": 1}, max_training_rows=1500)
 DAILY = Task("D", 10, (7,), model=SMALL)

@@ -21,7 +21,7 @@ from mlops_assets.io_managers import (
     Tables,
     UnstorableFrameError,
 )
-from mlops_assets.io_managers import frames as arrow_frames
+from mlops_assets.io_managers import arrow as arrow_frames
 from mlops_assets_tests.io_managers.conftest import SLOW_PLACES, Places
 from mlops_assets_tests.io_managers.servers import fresh_name
 

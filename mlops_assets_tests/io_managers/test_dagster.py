@@ -19,7 +19,7 @@ from mlops_assets.io_managers import (
     StorageError,
     Tables,
 )
-from mlops_assets.io_managers.splitting import split
+from mlops_assets.io_managers.partition_split import split
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-08", timezone="America/New_York", end_date="2024-03-14")
 

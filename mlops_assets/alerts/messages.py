@@ -1,0 +1,194 @@
+"""The words of every alert: what has happened, where to look, what to do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+import pandas as pd
+
+from mlops_assets.alerts.notifications import Alert, Notifications
+from mlops_assets.forecasting.decisions.policy import Answer
+
+TOLD = "alert"
+"""Metadata of a `dagster.Failure` that an alert of its own kind has told: it is not told again as a failed run."""
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that failed, in the end.
+
+    Attributes:
+        run_id: of the run.
+        job: its name.
+        partition: key, or `FIRST...LAST`; "" without.
+        tries: runs that were tried, with Dagster's automatic retries.
+        steps: what failed and why: asset -> words; empty if the run as a whole did.
+        words: why the run failed, where no step did.
+    """
+
+    run_id: str
+    job: str
+    partition: str = ""
+    tries: int = 1
+    steps: Mapping[str, str] = field(default_factory=dict)
+    words: str = ""
+
+
+def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
+    """Tell of a failed run; one alert for each."""
+    place = f" of {run.partition}" if run.partition else ""
+    tries = f" after {run.tries} tries" if run.tries > 1 else ""
+    failed = "; ".join(f"{asset}{place} failed{tries}: {words}" for asset, words in run.steps.items())
+    again = " --retrain" if run.job == f"{forecast}_retrain" else f" --partition {run.partition}" if place else ""
+    return Alert(
+        event="run failure",
+        forecast=forecast,
+        key=run.run_id,
+        what=failed or f"{run.job}{place} failed{tries}: {run.words}",
+        where=links.run_link(run.run_id),
+        to_do="Read the error of the step in the run's log. When its cause is gone, re-execute the run from its "
+        f"failure there, or run mlops-assets run {forecast}{again}. The tables keep what was good before.",
+    )
+
+
+def breach(forecast: str, answer: Answer, links: Notifications) -> Alert:
+    """Tell that the present champion's forecasts have become too bad; one alert for each breach."""
+    version, _, since = answer.breach.partition(" ")
+    median = f" (median of the last partitions: {answer.level:.4f})" if pd.notna(answer.level) else ""
+    asked = f"A retraining ({answer.action}) is asked for" if answer.retrain else "No retraining yet"
+    return Alert(
+        event="breach",
+        forecast=forecast,
+        key=answer.breach,
+        what=f"version {version.removeprefix('v')} breaches the rule {answer.rule} since {since}{median}. {asked}: "
+        f"{answer.reason}",
+        where=f"{links.asset_link(forecast, 'forecast_accuracy', answer.partition)} "
+        f"(tables {forecast}/forecast_accuracy and {forecast}/retraining_decisions)",
+        to_do="If a retraining is asked for, nothing: the gate decides on what comes of it. Look at which items and "
+        "leads are off; if the data are wrong and not the model, mend the source and ingest those partitions again.",
+    )
+
+
+def futility(forecast: str, answer: Answer, links: Notifications) -> Alert:
+    """Tell that the policy has given up on a breach."""
+    return Alert(
+        event="futility",
+        forecast=forecast,
+        key=answer.breach,
+        what=answer.reason,
+        where=f"{links.asset_link(forecast, 'champion')} (tables {forecast}/retraining_decisions and "
+        f"{forecast}/decisions; mlops-assets history {forecast})",
+        to_do="Look at what has changed in the data: a new level, a covariate that is gone, a broken source. Then "
+        f"change the spec or the source and run mlops-assets run {forecast} --retrain.",
+    )
+
+
+def decided(
+    forecast: str, number: int, outcome: str, version: int, reason: str, registry: str, links: Notifications
+) -> Alert | None:
+    """Tell of a challenger that was refused or waits for a person; None for any other outcome.
+
+    Args:
+        forecast: its name.
+        number: of the decision.
+        outcome: of the decision.
+        version: of the challenger.
+        reason: of the decision.
+        registry: address of the version in MLflow's web UI, "" if it has none.
+        links: makes the links.
+    """
+    to_do = {
+        "refused": (
+            "Read the rules that failed. The champion stays in office; if there is none yet, nothing is forecast: mend "
+            f"the data or the spec, or mlops-assets approve {forecast} {version} --force --by YOU --reason WHY."
+        ),
+        "awaiting approval": (
+            f"mlops-assets approve {forecast} {version} --by YOU --reason WHY, or reject; or materialize "
+            f"{forecast}/champion with decision: approve in its config; or set the version's tag approval in MLflow."
+        ),
+    }
+    if outcome not in to_do:
+        return None
+    return Alert(
+        event=outcome,
+        forecast=forecast,
+        key=f"decision {number}",
+        what=f"version {version}: {reason}",
+        where=f"{links.asset_link(forecast, 'champion')} (table {forecast}/decisions)" + (registry and f", {registry}"),
+        to_do=to_do[outcome],
+    )
+
+
+def quarantine(
+    forecast: str,
+    span: str,
+    share: float,
+    allowed: float,
+    reasons: Mapping[str, int],
+    rows: pd.DataFrame,
+    run_id: str,
+    links: Notifications,
+) -> Alert:
+    """Tell that too many rows break the contract; once for each partition and set of rows.
+
+    Args:
+        forecast: its name.
+        span: the partition, or the first and last of them.
+        share: of the rows that was rejected.
+        allowed: `quarantine.max_share`.
+        reasons: how many rows for which reason.
+        rows: the quarantined ones: reason and record say whether they are those of before.
+        run_id: the run that has failed of it.
+        links: makes the links.
+    """
+    texts = sorted(f"{reason} {record}" for reason, record in zip(rows["reason"], rows["record"], strict=True))
+    digest = sha256("\n".join(texts).encode()).hexdigest()[:12]
+    counts = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
+    return Alert(
+        event="quarantine",
+        forecast=forecast,
+        key=f"{span} {digest}",
+        what=f"{share:.1%} of the rows of {span} break the contract, {allowed:.1%} are allowed: {counts}. The run has "
+        "failed, and the observations stored before are kept",
+        where=f"{links.run_link(run_id)} (table {forecast}/quarantine has each row with its reason)",
+        to_do="Mend the source, or the spec if it is the contract that is wrong (columns, frequency, "
+        "quarantine.max_share), and ingest the partition again.",
+    )
+
+
+def empty(forecast: str, partition: str, source: str, links: Notifications) -> Alert:
+    """Tell that a partition has arrived without a row."""
+    return Alert(
+        event="stale data",
+        forecast=forecast,
+        key=f"observations {partition} empty",
+        what=f"{source} has no row for {partition}: the partition is stored, and empty",
+        where=f"{links.asset_link(forecast, 'observations', partition)} (table {forecast}/observations)",
+        to_do="If nothing happened then, nothing. Else see why the source is late, and ingest the partition again.",
+    )
+
+
+def stale(
+    forecast: str, asset: str, expected: str, stored: Sequence[str], due: datetime, links: Notifications
+) -> Alert:
+    """Tell that a partition is not there that should be; one alert for each.
+
+    Args:
+        forecast: its name.
+        asset: whose partition is missing.
+        expected: its key.
+        stored: keys of the stored partitions.
+        due: when the round was to be done.
+        links: makes the links.
+    """
+    return Alert(
+        event="stale data",
+        forecast=forecast,
+        key=f"{asset} {expected}",
+        what=f"the partition {expected} of {asset} was to be there by {due:%Y-%m-%d %H:%M %Z}; the newest one is "
+        f"{max(stored)}",
+        where=f"{links.asset_link(forecast, asset, expected)} (table {forecast}/{asset})",
+        to_do=f"See whether the schedule {forecast}_daily_schedule is on, whether its last run has failed, and whether "
+        f"the source has the data; then run mlops-assets run {forecast} --partition {expected}.",
+    )

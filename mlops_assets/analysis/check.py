@@ -1,0 +1,73 @@
+"""`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
+
+from collections.abc import Callable, Iterator
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.environments import open_stores
+from mlops_assets.io_managers.base import Models, Tables
+from mlops_assets.resources.instance import dagster_home, open_instance
+from mlops_assets.settings import Settings, SettingsError
+from mlops_assets.sources.factory import open_source
+from mlops_assets.spec import ForecastSpec, SpecError, load_specs
+
+Result = tuple[str, str, bool]
+
+
+def checks() -> Iterator[Result]:
+    """Yield (what, words, passed) for settings, specs, sources, stores, MLflow and Dagster."""
+    try:
+        settings = Settings.read()
+    except SettingsError as error:
+        yield "settings", str(error), False
+        return
+    yield "settings", f"environment {settings.environment}, data in {settings.data_folder}", True
+    try:
+        specs = load_specs(settings.forecasts)
+    except SpecError as error:
+        yield "specs", str(error), False
+        specs = []
+    else:
+        yield "specs", f"{len(specs)} in {settings.forecasts}: {', '.join(spec.name for spec in specs)}", True
+    for spec in specs:
+        yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
+    try:
+        with open_stores(settings) as stores:
+            yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
+            yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
+            yield _try("mlflow", stores.tracking.ping)
+            yield _try("alerts", stores.notifications.ping)
+    except Exception as error:
+        yield "stores", f"{type(error).__name__}: {error}", False
+    yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
+
+
+def _try(name: str, probe: Callable[[], str]) -> Result:
+    try:
+        return name, probe(), True
+    except Exception as error:
+        words = str(error).partition("\n\nDebug source")[0]  # of obstore, pages of it
+        return name, words or type(error).__name__, False
+
+
+def _source(spec: ForecastSpec) -> str:
+    return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp)
+
+
+def _tables(tables: Tables, names: list[str]) -> str:
+    stored = {name: len(tables.partitions([name, "observations"])) for name in names}
+    words = ", ".join(f"{name} {count} partitions of observations" for name, count in stored.items())
+    return f"{_place(tables)}; {words or 'nothing declared'}"
+
+
+def _models(models: Models, names: list[str]) -> str:
+    stored = [name for name in names if models.exists([name, "random_forest"])]
+    words = f"trained: {', '.join(stored)}" if stored else "none trained yet"
+    return f"{_place(models)}; {words}"
+
+
+def _place(store: Tables | Models) -> str:
+    return store.uri(["x"]).rsplit("/", 1)[0]
+
+
+def _runs(settings: Settings) -> str:
+    return f"{open_instance(settings).get_runs_count()} runs"

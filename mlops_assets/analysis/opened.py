@@ -1,0 +1,157 @@
+"""A forecast opened for questions: its data from the source, and the model that would forecast now. Writes nothing."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mlops_assets.assets.ingestion import read_future, read_observations
+from mlops_assets.assets.training import history_of
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
+from mlops_assets.environments import open_stores
+from mlops_assets.forecasting.data.contract import Checked
+from mlops_assets.forecasting.model.baselines import dead_items
+from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.resources.clock import Clock
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+
+
+class QuestionError(ValueError):
+    """A question that this forecast has no answer to; the message says what can be asked."""
+
+
+@dataclass(frozen=True)
+class OpenForecast:
+    """What a forecast is made from, and what makes it.
+
+    Attributes:
+        spec: the forecast.
+        history: canonical frame up to the origin.
+        future: known covariates over the horizon after it; None without such covariates.
+        origin: last timestamp known.
+        forecaster: the champion's, or one fitted for the question.
+        model: which one it is, in words.
+        learnt_until: the last timestamp that its training rows were made from.
+    """
+
+    spec: ForecastSpec
+    history: pd.DataFrame
+    future: pd.DataFrame | None
+    origin: pd.Timestamp
+    forecaster: Forecaster
+    model: str
+    learnt_until: pd.Timestamp
+
+    def predict(self, future: pd.DataFrame | None = None, items: list[str] | None = None) -> pd.DataFrame:
+        """Forecast, with other known covariates if given."""
+        task = self.spec.task
+        return self.forecaster.predict(
+            self.history,
+            self.origin,
+            future=self.future if future is None else future,
+            horizon=task.horizon,
+            quantiles=task.quantiles,
+            items=items,
+        )
+
+    def must_know(self, item: str) -> None:
+        """Raise QuestionError unless there is such an item in the data."""
+        known = self.history["item_id"].unique()
+        if item not in known:
+            near = difflib.get_close_matches(item, known, 3) or sorted(known)[:3]
+            raise QuestionError(f"no item {item!r} in the data; there are {len(known)}, such as {', '.join(near)}")
+
+    def left_out(self) -> list[str]:
+        """Items that get no forecast, because nothing has been observed of them lately."""
+        return dead_items(self.history, self.spec.task, self.origin)
+
+
+def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, Checked]:
+    """Read all partitions that have ended from the source, as the engine wants them, and what the contract said.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+        ValueError: there is no usable row.
+    """
+    graph = Graph(spec)
+    now = Clock(fixed=settings.now or "").now()
+    keys = graph.partitions.get_partition_keys(current_time=now)
+    if not keys:
+        raise ValueError(f"the first partition, from {spec.partitions.start}, has not ended yet")
+    checked = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
+    history = history_of(graph, checked.accepted)
+    if history["target"].notna().sum() == 0:
+        raise ValueError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
+    return history, checked
+
+
+def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = None) -> OpenForecast:
+    """Read the source and take the champion's model, or fit one if there is none that may be used.
+
+    Args:
+        spec: the forecast.
+        settings: where the registry is.
+        origin: a timestamp of the grid; None is the last partition's that has data. A model that has learnt from
+            later data is not used: what it says of the past would be hindsight.
+
+    Raises:
+        QuestionError: the origin is not a timestamp, or nothing was observed until then.
+        SourceError: the source cannot be read.
+        TrackingError: the registry cannot be reached.
+        ValueError: there is too little history, or the champion is of another task.
+    """
+    from mlops_assets.forecasting.model import features, forest
+
+    graph = Graph(spec)
+    now = Clock(fixed=settings.now or "").now()
+    history, _ = read_history(spec, settings)
+    observed = history.loc[history["target"].notna(), "timestamp"]
+    if origin is None:
+        last = graph.partitions.get_partition_keys(current_time=now)[-1]
+        moment = min(origin_of(spec, window_of(graph.partitions, last)), observed.max())
+    else:
+        moment = _moment(origin, history)
+    history = history[history["timestamp"] <= moment]
+    future = read_future(graph, moment, now) if spec.covariates.known else None
+    found = _champion(spec, settings, moment)
+    if found is not None:
+        forecaster, model, learnt_until = found
+    else:
+        forecaster = forest.fit(features.training_rows(history, spec.task), spec.task)
+        model, learnt_until = f"{spec.model.kind} fitted now on data until {moment}", moment
+    return OpenForecast(spec, history, future, moment, forecaster, model, learnt_until)
+
+
+def _champion(
+    spec: ForecastSpec, settings: Settings, origin: pd.Timestamp
+) -> tuple[Forecaster, str, pd.Timestamp] | None:
+    with open_stores(settings) as stores:
+        uri = stores.tracking.uri
+        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+            return None  # asking would create it
+        registry = stores.tracking.registry(spec.name)
+        version = registry.champion()
+        if version is None or version.trained_until is None or version.trained_until > origin:
+            return None
+        words = f"version {version.number} of {spec.name}, the champion, trained until {version.trained_until}"
+        return Forecaster.from_state(registry.load(version)), words, version.trained_until
+
+
+def _moment(text: str, history: pd.DataFrame) -> pd.Timestamp:
+    moment = read_timestamp(text, "origin")
+    times = history["timestamp"]
+    if not times.min() <= moment <= times.max():
+        raise QuestionError(f"the origin {text} is not within the data, {times.min()} to {times.max()}")
+    return pd.Timestamp(times[times <= moment].max())
+
+
+def read_timestamp(text: str, what: str) -> pd.Timestamp:
+    """Read a timestamp in ISO 8601; QuestionError if it is none."""
+    try:
+        return pd.Timestamp(text).as_unit("us")
+    except ValueError:
+        raise QuestionError(f"{what} {text!r} is not a timestamp such as 2013-12-31 or 2013-12-31T06:00") from None

@@ -1,0 +1,283 @@
+"""What if the future were different: a forecast with changed known covariates beside the one as things stand."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.forecasting.data import contract
+from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.formatting import plain_rows, stamp
+from mlops_assets.forecasting.words import some
+from mlops_assets.resources.clock import Clock
+from mlops_assets.settings import Settings
+from mlops_assets.sources.factory import open_source, read_all
+from mlops_assets.spec import FileSource, ForecastSpec
+
+_CHANGE = re.compile(r"(?P<name>[^=]+)=(?P<how>[=+*/-]?)(?P<number>[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?|-[0-9.]+)", re.I)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of one known covariate over the whole horizon.
+
+    Attributes:
+        name: the covariate.
+        how: `+`, `-`, `*`, `/`, or `=` where it is set.
+        number: by or to how much.
+    """
+
+    name: str
+    how: str
+    number: float
+
+    @classmethod
+    def read(cls, text: str) -> "Change":
+        """Read `price=*0.9`, `temperature=+5`, `promo=1`, and `temperature==-5`, which sets a value below zero.
+
+        Raises:
+            QuestionError: it is none of these.
+        """
+        found = _CHANGE.fullmatch(text.strip())
+        if found is None:
+            raise QuestionError(
+                f"--set {text}: not NAME=CHANGE; changes are +5, -5, *0.9, /2, a value such as 1, or =-5 for "
+                "one below zero"
+            )
+        return cls(found["name"].strip(), found["how"] or "=", float(found["number"]))
+
+    def apply(self, values: pd.Series) -> pd.Series:
+        """Return the changed values; what is unknown stays so, unless it is set."""
+        match self.how:
+            case "+":
+                return values + self.number
+            case "-":
+                return values - self.number
+            case "*":
+                return values * self.number
+            case "/":
+                return values / self.number
+        return pd.Series(self.number, index=values.index)
+
+
+def what_if(
+    spec: ForecastSpec,
+    settings: Settings,
+    changes: Sequence[str] = (),
+    file: str | None = None,
+    items: Sequence[str] = (),
+    origin: str | None = None,
+) -> dict[str, Any]:
+    """Forecast as things stand and, if anything is changed, as they would be then. Nothing is stored.
+
+    Args:
+        spec: the forecast.
+        settings: where the registry is.
+        changes: of known covariates, as `Change.read` takes them, one after another.
+        file: CSV or Parquet with other known covariates: the spec's time column, some of the covariates and, unless
+            the values are for all items, the columns that name the item. What it leaves out or empty stays.
+        items: ids to forecast; none is every item alive.
+        origin: None is the latest.
+
+    Returns:
+        Plain JSON types: `forecast`, `model`, `origin`, `point` (which column is compared), `changes`, `warnings`,
+        `left_out` (items of which nothing has been observed lately), `totals` (by timestamp) and `rows` (by item and
+        timestamp): the forecast, and with changes `changed` (the point forecast then) and `difference`, with the
+        quantiles then as `changed_q10` and so on.
+
+    Raises:
+        QuestionError: a covariate is not known ahead of time, or has no value to change, or an item is not known.
+        ValueError, SourceError, ContractError, TrackingError: as `open_forecast` does.
+    """
+    wanted = [Change.read(text) for text in changes]
+    for change in wanted:
+        _must_be_known(spec, change.name)
+    if file is not None and not spec.covariates.known:
+        raise QuestionError("--future: the spec names no covariate as known, so that no future value is looked at")
+    opened = open_forecast(spec, settings, origin)
+    task = spec.task
+    for item in items:
+        opened.must_know(item)
+    base = opened.predict(items=list(items) or None)
+    left_out = [] if items else opened.left_out()
+    if base.empty:
+        raise QuestionError(f"nothing has been observed lately until {opened.origin} of any item: {some(left_out)}")
+    said: dict[str, Any] = {
+        "forecast": spec.name,
+        "model": opened.model,
+        "origin": stamp(opened.origin),
+        "point": task.point_column,
+        "changes": [*changes, *([file] if file else [])],
+        "warnings": list(_uncertain(base)),
+        "left_out": left_out,
+    }
+    columns = ["mean", *task.quantile_columns]
+    if wanted or file is not None:
+        future = _grid(opened)
+        if file is not None:
+            future = _overlay(future, _read_future_file(opened, Path(file), settings), file)
+        for change in wanted:
+            if change.how != "=" and future[change.name].isna().all():
+                raise QuestionError(
+                    f"--set {change.name}: the source has no value after {opened.origin} that could be changed; set "
+                    f"one ({change.name}=1), or give a file of them (--future)"
+                )
+            future[change.name] = change.apply(future[change.name])
+        other = opened.predict(future=future, items=list(items) or None)[["item_id", "lead", *columns]]
+        base = base.merge(
+            other.rename(columns={name: f"changed_{name}" for name in columns}), on=["item_id", "lead"], how="left"
+        )
+        base["changed"] = base[f"changed_{task.point_column}"]
+        base["difference"] = base["changed"] - base[task.point_column]
+        said["warnings"] += _beyond(opened, future)
+    summed = [task.point_column, *(name for name in ("changed", "difference") if name in base.columns)]
+    said["totals"] = plain_rows(base.groupby("timestamp", as_index=False)[summed].sum())
+    said["rows"] = plain_rows(base.drop(columns="origin"))
+    return said
+
+
+def _must_be_known(spec: ForecastSpec, name: str) -> None:
+    if name in spec.covariates.known:
+        return
+    if name in spec.covariates.past:
+        why = (
+            "is a past covariate: no future value of it is looked at. If it is known ahead, name it in covariates.known"
+        )
+    elif name in spec.covariates.static:
+        why = "is static: it says which item it is, not what happens to it"
+    else:
+        why = "is no covariate of the spec"
+    known = ", ".join(spec.covariates.known) or "none"
+    raise QuestionError(f"--set {name}: {name!r} {why}. Known ahead of time: {known}")
+
+
+def _grid(opened: OpenForecast) -> pd.DataFrame:
+    """Known covariates for every item and step of the horizon, missing where the source has none."""
+    steps = steps_after(opened.origin, opened.spec.horizon, opened.spec.frequency)
+    every = pd.MultiIndex.from_product(
+        [opened.history["item_id"].unique(), pd.DatetimeIndex(steps).as_unit("us")], names=["item_id", "timestamp"]
+    ).to_frame(index=False)
+    given = opened.future
+    if given is None or given.empty:
+        return every.assign(**dict.fromkeys(opened.spec.covariates.known, float("nan")))
+    return every.merge(given, on=["item_id", "timestamp"], how="left")
+
+
+def _read_future_file(opened: OpenForecast, file: Path, settings: Settings) -> pd.DataFrame:
+    spec = opened.spec
+    path = file.resolve()
+    present = _columns(path)
+    own = [name for name in spec.columns.item_id if name in present]
+    given = [name for name in spec.covariates.known if name in present]
+    if spec.columns.timestamp not in present or not given or (own and own != spec.columns.item_id):
+        raise QuestionError(
+            f"{file} has the columns {', '.join(present)}; needed are {spec.columns.timestamp}, some of "
+            f"{', '.join(spec.covariates.known)} and, unless for all items, {', '.join(spec.columns.item_id)}"
+        )
+    every = spec.columns.timestamp
+    rules = replace(
+        Graph(spec).contract, item_id=tuple(own) or (every,), known=tuple(given), past=(), static=(), target="no target"
+    )
+    reader = open_source(spec.model_copy(update={"source": FileSource(kind="file", path=str(path))}))
+    columns = list(dict.fromkeys([*rules.item_id, rules.timestamp, *given]))
+    steps = steps_after(opened.origin, spec.horizon, spec.frequency)
+    window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
+    raw = read_all(reader, columns, rules.timestamp, window).assign(**{rules.target: None})
+    checked = contract.check(raw, rules, window, Clock(fixed=settings.now or "").now(), exact=reader.exact)
+    if checked.quarantined.shape[0]:
+        worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
+        raise QuestionError(f"{file}: {len(checked.quarantined)} rows cannot be used: {worst}")
+    accepted = checked.accepted[["item_id", "timestamp", *given]]
+    return accepted if own else accepted.drop(columns="item_id")
+
+
+def _columns(path: Path) -> list[str]:
+    try:
+        if path.suffix == ".parquet":
+            from pyarrow import parquet
+
+            return list(parquet.read_schema(path).names)
+        return list(pd.read_csv(path, nrows=0).columns)
+    except (OSError, ValueError) as error:
+        raise QuestionError(f"--future {path}: cannot be read: {error}") from None
+
+
+def _overlay(future: pd.DataFrame, given: pd.DataFrame, file: str) -> pd.DataFrame:
+    """Put the values of a file in the place of others."""
+    keys = [name for name in ("item_id", "timestamp") if name in given.columns]
+    joined = future[["item_id", "timestamp"]].merge(given, on=keys, how="left")
+    values = [name for name in given.columns if name not in keys]
+    if joined[values].isna().all(axis=None):
+        raise QuestionError(
+            f"{file} has no value for the items over the horizon, {stamp(future['timestamp'].min())} to "
+            f"{stamp(future['timestamp'].max())}"
+        )
+    return future.assign(**{name: joined[name].fillna(future[name]) for name in values})
+
+
+def _uncertain(forecast: pd.DataFrame) -> Iterator[str]:
+    """Say which items the model cannot forecast."""
+    items = sorted(forecast.loc[forecast["source"] == "fallback", "item_id"].unique())
+    if items:
+        yield f"{len(items)} items have hardly any history and get seasonal naive (source `fallback`): {some(items)}"
+
+
+def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:
+    """Say which values lie outside what was ever seen: there a model of trees answers as at the edge."""
+    for name in opened.spec.covariates.known:
+        low, high = opened.history[name].min(), opened.history[name].max()
+        outside = (future[name] < low) | (future[name] > high)
+        if outside.any():
+            yield (
+                f"{name}: {int(outside.sum())} of {len(future)} values lie outside {low:g} to {high:g}, all that "
+                "the model has seen; do not trust it there, trees answer as at the edge"
+            )
+
+
+def tables(result: dict[str, Any]) -> Iterator[Any]:
+    """Render a result for a terminal: totals by timestamp, and the items that change most."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    point, compared = result["point"], bool(result["changes"])
+    yield f"[bold]{result['forecast']}[/bold] from {result['origin']}, by {result['model']}"
+    if compared:
+        yield f"compared with: {escape(', '.join(result['changes']))}"
+    for warning in result["warnings"]:
+        yield f"[yellow]![/yellow] {escape(warning)}"
+    if result["left_out"]:
+        count, items = len(result["left_out"]), escape(some(result["left_out"]))
+        yield f"[yellow]![/yellow] {count} items are left out, nothing has been observed of them lately: {items}"
+    rows = pd.DataFrame(result["rows"])
+    yield f"\nsum of {point} over {rows['item_id'].nunique()} items"
+    yield _table(Table("timestamp", *_heads(point, compared)), result["totals"], ["timestamp"], point, compared)
+    summed = [point, "changed", "difference"] if compared else [point]
+    items = rows.groupby("item_id", as_index=False)[summed].sum()
+    items = items.reindex(items[summed[-1]].abs().sort_values(ascending=False).index).head(10)
+    yield (
+        "the items that change most, summed over the horizon"
+        if compared
+        else "the largest items, summed over the horizon"
+    )
+    yield _table(Table("item", *_heads(point, compared)), items.to_dict("records"), ["item_id"], point, compared)
+
+
+def _heads(point: str, compared: bool) -> list[str]:
+    return ["as things stand", "then", "difference", "%"] if compared else [point]
+
+
+def _table(table: Any, rows: Sequence[dict[Any, Any]], first: list[str], point: str, compared: bool) -> Any:
+    from rich.markup import escape
+
+    for row in rows:
+        cells = [f"{row[point]:,.1f}"]
+        if compared:
+            share = f"{row['difference'] / row[point]:+.1%}" if row[point] else "–"
+            cells += [f"{row['changed']:,.1f}", f"{row['difference']:+,.1f}", share]
+        table.add_row(*(escape(str(row[name])) for name in first), *cells)
+    return table

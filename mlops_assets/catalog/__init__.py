@@ -1,0 +1,1 @@
+"""What a forecast stores: names, columns, partitions."""

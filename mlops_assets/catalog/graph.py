@@ -1,0 +1,142 @@
+"""What all assets of a forecast share: keys, owners, tags, group, and small pieces of metadata."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypedDict
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.catalog.partitions import partitions_of, periods
+from mlops_assets.forecasting.data.contract import Contract
+from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.spec import ForecastSpec
+
+
+class Attributes(TypedDict):
+    """Keyword arguments of `dg.asset` that every asset has."""
+
+    description: str
+    group_name: str
+    kinds: set[str]
+    owners: list[str]
+    tags: dict[str, str]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One forecast's graph in the making: the spec and what follows from it for every asset."""
+
+    spec: ForecastSpec
+
+    @cached_property
+    def partitions(self) -> dg.TimeWindowPartitionsDefinition:
+        """The partitions of observations, forecasts and accuracy."""
+        return partitions_of(self.spec)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The contract of the source's rows."""
+        spec = self.spec
+        return Contract(
+            item_id=tuple(spec.columns.item_id),
+            timestamp=spec.columns.timestamp,
+            target=spec.columns.target,
+            frequency=spec.frequency,
+            time_zone=spec.time_zone,
+            timestamp_format=spec.columns.timestamp_format,
+            known=tuple(spec.covariates.known),
+            past=tuple(spec.covariates.past),
+            static=tuple(spec.covariates.static),
+        )
+
+    def key(self, name: str) -> dg.AssetKey:
+        """Return the key of one of the forecast's assets."""
+        return dg.AssetKey([self.spec.name, name])
+
+    def attributes(
+        self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None
+    ) -> Attributes:
+        """Return the keyword arguments that every asset definition gets."""
+        return {
+            "description": description,
+            "group_name": self.spec.name,
+            "kinds": set(kinds),
+            "owners": self.spec.owners,
+            "tags": dict(self.spec.tags),
+            "metadata": {
+                "forecast": self.spec.description or self.spec.name,
+                "spec": dg.MetadataValue.path(self.spec.file),
+                **(metadata or {}),
+            },
+        }
+
+
+def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
+    """Return what forecasting from an origin reads: the latest observations and, if there are any, known covariates.
+
+    Args:
+        graph: of the forecast.
+        before: so many partitions before, forecasts can be made too.
+    """
+
+    def since(count: int) -> dg.TimeWindowPartitionMapping:
+        return dg.TimeWindowPartitionMapping(
+            start_offset=-count, end_offset=0, allow_nonexistent_upstream_partitions=True
+        )
+
+    reach = periods(graph.spec, lookback(graph.spec.task)) + before
+    ins = {"observations": dg.AssetIn(graph.key("observations"), partition_mapping=since(reach))}
+    if graph.spec.covariates.known:
+        ins["future_covariates"] = dg.AssetIn(
+            graph.key("future_covariates"), partition_mapping=since(before) if before else None
+        )
+    return ins
+
+
+def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | None:
+    """Return the known covariates after the origin of a partition; None where the spec has none."""
+    future = inputs.get("future_covariates")
+    return None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
+
+
+def add_row_counts(context: dg.AssetExecutionContext, place: pd.Series, key: dg.AssetKey) -> None:
+    """Say for each partition of the run how many rows it has.
+
+    Args:
+        context: of the running step.
+        place: the partition's key for each row.
+        key: the asset that the rows are of.
+    """
+    counts = place.value_counts()
+    for partition in context.partition_keys:
+        rows = int(counts.get(partition, 0))
+        context.add_asset_metadata({"dagster/row_count": rows}, key, partition)
+
+
+def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep what can be shown: NumPy's numbers as plain Python ones, missing ones left out, texts as they are."""
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+    return {name: value for name, value in plain.items() if isinstance(value, str) or pd.notna(value)}
+
+
+def markdown_text(value: Any) -> str:
+    """Return Markdown that shows a text as it is, on one line: names come from data, and are no markup."""
+    return re.sub(r"[\\`*<\[\]|]", r"\\\g<0>", " ".join(str(value).split()))
+
+
+def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
+    """Return a small frame as a Markdown table."""
+    head = "| " + " | ".join(map(str, frame.columns)) + " |"
+    rule = "|" + "---|" * len(frame.columns)
+    rows = ["| " + " | ".join(_cell(value, digits) for value in row) + " |" for row in frame.itertuples(index=False)]
+    return "\n".join([head, rule, *rows])
+
+
+def _cell(value: Any, digits: int) -> str:
+    if isinstance(value, float):
+        return "–" if pd.isna(value) else f"{value:.{digits}g}"
+    return markdown_text(value)

@@ -1,0 +1,98 @@
+"""What a round has made, for a terminal: forecasts, scores, where to look next."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.assets.evaluation import FOREST
+from mlops_assets.environments import Stores, open_stores
+from mlops_assets.forecasting.evaluation.ledger import summary
+from mlops_assets.resources.instance import dagster_home
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+
+_METRICS = ("mase", "wql", "smape", "wape", "coverage", "bias")
+
+
+def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> Iterator[Any]:
+    """Yield the parts of the summary of the round of some partitions, for rich to print."""
+    with open_stores(settings) as stores:
+        yield from _forecasts(spec, keys[-1], stores)
+        yield from _backtest(spec, stores)
+        yield from _accuracy(spec, keys, stores)
+        version = stores.tracking.registry(spec.name).champion()
+    yield (
+        f"\n[bold]champion[/bold]: version {version.number if version else '–'} of {spec.name}\n"
+        f"[bold]look next[/bold]: make dev opens Dagster (port 3000) and MLflow (port 5000) over this; without make:\n"
+        f"  DAGSTER_HOME={dagster_home(settings)} dagster dev --workspace workspace.yaml\n"
+        f"  mlflow ui --backend-store-uri {stores.tracking.safe_uri}"
+    )
+
+
+def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
+    from rich.table import Table
+
+    rows = stores.tables.read([spec.name, "forecasts"], partitions=[key])
+    if rows.empty:
+        return
+    quantiles = spec.task.quantile_columns
+    largest = rows.groupby("item_id")["mean"].sum().nlargest(3).index
+    leads = sorted({1, 2, (1 + spec.horizon) // 2, spec.horizon})
+    origin = rows["origin"].iloc[0]
+    items, fallback = rows["item_id"].nunique(), int((rows["source"] == "fallback").sum())
+    yield (
+        f"\n[bold]forecasts[/bold] from {_stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows, "
+        f"{fallback} of them fallback; the largest items:"
+    )
+    table = Table("item", "timestamp", "lead", *quantiles, "mean")
+    shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])
+    for row in shown.to_dict("records"):
+        values = (f"{row[name]:.1f}" for name in (*quantiles, "mean"))
+        table.add_row(row["item_id"], _stamp(row["timestamp"]), str(row["lead"]), *values)
+    yield table
+
+
+def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
+    from rich.table import Table
+
+    from mlops_assets.forecasting.evaluation.metrics import score
+
+    predictions = stores.tables.read([spec.name, "backtest"])
+    if predictions.empty:
+        return
+    yield "\n[bold]backtest[/bold]: the forest against seasonal naive on the same rows; lower is better"
+    table = Table("window", "origin", "model", *_METRICS)
+    origins = predictions.groupby("window")["origin"].first()
+    by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
+    for row in by_window.to_dict("records"):
+        table.add_row(str(row["window"]), _stamp(origins[row["window"]]), *_scores(row))
+    table.add_section()
+    for row in score(predictions, spec.task, by=["model"]).to_dict("records"):
+        table.add_row("all", "", *_scores(row))
+    yield table
+
+
+def _scores(row: dict[Any, Any]) -> list[str]:
+    name = f"[bold]{row['model']}[/bold]" if row["model"] == FOREST else row["model"]
+    return [name, *("–" if pd.isna(row[m]) else f"{row[m]:.3f}" for m in _METRICS)]
+
+
+def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
+    rows = stores.tables.read([spec.name, "forecast_accuracy"], partitions=keys)
+    honest = rows[~rows["in_sample"].astype(bool)] if len(rows) else rows
+    if honest.empty:
+        yield "\n[bold]accuracy[/bold]: no earlier forecast could be scored yet"
+        return
+    facts = summary(honest, spec.task)
+    days = honest["timestamp"].nunique()
+    yield (
+        f"\n[bold]accuracy[/bold] of past forecasts over {days} timestamp{'s' * (days != 1)}, {facts['rows']:,} rows: "
+        f"MASE {facts['mase']:.3f} (seasonal naive {facts['naive_mase']:.3f}), wQL {facts['wql']:.3f}, "
+        f"coverage {facts['coverage']:.2f}"
+    )
+
+
+def _stamp(value: Any) -> str:
+    stamp = pd.Timestamp(value)
+    return f"{stamp:%Y-%m-%d}" if stamp == stamp.normalize() else f"{stamp:%Y-%m-%d %H:%M}"

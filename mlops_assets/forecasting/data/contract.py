@@ -1,0 +1,339 @@
+"""The contract of observations: every row is accepted, quarantined with a reason, or collapsed and counted.
+
+Rows are read as text where the source has no types, parsed strictly (`parsing`), then held against row rules
+(pandera). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from mlops_assets.forecasting.data.grid import on_grid
+from mlops_assets.forecasting.data.parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
+
+SOURCE = "_source"
+ROW = "_row"
+PROBLEM = "_problem"
+
+REASONS: dict[str, str] = {
+    "malformed_row": "the source could not split the row into its columns",
+    "missing_timestamp": "the timestamp is empty",
+    "unparsable_timestamp": "the timestamp is not a date or time in the declared format",
+    "in_the_future": "a target is given for a moment that has not come yet",
+    "outside_window": "the source was asked for a window of time and gave a row outside it",
+    "off_grid": "the timestamp is not on the grid of the frequency",
+    "repeated_hour": "the hour comes twice when the clocks go back, and this is its second time",
+    "missing_item": "a column that names the item is empty",
+    "target_not_a_number": "the target is not a number",
+    "target_infinite": "the target is infinite",
+    "covariate_not_a_number": "a known or past covariate is neither a number nor true or false",
+    "covariate_infinite": "a known or past covariate is infinite",
+    "conflicting_duplicate": "another row of the same item and timestamp says otherwise",
+}
+
+_KEY = ["item_id", "timestamp"]
+_KEY = ["item_id", "timestamp"]
+
+
+class ContractError(ValueError):
+    """The source as a whole breaks the contract: columns are missing, or too many rows are bad."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A span of time, start included, end excluded; naive, in the spec's time zone."""
+
+    start: pd.Timestamp
+    end: pd.Timestamp
+
+    def __str__(self) -> str:
+        return f"[{self.start}, {self.end})"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What the rows of a source must be like.
+
+    Attributes:
+        item_id: columns whose values, joined by `/`, name the series.
+        timestamp: column of the time.
+        target: column of the value.
+        frequency: pandas offset alias of the grid.
+        time_zone: IANA zone of the result; timestamps that name an offset are converted to it.
+        timestamp_format: strptime format of text timestamps; None: ISO 8601.
+        known: covariates known for the future; numbers.
+        past: covariates known up to the origin; numbers.
+        static: covariates that are constant per item; text.
+    """
+
+    item_id: tuple[str, ...]
+    timestamp: str
+    target: str
+    frequency: str
+    time_zone: str = "UTC"
+    timestamp_format: str | None = None
+    known: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """The source's columns that are needed, each once."""
+        wanted = [*self.item_id, self.timestamp, self.target, *self.known, *self.past, *self.static]
+        return list(dict.fromkeys(wanted))
+
+    @property
+    def canonical_columns(self) -> list[str]:
+        """Columns of the accepted rows, in order."""
+        return ["item_id", "timestamp", "target", *self.known, *self.past, *self.static]
+
+
+@dataclass
+class Checked:
+    """The outcome: accepted rows, quarantined rows and the counts.
+
+    Attributes:
+        accepted: canonical frame, sorted by item and timestamp: `item_id` (str), `timestamp` (datetime64[us],
+            naive), `target` (float64), known and past covariates (float64), static covariates (str).
+        quarantined: `reason`, `detail`, `source`, `source_row` (1 is the first row of data), `timestamp` (as
+            accepted, or missing) and `record`, the row as read, as JSON (a malformed row: its raw text).
+        counts: `rows_read` = `rows_accepted` + `rows_quarantined` + `rows_collapsed` + `rows_of_other_times`.
+        rows_unplaced: quarantined rows that cannot be told to be of the window: their timestamp is missing,
+            unreadable, or lies outside of it in the future.
+    """
+
+    accepted: pd.DataFrame
+    quarantined: pd.DataFrame
+    counts: dict[str, int] = field(default_factory=dict)
+    rows_unplaced: int = 0
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Quarantined rows by reason code, most frequent first."""
+        return {str(k): int(v) for k, v in self.quarantined["reason"].value_counts().items()}
+
+    @property
+    def quarantine_share(self) -> float:
+        """The larger of two shares: bad rows of the window's rows, and unplaceable rows of all rows read."""
+        placed = self.counts["rows_quarantined"] - self.rows_unplaced
+        of_window = placed + self.counts["rows_accepted"] + self.counts["rows_collapsed"]
+        shares = (
+            placed / of_window if of_window else 0.0,
+            _share(self.rows_unplaced, self.counts["rows_read"]),
+        )
+        return max(shares)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, exact: bool = False) -> Checked:
+    """Hold raw rows against the contract.
+
+    Args:
+        raw: the source's columns, text or typed, plus `_source` (str), `_row` (int) and, where the source
+            could not read a row, `_problem` (str, its words) with the raw line in the first column.
+        contract: what the rows must be like.
+        window: the time asked for.
+        now: the present moment, aware; later targets are refused.
+        exact: the source promised to honour the window, so that a row outside is an error and not another
+            partition's.
+
+    Raises:
+        ContractError: a column of the contract is absent.
+    """
+    missing = [name for name in contract.columns if name not in raw.columns]
+    if missing:
+        present = ", ".join(str(c) for c in raw.columns if c not in (SOURCE, ROW, PROBLEM))
+        raise ContractError(f"missing column: {', '.join(missing)}; the source has: {present}")
+    raw = raw.reset_index(drop=True)
+    verdict = _Verdict(len(raw))
+    typed, second_time, unparsed = _parse(raw, contract, verdict)
+    moments = _column(typed, "timestamp")
+    placed = moments.notna().to_numpy()
+    inside = moments.between(window.start, window.end, inclusive="left").to_numpy()
+    present = pd.Timestamp(now).tz_convert(ZoneInfo(contract.time_zone)).tz_localize(None)
+    future = placed & (moments > present).to_numpy() & typed["target"].notna().to_numpy()
+    verdict.reject(future, "in_the_future", moments, lambda m: f"{m} is after {present:%Y-%m-%d %H:%M}")
+    unplaced = verdict.rejected & ~inside
+    if exact:
+        verdict.reject(placed & ~inside, "outside_window", moments, lambda m: f"{m} is not in {window}")
+    other_times = placed & ~inside & ~verdict.rejected
+    verdict.ignored = other_times
+    verdict.reject(second_time, "repeated_hour", moments, lambda m: f"{m}; use time_zone: UTC to keep both")
+    for name, reason, bad in unparsed:
+        verdict.reject(bad, reason, _column(raw, name), lambda value, c=name: f"column {c}: {value!r}")
+    _apply_rules(_rows(typed, ~verdict.rejected & ~other_times), contract, verdict)
+    good = _rows(typed, ~verdict.rejected & ~other_times)
+    collapsed = good.duplicated(contract.canonical_columns).to_numpy()
+    good = _rows(good, ~collapsed)
+    clash = good.duplicated(_KEY, keep=False).to_numpy()
+    _reject_conflicts(_rows(good, clash), verdict)
+    accepted = _rows(good, ~clash).sort_values(_KEY, kind="stable", ignore_index=True)
+    quarantined = verdict.quarantine(raw, moments)
+    counts = {
+        "rows_read": len(raw),
+        "rows_accepted": len(accepted),
+        "rows_quarantined": len(quarantined),
+        "rows_collapsed": int(collapsed.sum()),
+        "rows_of_other_times": int(other_times.sum()),
+    }
+    return Checked(accepted, quarantined, counts, int(unplaced.sum()))
+
+
+def _column(frame: pd.DataFrame, name: str) -> pd.Series:
+    return cast(pd.Series, frame[name])
+
+
+def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:
+    return frame.take(np.flatnonzero(mask))
+
+
+class _Verdict:
+    """Which rows are rejected and why; the first reason stays. Rows that are ignored are rejected no more."""
+
+    def __init__(self, rows: int) -> None:
+        self.reason = np.full(rows, None, dtype=object)
+        self.detail = np.full(rows, "", dtype=object)
+        self.rejected = np.zeros(rows, dtype=bool)
+        self.ignored = np.zeros(rows, dtype=bool)
+
+    def reject(self, rows: Mask, reason: str, values: pd.Series, detail: Callable[[Any], str]) -> None:
+        """Reject the rows of a mask; `detail` says in words what is wrong with the value of one."""
+        new = np.flatnonzero(rows & ~self.rejected & ~self.ignored)
+        self.put(new, reason, [detail(value) for value in values.iloc[new]])
+
+    def put(self, numbers: np.ndarray, reason: str, words: Sequence[str]) -> None:
+        """Reject rows by number, none of which is rejected yet, with words for each."""
+        self.reason[numbers] = reason
+        self.detail[numbers] = words
+        self.rejected[numbers] = True
+
+    def quarantine(self, raw: pd.DataFrame, moments: pd.Series) -> pd.DataFrame:
+        """Return the table of the rejected rows."""
+        rows = _rows(raw, self.rejected)
+        content = rows.drop(columns=[SOURCE, ROW, PROBLEM], errors="ignore")
+        records = _records(content)
+        if PROBLEM in rows.columns:
+            malformed, text = rows[PROBLEM].notna(), content.iloc[:, 0]
+            records = [str(t) if bad else r for t, bad, r in zip(text, malformed, records, strict=True)]
+        return pd.DataFrame(
+            {
+                "reason": self.reason[self.rejected],
+                "detail": self.detail[self.rejected],
+                "source": rows[SOURCE].astype(str).to_numpy(),
+                "source_row": rows[ROW].astype("int64").to_numpy(),
+                "timestamp": moments[self.rejected].to_numpy(),
+                "record": np.array(records, dtype=object),
+            }
+        )
+
+
+def _records(frame: pd.DataFrame) -> list[str]:
+    """Write each row as JSON, missing values as null."""
+    import json
+
+    columns = [
+        [None if gone else value for value, gone in zip(frame[name], frame[name].isna(), strict=True)]
+        for name in frame.columns
+    ]
+    encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
+    return [encode(dict(zip(frame.columns, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+class _Unparsed(NamedTuple):
+    column: str
+    reason: str
+    rows: Mask
+
+
+def _parse(raw: pd.DataFrame, contract: Contract, verdict: _Verdict) -> tuple[pd.DataFrame, Mask, list[_Unparsed]]:
+    """Turn the raw columns into canonical ones; also say which rows are the second time of their hour.
+
+    Rows without a usable timestamp are rejected at once. What else does not parse is returned, because only
+    the rows of the window are judged by it.
+    """
+    if PROBLEM in raw.columns:
+        verdict.reject(raw[PROBLEM].notna().to_numpy(), "malformed_row", _column(raw, PROBLEM), str)
+    name, stamps = contract.timestamp, _column(raw, contract.timestamp)
+    verdict.reject(is_empty(stamps), "missing_timestamp", stamps, lambda _: f"column {name}")
+    moments, second_time = read_moments(stamps, ZoneInfo(contract.time_zone), contract.timestamp_format)
+    form = contract.timestamp_format or "ISO 8601"
+    unread = moments.isna().to_numpy()
+    verdict.reject(unread, "unparsable_timestamp", stamps, lambda v: f"column {name}: {v!r} is not {form}")
+    item_id = read_item_ids([_column(raw, name) for name in contract.item_id])
+    target, bad = read_numbers(_column(raw, contract.target))
+    unparsed = [_Unparsed(contract.target, "target_not_a_number", bad)]
+    columns = {"item_id": item_id, "timestamp": moments, "target": target}
+    for name in (*contract.known, *contract.past):
+        columns[name], bad = read_numbers(_column(raw, name), booleans=True)
+        unparsed.append(_Unparsed(name, "covariate_not_a_number", bad))
+    for name in contract.static:
+        columns[name] = read_texts(_column(raw, name))
+    return pd.DataFrame(columns), second_time, unparsed
+
+
+def _apply_rules(typed: pd.DataFrame, contract: Contract, verdict: _Verdict) -> None:
+    """Reject what breaks a row rule; `typed` holds the rows to judge, its index their numbers."""
+    import pandera.errors
+    import pandera.pandas as pa
+
+    def fits_grid(moments: pd.Series) -> pd.Series:
+        return pd.Series(on_grid(moments, contract.frequency), moments.index)
+
+    def finite(values: pd.Series) -> pd.Series:
+        return values.abs() < np.inf
+
+    def number(rule: str) -> pa.Column:
+        return pa.Column(float, nullable=True, checks=pa.Check(finite, name=rule))
+
+    item = pa.Check(pd.Series.notna, name="missing_item", ignore_na=False)
+    rules = {
+        "timestamp": pa.Column(checks=pa.Check(fits_grid, name="off_grid")),
+        "item_id": pa.Column(nullable=True, checks=item),
+        "target": number("target_infinite"),
+        **{name: number("covariate_infinite") for name in (*contract.known, *contract.past)},
+    }
+    if typed.empty:
+        return
+    try:
+        pa.DataFrameSchema(rules).validate(typed, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        unknown = set(cases["check"]) - set(REASONS)
+        if unknown:
+            raise ContractError(f"unexpected violations: {', '.join(map(str, sorted(unknown)))}") from error
+        cases["rank"] = cases["check"].map(list(REASONS).index)
+        first = cases.sort_values("rank", kind="stable").drop_duplicates("index")
+        for reason, hits in first.groupby("check"):
+            verdict.put(hits["index"].to_numpy(dtype=np.int64), str(reason), _rule_words(hits, contract))
+
+
+def _rule_words(hits: pd.DataFrame, contract: Contract) -> list[str]:
+    words = {
+        "off_grid": f"is off the grid of frequency {contract.frequency}",
+        "missing_item": f"column {' or '.join(contract.item_id)}",
+    }
+    found = zip(hits["check"], hits["column"], hits["failure_case"], strict=True)
+    return [
+        f"{value} {words[rule]}" if rule == "off_grid" else words.get(rule, f"column {column}: {value}")
+        for rule, column, value in found
+    ]
+
+
+def _reject_conflicts(clash: pd.DataFrame, verdict: _Verdict) -> None:
+    """Reject rows that share item and timestamp, saying in what they differ."""
+    others = [name for name in clash.columns if name not in _KEY]
+    groups = clash.groupby(_KEY, sort=False)
+    differs = [groups[name].transform("nunique", dropna=False).to_numpy() > 1 for name in others]
+    words = [
+        f"item {item!r} at {moment}: its rows differ in {', '.join(np.array(others)[list(row)])}"
+        for item, moment, *row in zip(clash["item_id"], clash["timestamp"], *differs, strict=True)
+    ]
+    verdict.put(clash.index.to_numpy(), "conflicting_duplicate", words)

@@ -1,0 +1,1 @@
+"""Pure decisions: the gate, the retraining policy, its replay."""

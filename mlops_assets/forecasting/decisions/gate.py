@@ -1,0 +1,359 @@
+"""The promotion gate: may a challenger become the champion? Pure; the `champion` asset carries the answer out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from mlops_assets.forecasting.evaluation.compare import Comparison, compare
+from mlops_assets.forecasting.evaluation.metrics import outer_pair, score
+from mlops_assets.forecasting.model.panel import ITEM
+from mlops_assets.forecasting.model.task import Task
+
+CHALLENGER, NAIVE, CHAMPION = "forest", "seasonal_naive", "champion"
+"""Names of the models in a backtest."""
+
+State = Literal["passed", "failed", "missing", "not applicable"]
+Outcome = Literal["promoted", "refused", "awaiting approval"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the rules allow.
+
+    Attributes:
+        metric: what the models are compared by; lower is better.
+        require: `no_worse` or `better` than the champion.
+        tolerance: how much worse than the champion the challenger may be, at the upper end of the interval.
+        margin: by how much it must be lower to be called better.
+        confidence: of the interval.
+        segment_tolerance: how much worse a segment may be.
+        coverage_tolerance: how far the outer interval's coverage may be from its nominal one.
+        predict_seconds: processor time that forecasting one origin may take.
+        model_megabytes: size of the model's file.
+        non_negative: whether a negative forecast is wrong.
+    """
+
+    metric: str = "wql"
+    require: Literal["no_worse", "better"] = "no_worse"
+    tolerance: float = 0.02
+    margin: float = 0.02
+    confidence: float = 0.95
+    segment_tolerance: float = 0.1
+    coverage_tolerance: float = 0.2
+    predict_seconds: float = 600.0
+    model_megabytes: float = 500.0
+    non_negative: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the registered challenger did when it was loaded and asked for the forecasts of the latest origin.
+
+    Attributes:
+        forecasts: its rows; None if it could not be loaded or asked.
+        rows: how many there should be.
+        seconds: processor time of the forecast.
+        megabytes: size of the model's file.
+        problem: why there are no forecasts.
+    """
+
+    forecasts: pd.DataFrame | None
+    rows: int = 0
+    seconds: float = 0.0
+    megabytes: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """The present champion: its version, and why it could not be compared, if it could not."""
+
+    version: int
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the gate: how it ended, in words and in numbers."""
+
+    name: str
+    state: State
+    words: str
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the rule lets the challenger through."""
+        return self.state in ("passed", "not applicable")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The gate's answer and every rule that led to it.
+
+    Attributes:
+        outcome: `promoted`, `refused` or `awaiting approval`.
+        rules: all rules.
+        verdict: the challenger against the champion: `better`, `no worse`, `worse` or, without one, `first`;
+            `unknown` when they could not be compared.
+        reason: one line in words.
+    """
+
+    outcome: Outcome
+    rules: tuple[Rule, ...]
+    verdict: str
+    reason: str
+
+    def as_json(self) -> str:
+        """Return the rules and the verdict as JSON text."""
+        return json.dumps({"verdict": self.verdict, "rules": [asdict(rule) for rule in self.rules]}, default=float)
+
+
+def judge(
+    backtest: pd.DataFrame,
+    task: Task,
+    limits: Limits,
+    *,
+    trial: Trial,
+    champion: Opponent | None = None,
+    segments: pd.DataFrame | None = None,
+    rolled_back: str = "",
+    approval: Literal["automatic", "manual"] = "automatic",
+) -> Decision:
+    """Judge a challenger by what it, seasonal naive and the champion forecast at the same origins.
+
+    A rule whose evidence is missing does not hold. What only the comparison with the champion lacks, because the
+    champion cannot be loaded or cannot do the task, is for a person to decide.
+
+    Args:
+        backtest: rows of the models `forest` (the challenger), `seasonal_naive` and `champion`, as of
+            `backtest.Backtest.predictions`.
+        task: what is forecast.
+        limits: what the rules allow.
+        trial: how the registered challenger did.
+        champion: the present champion; None without one.
+        segments: item_id and segment, for the rule on segments; an item may be in several. None: by volume.
+        rolled_back: if this training was rolled back, by whom and when.
+        approval: `manual`: what passes waits for a person.
+    """
+    by_model = dict(list(backtest.groupby("model")))
+    empty = backtest.iloc[:0]
+    challenger, naive = by_model.get(CHALLENGER, empty), by_model.get(NAIVE, empty)
+    present = by_model.get(CHAMPION, empty) if champion is not None else None
+    segments = by_volume(challenger) if segments is None else segments
+    against = None
+    if present is not None and champion is not None and not champion.problem:
+        against = compare(challenger, present, task, limits.metric, confidence=limits.confidence)
+    rules = [
+        _loads(trial),
+        _better_than_naive(compare(challenger, naive, task, limits.metric, confidence=limits.confidence), limits),
+        _against_champion(against, champion, limits),
+        _segments(challenger, present, segments, task, limits, champion),
+        _coverage(challenger, task, limits),
+        _complete(trial),
+        _possible(trial, task, limits),
+        _bounded("forecasts_in_time", trial, trial.seconds, limits.predict_seconds, "CPU seconds for an origin"),
+        _bounded("model_size", trial, trial.megabytes, limits.model_megabytes, "MB of model file"),
+        Rule(
+            "not_rolled_back",
+            "failed" if rolled_back else "passed",
+            f"this training was rolled back {rolled_back}" if rolled_back else "never rolled back",
+        ),
+    ]
+    stopping = [rule for rule in rules if not rule.holds]
+    only_person = champion is not None and bool(champion.problem)
+    if not stopping:
+        outcome: Outcome = "promoted" if approval == "automatic" else "awaiting approval"
+    elif only_person and all(rule.name in _OF_CHAMPION for rule in stopping):
+        outcome = "awaiting approval"
+    else:
+        outcome = "refused"
+    return Decision(outcome, tuple(rules), _verdict(against, champion, limits), _reason(outcome, rules))
+
+
+_OF_CHAMPION = ("against_champion", "segments")
+_SEGMENT_BLOCKS = 6
+"""Fewer items × origins say nothing of a segment."""
+
+
+def by_volume(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return item_id and segment: the thirds of the items by the size of their targets; none for under nine items."""
+    size = rows.groupby(ITEM)["target"].sum().rank(method="first", pct=True)
+    if len(size) < 9:
+        return pd.DataFrame({ITEM: [], "segment": []}, dtype=object)
+    names = np.array(["low volume", "middle volume", "high volume"], dtype=object)
+    third = np.minimum((size.to_numpy() * 3).astype(int), 2)
+    return pd.DataFrame({ITEM: size.index, "segment": names[third]})
+
+
+def by_static(history: pd.DataFrame, static: tuple[str, ...]) -> pd.DataFrame | None:
+    """Return item_id and segment, one row for each value of each static covariate; None without any."""
+    if not static:
+        return None
+    latest = history.groupby(ITEM)[list(static)].last()
+    parts = [pd.DataFrame({ITEM: latest.index, "segment": f"{name}=" + latest[name].astype(str)}) for name in static]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _loads(trial: Trial) -> Rule:
+    if trial.forecasts is None:
+        return Rule("model_loads", "missing", f"the registered model cannot be used: {trial.problem}")
+    return Rule("model_loads", "passed", "the registered model loads, and its checksum is the recorded one")
+
+
+def _better_than_naive(found: Comparison, limits: Limits) -> Rule:
+    name = "better_than_naive"
+    if not isfinite(found.change):
+        return Rule(name, "missing", f"{limits.metric} is missing for the challenger or seasonal naive")
+    passed = found.change < 0
+    sign = "below" if passed else "not below"
+    words = f"{limits.metric} {found.first:.4f} is {sign} seasonal naive's {found.second:.4f} ({_percent(found)})"
+    return Rule(name, "passed" if passed else "failed", words, _numbers(found))
+
+
+def _against_champion(found: Comparison | None, champion: Opponent | None, limits: Limits) -> Rule:
+    name = "against_champion"
+    if champion is None:
+        return Rule(name, "not applicable", "no champion yet")
+    if found is None:
+        return Rule(
+            name, "missing", f"version {champion.version}, the champion, cannot be compared: {champion.problem}"
+        )
+    if not isfinite(found.change):
+        return Rule(name, "missing", f"{limits.metric} is missing for the challenger or version {champion.version}")
+    numbers = f"{limits.metric} {found.first:.4f} against {found.second:.4f} of version {champion.version}"
+    if limits.require == "better":
+        passed = _is_better(found, limits)
+        words = f"{numbers} ({_percent(found)}) is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
+        if found.low == found.high == 0:
+            words += "; they forecast alike: no window begins after the champion's training, or nothing was new"
+    else:
+        passed = found.high <= limits.tolerance
+        words = (
+            f"{numbers} ({_percent(found)}) {'stays' if passed else 'may not stay'} within {limits.tolerance:.1%} of it"
+        )
+    return Rule(name, "passed" if passed else "failed", words, _numbers(found))
+
+
+def _segments(
+    challenger: pd.DataFrame,
+    present: pd.DataFrame | None,
+    segments: pd.DataFrame,
+    task: Task,
+    limits: Limits,
+    champion: Opponent | None,
+) -> Rule:
+    name = "segments"
+    if champion is None or present is None:
+        return Rule(name, "not applicable", "no champion yet")
+    if champion.problem:
+        return Rule(name, "missing", "the champion cannot be compared in any segment")
+    groups = [(str(segment), set(items)) for segment, items in segments.groupby("segment")[ITEM]]
+    found: dict[str, Comparison] = {}
+    for segment, items in groups:
+        first, second = (rows[rows[ITEM].isin(items)] for rows in (challenger, present))
+        compared = compare(first, second, task, limits.metric, confidence=limits.confidence)
+        if compared.blocks >= _SEGMENT_BLOCKS and isfinite(compared.change):
+            found[segment] = compared
+    if not found:
+        words = f"no segment with {_SEGMENT_BLOCKS} or more items × origins"
+        return Rule(name, "not applicable", words)
+    # Many segments are looked at: each gets its share of the doubt (Bonferroni), else one is hurt by chance alone.
+    doubt = (1 - limits.confidence) / len(found)
+    worst = max(found, key=lambda segment: found[segment].change)
+    hurt = [
+        f"{segment} ({_percent(compared)})"
+        for segment, compared in found.items()
+        if compared.change > limits.segment_tolerance and compared.chance < doubt
+    ]
+    allowed = f"worse than the champion by more than {limits.segment_tolerance:.0%}"
+    if hurt:
+        return Rule(name, "failed", f"{allowed} in {', '.join(hurt[:5])}", _numbers(found[worst]))
+    words = f"none of {len(found)} is beyond doubt {allowed}; the worst is {worst} ({_percent(found[worst])})"
+    return Rule(name, "passed", words, _numbers(found[worst]))
+
+
+def _coverage(challenger: pd.DataFrame, task: Task, limits: Limits) -> Rule:
+    name, pair = "coverage", outer_pair(task.quantiles)
+    if pair is None:
+        return Rule(name, "not applicable", "the quantiles hold no interval")
+    scores = score(challenger, task)
+    found = float(scores["coverage"].iloc[0]) if len(scores) else float("nan")
+    nominal = pair[1] - pair[0]
+    if not isfinite(found):
+        return Rule(name, "missing", "coverage is missing")
+    passed = abs(found - nominal) <= limits.coverage_tolerance
+    words = f"the {nominal:.0%} interval covers {found:.1%}, {'within' if passed else 'not within'}"
+    words += f" {limits.coverage_tolerance:.0%} of it"
+    return Rule(name, "passed" if passed else "failed", words, {"coverage": found, "nominal": nominal})
+
+
+def _complete(trial: Trial) -> Rule:
+    name = "complete"
+    if trial.forecasts is None:
+        return Rule(name, "missing", "there is no forecast by the registered model")
+    made = len(trial.forecasts)
+    passed = made == trial.rows and made > 0
+    words = f"{made} of {trial.rows} rows (items × leads) are forecast"
+    return Rule(name, "passed" if passed else "failed", words, {"rows": made, "expected": trial.rows})
+
+
+def _possible(trial: Trial, task: Task, limits: Limits) -> Rule:
+    name = "possible_values"
+    if trial.forecasts is None:
+        return Rule(name, "missing", "there is no forecast by the registered model")
+    values = trial.forecasts[["mean", *task.quantile_columns]].to_numpy(dtype=float)
+    infinite = int((~np.isfinite(values)).any(axis=1).sum())
+    negative = int((values < 0).any(axis=1).sum()) if limits.non_negative else 0
+    asked = "finite and non-negative" if limits.non_negative else "finite"
+    if infinite or negative:
+        words = f"{infinite} rows are not finite" + (f", {negative} are negative" if limits.non_negative else "")
+        return Rule(name, "failed", words, {"not_finite": infinite, "negative": negative})
+    return Rule(name, "passed", f"all forecasts are {asked}")
+
+
+def _bounded(name: str, trial: Trial, value: float, limit: float, unit: str) -> Rule:
+    if trial.forecasts is None:
+        return Rule(name, "missing", "the registered model could not be measured")
+    passed = value <= limit
+    words = f"{value:.3g} {unit}, {'at most' if passed else 'more than'} {limit:g}"
+    return Rule(name, "passed" if passed else "failed", words, {"value": value, "limit": limit})
+
+
+def _is_better(found: Comparison, limits: Limits) -> bool:
+    return found.change <= -limits.margin and found.high < 0
+
+
+def _verdict(found: Comparison | None, champion: Opponent | None, limits: Limits) -> str:
+    if champion is None:
+        return "first"
+    if found is None or not isfinite(found.change):
+        return "unknown"
+    if _is_better(found, limits):
+        return "better"
+    return "no worse" if found.high <= limits.tolerance else "worse"
+
+
+def _reason(outcome: str, rules: list[Rule]) -> str:
+    stopping = [f"{rule.name}: {rule.words}" for rule in rules if not rule.holds]
+    if stopping:
+        return "; ".join(stopping)
+    against = next(rule for rule in rules if rule.name == "against_champion")
+    naive = next(rule for rule in rules if rule.name == "better_than_naive")
+    waits = "every rule holds, and approval is manual; " if outcome == "awaiting approval" else ""
+    return f"{waits}{naive.words}; {against.words}"
+
+
+def _percent(found: Comparison) -> str:
+    return f"{found.change:+.1%}, {found.low:+.1%} to {found.high:+.1%}"
+
+
+def _numbers(found: Comparison) -> dict[str, float]:
+    return {name: float(value) for name, value in asdict(found).items()}

@@ -1,0 +1,1 @@
+"""How good forecasts are: metrics, backtest, comparison, the ledger beside what came."""

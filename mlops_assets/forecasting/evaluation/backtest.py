@@ -1,0 +1,126 @@
+"""Rolling origins: refit on what was known, forecast what came after, score both models on the same rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from mlops_assets.forecasting.evaluation import metrics
+from mlops_assets.forecasting.model import baselines, features, forest
+from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
+from mlops_assets.forecasting.model.task import Task
+
+MODELS = ("forest", "seasonal_naive")
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Forecasts of past origins and their scores.
+
+    Attributes:
+        predictions: window (0 is the oldest), model, item_id, origin, timestamp, lead, target, mean, one
+            column per quantile, source, mase_scale, rmsse_scale. Scales are those of the history up to the
+            window's origin.
+        overall: one row per model: model and the columns of `metrics.score`.
+        by_window: one row per model and window.
+        by_item: one row per model and item.
+        by_lead: one row per model and lead.
+        seconds: one row per model: model, fit, predict in processor seconds, summed over the windows.
+    """
+
+    predictions: pd.DataFrame
+    overall: pd.DataFrame
+    by_window: pd.DataFrame
+    by_item: pd.DataFrame
+    by_lead: pd.DataFrame
+    seconds: pd.DataFrame
+
+
+def backtest(
+    frame: pd.DataFrame,
+    task: Task,
+    windows: int = 3,
+    step: int | None = None,
+    *,
+    models: Sequence[str] = MODELS,
+    until: pd.Timestamp | None = None,
+    fit: Callable[[pd.DataFrame], forest.Forecaster] | None = None,
+) -> Backtest:
+    """Forecast from several past origins and score what came.
+
+    The last origin lies one horizon before the end of the data, each earlier one `step` steps before. At
+    each, the models see nothing later, the forest is fitted anew, and the items alive then are forecast by
+    all models.
+
+    Args:
+        frame: canonical long table.
+        task: what is forecast.
+        windows: number of origins.
+        step: steps between origins; None is the horizon.
+        models: some of `forest` and `seasonal_naive`.
+        until: rows after it are not looked at.
+        fit: makes the forecaster from training rows; None: `forest.fit`.
+
+    Raises:
+        ValueError: an unknown model, or history too short for the windows.
+    """
+    strange = sorted({*models} - {*MODELS})
+    if strange or not models:
+        raise ValueError(f"unknown models {strange}; known are {', '.join(MODELS)}")
+    if until is not None:
+        frame = frame.loc[(frame[TIME] <= until).to_numpy()]
+    fit = fit or (lambda rows: forest.fit(rows, task))
+    parts, spent = [], {model: [0.0, 0.0] for model in models}
+    for window, origin in enumerate(origins(frame, task, windows, step)):
+        seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
+        alive = baselines.alive_items(seen, task, origin)
+        answers = []
+        for model in models:
+            started = time.process_time()
+            forecaster = fit(features.training_rows(seen, task)) if model == "forest" else None
+            fitted = time.process_time()
+            if forecaster is None:
+                table = baselines.seasonal_naive(seen, task, origin, alive)
+            else:
+                table = forecaster.predict(frame, origin, items=alive)
+            spent[model][0] += fitted - started
+            spent[model][1] += time.process_time() - fitted
+            answers.append(table.assign(model=model))
+        joined = pd.concat(answers, ignore_index=True).assign(window=window)
+        joined = joined.merge(metrics.seasonal_scale(seen, task), on=ITEM, how="left")
+        parts.append(joined.merge(frame[[ITEM, TIME, TARGET]], on=[ITEM, TIME], how="left"))
+    predictions = pd.concat(parts, ignore_index=True)
+    columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
+    predictions = predictions.loc[:, [*columns, "source", "mase_scale", "rmsse_scale"]]
+    return Backtest(
+        predictions=predictions,
+        overall=metrics.score(predictions, task, ["model"]),
+        by_window=metrics.score(predictions, task, ["model", "window"]),
+        by_item=metrics.score(predictions, task, ["model", ITEM]),
+        by_lead=metrics.score(predictions, task, ["model", "lead"]),
+        seconds=pd.DataFrame([{"model": m, "fit": f, "predict": p} for m, (f, p) in spent.items()]),
+    )
+
+
+def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = None) -> list[pd.Timestamp]:
+    """Origins of a backtest, the oldest first; ValueError if the data do not reach back far enough."""
+    step = task.horizon if step is None else step
+    if windows < 1 or step < 1:
+        raise ValueError(f"a backtest needs at least one window and one step, not {windows} and {step}")
+    observed = frame.loc[frame[TARGET].notna(), TIME]
+    if observed.empty:
+        raise ValueError("the backtest has no observed target to score against")
+    offset = to_offset(task.frequency)
+    last = observed.max() - task.horizon * offset
+    found = [last - step * back * offset for back in reversed(range(windows))]
+    needed = found[0] - (features.MINIMUM_HISTORY + 1) * offset
+    if observed.min() > needed:
+        raise ValueError(
+            f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they "
+            f"begin at {observed.min()}: use fewer windows, a shorter step or a shorter horizon"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""The model: everything that travels inside a logged model, and nothing else. Imports nothing outside this folder."""

@@ -1,0 +1,1 @@
+"""What has changed: drift of the data, change of the forecast."""

@@ -1,0 +1,1 @@
+"""The life of a model's versions: decisions, who is champion, claims of retrainings."""

@@ -1,0 +1,222 @@
+"""The log of decisions on who is champion: it decides, and the registry's aliases mirror it.
+
+A registry has no compare-and-set: of two promoters that look, compare and move an alias, the slower wins. Here a
+decision is the next numbered partition of the table `<name>/decisions`, which can be created only once. Who comes
+second reads the log again, compares with the champion of now, and decides anew.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from mlops_assets.resources.clock import naive_utc
+from mlops_assets.resources.protocols import Tables
+
+_TYPES = {
+    "number": "int64",
+    "decided_at": "datetime64[us]",
+    "kind": "str",
+    "outcome": "str",
+    "version": "Int64",
+    "champion_before": "Int64",
+    "champion_after": "Int64",
+    "decided_by": "str",
+    "reason": "str",
+    "rules": "str",
+    "evidence": "str",
+    "trained_until": "datetime64[us]",
+    "data_version": "str",
+    "spec_hash": "str",
+    "git_commit": "str",
+    "trigger": "str",
+    "breach": "str",
+    "cpu_seconds": "float64",
+    "run_id": "str",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One decision.
+
+    Attributes:
+        kind: `gate`, `approval`, `rejection` or `rollback`.
+        outcome: `promoted`, `refused`, `awaiting approval`, `rejected` or `rolled back`.
+        version: the version that was decided on; of a rollback, the one that comes back.
+        champion_before: who was champion.
+        champion_after: who is champion from now on.
+        decided_by: `gate`, or who.
+        reason: in words.
+        rules: the gate's verdict and rules as JSON, or an empty text.
+        evidence: hash of all that the gate looked at: the same evidence is not judged twice.
+        trained_until: last timestamp the version has learnt from.
+        data_version: hash of its training rows.
+        spec_hash: hash of its spec.
+        git_commit: commit of the code that trained it.
+        trigger: why it was trained.
+        breach: key of the breach that asked for the training; empty without one.
+        cpu_seconds: processor time of the training.
+        run_id: Dagster run that decided; empty on the command line.
+    """
+
+    kind: str
+    outcome: str
+    version: int
+    champion_before: int | None
+    champion_after: int | None
+    decided_by: str
+    reason: str
+    rules: str = ""
+    evidence: str = ""
+    trained_until: pd.Timestamp | None = None
+    data_version: str = ""
+    spec_hash: str = ""
+    git_commit: str = ""
+    trigger: str = ""
+    breach: str = ""
+    cpu_seconds: float | None = None
+    run_id: str = ""
+
+
+class DecisionError(ValueError):
+    """A person asked for a decision that cannot be taken; the message says why and what can."""
+
+
+class Decisions:
+    """The decisions on one forecast's versions, oldest first."""
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._tables = tables
+        self._key = [name, "decisions"]
+        self.name = name
+
+    def all(self) -> pd.DataFrame:
+        """Return all decisions, one row each, oldest first; `number` counts from 1, `decided_at` is in UTC."""
+        if not self._tables.exists(self._key):
+            return NONE
+        return _typed(self._tables.read(self._key)).sort_values("number", ignore_index=True)
+
+    def append(self, decide: Callable[[pd.DataFrame], Entry | None], now: datetime) -> tuple[int, Entry] | None:
+        """Decide on the log as it is, and write that down before anybody else writes.
+
+        Args:
+            decide: makes a decision from the log; called again when somebody was faster. None: nothing to decide.
+            now: the present moment, aware.
+
+        Returns:
+            The decision's number and the decision, or None if there was nothing to decide.
+        """
+        moment = naive_utc(now)
+        while True:
+            log = self.all()
+            entry = decide(log)
+            if entry is None:
+                return None
+            number = len(log) + 1
+            row = pd.DataFrame([{"number": number, "decided_at": moment, **asdict(entry)}])
+            if self._tables.create(self._key, _typed(row), f"{number:06d}"):
+                return number, entry
+
+
+def _typed(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[list(_TYPES)].astype(_TYPES)
+
+
+NONE = _typed(pd.DataFrame(columns=list(_TYPES)))
+"""The log before the first decision."""
+
+
+def champion_of(log: pd.DataFrame, at: datetime | None = None) -> int | None:
+    """Return who is champion after the decisions of a log, or was at a moment; None for nobody."""
+    if at is not None:
+        log = log[log["decided_at"] <= naive_utc(at)]
+    return _number(log["champion_after"].iloc[-1]) if len(log) else None
+
+
+def champion_before(log: pd.DataFrame) -> int | None:
+    """Return who was champion before the present one came in: where a rollback leads."""
+    present = champion_of(log)
+    entered = log[
+        (log["champion_after"] == present) & (log["champion_before"] != present) & (log["kind"] != "rollback")
+    ]
+    return _number(entered["champion_before"].iloc[-1]) if present is not None and len(entered) else None
+
+
+def reigns(log: pd.DataFrame) -> pd.DataFrame:
+    """Return who was champion from when to when, oldest first.
+
+    Returns:
+        version, since, until (NaT: still), number (of the decision), kind, decided_by, reason, trained_until, rules.
+    """
+    changed = log[log["champion_after"].notna() & (log["champion_after"] != log["champion_before"].fillna(-1))]
+    columns = ["number", "kind", "decided_by", "reason", "trained_until", "rules"]
+    spans = changed[columns].copy()
+    spans.insert(0, "version", changed["champion_after"])
+    spans.insert(1, "since", changed["decided_at"])
+    spans.insert(2, "until", changed["decided_at"].shift(-1))
+    return spans.reset_index(drop=True)
+
+
+def milestones(log: pd.DataFrame) -> pd.DataFrame:
+    """Return what happened to the model, each at the end of the data it knew: timestamp and label."""
+    told = log[log["trained_until"].notna() & (log["outcome"] != "unchanged")]
+    label = "v" + told["version"].astype(str) + " " + told["outcome"].astype(str)
+    return pd.DataFrame({"timestamp": told["trained_until"], "label": label})
+
+
+def waiting(log: pd.DataFrame) -> list[int]:
+    """Return the versions that wait for a person: those whose last decision is `awaiting approval`."""
+    last = log.drop_duplicates("version", keep="last")
+    return [int(number) for number in last.loc[last["outcome"] == "awaiting approval", "version"]]
+
+
+def rolled_back(log: pd.DataFrame, data_version: str, spec_hash: str) -> str:
+    """Return by whom and when a training (its data and its spec) was rolled back last, or an empty text.
+
+    A person who approved it since has lifted that.
+    """
+    same = (log["data_version"] == data_version) & (log["spec_hash"] == spec_hash)
+    versions = set(log.loc[same & log["kind"].isin(["gate", "approval"]), "version"].dropna().astype(int))
+    about = log[
+        ((log["kind"] == "rollback") & log["champion_before"].isin(versions))
+        | ((log["kind"] == "approval") & log["version"].isin(versions))
+    ]
+    if about.empty or about["kind"].iloc[-1] != "rollback":
+        return ""
+    last = about.iloc[-1]
+    return f"by {last['decided_by']} on {last['decided_at']:%Y-%m-%d %H:%M} UTC: {last['reason']}"
+
+
+def evidence_of(parts: Sequence[object]) -> str:
+    """Return a hash of what a decision rests on (32 hex digits)."""
+    import hashlib
+
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def page(name: str, number: int, entry: Entry) -> str:
+    """Return a decision as a short Markdown page."""
+    lines = [
+        f"### {name}: {entry.outcome} (decision {number})",
+        "",
+        entry.reason,
+        "",
+        f"- version: {entry.version}, trained until {entry.trained_until}",
+        f"- champion before: {entry.champion_before or 'none'}, after: {entry.champion_after or 'none'}",
+        f"- decided by: {entry.decided_by}",
+    ]
+    lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
+    lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]
+    if entry.rules:
+        import json
+
+        told = json.loads(entry.rules)
+        lines += [f"- verdict: {told['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
+        lines += [f"| {rule['name']} | {rule['state']} | {rule['words']} |" for rule in told["rules"]]
+    return "\n".join(lines)
+
+
+def _number(value: object) -> int | None:
+    return None if pd.isna(value) else int(value)  # pyright: ignore[reportArgumentType, reportCallIssue]

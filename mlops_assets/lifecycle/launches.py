@@ -1,0 +1,154 @@
+"""The retrainings that the policy asked for: claimed by their runs, so that each is done once however often launched.
+
+A claim is a partition of the table `<name>/retraining_launches` that only one run can create. A second run for the
+same try finds it and ends; where the run that holds it has died, the next one takes it over by the next claim.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.resources.clock import naive_utc
+from mlops_assets.resources.protocols import Tables
+
+STALE = timedelta(hours=4)
+"""A run that has not ended by then never will: its process is gone and nobody has noticed."""
+_TYPES = {
+    "breach": "str",
+    "attempt": "int64",
+    "champion": "int64",
+    "action": "str",
+    "reason": "str",
+    "partition": "str",
+    "run_id": "str",
+    "takeover": "int64",
+    "claimed_at": "datetime64[us]",
+}
+_ENDINGS = {
+    "promoted": "promoted",
+    "rolled back": "promoted",
+    "refused": "refused",
+    "rejected": "refused",
+    "awaiting approval": "awaiting approval",
+}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One retraining asked for by the policy.
+
+    Attributes:
+        breach: key of the breach.
+        attempt: number of the try on it, from 1.
+        champion: version in charge when it was asked for.
+        action: `refit` or `grow`.
+        reason: why, in words.
+        partition: the latest stored partition of observations.
+        run_id: Dagster run that does it.
+    """
+
+    breach: str
+    attempt: int
+    champion: int
+    action: str
+    reason: str
+    partition: str
+    run_id: str
+
+    @classmethod
+    def of(cls, run: dg.DagsterRun, partition: str) -> "Launch | None":
+        """Read it from the tags of a run; None for a run that no breach has asked for."""
+        tags = run.tags
+        if not tags.get("mlops/breach"):
+            return None
+        return cls(
+            breach=tags["mlops/breach"],
+            attempt=int(tags.get("mlops/attempt", 1)),
+            champion=int(tags.get("mlops/champion", 0)),
+            action=tags.get("mlops/action", "refit"),
+            reason=tags.get("mlops/reason", ""),
+            partition=partition,
+            run_id=run.run_id,
+        )
+
+    def tags(self) -> dict[str, str]:
+        """Return the tags of the run that shall do it."""
+        return {
+            "mlops/breach": self.breach,
+            "mlops/attempt": str(self.attempt),
+            "mlops/champion": str(self.champion),
+            "mlops/action": self.action,
+            "mlops/reason": self.reason,
+        }
+
+
+class Launches:
+    """The retrainings of one forecast."""
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._tables = tables
+        self._key = [name, "retraining_launches"]
+
+    def all(self) -> pd.DataFrame:
+        """Return all claims: the fields of `Launch`, takeover (from 1) and claimed_at (UTC), in order."""
+        if not self._tables.exists(self._key):
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
+        rows = self._tables.read(self._key)[list(_TYPES)].astype(_TYPES)
+        return rows.sort_values(["partition", "breach", "attempt", "takeover"], ignore_index=True)
+
+    def claim(self, launch: Launch, instance: dg.DagsterInstance) -> str:
+        """Claim a retraining for its run.
+
+        Args:
+            launch: what is claimed.
+            instance: knows which runs are alive.
+
+        Returns:
+            An empty text if the run shall do it; else which run does, or did.
+        """
+        takeover = 1
+        while True:
+            now = datetime.now(timezone.utc)
+            row = pd.DataFrame([{**asdict(launch), "takeover": takeover, "claimed_at": naive_utc(now)}]).astype(_TYPES)
+            partition = f"{launch.breach} try {launch.attempt} run {takeover}"
+            if self._tables.create(self._key, row, partition):
+                return ""
+            holder = self._tables.read(self._key, partitions=[partition]).iloc[0]
+            if holder["run_id"] == launch.run_id:
+                return ""  # the same run, in a step that is tried again
+            state = run_state(instance, holder["run_id"], holder["claimed_at"], now)
+            if state != "failed":
+                return f"{holder['run_id']} ({state})"
+            takeover += 1
+
+    def results(self, decisions: pd.DataFrame, instance: dg.DagsterInstance) -> pd.DataFrame:
+        """Return all claims with their `result`, as the policy reads them.
+
+        Args:
+            decisions: the log of decisions; says what became of a run's challenger.
+            instance: says what became of a run without a decision.
+        """
+        rows = self.all()
+        last = decisions.drop_duplicates("version", keep="last").set_index("version")["outcome"]
+        version = decisions[decisions["run_id"] != ""].drop_duplicates("run_id", keep="last")
+        version = version.set_index("run_id")["version"]
+        now = datetime.now(timezone.utc)
+        results = []
+        for row in rows.to_dict("records"):
+            if row["run_id"] in version.index:
+                outcome = str(last[version[row["run_id"]]])
+                results.append(_ENDINGS.get(outcome, outcome))
+            else:
+                state = run_state(instance, row["run_id"], row["claimed_at"], now)
+                results.append("unchanged" if state == "done" else state)
+        return rows.assign(result=pd.Series(results, index=rows.index, dtype="object"))
+
+
+def run_state(instance: dg.DagsterInstance, run_id: str, claimed_at: pd.Timestamp, now: datetime) -> str:
+    """Return `under way`, `done` or `failed`: a run that nobody knows, or that is too old, has failed."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and run.is_finished:
+        return "done" if run.is_success else "failed"
+    return "failed" if naive_utc(now) - pd.Timestamp(claimed_at) > STALE else "under way"

@@ -1,0 +1,244 @@
+"""The life of a model's versions: judged, approved, promoted, rolled back. The log decides, MLflow's aliases follow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.forecasting.model.model_file import ModelFileError
+from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.tracking.tracking import Registry, Tracking, TrackingError, Version
+
+GATE = "gate"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of a challenger against a champion; see `forecasting.gate.Decision`."""
+
+    outcome: str
+    reason: str
+    rules: str
+    evidence: str
+
+
+Judge = Callable[[Version | None, pd.DataFrame], Verdict]
+"""From the champion of the moment (None without one) and the log to a verdict."""
+
+
+class Lifecycle:
+    """The versions of one forecast's model: who is champion, and every way to change it."""
+
+    def __init__(self, tables: Tables, tracking: Tracking, clock: Clock, name: str) -> None:
+        self.name = name
+        self.registry: Registry = tracking.registry(name)
+        self.log = Decisions(tables, name)
+        self._clock = clock
+
+    def champion(self) -> Version | None:
+        """Return the champion by the log; before the first decision, the version that the alias names."""
+        return self._champion(self.log.all())
+
+    def decide(self, challenger: Version, judge: Judge, facts: dict[str, Any]) -> tuple[int, Entry]:
+        """Let a judge decide on a challenger, once for the same evidence, and make the registry follow.
+
+        Args:
+            challenger: the version in question.
+            judge: called with the champion of the moment, again if that has changed meanwhile.
+            facts: further fields of the `Entry`.
+
+        Returns:
+            The decision's number and the decision; the earlier one if the same evidence has been judged already.
+        """
+        found: list[tuple[int, Entry]] = []
+
+        def entry(log: pd.DataFrame) -> Entry | None:
+            present = self._champion(log)
+            if present is not None and present.number == challenger.number:
+                words = "the version is the champion already"
+                same = (challenger.number, challenger.number)
+                kept = Entry("gate", "unchanged", challenger.number, *same, GATE, words, **_of(challenger))
+                found[:] = [(len(log), kept)]
+                return None
+            verdict = judge(present, log)
+            mine = log[(log["version"] == challenger.number) & (log["kind"] == "gate")]
+            if len(mine) and mine["evidence"].iloc[-1] == verdict.evidence:
+                found[:] = [_entry(mine.iloc[-1])]
+                return None
+            before = None if present is None else present.number
+            after = challenger.number if verdict.outcome == "promoted" else before
+            return Entry(
+                kind="gate",
+                outcome=verdict.outcome,
+                version=challenger.number,
+                champion_before=before,
+                champion_after=after,
+                decided_by=GATE,
+                reason=verdict.reason,
+                rules=verdict.rules,
+                evidence=verdict.evidence,
+                **{**_of(challenger), **facts},
+            )
+
+        made = self.log.append(entry, self._clock.now())
+        self.repair()
+        if made is None:
+            return found[0]
+        self._publish(*made)
+        return made
+
+    def approve(self, number: int, by: str, reason: str, force: bool = False) -> tuple[int, Entry]:
+        """Make a version champion because a person says so.
+
+        Raises:
+            DecisionError: the version does not wait for approval (and `force` is not given), is champion already, or
+                cannot be used.
+        """
+        _named(by, reason)
+        version = self._version(number)
+        self._check(version)
+
+        def entry(log: pd.DataFrame) -> Entry:
+            before = self._replaced(log, number)
+            if number not in decisions.waiting(log) and not force:
+                raise DecisionError(
+                    f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it"
+                )
+            return Entry("approval", "promoted", number, before, number, by, reason, **_of(version))
+
+        return self._append(entry)
+
+    def reject(self, number: int, by: str, reason: str) -> tuple[int, Entry]:
+        """Refuse a version that waits for approval.
+
+        Raises:
+            DecisionError: it does not wait.
+        """
+        _named(by, reason)
+        version = self._version(number)
+
+        def entry(log: pd.DataFrame) -> Entry:
+            if number not in decisions.waiting(log):
+                raise DecisionError(f"version {number} of {self.name} {self._why_not(log, number)}")
+            before = self._present(log)
+            return Entry("rejection", "rejected", number, before, before, by, reason, **_of(version))
+
+        return self._append(entry)
+
+    def rollback(self, by: str, reason: str, to: int | None = None) -> tuple[int, Entry]:
+        """Bring an earlier version back: the champion before this one, or any.
+
+        Raises:
+            DecisionError: there is none, it is the champion, or it cannot be used.
+        """
+        _named(by, reason)
+        log = self.log.all()
+        target = decisions.champion_before(log) if to is None else to
+        if target is None:
+            raise DecisionError(f"{self.name} had no other champion to go back to; name a version with --to")
+        version = self._version(target)
+        self._check(version)
+
+        def entry(now: pd.DataFrame) -> Entry:
+            before = self._replaced(now, target)
+            return Entry("rollback", "rolled back", target, before, target, by, reason, **_of(version))
+
+        return self._append(entry)
+
+    def repair(self) -> None:
+        """Make the registry say what the log says: aliases, stages, the last decision on each version.
+
+        What a killed process left half done is completed here; doing it twice changes nothing.
+        """
+        log = self.log.all()
+        for _ in range(_TRIES):
+            told = {
+                int(row["version"]): _tags(row) for _, row in log.drop_duplicates("version", keep="last").iterrows()
+            }
+            self.registry.mirror(decisions.champion_of(log), decisions.champion_before(log), told)
+            seen, log = len(log), self.log.all()
+            if len(log) == seen:
+                break
+
+    def _append(self, entry: Callable[[pd.DataFrame], Entry]) -> tuple[int, Entry]:
+        made = self.log.append(entry, self._clock.now())
+        if made is None:
+            raise AssertionError("a person's decision is always written down")
+        self.repair()
+        self._publish(*made)
+        return made
+
+    def _publish(self, number: int, entry: Entry) -> None:
+        """Keep the decision's page with the run that trained the version."""
+        self.registry.attach(entry.version, decisions.page(self.name, number, entry), f"decisions/{number:06d}.md")
+
+    def _champion(self, log: pd.DataFrame) -> Version | None:
+        number = decisions.champion_of(log)
+        return self.registry.champion() if number is None else self.registry.version(number)
+
+    def _present(self, log: pd.DataFrame) -> int | None:
+        champion = self._champion(log)
+        return None if champion is None else champion.number
+
+    def _replaced(self, log: pd.DataFrame, number: int) -> int | None:
+        """Return whom a version would replace; DecisionError if it is the champion itself."""
+        before = self._present(log)
+        if before == number:
+            raise DecisionError(f"version {number} of {self.name} is the champion already")
+        return before
+
+    def _version(self, number: int) -> Version:
+        known = {version.number: version for version in self.registry.versions()}
+        if number not in known:
+            have = ", ".join(map(str, sorted(known))) or "none"
+            raise DecisionError(f"{self.name} has no version {number}; there are: {have}")
+        return known[number]
+
+    def _check(self, version: Version) -> None:
+        try:
+            self.registry.load(version)
+        except (TrackingError, ModelFileError) as error:
+            raise DecisionError(f"version {version.number} of {self.name} cannot be used: {error}") from None
+
+    @staticmethod
+    def _why_not(log: pd.DataFrame, number: int) -> str:
+        about = log[log["version"] == number]
+        if about.empty:
+            return "has not been judged yet (materialize the champion asset)"
+        return f"does not wait for approval: it was {about['outcome'].iloc[-1]} (decision {about['number'].iloc[-1]})"
+
+
+_TRIES = 20
+
+
+def _named(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise DecisionError("a decision needs who takes it (--by) and why (--reason)")
+
+
+def _of(version: Version) -> dict[str, Any]:
+    """Return the fields of an entry that a version's tags tell."""
+    return {
+        "trained_until": version.trained_until,
+        **{name: version.tags.get(name, "") for name in ("data_version", "spec_hash", "git_commit")},
+    }
+
+
+def _entry(row: "pd.Series[Any]") -> tuple[int, Entry]:
+    values: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in Entry.__dataclass_fields__}
+    for name in ("version", "champion_before", "champion_after"):
+        values[name] = None if pd.isna(row[name]) else int(row[name])
+    return int(row["number"]), Entry(**values)
+
+
+def _tags(row: "pd.Series[Any]") -> dict[str, str]:
+    return {
+        "decision": str(row["outcome"]),
+        "decision_number": str(row["number"]),
+        "decided_by": str(row["decided_by"]),
+        "decision_reason": str(row["reason"])[:4900],
+    }

@@ -1,0 +1,1 @@
+"""How a forecast is: its state, and the page that shows it."""

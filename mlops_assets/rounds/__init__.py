@@ -1,0 +1,1 @@
+"""Whole rounds of a forecast in one process: ingest, train, forecast, score."""

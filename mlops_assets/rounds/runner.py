@@ -1,0 +1,252 @@
+"""The whole round of a forecast in this process: ingest what is missing, train if needed, forecast, score."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.automation.alerts import FIRST_LOOK, asset_of, hidden, reason_of, tell_decision, tell_failures
+from mlops_assets.automation.jobs import (
+    daily_assets,
+    daily_job_name,
+    rescore_job_name,
+    retrain_assets,
+    retrain_job_name,
+)
+from mlops_assets.automation.rescoring import range_tags, reread_keys
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.definitions import build
+from mlops_assets.environments import Stores, open_stores
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.instance import PROCESS, end_dead_runs, this_process
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+
+RANGE = "..."
+log = logging.getLogger(__name__)
+
+
+class UsageError(ValueError):
+    """The caller asked for something that does not exist."""
+
+
+class RunFailed(RuntimeError):  # noqa: N818 - it names what happened, as Dagster's own do
+    """A Dagster run failed; the message says in which asset and why."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """News of a run: an asset's step `started`, is `done`, has `failed`, or has a `warning`."""
+
+    job: str
+    asset: str
+    state: str
+    seconds: float | None = None
+    words: str = ""
+
+
+Listener = Callable[[Step], None]
+
+
+def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Settings) -> list[str]:
+    """Return the keys that `--partition` names: one, or all of `FIRST...LAST`; by default the latest complete one.
+
+    Raises:
+        UsageError: there is no such partition.
+    """
+    from mlops_assets.resources.clock import Clock
+
+    now = Clock(fixed=settings.now or "").now()
+    keys = Graph(spec).partitions.get_partition_keys(current_time=now)
+    if not keys:
+        raise UsageError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")
+    if partition is None:
+        return [str(latest_complete(spec, now))]
+    first, _, last = partition.partition(RANGE)
+    for key in (first, last or first):
+        if key not in keys:
+            raise UsageError(f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}")
+    start, stop = keys.index(first), keys.index(last or first)
+    if stop < start:
+        raise UsageError(f"{partition}: {last} comes before {first}")
+    return list(keys[start : stop + 1])
+
+
+def run_round(
+    spec: ForecastSpec,
+    keys: list[str],
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    retrain: bool,
+    listen: Listener,
+) -> None:
+    """Run the round of some partitions.
+
+    History that is not stored yet is ingested first. A model is trained, on data up to the first of the partitions, if
+    there is no champion, if the spec has changed since the latest training, or if `retrain` says so.
+
+    Raises:
+        RunFailed: a Dagster run failed.
+    """
+    definitions = build(settings)
+    with open_stores(settings) as stores:
+        gap = first_missing(stores, spec, keys[-1])
+        end_dead_runs(instance)
+        stores.tracking.close_orphans(spec.name, instance)
+        training = retrain or needs_training(stores, spec)
+    run = Runner(definitions, instance, listen)
+    began = datetime.now(timezone.utc)
+    try:
+        if gap is None and (earlier := reread_keys(spec, keys[0])):
+            run(rescore_job_name(spec), keys=[earlier[0], earlier[-1]])
+        if gap is None and not training:
+            run(daily_job_name(spec), keys=keys)
+            return
+        ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
+        if training:
+            reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
+            train(run, spec, keys[0], reason)
+        forecast(run, spec, keys)
+    finally:
+        _tell(spec, settings, instance, began)
+
+
+def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, began: datetime) -> None:
+    """Tell people what has failed: where no daemon runs, nobody else does."""
+    try:
+        with open_stores(settings) as stores:
+            tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_LOOK)
+            tell_decision(spec, stores.tables, stores.notifications)
+            stores.notifications.resend(stores.tables, spec.name)
+    except Exception as error:  # the run's own error matters more
+        log.warning("alerts of %s could not be told: %s", spec.name, hidden(spec, f"{type(error).__name__}: {error}"))
+
+
+_INGESTED = ("observations", "quarantine")
+
+
+def ingest(run: "Runner", spec: ForecastSpec, first: str, last: str) -> None:
+    """Ingest the partitions from `first` to `last`."""
+    run(
+        daily_job_name(spec),
+        keys=[first, last],
+        selection=[key for key in daily_assets(spec) if key.path[-1] in _INGESTED],
+    )
+
+
+def train(run: "Runner", spec: ForecastSpec, until: str, reason: str) -> None:
+    """Train, judge and register a model on what is stored until a partition."""
+    run(
+        retrain_job_name(spec),
+        selection=retrain_assets(spec),
+        config={"ops": {f"{spec.name}__training_set": {"config": {"until": until}}}},
+        tags={"mlops/reason": reason},
+    )
+
+
+def forecast(run: "Runner", spec: ForecastSpec, keys: list[str], without: Sequence[str] = ()) -> None:
+    """Forecast from consecutive partitions that are ingested, score what they allow, and what else the round makes.
+
+    Args:
+        run: the runner.
+        spec: the forecast.
+        keys: the partitions.
+        without: names of assets of the round to leave out.
+    """
+    run(
+        daily_job_name(spec),
+        keys=keys,
+        selection=[key for key in daily_assets(spec) if key.path[-1] not in (*_INGESTED, *without)],
+    )
+
+
+def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
+    """Return the first partition before `last` whose observations are not stored, or None."""
+    keys = Graph(spec).partitions.get_partition_keys(current_time=stores.clock.now())
+    present = set(stores.tables.partitions([spec.name, "observations"]))
+    return next((key for key in keys[: keys.index(last)] if key not in present), None)
+
+
+def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
+    """Whether there is no champion, or the latest version was trained by another spec."""
+    life = Lifecycle(stores.tables, stores.tracking, stores.clock, spec.name)
+    life.repair()
+    if life.champion() is None:
+        return True
+    return life.registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
+
+
+class Runner:
+    """Executes jobs in this process and tells a listener of every step."""
+
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, listen: Listener) -> None:
+        @dg.logger(config_schema={})
+        def steps(_: dg.InitLoggerContext) -> logging.Logger:
+            logger = logging.Logger("mlops_assets.steps", logging.DEBUG)
+            logger.addHandler(_StepHandler(listen))
+            return logger
+
+        self.definitions = dg.Definitions.merge(definitions, dg.Definitions(loggers={"steps": steps}))
+        self.instance = instance
+
+    def __call__(
+        self,
+        job: str,
+        keys: Sequence[str] | None = None,
+        selection: Sequence[dg.AssetKey] | None = None,
+        config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Execute a job, or some assets of it, for a partition or a range of them; RunFailed if it fails."""
+        every = {PROCESS: this_process(), **(tags or {})}
+        one = keys[0] if keys and keys[0] == keys[-1] else None
+        if keys and one is None:
+            every |= range_tags(keys[0], keys[-1])
+        result = self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            run_config={**(config or {}), "loggers": {"steps": {}}},
+            partition_key=one,
+            asset_selection=selection,
+            tags=every,
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise RunFailed(_why(result, job))
+
+
+class _StepHandler(logging.Handler):
+    """Turns Dagster's log records into `Step`s."""
+
+    def __init__(self, listen: Listener) -> None:
+        super().__init__()
+        self.listen = listen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", None) or {}
+        event = meta.get("dagster_event")
+        if event is None:
+            if record.levelno >= logging.WARNING:
+                self.listen(
+                    Step(
+                        meta.get("job_name") or "",
+                        asset_of(meta.get("step_key")),
+                        "warning",
+                        words=meta.get("orig_message", ""),
+                    )
+                )
+            return
+        state = {"STEP_START": "started", "STEP_SUCCESS": "done", "STEP_FAILURE": "failed"}.get(event.event_type_value)
+        if state is not None:
+            seconds = event.step_success_data.duration_ms / 1000 if state == "done" else None
+            self.listen(Step(event.job_name, asset_of(event.step_key), state, seconds))
+
+
+def _why(result: dg.ExecuteInProcessResult, job: str) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            return f"{asset_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
+    return f"{job} failed (run {result.run_id}); its log in Dagster's UI says why"

@@ -1,0 +1,1 @@
+"""MLflow behind a small typed face: runs, registry, studies, the logged model."""

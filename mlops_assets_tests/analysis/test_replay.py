@@ -1,0 +1,73 @@
+"""`replay-policy`: over stored accuracy, and with every retraining really carried out."""
+
+import json
+from dataclasses import fields
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from mlops_assets.analysis.replay import ReplayError, changed, replay
+from mlops_assets.commands.main import main
+from mlops_assets.environments import Stores, open_stores
+from mlops_assets_tests.automation.test_sensors import store
+from mlops_assets_tests.conftest import declare, panel, sandbox
+
+
+@pytest.fixture
+def call(tmp_path, empty_mlflow, monkeypatch):
+    """Call the command over a sandbox in which nothing has run."""
+    declare(tmp_path / "forecasts")
+    sandbox(tmp_path, empty_mlflow)
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
+    return lambda *arguments: CliRunner().invoke(main, ["replay-policy", "demo", *arguments], catch_exceptions=False)
+
+
+def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_stopped(call, tmp_path, empty_mlflow):
+    nothing = call()
+    assert nothing.exit_code == 2
+    assert "--what-if needs only observations" in nothing.output
+    with open_stores(sandbox(tmp_path, empty_mlflow, "local")) as stores:
+        for day in pd.date_range("2024-04-21", periods=20):
+            key = f"{day:%Y-%m-%d}"
+            store(stores.tables, key, 0.5)
+            stores.tables.write(["demo", "observations"], pd.DataFrame({"timestamp": [day]}), key)
+    picture = tmp_path / "policies.png"
+    asked = ("--set", "retraining.futility=1", "--set", "retraining.cool_down=3")
+    result = call(*asked, "--json", "--every", "10", "--picture", str(picture))
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.output)["policies"]
+    assert said["as in the spec"]["at"] == ["2024-04-23", "2024-04-28", "2024-05-08"]
+    assert said["retraining.futility=1 retraining.cool_down=3"]["at"] == ["2024-04-23"]
+    assert said["always (every 10)"]["retrainings"] == 2
+    assert said["never"]["mean"] == pytest.approx(0.5)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "mean wql (stored)" in call("--last", "5").output
+
+
+def test_what_if_really_trains_and_says_what_it_brings(world):
+    data = panel(items=3).assign(promotion=lambda frame: (frame["day"].dt.day % 3 == 0).astype(float))
+    late = data["day"] >= "2024-04-20"  # until then, promotions did nothing
+    data.loc[late & (data["promotion"] > 0), "sales"] *= 2
+    rules = {"breaches": 2, "window": 4, "relative": 2.0}
+    made = world(data, retraining=rules, horizon=3, covariates={"known": ["promotion"]})
+    made.run("observations", "quarantine", partition="2024-03-01...2024-05-20")
+    stores = Stores(**{part.name: made.resources[part.name] for part in fields(Stores)})
+    played = replay(made.spec, stores, really=True, last=36, every=12)
+    said = played.to_json()["policies"]
+    present, never, always = said["as in the spec"], said["never"], said["always (every 12)"]
+    assert "2024-04-20" <= present["retrained"][0]["partition"] <= "2024-04-30"
+    assert present["promoted"] >= 1
+    assert present["mean"] < never["mean"]
+    assert present["cpu_seconds"] > never["cpu_seconds"] == 0
+    assert always["retrainings"] == 3
+
+
+def test_a_wrong_change_names_the_fields(world):
+    spec = world().spec
+    with pytest.raises(ReplayError, match="the fields are metric, threshold"):
+        changed(spec, ["retraining.treshold=1"])
+    with pytest.raises(ReplayError, match="breaches"):
+        changed(spec, ["retraining.breaches=many"])
+    assert changed(spec, ["retraining.relative=null", "retraining.ladder=[grow, refit]"]).ladder == ("grow", "refit")

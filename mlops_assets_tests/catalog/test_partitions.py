@@ -1,0 +1,33 @@
+"""Partitions of every kind and the moments they begin."""
+
+import pandas as pd
+import pytest
+
+from mlops_assets.catalog.partitions import latest_complete, partitions_of, starts, window_of
+from mlops_assets_tests.conftest import declare
+
+
+@pytest.mark.parametrize(("kind", "frequency"), [("hourly", "h"), ("daily", "D"), ("weekly", "D"), ("monthly", "MS")])
+def test_partitions_begin_where_their_windows_do_without_a_zone(tmp_path, kind, frequency):
+    parts = {"kind": kind, "start": "2024-03-01", "end": "2024-06-01"}
+    spec = declare(tmp_path, partitions=parts, frequency=frequency, time_zone="Europe/Berlin", schedule=None)
+    partitions = partitions_of(spec)
+    keys = [str(key) for key in partitions.get_partition_keys(current_time=pd.Timestamp("2024-06-01", tz="UTC"))]
+    found = starts(spec, pd.Series(keys, dtype=object))
+    assert found.dt.tz is None
+    assert found.tolist() == [window_of(partitions, key).start for key in keys]
+    assert found.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("kind", ["hourly", "daily", "weekly", "monthly"])
+@pytest.mark.parametrize("end", [None, "2024-05-01"])
+def test_the_latest_complete_partition_is_the_last_that_has_ended(tmp_path, kind, end):
+    parts = {"kind": kind, "start": "2024-03-01", "end": end}
+    frequency = {"hourly": "h", "monthly": "MS"}.get(kind, "D")
+    spec = declare(tmp_path, partitions=parts, frequency=frequency, time_zone="Europe/Berlin", schedule=None)
+    midnights = ["2024-02-01", "2024-03-01", "2024-03-02", "2024-03-31", "2024-04-01", "2024-05-01", "2024-07-01"]
+    for midnight in midnights:
+        for shift in ("-1min", "0min", "1min", "150min"):
+            now = (pd.Timestamp(midnight, tz="Europe/Berlin") + pd.Timedelta(shift)).to_pydatetime()
+            keys = partitions_of(spec).get_partition_keys(current_time=now)
+            assert latest_complete(spec, now) == (keys[-1] if keys else None)

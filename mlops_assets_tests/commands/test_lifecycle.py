@@ -1,0 +1,83 @@
+"""approve, reject, rollback and history on the command line, over files and a real MLflow database."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from mlops_assets.commands.main import main
+from mlops_assets.environments import open_stores
+from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
+from mlops_assets.resources.clock import Clock
+from mlops_assets_tests.conftest import declare, sandbox
+from mlops_assets_tests.sources.planted import plant
+
+
+@pytest.fixture
+def cli(tmp_path, empty_mlflow, monkeypatch):
+    """Call the command line over two decided versions (champion, refused) and one that waits."""
+    declare(tmp_path / "forecasts")
+    settings = sandbox(tmp_path, empty_mlflow, "local")
+    for name, value in {
+        "MLOPS_ENV": "local",
+        "MLOPS_DATA": settings.data,
+        "MLOPS_FORECASTS": settings.forecasts,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    rules = json.dumps({"verdict": "first", "rules": [{"name": "coverage", "state": "passed", "words": "covers 80%"}]})
+    with open_stores(settings) as stores:
+        for day, outcome in (("01", "promoted"), ("02", "refused"), ("03", "promoted"), ("04", "awaiting approval")):
+            life = Lifecycle(stores.tables, stores.tracking, Clock(fixed=f"2024-06-{day}"), "demo")
+            version = plant(stores.tracking, tmp_path / "planted", trained_until=f"2024-05-{day}")
+            life.decide(version, lambda champion, log, said=outcome: Verdict(said, "numbers", rules, said), {})
+    return lambda *words: CliRunner().invoke(main, list(words))
+
+
+WHO = ("--by", "Ann", "--reason", "looked at it")
+
+
+def test_approve_then_roll_back_then_tell(cli):
+    done = cli("approve", "demo", "4", *WHO)
+    assert done.exit_code == 0, done.output
+    assert done.output == "demo: version 4 is champion, version 3 was (decision 5)\n"
+    back = cli("rollback", "demo", *WHO)
+    assert back.output == "demo: version 3 is champion, version 4 was (decision 6)\n"
+    further = cli("rollback", "demo", "--to", "1", *WHO)
+    assert further.output == "demo: version 1 is champion, version 3 was (decision 7)\n"
+
+    found = json.loads(cli("history", "demo", "--json").stdout)
+    assert [row["version"] for row in found["champions"]] == [1, 3, 4, 3, 1]
+    assert [row["decided_by"] for row in found["decisions"]] == ["gate"] * 4 + ["Ann"] * 3
+    then = json.loads(cli("history", "demo", "--at", "2024-06-02T12:00:00", "--json").stdout)
+    assert [(row["version"], row["decided_by"]) for row in then["champions"]] == [(1, "gate")]
+    assert then["decisions"][0]["rules"]["rules"][0]["words"] == "covers 80%"
+    shown = cli("history", "demo", "--at", "2024-06-02").output
+    assert "coverage: covers 80%" in shown
+    assert "nobody was champion at 2024-05-01" in cli("history", "demo", "--at", "2024-05-01").output
+
+
+def test_reject(cli):
+    assert (
+        cli("reject", "demo", "4", *WHO).output
+        == "demo: version 4 is rejected; version 3 stays champion (decision 5)\n"
+    )
+    again = cli("approve", "demo", "4", *WHO)
+    assert again.exit_code == 2
+    assert "does not wait for approval: it was rejected (decision 5)" in again.output
+    assert cli("approve", "demo", "4", "--force", *WHO).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("approve", "demo", "9", *WHO), "demo has no version 9; there are: 1, 2, 3, 4"),
+        (("approve", "demo", "4", "--by", "Ann"), "Missing option '--reason'"),
+        (("approve", "nothing", "4", *WHO), "no forecast 'nothing'"),
+        (("rollback", "demo", "--to", "3", *WHO), "version 3 of demo is the champion already"),
+        (("history", "demo", "--at", "yesterday"), "not a moment such as 2013-12-31"),
+    ],
+)
+def test_wrong_usage(cli, words, message):
+    result = cli(*words)
+    assert result.exit_code == 2
+    assert message in result.output

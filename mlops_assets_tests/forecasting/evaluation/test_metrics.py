@@ -1,0 +1,91 @@
+import numpy as np
+import pandas as pd
+import pytest
+from utilsforecast import losses
+
+from mlops_assets.forecasting.evaluation import metrics
+from mlops_assets.forecasting.model.task import Task
+from mlops_assets_tests.forecasting.panels import daily_panel
+
+TASK = Task("D", 10, (7,), (0.1, 0.4, 0.5, 0.9))
+
+
+@pytest.fixture(scope="module")
+def world() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A history and made-up forecasts of the ten days after it, with what came."""
+    frame = daily_panel(items=5, days=120).sort_values(["item_id", "timestamp"], ignore_index=True)
+    origin = pd.Timestamp("2024-01-01") + pd.Timedelta(days=109)
+    history, after = frame[frame["timestamp"] <= origin], frame[frame["timestamp"] > origin].copy()
+    random = np.random.default_rng(1)
+    after["q50"] = after["target"] * random.normal(1, 0.1, len(after))
+    for name, factor in (("q10", 0.9), ("q40", 0.99), ("q90", 1.06)):
+        after[name] = after["q50"] * factor
+    after["mean"] = after["q50"]
+    after["origin"] = origin
+    return history, after.merge(metrics.seasonal_scale(history, TASK), on="item_id")
+
+
+def test_scores_equal_the_reference_implementation(world):
+    history, forecasts = world
+    names = {"item_id": "unique_id", "timestamp": "ds", "target": "y", "q50": "m", "q10": "m-lo-80", "q90": "m-hi-80"}
+    theirs, train = forecasts.rename(columns=names), history.rename(columns=names)
+    ours = metrics.score(forecasts, TASK, by=["item_id"]).set_index("item_id")
+    quantiles = {"m": ["m-lo-80", "q40", "m", "m-hi-80"]}
+    expected = {
+        "mase": losses.mase(theirs, ["m"], 7, train),
+        "rmsse": losses.rmsse(theirs, ["m"], 7, train),
+        "smape": losses.smape(theirs, ["m"]),
+        "wape": losses.nd(theirs, ["m"]),
+        "wql": losses.scaled_crps(theirs, quantiles, np.array(TASK.quantiles)),
+        "coverage": losses.coverage(theirs, ["m"], 80),
+    }
+    for name, table in expected.items():
+        np.testing.assert_allclose(ours[name], table.set_index("unique_id")["m"], rtol=1e-9, err_msg=name)
+    size = forecasts.groupby("item_id")["target"].mean()
+    bias = losses.bias(theirs, ["m"]).set_index("unique_id")["m"]
+    np.testing.assert_allclose(ours["bias"] * size, bias, rtol=1e-9)
+    assert (ours["interval"] == 0.8).all()
+
+
+def test_the_table_is_made_of_the_functions(world):
+    _, forecasts = world
+    one = forecasts[forecasts["item_id"] == "item 2"]
+    target, point = one["target"].to_numpy(), one["q50"].to_numpy()
+    row = metrics.score(one, TASK).iloc[0]
+    assert row["mase"] == pytest.approx(metrics.mase(target, point, one["mase_scale"].to_numpy()))
+    assert row["rmsse"] == pytest.approx(metrics.rmsse(target, point, one["rmsse_scale"].to_numpy()))
+    assert row["smape"] == pytest.approx(metrics.smape(target, point))
+    assert row["wape"] == pytest.approx(metrics.wape(target, point))
+    assert row["bias"] == pytest.approx(metrics.bias(target, point))
+    assert row["coverage"] == pytest.approx(metrics.coverage(target, one["q10"].to_numpy(), one["q90"].to_numpy()))
+    assert row["wql"] == pytest.approx(metrics.wql(target, one[TASK.quantile_columns].to_numpy(), TASK.quantiles))
+
+
+def test_scaled_errors_are_averaged_over_series(world):
+    _, forecasts = world
+    each = metrics.score(forecasts, TASK, by=["item_id"])
+    overall = metrics.score(forecasts, TASK).iloc[0]
+    for name in ("mase", "rmsse", "smape"):
+        assert overall[name] == pytest.approx(each[name].mean())
+    assert overall["rows"] == len(forecasts)
+
+
+def test_rows_without_a_target_count_for_nothing(world):
+    _, forecasts = world
+    missing = forecasts.copy()
+    missing["target"] = np.nan
+    both = pd.concat([forecasts, missing.assign(origin=pd.Timestamp("2025-01-01"))])
+    pd.testing.assert_frame_equal(metrics.score(both, TASK), metrics.score(forecasts, TASK))
+    assert metrics.score(missing, TASK).empty
+
+
+def test_a_flat_history_has_no_scale():
+    frame = daily_panel(items=1).assign(target=3.0)
+    assert metrics.seasonal_scale(frame, TASK)[["mase_scale", "rmsse_scale"]].isna().all().all()
+
+
+@pytest.mark.parametrize(
+    ("levels", "pair"), [((0.1, 0.5, 0.9), (0.1, 0.9)), ((0.05, 0.1, 0.9), (0.1, 0.9)), ((0.1, 0.5), None)]
+)
+def test_the_interval_is_the_widest_symmetric_one(levels, pair):
+    assert metrics.outer_pair(levels) == pair

@@ -1,0 +1,226 @@
+"""status and report over a small world: what they say, and that the page stands alone."""
+
+import re
+from dataclasses import asdict, replace
+from html.parser import HTMLParser
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from mlops_assets.analysis.status import parts, table
+from mlops_assets.assets.report import FILE, page
+from mlops_assets.definitions import assemble
+from mlops_assets.environments import Environment
+from mlops_assets.report.page import Table
+from mlops_assets.report.state import Sources, limit_of, overview
+from mlops_assets.resources.clock import Clock
+from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox
+
+pytestmark = pytest.mark.pictures
+
+SCORED = "2024-05-11...2024-05-15"
+ROUND = ("observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift")
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory, empty_mlflow) -> World:
+    """A champion, five rounds after its training, and the report of the last."""
+    folder = tmp_path_factory.mktemp("watched")
+    made = World(declare(folder / "forecasts", holidays="US"), sandbox(folder, empty_mlflow))
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.train()
+    made.run("forecasts", partition="2024-05-10")
+    made.run(*ROUND, partition=SCORED)
+    return made
+
+
+def sources(world: World, moment: str = "2024-05-16T07:00") -> Sources:
+    given = {name: world.resources[name] for name in ("tables", "tracking", "notifications")}
+    return Sources(world.spec, clock=Clock(fixed=moment), instance=world.instance, **given)
+
+
+class Reader(HTMLParser):
+    """What a page holds: ids, links, tags, its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.links += [given["href"] or ""] if tag == "a" else []
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
+    found = overview(sources(watched))
+    assert found.champion is not None
+    assert (found.champion["version"], found.champion["trained_until"]) == (1, "2024-05-10")
+    assert found.champion["age_days"] == 5
+    last = {asset["name"]: asset["last"] for asset in found.assets}
+    assert last["observations"] == last["forecasts"] == last["forecast_accuracy"] == "2024-05-15"
+    assert found.accuracy is not None
+    rows = watched.table("forecast_accuracy", ["2024-05-15"])
+    assert found.accuracy["rows"] == len(rows) == 4 * 5
+    assert 0 < found.accuracy["limit"] < 0.2  # 1.25 times its own backtest
+    assert found.next_round == "2024-05-17 06:00 UTC"
+    assert found.drift is not None
+    assert not [words for words in found.problems if "stale" in words]
+
+
+def test_status_says_what_is_wrong(watched):
+    late = overview(sources(watched, "2024-05-20T12:00"))
+    assert "observations are stale: 2024-05-19 should be there, 2024-05-15 is the last" in " ".join(late.problems)
+    strict = watched.spec.retraining.model_copy(update={"threshold": 0.0001})
+    spec = watched.spec.model_copy(update={"retraining": strict})
+    bad = overview(replace(sources(watched), spec=spec))
+    assert any(words.startswith("wQL of 2024-05-15 is") and "above 0.000" in words for words in bad.problems)
+
+
+def test_drift_that_could_not_be_judged_is_not_called_none(watched):
+    from mlops_assets.analysis.status import _lines
+    from mlops_assets.report.sections import cards, sections
+
+    found = overview(sources(watched))
+    assert found.drift is not None
+    assert found.drift["judged"] > 0
+    assert "nothing has drifted by" in dict(_lines(found))["drift"]
+    table = watched.table("data_drift", [found.drift["partition"]])
+    watched.tables.write(["demo", "data_drift"], table.assign(p_value=float("nan"), drifted=False), "2024-05-16")
+    try:
+        late = overview(sources(watched))
+        assert dict(_lines(late))["drift"] == "nothing could be judged by 2024-05-16"
+        (words,) = next(part for part in sections(sources(watched), late) if part.title == "Data drift").words
+        assert words.startswith("Nothing could be judged")
+        assert [card.words for card in cards(late) if card.name == "drifted"] == ["of 0 features by 2024-05-16"]
+    finally:
+        watched.tables.delete(["demo", "data_drift"], "2024-05-16")
+
+
+def test_a_breach_of_any_rule_is_something_to_look_at(watched):
+    row = {"number": 1, "partition": "2024-05-15", "action": "keep", "rule": "coverage", "breach": "v1 2024-05-14"}
+    key = ["demo", "retraining_decisions"]
+    watched.tables.write(key, pd.DataFrame([{**row, "reason": "coverage 0.1 in 2 of 3"}]), "1")
+    try:
+        found = overview(sources(watched)).problems
+        watched.tables.write(key, pd.DataFrame([{**row, "breach": "v0 2024-04-30", "reason": "of the past"}]), "1")
+        assert not [words for words in overview(sources(watched)).problems if "breach" in words]
+    finally:
+        watched.tables.delete(key, "1")
+    assert "the retraining policy saw a breach (coverage) at 2024-05-15: keep: coverage 0.1 in 2 of 3" in found
+
+
+def test_a_failed_run_is_listed_with_its_link(watched):
+    (watched.spec.folder / "sales.csv").rename(watched.spec.folder / "away.csv")
+    job = assemble([watched.spec], Environment(watched.resources, dg.in_process_executor)).resolve_job_def("demo_daily")
+    failed = job.execute_in_process(instance=watched.instance, partition_key="2024-05-20", raise_on_error=False)
+    (watched.spec.folder / "away.csv").rename(watched.spec.folder / "sales.csv")
+    now = pd.Timestamp.now("UTC").isoformat()
+    found = overview(sources(watched, now)).failed_runs
+    assert [run["run_id"] for run in found] == [failed.run_id]
+    assert found[0]["link"] == f"http://127.0.0.1:3000/runs/{failed.run_id}"
+
+
+def test_a_failed_run_of_another_forecast_is_not_listed(world):
+    made = world()
+    tags = {"mlops/forecast": "demo_big"}
+    run = dg.DagsterRun(job_name="demo_big_daily", run_id="a" * 32, status=dg.DagsterRunStatus.FAILURE, tags=tags)
+    made.instance.add_run(run)
+    found = overview(sources(made, pd.Timestamp.now("UTC").isoformat())).failed_runs
+    assert found == []
+
+
+def test_nothing_stored_is_said_and_makes_no_database(world, tmp_path):
+    made = world()
+    (tmp_path / "data" / "mlflow" / "mlflow.db").unlink()
+    found = overview(sources(made))
+    assert found.problems == ["nothing is stored yet: mlops-assets run demo"]
+    assert not (tmp_path / "data" / "mlflow" / "mlflow.db").exists()
+    assert "nothing is stored yet" in page(sources(made), found)
+
+
+def test_the_limit_is_the_lowest_that_is_a_breach(watched):
+    assert limit_of(watched.spec, {"wql": 0.1}) == pytest.approx(0.125)
+    assert limit_of(watched.spec, {"wql": 0.5}) == pytest.approx(0.2)
+    assert limit_of(watched.spec, {}) == pytest.approx(0.2)
+
+
+def test_a_terminal_shows_it(watched):
+    from rich.console import Console
+
+    found = overview(sources(watched))
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    found.problems.append("drift: come: shop [/b]")
+    console.print(table([found]))
+    for part in parts(found):
+        console.print(part)
+    text = console.export_text()
+    assert "version 1" in text
+    assert "next round" in text
+    assert text.count("shop [/b]") == 2
+
+
+def test_the_page_stands_alone_and_its_contents_lead_everywhere(watched):
+    html = page(sources(watched), overview(sources(watched)), "2024-05-15")
+    read = Reader(html)
+    assert not {"script", "iframe", "img"} & set(read.tags)
+    assert not re.search(r"(?:src|href)=\"https?://(?!127)", html.replace('rel="noopener"', ""))
+    inside = [link[1:] for link in read.links if link.startswith("#")]
+    assert len(inside) >= 8
+    assert set(inside) <= set(read.ids)
+    assert len(inside) == read.tags.count("section")
+    assert read.tags.count("figure") >= 5
+    assert html.count("<svg ") == 2 * read.tags.count("figure")
+    for words in ("Accuracy by lead and vintage", "Data drift", "Model and decisions", "version 1", "awaited"):
+        assert words in read.words
+    assert len(html) < 3_000_000
+
+
+def test_what_comes_from_data_cannot_become_markup(watched):
+    found = overview(sources(watched))
+    planted = replace(found, description="<script>alert(1)</script>", problems=["a <b>bold</b> claim"])
+    html = page(sources(watched), planted)
+    assert "<script" not in html
+    assert "&lt;b&gt;bold" in html
+
+
+def test_a_long_name_leaves_room_for_the_numbers_and_a_sentence_is_whole():
+    name = "shop " + "x" * 200 + "\n7"
+    made = Table.of("worst", pd.DataFrame({"item_id": [name], "words": [name], "rows": [3]}), wordy=["words"])
+    ((short, words, _),) = made.rows
+    assert len(short) <= 32
+    assert (short[:6], short[-3:]) == ("shop x", "x 7")
+    assert words == name
+
+
+def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
+    import mlflow.artifacts
+
+    result = watched.run("report", partition="2024-05-14...2024-05-15")
+    row = watched.table("report", ["2024-05-15"]).iloc[0]
+    version = watched.tracking.registry("demo").champion()
+    with dg.build_resources({"tracking": watched.tracking}) as opened:
+        opened.tracking.ping()
+        path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=FILE, dst_path=str(tmp_path))
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        html = file.read()
+    assert len(html.encode()) == row["bytes"]
+    assert "after the round of 2024-05-15" in html
+    assert row["link"].endswith(FILE)
+    pictures = {
+        file.path.removeprefix("report/")
+        for file in mlflow.artifacts.list_artifacts(run_id=version.run_id, artifact_path="report")
+    }
+    assert {"report.html", "forecasts_of_the_largest_items.png", "error_by_lead.png", "wql_over_time.png"} <= pictures
+    assert {"coverage_of_the_interval_over_time.png", "importances_of_the_features.png"} <= pictures
+    assert watched.metadata(result, "report")["report"] == row["link"]
+    assert "sales" in asdict(overview(sources(watched)))["description"].lower()
