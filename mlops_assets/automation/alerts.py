@@ -7,6 +7,7 @@ import dagster as dg
 from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.messages import TOLD, FailedRun
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, asset_of
 from mlops_assets.catalog.partitions import expected
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.resources.clock import Clock
@@ -78,11 +79,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
     failures = [event for event in events if event.is_step_failure]
     ends = [event for event in events if not event.is_step_failure]
     own = [event for event in failures if (event.step_key or "").rpartition("__")[0] == spec.name]
-    steps = {
-        asset_of(event.step_key).replace("ingest", "observations"): hidden(spec, reason_of(event))
-        for event in own
-        if not _is_told(event)
-    }
+    steps = {asset_of(event.step_key): hidden(spec, reason_of(event)) for event in own if not _is_told(event)}
     if failures and not steps:
         return None
     if not failures and not _concerns(run, spec.name):
@@ -119,11 +116,6 @@ def _reason_of_run(event: dg.DagsterEvent) -> str:
     return (error.cause or error).message if error is not None else event.message or ""
 
 
-def asset_of(step_key: str | None) -> str:
-    """Return the asset's name of a step: `demo__training_set` is `training_set`."""
-    return (step_key or "").rpartition("__")[2]
-
-
 def tell_decision(spec: ForecastSpec, tables: Tables, notifications: Notifications) -> int:
     """Tell of the latest decision, should its process have died before it could; return how many were told now."""
     log = Decisions(tables, spec.name).all()
@@ -147,7 +139,7 @@ def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications,
     if late is None:
         return 0
     key, due = late
-    for asset in ("observations", "forecasts"):
+    for asset in (OBSERVATIONS, FORECASTS):
         stored = tables.partitions([spec.name, asset])
         if not stored:
             return 0

@@ -4,7 +4,7 @@ import re
 
 import dagster as dg
 
-from mlops_assets.automation.jobs import decide_job_name
+from mlops_assets.catalog.names import CHAMPION, DECIDE, job_name, step_name
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -22,7 +22,7 @@ def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{spec.name}_approvals",
-        job_name=decide_job_name(spec),
+        job_name=job_name(spec.name, DECIDE),
         minimum_interval_seconds=60,
         description="Carries out the tag approval ('approved by WHO: WHY' or 'rejected by WHO: WHY') of a version that "
         "waits, and makes MLflow's aliases follow the decisions.",
@@ -48,7 +48,7 @@ def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
             requests.append(
                 dg.RunRequest(
                     run_key=f"{spec.name}:{number}:{tag}",
-                    run_config={"ops": {f"{spec.name}__champion": {"config": config}}},
+                    run_config={"ops": {step_name(spec.name, CHAMPION): {"config": config}}},
                     tags={"mlops/forecast": spec.name, "mlops/reason": f"tag {TAG} in MLflow: {tag}"},
                 )
             )

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from mlops_assets.automation.jobs import rescore_job_name
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS, RESCORE, job_name
 from mlops_assets.catalog.partitions import latest_complete, periods
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
@@ -27,7 +27,7 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
         name=f"{spec.name}_reread_schedule",
         cron_schedule=spec.schedule,
         execution_timezone=spec.time_zone,
-        job_name=rescore_job_name(spec),
+        job_name=job_name(spec.name, RESCORE),
         description=f"Reads the {spec.partitions.reread} partitions before the latest complete one again: their rows "
         "may have come late or been corrected. Scores their forecasts again.",
     )
@@ -51,11 +51,11 @@ def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
 
 def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     """Define `<name>_rescore`; Dagster's record of what was stored when is its memory, so it needs no cursor."""
-    accuracy = dg.AssetKey([spec.name, "forecast_accuracy"])
+    accuracy = dg.AssetKey([spec.name, FORECAST_ACCURACY])
 
     @dg.sensor(
-        name=f"{spec.name}_rescore",
-        job_name=rescore_job_name(spec),
+        name=job_name(spec.name, RESCORE),
+        job_name=job_name(spec.name, RESCORE),
         minimum_interval_seconds=60,
         description="Scores a partition again when its observations or the forecasts of it are stored anew, or for the "
         "first time, when its observations come after its round.",
@@ -87,13 +87,13 @@ def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) 
         name: instance.get_latest_storage_id_by_partition(
             dg.AssetKey([spec.name, name]), dg.DagsterEventType.ASSET_MATERIALIZATION
         )
-        for name in ("observations", "forecasts", "forecast_accuracy")
+        for name in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)
     }
     reach, found = periods(spec, spec.horizon), {}
     for place, key in enumerate(keys):
-        made = [stored["forecasts"].get(origin, 0) for origin in keys[max(0, place - reach) : place]]
-        newest = max(stored["observations"].get(key, 0), *made, 0)
-        if any(made) and key in stored["observations"] and stored["forecast_accuracy"].get(key, 0) < newest:
+        made = [stored[FORECASTS].get(origin, 0) for origin in keys[max(0, place - reach) : place]]
+        newest = max(stored[OBSERVATIONS].get(key, 0), *made, 0)
+        if any(made) and key in stored[OBSERVATIONS] and stored[FORECAST_ACCURACY].get(key, 0) < newest:
             found[key] = newest
     return found
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.automation.jobs import retrain_job_name
+from mlops_assets.catalog.names import RETRAIN, job_name
 from mlops_assets.forecasting.decisions import policy
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.resources.clock import Clock
@@ -25,10 +25,10 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{spec.name}_retrain_on_breach",
-        job_name=retrain_job_name(spec),
+        job_name=job_name(spec.name, RETRAIN),
         minimum_interval_seconds=60,
-        description=f"Requests {retrain_job_name(spec)} when the policy (retraining in the spec) finds a reason, and "
-        "otherwise says why not. Every answer to something new is a row of retraining_decisions.",
+        description=f"Requests {job_name(spec.name, RETRAIN)} when the policy (retraining in the spec) finds a reason, "
+        "and otherwise says why not. Every answer to something new is a row of retraining_decisions.",
     )
     def retrain_on_breach(
         context: dg.SensorEvaluationContext,

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from mlops_assets.automation.jobs import daily_job_name
 from mlops_assets.automation.rescoring import build_reread_schedule
+from mlops_assets.catalog.names import DAILY, job_name
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.spec import ForecastSpec
 
@@ -15,13 +15,13 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
     """
     if spec.schedule is None:
         return []
-    name = f"{daily_job_name(spec)}_schedule"
+    job = job_name(spec.name, DAILY)
 
     @dg.schedule(
-        name=name,
+        name=f"{job}_schedule",
         cron_schedule=spec.schedule,
         execution_timezone=spec.time_zone,
-        job_name=daily_job_name(spec),
+        job_name=job,
         description=f"Runs the daily round of {spec.name} for the latest complete partition.",
     )
     def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

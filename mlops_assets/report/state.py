@@ -11,6 +11,7 @@ import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.assets.accuracy import read_scores
+from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
 from mlops_assets.catalog.partitions import expected, rounds_of
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.formatting import plain, stamp
@@ -21,9 +22,6 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking, Version
 
-PARTITIONED = ("observations", "future_covariates", "forecasts", "reconciled_forecasts", "forecast_accuracy")
-WATCHING = ("data_drift", "forecast_change", "report")
-WHOLE = ("training_set", "backtest", "model_version", "champion")
 LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""
 FAILED_DAYS, SHOWN = 7, 5
@@ -124,13 +122,15 @@ def overview(sources: Sources) -> Overview:
 def stored_assets(sources: Sources) -> list[dict[str, Any]]:
     """Return the stored assets: name, partitions (None of one without) and the last partition."""
     found = []
-    for name in (*PARTITIONED, *WATCHING):
-        stored = sources.tables.partitions([sources.spec.name, name])
+    for one in ENTRIES:
+        key = [sources.spec.name, one.name]
+        if one.kind == "log" or not one.shown:
+            continue
+        stored = sources.tables.partitions(key) if one.partitioned else []
         if stored:
-            found.append({"name": name, "partitions": len(stored), "last": max(stored)})
-    for name in WHOLE:
-        if sources.tables.exists([sources.spec.name, name]):
-            found.append({"name": name, "partitions": None, "last": None})
+            found.append({"name": one.name, "partitions": len(stored), "last": max(stored)})
+        elif not one.partitioned and sources.tables.exists(key):
+            found.append({"name": one.name, "partitions": None, "last": None})
     return found
 
 
@@ -146,7 +146,7 @@ def _champion(sources: Sources, life: Lifecycle, version: Version, log: pd.DataF
     reigns = decisions.reigns(log)
     reign = reigns[reigns["version"] == version.number].iloc[-1:] if len(reigns) else reigns
     until, age = version.trained_until, None
-    stored = sources.tables.partitions([sources.spec.name, "observations"])
+    stored = sources.tables.partitions([sources.spec.name, OBSERVATIONS])
     if until is not None and stored:
         age = max(0, (pd.Timestamp(max(stored)[:10]) - until.normalize()).days)
     return {
@@ -179,7 +179,7 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> dict[str, Any]
 
 
 def _policy(sources: Sources) -> dict[str, Any] | None:
-    log = sources.table("retraining_decisions")
+    log = sources.table(RETRAINING_DECISIONS)
     if log.empty:
         return None
     last = log.sort_values("number").iloc[-1]
@@ -187,10 +187,10 @@ def _policy(sources: Sources) -> dict[str, Any] | None:
 
 
 def _drift(sources: Sources) -> dict[str, Any] | None:
-    stored = sources.tables.partitions([sources.spec.name, "data_drift"])
+    stored = sources.tables.partitions([sources.spec.name, DATA_DRIFT])
     if not stored:
         return None
-    rows = sources.table("data_drift", [max(stored)], ["drifted", "drift", "words", "p_value"])
+    rows = sources.table(DATA_DRIFT, [max(stored)], ["drifted", "drift", "words", "p_value"])
     drifted = rows[rows["drifted"].astype(bool)]
     largest = plain(rows["drift"].max()) if len(rows) else None
     judged = int(rows["p_value"].notna().sum())
@@ -198,9 +198,9 @@ def _drift(sources: Sources) -> dict[str, Any] | None:
 
 
 def _quarantine(sources: Sources) -> dict[str, Any] | None:
-    stored = sources.tables.partitions([sources.spec.name, "quarantine"])
+    stored = sources.tables.partitions([sources.spec.name, QUARANTINE])
     for partition in sorted(stored, reverse=True)[:LATEST]:
-        rows = sources.table("quarantine", [partition])
+        rows = sources.table(QUARANTINE, [partition])
         if len(rows):
             reasons = {str(reason): int(count) for reason, count in rows["reason"].value_counts().items()}
             return {"partition": partition, "rows": len(rows), "reasons": reasons}
@@ -234,7 +234,7 @@ def _problems(sources: Sources, found: Overview) -> list[str]:
         words.append(f"there is no champion, so nothing can be forecast: mlops-assets history {spec.name} says why")
     due = expected(spec, sources.clock.now())
     if due is not None:
-        late = [name for name in ("observations", "forecasts") if name in last and last[name] < due[0]]
+        late = [name for name in (OBSERVATIONS, FORECASTS) if name in last and last[name] < due[0]]
         words += [f"{name} are stale: {due[0]} should be there, {last[name]} is the last" for name in late]
     accuracy = found.accuracy
     if accuracy is not None and accuracy["limit"] is not None and (accuracy["value"] or 0) > accuracy["limit"]:
@@ -248,7 +248,7 @@ def _problems(sources: Sources, found: Overview) -> list[str]:
         )
     if found.waiting:
         words.append(f"waiting for approval: version {', '.join(map(str, found.waiting))}")
-    if found.quarantine is not None and found.quarantine["partition"] == last.get("observations"):
+    if found.quarantine is not None and found.quarantine["partition"] == last.get(OBSERVATIONS):
         words.append(f"{found.quarantine['rows']} rows of {found.quarantine['partition']} are in quarantine")
     words += [f"drift: {sentence}" for sentence in (found.drift or {}).get("drifted", [])[:3]]
     if found.failed_runs:

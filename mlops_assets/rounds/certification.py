@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from rich.markup import escape
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.automation.jobs import daily_assets, retrain_assets
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST, REPORT, assets_of, tables_of
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 
 PLACES = ("files", "sql", "object_storage", "memory")
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
-LOGS = ("accuracy_scores", "decisions", "alerts", "retraining_decisions", "retraining_launches")
-"""Tables of a forecast that are no assets; their rows are of one run each."""
-PAGE = "report"
-"""No table of its own: a page on all the others, with links of one run."""
 OF_A_RUN = ("run_id",)
 """Columns that differ between two runs of the same thing; the clock stands still, so moments do not."""
 ORIGINS = 3
@@ -149,7 +145,7 @@ def compare_places(
         try:
             run_small_round(spec, place, tracking, clock, listen)
             found = {name: read_parts(place, spec, name) for name in table_names(spec)}
-            found["random_forest"] = read_model(place, spec)
+            found[RANDOM_FOREST] = read_model(place, spec)
         except Exception as error:
             findings.append(Finding(place.name, "the round", 0, 0, "", _words(error)))
             continue
@@ -191,14 +187,14 @@ def open_place(word: str, settings: Settings, folder: Path, spec: ForecastSpec) 
         url = SecretStr(word) if scheme else settings.database_url or SecretStr(f"sqlite:///{own}/tables.db")
         tables = SqlTables(url)
         try:
-            tables.exists([spec.name, "observations"])
+            tables.exists([spec.name, OBSERVATIONS])
             name = f"{word} ({_dialect(url)})" if word == "sql" else shown(url)
         except DatabaseError as error:
             raise UsageError(f"{_dialect(url)}: {error}") from None
         try:
             yield Place(name, tables, ObjectModels(str(own / "models")))
         finally:
-            for table in [*table_names(spec), *LOGS]:
+            for table in tables_of(spec):
                 tables.delete([spec.name, table])
     else:
         raise UsageError(f"no place {word!r}; there are {', '.join(PLACES)}, and URLs such as duckdb:///tables.duckdb")
@@ -235,9 +231,8 @@ def small(spec: ForecastSpec, name: str) -> ForecastSpec:
 
 
 def table_names(spec: ForecastSpec) -> list[str]:
-    """Return the names of the tables of a forecast."""
-    keys = [*daily_assets(spec), *retrain_assets(spec)]
-    return [key.path[-1] for key in keys if key.path[-1] not in ("random_forest", PAGE)]
+    """Return the names of the tables that are compared: not the logs and pages, which are of one run each."""
+    return [one.name for one in assets_of(spec) if one.kind == "table"]
 
 
 def span(spec: ForecastSpec, clock: Clock) -> list[str]:
@@ -272,7 +267,7 @@ def run_small_round(spec: ForecastSpec, place: Place, tracking: Tracking, clock:
     life = Lifecycle(place.tables, tracking, clock, spec.name)
     if life.champion() is None:  # so small a model may be refused, but forecasts are to be compared too
         life.approve(life.registry.versions()[0].number, "certify", "forecasts are to be compared", force=True)
-    forecast(run, spec, origins, without=(PAGE,))
+    forecast(run, spec, origins, without=(REPORT,))
 
 
 def _tracking(folder: Path, number: int) -> Tracking:
@@ -295,7 +290,7 @@ def read_parts(place: Place, spec: ForecastSpec, name: str) -> Parts:
 
 def read_model(place: Place, spec: ForecastSpec) -> Parts:
     """Read the model back and take its checksum; how long the fit took is left out, being new each time."""
-    state = place.models.load([spec.name, "random_forest"])
+    state = place.models.load([spec.name, RANDOM_FOREST])
     facts = {name: value for name, value in state["facts"].items() if name != "fit_seconds"}
     sha256 = model_file.checksum(model_file.dumps({**state, "facts": facts}))
     return {WHOLE: Content(1, {}, {}, {"sha256 of the model": sha256}, sha256)}

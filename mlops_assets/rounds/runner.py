@@ -8,16 +8,22 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.automation.alerts import FIRST_LOOK, asset_of, hidden, reason_of, tell_decision, tell_failures
-from mlops_assets.automation.jobs import (
-    daily_assets,
-    daily_job_name,
-    rescore_job_name,
-    retrain_assets,
-    retrain_job_name,
-)
+from mlops_assets.automation.alerts import FIRST_LOOK, hidden, reason_of, tell_decision, tell_failures
 from mlops_assets.automation.rescoring import range_tags, reread_keys
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import (
+    DAILY,
+    INGEST,
+    OBSERVATIONS,
+    RESCORE,
+    RETRAIN,
+    TRAINING_SET,
+    asset_keys,
+    assets_of,
+    job_name,
+    step_name,
+    step_of,
+)
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
@@ -102,9 +108,9 @@ def run_round(
     began = datetime.now(timezone.utc)
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
-            run(rescore_job_name(spec), keys=[earlier[0], earlier[-1]])
+            run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
         if gap is None and not training:
-            run(daily_job_name(spec), keys=keys)
+            run(job_name(spec.name, DAILY), keys=keys)
             return
         ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
         if training:
@@ -126,24 +132,21 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
         log.warning("alerts of %s could not be told: %s", spec.name, hidden(spec, f"{type(error).__name__}: {error}"))
 
 
-_INGESTED = ("observations", "quarantine")
-
-
 def ingest(run: "Runner", spec: ForecastSpec, first: str, last: str) -> None:
     """Ingest the partitions from `first` to `last`."""
     run(
-        daily_job_name(spec),
+        job_name(spec.name, DAILY),
         keys=[first, last],
-        selection=[key for key in daily_assets(spec) if key.path[-1] in _INGESTED],
+        selection=[dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, DAILY) if one.step == INGEST],
     )
 
 
 def train(run: "Runner", spec: ForecastSpec, until: str, reason: str) -> None:
     """Train, judge and register a model on what is stored until a partition."""
     run(
-        retrain_job_name(spec),
-        selection=retrain_assets(spec),
-        config={"ops": {f"{spec.name}__training_set": {"config": {"until": until}}}},
+        job_name(spec.name, RETRAIN),
+        selection=asset_keys(spec, RETRAIN),
+        config={"ops": {step_name(spec.name, TRAINING_SET): {"config": {"until": until}}}},
         tags={"mlops/reason": reason},
     )
 
@@ -157,17 +160,14 @@ def forecast(run: "Runner", spec: ForecastSpec, keys: list[str], without: Sequen
         keys: the partitions.
         without: names of assets of the round to leave out.
     """
-    run(
-        daily_job_name(spec),
-        keys=keys,
-        selection=[key for key in daily_assets(spec) if key.path[-1] not in (*_INGESTED, *without)],
-    )
+    names = [one.name for one in assets_of(spec, DAILY) if one.step != INGEST and one.name not in without]
+    run(job_name(spec.name, DAILY), keys=keys, selection=[dg.AssetKey([spec.name, name]) for name in names])
 
 
 def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
     """Return the first partition before `last` whose observations are not stored, or None."""
     keys = Graph(spec).partitions.get_partition_keys(current_time=stores.clock.now())
-    present = set(stores.tables.partitions([spec.name, "observations"]))
+    present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
     return next((key for key in keys[: keys.index(last)] if key not in present), None)
 
 
@@ -233,7 +233,7 @@ class _StepHandler(logging.Handler):
                 self.listen(
                     Step(
                         meta.get("job_name") or "",
-                        asset_of(meta.get("step_key")),
+                        step_of(meta.get("step_key")),
                         "warning",
                         words=meta.get("orig_message", ""),
                     )
@@ -242,11 +242,11 @@ class _StepHandler(logging.Handler):
         state = {"STEP_START": "started", "STEP_SUCCESS": "done", "STEP_FAILURE": "failed"}.get(event.event_type_value)
         if state is not None:
             seconds = event.step_success_data.duration_ms / 1000 if state == "done" else None
-            self.listen(Step(event.job_name, asset_of(event.step_key), state, seconds))
+            self.listen(Step(event.job_name, step_of(event.step_key), state, seconds))
 
 
 def _why(result: dg.ExecuteInProcessResult, job: str) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            return f"{asset_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
+            return f"{step_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
     return f"{job} failed (run {result.run_id}); its log in Dagster's UI says why"

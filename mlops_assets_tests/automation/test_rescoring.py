@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from mlops_assets.assets.accuracy import read_scores
-from mlops_assets.automation.jobs import rescore_job_name
 from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor, ranges
+from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets_tests.conftest import HISTORY, World, panel
 
@@ -125,7 +125,7 @@ def test_the_schedule_reads_the_partitions_before_the_latest_again_and_never_for
     from mlops_assets.environments import Environment
 
     environment = Environment({**made.resources}, dg.in_process_executor)
-    job = assemble([made.spec], environment).resolve_job_def(rescore_job_name(made.spec))
+    job = assemble([made.spec], environment).resolve_job_def(job_name(made.spec.name, RESCORE))
     result = job.execute_in_process(instance=made.instance, tags=request.tags)
     assert result.success
     written = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}

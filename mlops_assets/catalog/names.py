@@ -1,0 +1,125 @@
+"""Every asset and table of a forecast, once: its name, what it holds, the jobs that make it, where it is shown.
+
+A new asset is a row here and a file in `assets/`: jobs, graph, status, report and certification follow from the row.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import dagster as dg
+
+from mlops_assets.spec import ForecastSpec
+
+OBSERVATIONS = "observations"
+QUARANTINE = "quarantine"
+FUTURE_COVARIATES = "future_covariates"
+FORECASTS = "forecasts"
+RECONCILED_FORECASTS = "reconciled_forecasts"
+FORECAST_ACCURACY = "forecast_accuracy"
+DATA_DRIFT = "data_drift"
+FORECAST_CHANGE = "forecast_change"
+REPORT = "report"
+TRAINING_SET = "training_set"
+RANDOM_FOREST = "random_forest"
+BACKTEST = "backtest"
+MODEL_VERSION = "model_version"
+CHAMPION = "champion"
+MODEL_VERSIONS = "model_versions"
+ACCURACY_SCORES = "accuracy_scores"
+DECISIONS = "decisions"
+RETRAINING_DECISIONS = "retraining_decisions"
+RETRAINING_LAUNCHES = "retraining_launches"
+ALERTS = "alerts"
+
+DAILY, RESCORE, RETRAIN, DECIDE = "daily", "rescore", "retrain", "decide"
+"""The jobs: the round of a partition, what is scored again, the training, the decision on a version."""
+
+INGEST = "ingest"
+"""The step that makes observations and quarantine together."""
+
+Kind = Literal["table", "page", "model", "log"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a forecast stores under one name.
+
+    Attributes:
+        name: the last part of its key `<forecast>/<name>`.
+        kind: `table`; `page`: a table of pages on all the others; `model`: in the store of models; `log`: a table of
+            what was decided and told, which no asset is.
+        jobs: that make it.
+        partitioned: by the forecast's partitions.
+        shown: in the status and the report.
+        step: that makes it, where one makes several assets.
+        needed: whether a spec has it.
+    """
+
+    name: str
+    kind: Kind = "table"
+    jobs: tuple[str, ...] = ()
+    partitioned: bool = False
+    shown: bool = True
+    step: str = ""
+    needed: Callable[[ForecastSpec], bool] = lambda spec: True
+
+
+ENTRIES = (
+    Entry(OBSERVATIONS, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST),
+    Entry(QUARANTINE, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST, shown=False),
+    Entry(FUTURE_COVARIATES, jobs=(DAILY,), partitioned=True, needed=lambda spec: bool(spec.covariates.known)),
+    Entry(FORECASTS, jobs=(DAILY,), partitioned=True),
+    Entry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
+    Entry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),
+    Entry(DATA_DRIFT, jobs=(DAILY,), partitioned=True),
+    Entry(FORECAST_CHANGE, jobs=(DAILY,), partitioned=True),
+    Entry(REPORT, kind="page", jobs=(DAILY,), partitioned=True),
+    Entry(TRAINING_SET, jobs=(RETRAIN,)),
+    Entry(RANDOM_FOREST, kind="model", jobs=(RETRAIN,), shown=False),
+    Entry(BACKTEST, jobs=(RETRAIN,)),
+    Entry(MODEL_VERSION, jobs=(RETRAIN,)),
+    Entry(CHAMPION, jobs=(RETRAIN, DECIDE)),
+    Entry(ACCURACY_SCORES, kind="log"),
+    Entry(DECISIONS, kind="log"),
+    Entry(ALERTS, kind="log"),
+    Entry(RETRAINING_DECISIONS, kind="log"),
+    Entry(RETRAINING_LAUNCHES, kind="log"),
+)
+"""In the order in which they are shown."""
+
+
+def assets_of(spec: ForecastSpec, job: str | None = None) -> list[Entry]:
+    """Return the assets of a forecast, all or those that one of its jobs makes."""
+    return [one for one in ENTRIES if one.kind != "log" and one.needed(spec) and (job is None or job in one.jobs)]
+
+
+def tables_of(spec: ForecastSpec) -> list[str]:
+    """Return the names of all tables of a forecast, logs included."""
+    return [one.name for one in ENTRIES if one.kind != "model" and one.needed(spec)]
+
+
+def asset_keys(spec: ForecastSpec, job: str) -> list[dg.AssetKey]:
+    """Return the keys of the assets that a job makes."""
+    return [dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, job)]
+
+
+def job_name(forecast: str, job: str) -> str:
+    """Return the name of one of a forecast's jobs: `<forecast>_daily`, ..."""
+    return f"{forecast}_{job}"
+
+
+def step_name(forecast: str, step: str) -> str:
+    """Return the name of the step that makes an asset, `<forecast>__<asset>`, where Dagster takes its config."""
+    return f"{forecast}__{step}"
+
+
+def step_of(step_key: str | None) -> str:
+    """Return a step's name without the forecast's: of `demo__training_set`, `training_set`."""
+    return (step_key or "").rpartition("__")[2]
+
+
+def asset_of(step_key: str | None) -> str:
+    """Return which asset a step makes; if several, the first."""
+    step = step_of(step_key)
+    return next((one.name for one in ENTRIES if one.step == step), step)
