@@ -19,7 +19,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from panels import future_rows
 
-from mlops_assets.forecasting.model import baselines, features, forest
+from mlops_assets.forecasting.model import baselines, features, fitting
 from mlops_assets.forecasting.model.calendar import calendar
 from mlops_assets.forecasting.model.panel import Panel
 from mlops_assets.forecasting.model.task import Task
@@ -40,7 +40,7 @@ class Ours:
     def fit(self, frame: pd.DataFrame, origin: pd.Timestamp) -> None:
         """Learn from the rows up to the origin."""
         started = time.process_time()
-        self.model = forest.fit(features.training_rows(frame, self.task, origin), self.task)
+        self.model = fitting.fit(features.training_rows(frame, self.task, origin), self.task)
         self.seconds["fit"] = time.process_time() - started
 
     def predict(self, frame: pd.DataFrame, origin: pd.Timestamp, items: list[str]) -> pd.DataFrame:

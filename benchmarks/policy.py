@@ -19,7 +19,7 @@ from panels import SERIES, Series
 
 from mlops_assets.forecasting.decisions import policy, replay
 from mlops_assets.forecasting.evaluation import metrics
-from mlops_assets.forecasting.model import features, forest, grow
+from mlops_assets.forecasting.model import features, fitting, grow
 from mlops_assets_tests.simulated_year import Year
 
 SEEDS = range(5)
@@ -70,7 +70,7 @@ def ladder(name: str, series: Series, folder: Path) -> pd.DataFrame:
         origin = last - offset * (task.horizon * (window + 1))
         then = origin - offset * GAPS[name]
         seen = frame[frame["timestamp"] <= origin]
-        models = {"refresh": forest.fit(features.training_rows(frame[frame["timestamp"] <= then], task), task)}
+        models = {"refresh": fitting.fit(features.training_rows(frame[frame["timestamp"] <= then], task), task)}
         began = process_time()
         rows = features.training_rows(seen, task)
         made = process_time() - began
@@ -79,7 +79,7 @@ def ladder(name: str, series: Series, folder: Path) -> pd.DataFrame:
             continue
         for action, fit in {
             "grow": lambda rows=rows, old=models["refresh"], then=then: grow.grow(old, rows, then),
-            "refit": lambda rows=rows: forest.fit(rows, task),
+            "refit": lambda rows=rows: fitting.fit(rows, task),
         }.items():
             began = process_time()
             models[action] = fit()

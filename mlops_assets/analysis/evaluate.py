@@ -108,10 +108,10 @@ def _run(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Forecasts of one model at all origins, and what they cost; a hierarchy's forecasters are kept, oldest first."""
     from mlops_assets.forecasting.evaluation.backtest import backtest
-    from mlops_assets.forecasting.model import forest
+    from mlops_assets.forecasting.model import fitting
 
     def fit(rows: pd.DataFrame) -> Any:
-        made = forest.fit(rows, task)
+        made = fitting.fit(rows, task)
         if spec.hierarchy is not None:
             kept.append(made)
         return made

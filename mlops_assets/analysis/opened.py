@@ -13,7 +13,7 @@ from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.model.baselines import dead_items
-from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -104,7 +104,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
         TrackingError: the registry cannot be reached.
         ValueError: there is too little history, or the champion is of another task.
     """
-    from mlops_assets.forecasting.model import features, forest
+    from mlops_assets.forecasting.model import features, fitting
 
     graph = Graph(spec)
     now = Clock(fixed=settings.now or "").now()
@@ -121,7 +121,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     if found is not None:
         forecaster, model, learnt_until = found
     else:
-        forecaster = forest.fit(features.training_rows(history, spec.task), spec.task)
+        forecaster = fitting.fit(features.training_rows(history, spec.task), spec.task)
         model, learnt_until = f"{spec.model.kind} fitted now on data until {moment}", moment
     return OpenForecast(spec, history, future, moment, forecaster, model, learnt_until)
 

@@ -22,7 +22,7 @@ from mlops_assets.spec import ForecastSpec, Retraining
 from mlops_assets.stages.evidence import accuracy_history
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
 
 class ReplayError(ValueError):

@@ -144,7 +144,7 @@ def _load(life: Lifecycle, number: int) -> Any:
     """Load a version's forecaster; TrackingError, ModelFileError or ValueError if that cannot be done."""
     from mlflow.exceptions import MlflowException
 
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     try:
         version = life.registry.version(number)

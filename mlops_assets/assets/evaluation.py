@@ -120,9 +120,10 @@ def champion_forecasts(
         TrackingError: its file is gone.
         ModelFileError: its file is not the one that was registered.
     """
-    from mlops_assets.forecasting.model import features, forest
+    from mlops_assets.forecasting.model import features, fitting
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
-    forecaster = forest.Forecaster.from_state(registry.load(version))
+    forecaster = Forecaster.from_state(registry.load(version))
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]
     for moment, rows in predictions[predictions["model"] == FOREST].groupby("origin"):
@@ -133,7 +134,7 @@ def champion_forecasts(
                 frames.append(rows)
                 continue
             seen = history[history["timestamp"] <= origin]
-            model = forest.fit(features.training_rows(seen, forecaster.task), forecaster.task)
+            model = fitting.fit(features.training_rows(seen, forecaster.task), forecaster.task)
         items = rows["item_id"].unique()
         made = model.predict(history, origin, horizon=task.horizon, quantiles=task.quantiles, items=items)
         frames.append(rows[given].merge(made, on=["item_id", "origin", "timestamp", "lead"], how="left"))

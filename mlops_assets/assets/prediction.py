@@ -66,7 +66,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         from mlops_assets.forecasting.charts import plots
         from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
         from mlops_assets.forecasting.model.baselines import seasonal_naive
-        from mlops_assets.forecasting.model.forest import Forecaster
+        from mlops_assets.forecasting.model.forecaster import Forecaster
 
         life = Lifecycle(tables, tracking, clock, spec.name)
         versions = chosen_versions(life, graph, context.partition_keys, config, clock.now())

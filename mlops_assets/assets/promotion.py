@@ -170,7 +170,7 @@ class Judge:
 def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.Trial:
     """Load a registered model and let it forecast from its own last timestamp."""
     from mlops_assets.forecasting.model.baselines import alive_items
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     try:
         state, size = life.registry.fetch(version)

@@ -11,7 +11,7 @@ from mlops_assets.catalog.graph import Graph, known_after, markdown_table, origi
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.forecasting.evaluation import hierarchy
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
-from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking

@@ -48,7 +48,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting.evaluation.importance import by_group
         from mlops_assets.forecasting.evaluation.metrics import score
-        from mlops_assets.forecasting.model.forest import Forecaster
+        from mlops_assets.forecasting.model.forecaster import Forecaster
 
         random_forest = with_right_intervals(spec, random_forest, backtest)
         facts = random_forest["facts"]
@@ -160,7 +160,7 @@ def overall_words(overall: pd.DataFrame, metric: str) -> str:
 
 def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
     """Return the value of `random_forest`, intervals corrected by its backtest where the spec asks for that."""
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     if spec.backtest.conformal is None:
         return random_forest
@@ -181,9 +181,9 @@ def _log(
     from mlops_assets.forecasting.charts import plots
     from mlops_assets.forecasting.evaluation.importance import by_group
     from mlops_assets.forecasting.evaluation.metrics import score
-    from mlops_assets.forecasting.model import forest
+    from mlops_assets.forecasting.model import regressors
     from mlops_assets.forecasting.model.features import lookback
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     spec, task = graph.spec, graph.spec.task
     forecaster = Forecaster.from_state(random_forest["forecaster"])
@@ -203,7 +203,7 @@ def _log(
             "interval_factors": list(forecaster.widths),
             **{
                 f"model.{name}": value
-                for name, value in {**forest.defaults(spec.model.kind), **spec.model.parameters}.items()
+                for name, value in {**regressors.defaults(spec.model.kind), **spec.model.parameters}.items()
             },
         }
     )

@@ -21,7 +21,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.tracking.tracking import Tracking, TrackingError
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
 
 class TrainingConfig(dg.Config):
@@ -128,16 +128,16 @@ class Fitting:
 
     def __call__(self, training: pd.DataFrame) -> "Forecaster":
         """Make the forecaster."""
-        from mlops_assets.forecasting.model import forest, grow
+        from mlops_assets.forecasting.model import fitting, grow
 
         if self.base is not None and self.until is not None and self.grows(training):
             return grow.grow(self.base, training, self.until)
-        return forest.fit(training, self.task)
+        return fitting.fit(training, self.task)
 
 
 def fitting_of(context: dg.AssetExecutionContext, life: Lifecycle, task: Task) -> Fitting:
     """Return how the run's tag `mlops/action` wants the model to be made; without it, or without a champion, anew."""
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     if context.run.tags.get("mlops/action") != "grow":
         return Fitting(task)

@@ -20,7 +20,7 @@ class Forecast(mlflow.pyfunc.PythonModel):  # pyright: ignore[reportPrivateImpor
     def load_context(self, context: Any) -> None:
         """Load the forecaster, checked."""
         from mlops_assets_model import model_file  # pyright: ignore[reportMissingImports]
-        from mlops_assets_model.forest import Forecaster  # pyright: ignore[reportMissingImports]
+        from mlops_assets_model.forecaster import Forecaster  # pyright: ignore[reportMissingImports]
 
         self.forecaster = Forecaster.from_state(model_file.load(context.artifacts["forecaster"]))
 

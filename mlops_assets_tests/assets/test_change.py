@@ -120,7 +120,7 @@ def test_an_old_model_that_cannot_be_loaded_leaves_one_number_and_a_reason(shop)
 
 
 def test_a_range_is_explained_without_forecasting_again(shop, monkeypatch):
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     shop.run("forecasts", partition=f"{DAYS[0]}...{DAYS[2]}")
     monkeypatch.setattr(Forecaster, "predict", None)

@@ -176,7 +176,7 @@ def test_a_stranger_without_this_package_can_use_the_model(trained, tmp_path):
     assert len(made) == 2 * 5
     from mlops_assets.assets.registration import _example
     from mlops_assets.forecasting.model.features import lookback
-    from mlops_assets.forecasting.model.forest import Forecaster
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     last = HISTORY.split("...")[1]
     history = trained.table("observations")
@@ -191,4 +191,4 @@ def test_the_model_carries_no_pickle(trained):
     registry = trained.tracking.registry("demo")
     folder = Path(mlflow.artifacts.download_artifacts(registry.champion().uri))
     assert [file.name for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib")] == []
-    assert [file.is_file() for file in (folder / "code").glob("mlops_assets_model_*/forest.py")] == [True]
+    assert [file.is_file() for file in (folder / "code").glob("mlops_assets_model_*/forecaster.py")] == [True]

@@ -10,7 +10,8 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from mlops_assets.forecasting.evaluation import metrics
-from mlops_assets.forecasting.model import baselines, features, forest
+from mlops_assets.forecasting.model import baselines, features, fitting
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
 
@@ -48,7 +49,7 @@ def backtest(
     *,
     models: Sequence[str] = MODELS,
     until: pd.Timestamp | None = None,
-    fit: Callable[[pd.DataFrame], forest.Forecaster] | None = None,
+    fit: Callable[[pd.DataFrame], Forecaster] | None = None,
 ) -> Backtest:
     """Forecast from several past origins and score what came.
 
@@ -63,7 +64,7 @@ def backtest(
         step: steps between origins; None is the horizon.
         models: some of `forest` and `seasonal_naive`.
         until: rows after it are not looked at.
-        fit: makes the forecaster from training rows; None: `forest.fit`.
+        fit: makes the forecaster from training rows; None: `fitting.fit`.
 
     Raises:
         ValueError: an unknown model, or history too short for the windows.
@@ -73,7 +74,7 @@ def backtest(
         raise ValueError(f"unknown models {strange}; known are {', '.join(MODELS)}")
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
-    fit = fit or (lambda rows: forest.fit(rows, task))
+    fit = fit or (lambda rows: fitting.fit(rows, task))
     parts, spent = [], {model: [0.0, 0.0] for model in models}
     for window, origin in enumerate(origins(frame, task, windows, step)):
         seen = frame.loc[(frame[TIME] <= origin).to_numpy()]

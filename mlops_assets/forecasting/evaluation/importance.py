@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation import backtest, metrics
-from mlops_assets.forecasting.model import baselines, features, forest
-from mlops_assets.forecasting.model.forest import Forecaster, Trees, plain_columns
+from mlops_assets.forecasting.model import baselines, features, fitting
+from mlops_assets.forecasting.model.encoding import plain_columns
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
+from mlops_assets.forecasting.model.trees import Trees
 
 
 def by_group(importances: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +60,7 @@ def permutation_importance(
     parts: dict[str, list[pd.DataFrame]] = {}
     for window, origin in enumerate(backtest.origins(frame, task, windows, step)):
         seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
-        model = forest.fit(features.training_rows(seen, task), task)
+        model = fitting.fit(features.training_rows(seen, task), task)
         place, rows = model.feature_rows(frame, origin, items=baselines.alive_items(seen, task, origin))
         came = frame[[ITEM, TIME, TARGET]].merge(metrics.seasonal_scale(seen, task), on=ITEM)
         known = place.assign(window=window).merge(came, on=[ITEM, TIME], how="left")

@@ -15,12 +15,15 @@ import numpy as np
 import pandas as pd
 
 from . import regressors
+from .encoding import plain_columns
 from .features import feature_columns
-from .forest import SHARE as ROWS_SHARE
-from .forest import Forecaster, Trees, fit_trees, plain_columns
+from .fitting import SHARE as ROWS_SHARE
+from .fitting import fit_trees
+from .forecaster import Forecaster
 from .panel import TIME
 from .scaling import Scaling
 from .task import Task
+from .trees import Trees
 
 SHARE = 0.25
 """Of the forest's trees that one growth replaces."""

@@ -1,6 +1,6 @@
 """What a model is asked about that it has not learnt: said, not guessed at.
 
-Wrong types and absent columns are errors (see `panel` and `forest.Encoding`). What can be computed but should not be
+Wrong types and absent columns are errors (see `panel` and `encoding.Encoding`). What can be computed but should not be
 trusted is a warning: the forecast is made all the same, since a level never seen is also what growth looks like.
 """
 
@@ -33,13 +33,13 @@ class Unusual:
         self._strange: dict[str, int] = {}
         self._items: set[str] = set()
 
-    def look(self, items: np.ndarray, rows: Any, encoding: Any, seen: tuple[float, float]) -> None:
+    def inspect(self, items: np.ndarray, rows: Any, encoding: Any, seen: tuple[float, float]) -> None:
         """Hold feature rows against what the model was trained on.
 
         Args:
             items: id of each row, shape (rows,).
             rows: `features.Rows`.
-            encoding: `forest.Encoding` of the model: its cut points are quantiles of the training rows.
+            encoding: `encoding.Encoding` of the model: its cut points are quantiles of the training rows.
             seen: lowest and highest level of the training rows, in transformed units.
         """
         self._rows += len(items)

@@ -1,6 +1,6 @@
 """Regressors by name: forests, gradient boosting, and any other of scikit-learn's that a model file can hold.
 
-A forest brings its own quantiles (see `forest.Trees`). Every other regressor is asked for a point, and its
+A forest brings its own quantiles (see `trees.Trees`). Every other regressor is asked for a point, and its
 quantiles are those of its errors on rolling origins, each fitted on what was known before, scaled by how large
 an error to expect of each row: locally weighted split conformal prediction, after Papadopoulos, Gammerman
 and Vovk (2008), "Normalized nonlinear predictive systems", AIA, and Lei et al. (2018), "Distribution-free
@@ -43,13 +43,16 @@ OTHERS = frozenset(
 that are not on its list (nearest neighbours, Gaussian processes, kernel ridge, neural networks), and those that
 wrap another regressor."""
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "random_forest": {"n_estimators": 40, "min_samples_leaf": 3, "max_features": 0.2, "n_jobs": -1},
+    "extra_trees": {"n_estimators": 60, "min_samples_leaf": 5, "max_features": 1 / 2, "n_jobs": -1},
     "hist_gradient_boosting": {
         "loss": "absolute_error",
         "max_iter": 200,
         "learning_rate": 0.08,
         "early_stopping": False,
-    }
+    },
 }
+"""Keyword arguments that the engine chooses, where the task does not."""
 CUTS = (0.4, 0.6, 0.8)
 """Where the training rows are cut, as shares of the origins: errors are those between each cut and the next."""
 LEAST = 50
@@ -86,28 +89,29 @@ def short_name(kind: str) -> str:
     return {path: name for name, path in NAMED.items()}.get(kind, kind)
 
 
-def build(model: ModelSettings, defaults: dict[str, Any]) -> Any:
-    """Make the regressor of some settings, not fitted.
+def defaults(kind: str) -> dict[str, Any]:
+    """Keyword arguments of a kind of model that the engine chooses, where the task does not."""
+    return DEFAULTS.get(short_name(kind), {})
 
-    Args:
-        model: kind, parameters and seed; the parameters go before the defaults.
-        defaults: keyword arguments.
+
+def build(model: ModelSettings) -> Any:
+    """Make the regressor of some settings, not fitted; the engine's defaults stand where the settings say nothing.
 
     Raises:
         ValueError: the kind or a parameter is not known.
     """
-    return _made(_class(model.kind), model, defaults)
+    return _made(_class(model.kind), model)
 
 
-def forest(model: ModelSettings, defaults: dict[str, Any]) -> Any:
+def forest(model: ModelSettings) -> Any:
     """Make a forest, not fitted: scikit-learn-intelex's where that is installed, else scikit-learn's."""
     from importlib import import_module
 
     try:
         maker = getattr(import_module("sklearnex.ensemble"), _class(model.kind).__name__)
     except ImportError:
-        return build(model, defaults)
-    return _made(maker, model, defaults)
+        return build(model)
+    return _made(maker, model)
 
 
 def parameters(kind: str) -> list[str]:
@@ -122,14 +126,14 @@ def _class(kind: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _made(maker: Any, model: ModelSettings, defaults: dict[str, Any]) -> Any:
+def _made(maker: Any, model: ModelSettings) -> Any:
     known = parameters(model.kind)
     strange = sorted({*model.parameters} - {*known})
     if strange:
         raise ValueError(f"{model.kind} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
     seed = {"random_state": model.seed} if "random_state" in known else {}
     try:
-        return maker(**{**defaults, **seed, **model.parameters})
+        return maker(**{**defaults(model.kind), **seed, **model.parameters})
     except TypeError as error:
         raise ValueError(f"the parameters of {model.kind} do not fit together: {error}") from error
 
@@ -181,7 +185,7 @@ def fit_calibrated(
         ValueError: the kind or a parameter is not known, the regressor cannot learn from the rows, or there are too
             few of them to hold some out.
     """
-    make = partial(build, model, DEFAULTS.get(short_name(model.kind), {}))
+    make = partial(build, model)
     takes_missing = make().__sklearn_tags__().input_tags.allow_nan
     filling = np.zeros(0) if takes_missing else _medians(X)
     held_out, away, trial = [], [], None

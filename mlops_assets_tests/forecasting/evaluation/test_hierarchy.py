@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlops_assets.forecasting.evaluation import hierarchy
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
-from mlops_assets.forecasting.model import features, forest
+from mlops_assets.forecasting.model import features, fitting
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 
 LEVELS = pd.DataFrame(
@@ -82,7 +82,7 @@ def test_covariates_are_means_and_static_ones_are_kept_where_shared():
 @pytest.fixture(scope="module")
 def forecasts():
     frame = daily_panel(items=4, days=150)
-    model = forest.fit(features.training_rows(frame, DAILY), DAILY)
+    model = fitting.fit(features.training_rows(frame, DAILY), DAILY)
     tree = Tree.of(LEVELS)
     summed = hierarchy.summed_history(frame, tree, DAILY)
     return model.predict(frame), model.predict(summed, items=list(tree.nodes)), tree

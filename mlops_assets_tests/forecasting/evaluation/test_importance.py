@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.evaluation import importance as explain
-from mlops_assets.forecasting.model import features, forest
+from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.model.test_features import RICH, rich_panel
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel
@@ -22,7 +22,7 @@ def promoted() -> tuple[pd.DataFrame, Task]:
 
 
 def test_groups_add_up():
-    model = forest.fit(features.training_rows(rich_panel(), RICH), RICH)
+    model = fitting.fit(features.training_rows(rich_panel(), RICH), RICH)
     table = explain.by_group(model.importances())
     assert table["importance"].sum() == pytest.approx(1)
     assert table["importance"].is_monotonic_decreasing
@@ -45,7 +45,7 @@ def test_the_weights_are_the_forest():
     frame = daily_panel(items=6, days=200)
     task = replace(DAILY, model=ModelSettings(parameters={"n_estimators": 20, "bootstrap": False, "n_jobs": 1}))
     training = features.training_rows(frame, task)
-    model = forest.fit(training, task)
+    model = fitting.fit(training, task)
     place, rows = model.feature_rows(frame)
     table = model.predict(frame)
     assert len(place) == len(table)
@@ -66,7 +66,7 @@ def test_the_weights_are_the_forest():
 def test_the_past_that_is_named_is_like_the_day():
     frame, task = promoted()
     training = features.training_rows(frame, task)
-    model = forest.fit(training, task)
+    model = fitting.fit(training, task)
     days = pd.date_range(frame["timestamp"].max(), periods=11)[1:]
     future = pd.DataFrame({"timestamp": days, "promotion": [1.0] * 5 + [0.0] * 5})
     place, rows = model.feature_rows(frame, future=future, items=["item 1"])
@@ -83,10 +83,10 @@ def test_only_forests_rest_on_rows_and_old_features_are_named():
     frame = daily_panel()
     boosting = replace(DAILY, model=ModelSettings("hist_gradient_boosting", {"max_iter": 5}, max_training_rows=1500))
     training = features.training_rows(frame, boosting)
-    model = forest.fit(training, boosting)
+    model = fitting.fit(training, boosting)
     _, rows = model.feature_rows(frame)
     with pytest.raises(ValueError, match="hist_gradient_boosting does not"):
         explain.resemblance(model, training, rows, 0)
-    plain = forest.fit(training, DAILY)
+    plain = fitting.fit(training, DAILY)
     with pytest.raises(ValueError, match=r"no longer made \(recent_lag_0\): retrain"):
         explain.resemblance(plain, training.drop(columns="recent_lag_0"), rows, 0)

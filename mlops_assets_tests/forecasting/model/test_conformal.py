@@ -5,15 +5,16 @@ import pandas as pd
 import pytest
 
 from mlops_assets.assets.registration import with_right_intervals
-from mlops_assets.forecasting.model import features, forest
+from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.conformal import MOST, widths
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 
 DAYS = 260
 
 
-def backtest_rows(model: forest.Forecaster, frame: pd.DataFrame, origins: list[int]) -> pd.DataFrame:
+def backtest_rows(model: Forecaster, frame: pd.DataFrame, origins: list[int]) -> pd.DataFrame:
     start = frame["timestamp"].min()
     tables = [model.predict(frame, start + pd.Timedelta(days=day)) for day in origins]
     return pd.concat(tables).merge(frame[["item_id", "timestamp", "target"]], on=["item_id", "timestamp"])
@@ -29,9 +30,9 @@ def frame() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def model(frame) -> forest.Forecaster:
+def model(frame) -> Forecaster:
     until = frame["timestamp"].min() + pd.Timedelta(days=150)
-    return forest.fit(features.training_rows(frame, DAILY, until), DAILY)
+    return fitting.fit(features.training_rows(frame, DAILY, until), DAILY)
 
 
 @pytest.mark.parametrize("planted", [(0.3, 0.5, 0.7), (0.01, 0.5, 0.99)])
@@ -66,11 +67,11 @@ def test_each_side_has_its_own_factor_within_bounds():
 
 def test_the_factors_are_part_of_the_stored_model(frame, model):
     wide = replace(model, widths=(1.5, 2.0))
-    again = forest.Forecaster.from_state(wide.state())
+    again = Forecaster.from_state(wide.state())
     assert again.widths == (1.5, 2.0)
     pd.testing.assert_frame_equal(again.predict(frame), wide.predict(frame))
     old = {name: value for name, value in model.state().items() if name != "widths"}
-    assert forest.Forecaster.from_state(old).widths == (1.0, 1.0)
+    assert Forecaster.from_state(old).widths == (1.0, 1.0)
 
 
 def test_a_version_is_corrected_only_where_the_spec_asks_for_it(frame, model, tmp_path):

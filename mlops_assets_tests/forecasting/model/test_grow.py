@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, forest
+from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model.encoding import plain_columns
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.grow import grow, join, why_not, youngest
 from mlops_assets.forecasting.model.task import ModelSettings, Task
+from mlops_assets.forecasting.model.trees import Trees
 from mlops_assets_tests.conftest import DAYS, panel
 
 TASK = Task(
@@ -23,8 +26,8 @@ THEN, NOW = DAYS[75], DAYS[85]
 
 
 @pytest.fixture(scope="module")
-def old() -> forest.Forecaster:
-    return forest.fit(features.training_rows(FRAME, TASK, until=THEN), TASK)
+def old() -> Forecaster:
+    return fitting.fit(features.training_rows(FRAME, TASK, until=THEN), TASK)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def rows() -> pd.DataFrame:
     return features.training_rows(FRAME, TASK, until=NOW)
 
 
-def sizes(trees: forest.Trees) -> list[int]:
+def sizes(trees: Trees) -> list[int]:
     return list(np.diff(trees.start))
 
 
@@ -49,7 +52,7 @@ def test_it_forecasts_like_any_other_and_survives_its_state(old, rows):
     made = grown.predict(FRAME, NOW)
     assert len(made) == 4 * 7
     assert (made["q10"] <= made["q90"]).all()
-    again = forest.Forecaster.from_state(grown.state())
+    again = Forecaster.from_state(grown.state())
     pd.testing.assert_frame_equal(again.predict(FRAME, NOW), made)
     assert not made["mean"].equals(old.predict(FRAME, NOW)["mean"])
 
@@ -70,7 +73,7 @@ def test_after_enough_growths_no_old_tree_is_left(old, rows):
 
 
 def test_taking_trees_apart_and_together_changes_nothing(old, rows):
-    X = old.encoding.matrix(forest.plain_columns(rows, old.encoding.names))
+    X = old.encoding.matrix(plain_columns(rows, old.encoding.names))
     last = youngest(old.model, 3)
     np.testing.assert_array_equal(last.outcomes(last.locate(X)), old.model.outcomes(old.model.locate(X)[:, 5:]))
     both = join(old.model, last)
@@ -84,6 +87,6 @@ def test_it_says_when_a_forest_cannot_be_grown(old, rows):
     assert "features" in why_not(old, rows.assign(recent_more=1.0), TASK)
     assert "scaling" in why_not(old, rows.assign(scaling="linear whole"), TASK)
     ridge = replace(TASK, model=ModelSettings("sklearn.linear_model.Ridge"))
-    assert "only forests grow" in why_not(forest.fit(rows, ridge), rows, ridge)
+    assert "only forests grow" in why_not(fitting.fit(rows, ridge), rows, ridge)
     with pytest.raises(ValueError, match="cannot be grown"):
         grow(old, rows.assign(recent_more=1.0), THEN)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, forest
-from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets_tests.forecasting.panels import SMALL, daily_panel
@@ -22,7 +22,7 @@ def weather() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model() -> Forecaster:
-    return forest.fit(features.training_rows(weather(), TASK), TASK)
+    return fitting.fit(features.training_rows(weather(), TASK), TASK)
 
 
 def future(frame: pd.DataFrame, price: float = 1.0) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def test_what_was_never_seen_is_remarked_on_and_still_forecast(model, change, wo
 def test_many_categories_are_looked_at_as_text():
     frame = daily_panel(items=30, days=40)
     task = Task("D", 2, (7,), static=("name",), model=SMALL)
-    model = forest.fit(features.training_rows(frame.assign(name=frame["item_id"]), task), task)
+    model = fitting.fit(features.training_rows(frame.assign(name=frame["item_id"]), task), task)
     with pytest.warns(UnusualInput, match="'name' has values that were not in training in 100%"):
         model.predict(frame.assign(name="x"))
 

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.model import features, forest
+from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.baselines import recent_panel
 from mlops_assets.forecasting.model.panel import Panel
 from mlops_assets.forecasting.model.scaling import Scaling
@@ -67,7 +67,7 @@ def test_nothing_after_the_cut_changes_rows_or_forecasts(world, seed):
         return
     garbled = changed(frame, cut, seed)
     pd.testing.assert_frame_equal(rows, features.training_rows(garbled, task, cut))
-    model = forest.fit(rows, task)
+    model = fitting.fit(rows, task)
     future = frame.loc[frame["timestamp"] > cut, ["item_id", "timestamp", "known"]]
     pd.testing.assert_frame_equal(
         model.predict(frame, cut, future=future), model.predict(garbled, cut, future=future), check_exact=True

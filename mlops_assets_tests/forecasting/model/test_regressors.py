@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, forest, model_file, regressors
-from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.forecasting.model import features, fitting, model_file, regressors
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel, with_gaps
 
@@ -19,13 +19,13 @@ RIDGE = replace(DAILY, model=ModelSettings("sklearn.linear_model.Ridge", max_tra
 
 
 def forecast(task, frame, origin=None) -> pd.DataFrame:
-    return forest.fit(features.training_rows(frame, task, origin), task).predict(frame, origin)
+    return fitting.fit(features.training_rows(frame, task, origin), task).predict(frame, origin)
 
 
 @pytest.mark.parametrize("task", [BOOSTING, RIDGE], ids=["boosting", "ridge"])
 def test_any_regressor_forecasts_through_the_model_file_with_ordered_quantiles(task):
     frame = with_gaps(daily_panel())
-    model = forest.fit(features.training_rows(frame, task), task)
+    model = fitting.fit(features.training_rows(frame, task), task)
     levels = [0.05, 0.2, 0.5, 0.8, 0.95]
     table = model.predict(frame, quantiles=levels)
     assert (np.diff(table[["q5", "q20", "q50", "q80", "q95"]], axis=1) >= 0).all()
@@ -123,14 +123,14 @@ def test_what_cannot_be_stored_or_is_no_regressor_is_refused(kind, words):
 
 def test_unknown_parameters_name_the_known():
     with pytest.raises(ValueError, match=r"Ridge has no parameter alfa; it has alpha"):
-        regressors.build(ModelSettings("sklearn.linear_model.Ridge", {"alfa": 1}), {})
+        regressors.build(ModelSettings("sklearn.linear_model.Ridge", {"alfa": 1}))
 
 
 def test_a_forest_by_its_import_path_is_the_forest():
     rows = features.training_rows(daily_panel(), DAILY)
     by_path = replace(DAILY, model=replace(DAILY.model, kind="sklearn.ensemble.RandomForestRegressor"))
     pd.testing.assert_frame_equal(
-        forest.fit(rows, by_path).predict(daily_panel()), forest.fit(rows, DAILY).predict(daily_panel())
+        fitting.fit(rows, by_path).predict(daily_panel()), fitting.fit(rows, DAILY).predict(daily_panel())
     )
 
 
@@ -143,9 +143,9 @@ def test_the_accelerated_forest_forecasts_alike(monkeypatch):
 
     def table(seed: int = 0) -> np.ndarray:
         task = replace(DAILY, model=replace(DAILY.model, seed=seed))
-        return forest.fit(rows, task).predict(frame, origin)[columns].to_numpy()
+        return fitting.fit(rows, task).predict(frame, origin)[columns].to_numpy()
 
-    assert "sklearnex" in type(regressors.forest(DAILY.model, forest.DEFAULTS["random_forest"])).__module__
+    assert "sklearnex" in type(regressors.forest(DAILY.model)).__module__
     quick = table()
     monkeypatch.setattr(regressors, "forest", regressors.build)
     plain, others = table(), [table(seed) for seed in (1, 2, 3)]

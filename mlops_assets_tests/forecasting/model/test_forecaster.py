@@ -8,18 +8,13 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.model import features, forest
+from mlops_assets.forecasting.model import features, fitting, forecaster
 from mlops_assets.forecasting.model.baselines import seasonal_naive
-from mlops_assets.forecasting.model.forest import Forecaster
+from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.scaling import Scaling
-from mlops_assets.forecasting.model.task import ModelSettings, Task
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets_tests.forecasting.model.test_features import RICH, garble, rich_panel
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel, with_gaps
-
-
-@pytest.fixture(scope="module")
-def rich() -> Forecaster:
-    return forest.fit(features.training_rows(rich_panel(), RICH), RICH)
 
 
 @settings(max_examples=15, deadline=None)
@@ -67,7 +62,7 @@ def test_it_beats_seasonal_naive_on_noisy_seasons():
     frame = daily_panel(items=8, days=220, seed=5)
     origin = frame["timestamp"].max() - pd.Timedelta(days=10)
     came = frame[["item_id", "timestamp", "target"]]
-    model = forest.fit(features.training_rows(frame, DAILY, origin), DAILY)
+    model = fitting.fit(features.training_rows(frame, DAILY, origin), DAILY)
     errors = []
     for table in (model.predict(frame, origin), seasonal_naive(frame, DAILY, origin)):
         both = table.merge(came, on=["item_id", "timestamp"])
@@ -94,37 +89,13 @@ def test_the_state_comes_back_through_skops_without_trust(rich, tmp_path):
         Forecaster.from_state({**rich.state(), "version": 99})
 
 
-def test_compact_trees_send_rows_where_scikit_learn_does():
-    from sklearn.ensemble import RandomForestRegressor
-
-    random = np.random.default_rng(0)
-    X = random.integers(0, 30, size=(800, 6)).astype(np.float32)
-    X[random.random(X.shape) < 0.2] = np.nan
-    X[:, 5] = np.nan_to_num(X[:, 5])
-    y = np.where(np.isnan(X[:, 0]), 3, X[:, 0]) + random.normal(size=800)
-    codes = forest.known_codes(X)
-    model = RandomForestRegressor(10, min_samples_leaf=2, random_state=0).fit(codes, y)
-    trees = forest.Trees.of(model.estimators_, codes, y.astype(np.float32))
-    np.testing.assert_allclose(trees.mean[trees.locate(X)].mean(axis=1), model.predict(codes), rtol=1e-5, atol=1e-6)
-    assert trees.missing_left[np.isin(trees.feature, range(5))].all()
-    never_missing = trees.missing_left[trees.feature == 5]
-    assert 0 < never_missing.mean() < 1, "what was never missing goes where most rows went, not where the lowest did"
-
-
-def test_training_rows_may_come_back_from_storage(rich, tmp_path):
-    rows = features.training_rows(rich_panel(), RICH)
-    rows.to_parquet(tmp_path / "rows.parquet")
-    again = forest.fit(pd.read_parquet(tmp_path / "rows.parquet"), RICH)
-    pd.testing.assert_frame_equal(again.predict(rich_panel()), rich.predict(rich_panel()))
-
-
 def test_known_covariates_move_the_forecast():
     task = Task("D", 10, (7,), known=("promotion",), model=SMALL)
     frame = daily_panel(days=200)
     random = np.random.default_rng(0)
     frame["promotion"] = random.random(len(frame)) < 0.2
     frame["target"] *= np.where(frame["promotion"], 2, 1)
-    model = forest.fit(features.training_rows(frame, task), task)
+    model = fitting.fit(features.training_rows(frame, task), task)
     days = pd.date_range(frame["timestamp"].max(), periods=11)[1:]
     plain, promoted = (
         model.predict(frame, future=pd.DataFrame({"timestamp": days, "promotion": on}))["q50"].sum() for on in (0, 1)
@@ -135,7 +106,7 @@ def test_known_covariates_move_the_forecast():
 def test_items_with_hardly_any_history_fall_back_and_say_so():
     frame = daily_panel()
     newcomer = frame[frame["item_id"] == "item 0"].nlargest(2, "timestamp").assign(item_id="new")
-    model = forest.fit(features.training_rows(frame, DAILY), DAILY)
+    model = fitting.fit(features.training_rows(frame, DAILY), DAILY)
     table = model.predict(pd.concat([frame, newcomer]))
     source = table.groupby("item_id")["source"].first()
     assert source["new"] == "fallback"
@@ -149,7 +120,7 @@ def test_whole_numbers_stay_whole_and_above_zero():
     frame = daily_panel(items=6)
     frame["target"] = np.random.default_rng(0).poisson(0.7, len(frame)).astype(float)
     task = replace(DAILY, non_negative=True)
-    table = forest.fit(features.training_rows(frame, task), task).predict(frame)
+    table = fitting.fit(features.training_rows(frame, task), task).predict(frame)
     quantiles = table[task.quantile_columns].to_numpy()
     assert (quantiles == np.rint(quantiles)).all()
     assert quantiles.min() >= 0
@@ -160,17 +131,11 @@ def test_constant_and_missing_series_stay_sane():
     frame = with_gaps(daily_panel(items=5), share=0.4)
     frame.loc[frame["item_id"] == "item 1", "target"] = 7.0
     frame.loc[frame["item_id"] == "item 2", "target"] = 0.0
-    table = forest.fit(features.training_rows(frame, DAILY), DAILY).predict(frame)
+    table = fitting.fit(features.training_rows(frame, DAILY), DAILY).predict(frame)
     assert table.notna().all().all()
     flat = table.set_index("item_id")
     assert flat.loc["item 1", ["mean", "q10", "q50", "q90"]].to_numpy() == pytest.approx(7.0, rel=0.05)
     assert flat.loc["item 2", ["mean", "q10", "q50", "q90"]].to_numpy() == pytest.approx(0.0, abs=1e-6)
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_handful_of_rows_is_learnt_from_without_a_warning():
-    frame = daily_panel(items=1, days=7)
-    assert (forest.fit(features.training_rows(frame, DAILY), DAILY).predict(frame)["source"] == "model").all()
 
 
 def test_the_first_jump_of_items_that_never_moved_does_not_rule_the_means_of_others():
@@ -178,7 +143,7 @@ def test_the_first_jump_of_items_that_never_moved_does_not_rule_the_means_of_oth
     still = frame["item_id"].isin([f"item {number}" for number in range(6, 12)])
     frame.loc[still & (frame["timestamp"] < "2024-05-10"), "target"] = 0.0
     training = features.training_rows(frame, DAILY)
-    table = forest.fit(training, DAILY).predict(frame)
+    table = fitting.fit(training, DAILY).predict(frame)
     most = table["item_id"].map(frame.groupby("item_id")["target"].max())
     assert training["y"].max() > 15
     assert (table["mean"] < 3 * most).all()
@@ -211,46 +176,14 @@ def test_importances_add_up_and_have_groups(rich):
     assert {"season", "recent", "calendar", "covariates", "static", "lead", "history"} == set(table["group"])
 
 
-def test_the_seed_decides_and_extra_trees_are_a_choice():
-    frame = daily_panel()
-    rows = features.training_rows(frame, DAILY)
-    first, again = (forest.fit(rows, DAILY).predict(frame) for _ in range(2))
-    pd.testing.assert_frame_equal(first, again)
-    extra = replace(DAILY, model=replace(SMALL, kind="extra_trees"))
-    assert not forest.fit(rows, extra).predict(frame)["q50"].equals(first["q50"])
-
-
-@pytest.mark.parametrize(
-    ("settings_", "words"),
-    [(ModelSettings(kind="oracle"), "'oracle' is not known"), (ModelSettings(parameters={"trees": 3}), "trees")],
-)
-def test_unknown_models_and_parameters_are_refused(settings_, words):
-    rows = features.training_rows(daily_panel(), DAILY)
-    with pytest.raises(ValueError, match=words):
-        forest.fit(rows, replace(DAILY, model=settings_))
-
-
 def test_items_in_parts_give_the_same_forecasts(rich, monkeypatch):
     frame = rich_panel()
     future = frame.loc[frame["timestamp"] > frame["timestamp"].max() - pd.Timedelta(days=20)]
     future = future.assign(timestamp=future["timestamp"] + pd.Timedelta(days=20))[["item_id", "timestamp", "price"]]
     asked = [None, ["item 3", "item 0"]]
     whole = [rich.predict(frame, future=future, items=items) for items in asked]
-    monkeypatch.setattr(forest, "ITEMS_AT_ONCE", 1)
+    monkeypatch.setattr(forecaster, "ITEMS_AT_ONCE", 1)
     for items, table in zip(asked, whole, strict=True):
         pd.testing.assert_frame_equal(rich.predict(frame, future=future, items=items), table)
     stranger = rich.predict(frame, future=future, items=["item 1", "stranger"])
     assert stranger.groupby("item_id")["source"].first().to_dict() == {"item 1": "model", "stranger": "fallback"}
-
-
-def test_quantiles_are_moved_to_where_later_origins_wanted_them(rich):
-    assert len(rich.anchors) == 3
-    assert sorted(rich.anchors) == list(rich.anchors)
-    frame = daily_panel(items=6, days=300)
-    late = (frame["timestamp"] - pd.Timestamp("2024-08-28")).dt.days.clip(lower=0)
-    drift = frame.assign(target=frame["target"] * 1.01**late)
-    steady, drifting = (forest.fit(features.training_rows(f, DAILY), DAILY).anchors for f in (frame, drift))
-    assert drifting[2] > steady[2]
-    assert drifting[1] > 0.5
-    few = features.training_rows(frame, DAILY).head(150)
-    assert forest.fit(few, DAILY).anchors == (0.1, 0.5, 0.9)

@@ -1,0 +1,98 @@
+"""Fitting: training rows in, a forecaster out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import regressors
+from .encoding import Encoding, plain_columns
+from .forecaster import Forecaster
+from .panel import TARGET, TIME
+from .quantiles import GRID, anchors, of_more_trees, right_levels
+from .scaling import Scaling
+from .task import ModelSettings, Task
+from .trees import Trees, known_codes
+
+SHARE, ROWS_PER_TREE = 0.2, 4000
+"""Share of the rows that each tree of a bootstrapped forest learns from, or this many if that is more."""
+HELD_OUT = 0.8
+"""Share of the origins after which a trial forest is held against what came, for its `anchors`."""
+TRIAL_TREES = 10
+"""Of a trial forest, at most."""
+LEAST, MOST = 200, 6000
+"""Rows on either side of the trial: with fewer there is none, and more are not looked at."""
+
+
+def fit(training: pd.DataFrame, task: Task) -> Forecaster:
+    """Fit the task's regressor on rows of `features.training_rows`, also when read back from Parquet or SQL.
+
+    Raises:
+        ValueError: the kind of model or one of its parameters is not known, or there are no rows, or too few.
+    """
+    if training.empty:
+        raise ValueError("there are no training rows")
+    encoding = Encoding.learn(training)
+    scaling = Scaling.from_name(str(training["scaling"].iloc[0]))
+    X = encoding.matrix(plain_columns(training, encoding.names))
+    y = training["y"].to_numpy(dtype=np.float32)
+    seen = (float(training["reference"].min()), float(training["reference"].max()))
+    origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
+    if not regressors.is_forest(task.model.kind):
+        model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
+        return Forecaster(task, scaling, encoding, model, importance, seen=seen)
+    model, importance = fit_trees(task.model, X, y)
+    forecaster = Forecaster(task, scaling, encoding, model, importance, seen=seen)
+    # Drawn by recency, the last fifth of the rows would be too few moments: there it is the last fifth of the time.
+    moments = np.sort(origin) if task.model.recency is None else np.unique(origin)
+    early, late = _before_and_after(moments[int(HELD_OUT * len(moments))], origin, timestamp)
+    if min(len(early), len(late)) < LEAST:
+        return forecaster
+    trial, _ = fit_trees(task.model, X[early], y[early], most=TRIAL_TREES)
+    reference, scale, target = (training[name].to_numpy()[late] for name in ("reference", "scale", TARGET))
+
+    def levels(trees: slice) -> np.ndarray:
+        found = replace(forecaster, model=trial).distribution(X[late], reference, scale, GRID, trees)[1]
+        return right_levels(found, target)
+
+    whole, half = levels(slice(None)), trial.count // 2
+    if half:
+        halves = (levels(slice(half)) + levels(slice(half, None))) / 2
+        whole = of_more_trees(whole, halves, trial.count, model.count)
+    return replace(forecaster, anchors=anchors(whole))
+
+
+def fit_trees(
+    model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None, share: float = SHARE
+) -> tuple[Trees, np.ndarray]:
+    """Fit a forest on codes of shape (rows, columns) and scaled targets of shape (rows,).
+
+    Args:
+        model: kind, parameters and seed.
+        X: codes, NaN where missing.
+        y: scaled targets.
+        most: upper bound of the number of trees.
+        share: of the rows that each tree of a bootstrapped forest learns from.
+
+    Returns:
+        The trees, and the importance of each column.
+    """
+    forest = regressors.forest(model)
+    share = max(share, ROWS_PER_TREE / len(y))
+    if forest.bootstrap and "max_samples" not in model.parameters and share < 1:
+        forest.set_params(max_samples=share)
+    if most is not None:
+        forest.set_params(n_estimators=min(most, forest.n_estimators))
+    codes = known_codes(X)
+    forest.fit(codes, y)
+    return Trees.of(forest.estimators_, codes, y), forest.feature_importances_
+
+
+def _before_and_after(cut: Any, origin: np.ndarray, timestamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that were known at a moment, and a bounded number of those with a later origin."""
+    late = np.flatnonzero(origin >= cut)
+    some = np.linspace(0, len(late) - 1, min(len(late), MOST)).astype(np.int64)
+    return np.flatnonzero(timestamp <= cut), late[some]

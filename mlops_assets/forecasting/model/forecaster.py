@@ -1,0 +1,282 @@
+"""A fitted model for all items and all leads, asked for means and quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from . import baselines, conformal, features, guards
+from .encoding import Encoding
+from .panel import ITEM, TIME, Panel, require_columns
+from .quantiles import NOMINAL, row_quantiles, shifted
+from .regressors import Calibrated
+from .scaling import Scaling, Seasons
+from .task import Task
+from .trees import Trees
+
+STATE_VERSION = 1
+"""Version of what `Forecaster.state` holds."""
+ITEMS_AT_ONCE = 20_000
+"""Items whose features are made at once: bounds the memory of a forecast."""
+CHUNK = 16_384
+"""Rows that are predicted at once: bounds the memory of their outcomes."""
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A fitted regressor and all that it needs to forecast from a history.
+
+    Attributes:
+        task: what it forecasts.
+        scaling: how targets were scaled.
+        encoding: how features become codes.
+        model: the trees of a forest, or any other regressor with its errors.
+        importance: of each feature, summing to one, shape (features,): impurity-based of a forest, by permutation
+            of others.
+        anchors: levels of the model's own distribution that stand for the nominal levels of `quantiles.NOMINAL`.
+        seen: lowest and highest level of an item in the training rows, in transformed units.
+        widths: factors of the distances of the quantiles below and above the median, see `conformal.widths`.
+    """
+
+    task: Task
+    scaling: Scaling
+    encoding: Encoding
+    model: Trees | Calibrated
+    importance: np.ndarray
+    anchors: tuple[float, ...] = NOMINAL
+    seen: tuple[float, float] = (-np.inf, np.inf)
+    widths: tuple[float, float] = (1.0, 1.0)
+
+    def predict(
+        self,
+        history: pd.DataFrame,
+        origin: pd.Timestamp | None = None,
+        *,
+        future: pd.DataFrame | None = None,
+        horizon: int | None = None,
+        quantiles: Sequence[float] | None = None,
+        items: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Forecast every expected item at every lead.
+
+        Args:
+            history: canonical long table with the task's covariates. The last `features.lookback` steps up to
+                the origin are enough. After the origin only known covariates are read.
+            origin: last timestamp known; None is the last of the history.
+            future: known covariates after the origin: timestamp, the covariates and, unless they are the same
+                for all items, item_id. They go before those in `history`.
+            horizon: leads 1 up to this; None, and at most, the task's.
+            quantiles: levels in (0, 1); None is the task's.
+            items: ids to forecast; None is every item alive at the origin (see `baselines.alive_items`).
+
+        Returns:
+            Columns item_id, origin, timestamp, lead, mean, one per quantile, source, sorted by item and lead.
+            `source` is `model`, or `fallback` (seasonal naive) for items with hardly any history or none.
+
+        Raises:
+            ValueError: columns are missing or not numeric, the horizon is beyond the task's, a level is none, or there
+            is no history.
+
+        Warns:
+            guards.UnusualInput: covariates are missing throughout, or lie where training never was, or so does the
+            level of items.
+        """
+        task = self.task
+        if horizon is not None and not 1 <= horizon <= task.horizon:
+            raise ValueError(f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for")
+        if quantiles is not None:
+            strange = [level for level in quantiles if not 0 < level < 1]
+            if strange:
+                raise ValueError(f"quantiles are levels between 0 and 1, such as 0.9, not {strange}")
+            task = replace(task, quantiles=tuple(sorted(set(quantiles))))
+        require_columns(history, task)
+        recent, now = baselines.recent_rows(history, task, origin)
+        wanted = None if items is None else np.asarray(sorted(set(items)), dtype=object)
+        tables, unusual = [], guards.Unusual()
+        for part, ahead, asked in _chunks(history, recent, now, future, wanted):
+            panel = baselines.panel_at(part, task, now, future=ahead)
+            names = baselines.alive(panel, task) if asked is None else asked
+            table = baselines.naive_table(panel, task, names, source="fallback")
+            table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
+            ready, rows = self._rows(panel, names)
+            if ready.any():
+                mean, levels = self.outcomes(rows, np.asarray(task.quantiles))
+                place = np.repeat(ready, task.horizon)
+                table.loc[place, ["mean", *task.quantile_columns]] = np.column_stack([mean, levels])
+                table.loc[place, "source"] = "model"
+                unusual.inspect(panel.items[rows.item], rows, self.encoding, self.seen)
+            tables.append(table.loc[table["lead"].to_numpy() <= (horizon or task.horizon)])
+        unusual.warn()
+        return pd.concat(tables, ignore_index=True)
+
+    def feature_rows(
+        self,
+        history: pd.DataFrame,
+        origin: pd.Timestamp | None = None,
+        *,
+        future: pd.DataFrame | None = None,
+        items: Sequence[str] | None = None,
+    ) -> tuple[pd.DataFrame, features.Rows]:
+        """Return the rows that `predict` asks the model about, for explanations.
+
+        Returns:
+            item_id, origin, timestamp and lead of each row, and the rows: all leads of the items with enough history.
+        """
+        require_columns(history, self.task)
+        panel = baselines.recent_panel(history, self.task, origin, future=future)
+        names = baselines.alive(panel, self.task) if items is None else np.asarray(sorted(set(items)), dtype=object)
+        _, rows = self._rows(panel, names)
+        target = panel.grid[rows.origin + rows.lead]
+        place = {ITEM: panel.items[rows.item], "origin": panel.grid[rows.origin], TIME: target, "lead": rows.lead}
+        return pd.DataFrame(place), rows
+
+    def _rows(self, panel: Panel, names: np.ndarray) -> tuple[np.ndarray, features.Rows]:
+        """Which of the names have enough history, and the rows of those."""
+        item = pd.Index(panel.items).get_indexer(pd.Index(names))
+        ready = item >= 0
+        ready[ready] = self._enough_history(panel, item[ready])
+        horizon = self.task.horizon
+        return ready, features.forecast_rows(panel, self.task, self.scaling, item[ready], horizon, yearly=self._yearly)
+
+    @property
+    def _yearly(self) -> bool:
+        return bool({"calendar_day_of_year", "calendar_month"} & {*self.encoding.names})
+
+    def _enough_history(self, panel: Panel, item: np.ndarray) -> np.ndarray:
+        end = panel.edges[1:][item] - self.task.horizon
+        seen = np.concatenate([[0], np.cumsum(~np.isnan(panel.target))])
+        return seen[end] - seen[end - Seasons.of(self.task).lookback] >= features.MINIMUM_HISTORY
+
+    def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
+        X = self.encoding.matrix({**rows.features, "lead": rows.lead})
+        if self.widths == (1.0, 1.0):
+            return self.distribution(X, rows.reference, rows.scale, shifted(levels, self.anchors))
+        asked = shifted(np.append(levels, 0.5), self.anchors)
+        mean, found = self.distribution(X, rows.reference, rows.scale, asked)
+        found, middle = found[:, :-1], found[:, -1:]
+        found = self.scaling.possible(middle + np.where(levels < 0.5, *self.widths) * (found - middle))
+        return mean, np.maximum(found, 0.0) if self.task.non_negative else found
+
+    def distribution(
+        self, X: np.ndarray, references: np.ndarray, scales: np.ndarray, levels: np.ndarray, trees: slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Means and quantiles of the model as it is, neither moved to its `anchors` nor widened.
+
+        Args:
+            X: codes of `encoding`, NaN where missing, shape (rows, columns).
+            references: level of each row, in transformed units, shape (rows,).
+            scales: scale of each row, shape (rows,).
+            levels: of the quantiles, shape (levels,).
+            trees: which trees of a forest are asked.
+
+        Returns:
+            Means, shape (rows,), and quantiles, shape (rows, levels), in original units.
+        """
+        mean = np.empty(len(X))
+        found = np.empty((len(X), len(levels)))
+        for first in range(0, len(X), CHUNK):
+            part = slice(first, first + CHUNK)
+            reference, scale = references[part, None], scales[part, None]
+            outcomes = self.model.outcomes(self.model.locate(X[part])[:, trees])
+            mean[part] = self.scaling.outcomes(reference, scale, outcomes).mean(axis=1)
+            spread = self.scaling.outcomes(reference, scale, row_quantiles(outcomes, levels))
+            found[part] = self.scaling.possible(spread)
+        if self.task.non_negative:
+            return np.maximum(mean, 0.0), np.maximum(found, 0.0)
+        return mean, found
+
+    def corrected(self, predictions: pd.DataFrame, tolerance: float) -> Forecaster:
+        """Return the same forecaster with the intervals that a backtest of its like asks for (`conformal.widths`)."""
+        below, above = conformal.widths(predictions, self.task, tolerance)
+        return replace(self, widths=(self.widths[0] * below, self.widths[1] * above))
+
+    def importances(self) -> pd.DataFrame:
+        """Importance of each feature: columns feature, group, importance; largest first."""
+        table = pd.DataFrame(
+            {
+                "feature": self.encoding.names,
+                "group": [features.group_of(name) for name in self.encoding.names],
+                "importance": self.importance,
+            }
+        )
+        return table.sort_values("importance", ascending=False, ignore_index=True)
+
+    def state(self) -> dict[str, Any]:
+        """Everything, as plain containers, strings, numbers, NumPy arrays and, for other than forests, regressors."""
+        return {
+            "version": STATE_VERSION,
+            "task": self.task.to_dict(),
+            "scaling": self.scaling.name,
+            "encoding": {
+                "names": list(self.encoding.names),
+                "categories": self.encoding.categories,
+                "edges": np.concatenate([np.zeros(0, np.float32), *self.encoding.edges]),
+                "counts": np.array([len(edges) for edges in self.encoding.edges]),
+            },
+            "trees" if isinstance(self.model, Trees) else "regressor": {
+                part.name: getattr(self.model, part.name) for part in fields(self.model)
+            },
+            "importance": self.importance,
+            "anchors": np.array(self.anchors),
+            "seen": np.array(self.seen),
+            "widths": np.array(self.widths),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Forecaster:
+        """Rebuild a forecaster from `state`; ValueError if a later version of this package wrote it."""
+        if state["version"] != STATE_VERSION:
+            raise ValueError(
+                f"the model's state has version {state['version']}, this package reads {STATE_VERSION}: "
+                "use the package's version that trained the model, or retrain"
+            )
+        encoding = state["encoding"]
+        return cls(
+            task=Task.from_dict(state["task"]),
+            scaling=Scaling.from_name(state["scaling"]),
+            encoding=Encoding(
+                names=list(encoding["names"]),
+                categories={name: list(values) for name, values in encoding["categories"].items()},
+                edges=np.split(encoding["edges"], np.cumsum(encoding["counts"])[:-1]),
+            ),
+            model=Trees(**state["trees"]) if "trees" in state else Calibrated(**state["regressor"]),
+            importance=np.asarray(state["importance"]),
+            anchors=tuple(np.asarray(state.get("anchors", NOMINAL)).tolist()),
+            seen=tuple(np.asarray(state.get("seen", (-np.inf, np.inf))).tolist()),
+            widths=tuple(np.asarray(state.get("widths", (1.0, 1.0))).tolist()),
+        )
+
+
+def _chunks(
+    history: pd.DataFrame, recent: np.ndarray, now: pd.Timestamp, future: pd.DataFrame | None, names: np.ndarray | None
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, np.ndarray | None]]:
+    """Parts of `ITEMS_AT_ONCE` items: rows, rows ahead, and which of the names; bounds the memory of features.
+
+    Of the whole history, only the number of its part is kept for each row.
+    """
+    code, ids = pd.factorize(history[ITEM].to_numpy(dtype=object)[recent])
+    present = np.zeros(len(ids), dtype=bool)
+    present[code[(history[TIME] <= now).to_numpy()[recent]]] = True
+    starts = np.sort(ids[present])[::ITEMS_AT_ONCE]
+    if len(starts) <= 1:
+        yield history.loc[recent], future, names
+        return
+
+    def chunk_of(ids: np.ndarray) -> np.ndarray:
+        return np.searchsorted(starts[1:], ids, side="right").astype(np.int32)
+
+    chunk = np.full(len(history), -1, dtype=np.int32)
+    chunk[recent] = chunk_of(ids)[code]
+    del code, ids
+    own = future is not None and ITEM in future.columns
+    ahead_of = chunk_of(future[ITEM].to_numpy(dtype=object)) if own and future is not None else None
+    named = None if names is None else chunk_of(names)
+    for number in range(len(starts)):
+        part = history.iloc[np.flatnonzero(chunk == number)]
+        ahead = future if future is None or ahead_of is None else future.loc[ahead_of == number]
+        yield part, ahead, None if names is None else names[named == number]

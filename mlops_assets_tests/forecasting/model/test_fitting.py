@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model.task import ModelSettings
+from mlops_assets_tests.forecasting.model.test_features import RICH, rich_panel
+from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel
+
+
+def test_training_rows_may_come_back_from_storage(rich, tmp_path):
+    rows = features.training_rows(rich_panel(), RICH)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    again = fitting.fit(pd.read_parquet(tmp_path / "rows.parquet"), RICH)
+    pd.testing.assert_frame_equal(again.predict(rich_panel()), rich.predict(rich_panel()))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_handful_of_rows_is_learnt_from_without_a_warning():
+    frame = daily_panel(items=1, days=7)
+    assert (fitting.fit(features.training_rows(frame, DAILY), DAILY).predict(frame)["source"] == "model").all()
+
+
+def test_the_seed_decides_and_extra_trees_are_a_choice():
+    frame = daily_panel()
+    rows = features.training_rows(frame, DAILY)
+    first, again = (fitting.fit(rows, DAILY).predict(frame) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
+    extra = replace(DAILY, model=replace(SMALL, kind="extra_trees"))
+    assert not fitting.fit(rows, extra).predict(frame)["q50"].equals(first["q50"])
+
+
+@pytest.mark.parametrize(
+    ("settings_", "words"),
+    [(ModelSettings(kind="oracle"), "'oracle' is not known"), (ModelSettings(parameters={"trees": 3}), "trees")],
+)
+def test_unknown_models_and_parameters_are_refused(settings_, words):
+    rows = features.training_rows(daily_panel(), DAILY)
+    with pytest.raises(ValueError, match=words):
+        fitting.fit(rows, replace(DAILY, model=settings_))
+
+
+def test_quantiles_are_moved_to_where_later_origins_wanted_them(rich):
+    assert len(rich.anchors) == 3
+    assert sorted(rich.anchors) == list(rich.anchors)
+    frame = daily_panel(items=6, days=300)
+    late = (frame["timestamp"] - pd.Timestamp("2024-08-28")).dt.days.clip(lower=0)
+    drift = frame.assign(target=frame["target"] * 1.01**late)
+    steady, drifting = (fitting.fit(features.training_rows(f, DAILY), DAILY).anchors for f in (frame, drift))
+    assert drifting[2] > steady[2]
+    assert drifting[1] > 0.5
+    few = features.training_rows(frame, DAILY).head(150)
+    assert fitting.fit(few, DAILY).anchors == (0.1, 0.5, 0.9)
