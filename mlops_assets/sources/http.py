@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
-from mlops_assets.sources.factory import SourceError, SourceUnavailableError, read_csv, require
+from mlops_assets.sources.formats import SourceError, SourceUnavailableError, read_csv, require
 from mlops_assets.spec import HttpSource
 
 if TYPE_CHECKING:

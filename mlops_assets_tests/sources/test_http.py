@@ -18,7 +18,7 @@ import yaml
 
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
 from mlops_assets.sources import http as http_source
-from mlops_assets.sources.factory import SourceError, SourceUnavailableError, open_source, read_all
+from mlops_assets.sources.formats import SourceError, SourceUnavailableError, open_source, read_all
 from mlops_assets.spec import SpecError, load_spec
 from mlops_assets_tests.conftest import SPEC, declare, panel
 

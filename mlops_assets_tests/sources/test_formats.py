@@ -16,8 +16,8 @@ import pytest
 from pyarrow import parquet
 
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Contract, Window, check
-from mlops_assets.sources import factory as sources
-from mlops_assets.sources.factory import FileReader, SourceError, SqlReader, open_source, read_all
+from mlops_assets.sources import formats as sources
+from mlops_assets.sources.formats import FileReader, SourceError, SqlReader, open_source, read_all
 from mlops_assets.spec import FileSource, SqlSource, parse_spec
 from mlops_assets_tests.io_managers import servers
 
