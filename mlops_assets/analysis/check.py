@@ -7,7 +7,7 @@ from mlops_assets.environments import open_stores
 from mlops_assets.io_managers.base import Models, Tables
 from mlops_assets.resources.instance import dagster_home, open_instance
 from mlops_assets.settings import Settings, SettingsError
-from mlops_assets.sources.formats import open_source
+from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec, SpecError, load_specs
 
 Result = tuple[str, str, bool]

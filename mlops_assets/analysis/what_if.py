@@ -16,7 +16,8 @@ from mlops_assets.forecasting.formatting import plain_rows, stamp
 from mlops_assets.forecasting.words import some
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
-from mlops_assets.sources.formats import open_source, read_all
+from mlops_assets.sources.base import read_all
+from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import FileSource, ForecastSpec
 
 _CHANGE = re.compile(r"(?P<name>[^=]+)=(?P<how>[=+*/-]?)(?P<number>[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?|-[0-9.]+)", re.I)

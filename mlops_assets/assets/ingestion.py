@@ -13,7 +13,8 @@ from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.sources.formats import SourceError, SourceUnavailableError, open_source, read_all
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
+from mlops_assets.sources.factory import open_source
 
 
 def read_observations(graph: Graph, window: contract.Window, now: datetime) -> contract.Checked:

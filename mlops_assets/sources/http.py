@@ -1,84 +1,20 @@
-"""Rows of a web service: page after page, each checked, within limits of time, size and hosts."""
+"""Rows of a web service: page after page, each checked."""
 
-import io
 import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urljoin, urlsplit
+from typing import Any
+from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
-from mlops_assets.sources.formats import SourceError, SourceUnavailableError, read_csv, require
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, require
+from mlops_assets.sources.formats import read_csv
+from mlops_assets.sources.http_client import HttpClient, Page, Query
 from mlops_assets.spec import HttpSource
-
-if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
-
-BACK_OFF_SECONDS = 0.5
-"""The second try comes at once, the third after twice this, each later one after twice as long."""
-_TRIES = 5
-_REDIRECTS = 5
-_CONNECT_SECONDS, _SILENT_SECONDS = 10.0, 60.0
-_LATER = (408, 425, 429, 500, 502, 503, 504)
-"""Answers after which it is worth to try again."""
-_CHUNK_BYTES = 1 << 16
-_MEGABYTE = 1 << 20
-
-Query = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Page:
-    """One answer of the service.
-
-    Attributes:
-        name: for messages.
-        url: where it came from, redirects followed.
-        body: uncompressed.
-        headers: of the answer.
-        next_link: `rel="next"` of its `Link` header, empty if there is none.
-    """
-
-    name: str
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
-    next_link: str = ""
-    suffixes: ClassVar[tuple[str, ...]] = ()
-
-    def __str__(self) -> str:
-        return self.name
-
-    def open(self) -> io.BytesIO:
-        """Open the body as a file."""
-        return io.BytesIO(self.body)
-
-
-@dataclass
-class _Budget:
-    """What is left of a read's time and size."""
-
-    source: HttpSource
-    started: float = field(default_factory=time.monotonic)
-    bytes_read: int = 0
-
-    @property
-    def seconds(self) -> float:
-        return self.source.max_seconds - (time.monotonic() - self.started)
-
-    def take(self, count: int, place: str) -> None:
-        self.bytes_read += count
-        if self.bytes_read > self.source.max_megabytes * _MEGABYTE:
-            raise SourceError(f"{place}: more than {self.source.max_megabytes} MB (source.max_megabytes)")
-        if self.seconds < 0:
-            raise SourceUnavailableError(f"{place}: took longer than {self.source.max_seconds} s (source.max_seconds)")
 
 
 class HttpReader:
@@ -105,22 +41,20 @@ class HttpReader:
         return f"{self.name} answers{'' if first is not None else ', without rows for yesterday: columns not checked'}"
 
     def _read(self, columns: Sequence[str], window: Window) -> Iterator[pd.DataFrame]:
-        import requests
-
         pages = self.source.pages
         request: tuple[str, Query] | None = (self.source.url, self._first_query(window))
         asked: dict[tuple[str, Query], int] = {}
         seen: dict[bytes, int] = {}
         total = None
-        budget, rows, number = _Budget(self.source), 0, 0
-        with requests.Session() as session:
+        rows, number = 0, 0
+        with HttpClient(self.source) as client:
             while request is not None:
                 number += 1
                 name = f"page {number} of {self.name}" if pages else self.name
                 if request in asked:
                     raise SourceError(f"{name}: it would be page {asked[request]} once more; see source.pages")
                 asked[request] = number
-                page = self._fetch(session, name, *request, budget)
+                page = client.fetch(name, *request)
                 document = _json(page) if self.source.format == "json" else None
                 records = None if document is None else _records(document, self.source.records, page)
                 digest = sha256(page.body if records is None else json.dumps(records).encode()).digest()
@@ -136,7 +70,8 @@ class HttpReader:
                 seen[digest] = number
                 rows += found
                 total = self._total(page, document)
-                request = self._next(page, document, request, found=found, rows=rows, number=number, total=total)
+                following = self._next(page, document, request, found=found, rows=rows, number=number, total=total)
+                request = following and (client.allowed(following[0], name), following[1])
         if total is not None and rows != total:
             raise SourceUnavailableError(
                 f"{self.name}: page {number}, the last, ends after {rows} rows; {total} are promised"
@@ -189,7 +124,7 @@ class HttpReader:
             return None
         if pages.kind == "link":
             target = _at(document, pages.path) if pages.path else page.next_link
-            return (self._allowed(urljoin(page.url, str(target)), page.name), ()) if target else None
+            return (urljoin(page.url, str(target)), ()) if target else None
         if pages.kind == "cursor":
             value = _at(document, str(pages.path))
             if value in (None, "", False):
@@ -221,139 +156,12 @@ class HttpReader:
             except pa.ArrowException as error:
                 raise SourceError(f"{page}: not CSV: {error}") from None
 
-    def _allowed(self, url: str, place: str) -> str:
-        """Return an address if it is one of the hosts that may be asked.
-
-        Raises:
-            SourceError: it is another host, or would be asked in the open where the first one was encrypted.
-        """
-        own = urlsplit(self.source.url)
-        try:
-            parts = urlsplit(url)
-            host = _host(parts.scheme, parts.netloc)
-        except ValueError:
-            raise SourceError(f"{place}: leads to an address that is not one") from None
-        allowed = {_host(own.scheme, own.netloc), *(_host(parts.scheme, name) for name in self.source.hosts)}
-        if parts.scheme not in ("https", own.scheme) or host not in allowed:
-            raise SourceError(
-                f"{place}: leads to {parts.scheme}://{parts.hostname}"
-                f"{f':{parts.port}' if parts.port else ''}, which is not asked. "
-                "If it is right, name it in source.hosts (it will get the headers, too)"
-            )
-        return url
-
-    def _fetch(self, session: Any, place: str, url: str, query: Query, budget: _Budget) -> Page:
-        """Ask until there is an answer, with growing pauses or those that the service asks for."""
-        import requests
-        from urllib3 import Retry
-        from urllib3.exceptions import HTTPError, MaxRetryError
-
-        tries = Retry(total=_TRIES - 1, backoff_factor=BACK_OFF_SECONDS, status_forcelist=_LATER)
-        redirects = 0
-        while True:
-            pause: float | None = None
-            budget.take(0, place)
-            try:
-                with session.get(
-                    url,
-                    params=query,
-                    auth=self._sign,
-                    stream=True,
-                    allow_redirects=False,
-                    timeout=(min(_CONNECT_SECONDS, budget.seconds), min(_SILENT_SECONDS, budget.seconds)),
-                ) as response:
-                    target = session.get_redirect_target(response)
-                    if target is not None:
-                        redirects += 1
-                        if redirects > _REDIRECTS:
-                            raise SourceError(f"{place}: it was redirected {redirects} times")
-                        url, query = self._allowed(urljoin(response.url, target), place), ()
-                        continue
-                    if response.status_code not in _LATER:
-                        return self._page(response, place, budget)
-                    trouble = _status(response.status_code)
-                    pause = tries.get_retry_after(response.raw)
-                    outcome: dict[str, Any] = {"response": response.raw}
-            except (requests.RequestException, HTTPError, OSError) as error:
-                trouble = _why(error)
-                outcome = {"error": error}
-            try:
-                tries = tries.increment("GET", url, **outcome)
-            except (MaxRetryError, HTTPError):
-                raise SourceUnavailableError(f"{place}: {trouble}, {_TRIES} times") from None
-            pause = tries.get_backoff_time() if pause is None else pause
-            if pause > budget.seconds:
-                raise SourceUnavailableError(
-                    f"{place}: {trouble}, and asks for {pause:.0f} s until the next try, longer than is left of "
-                    f"{self.source.max_seconds} s (source.max_seconds)"
-                ) from None
-            time.sleep(pause)
-
-    def _sign(self, request: "PreparedRequest") -> "PreparedRequest":
-        """Add the headers last of all, where neither a netrc file nor anything else replaces them."""
-        request.headers.update({name: value.get_secret_value() for name, value in self.source.headers.items()})
-        return request
-
-    def _page(self, response: "Response", place: str, budget: _Budget) -> Page:
-        """Read an answer's body.
-
-        Raises:
-            SourceError: it is none, is of the wrong type, or is too large.
-        """
-        status = response.status_code
-        if status in (401, 403):
-            raise SourceError(f"{place}: {_status(status)}; see source.headers")
-        if status != HTTPStatus.OK:
-            raise SourceError(f"{place}: {_status(status)}; see source.url and source.query")
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind and not _fits(kind, self.source.format):
-            raise SourceError(
-                f"{place}: it is {kind}, not {self.source.format.upper()} (a page to log in, perhaps?); "
-                "see source.url and source.format"
-            )
-        body = io.BytesIO()
-        # What has arrived, not a full chunk: a service that dribbles must not outlast the time limit.
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-            body.write(chunk)
-            budget.take(len(chunk), place)
-        link = response.links.get("next", {}).get("url", "")
-        return Page(place, response.url, body.getvalue(), response.headers, link)
-
     def _without_secrets(self, text: str) -> str:
         for secret in self.source.headers.values():
             value = secret.get_secret_value()
             for part in (value, value.rpartition(" ")[2]):
                 text = text.replace(part, "***")
         return text
-
-
-def _host(scheme: str, netloc: str) -> str:
-    parts = urlsplit(f"{scheme}://{netloc}")
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(scheme)}"
-
-
-def _status(code: int) -> str:
-    known = code in HTTPStatus.__members__.values()
-    return f"the service answers {code}{f' {HTTPStatus(code).phrase}' if known else ''}"
-
-
-def _why(error: Exception) -> str:
-    """Say in our words why there was no answer: a library's may hold the address with all its parameters."""
-    import requests
-
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return "it does not answer in time"
-    if isinstance(error, requests.ConnectionError) and "NewConnection" in str(error):
-        return "it cannot be reached"
-    return f"its answer breaks off ({type(error).__name__})"
-
-
-def _fits(kind: str, form: str) -> bool:
-    if form == "json":
-        return "json" in kind
-    return "csv" in kind or "separated-values" in kind or kind in ("text/plain", "application/octet-stream")
 
 
 def _json(page: Page) -> Any:

@@ -2,9 +2,18 @@
 
 import io
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlops_assets.forecasting.data.contract import Window
+from mlops_assets.sources.base import SourceError, SourceUnavailableError
+from mlops_assets.sources.files import FileReader
+from mlops_assets.spec import FileSource
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -12,6 +21,46 @@ if TYPE_CHECKING:
 SCHEMES = ("s3", "gs", "az")
 _BUFFER_BYTES = 4 << 20
 _WILD = set("*?[")
+
+
+class ObjectReader(FileReader):
+    """The same in object storage: an object, a folder or a glob; keys come from the cloud's own variables."""
+
+    def __init__(self, source: FileSource) -> None:
+        self.source = source
+        self.name = source.path
+
+    def files(self) -> "Mapping[str, ObjectFile]":
+        """Return the objects in the order of their names, which start below the folder that all are in.
+
+        Raises:
+            SourceError: there is none, or the storage does not let us in.
+            SourceUnavailableError: the storage does not answer.
+        """
+        with _storage_errors(self.name):
+            files = list_objects(self.source.path)
+        if not files:
+            raise SourceError(f"{self.name}: no such object, and no object matches; see source.path in the spec")
+        return files
+
+    def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
+        """Yield batches of all objects; CSV and JSON lines as text, Parquet with its types."""
+        with _storage_errors(self.name):
+            yield from super().read(columns, time_column, window)
+
+
+@contextmanager
+def _storage_errors(name: str) -> Iterator[None]:
+    from obstore import exceptions
+
+    try:
+        yield
+    except SourceError:
+        raise
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        words = " ".join(str(error).partition("Debug source")[0].split())
+        later = isinstance(error, exceptions.GenericError)
+        raise (SourceUnavailableError if later else SourceError)(f"{name}: cannot be read: {words}") from None
 
 
 @dataclass(frozen=True)

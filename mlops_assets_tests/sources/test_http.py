@@ -1,105 +1,27 @@
-"""Rows of a web service: a real server on this machine that pages, stumbles, dribbles, lies and leads astray."""
+"""Rows of a web service: page after page to the end, and what is wrong with a page is said."""
 
 import gzip
-import json
-import logging
-import threading
-import time
-import traceback
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
-from mlops_assets.sources import http as http_source
-from mlops_assets.sources.formats import SourceError, SourceUnavailableError, open_source, read_all
-from mlops_assets.spec import SpecError, load_spec
-from mlops_assets_tests.conftest import SPEC, declare, panel
-
-COLUMNS = ["shop", "day", "sales", "rain"]
-WINDOW = Window(pd.Timestamp("2024-03-01"), pd.Timestamp("2024-06-01"))
-PLANTED = "hunter2planted"
-ROWS: list[dict[str, Any]] = json.loads(panel(items=2).to_json(orient="records", date_format="iso"))
-SIZE = 40
-
-
-class Asked(NamedTuple):
-    """One request: number (from 1), path, query, headers."""
-
-    number: int
-    path: str
-    query: dict[str, str]
-    headers: Any
-
-
-class Service:
-    """A server whose answers are a function of the request, and that remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Asked] = []
-        self.answer: Callable[[Asked], Any] = lambda asked: []
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                asked = Asked(len(service.asked) + 1, parts.path, dict(parse_qsl(parts.query)), self.headers)
-                service.asked.append(asked)
-                answer = service.answer(asked)
-                status, headers, body = answer if isinstance(answer, tuple) else (200, {}, answer)
-                if not isinstance(body, bytes | Iterator):
-                    body, headers = json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
-                self.send_response(status)
-                if isinstance(body, bytes):
-                    headers = {"Content-Length": str(len(body)), **headers}
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                try:
-                    for piece in [body] if isinstance(body, bytes) else body:
-                        self.wfile.write(piece)
-                except OSError:
-                    pass  # the reader has heard enough
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        self.url = f"http://{self.host}/v1/sales"
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    monkeypatch.setattr(http_source, "BACK_OFF_SECONDS", 0.01)
-    made = Service()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-
-
-@pytest.fixture
-def read(service: Service, tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    """Read the service by a spec whose source has these fields."""
-
-    def run(**fields: Any) -> pd.DataFrame:
-        spec = declare(tmp_path, source={"kind": "http", "url": service.url, **fields})
-        return read_all(open_source(spec), COLUMNS, "day", WINDOW)
-
-    return run
-
-
-def by_offset(asked: Asked, rows: list[dict[str, Any]] = ROWS, size: int = SIZE) -> dict[str, Any]:
-    at = int(asked.query.get("offset", 0))
-    return {"data": {"items": rows[at : at + size]}, "meta": {"total": len(rows)}}
+from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
+from mlops_assets.sources.factory import open_source
+from mlops_assets_tests.conftest import declare
+from mlops_assets_tests.sources.web_service import (
+    COLUMNS,
+    PLANTED,
+    ROWS,
+    SIZE,
+    WINDOW,
+    Asked,
+    answer_of,
+    by_offset,
+    expected,
+    moved,
+)
 
 
 def by_page(asked: Asked) -> dict[str, Any]:
@@ -117,10 +39,6 @@ def by_json_link(asked: Asked) -> Any:
     at = int(asked.query.get("from", 0))
     following = f"/v1/sales?from={at + SIZE}" if at + SIZE < len(ROWS) else None
     return {"data": {"items": ROWS[at : at + SIZE]}, "links": {"next": following}}
-
-
-def expected() -> pd.DataFrame:
-    return pd.DataFrame(ROWS, dtype=object)[COLUMNS]
 
 
 KINDS: dict[str, tuple[Any, dict[str, Any], int]] = {
@@ -217,36 +135,6 @@ def test_the_window_goes_into_the_query_and_secrets_into_headers(service, tmp_pa
     assert service.asked[-1].query["since"] in {f"{today - pd.Timedelta(days=n):%Y%m%d}" for n in (1, 2)}
     service.answer = lambda _: []
     assert "without rows for yesterday" in open_source(spec).probe(COLUMNS, "day")
-
-
-def test_a_service_that_stumbles_is_asked_again(service, read):
-    def answer(asked: Asked) -> Any:
-        trouble = {
-            1: (429, {"Retry-After": "0"}, {"error": "slow down"}),
-            2: (500, {}, {}),
-            3: (200, {"Content-Type": "application/json", "Content-Length": "100"}, b'[{"shop": '),
-            4: (302, {"Location": "/v2/sales"}, b""),
-        }
-        return trouble.get(asked.number) or ROWS
-
-    service.answer = answer
-    pd.testing.assert_frame_equal(read()[COLUMNS], expected())
-    assert [asked.path for asked in service.asked] == ["/v1/sales"] * 4 + ["/v2/sales"]
-
-
-def test_retry_after_is_waited_for(service, read):
-    service.answer = lambda asked: ROWS if asked.number > 1 else (503, {"Retry-After": "1"}, {})
-    start = time.monotonic()
-    assert len(read()) == len(ROWS)
-    assert time.monotonic() - start >= 1
-
-
-def answer_of(status: int = 200, body: Any = b"", **headers: str) -> Any:
-    return lambda _: (status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
-
-
-def moved(asked: Asked) -> Any:
-    return 302, {"Location": f"http://localhost:{asked.headers['Host'].rpartition(':')[2]}/else"}, b""
 
 
 FIRST, REST = {"offset": "0"}, {"kind": "offset"}
@@ -351,122 +239,3 @@ def test_what_is_wrong_is_an_error_that_names_the_page(service, read, case):
     assert wanted in str(caught.value)
     assert isinstance(caught.value, SourceUnavailableError) == (case in LATER)
     assert len(service.asked) <= 10
-
-
-def test_a_host_that_is_named_may_be_led_to(service, read):
-    port = service.host.rpartition(":")[2]
-    service.answer = lambda asked: ROWS if asked.path == "/else" else moved(asked)
-    assert len(read(hosts=f"localhost:{port}")) == len(ROWS)
-
-
-def test_a_slow_service_is_given_up(service, read):
-    def dribble() -> Iterator[bytes]:
-        for _ in range(100):
-            yield b" "
-            time.sleep(0.05)
-
-    service.answer = lambda _: (200, {"Content-Type": "application/json"}, dribble())
-    start = time.monotonic()
-    with pytest.raises(SourceUnavailableError, match=r"took longer than 1 s \(source.max_seconds\)"):
-        read(max_seconds=1)
-    service.answer = lambda _: time.sleep(3) or []
-    with pytest.raises(SourceUnavailableError):
-        read(max_seconds=1)
-    assert time.monotonic() - start < 4
-
-
-def test_nobody_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(http_source, "BACK_OFF_SECONDS", 0.01)
-    spec = declare(tmp_path, source={"kind": "http", "url": "http://127.0.0.1:9/x"})
-    with pytest.raises(SourceUnavailableError, match=r"http://127\.0\.0\.1:9/x: it cannot be reached, 5 times"):
-        read_all(open_source(spec), COLUMNS, "day", WINDOW)
-
-
-def test_secrets_are_nowhere(service, tmp_path, monkeypatch, caplog, world):
-    """The worst service there is: it says the key back in every place it can."""
-    monkeypatch.setenv("KEY", PLANTED)
-    caplog.set_level(logging.DEBUG)
-    source = {"kind": "http", "url": service.url, "headers": {"X-Api-Key": "${KEY}", "Authorization": "Bearer ${KEY}"}}
-    spec = declare(tmp_path / "said", source=source)
-    said = [repr(spec), str(spec.model_dump()), spec.model_dump_json(), repr(open_source(spec)), spec.fingerprint()]
-    answers: list[Any] = [
-        answer_of(401, PLANTED.encode()),
-        answer_of(200, PLANTED.encode(), Content_Type=f"text/{PLANTED}"),
-        answer_of(200, b"[" + PLANTED.encode()),
-        answer_of(302, Location=f"http://{PLANTED}.example.com/"),
-        answer_of(302, Location=f"/{PLANTED}"),
-        lambda _: {PLANTED: 1},
-        lambda _: [{PLANTED: 1}],
-        answer_of(503, PLANTED.encode()),
-        lambda _: iter([]),
-    ]
-    for answer in answers:
-        service.answer = lambda asked, answer=answer: answer(asked) if asked.number % 9 else (404, {}, b"")
-        try:
-            read_all(open_source(spec), COLUMNS, "day", WINDOW)
-        except SourceError:
-            said.append(traceback.format_exc())
-    assert len(said) == 5 + len(answers)
-
-    service.answer = lambda _: {PLANTED: ROWS}
-    made = world(source=source, partitions={"kind": "daily", "start": "2024-03-01", "end": "2024-06-01"})
-    for service.answer, success in ((lambda _: {PLANTED: 1}, False), (lambda _: ROWS, True)):
-        result = made.run("observations", "quarantine", partition="2024-03-05", raise_on_error=False)
-        assert result.success is success
-        said += [str(event) for event in made.instance.all_logs(result.run_id)]
-    assert made.metadata(result, "observations")["source"] == service.url
-    for file in tmp_path.rglob("*"):
-        if file.is_file():
-            assert PLANTED.encode() not in file.read_bytes(), file
-    # A service's own redirect may hold what it likes; that is the one line the HTTP library logs, below warning.
-    logged = [record.getMessage() for record in caplog.records if "GET /" + PLANTED not in record.getMessage()]
-    for text in [*said, *logged]:
-        assert PLANTED not in text
-
-
-def problem(folder: Path, **fields: Any) -> str:
-    folder.mkdir(exist_ok=True)
-    source = {"kind": "http", "url": "https://api.example.com/v1", **fields}
-    file = folder / "demo.yaml"
-    file.write_text(yaml.safe_dump({**SPEC, "source": source}, sort_keys=False))
-    with pytest.raises(SpecError) as caught:
-        load_spec(file, {"KEY": PLANTED, "ODD": f"{PLANTED}\n"})
-    assert PLANTED not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"url": "ftp://x/y"}, "source.url (line 5): not an address such as https://"),
-        ({"url": "https://me:${KEY}@x/y"}, "no user or password in an address"),
-        ({"url": "https://x/y?key=${KEY}"}, "no ? or # in an address"),
-        ({"query": {"key": "${KEY}"}}, "source.query.key (line 7): ${...} is replaced in url, path, table, headers"),
-        ({"headers": {"X-Api-Key": PLANTED}}, "source.headers.X-Api-Key (line 7): no secret in the file"),
-        ({"headers": {"X-Api-Key": "${ODD}"}}, "source.headers.X-Api-Key (line 7): its value is not one line"),
-        ({"headers": {"X Key": "${KEY}"}}, "the name of a header"),
-        ({"headers": {"X-Key": 7}}, "source.headers.X-Key (line 7): text is needed here"),
-        ({"headers": {"X-Key": "${GONE}"}}, "the environment variable GONE is not set"),
-        ({"pages": {"kind": "cursor"}}, "source.pages.path (line 6): say where the JSON has the next cursor"),
-        ({"pages": {"kind": "page", "path": "a"}}, "source.pages.path (line 8): found 'a'; belongs to the kinds"),
-        ({"pages": {"kind": "link", "start": 1}}, "source.pages.start (line 8): found 1; belongs to"),
-        ({"pages": {"kind": "link", "parameter": "p"}}, "a link holds all its parameters"),
-        ({"pages": {"kind": "pages"}}, "did you mean 'page'?"),
-        ({"pages": {"kind": "page", "first": 1}}, "allowed: kind, parameter, start, path, total"),
-        ({"format": "csv", "records": "a"}, "source.records (line 7): found 'a'; CSV has no path"),
-        ({"format": "csv", "pages": {"kind": "link", "path": "a"}}, "CSV has no place for it"),
-        ({"max_seconds": 0}, "source.max_seconds (line 6)"),
-        ({"table": "x"}, "unknown field"),
-    ],
-)
-def test_a_wrong_spec_is_told_without_its_secrets(tmp_path, fields, message):
-    assert message in problem(tmp_path, **fields)
-
-
-def test_the_ingested_asset_says_where_its_rows_are_from(service, world):
-    service.answer = lambda _: ROWS
-    made = world(source={"kind": "http", "url": service.url})
-    made.run("observations", "quarantine", partition="2024-03-01...2024-03-04")
-    assert len(made.table("observations")) == 8
-    specs = [spec for asset in made.assets for spec in asset.specs if spec.key == made.key("observations")]
-    assert [spec.kinds for spec in specs] == [{"pandas", "http"}]

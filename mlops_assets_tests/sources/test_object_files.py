@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.data.contract import Window
-from mlops_assets.sources.formats import SourceError, SourceUnavailableError, open_source, read_all
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
+from mlops_assets.sources.factory import open_source
 from mlops_assets_tests.conftest import declare, panel
 from mlops_assets_tests.io_managers import servers
 

@@ -1,0 +1,97 @@
+"""What every source has in common: the protocol of its reader, its errors, and the check of its columns."""
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO, Protocol, TypeAlias
+
+import pandas as pd
+
+from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
+
+
+class SourceError(ValueError):
+    """The source cannot be read; the message names it and the way out, and shows no secret."""
+
+
+class SourceUnavailableError(SourceError):
+    """The source does not answer now; a later try may succeed."""
+
+
+class SourceReader(Protocol):
+    """Anything that rows can be read from.
+
+    Attributes:
+        name: how messages call it; no secret in it.
+        exact: True when `read` honours the window, so that a row outside is the source's fault.
+    """
+
+    name: str
+    exact: bool
+
+    def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
+        """Yield batches of raw rows.
+
+        Args:
+            columns: the columns wanted.
+            time_column: the one of them that holds the time.
+            window: the span wanted; a reader may give more rows (unless `exact`), never fewer.
+
+        Yields:
+            Frames with the wanted columns plus `_source`, `_row` (1 is the first row of data) and `_problem`
+            (None, or why the row could not be split into columns).
+
+        Raises:
+            SourceError: nothing can be read.
+        """
+        ...
+
+    def probe(self, columns: Sequence[str], time_column: str) -> str:
+        """Reach the source, make sure that it has the columns, and say in words what was found.
+
+        Raises:
+            SourceError: it cannot be reached or lacks a column.
+        """
+        ...
+
+
+class OpenableFile(Protocol):
+    """A file that is not on this machine: an object of a bucket, an answer of a web service. Its `str` names it."""
+
+    @property
+    def suffixes(self) -> Sequence[str]:
+        """Endings of the name, as of a `Path`."""
+        ...
+
+    def open(self) -> IO[bytes]:
+        """Open it for reading."""
+        ...
+
+
+AnyFile: TypeAlias = Path | OpenableFile
+
+
+def read_all(reader: SourceReader, columns: Sequence[str], time_column: str, window: Window) -> pd.DataFrame:
+    """Read a window as one frame, with the columns of `SourceReader.read` even if it has no rows."""
+    batches = [batch for batch in reader.read(columns, time_column, window) if len(batch)]
+    if not batches:
+        return pd.DataFrame(columns=[*columns, SOURCE, ROW, PROBLEM])
+    return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
+
+
+def require(source: AnyFile | str, wanted: Sequence[str], present: Sequence[str]) -> None:
+    """Raise a SourceError, with the nearest right name, unless the source has each wanted column once."""
+    missing = [name for name in wanted if name not in present]
+    if missing and not present:
+        raise SourceError(f"{source}: it is empty, without so much as the names of its columns")
+    if missing:
+        folded = {name.strip().casefold(): name for name in map(str, present)}
+        near = [folded[m] for name in missing for m in get_close_matches(name.casefold(), folded, 1, 0.5)]
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        raise SourceError(
+            f"{source}: no column {', '.join(map(repr, missing))}; it has: {', '.join(map(repr, present))}."
+            f"{hint} See columns and covariates in the spec"
+        )
+    twice = [name for name in wanted if list(present).count(name) > 1]
+    if twice:
+        raise SourceError(f"{source}: column {', '.join(map(repr, twice))} stands twice in it")
