@@ -82,21 +82,6 @@ class Replay:
         days = {name: made.days for name, made in self.plays.items()}
         return plots.to_png(plots.policies(days, self.metric, self.trained))
 
-    def table(self) -> Any:
-        """Return a table of the policies, for rich."""
-        from rich.table import Table
-
-        head = f"mean {self.metric}" + ("" if self.trained else " (stored)")
-        table = Table("policy", "retrainings", "promoted", "CPU seconds", head, "at")
-        for name, made in self.plays.items():
-            facts = made.summary()
-            when = facts["at"]
-            shown = ", ".join(when[:6]) + (f", … {when[-1]}" if len(when) > 6 else "")
-            promoted = str(facts["promoted"]) if self.trained else "?"
-            cost = "?" if pd.isna(facts["cpu_seconds"]) else f"{facts['cpu_seconds']:.1f}"
-            table.add_row(name, str(facts["retrainings"]), promoted, cost, f"{facts['mean']:.4f}", shown)
-        return table
-
 
 def replay(
     spec: ForecastSpec,

@@ -3,7 +3,7 @@
 import difflib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def tune(
             words = str(error)
         made = Trial(len(done), model, score, round(time.process_time() - began, 2), words)
         done.append(made)
-        study_run.log(f"trial {made.number}", _flat(model), {metric: score, "cpu_seconds": made.seconds})
+        study_run.log(f"trial {made.number}", flat(model), {metric: score, "cpu_seconds": made.seconds})
         listen(made)
         return made
 
@@ -134,7 +134,7 @@ def tune(
                 for model in (task.model, best.model)
             )
         better = after < before
-        study_run.conclude(_flat(best.model), {f"{metric}_before": before, f"{metric}_after": after})
+        study_run.conclude(flat(best.model), {f"{metric}_before": before, f"{metric}_after": after})
     new = _changed_text(spec, best.model) if better else None
     change = _diff(spec, new) if new is not None else ""
     if write and new is not None:
@@ -142,7 +142,7 @@ def tune(
     return {
         "forecast": spec.name,
         "metric": metric,
-        "trials": [{**_flat(trial.model), **_facts(trial)} for trial in done],
+        "trials": [{**flat(trial.model), **_facts(trial)} for trial in done],
         "search_until": None if until is None else stamp(until),
         "held_out": until is not None,
         "best": best.number,
@@ -209,7 +209,8 @@ def _score(
     return float(result.overall[metric].iloc[0])
 
 
-def _flat(model: ModelSettings) -> dict[str, Any]:
+def flat(model: ModelSettings) -> dict[str, Any]:
+    """Return settings by their dotted names, as a spec spells them."""
     said = asdict(model)
     return {**{f"model.{k}": v for k, v in said.items() if k != "parameters"}, **_parameters(model)}
 
@@ -253,34 +254,3 @@ def _diff(spec: ForecastSpec, new: str) -> str:
     old = Path(spec.file).read_text(encoding="utf-8-sig") if Path(spec.file).exists() else ""
     name = Path(spec.file).name
     return "".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, name, n=2))
-
-
-def line(trial: Trial, metric: str) -> str:
-    """Say one trial in a line."""
-    said = {name.rpartition(".")[2]: value for name, value in _flat(trial.model).items() if name != "model.seed"}
-    words = ", ".join(f"{name} {value}" for name, value in said.items())
-    score = trial.words or f"{metric} {trial.score:.4f}"
-    return f"{trial.number:>3}  {score}  {trial.seconds:6.1f} s  {words}"
-
-
-def tables(result: dict[str, Any]) -> Iterator[Any]:
-    """Render a result for a terminal."""
-    metric, before, after = result["metric"], result["before"], result["after"]
-    name, tried = result["forecast"], len(result["trials"])
-    found = f"\n[bold]{name}[/bold]: of {tried} settings, those of trial {result['best']} did best"
-    if result["best"] == 0:
-        yield f"{found}: the spec as it stands ({metric} {before:.4f})"
-        return
-    where = (
-        "on the spec's backtest windows, which the search has not seen"
-        if result["held_out"]
-        else "on the windows of the search itself, for lack of history: expect less of it"
-    )
-    yield f"{found}; {where}, {metric} is {after:.4f} with them and {before:.4f} as the spec stands"
-    if not result["better"]:
-        yield "the spec stays as it is"
-        return
-    from rich.syntax import Syntax
-
-    yield Syntax(result["change"], "diff", background_color="default")
-    yield "written" if result["written"] else "not written; --write does"

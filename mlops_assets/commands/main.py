@@ -197,9 +197,10 @@ def evaluate_(spec: str, models: str | None, as_json: bool) -> None:
     SPEC is a YAML file or the name of a declared forecast.
     """
     from mlops_assets.analysis import evaluate
+    from mlops_assets.commands.rendering import evaluation
 
     others = [kind.strip() for kind in models.split(",") if kind.strip()] if models else []
-    _answer(spec, evaluate.evaluate, evaluate.tables, as_json, others)
+    _answer(spec, evaluate.evaluate, evaluation.tables, as_json, others)
 
 
 @main.command()
@@ -218,11 +219,12 @@ def explain(spec: str, item: str | None, timestamp: str | None, origin: str | No
     if (item is None) != (timestamp is None):
         fail("--item and --timestamp go together", USAGE)
     from mlops_assets.analysis import explain as explaining
+    from mlops_assets.commands.rendering import explanation
 
     if item is None or timestamp is None:
-        _answer(spec, explaining.explain_model, explaining.model_tables, as_json)
+        _answer(spec, explaining.explain_model, explanation.model_tables, as_json)
     else:
-        _answer(spec, explaining.explain_row, explaining.row_tables, as_json, item, timestamp, origin, top)
+        _answer(spec, explaining.explain_row, explanation.row_tables, as_json, item, timestamp, origin, top)
 
 
 @main.command("forecast")
@@ -241,8 +243,9 @@ def forecast_(
     -5, *0.9, /2, a value, or =-5 for a value below zero.
     """
     from mlops_assets.analysis import what_if
+    from mlops_assets.commands.rendering import forecast
 
-    _answer(spec, what_if.what_if, what_if.tables, as_json, changes, file, items, origin)
+    _answer(spec, what_if.what_if, forecast.tables, as_json, changes, file, items, origin)
 
 
 @main.command("tune")
@@ -257,14 +260,15 @@ def tune_(spec: str, minutes: float, trials: int | None, write: bool, as_json: b
     SPEC is a YAML file or the name of a declared forecast. Every trial is a run in MLflow, nested in the study's.
     """
     from mlops_assets.analysis import tune
+    from mlops_assets.commands.rendering import tuning
 
     def ask(found: ForecastSpec, settings: Settings) -> Any:
         def listen(trial: tune.Trial) -> None:
-            click.echo(tune.line(trial, found.gate.metric), err=as_json)
+            click.echo(tuning.line(trial, found.gate.metric), err=as_json)
 
         return tune.tune(found, settings, minutes, trials, write, listen)
 
-    _answer(spec, ask, tune.tables, as_json)
+    _answer(spec, ask, tuning.tables, as_json)
 
 
 def _answer(
@@ -322,6 +326,7 @@ def status_(name: str | None, as_json: bool) -> None:
         settings = Settings.read()
         specs = [find_spec(settings, name)] if name else load_specs(settings.forecasts)
     from mlops_assets.analysis import status
+    from mlops_assets.commands.rendering import status as rendering
 
     try:
         found = status.status(specs, settings)
@@ -331,10 +336,10 @@ def status_(name: str | None, as_json: bool) -> None:
         shown = [status.to_json(one) for one in found]
         click.echo(json.dumps(shown[0] if name else shown, indent=2))
     elif name:
-        for part in status.parts(found[0]):
+        for part in rendering.parts(found[0]):
             _show(part)
     else:
-        _show(status.table(found))
+        _show(rendering.table(found))
 
 
 @main.command("report")
@@ -388,6 +393,7 @@ def replay_policy(
         settings = Settings.read()
         spec = find_spec(settings, name)
     from mlops_assets.analysis.replay import ReplayError, replay
+    from mlops_assets.commands.rendering.replay import table
     from mlops_assets.environments import open_stores
 
     try:
@@ -402,7 +408,7 @@ def replay_policy(
     if as_json:
         click.echo(json.dumps(made.to_json(), indent=2))
     else:
-        _show(made.table())
+        _show(table(made))
 
 
 @main.command()

@@ -8,8 +8,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.analysis.status import parts, table
 from mlops_assets.assets.report import FILE, page
+from mlops_assets.commands.rendering.status import lines, parts, table
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
 from mlops_assets.report.page import Table
@@ -87,18 +87,17 @@ def test_status_says_what_is_wrong(watched):
 
 
 def test_drift_that_could_not_be_judged_is_not_called_none(watched):
-    from mlops_assets.analysis.status import _lines
     from mlops_assets.report.sections import cards, sections
 
     found = overview(sources(watched))
     assert found.drift is not None
     assert found.drift["judged"] > 0
-    assert "nothing has drifted by" in dict(_lines(found))["drift"]
+    assert "nothing has drifted by" in dict(lines(found))["drift"]
     table = watched.table("data_drift", [found.drift["partition"]])
     watched.tables.write(["demo", "data_drift"], table.assign(p_value=float("nan"), drifted=False), "2024-05-16")
     try:
         late = overview(sources(watched))
-        assert dict(_lines(late))["drift"] == "nothing could be judged by 2024-05-16"
+        assert dict(lines(late))["drift"] == "nothing could be judged by 2024-05-16"
         (words,) = next(part for part in sections(sources(watched), late) if part.title == "Data drift").words
         assert words.startswith("Nothing could be judged")
         assert [card.words for card in cards(late) if card.name == "drifted"] == ["of 0 features by 2024-05-16"]

@@ -1,0 +1,55 @@
+"""What a model leans on, and what a forecast is made like, on a terminal: `mlops-assets explain`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def model_tables(result: dict[str, Any]) -> Iterator[Any]:
+    """Render `explain_model` for a terminal."""
+    from rich.table import Table
+
+    yield f"[bold]{result['forecast']}[/bold]: {result['model']}"
+    shares = {row["group"]: row["importance"] for row in result["groups"]}
+    metric = result["metric"]
+    base = result["permutation"][0][metric]
+    score = f"is {base:.4f} with all features" if base is not None else "is not defined: all targets are zero"
+    yield f"\nwhat the model leans on; {metric} of the backtest {score}"
+    table = Table("group", "importance", f"{metric} without", "worse by")
+    for row in result["permutation"][1:]:
+        share = shares.get(row["group"])
+        table.add_row(
+            row["group"],
+            "–" if share is None else f"{share:.1%}",
+            "–" if base is None else f"{row[metric]:.4f}",
+            f"{row['worse'] / base:+.1%}" if base else "–",
+        )
+    yield table
+    table = Table("feature", "group", "importance")
+    for row in result["features"][:15]:
+        table.add_row(row["feature"], row["group"], f"{row['importance']:.1%}")
+    yield table
+
+
+def row_tables(result: dict[str, Any]) -> Iterator[Any]:
+    """Render `explain_row` for a terminal."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    values = "  ".join(f"{name} {value:,.2f}" for name, value in result["values"].items())
+    yield (
+        f"[bold]{escape(result['item_id'])}[/bold] at {result['timestamp']}, lead {result['lead']} from "
+        f"{result['origin']}: {values}\nby {result['model']}\n\n"
+        f"a forecast like these days, of {result['rows']:,} training rows that share a leaf with it; "
+        "`outcome` is what came then, at this item's level and scale"
+    )
+    table = Table("item", "timestamp", "lead", "came", "outcome", "weight")
+    for row in result["like"]:
+        table.add_row(
+            escape(row["item_id"]),
+            row["timestamp"],
+            str(row["lead"]),
+            f"{row['target']:,.2f}",
+            f"{row['outcome']:,.2f}",
+            f"{row['weight']:.2%}",
+        )
+    yield table

@@ -1,0 +1,23 @@
+"""Policies over the same stretch of time on a terminal: `mlops-assets replay-policy`."""
+
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.analysis.replay import Replay
+
+
+def table(made: Replay) -> Any:
+    """Return a table of the policies, for rich to print."""
+    from rich.table import Table
+
+    head = f"mean {made.metric}" + ("" if made.trained else " (stored)")
+    table = Table("policy", "retrainings", "promoted", "CPU seconds", head, "at")
+    for name, played in made.plays.items():
+        facts = played.summary()
+        when = facts["at"]
+        shown = ", ".join(when[:6]) + (f", … {when[-1]}" if len(when) > 6 else "")
+        promoted = str(facts["promoted"]) if made.trained else "?"
+        cost = "?" if pd.isna(facts["cpu_seconds"]) else f"{facts['cpu_seconds']:.1f}"
+        table.add_row(name, str(facts["retrainings"]), promoted, cost, f"{facts['mean']:.4f}", shown)
+    return table

@@ -1,0 +1,85 @@
+"""The state of forecasts on a terminal: `mlops-assets status`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mlops_assets.commands.rendering.cells import number
+from mlops_assets.report.state import Overview
+
+
+def table(found: list[Overview]) -> Any:
+    """Render several forecasts as one table, a row each."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    made = Table("forecast", "champion", "forecasts until", "metric", "limit", "skill", "to look at")
+    for one in found:
+        last = {asset["name"]: asset["last"] for asset in one.assets}
+        accuracy = one.accuracy or {}
+        made.add_row(
+            one.forecast,
+            f"version {one.champion['version']}" if one.champion else "–",
+            last.get("forecasts") or "–",
+            f"{accuracy['metric']} {number(accuracy['value'])}" if accuracy else "–",
+            number(accuracy.get("limit")),
+            number(accuracy.get("skill"), 2),
+            escape("\n".join(one.problems)) or "nothing",
+        )
+    return made
+
+
+def parts(one: Overview) -> Iterator[Any]:
+    """Yield the parts of one forecast's state, for rich to print."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    yield f"[bold]{one.forecast}[/bold]  {escape(one.description)}  (at {one.at} UTC)"
+    for problem in one.problems:
+        yield f"[yellow]![/yellow] {escape(problem)}"
+    if not one.problems:
+        yield "[green]✓[/green] nothing to look at"
+    made = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, words in lines(one):
+        made.add_row(f"[bold]{name}[/bold]", escape(words))
+    yield made
+    assets = Table("asset", "partitions", "last")
+    for asset in one.assets:
+        assets.add_row(
+            asset["name"], "–" if asset["partitions"] is None else str(asset["partitions"]), asset["last"] or ""
+        )
+    if one.assets:
+        yield assets
+
+
+def lines(one: Overview) -> Iterator[tuple[str, str]]:
+    """Yield what is said of one forecast, as (name, sentence)."""
+    if one.champion is not None:
+        best = one.champion
+        age = f", {best['age_days']} days before the latest data" if best["age_days"] is not None else ""
+        since = f" since {best['since']} UTC (by {best['decided_by']})" if best["since"] else ""
+        yield "champion", f"version {best['version']}{since}, trained until {best['trained_until']}{age}"
+    if one.waiting:
+        yield (
+            "approval",
+            f"version {', '.join(map(str, one.waiting))} waits: mlops-assets approve {one.forecast} VERSION …",
+        )
+    if one.accuracy is not None:
+        score = one.accuracy
+        limit = f", limit {number(score['limit'])}" if score["limit"] is not None else ""
+        yield (
+            "accuracy",
+            f"{score['metric']} {number(score['value'])} on {score['partition']}{limit}; mean of the latest "
+            f"{number(score['mean'])}; MASE {number(score['mase'])}, seasonal naive {number(score['naive_mase'])}, "
+            f"skill {number(score['skill'], 2)}; coverage {number(score['coverage'], 2)}",
+        )
+    if one.policy is not None:
+        yield "retraining", f"{one.policy['action']}: {one.policy['reason']} (at {one.policy['partition']})"
+    if one.drift is not None:
+        none = "nothing has drifted" if one.drift["judged"] else "nothing could be judged"
+        yield "drift", "; ".join(one.drift["drifted"]) or f"{none} by {one.drift['partition']}"
+    if one.quarantine is not None:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in one.quarantine["reasons"].items())
+        yield "quarantine", f"{one.quarantine['rows']} rows of {one.quarantine['partition']}: {reasons}"
+    yield "next round", one.next_round or "no schedule"
+    for run in one.failed_runs:
+        yield "failed run", f"{run['job']}, {run['ended']} UTC: {run['link']}"
