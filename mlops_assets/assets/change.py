@@ -17,7 +17,8 @@ from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.tracking import Tracking, TrackingError
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.tracking import Tracking
 
 SHOWN = 10
 _TYPES = {

@@ -12,7 +12,9 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.tracking import Registry, Tracking, TrackingError, Version
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.tracking import Tracking
 
 
 def build_backtest(graph: Graph) -> dg.AssetsDefinition:

@@ -20,7 +20,8 @@ from mlops_assets.lifecycle.decisions import champion_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.tracking import Tracking, Version
+from mlops_assets.tracking.registry import Version
+from mlops_assets.tracking.tracking import Tracking
 
 PICTURES = 100
 """The latest origins of one run that get a picture: each costs a third of a second and 100 kB of the event log."""

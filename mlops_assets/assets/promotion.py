@@ -21,7 +21,9 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.tracking import Tracking, TrackingError, Version
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import Version
+from mlops_assets.tracking.tracking import Tracking
 
 
 class DecisionConfig(dg.Config):

@@ -15,7 +15,9 @@ from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.tracking import Registry, Tracking, TrainingRun, Version
+from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.runs import TrainingRun
+from mlops_assets.tracking.tracking import Tracking
 
 
 def build_model_version(graph: Graph) -> dg.AssetsDefinition:

@@ -18,7 +18,8 @@ from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.tracking import Tracking, TrackingError
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster

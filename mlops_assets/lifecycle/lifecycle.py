@@ -11,7 +11,9 @@ from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.tracking import Registry, Tracking, TrackingError, Version
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.tracking import Tracking
 
 GATE = "gate"
 

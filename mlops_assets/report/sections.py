@@ -261,7 +261,7 @@ def _drift(sources: Sources, state: Overview) -> Section:
 
 def _model(sources: Sources, state: Overview) -> Section:
     from mlops_assets.forecasting.charts import plots
-    from mlops_assets.tracking.tracking import TrackingError
+    from mlops_assets.tracking.errors import TrackingError
 
     if state.champion is None:
         return Section("Model and decisions")

@@ -6,24 +6,18 @@ opens that resource for the length of a `with` block, on an MLflow run of its ow
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.travelling import write_code
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.links import Links
+from mlops_assets.tracking.registry import Registry
+from mlops_assets.tracking.runs import TrainingRun
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
-
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-FORECASTER = "forecaster.skops"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -32,43 +26,6 @@ _QUIET = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-
-
-class TrackingError(RuntimeError):
-    """MLflow cannot be reached, or what it holds cannot be used."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered model version."""
-
-    name: str
-    number: int
-    run_id: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def uri(self) -> str:
-        """MLflow's address of exactly this version."""
-        return f"models:/{self.name}/{self.number}"
-
-    @property
-    def trained_until(self) -> pd.Timestamp | None:
-        """Last timestamp that the model has learnt from."""
-        value = self.tags.get("trained_until")
-        return pd.Timestamp(value) if value else None
-
-    @classmethod
-    def of(cls, found: "MlflowVersion") -> "Version":
-        """Take over what MLflow says."""
-        return cls(
-            found.name,
-            int(found.version),
-            str(found.run_id),
-            dict(found.tags or {}),
-            tuple(found.aliases or ()),
-        )
 
 
 class Tracking(dg.ConfigurableResource):
@@ -87,7 +44,7 @@ class Tracking(dg.ConfigurableResource):
     @contextmanager
     def run(
         self, context: dg.AssetExecutionContext, experiment: str, name: str, tags: Mapping[str, str]
-    ) -> Iterator["TrainingRun"]:
+    ) -> Iterator[TrainingRun]:
         """Open one MLflow run; it ends FINISHED, or FAILED when the block raises.
 
         Runs of the experiment that a dead Dagster run left RUNNING are closed first.
@@ -124,20 +81,20 @@ class Tracking(dg.ConfigurableResource):
                 log_manager=context.log,
             ) as resources:
                 client.set_tag(run.info.run_id, MLFLOW_RUN_NAME, name)  # the resource names runs after the job
-                url = self.run_link(experiment_id, run.info.run_id)
+                url = self.links.run(experiment_id, run.info.run_id)
                 yield TrainingRun(resources.mlflow, run.info.run_id, url)
             status = "FINISHED"
         finally:
             mlflow.end_run(status)
             client.set_terminated(run.info.run_id, status)
 
-    def registry(self, name: str) -> "Registry":
+    def registry(self, name: str) -> Registry:
         """Return the versions of one model.
 
         Raises:
             TrackingError: MLflow cannot be reached.
         """
-        return Registry(self, self._mlflow().MlflowClient(), name)
+        return Registry(self._mlflow().MlflowClient(), name, self.links)
 
     def experiment(self, name: str) -> tuple[Any, str]:
         """Return MLflow's client and the id of an experiment, which is made if it is new.
@@ -148,13 +105,10 @@ class Tracking(dg.ConfigurableResource):
         client = self._mlflow().MlflowClient()
         return client, self._experiment(client, name)
 
-    def link(self, path: str) -> str:
-        """Return the address of a page of MLflow's web UI, or an empty text."""
-        return f"{self.ui.rstrip('/')}/#/{path}" if self.ui else ""
-
-    def run_link(self, experiment_id: str, run_id: str) -> str:
-        """Return the address of a run's page."""
-        return self.link(f"experiments/{experiment_id}/runs/{run_id}")
+    @property
+    def links(self) -> Links:
+        """Addresses of pages of MLflow's web UI."""
+        return Links(self.ui)
 
     def ping(self) -> str:
         """Reach MLflow and say what answered.
@@ -260,305 +214,3 @@ class Tracking(dg.ConfigurableResource):
             client.set_terminated(run.info.run_id, "KILLED")
             ended.append(run.info.run_id)
         return ended
-
-
-class TrainingRun:
-    """The open MLflow run of one training."""
-
-    def __init__(self, mlflow: Any, run_id: str, url: str) -> None:
-        self._mlflow = mlflow
-        self.run_id = run_id
-        self.url = url
-
-    def log_params(self, params: Mapping[str, Any]) -> None:
-        """Log parameters; they cannot be changed afterwards."""
-        self._mlflow.log_params(dict(params))
-
-    def log_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Log metrics in one call; those that are not finite are left out, because MLflow cannot plot them."""
-        from math import isfinite
-
-        self._mlflow.log_metrics({k: float(v) for k, v in metrics.items() if v is not None and isfinite(v)})
-
-    def log_table(self, frame: pd.DataFrame, file: str) -> None:
-        """Keep a frame as a CSV artifact."""
-        self._mlflow.log_text(frame.to_csv(index=False), file)
-
-    def log_text(self, text: str, file: str) -> None:
-        """Keep a text as an artifact."""
-        self._mlflow.log_text(text, file)
-
-    def log_figure(self, figure: "Figure", file: str) -> None:
-        """Keep a picture as a PNG artifact."""
-        with _png(figure, file) as (path, folder):
-            self._mlflow.log_artifact(path, folder)
-
-    def log_dataset(self, frame: pd.DataFrame, source: str, name: str) -> None:
-        """Say what was learnt from: schema, size and digest; the rows themselves stay where they are."""
-        from mlflow.data.code_dataset_source import CodeDatasetSource
-
-        with _without_advice():
-            dataset = self._mlflow.data.from_pandas(
-                frame, source=CodeDatasetSource({"table": source}), targets="target", name=name
-            )
-            self._mlflow.log_input(dataset, context="training")
-
-    def log_forecaster(
-        self, state: Mapping[str, Any], history: pd.DataFrame, forecasts: pd.DataFrame, horizon: int
-    ) -> tuple[str, str]:
-        """Keep the model so that a stranger can load it without this package (see `pyfunc_model.py`).
-
-        Args:
-            state: the forecaster's state.
-            history: a short canonical frame, as input example and signature.
-            forecasts: what the model makes of it, for the signature.
-            horizon: default and upper bound of the `horizon` parameter.
-
-        Returns:
-            MLflow's address of the model and the sha256 of its file.
-        """
-        import tempfile
-
-        import mlflow
-        from mlflow.models import ModelSignature
-        from mlflow.types import ParamSchema, ParamSpec
-
-        with tempfile.TemporaryDirectory() as folder, _without_advice():
-            file = Path(folder) / FORECASTER
-            sha256 = model_file.save(dict(state), file)
-            python_model, code = write_code(Path(folder))
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(python_model),
-                artifacts={"forecaster": str(file)},
-                code_paths=[str(code)],
-                pip_requirements=_requirements(),
-                signature=ModelSignature(
-                    _schema(history), _schema(forecasts), ParamSchema([ParamSpec("horizon", "long", horizon)])
-                ),
-                input_example=(history, {"horizon": horizon}),
-            )
-        return info.model_uri, sha256
-
-
-@contextmanager
-def _without_advice() -> Iterator[None]:
-    """Silence MLflow's advice on type hints and whole numbers: the signature is given explicitly."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
-
-
-@contextmanager
-def _png(figure: "Figure", file: str) -> Iterator[tuple[str, str | None]]:
-    """Write a picture to a temporary file; give its path and the folder that it is to have as an artifact."""
-    import tempfile
-
-    from mlops_assets.forecasting.charts.render import to_png
-
-    folder, _, name = file.rpartition("/")
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / name
-        path.write_bytes(to_png(figure))
-        yield str(path), folder or None
-
-
-def _schema(frame: pd.DataFrame) -> Any:
-    """Return the frame's columns in MLflow's types; whole numbers only where NumPy holds them, so never missing."""
-    from mlflow.types import ColSpec, Schema
-
-    kinds = {"M": "datetime", "f": "double", "b": "boolean", "i": "long", "u": "long"}
-    return Schema([ColSpec(kinds.get(frame[name].dtype.kind, "string"), name) for name in frame.columns])
-
-
-def _requirements() -> list[str]:
-    from importlib.metadata import version
-
-    names = ["mlflow", "numpy", "pandas", "scikit-learn", "skops", "holidays"]
-    return [f"{name}=={version(name)}" for name in names]
-
-
-def _patiently(write: Callable[[], None]) -> None:
-    """Write to the registry, again if somebody else writes the same row at the same moment."""
-    import time
-
-    from mlflow.exceptions import MlflowException
-
-    for pause in (0.05, 0.2, 0.5, 2.0, None):
-        try:
-            write()
-            break
-        except (MlflowException, TrackingError):
-            if pause is None:
-                raise
-            time.sleep(pause)
-
-
-class Registry:
-    """The registered versions of one model, and who is champion."""
-
-    def __init__(self, tracking: Tracking, client: Any, name: str) -> None:
-        self._tracking = tracking
-        self._client = client
-        self.name = name
-
-    def run_link(self, run_id: str) -> str:
-        """Return the address of a run of this model's experiment, or an empty text."""
-        experiment = self._client.get_experiment_by_name(self.name)
-        return self._tracking.run_link(experiment.experiment_id, run_id) if experiment else ""
-
-    def by_alias(self, alias: str) -> Version | None:
-        """Return the version that an alias points at, or None."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return Version.of(self._client.get_model_version_by_alias(self.name, alias))
-        except MlflowException as error:
-            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
-                return None
-            raise
-
-    def champion(self) -> Version | None:
-        """Return the present champion, or None."""
-        return self.by_alias(CHAMPION)
-
-    def version(self, number: int) -> Version:
-        """Return one version."""
-        return Version.of(self._client.get_model_version(self.name, str(number)))
-
-    def versions(self) -> list[Version]:
-        """Return all versions, newest first, without their aliases."""
-        found = self._client.search_model_versions(f"name = '{self.name}'")
-        return sorted(map(Version.of, found), key=lambda version: -version.number)
-
-    def register(self, model_uri: str, run_id: str, tags: Mapping[str, str], description: str) -> Version:
-        """Register a logged model as a new version under the alias `challenger`."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            self._client.create_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        model_id = model_uri.removeprefix("models:/")
-        made = self._client.create_model_version(
-            self.name,
-            source=self._client.get_logged_model(model_id).artifact_location,
-            run_id=run_id,
-            tags=dict(tags),
-            description=description,
-            model_id=model_id,
-        )
-        self.set_alias(CHALLENGER, int(made.version))
-        return self.version(int(made.version))
-
-    def set_alias(self, alias: str, number: int) -> None:
-        """Point an alias at a version and read it back; try again if it could not be set.
-
-        Raises:
-            TrackingError: the alias cannot be set.
-        """
-
-        def write() -> None:
-            self._client.set_registered_model_alias(self.name, alias, str(number))
-            if self.by_alias(alias) is None:
-                raise TrackingError(f"alias {alias} of {self.name} was set to {number} and is not there")
-
-        _patiently(write)
-
-    def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
-        """Write tags on a version."""
-        for key, value in tags.items():
-            _patiently(lambda k=key, v=value: self._client.set_model_version_tag(self.name, str(number), k, v))
-
-    def mirror(self, champion: int | None, previous: int | None, tags: Mapping[int, Mapping[str, str]]) -> None:
-        """Make aliases, stages and tags say what they should; what is right already is not written again.
-
-        Args:
-            champion: version of the alias champion and the stage Production; None: leave both.
-            previous: version of the alias previous; None: nobody was champion before.
-            tags: further tags by version.
-        """
-        versions = self.versions()
-        if not versions:
-            return
-        aliases = {name: int(number) for name, number in self._client.get_registered_model(self.name).aliases.items()}
-        # The newest version is the challenger: a killed process may have registered it and no more.
-        for alias, number in ((CHAMPION, champion), (PREVIOUS, previous), (CHALLENGER, versions[0].number)):
-            if number is not None and aliases.get(alias) != number:
-                self.set_alias(alias, number)
-        if champion is not None and previous is None and PREVIOUS in aliases:
-            self._client.delete_registered_model_alias(self.name, PREVIOUS)
-        for version in versions:
-            wanted = dict(tags.get(version.number, {}))
-            if version.number == champion:
-                wanted["stage"] = "Production"
-            elif champion is not None and version.tags.get("stage") == "Production":
-                wanted["stage"] = "Archived"
-            self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
-
-    def metrics(self, version: Version) -> dict[str, float]:
-        """Return what was measured in the training of a version: the scores of its own backtest among it."""
-        return dict(self._client.get_run(version.run_id).data.metrics)
-
-    def load(self, version: Version) -> dict[str, Any]:
-        """Load the forecaster's state of a version; see `fetch`."""
-        return self.fetch(version)[0]
-
-    def fetch(self, version: Version) -> tuple[dict[str, Any], int]:
-        """Load the forecaster's state of a version, checked against the checksum of its registration.
-
-        Returns:
-            The state and the size of its file in bytes.
-
-        Raises:
-            TrackingError: the file is gone, or no checksum was recorded at the registration.
-            ModelFileError: the file is not the one that was registered, or is unsafe.
-        """
-        if not version.tags.get("sha256"):
-            raise TrackingError(f"{version.uri}: no checksum was recorded when it was registered (tag sha256)")
-        import tempfile
-
-        from mlflow.artifacts import download_artifacts
-
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                path = download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
-            except Exception as error:
-                raise TrackingError(
-                    f"{version.uri}: the model's file cannot be fetched from the artifact store ({error})"
-                ) from None
-            return model_file.load(Path(path), sha256=version.tags["sha256"]), Path(path).stat().st_size
-
-    def read_table(self, number: int, file: str) -> pd.DataFrame:
-        """Read a table that was logged in the run that trained a version; see `TrainingRun.log_table`.
-
-        Raises:
-            TrackingError: it cannot be fetched.
-        """
-        import io
-
-        from mlflow.artifacts import load_text
-
-        version = self.version(number)
-        try:
-            return pd.read_csv(io.StringIO(load_text(f"runs:/{version.run_id}/{file}")))
-        except Exception as error:
-            raise TrackingError(
-                f"{file} of version {number} cannot be fetched from the artifact store ({error})"
-            ) from None
-
-    def attach(self, number: int, text: str, file: str) -> None:
-        """Keep a text as an artifact of the run that trained a version."""
-        self._client.log_text(self.version(number).run_id, text, file)
-
-    def attach_figure(self, number: int, figure: "Figure", file: str) -> None:
-        """Keep a picture as a PNG artifact of the run that trained a version."""
-        with _png(figure, file) as (path, folder):
-            self._client.log_artifact(self.version(number).run_id, path, folder)
-
-    def link(self, number: int) -> str:
-        """Return the address of a version's page."""
-        return self._tracking.link(f"models/{self.name}/versions/{number}")

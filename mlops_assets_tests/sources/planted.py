@@ -6,7 +6,9 @@ from typing import Any
 import mlflow
 
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.tracking import FORECASTER, Tracking, Version
+from mlops_assets.tracking.logged_model import FORECASTER
+from mlops_assets.tracking.registry import Version
+from mlops_assets.tracking.tracking import Tracking
 
 
 def plant(tracking: Tracking, folder: Path, name: str = "demo", **tags: Any) -> Version:

@@ -9,7 +9,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from mlops_assets.tracking.tracking import Tracking, TrackingError
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.conftest import HISTORY
 
 
@@ -120,8 +121,8 @@ def test_a_dead_server_is_an_error_at_once_without_its_password():
 
 
 def test_links_need_an_address():
-    assert Tracking(uri="sqlite://").link("models/x") == ""
-    assert Tracking(uri="sqlite://", ui="http://here:5000/").link("models/x") == "http://here:5000/#/models/x"
+    assert Tracking(uri="sqlite://").links.to("models/x") == ""
+    assert Tracking(uri="sqlite://", ui="http://here:5000/").links.to("models/x") == "http://here:5000/#/models/x"
 
 
 def test_a_version_is_registered_as_challenger_with_its_stage(trained):

@@ -1,0 +1,75 @@
+"""A forecaster as an MLflow model that a stranger can load without this package."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.forecasting.model import model_file
+from mlops_assets.tracking.model_code import write_code
+
+FORECASTER = "forecaster.skops"
+
+
+def log_forecaster(
+    state: Mapping[str, Any], history: pd.DataFrame, forecasts: pd.DataFrame, horizon: int
+) -> tuple[str, str]:
+    """Keep the model so that a stranger can load it without this package (see `pyfunc_model.py`).
+
+    Args:
+        state: the forecaster's state.
+        history: a short canonical frame, as input example and signature.
+        forecasts: what the model makes of it, for the signature.
+        horizon: default and upper bound of the `horizon` parameter.
+
+    Returns:
+        MLflow's address of the model and the sha256 of its file.
+    """
+    import tempfile
+
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ParamSchema, ParamSpec
+
+    with tempfile.TemporaryDirectory() as folder, without_advice():
+        file = Path(folder) / FORECASTER
+        sha256 = model_file.save(dict(state), file)
+        python_model, code = write_code(Path(folder))
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(python_model),
+            artifacts={"forecaster": str(file)},
+            code_paths=[str(code)],
+            pip_requirements=_requirements(),
+            signature=ModelSignature(
+                _schema(history), _schema(forecasts), ParamSchema([ParamSpec("horizon", "long", horizon)])
+            ),
+            input_example=(history, {"horizon": horizon}),
+        )
+    return info.model_uri, sha256
+
+
+@contextmanager
+def without_advice() -> Iterator[None]:
+    """Silence MLflow's advice on type hints and whole numbers: the signature is given explicitly."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _schema(frame: pd.DataFrame) -> Any:
+    """Return the frame's columns in MLflow's types; whole numbers only where NumPy holds them, so never missing."""
+    from mlflow.types import ColSpec, Schema
+
+    kinds = {"M": "datetime", "f": "double", "b": "boolean", "i": "long", "u": "long"}
+    return Schema([ColSpec(kinds.get(frame[name].dtype.kind, "string"), name) for name in frame.columns])
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import version
+
+    names = ["mlflow", "numpy", "pandas", "scikit-learn", "skops", "holidays"]
+    return [f"{name}=={version(name)}" for name in names]

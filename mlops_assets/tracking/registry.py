@@ -1,0 +1,237 @@
+"""The registered versions of a model, and the aliases that say who is champion."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlops_assets.forecasting.model import model_file
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.links import Links
+from mlops_assets.tracking.logged_model import FORECASTER
+from mlops_assets.tracking.pictures import png_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version."""
+
+    name: str
+    number: int
+    run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """MLflow's address of exactly this version."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def trained_until(self) -> pd.Timestamp | None:
+        """Last timestamp that the model has learnt from."""
+        value = self.tags.get("trained_until")
+        return pd.Timestamp(value) if value else None
+
+    @classmethod
+    def of(cls, found: "MlflowVersion") -> "Version":
+        """Take over what MLflow says."""
+        return cls(
+            found.name,
+            int(found.version),
+            str(found.run_id),
+            dict(found.tags or {}),
+            tuple(found.aliases or ()),
+        )
+
+
+class Registry:
+    """The registered versions of one model, and who is champion."""
+
+    def __init__(self, client: Any, name: str, links: Links) -> None:
+        self._client = client
+        self._links = links
+        self.name = name
+
+    def run_link(self, run_id: str) -> str:
+        """Return the address of a run of this model's experiment, or an empty text."""
+        experiment = self._client.get_experiment_by_name(self.name)
+        return self._links.run(experiment.experiment_id, run_id) if experiment else ""
+
+    def by_alias(self, alias: str) -> Version | None:
+        """Return the version that an alias points at, or None."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Version.of(self._client.get_model_version_by_alias(self.name, alias))
+        except MlflowException as error:
+            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                return None
+            raise
+
+    def champion(self) -> Version | None:
+        """Return the present champion, or None."""
+        return self.by_alias(CHAMPION)
+
+    def version(self, number: int) -> Version:
+        """Return one version."""
+        return Version.of(self._client.get_model_version(self.name, str(number)))
+
+    def versions(self) -> list[Version]:
+        """Return all versions, newest first, without their aliases."""
+        found = self._client.search_model_versions(f"name = '{self.name}'")
+        return sorted(map(Version.of, found), key=lambda version: -version.number)
+
+    def register(self, model_uri: str, run_id: str, tags: Mapping[str, str], description: str) -> Version:
+        """Register a logged model as a new version under the alias `challenger`."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        model_id = model_uri.removeprefix("models:/")
+        made = self._client.create_model_version(
+            self.name,
+            source=self._client.get_logged_model(model_id).artifact_location,
+            run_id=run_id,
+            tags=dict(tags),
+            description=description,
+            model_id=model_id,
+        )
+        self.set_alias(CHALLENGER, int(made.version))
+        return self.version(int(made.version))
+
+    def set_alias(self, alias: str, number: int) -> None:
+        """Point an alias at a version and read it back; try again if it could not be set.
+
+        Raises:
+            TrackingError: the alias cannot be set.
+        """
+
+        def write() -> None:
+            self._client.set_registered_model_alias(self.name, alias, str(number))
+            if self.by_alias(alias) is None:
+                raise TrackingError(f"alias {alias} of {self.name} was set to {number} and is not there")
+
+        _patiently(write)
+
+    def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
+        """Write tags on a version."""
+        for key, value in tags.items():
+            _patiently(lambda k=key, v=value: self._client.set_model_version_tag(self.name, str(number), k, v))
+
+    def mirror(self, champion: int | None, previous: int | None, tags: Mapping[int, Mapping[str, str]]) -> None:
+        """Make aliases, stages and tags say what they should; what is right already is not written again.
+
+        Args:
+            champion: version of the alias champion and the stage Production; None: leave both.
+            previous: version of the alias previous; None: nobody was champion before.
+            tags: further tags by version.
+        """
+        versions = self.versions()
+        if not versions:
+            return
+        aliases = {name: int(number) for name, number in self._client.get_registered_model(self.name).aliases.items()}
+        # The newest version is the challenger: a killed process may have registered it and no more.
+        for alias, number in ((CHAMPION, champion), (PREVIOUS, previous), (CHALLENGER, versions[0].number)):
+            if number is not None and aliases.get(alias) != number:
+                self.set_alias(alias, number)
+        if champion is not None and previous is None and PREVIOUS in aliases:
+            self._client.delete_registered_model_alias(self.name, PREVIOUS)
+        for version in versions:
+            wanted = dict(tags.get(version.number, {}))
+            if version.number == champion:
+                wanted["stage"] = "Production"
+            elif champion is not None and version.tags.get("stage") == "Production":
+                wanted["stage"] = "Archived"
+            self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
+
+    def metrics(self, version: Version) -> dict[str, float]:
+        """Return what was measured in the training of a version: the scores of its own backtest among it."""
+        return dict(self._client.get_run(version.run_id).data.metrics)
+
+    def load(self, version: Version) -> dict[str, Any]:
+        """Load the forecaster's state of a version; see `fetch`."""
+        return self.fetch(version)[0]
+
+    def fetch(self, version: Version) -> tuple[dict[str, Any], int]:
+        """Load the forecaster's state of a version, checked against the checksum of its registration.
+
+        Returns:
+            The state and the size of its file in bytes.
+
+        Raises:
+            TrackingError: the file is gone, or no checksum was recorded at the registration.
+            ModelFileError: the file is not the one that was registered, or is unsafe.
+        """
+        if not version.tags.get("sha256"):
+            raise TrackingError(f"{version.uri}: no checksum was recorded when it was registered (tag sha256)")
+        import tempfile
+
+        from mlflow.artifacts import download_artifacts
+
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                path = download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
+            except Exception as error:
+                raise TrackingError(
+                    f"{version.uri}: the model's file cannot be fetched from the artifact store ({error})"
+                ) from None
+            return model_file.load(Path(path), sha256=version.tags["sha256"]), Path(path).stat().st_size
+
+    def read_table(self, number: int, file: str) -> pd.DataFrame:
+        """Read a table that was logged in the run that trained a version; see `TrainingRun.log_table`.
+
+        Raises:
+            TrackingError: it cannot be fetched.
+        """
+        import io
+
+        from mlflow.artifacts import load_text
+
+        version = self.version(number)
+        try:
+            return pd.read_csv(io.StringIO(load_text(f"runs:/{version.run_id}/{file}")))
+        except Exception as error:
+            raise TrackingError(
+                f"{file} of version {number} cannot be fetched from the artifact store ({error})"
+            ) from None
+
+    def attach(self, number: int, text: str, file: str) -> None:
+        """Keep a text as an artifact of the run that trained a version."""
+        self._client.log_text(self.version(number).run_id, text, file)
+
+    def attach_figure(self, number: int, figure: "Figure", file: str) -> None:
+        """Keep a picture as a PNG artifact of the run that trained a version."""
+        with png_file(figure, file) as (path, folder):
+            self._client.log_artifact(self.version(number).run_id, path, folder)
+
+    def link(self, number: int) -> str:
+        """Return the address of a version's page."""
+        return self._links.version(self.name, number)
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """Write to the registry, again if somebody else writes the same row at the same moment."""
+    import time
+
+    from mlflow.exceptions import MlflowException
+
+    for pause in (0.05, 0.2, 0.5, 2.0, None):
+        try:
+            write()
+            break
+        except (MlflowException, TrackingError):
+            if pause is None:
+                raise
+            time.sleep(pause)
