@@ -12,8 +12,7 @@ from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forec
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
-from mlops_assets.forecasting.formatting import plain_rows, stamp
-from mlops_assets.forecasting.words import some
+from mlops_assets.forecasting.formatting import few, plain_rows, stamp
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.sources.base import read_all
@@ -107,7 +106,7 @@ def what_if(
     base = opened.predict(items=list(items) or None)
     left_out = [] if items else opened.left_out()
     if base.empty:
-        raise QuestionError(f"nothing has been observed lately until {opened.origin} of any item: {some(left_out)}")
+        raise QuestionError(f"nothing has been observed lately until {opened.origin} of any item: {few(left_out)}")
     said: dict[str, Any] = {
         "forecast": spec.name,
         "model": opened.model,
@@ -225,7 +224,7 @@ def _uncertain(forecast: pd.DataFrame) -> Iterator[str]:
     """Say which items the model cannot forecast."""
     items = sorted(forecast.loc[forecast["source"] == "fallback", "item_id"].unique())
     if items:
-        yield f"{len(items)} items have hardly any history and get seasonal naive (source `fallback`): {some(items)}"
+        yield f"{len(items)} items have hardly any history and get seasonal naive (source `fallback`): {few(items)}"
 
 
 def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:

@@ -66,7 +66,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         sheet = drift.lay_out(observations, task, max(ends.values()), zero=spec.fill == "zero")
         for key, end in ends.items():
             try:
-                found = drift.look(sheet, task, end, learnt[key], least)
+                found = drift.detect(sheet, task, end, learnt[key], least)
             except ValueError as error:  # the first partitions
                 context.log.info(f"{key}: {error}")
                 continue
@@ -103,7 +103,7 @@ def _steps(graph: Graph) -> int:
     return max(1, len(pd.date_range(start, end, freq=parse_frequency(graph.spec.frequency), inclusive="left")))
 
 
-def _facts(found: drift.Found, end: pd.Timestamp) -> Mapping[str, Any]:
+def _facts(found: drift.DriftResult, end: pd.Timestamp) -> Mapping[str, Any]:
     """Return what the metadata of one partition says."""
     table = found.table
     shown = table[["words", "psi", "usual_psi", "statistic", "p_value"]].head(SHOWN)

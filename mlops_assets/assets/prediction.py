@@ -12,10 +12,10 @@ from pydantic import Field
 from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.partitions import freshness_of, origin_of, window_of
+from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
-from mlops_assets.forecasting.words import some
 from mlops_assets.lifecycle.decisions import champion_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -174,4 +174,4 @@ def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
 
 def _left_out(items: Sequence[str]) -> dict[str, Any]:
     """Return what the metadata says of items that get no forecast, because nothing was observed of them lately."""
-    return {"left_out": len(items), **({"left_out_items": some(items, 100)} if items else {})}
+    return {"left_out": len(items), **({"left_out_items": few(items, 100)} if items else {})}

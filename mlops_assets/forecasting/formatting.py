@@ -1,5 +1,6 @@
-"""Frames as plain JSON types."""
+"""Results as plain JSON types, and in a few words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,3 +26,8 @@ def stamp(moment: pd.Timestamp) -> str:
     if moment == moment.normalize():
         return f"{moment:%Y-%m-%d}"
     return moment.isoformat(sep=" ", timespec="minutes" if moment == moment.floor("min") else "auto")
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """Name the first few, and say how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

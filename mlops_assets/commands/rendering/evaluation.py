@@ -7,7 +7,7 @@ from mlops_assets.commands.rendering.cells import number
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import NAIVE
 from mlops_assets.forecasting.evaluation.metrics import METRICS
-from mlops_assets.forecasting.words import some
+from mlops_assets.forecasting.formatting import few
 
 _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
 
@@ -26,7 +26,7 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
     if result["left_out"]:
         yield (
             f"{len(result['left_out'])} items would get no forecast, nothing has been observed of them lately: "
-            f"{escape(some(result['left_out']))}"
+            f"{escape(few(result['left_out']))}"
         )
     overall = Table("model", *METRICS, *_COSTS.values())
     for model, scores in result["models"].items():

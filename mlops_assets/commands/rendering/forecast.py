@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.forecasting.words import some
+from mlops_assets.forecasting.formatting import few
 
 
 def tables(result: dict[str, Any]) -> Iterator[Any]:
@@ -20,7 +20,7 @@ def tables(result: dict[str, Any]) -> Iterator[Any]:
     for warning in result["warnings"]:
         yield f"[yellow]![/yellow] {escape(warning)}"
     if result["left_out"]:
-        count, items = len(result["left_out"]), escape(some(result["left_out"]))
+        count, items = len(result["left_out"]), escape(few(result["left_out"]))
         yield f"[yellow]![/yellow] {count} items are left out, nothing has been observed of them lately: {items}"
     rows = pd.DataFrame(result["rows"])
     yield f"\nsum of {point} over {rows['item_id'].nunique()} items"

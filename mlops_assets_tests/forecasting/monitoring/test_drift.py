@@ -6,6 +6,8 @@ import pytest
 
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.monitoring import drift
+from mlops_assets.forecasting.monitoring.drift import distance
+from mlops_assets.forecasting.monitoring.drift import windows as panel_windows
 
 TASK = Task("D", 7, (7,), known=("promotion",), past=("temperature", "rain"))
 WEEKDAYS = np.array([1, 1.1, 1.2, 1.1, 1.3, 0.6, 0.5])
@@ -45,9 +47,11 @@ def panel(seed: int, weeks: int = 36, items: int = 8, lively: bool = False) -> p
     return frame[random.random(len(frame)) > 0.01]
 
 
-def looked_at(frame: pd.DataFrame, end: pd.Timestamp | None = None, until: pd.Timestamp | None = None) -> drift.Found:
+def inspected(
+    frame: pd.DataFrame, end: pd.Timestamp | None = None, until: pd.Timestamp | None = None
+) -> drift.DriftResult:
     last = frame["timestamp"].max() if end is None else end
-    return drift.look(drift.lay_out(frame, TASK, last), TASK, last, until)
+    return drift.detect(drift.lay_out(frame, TASK, last), TASK, last, until)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +110,7 @@ def renamed(frame: pd.DataFrame) -> pd.DataFrame:
 )
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_what_was_planted_is_named_first(plant, feature, kind, words, seed):
-    first = looked_at(plant(panel(seed))).table.iloc[0]
+    first = inspected(plant(panel(seed))).table.iloc[0]
     assert (first["feature"], first["kind"]) == (feature, kind)
     assert first["drifted"]
     assert first["drift"] > 0.1
@@ -120,7 +124,7 @@ def test_of_200_healthy_windows_at_most_5_percent_alarm_in_each_family(lively):
         frame = panel(seed, weeks=45, items=5, lively=lively)
         sheet = drift.lay_out(frame, TASK, frame["timestamp"].max())
         ends = sheet.grid[-1] - pd.to_timedelta(np.arange(10) * 7, "D")
-        tables += [drift.look(sheet, TASK, end).table.assign(window=f"{seed} {end}") for end in ends]
+        tables += [drift.detect(sheet, TASK, end).table.assign(window=f"{seed} {end}") for end in ends]
     every = pd.concat(tables)
     assert every["window"].nunique() == 200
     alarms = every.groupby(["feature", "kind"])["drifted"].mean()
@@ -131,31 +135,31 @@ def test_of_200_healthy_windows_at_most_5_percent_alarm_in_each_family(lively):
 
 
 def test_the_items_that_came_and_went_are_listed(healthy):
-    found = looked_at(renamed(healthy))
+    found = inspected(renamed(healthy))
     assert found.new == ["item 1 (new)", "item 2 (new)"]
     assert found.vanished == ["item 1", "item 2"]
-    assert looked_at(healthy).new == looked_at(healthy).vanished == []
+    assert inspected(healthy).new == inspected(healthy).vanished == []
 
 
 def test_the_reference_ends_with_the_training(healthy):
     last = healthy["timestamp"].max()
     until = last - pd.Timedelta(days=30)
-    found = looked_at(healthy, until=until)
+    found = inspected(healthy, until=until)
     assert found.until == last - pd.Timedelta(days=35), "the end of the last window that the training had seen"
-    assert looked_at(healthy, until=last).until == last - pd.Timedelta(days=7), "a window is not its own reference"
+    assert inspected(healthy, until=last).until == last - pd.Timedelta(days=7), "a window is not its own reference"
     later = healthy.assign(temperature=healthy["temperature"] + 30 * (healthy["timestamp"] > until))
-    assert looked_at(later, until=until).table["feature"].iloc[0] == "temperature"
+    assert inspected(later, until=until).table["feature"].iloc[0] == "temperature"
 
 
 def test_rows_after_the_window_change_nothing(healthy):
     end = healthy["timestamp"].max() - pd.Timedelta(days=10)
     broken = healthy.assign(target=healthy["target"].where(healthy["timestamp"] <= end, 1e6))
-    pd.testing.assert_frame_equal(looked_at(healthy, end).table, looked_at(broken, end).table)
+    pd.testing.assert_frame_equal(inspected(healthy, end).table, inspected(broken, end).table)
 
 
 def test_a_day_without_any_row_is_seen(healthy):
     last = healthy["timestamp"].max()
-    table = looked_at(healthy[healthy["timestamp"] < last], last).table.set_index(["feature", "kind"])
+    table = inspected(healthy[healthy["timestamp"] < last], last).table.set_index(["feature", "kind"])
     assert table.loc[("target", "missing"), "drifted"]
     assert table.loc[("target", "level"), "words"].startswith("the level of the items is as usual")
 
@@ -163,21 +167,21 @@ def test_a_day_without_any_row_is_seen(healthy):
 def test_an_absent_row_may_mean_zero(healthy):
     last = healthy["timestamp"].max()
     sheet = drift.lay_out(healthy, TASK, last, zero=True)
-    row = drift.look(sheet, TASK, last).table.set_index(["feature", "kind"]).loc[("target", "missing")]
+    row = drift.detect(sheet, TASK, last).table.set_index(["feature", "kind"]).loc[("target", "missing")]
     assert row["statistic"] < 0.03
     assert np.nansum(sheet.target == 0) > np.sum(healthy["target"] == 0)
 
 
 def test_targets_below_zero(healthy):
     frame = healthy.assign(target=healthy["target"] - 40)
-    assert not looked_at(frame).table["drifted"].any()
-    first = looked_at(frame.assign(target=frame["target"] + 40 * newest(frame))).table.iloc[0]
+    assert not inspected(frame).table["drifted"].any()
+    first = inspected(frame.assign(target=frame["target"] + 40 * newest(frame))).table.iloc[0]
     assert (first["feature"], first["kind"]) == ("target", "level")
     assert "usual deviations" in first["words"]
 
 
-def test_of_a_large_panel_evenly_spread_items_are_looked_at(healthy, monkeypatch):
-    monkeypatch.setattr(drift, "CELLS", 3 * healthy["timestamp"].nunique())
+def test_of_a_large_panel_evenly_spread_items_are_inspected(healthy, monkeypatch):
+    monkeypatch.setattr(panel_windows, "CELLS", 3 * healthy["timestamp"].nunique())
     sheet = drift.lay_out(healthy, TASK, healthy["timestamp"].max())
     assert list(sheet.items) == ["item 0", "item 3", "item 7"]
     assert sheet.of == 8
@@ -185,13 +189,13 @@ def test_of_a_large_panel_evenly_spread_items_are_looked_at(healthy, monkeypatch
 
 def test_too_little_history_is_said_and_not_judged(healthy):
     start = healthy["timestamp"].min()
-    found = looked_at(healthy[healthy["timestamp"] < start + pd.Timedelta(days=28)])
+    found = inspected(healthy[healthy["timestamp"] < start + pd.Timedelta(days=28)])
     assert found.windows == 3
     assert not found.table["drifted"].any()
     assert found.table["p_value"].isna().all()
     assert "3 earlier windows" in found.table["words"].iloc[0]
     with pytest.raises(ValueError, match="no window before"):
-        looked_at(healthy[healthy["timestamp"] < start + pd.Timedelta(days=13)])
+        inspected(healthy[healthy["timestamp"] < start + pd.Timedelta(days=13)])
 
 
 @pytest.mark.parametrize(
@@ -217,15 +221,15 @@ def test_the_season_of_a_year_is_matched_month_by_month():
         {"item_id": np.repeat(list("abcdef"), 132), "timestamp": np.tile(grid, 6), "target": target.ravel()}
     )
     task = Task("MS", 3, (12,))
-    quiet = [drift.look(drift.lay_out(frame, task, end), task, end).table["drifted"].any() for end in grid[-12:]]
+    quiet = [drift.detect(drift.lay_out(frame, task, end), task, end).table["drifted"].any() for end in grid[-12:]]
     assert sum(quiet) <= 1
     double = frame.assign(target=frame["target"] * (1 + (frame["timestamp"] > grid[-4])))
-    assert drift.look(drift.lay_out(double, task, grid[-1]), task, grid[-1]).table["kind"].iloc[0] == "level"
+    assert drift.detect(drift.lay_out(double, task, grid[-1]), task, grid[-1]).table["kind"].iloc[0] == "level"
 
 
 def test_the_index_is_the_textbooks():
     reference = np.tile(np.arange(100.0), (5, 1))
-    psi, usual = drift.stability(np.repeat(np.arange(50.0), 2), reference)
+    psi, usual = distance.stability(np.repeat(np.arange(50.0), 2), reference)
     assert usual == pytest.approx(0, abs=1e-9)
     share, even = (np.r_[np.full(5, 20), np.zeros(5)] + 0.5) / 105, 50.5 / 505
     assert psi == pytest.approx(((share - even) * np.log(share / even)).sum())
@@ -236,7 +240,7 @@ def test_the_distance_is_scipys():
 
     random = np.random.default_rng(0)
     reference, values = random.integers(0, 2, (9, 40)).astype(float), random.integers(0, 2, 30).astype(float)
-    found, farthest, p_value = drift.distance(values, reference, 1.0)
+    found, farthest, p_value = distance.distance(values, reference, 1.0)
     assert found == pytest.approx(wasserstein_distance(values, reference.ravel()))
     others = [wasserstein_distance(row, np.delete(reference, n, 0).ravel()) for n, row in enumerate(reference)]
     assert farthest == pytest.approx(max(others))
