@@ -10,13 +10,15 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from mlops_assets.errors import UsageError
+
 Environment = Literal["local", "staging", "production", "test"]
 TablePlace = Literal["files", "sql", "object_storage", "memory"]
 ModelPlace = Literal["files", "object_storage", "memory"]
 Approval = Literal["automatic", "manual"]
 
 
-class SettingsError(ValueError):
+class SettingsError(UsageError):
     """An environment variable is missing or wrong; the message names it and what it takes."""
 
 

@@ -16,6 +16,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from mlops_assets.errors import MissingExtraError, MlopsAssetsError
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import scrub
 
@@ -29,8 +30,12 @@ _REACHABLE = {"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailto
 """Services whose address is a host; those of others may be made of tokens, which are not to be looked up."""
 
 
-class NotificationError(RuntimeError):
+class NotificationError(MlopsAssetsError, RuntimeError):
     """The channel cannot be used; the message names no secret."""
+
+
+class MissingChannelError(NotificationError, MissingExtraError):
+    """The library that delivers to channels is not installed."""
 
 
 @dataclass(frozen=True)
@@ -194,9 +199,7 @@ class Notifications(dg.ConfigurableResource):
         try:
             import apprise
         except ImportError:
-            raise NotificationError(
-                "the package apprise is missing: pip install 'mlops-assets[notify]', or leave MLOPS_NOTIFY empty"
-            ) from None
+            raise MissingChannelError.of("MLOPS_NOTIFY", "apprise", "notify", "or leave it empty") from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its own lines name addresses, tokens and all
         services = apprise.Apprise()
         if not services.add(self.channel) or len(services) != len(self._kinds()):

@@ -11,6 +11,7 @@ from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
+from mlops_assets.errors import DataError, UsageError
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.model.baselines import dead_items
 from mlops_assets.forecasting.model.forecaster import Forecaster
@@ -19,7 +20,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
 
-class QuestionError(ValueError):
+class QuestionError(UsageError):
     """A question that this forecast has no answer to; the message says what can be asked."""
 
 
@@ -75,17 +76,17 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
     Raises:
         SourceError: the source cannot be read.
         ContractError: a column is absent.
-        ValueError: there is no usable row.
+        DataError: there is no usable row.
     """
     graph = Graph(spec)
     now = Clock(fixed=settings.now or "").now()
     keys = graph.partitions.get_partition_keys(current_time=now)
     if not keys:
-        raise ValueError(f"the first partition, from {spec.partitions.start}, has not ended yet")
+        raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
     checked = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
     history = history_of(graph, checked.accepted)
     if history["target"].notna().sum() == 0:
-        raise ValueError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
+        raise DataError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
     return history, checked
 
 
@@ -102,7 +103,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
         QuestionError: the origin is not a timestamp, or nothing was observed until then.
         SourceError: the source cannot be read.
         TrackingError: the registry cannot be reached.
-        ValueError: there is too little history, or the champion is of another task.
+        DataError: there is too little history, or the champion is of another task.
     """
     from mlops_assets.forecasting.model import features, fitting
 

@@ -13,6 +13,7 @@ from mlops_assets.assets.training import Fitting, history_of
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, periods, window_of
 from mlops_assets.environments import Stores
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.decisions import policy
 from mlops_assets.forecasting.decisions.policy import GROW, Answer, Champion, Rules
 from mlops_assets.forecasting.decisions.replay import Play, Trial, World, always, never, play
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster
 
 
-class ReplayError(ValueError):
+class ReplayError(UsageError):
     """A policy cannot be replayed; the message says why and what helps."""
 
 

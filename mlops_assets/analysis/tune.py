@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlops_assets.analysis.opened import QuestionError, read_history
 from mlops_assets.environments import open_stores
+from mlops_assets.errors import DataError, MissingExtraError
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.task import ModelSettings, Task
@@ -78,7 +79,7 @@ def tune(
     try:
         import optuna
     except ImportError:
-        raise QuestionError("tuning needs Optuna: pip install 'mlops-assets[tune]'") from None
+        raise MissingExtraError.of("tuning", "optuna", "tune") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     task, metric = spec.task, spec.gate.metric
     kind = regressors.short_name(task.model.kind)
@@ -118,7 +119,7 @@ def tune(
         began = time.monotonic()
         attempt(task.model)
         if done[0].words:
-            raise ValueError(f"the spec as it stands cannot be scored: {done[0].words}")
+            raise DataError(f"the spec as it stands cannot be scored: {done[0].words}")
         one = time.monotonic() - began
         left = deadline - time.monotonic() - (2 * one if until is not None else 0)
         if left > 0 and (trials is None or trials > 1):

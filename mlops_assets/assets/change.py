@@ -11,8 +11,8 @@ import pandas as pd
 from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_after, known_numbers, markdown_table, origin_inputs
 from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.model.guards import UnusualInput
-from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -117,7 +117,7 @@ class Explanation:
                 replayed = self._predict(old, before, first, steps)
             if shared and updated is None:
                 updated = self._predict(old, key, origin, ahead)
-        except (TrackingError, ModelFileError, ValueError) as error:
+        except (MlopsAssetsError, ValueError) as error:
             undivided = f"version {old}, which made the previous forecasts, cannot make them again: {error}"
         table = change.bridge(previous, current, self.graph.spec.task.point_column, replayed, updated).assign(
             origin=origin, previous_origin=first, previous_version=old, model_version=new, undivided=undivided
@@ -129,7 +129,7 @@ class Explanation:
         spec = self.graph.spec
         known = known_after(self.inputs, key)
         if known is not None and known.empty:
-            raise ValueError(f"the known covariates of partition {key} are not stored")
+            raise DataError(f"the known covariates of partition {key} are not stored")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # said when the forecasts were made
             return self._forecaster(number).predict(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, markdown_table
 from mlops_assets.catalog.partitions import origin_of, periods, window_of
+from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import parse_frequency
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.lifecycle.decisions import Decisions, champion_of
@@ -67,7 +68,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         for key, end in ends.items():
             try:
                 found = drift.detect(sheet, task, end, learnt[key], least)
-            except ValueError as error:  # the first partitions
+            except DataError as error:  # the first partitions
                 context.log.info(f"{key}: {error}")
                 continue
             parts.append(found.table.assign(partition=key))

@@ -5,14 +5,13 @@ import pandas as pd
 
 from mlops_assets.assets.training import fitting_of, history_of
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import CHAMPION, NAIVE
-from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Registry, Version
 from mlops_assets.tracking.tracking import Tracking
 
@@ -60,7 +59,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
                 until=until,
                 fit=fitting_of(context, life, spec.task),
             )
-        except ValueError as error:
+        except MlopsAssetsError as error:
             raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
         predictions = result.predictions.assign(version=pd.array([pd.NA] * len(result.predictions), dtype="Int64"))
         champion = life.champion()
@@ -68,7 +67,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
             try:
                 rows = champion_forecasts(life.registry, champion, history, predictions, spec.task)
                 predictions = pd.concat([predictions, rows], ignore_index=True)
-            except (ValueError, TrackingError, ModelFileError) as error:
+            except (MlopsAssetsError, ValueError) as error:
                 context.log.warning(f"version {champion.number}, the champion, takes no part in the backtest: {error}")
         overall = score(predictions, spec.task, by=["model"])
         by_window = score(predictions, spec.task, by=["model", "window"])

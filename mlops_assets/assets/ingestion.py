@@ -9,11 +9,12 @@ from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, add_row_counts
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
+from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
+from mlops_assets.sources.base import SourceError, read_all
 from mlops_assets.sources.factory import open_source
 
 
@@ -89,9 +90,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         try:
             checked = read_observations(graph, window, clock.now())
         except (SourceError, contract.ContractError) as error:
-            raise dg.Failure(
-                f"{spec.file}: {error}", allow_retries=isinstance(error, SourceUnavailableError)
-            ) from error
+            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, TransientError)) from error
         share = checked.quarantine_share
         source = open_source(spec).name
         facts = {"source": source, **checked.counts, "quarantine_share": share}

@@ -13,15 +13,14 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.assets.evaluation import CHAMPION, FOREST, champion_forecasts
 from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_numbers
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions import gate
-from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Version
 from mlops_assets.tracking.tracking import Tracking
 
@@ -164,7 +163,7 @@ class Judge:
             return pd.concat([others, present]), gate.Opponent(champion.number)
         try:
             made = champion_forecasts(self._life.registry, champion, self._history, others, self._spec.task)
-        except (ValueError, TrackingError, ModelFileError) as error:
+        except (MlopsAssetsError, ValueError) as error:
             return others, gate.Opponent(champion.number, str(error))
         return pd.concat([others, made]), gate.Opponent(champion.number)
 
@@ -182,7 +181,7 @@ def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: For
         began = time.process_time()
         made = forecaster.predict(history, origin, horizon=spec.horizon, quantiles=spec.task.quantiles, items=items)
         seconds = time.process_time() - began
-    except (ValueError, TrackingError, ModelFileError) as error:
+    except (MlopsAssetsError, ValueError) as error:
         return gate.Trial(None, problem=str(error))
     return gate.Trial(made, len(items) * spec.horizon, seconds, size / 1e6)
 

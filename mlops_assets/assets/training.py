@@ -11,14 +11,13 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
 from mlops_assets.catalog.partitions import latest_complete, window_of
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
-from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -148,7 +147,7 @@ def fitting_of(context: dg.AssetExecutionContext, life: Lifecycle, task: Task) -
     try:
         base = Forecaster.from_state(life.registry.load(champion))
         return Fitting(task, base, champion.number, champion.trained_until)
-    except (TrackingError, ModelFileError, ValueError) as error:
+    except (MlopsAssetsError, ValueError) as error:
         context.log.warning(f"version {champion.number} cannot be grown, so the model is fitted anew: {error}")
         return Fitting(task)
 

@@ -7,6 +7,7 @@ from math import ceil
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.forecasting.data.grid import last_before, steps_after
 from mlops_assets.spec import ForecastSpec
@@ -58,7 +59,7 @@ def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window
     try:
         span = partitions.time_window_for_partition_key(key)
     except ValueError:
-        raise ValueError(f"{key!r} is not a partition key such as {partitions.start:{partitions.fmt}}") from None
+        raise UsageError(f"{key!r} is not a partition key such as {partitions.start:{partitions.fmt}}") from None
     return Window(*(pd.Timestamp(moment).tz_localize(None) for moment in (span.start, span.end)))
 
 

@@ -85,12 +85,13 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
         settings = Settings.read()
         spec = find_spec(settings, name)
     from mlops_assets.commands.summary import round_summary
+    from mlops_assets.errors import UsageError
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.rounds import runner
 
     try:
         keys = runner.resolve_partitions(spec, partition, settings)
-    except runner.UsageError as error:
+    except UsageError as error:
         fail(str(error), USAGE)
     instance = open_instance(settings)
     try:
@@ -435,8 +436,8 @@ def certify_(on: str | None, name: str | None) -> None:
     with usage_errors():
         settings = Settings.read()
         spec = find_spec(settings, name) if name else load_specs(settings.forecasts)[0]
+    from mlops_assets.errors import UsageError
     from mlops_assets.rounds.certification import certify, report
-    from mlops_assets.rounds.runner import UsageError
 
     words = [word.strip() for word in on.split(",") if word.strip()] if on else None
     try:

@@ -1,7 +1,9 @@
 """What can go wrong with a stored table or model, one class per way out."""
 
+from mlops_assets.errors import DataError, MlopsAssetsError, TransientError
 
-class StorageError(Exception):
+
+class StorageError(MlopsAssetsError):
     """A table or model could not be stored or read; the message says what, where, and the way out."""
 
 
@@ -9,15 +11,15 @@ class MissingTableError(StorageError, LookupError):
     """Nothing is stored under this key, or none of the partitions asked for."""
 
 
-class UnstorableFrameError(StorageError, ValueError):
+class UnstorableFrameError(StorageError, DataError):
     """The frame has something that no place could give back unchanged."""
 
 
-class SchemaDriftError(StorageError, ValueError):
+class SchemaDriftError(StorageError, DataError):
     """The columns of a partition differ from those of the partitions that are already there."""
 
 
-class ForeignRowsError(StorageError, ValueError):
+class ForeignRowsError(StorageError, DataError):
     """Rows that belong to none of the partitions being written."""
 
 
@@ -27,3 +29,7 @@ class StaleWriteError(StorageError):
 
 class AlreadyStoredError(StorageError):
     """A partition that was to be created is there already: somebody was faster."""
+
+
+class LockTimeoutError(StorageError, TransientError, TimeoutError):
+    """Another writer holds the table for longer than we wait."""

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from mlops_assets.errors import UsageError
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 
@@ -80,7 +81,7 @@ class Entry:
     run_id: str = ""
 
 
-class DecisionError(ValueError):
+class DecisionError(UsageError):
     """A person asked for a decision that cannot be taken; the message says why and what can."""
 
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from mlops_assets.errors import MissingExtraError, TerminalError
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import URL
@@ -29,8 +31,12 @@ _EXTRAS = {
 _BUSY_SECONDS = 30
 
 
-class DatabaseError(ValueError):
+class DatabaseError(TerminalError, ValueError):
     """A database cannot be opened as asked; the message says why, without the password."""
+
+
+class MissingDriverError(DatabaseError, MissingExtraError):
+    """The driver of a database is not installed."""
 
 
 def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engine":
@@ -45,7 +51,8 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
         read_only: for databases that are not ours: nothing is changed, not even SQLite's journal mode.
 
     Raises:
-        DatabaseError: the address is not one, or its driver is not installed.
+        DatabaseError: the address is not one.
+        MissingDriverError: its driver is not installed.
     """
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
@@ -67,9 +74,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
         engine = sa.create_engine(address, **arguments)
     except ModuleNotFoundError as error:
         missing = str(error.name)
-        extra = _EXTRAS.get(missing)
-        way_out = f"pip install 'mlops-assets[{extra}]'" if extra else f"install {missing}"
-        raise DatabaseError(f"{shown(address)} needs the module {missing}: {way_out}.") from None
+        raise MissingDriverError.of(shown(address), missing, _EXTRAS.get(missing)) from None
     except (ArgumentError, TypeError) as error:
         raise DatabaseError(f"{shown(address)} cannot be opened: {error}") from None
     if name == "sqlite":

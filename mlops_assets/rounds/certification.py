@@ -21,6 +21,7 @@ from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST, REPORT, asse
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.io_managers import MemoryModels, MemoryTables, Models, ObjectModels, ObjectTables, SqlTables, Tables
@@ -29,7 +30,7 @@ from mlops_assets.io_managers.filesystems import open_place as open_storage
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
-from mlops_assets.rounds.runner import Listener, Runner, UsageError, forecast, ingest, train
+from mlops_assets.rounds.runner import Listener, Runner, forecast, ingest, train
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking

@@ -27,6 +27,7 @@ from mlops_assets.catalog.names import (
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.errors import MlopsAssetsError, UsageError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.instance import PROCESS, end_dead_runs, this_process
 from mlops_assets.settings import Settings
@@ -36,11 +37,7 @@ RANGE = "..."
 log = logging.getLogger(__name__)
 
 
-class UsageError(ValueError):
-    """The caller asked for something that does not exist."""
-
-
-class RunFailed(RuntimeError):  # noqa: N818 - it names what happened, as Dagster's own do
+class RunFailedError(MlopsAssetsError, RuntimeError):
     """A Dagster run failed; the message says in which asset and why."""
 
 
@@ -96,7 +93,7 @@ def run_round(
     there is no champion, if the spec has changed since the latest training, or if `retrain` says so.
 
     Raises:
-        RunFailed: a Dagster run failed.
+        RunFailedError: a Dagster run failed.
     """
     definitions = build(settings)
     with open_stores(settings) as stores:
@@ -201,7 +198,7 @@ class Runner:
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Execute a job, or some assets of it, for a partition or a range of them; RunFailed if it fails."""
+        """Execute a job, or some assets of it, for a partition or a range of them; RunFailedError if it fails."""
         every = {PROCESS: this_process(), **(tags or {})}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
@@ -215,7 +212,7 @@ class Runner:
             raise_on_error=False,
         )
         if not result.success:
-            raise RunFailed(_why(result, job))
+            raise RunFailedError(_why(result, job))
 
 
 class _StepHandler(logging.Handler):

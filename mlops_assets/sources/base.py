@@ -7,14 +7,15 @@ from typing import IO, Protocol, TypeAlias
 
 import pandas as pd
 
+from mlops_assets.errors import MlopsAssetsError, TransientError
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
 
 
-class SourceError(ValueError):
+class SourceError(MlopsAssetsError, ValueError):
     """The source cannot be read; the message names it and the way out, and shows no secret."""
 
 
-class SourceUnavailableError(SourceError):
+class SourceUnavailableError(SourceError, TransientError):
     """The source does not answer now; a later try may succeed."""
 
 

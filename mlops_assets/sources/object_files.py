@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError
 from mlops_assets.sources.files import FileReader
@@ -163,7 +164,7 @@ def list_objects(url: str) -> dict[str, ObjectFile]:
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
     if not bucket:
-        raise ValueError(f"{url}: no bucket in it; it takes {scheme}://bucket/folder/*.parquet or the like")
+        raise UsageError(f"{url}: no bucket in it; it takes {scheme}://bucket/folder/*.parquet or the like")
     address = f"{scheme}://{bucket}"
     store = _open(address)
     key = key.strip("/")

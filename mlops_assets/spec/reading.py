@@ -8,12 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mlops_assets.errors import UsageError
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.messages import describe, place_of
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
 
 
-class SpecError(ValueError):
+class SpecError(UsageError):
     """A spec that cannot be used; the message names the file and every wrong field."""
 
 

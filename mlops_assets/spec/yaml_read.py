@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from mlops_assets.errors import UsageError
+
 Path = tuple[str, ...]
 
 
-class YamlTextError(ValueError):
+class YamlTextError(UsageError):
     """The text is not YAML; the message says where, and quotes nothing of it, for it may hold a password."""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.errors import TrackingUnavailableError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import TrainingRun
@@ -156,7 +156,7 @@ class Tracking(dg.ConfigurableResource):
                 pass
         except (URLError, TimeoutError, OSError) as error:
             reason = getattr(error, "reason", error)
-            raise TrackingError(
+            raise TrackingUnavailableError(
                 f"MLflow at {self.safe_uri} does not answer ({reason}); see MLFLOW_TRACKING_URI"
             ) from None
 

@@ -13,7 +13,7 @@ from mlops_assets.automation.alerts import build_alert_sensor
 from mlops_assets.catalog.partitions import expected, freshness_of
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock
-from mlops_assets.rounds.runner import RunFailed, run_round
+from mlops_assets.rounds.runner import RunFailedError, run_round
 from mlops_assets_tests.channels import SECRET
 from mlops_assets_tests.conftest import World, declare, panel, sandbox
 
@@ -175,7 +175,7 @@ def test_the_command_line_tells_without_a_daemon(tmp_path, hook, empty_mlflow, m
     monkeypatch.setenv("MLOPS_NOTIFY", hook.url)
     spec = declare(tmp_path / "forecasts", panel().drop(columns="sales"))
     settings = sandbox(tmp_path, empty_mlflow, "local").model_copy(update={"notify": SECRET})
-    with pytest.raises(RunFailed):
+    with pytest.raises(RunFailedError):
         run_round(spec, ["2024-03-05"], settings, dg.DagsterInstance.ephemeral(), False, lambda _: None)
     assert events(hook) == ["run failure"]
     assert "http://127.0.0.1:3000/runs/" in hook.bodies[0]["message"]

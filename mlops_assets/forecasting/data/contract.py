@@ -15,6 +15,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.data.grid import on_grid
 from mlops_assets.forecasting.data.parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
+from mlops_assets.forecasting.model.errors import DataError
 
 SOURCE = "_source"
 ROW = "_row"
@@ -40,7 +41,7 @@ _KEY = ["item_id", "timestamp"]
 _KEY = ["item_id", "timestamp"]
 
 
-class ContractError(ValueError):
+class ContractError(DataError):
     """The source as a whole breaks the contract: columns are missing, or too many rows are bad."""
 
 

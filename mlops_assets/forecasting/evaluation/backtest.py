@@ -11,6 +11,7 @@ from pandas.tseries.frequencies import to_offset
 
 from mlops_assets.forecasting.evaluation import metrics
 from mlops_assets.forecasting.model import baselines, features, fitting
+from mlops_assets.forecasting.model.errors import DataError, UsageError
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
@@ -71,7 +72,7 @@ def backtest(
     """
     strange = sorted({*models} - {*MODELS})
     if strange or not models:
-        raise ValueError(f"unknown models {strange}; known are {', '.join(MODELS)}")
+        raise UsageError(f"unknown models {strange}; known are {', '.join(MODELS)}")
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
     fit = fit or (lambda rows: fitting.fit(rows, task))
@@ -111,16 +112,16 @@ def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = No
     """Origins of a backtest, the oldest first; ValueError if the data do not reach back far enough."""
     step = task.horizon if step is None else step
     if windows < 1 or step < 1:
-        raise ValueError(f"a backtest needs at least one window and one step, not {windows} and {step}")
+        raise UsageError(f"a backtest needs at least one window and one step, not {windows} and {step}")
     observed = frame.loc[frame[TARGET].notna(), TIME]
     if observed.empty:
-        raise ValueError("the backtest has no observed target to score against")
+        raise DataError("the backtest has no observed target to score against")
     offset = to_offset(task.frequency)
     last = observed.max() - task.horizon * offset
     found = [last - step * back * offset for back in reversed(range(windows))]
     needed = found[0] - (features.MINIMUM_HISTORY + 1) * offset
     if observed.min() > needed:
-        raise ValueError(
+        raise DataError(
             f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they "
             f"begin at {observed.min()}: use fewer windows, a shorter step or a shorter horizon"
         )

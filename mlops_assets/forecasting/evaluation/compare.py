@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlops_assets.forecasting.model.errors import UsageError
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task, quantile_column
 
@@ -121,7 +122,7 @@ def _losses(rows: pd.DataFrame, task: Task, metric: str) -> pd.DataFrame:
         size = np.abs(target) + np.abs(target - error)
         loss = np.divide(np.abs(error), size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0)
     else:
-        raise ValueError(f"models cannot be compared by {metric!r}; by wql, wape, mase, rmsse or smape they can")
+        raise UsageError(f"models cannot be compared by {metric!r}; by wql, wape, mase, rmsse or smape they can")
     table = rows[list(ROW)].assign(loss=loss, size=np.abs(target))
     return table[~np.isnan(loss)]
 

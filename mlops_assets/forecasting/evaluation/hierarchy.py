@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mlops_assets.forecasting.model.errors import DataError, MissingExtraError, UsageError
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME, as_text
 from mlops_assets.forecasting.model.task import Task
 
@@ -72,7 +73,7 @@ class Tree:
                 member.append(path == value)
         taken = sorted({*nodes} & {*items})
         if taken:
-            raise ValueError(f"an item has the id of a sum, {taken[0]!r}: rename it in the source")
+            raise DataError(f"an item has the id of a sum, {taken[0]!r}: rename it in the source")
         return cls(items, np.array(nodes, dtype=object), np.array(level, dtype=object), np.array(member))
 
     def among(self, items: np.ndarray) -> Tree:
@@ -164,7 +165,7 @@ def reconcile(
         ValueError: another method, or its library is not installed.
     """
     if method not in ("bottom_up", "min_trace"):
-        raise ValueError(f"the method {method!r} is not known; known are bottom_up and min_trace")
+        raise UsageError(f"the method {method!r} is not known; known are bottom_up and min_trace")
     items = _wide(bottom).reindex(tree.items)
     nodes = _wide(sums).reindex(tree.nodes)
     if method == "min_trace":
@@ -207,7 +208,9 @@ def _min_trace(items: np.ndarray, nodes: np.ndarray, deviation: np.ndarray, tree
     try:
         from hierarchicalforecast.methods import MinTrace
     except ImportError:
-        raise ValueError("min_trace needs a library: pip install 'mlops-assets[hierarchy]', or use bottom_up") from None
+        raise MissingExtraError.of(
+            "the method min_trace", "hierarchicalforecast", "hierarchy", "or use bottom_up"
+        ) from None
     S = np.vstack([tree.member.astype(float), np.eye(len(tree.items))])
     # The library takes variances from residuals only: two of one standard deviation each have that mean square.
     residual = np.column_stack([deviation, deviation])

@@ -10,6 +10,7 @@ import pandas as pd
 from mlops_assets.forecasting.evaluation import backtest, metrics
 from mlops_assets.forecasting.model import baselines, features, fitting
 from mlops_assets.forecasting.model.encoding import plain_columns
+from mlops_assets.forecasting.model.errors import DataError, UsageError
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
@@ -115,14 +116,14 @@ def resemblance(
         ValueError: the model is not a forest, or the training rows lack its features.
     """
     if not isinstance(forecaster.model, Trees):
-        raise ValueError(
+        raise UsageError(
             f"only forests rest on training rows; {forecaster.task.model.kind} does not. Its importances say what it "
             "leans on"
         )
     encoding = forecaster.encoding
     missing = sorted({*encoding.names} - {*training.columns})
     if missing:
-        raise ValueError(f"the model was trained on features that are no longer made ({', '.join(missing)}): retrain")
+        raise DataError(f"the model was trained on features that are no longer made ({', '.join(missing)}): retrain")
     X = encoding.matrix({**{name: values[[row]] for name, values in rows.features.items()}, "lead": rows.lead[[row]]})
     mine = forecaster.model.locate(X)[0]
     weight = np.zeros(len(training))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from .errors import DataError
 from .panel import ITEM, TIME, Panel
 from .quantiles import row_quantiles
 from .scaling import Seasons, distance
@@ -93,13 +94,13 @@ def panel_at(recent: pd.DataFrame, task: Task, now: pd.Timestamp, *, future: pd.
 def recent_rows(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None) -> tuple[np.ndarray, pd.Timestamp]:
     """Return which rows lie from the lookback before the origin on, and the origin; ValueError where none does."""
     if not len(history):
-        raise ValueError("the history has no rows: nothing to forecast from")
+        raise DataError("the history has no rows: nothing to forecast from")
     times = history[TIME].to_numpy("datetime64[us]")
     now = pd.Timestamp(times.max()) if origin is None else origin
     steps = Seasons.of(task).lookback
     start = (now - (steps - 1) * to_offset(task.frequency)).to_datetime64()
     if not ((times >= start) & (times <= now.to_datetime64())).any():
-        raise ValueError(
+        raise DataError(
             f"the history has no rows in the {steps} steps up to the origin {now}; its last row is at {times.max()}"
         )
     return times >= start, now

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from .errors import UsageError
+
 FAR = 8
 """Days after which a holiday is no longer near."""
 
@@ -108,6 +110,6 @@ def _public_holidays(place: str, first_year: int, last_year: int) -> dict[Any, s
         # In English where there is such a translation, else as the country calls them.
         return dict(holidays.country_holidays(country, subdiv=subdivision or None, years=years, language="en_US"))
     except NotImplementedError as error:
-        raise ValueError(
+        raise UsageError(
             f"no holidays are known for {place!r}: give a country such as US, or a subdivision such as US-NY"
         ) from error

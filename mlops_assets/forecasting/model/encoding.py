@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .errors import DataError
 from .features import feature_columns
 
 BINS = 255
@@ -46,10 +47,10 @@ class Encoding:
         values = np.asarray(rows[name])
         if name not in self.categories:
             if values.dtype == object:
-                raise ValueError(f"{name!r} was a number when the model was trained and is text now: convert it")
+                raise DataError(f"{name!r} was a number when the model was trained and is text now: convert it")
             return values.astype(np.float32)
         if values.dtype != object:
-            raise ValueError(f"{name!r} was text when the model was trained and is {values.dtype} now: convert it")
+            raise DataError(f"{name!r} was text when the model was trained and is {values.dtype} now: convert it")
         place, found = pd.factorize(values)
         known = {category: rank for rank, category in enumerate(self.categories[name])}
         ranks = [known.get(str(value), np.nan) for value in found]

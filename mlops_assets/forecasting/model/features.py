@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .calendar import calendar
+from .errors import DataError
 from .panel import ITEM, TARGET, TIME, Panel, require_columns
 from .sampling import recency, sample_triples
 from .scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
@@ -193,7 +194,7 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
         origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed, weight=weight
     )
     if not len(place):
-        raise ValueError(
+        raise DataError(
             f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows "
             f"of {len(panel.items)} items: there is nothing to learn from"
         )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from . import regressors
 from .encoding import Encoding, plain_columns
+from .errors import DataError
 from .forecaster import Forecaster
 from .panel import TARGET, TIME
 from .quantiles import GRID, anchors, of_more_trees, right_levels
@@ -34,7 +35,7 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
         ValueError: the kind of model or one of its parameters is not known, or there are no rows, or too few.
     """
     if training.empty:
-        raise ValueError("there are no training rows")
+        raise DataError("there are no training rows")
     encoding = Encoding.learn(training)
     scaling = Scaling.from_name(str(training["scaling"].iloc[0]))
     X = encoding.matrix(plain_columns(training, encoding.names))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from . import baselines, conformal, features, guards
 from .encoding import Encoding
+from .errors import ModelFileError, UsageError
 from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import NOMINAL, row_quantiles, shifted
 from .regressors import Calibrated
@@ -87,11 +88,11 @@ class Forecaster:
         """
         task = self.task
         if horizon is not None and not 1 <= horizon <= task.horizon:
-            raise ValueError(f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for")
+            raise UsageError(f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for")
         if quantiles is not None:
             strange = [level for level in quantiles if not 0 < level < 1]
             if strange:
-                raise ValueError(f"quantiles are levels between 0 and 1, such as 0.9, not {strange}")
+                raise UsageError(f"quantiles are levels between 0 and 1, such as 0.9, not {strange}")
             task = replace(task, quantiles=tuple(sorted(set(quantiles))))
         require_columns(history, task)
         recent, now = baselines.recent_rows(history, task, origin)
@@ -229,9 +230,9 @@ class Forecaster:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Forecaster:
-        """Rebuild a forecaster from `state`; ValueError if a later version of this package wrote it."""
+        """Rebuild a forecaster from `state`; ModelFileError if a later version of this package wrote it."""
         if state["version"] != STATE_VERSION:
-            raise ValueError(
+            raise ModelFileError(
                 f"the model's state has version {state['version']}, this package reads {STATE_VERSION}: "
                 "use the package's version that trained the model, or retrain"
             )

@@ -16,6 +16,7 @@ import pandas as pd
 
 from . import regressors
 from .encoding import plain_columns
+from .errors import UsageError
 from .features import feature_columns
 from .fitting import SHARE as ROWS_SHARE
 from .fitting import fit_trees
@@ -68,7 +69,7 @@ def grow(
     """
     reason = why_not(old, training, old.task)
     if reason or not isinstance(old.model, Trees):
-        raise ValueError(f"the forest cannot be grown: {reason}")
+        raise UsageError(f"the forest cannot be grown: {reason}")
     trees = old.model.count
     new = max(1, round(share * trees))
     times = pd.to_datetime(training[TIME])

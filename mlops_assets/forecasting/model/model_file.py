@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .errors import ModelFileError
+
 LARGEST = 16 * 2**30
 """Upper bound of a file's unpacked bytes, against archives that unpack without end."""
 
@@ -53,10 +55,6 @@ _NOT_TRUSTED_BY_SKOPS = {
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 }
-
-
-class ModelFileError(ValueError):
-    """A model file is not what was saved, or holds something that must not be loaded."""
 
 
 def dumps(state: Any) -> bytes:

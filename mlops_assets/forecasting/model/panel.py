@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from .errors import DataError
 from .task import Task
 
 ITEM, TIME, TARGET = "item_id", "timestamp", "target"
@@ -84,7 +85,7 @@ class Panel:
             later, frame = frame.loc[after], frame.loc[~after]
         if frame.empty:
             until = "" if origin is None else f" up to the origin {origin}"
-            raise ValueError(f"there are no rows{until}: nothing to learn or forecast from")
+            raise DataError(f"there are no rows{until}: nothing to learn or forecast from")
 
         times = frame[TIME].to_numpy("datetime64[us]")
         end = times.max() if origin is None else origin.to_datetime64()
@@ -93,7 +94,7 @@ class Panel:
         code, items = pd.factorize(frame[ITEM], sort=True)
         items = np.asarray(items, dtype=object)
         if code.min() < 0:
-            raise ValueError(f"{int((code < 0).sum())} rows have no item_id: leave them out or name their item")
+            raise DataError(f"{int((code < 0).sum())} rows have no item_id: leave them out or name their item")
 
         first = np.full(len(items), len(grid))
         np.minimum.at(first, code, position)
@@ -106,7 +107,7 @@ class Panel:
         filled = np.bincount(cell, minlength=edges[-1])
         if filled.max() > 1:
             row = int(np.flatnonzero(filled[cell] > 1)[0])
-            raise ValueError(
+            raise DataError(
                 f"item {items[code[row]]!r} has more than one row at {pd.Timestamp(times[row])}: "
                 "keep one row per item_id and timestamp"
             )
@@ -148,12 +149,12 @@ def require_columns(frame: pd.DataFrame, task: Task) -> None:
     roles |= dict.fromkeys(task.static, "static covariate")
     missing = [f"{name!r} ({role})" for name, role in roles.items() if name not in frame.columns]
     if missing:
-        raise ValueError(
+        raise DataError(
             f"the history lacks {', '.join(missing)}; it has {', '.join(map(repr, frame.columns))}. "
             "Add the column or take it out of the task"
         )
     if len(frame) and (not pd.api.types.is_datetime64_dtype(frame[TIME]) or frame[TIME].hasnans):
-        raise ValueError(
+        raise DataError(
             f"the timestamps must be datetime64 without a time zone, none missing, not {frame[TIME].dtype} with "
             f"{int(frame[TIME].isna().sum())} missing: use pandas.to_datetime and dt.tz_localize(None)"
         )
@@ -164,7 +165,7 @@ def regular_grid(start: np.datetime64, end: np.datetime64, ahead: int, frequency
     offset = to_offset(frequency)
     known = pd.date_range(pd.Timestamp(start), pd.Timestamp(end), freq=offset, unit="us")
     if not len(known) or known[-1] != pd.Timestamp(end):
-        raise ValueError(
+        raise DataError(
             f"{pd.Timestamp(end)} is not on the grid of frequency {frequency!r} that starts at "
             f"{pd.Timestamp(start)}: align the timestamps or change the frequency"
         )
@@ -179,7 +180,7 @@ def positions(times: np.ndarray, grid: pd.DatetimeIndex, frequency: str) -> np.n
     found = grid.get_indexer(pd.DatetimeIndex(uniques))
     if len(found) and found.min() < 0:
         wrong = pd.Timestamp(np.asarray(uniques)[int(np.argmin(found))])
-        raise ValueError(
+        raise DataError(
             f"{wrong} is not on the grid of frequency {frequency!r} that starts at {grid[0]}: "
             "align the timestamps or change the frequency"
         )
@@ -191,7 +192,7 @@ def numbers(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
     column = frame[name]
     if not (pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)):
         if not bool(column.isna().all()):
-            raise ValueError(
+            raise DataError(
                 f"the {role} {name!r} is of type {column.dtype}, not a number: encode it, for example one "
                 "column of 0 and 1 per category"
             )
@@ -199,7 +200,7 @@ def numbers(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     infinite = np.isinf(values)
     if infinite.any():
-        raise ValueError(f"the {role} {name!r} holds {int(infinite.sum())} infinite values: make them missing")
+        raise DataError(f"the {role} {name!r} holds {int(infinite.sum())} infinite values: make them missing")
     return values
 
 
@@ -207,7 +208,7 @@ def _fill_ahead(panel: Panel, rows: pd.DataFrame, frequency: str) -> None:
     """Write known covariates of later rows into their cells; what has no cell is dropped."""
     missing = [name for name in (*panel.known, TIME) if name not in rows.columns]
     if missing:
-        raise ValueError(f"the future rows lack {', '.join(map(repr, missing))}, which the task calls known")
+        raise DataError(f"the future rows lack {', '.join(map(repr, missing))}, which the task calls known")
     times = rows[TIME].to_numpy("datetime64[us]")
     grid = panel.grid.to_numpy()
     inside = (times >= grid[0]) & (times <= grid[-1])

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import DataError, UsageError
 from .task import ModelSettings
 
 FORESTS = {
@@ -72,7 +73,7 @@ def import_path(kind: str) -> str:
     """
     path = NAMED.get(kind, kind)
     if path not in OTHERS and path not in NAMED.values():
-        raise ValueError(
+        raise UsageError(
             f"the model kind {kind!r} is not known; known are {', '.join(NAMED)} and import paths of scikit-learn's "
             "regressors that a model file can hold, such as sklearn.linear_model.Ridge"
         )
@@ -130,12 +131,12 @@ def _made(maker: Any, model: ModelSettings) -> Any:
     known = parameters(model.kind)
     strange = sorted({*model.parameters} - {*known})
     if strange:
-        raise ValueError(f"{model.kind} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
+        raise UsageError(f"{model.kind} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
     seed = {"random_state": model.seed} if "random_state" in known else {}
     try:
         return maker(**{**defaults(model.kind), **seed, **model.parameters})
     except TypeError as error:
-        raise ValueError(f"the parameters of {model.kind} do not fit together: {error}") from error
+        raise UsageError(f"the parameters of {model.kind} do not fit together: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def fit_calibrated(
         held_out.append(late)
         away.append(y[late] - trial.predict(_filled(X[late], filling)))
     if not held_out:
-        raise ValueError(
+        raise DataError(
             f"{model.kind} gets its quantiles from its errors on later training rows than it has learnt from, and "
             f"{len(y)} rows cannot be cut into {LEAST} before and {LEAST} after: give more history or a shorter "
             "horizon, or use random_forest"
@@ -229,7 +230,7 @@ def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) ->
     try:
         return regressor.fit(_with_values(X), y)
     except ValueError as error:
-        raise ValueError(f"{kind} cannot learn from the training rows: {error}") from error
+        raise DataError(f"{kind} cannot learn from the training rows: {error}") from error
 
 
 def _spread(X: np.ndarray, size: np.ndarray, seed: int) -> Any:

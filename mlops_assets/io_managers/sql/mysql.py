@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.io_managers.errors import UnstorableFrameError
+from mlops_assets.io_managers.errors import LockTimeoutError, UnstorableFrameError
 from mlops_assets.io_managers.sql.columns import PARTITION
 from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, literal
 from mlops_assets.io_managers.sql.values import kinds, refuse_nan, text_lines
@@ -77,7 +77,7 @@ class MySql(Server):
                 ).scalar()
                 != 1
             ):
-                raise TimeoutError(f"another writer of {table} did not finish within {WAIT_SECONDS} s")
+                raise LockTimeoutError(f"another writer of {table} did not finish within {WAIT_SECONDS} s")
             connection.commit()
             try:
                 with connection.begin():

@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.data.contract import PROBLEM, REASONS, ROW, SOURCE, Checked, Contract, ContractError, Window, check
+from mlops_assets.forecasting.data.contract import (
+    PROBLEM,
+    REASONS,
+    ROW,
+    SOURCE,
+    Checked,
+    Contract,
+    ContractError,
+    Window,
+    check,
+)
 from mlops_assets.forecasting.data.grid import on_grid
 from mlops_assets.forecasting.data.parsing import read_item_ids, read_numbers
 

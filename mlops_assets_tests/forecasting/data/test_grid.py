@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.data.grid import default_season_lengths, fill_with_zero, last_before, on_grid, parse_frequency, partition_kinds, steps_after
+from mlops_assets.forecasting.data.grid import (
+    default_season_lengths,
+    fill_with_zero,
+    last_before,
+    on_grid,
+    parse_frequency,
+    partition_kinds,
+    steps_after,
+)
 
 FREQUENCIES = [
     "s",

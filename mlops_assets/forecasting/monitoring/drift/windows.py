@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.model.errors import DataError
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME, numbers, positions, regular_grid
 from mlops_assets.forecasting.model.task import Task
 
@@ -95,7 +96,7 @@ def lay_out(frame: pd.DataFrame, task: Task, end: pd.Timestamp, zero: bool = Fal
     """
     frame = frame.loc[(frame[TIME] <= end).to_numpy()]
     if frame.empty:
-        raise ValueError(f"there are no observations up to {end}")
+        raise DataError(f"there are no observations up to {end}")
     times = frame[TIME].to_numpy("datetime64[us]")
     grid = regular_grid(times.min(), end.to_datetime64(), 0, task.frequency)
     code, items = pd.factorize(frame[ITEM], sort=True)
@@ -142,5 +143,5 @@ def cut(
         if len(found[1]) - learnt >= ENOUGH:
             break
     if best is None or best[2] >= len(best[1]):
-        raise ValueError(f"the observations begin at {sheet.grid[0]}: no window before the one that ends at {end}")
+        raise DataError(f"the observations begin at {sheet.grid[0]}: no window before the one that ends at {end}")
     return best

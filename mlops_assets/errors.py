@@ -1,0 +1,58 @@
+"""The errors that are expected: a person can understand them and act on them. Everything else is a bug.
+
+Every class is defined where it is raised; this is their address and their tree:
+
+    MlopsAssetsError                    the root: message, advice (commands to run), exit code
+    ├── TransientError                  the same may succeed later
+    │   ├── SourceUnavailableError      a source does not answer (also a SourceError)
+    │   ├── TrackingUnavailableError    MLflow does not answer (also a TrackingError)
+    │   └── LockTimeoutError            another writer holds the table (also a StorageError)
+    ├── TerminalError                   it fails until somebody changes something
+    │   ├── UsageError                  what was asked for, or declared, cannot be (exit code 2)
+    │   │   ├── UnknownNameError        nothing of that name, with the nearest right one
+    │   │   ├── SettingsError           an environment variable
+    │   │   ├── SpecError               a forecast's file; YamlTextError: no YAML
+    │   │   ├── QuestionError           a question to a forecast
+    │   │   ├── ReplayError             a policy that cannot be replayed
+    │   │   └── DecisionError           a person's decision on a version
+    │   ├── DataError                   the data do not allow it
+    │   │   ├── ContractError           the source as a whole breaks the contract
+    │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
+    │   ├── ModelFileError              a stored model is not what was saved
+    │   ├── DatabaseError               a database's address
+    │   └── MissingExtraError           a library is not installed
+    │       ├── MissingDriverError      a database's (also a DatabaseError)
+    │       └── MissingChannelError     of alerts (also a NotificationError)
+    ├── SourceError                     a source cannot be read
+    ├── TrackingError                   MLflow, or what it holds, cannot be used
+    ├── NotificationError               the channel of alerts cannot be used
+    ├── StorageError                    a table or model cannot be stored or read
+    │   └── MissingTableError, StaleWriteError, AlreadyStoredError
+    └── RunFailedError                  a Dagster run failed
+
+A step that fails is tried again by Dagster only if its error is a `TransientError`.
+"""
+
+from mlops_assets.forecasting.model.errors import (
+    DataError,
+    MissingExtraError,
+    MlopsAssetsError,
+    ModelFileError,
+    TerminalError,
+    TransientError,
+    UnknownNameError,
+    UsageError,
+    nearest,
+)
+
+__all__ = [
+    "DataError",
+    "MissingExtraError",
+    "MlopsAssetsError",
+    "ModelFileError",
+    "TerminalError",
+    "TransientError",
+    "UnknownNameError",
+    "UsageError",
+    "nearest",
+]

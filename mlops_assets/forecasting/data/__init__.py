@@ -1,0 +1,1 @@
+"""What comes from a source: the contract of its rows, the grid of its timestamps."""
