@@ -69,7 +69,7 @@ lock: .venv/installed  ## Renew requirements.lock.
 
 schema: .venv/installed  ## Renew the JSON Schema of the spec and docs/tables.md.
 	$(BIN)/python -m mlops_assets.spec > mlops_assets/forecasts/forecast.schema.json
-	$(BIN)/python -c 'from mlops_assets.catalog.columns import to_markdown; print(to_markdown(), end="")' > docs/tables.md
+	$(BIN)/python -c 'from mlops_assets.catalog.descriptions import to_markdown; print(to_markdown(), end="")' > docs/tables.md
 
 bench: .venv/installed  ## Measure what the code location costs to start; the others are in benchmarks/README.md.
 	$(BIN)/python benchmarks/startup.py

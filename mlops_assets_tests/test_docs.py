@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mlops_assets.catalog.columns import to_markdown
+from mlops_assets.catalog.descriptions import to_markdown
 from mlops_assets.forecasting.data.contract import REASONS
 from mlops_assets.spec import ForecastSpec
 

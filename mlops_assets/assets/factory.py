@@ -8,7 +8,7 @@ from importlib import import_module
 import dagster as dg
 
 from mlops_assets import assets as package
-from mlops_assets.catalog.columns import described
+from mlops_assets.catalog.descriptions import described
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import assets_of
 from mlops_assets.spec import ForecastSpec

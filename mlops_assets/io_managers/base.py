@@ -16,8 +16,10 @@ import pandas as pd
 from dagster_shared.check import CheckError
 from pydantic import PrivateAttr
 
+from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.io_managers import arrow as frames
 from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StaleWriteError, StorageError
+from mlops_assets.io_managers.evolution import as_of_today, schema_of_today
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.partition_split import split
 
@@ -49,7 +51,8 @@ class Tables(Claiming):
 
     Laws, the same in every place: what is read is what was written, types included; writing a partition
     replaces it and nothing else; a write that dies half way leaves the old partition; a reader never sees
-    half a write; of two writers the one that began later wins; columns do not change unnoticed.
+    half a write; of two writers the one that began later wins; columns do not change unnoticed. A table of
+    ours that an earlier release wrote is read, and written on, as one of today's (`catalog.evolution`).
 
     Definition metadata of an asset that is understood: `partition_expr` (the column that tells a row's
     partition), `allow_new_columns`, `primary_key` (list of columns, for SQL). Metadata of an input: `columns`
@@ -231,11 +234,13 @@ class Tables(Claiming):
         return frame
 
     def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> "pa.Table":
-        parts = self._scan(key, partitions, columns)
-        table = frames.stack({name or "": part for name, part in parts.items()}, label(key))
+        evolution = evolution_of(key)
+        parts = self._scan(key, partitions, None if columns is None else evolution.with_past(columns))
+        today = {name or "": as_of_today(part, evolution, columns) for name, part in parts.items()}
+        table = frames.stack(today, label(key))
         known = table.schema
         if columns is not None and not set(columns) <= set(table.column_names):
-            known = self._schema_of(key, partitions[-1])
+            known = schema_of_today(self._schema_of(key, partitions[-1]), evolution)
         names = frames.select_columns(known, columns, label(key))
         return table if names == table.column_names else table.select(names)
 
@@ -244,7 +249,7 @@ class Tables(Claiming):
     ) -> pd.DataFrame:
         if not present:
             return pd.DataFrame(columns=pd.Index(columns or [], dtype=object))
-        empty = self._schema_of(key, present[-1]).empty_table()
+        empty = schema_of_today(self._schema_of(key, present[-1]), evolution_of(key)).empty_table()
         return frames.to_frame(empty.select(frames.select_columns(empty.schema, columns, label(key))))
 
     def _replace(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
@@ -258,7 +263,8 @@ class Tables(Claiming):
             )
         others = [name for name in stored if name not in parts]
         if others:
-            against, allow = self._schema_of(key, others[-1]), bool(options.get("allow_new_columns"))
+            against = schema_of_today(self._schema_of(key, others[-1]), evolution_of(key))
+            allow = bool(options.get("allow_new_columns"))
             parts = {
                 name: frames.agree(part, against, label(key, name), label(key, others[-1]), allow)
                 for name, part in parts.items()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlops_assets.catalog.columns import ASSETS, expand
+from mlops_assets.catalog.column import expand
+from mlops_assets.catalog.columns import TABLES
 from mlops_assets.spec import SpecError
 from mlops_assets_tests.conftest import HISTORY, panel
 
@@ -22,7 +23,7 @@ def test_the_means_of_items_add_up_to_regions_and_the_total(world):
     rows = made.table("reconciled_forecasts")
     assert rows.groupby("level")["item_id"].nunique().to_dict() == {"item": 4, "region": 2, "total": 1}
     assert len(rows) == 2 * 7 * 7
-    assert set(rows) == set(expand(ASSETS["reconciled_forecasts"], ["q10", "q50", "q90"], []))
+    assert set(rows) == set(expand(TABLES["reconciled_forecasts"], ["q10", "q50", "q90"], []))
     sums = rows.pivot_table(index=["origin", "timestamp"], columns="level", values="mean", aggfunc="sum")
     assert sums["item"].to_numpy() == pytest.approx(sums["total"].to_numpy())
     assert sums["region"].to_numpy() == pytest.approx(sums["total"].to_numpy())

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-from mlops_assets.catalog.columns import ASSETS, LOGS, expand
+from mlops_assets.catalog.column import expand
+from mlops_assets.catalog.columns import TABLES
+from mlops_assets.catalog.names import ENTRIES
 from mlops_assets_tests.conftest import HISTORY, panel
 
 
@@ -136,7 +138,7 @@ def test_known_covariates_reach_the_forecast(world):
     made.train()
     made.run("future_covariates", "forecasts", partition="2024-05-08")
     future = made.table("future_covariates")
-    assert set(future) == set(expand(ASSETS["future_covariates"], [], ["promotion"]))
+    assert set(future) == set(expand(TABLES["future_covariates"], [], ["promotion"]))
     assert len(future) == 4 * 7
     assert set(future["timestamp"]) == set(pd.date_range("2024-05-09", periods=7))
     ledger = made.table("forecasts").groupby("timestamp")["q50"].sum()
@@ -165,14 +167,15 @@ def test_every_table_has_the_columns_that_are_declared(trained):
     days = "2024-05-11...2024-05-12"
     trained.run("observations", "quarantine", partition=days)
     trained.run("forecasts", "forecast_accuracy", "data_drift", "forecast_change", partition=days)
-    for name in sorted(set(ASSETS) - {"future_covariates", "reconciled_forecasts", "report"}):
+    logs = {one.name for one in ENTRIES if one.kind == "log"}
+    for name in sorted(set(TABLES) - logs - {"future_covariates", "reconciled_forecasts", "report"}):
         last = trained.instance.get_latest_materialization_event(trained.key(name)).asset_materialization
         stored = {c.name: (c.type, c.description) for c in last.metadata["dagster/column_schema"].value.columns}
-        declared = expand(ASSETS[name], ["q10", "q50", "q90"], ["rain"])
+        declared = expand(TABLES[name], ["q10", "q50", "q90"], ["rain"])
         features = set(stored) - set(declared)
         assert not features if name != "training_set" else "season_7_mean" in features
-        for column, (kind, meaning) in declared.items():
-            assert stored[column][1] == meaning
-            assert kind in ("any", stored[column][0]) or stored[column][0] == "null", f"{name}.{column}"
+        for column, known in declared.items():
+            assert stored[column][1] == known.meaning
+            assert known.stored_as in ("any", stored[column][0]) or stored[column][0] == "null", f"{name}.{column}"
     for name in ("accuracy_scores", "decisions"):
-        assert set(trained.table(name)) == set(LOGS[name])
+        assert set(trained.table(name)) == {column.name for column in TABLES[name]}

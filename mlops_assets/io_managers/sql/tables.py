@@ -8,15 +8,18 @@ there is.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 from pydantic import Field, SecretStr
 
+from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.io_managers import arrow as frames
 from mlops_assets.io_managers import keys as names
 from mlops_assets.io_managers.base import Parts, Tables, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
+from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.secret_values import keep, reveal
 from mlops_assets.io_managers.sql import columns as sql_columns
@@ -146,19 +149,45 @@ class SqlTables(Tables):
             wanted = [by_key[name] for name in partitions if name in by_key]
             if not wanted:
                 raise MissingTableError(f"{label(key)} was deleted while it was read: materialize it again.")
-            schemas = {entry.partition or "": (entry.schema, entry.rows) for entry in wanted}
-            schema = frames.common_schema(schemas, label(key))
-            schema = frames.narrow(schema, frames.select_columns(schema, columns, label(key)))
-            places = {column.name: column for entry in stored for column in entry.columns}
-            fetched = [name for field in schema for name in _physical(places[field.name])]
-            by_name = sorted(wanted, key=lambda entry: entry.stored_as)
-            found = self._server.select(
-                connection,
-                table,
-                [*fetched, ROW],
-                [(e.stored_as, e.rows) for e in by_name],
-                len(wanted) == len(stored),
-            )
+            evolution = evolution_of(key)
+            if not any(evolution.concerns(entry.schema.names) for entry in wanted):
+                return self._fetch(connection, key, stored, wanted, columns)
+            alike: dict[tuple[str, ...], list[Entry]] = {}
+            for entry in wanted:
+                alike.setdefault(tuple(entry.schema.names), []).append(entry)
+            parts: dict[str | None, pa.Table] = {}
+            for stored_names, entries in alike.items():
+                fetched = None if columns is None else evolution.stored_as(columns, stored_names)
+                found = as_of_today(self._fetch(connection, key, stored, entries, fetched), evolution, columns)
+                ends = accumulate(entry.rows for entry in entries)
+                parts |= {e.partition: found.slice(end - e.rows, e.rows) for e, end in zip(entries, ends, strict=True)}
+        whole = frames.stack({entry.partition or "": parts[entry.partition] for entry in wanted}, label(key))
+        return whole if columns is None else whole.select(columns)
+
+    def _fetch(
+        self,
+        connection: "sa.Connection",
+        key: Sequence[str],
+        stored: list[Entry],
+        wanted: list[Entry],
+        columns: list[str] | None,
+    ) -> "pa.Table":
+        """Read partitions at once, in the order of `wanted`, as they were stored."""
+        import pyarrow as pa
+
+        schemas = {entry.partition or "": (entry.schema, entry.rows) for entry in wanted}
+        schema = frames.common_schema(schemas, label(key))
+        schema = frames.narrow(schema, frames.select_columns(schema, columns, label(key)))
+        places = {column.name: column for entry in stored for column in entry.columns}
+        fetched = [name for field in schema for name in _physical(places[field.name])]
+        by_name = sorted(wanted, key=lambda entry: entry.stored_as)
+        found = self._server.select(
+            connection,
+            sql_columns.table_name(key),
+            [*fetched, ROW],
+            [(e.stored_as, e.rows) for e in by_name],
+            len(wanted) == len(stored),
+        )
         _check_rows(found, by_name, label(key))
         arrays = []
         for field in schema:

@@ -1,0 +1,81 @@
+"""One column of a stored table, and what follows from some of them: frames of their types, with rows or without."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+FIRST_RELEASE = "0.1.0"
+QUANTILES, COVARIATES = "QUANTILES", "COVARIATES"
+"""Stand for as many columns as a spec has of them."""
+
+_STORED_AS = {
+    "str": "string",
+    "datetime64[us]": "timestamp[us]",
+    "float64": "double",
+    "float32": "float",
+    "Int64": "int64",
+}
+"""What Arrow calls a type of pandas, where the names differ."""
+_NEVER_MISSING = ("bool", "int32", "int64")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: of the column, or `QUANTILES` or `COVARIATES`.
+        dtype: its type in pandas; `str`: objects that are texts; `any`: as the source has it.
+        meaning: a sentence, with its unit.
+        since: the release that first wrote it; rows of earlier ones have `default`.
+        formerly: names under which earlier releases wrote it.
+        default: its value in rows that were written before there was the column; None: missing.
+    """
+
+    name: str
+    dtype: str
+    meaning: str
+    since: str = FIRST_RELEASE
+    formerly: tuple[str, ...] = ()
+    default: Any = None
+
+    def __post_init__(self) -> None:
+        if self.since != FIRST_RELEASE and self.default is None and self.dtype in _NEVER_MISSING:
+            raise ValueError(f"column {self.name}: {self.dtype} cannot be missing in old rows; give it a default")
+
+    @property
+    def stored_as(self) -> str:
+        """Its type in storage, as Arrow calls it."""
+        return _STORED_AS.get(self.dtype, self.dtype)
+
+
+Columns = tuple[Column, ...]
+
+
+def expand(columns: Columns, quantiles: Sequence[str], covariates: Sequence[str]) -> dict[str, Column]:
+    """Return the columns by name, with those of a spec in the place of what stands for them."""
+    given = {QUANTILES: quantiles, COVARIATES: covariates}
+    return {name: one for one in columns for name in given.get(one.name, [one.name])}
+
+
+def typed(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
+    """Return rows as a table keeps them: these columns, in this order, of these types; a missing text stays missing.
+
+    Raises:
+        KeyError: a column is not there.
+        ValueError, TypeError: a value is not of its column's type.
+    """
+    return pd.DataFrame({one.name: _cast(rows[one.name], one.dtype) for one in columns}, index=rows.index)
+
+
+def without_rows(columns: Columns) -> pd.DataFrame:
+    """Return a table of these columns that has no rows."""
+    return typed(pd.DataFrame(columns=[one.name for one in columns]), columns)
+
+
+def _cast(values: pd.Series, dtype: str) -> pd.Series:
+    if dtype != "str":
+        return values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return values.astype("str").astype("object").where(values.notna(), None)

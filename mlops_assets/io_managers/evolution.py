@@ -1,0 +1,55 @@
+"""Stored tables of earlier releases as today's: columns renamed and filled in, before anything else looks at them."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mlops_assets.catalog.column import Column, typed
+from mlops_assets.catalog.evolution import Evolution
+from mlops_assets.io_managers.arrow import RECORD, columns_record, to_arrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def as_of_today(table: "pa.Table", evolution: Evolution, columns: Sequence[str] | None = None) -> "pa.Table":
+    """Return a stored table, or some columns of it, with the names and columns of today.
+
+    Args:
+        table: as it was stored.
+        evolution: what has changed since.
+        columns: only these of the columns that have come since; None: all of them.
+    """
+    if not evolution:
+        return table
+    names = evolution.renamed(table.column_names)
+    record = columns_record(table.schema)
+    record = {new: record[old] for old, new in zip(table.column_names, names, strict=True) if old in record}
+    table = table.rename_columns(names)
+    for column in evolution.lacking(names):
+        if columns is None or column.name in columns:
+            field, array, known = _filled(column, table.num_rows)
+            table = table.append_column(field, array)
+            record[column.name] = known
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), RECORD: json.dumps(record)})
+
+
+def schema_of_today(schema: "pa.Schema", evolution: Evolution) -> "pa.Schema":
+    """Return the schema of a stored table with the names and columns of today."""
+    return as_of_today(schema.empty_table(), evolution).schema if evolution else schema
+
+
+def _filled(column: Column, rows: int) -> "tuple[pa.Field, pa.ChunkedArray, dict]":
+    """Return a column of default values as it would have been stored."""
+    missing = pd.NaT if column.dtype.startswith("datetime") else pd.NA if column.dtype == "Int64" else None
+    value = missing if column.default is None else column.default
+    frame = pd.DataFrame({column.name: pd.Series([value] * rows, dtype="object")})
+    made = to_arrow(typed(frame, (column,)))
+    kind = made.schema.field(0)
+    if column.dtype == "str":  # of missing values alone, and of none, pandas cannot tell the type
+        import pyarrow as pa
+
+        kind = kind.with_type(pa.string())
+    return kind, made.column(0).cast(kind.type), columns_record(made.schema)[column.name]
