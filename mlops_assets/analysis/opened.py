@@ -139,7 +139,7 @@ def _champion(
         if version is None or version.trained_until is None or version.trained_until > origin:
             return None
         words = f"version {version.number} of {spec.name}, the champion, trained until {version.trained_until}"
-        return Forecaster.from_state(registry.load(version)), words, version.trained_until
+        return registry.forecaster(version), words, version.trained_until
 
 
 def _moment(text: str, history: pd.DataFrame) -> pd.Timestamp:

@@ -145,13 +145,11 @@ def _load(life: Lifecycle, number: int) -> Any:
     """Load a version's forecaster; TrackingError, ModelFileError or ValueError if that cannot be done."""
     from mlflow.exceptions import MlflowException
 
-    from mlops_assets.forecasting.model.forecaster import Forecaster
-
     try:
         version = life.registry.version(number)
     except MlflowException as error:
         raise TrackingError(str(error)) from None
-    return Forecaster.from_state(life.registry.load(version))
+    return life.registry.forecaster(version)
 
 
 def _facts(table: pd.DataFrame) -> Mapping[str, Any]:

@@ -121,10 +121,9 @@ def champion_forecasts(
         TrackingError: its file is gone.
         ModelFileError: its file is not the one that was registered.
     """
-    from mlops_assets.forecasting.model import features, fitting
-    from mlops_assets.forecasting.model.forecaster import Forecaster
-
-    forecaster = Forecaster.from_state(registry.load(version))
+    state = registry.load(version)
+    code = registry.code(version, state)
+    forecaster = code.rebuild(state)
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]
     for moment, rows in predictions[predictions["model"] == FOREST].groupby("origin"):
@@ -134,8 +133,7 @@ def champion_forecasts(
             if forecaster.task == task:
                 frames.append(rows)
                 continue
-            seen = history[history["timestamp"] <= origin]
-            model = fitting.fit(features.training_rows(seen, forecaster.task), forecaster.task)
+            model = code.refit(forecaster, history[history["timestamp"] <= origin])
         items = rows["item_id"].unique()
         made = model.predict(history, origin, horizon=task.horizon, quantiles=task.quantiles, items=items)
         frames.append(rows[given].merge(made, on=["item_id", "origin", "timestamp", "lead"], how="left"))

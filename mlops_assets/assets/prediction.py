@@ -67,12 +67,11 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         from mlops_assets.forecasting.charts import plots
         from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
         from mlops_assets.forecasting.model.baselines import seasonal_naive
-        from mlops_assets.forecasting.model.forecaster import Forecaster
 
         life = Lifecycle(tables, tracking, clock, spec.name)
         versions = chosen_versions(life, graph, context.partition_keys, config, clock.now())
         numbers = {version.number: version for version in versions.values()}
-        forecasters = {n: Forecaster.from_state(life.registry.load(version)) for n, version in numbers.items()}
+        forecasters = {n: life.registry.forecaster(version) for n, version in numbers.items()}
         observations = history_of(graph, inputs["observations"])
         created_at = naive_utc(clock.now())
         ledger = []

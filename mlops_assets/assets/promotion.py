@@ -171,11 +171,10 @@ class Judge:
 def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.Trial:
     """Load a registered model and let it forecast from its own last timestamp."""
     from mlops_assets.forecasting.model.baselines import alive_items
-    from mlops_assets.forecasting.model.forecaster import Forecaster
 
     try:
         state, size = life.registry.fetch(version)
-        forecaster = Forecaster.from_state(state)
+        forecaster = life.registry.code(version, state).rebuild(state)
         origin = version.trained_until or pd.Timestamp(history["timestamp"].max())
         items = alive_items(history[history["timestamp"] <= origin], spec.task, origin)
         began = time.process_time()

@@ -80,7 +80,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         registry = tracking.registry(spec.name)
         observations, ledger = history_of(graph, inputs["observations"]), inputs["forecasts"]
         numbers = sorted(ledger["model_version"].unique())
-        forecasters = {n: Forecaster.from_state(registry.load(registry.version(int(n)))) for n in numbers}
+        forecasters = {n: registry.forecaster(registry.version(int(n))) for n in numbers}
         parts = []
         for key in context.partition_keys:
             origin = origin_of(spec, window_of(graph.partitions, key))

@@ -202,7 +202,7 @@ class Lifecycle:
 
     def _check(self, version: Version) -> None:
         try:
-            self.registry.load(version)
+            self.registry.code(version, self.registry.load(version))
         except (TrackingError, ModelFileError) as error:
             raise DecisionError(f"version {version.number} of {self.name} cannot be used: {error}") from None
 

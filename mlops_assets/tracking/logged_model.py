@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.model_code import write_code
+from mlops_assets.tracking.model_code import own_code
 
 FORECASTER = "forecaster.skops"
 
@@ -37,7 +37,7 @@ def log_forecaster(
     with tempfile.TemporaryDirectory() as folder, without_advice():
         file = Path(folder) / FORECASTER
         sha256 = model_file.save(dict(state), file)
-        python_model, code = write_code(Path(folder))
+        python_model, code = own_code().write(Path(folder))
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(python_model),

@@ -1,6 +1,6 @@
 """The logged model, in MLflow's own terms: this file travels with the model and runs without mlops-assets.
 
-Beside it travel the package that it imports (as `code_paths`, see `travelling.py`) and the forecaster's file.
+Beside it travel the package that it imports (as `code_paths`, see `model_code.py`) and the forecaster's file.
 """
 
 from typing import Any
@@ -19,10 +19,9 @@ class Forecast(mlflow.pyfunc.PythonModel):  # pyright: ignore[reportPrivateImpor
 
     def load_context(self, context: Any) -> None:
         """Load the forecaster, checked."""
-        from mlops_assets_model import model_file  # pyright: ignore[reportMissingImports]
-        from mlops_assets_model.forecaster import Forecaster  # pyright: ignore[reportMissingImports]
+        from mlops_assets_model.entry import read  # pyright: ignore[reportMissingImports]
 
-        self.forecaster = Forecaster.from_state(model_file.load(context.artifacts["forecaster"]))
+        self.forecaster = read(context.artifacts["forecaster"])
 
     # The one hint tells MLflow to check inputs by the logged signature; with more it would make up another schema.
     def predict(self, context, model_input: pd.DataFrame, params=None):  # pyright: ignore[reportIncompatibleMethodOverride]

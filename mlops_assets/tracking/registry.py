@@ -11,13 +11,18 @@ from mlops_assets.forecasting.model import model_file
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
+from mlops_assets.tracking.model_code import KNOWN, FeatureCode, ModelCode, own_code
 from mlops_assets.tracking.pictures import png_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
+    from mlops_assets.forecasting.model.forecaster import Forecaster
+
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+CODE = "code_sha256"
+"""Tag: digest of the code that travels with a version."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,10 @@ class Registry:
         return sorted(map(Version.of, found), key=lambda version: -version.number)
 
     def register(self, model_uri: str, run_id: str, tags: Mapping[str, str], description: str) -> Version:
-        """Register a logged model as a new version under the alias `challenger`."""
+        """Register a model that this process has logged, as a new version under the alias `challenger`.
+
+        Its tag `code_sha256` is the digest of the code that travels with it; see `code`.
+        """
         from mlflow.exceptions import MlflowException
 
         try:
@@ -104,7 +112,7 @@ class Registry:
             self.name,
             source=self._client.get_logged_model(model_id).artifact_location,
             run_id=run_id,
-            tags=dict(tags),
+            tags={**tags, CODE: own_code().digest},
             description=description,
             model_id=model_id,
         )
@@ -188,6 +196,54 @@ class Registry:
                     f"{version.uri}: the model's file cannot be fetched from the artifact store ({error})"
                 ) from None
             return model_file.load(Path(path), sha256=version.tags["sha256"]), Path(path).stat().st_size
+
+    def forecaster(self, version: Version) -> "Forecaster":
+        """Return a version's forecaster, run by the code that defined its features; see `fetch` and `code`."""
+        state = self.load(version)
+        return self.code(version, state).rebuild(state)
+
+    def code(self, version: Version, state: Mapping[str, Any]) -> FeatureCode:
+        """Return the code that runs a version: this release's, or its own where the features differ.
+
+        Args:
+            version: the version.
+            state: its forecaster's state, which says by which features it was trained.
+
+        Raises:
+            TrackingError: they are another release's, and the code that travels with the version is gone, or is not
+                what was registered.
+        """
+        from mlops_assets.forecasting.model import entry, forecaster
+
+        if state["version"] == forecaster.STATE_VERSION:
+            return FeatureCode(entry.rebuild, entry.refit)
+        try:
+            return self._own_code(version).run()
+        except Exception as error:
+            raise TrackingError(
+                f"{version.uri} was trained on features of version {state['version']}, this release makes version "
+                f"{forecaster.STATE_VERSION}, and its own code cannot be run: {error}. Train a new model: "
+                f"mlops-assets run {self.name} --retrain"
+            ) from error
+
+    def _own_code(self, version: Version) -> ModelCode:
+        """Fetch the code that travels with a version, and hold it against what was registered."""
+        import tempfile
+
+        from mlflow.artifacts import download_artifacts
+
+        with tempfile.TemporaryDirectory() as folder:
+            fetched = Path(download_artifacts(f"{version.uri}/code", dst_path=folder))
+            packages = sorted(file.parent for file in fetched.glob("*/__init__.py"))
+            if len(packages) != 1:
+                raise TrackingError(f"one package of code was expected beside it, found: {len(packages)}")
+            code = ModelCode.read(packages[0])
+        recorded = version.tags.get(CODE)
+        if code.digest != recorded and (recorded or code.digest not in KNOWN):
+            raise TrackingError(
+                f"the sha256 of the code beside it is {code.digest}, recorded was {recorded or 'none'} (tag {CODE})"
+            )
+        return code
 
     def read_table(self, number: int, file: str) -> pd.DataFrame:
         """Read a table that was logged in the run that trained a version; see `TrainingRun.log_table`.

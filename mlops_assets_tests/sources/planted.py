@@ -6,6 +6,7 @@ from typing import Any
 import mlflow
 
 from mlops_assets.forecasting.model import model_file
+from mlops_assets.forecasting.model.forecaster import STATE_VERSION
 from mlops_assets.tracking.logged_model import FORECASTER
 from mlops_assets.tracking.registry import Version
 from mlops_assets.tracking.tracking import Tracking
@@ -20,7 +21,7 @@ def plant(tracking: Tracking, folder: Path, name: str = "demo", **tags: Any) -> 
     number = len(registry.versions()) + 1
     file = folder / name / str(number) / "artifacts" / FORECASTER
     file.parent.mkdir(parents=True)
-    sha256 = model_file.save({"number": number}, file)
+    sha256 = model_file.save({"version": STATE_VERSION, "number": number}, file)
     experiment = client.get_experiment_by_name(name)
     experiment_id = experiment.experiment_id if experiment else client.create_experiment(name, str(folder / "runs"))
     run = client.create_run(experiment_id)
