@@ -40,14 +40,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def renderers() -> Iterator[dict[str, Any]]:
     """Draw pictures but render none, which is a third of a small training; return what renders them."""
-    from mlops_assets.forecasting.charts import plots
-    from mlops_assets.forecasting.charts import render as images
+    from mlops_assets.forecasting import charts
+    from mlops_assets.forecasting.charts import render
 
-    real = {"to_png": images.to_png, "to_svg": plots.to_svg}
-    images.to_png = lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n"
-    plots.to_svg = lambda figure, alt: "<svg></svg>"
+    real = {"to_png": render.to_png, "to_svg": charts.to_svg}
+    render.to_png = lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n"
+    charts.to_svg = lambda figure, alt: "<svg></svg>"
     yield real
-    images.to_png, plots.to_svg = real["to_png"], real["to_svg"]
+    render.to_png, charts.to_svg = real["to_png"], real["to_svg"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def pictures(request: pytest.FixtureRequest, renderers: dict[str, Any], monkeypa
     """Render pictures in a test that is marked so (fixtures of its module aside)."""
     if request.node.get_closest_marker("pictures") is not None:
         monkeypatch.setattr("mlops_assets.forecasting.charts.render.to_png", renderers["to_png"])
-        monkeypatch.setattr("mlops_assets.forecasting.charts.plots.to_svg", renderers["to_svg"])
+        monkeypatch.setattr("mlops_assets.forecasting.charts.to_svg", renderers["to_svg"])
 
 
 def panel(seed: int = 0, items: int = 4, odd_days: bool = True) -> pd.DataFrame:

@@ -78,10 +78,10 @@ class Replay:
 
     def picture(self) -> bytes:
         """Return a PNG of the errors and the retrainings."""
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
 
         days = {name: made.days for name, made in self.plays.items()}
-        return plots.to_png(plots.policies(days, self.metric, self.trained))
+        return charts.to_png(charts.policies(days, self.metric, self.trained))
 
 
 def replay(

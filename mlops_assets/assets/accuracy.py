@@ -75,7 +75,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             facts |= _vintage_facts(spec, forecasts, known, reaching, window_of(graph.partitions, partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
             if until.notna().any():
-                facts["trend"] = dg.MetadataValue.md(_plots().sparkline(until, f"{spec.retraining.metric} so far"))
+                facts["trend"] = dg.MetadataValue.md(_charts().sparkline(until, f"{spec.retraining.metric} so far"))
             context.add_asset_metadata(facts, key, partition)
         # Pictures of the last partition only: a backfill over a year need not draw 365.
         pictures = _pictures(spec, history, milestones(Decisions(tables, spec.name).all()))
@@ -195,13 +195,13 @@ def _table(frame: pd.DataFrame, columns: Sequence[str]) -> dg.MarkdownMetadataVa
 def _pictures(spec: ForecastSpec, history: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
     if history.empty or not history["rows"].any():
         return {}
-    plots, metric = _plots(), spec.retraining.metric
+    charts, metric = _charts(), spec.retraining.metric
     times = history.assign(timestamp=starts(spec, history["partition"]))
-    over = plots.accuracy_over_time(times, metric, spec.retraining.threshold, events)
-    return {"over_time": dg.MetadataValue.md(plots.markdown_image(over, f"{metric} over time"))}
+    over = charts.accuracy_over_time(times, metric, spec.retraining.threshold, events)
+    return {"over_time": dg.MetadataValue.md(charts.markdown_image(over, f"{metric} over time"))}
 
 
-def _plots() -> Any:
-    from mlops_assets.forecasting.charts import plots
+def _charts() -> Any:
+    from mlops_assets.forecasting import charts
 
-    return plots
+    return charts

@@ -64,7 +64,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
         from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
         from mlops_assets.forecasting.model.baselines import seasonal_naive
 
@@ -105,8 +105,8 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                 context.log.warning(f"origin {origin}: the latest observation is of {history['timestamp'].max()}")
             facts = _facts(made, task) | _left_out(sorted({*history["item_id"]} - {*made["item_id"]}))
             if key in context.partition_keys[-PICTURES:]:
-                fan = plots.fan(history, made, point=task.point_column, max_items=4)
-                facts["fan"] = dg.MetadataValue.md(plots.markdown_image(fan, "forecasts of the largest items"))
+                fan = charts.fan(history, made, point=task.point_column, max_items=4)
+                facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
             context.add_asset_metadata(facts, graph.key("forecasts"), key)
         rows = pd.concat(ledger, ignore_index=True)
         rows["source"] = rows["source"].replace({"model": "champion"})
@@ -159,7 +159,7 @@ def chosen_versions(
 
 def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
     """Return what the metadata of one origin says."""
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
 
     total = made.groupby("timestamp")[task.point_column].sum()
     return {
@@ -167,7 +167,7 @@ def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
         "items": int(made["item_id"].nunique()),
         "fallback_rows": int((made["source"] == "fallback").sum()),
         "total": float(total.sum()),
-        "sum_by_step": dg.MetadataValue.md(plots.sparkline(total, "sum of all items by step")),
+        "sum_by_step": dg.MetadataValue.md(charts.sparkline(total, "sum of all items by step")),
     }
 
 

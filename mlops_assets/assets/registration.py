@@ -180,7 +180,7 @@ def _log(
     backtest: pd.DataFrame,
 ) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
     from mlops_assets.forecasting.evaluation.importance import by_group
     from mlops_assets.forecasting.evaluation.metrics import score
     from mlops_assets.forecasting.model import regressors
@@ -226,13 +226,13 @@ def _log(
     run.log_table(importances, "importances.csv")
     run.log_table(by_group(importances), "importances_by_group.csv")
     metric = spec.gate.metric
-    run.log_figure(plots.importances(importances), "pictures/importances.png")
-    run.log_figure(plots.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
-    run.log_figure(plots.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
+    run.log_figure(charts.importances(importances), "pictures/importances.png")
+    run.log_figure(charts.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
+    run.log_figure(charts.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
     history = history_of(graph, observations)
     latest = backtest[(backtest["model"] == FOREST) & (backtest["window"] == backtest["window"].max())]
     origin = latest["origin"].iloc[0]
-    picture = plots.fan(
+    picture = charts.fan(
         history[history["timestamp"] <= origin],
         latest,
         actuals=history[history["timestamp"].between(origin, latest["timestamp"].max(), inclusive="right")],

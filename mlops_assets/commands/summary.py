@@ -8,6 +8,7 @@ import pandas as pd
 from mlops_assets.assets.evaluation import FOREST
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.evaluation.ledger import summary
+from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -42,14 +43,14 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
     origin = rows["origin"].iloc[0]
     items, fallback = rows["item_id"].nunique(), int((rows["source"] == "fallback").sum())
     yield (
-        f"\n[bold]forecasts[/bold] from {_stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows, "
+        f"\n[bold]forecasts[/bold] from {stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows, "
         f"{fallback} of them fallback; the largest items:"
     )
     table = Table("item", "timestamp", "lead", *quantiles, "mean")
     shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])
     for row in shown.to_dict("records"):
         values = (f"{row[name]:.1f}" for name in (*quantiles, "mean"))
-        table.add_row(row["item_id"], _stamp(row["timestamp"]), str(row["lead"]), *values)
+        table.add_row(row["item_id"], stamp(row["timestamp"]), str(row["lead"]), *values)
     yield table
 
 
@@ -66,7 +67,7 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     origins = predictions.groupby("window")["origin"].first()
     by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
     for row in by_window.to_dict("records"):
-        table.add_row(str(row["window"]), _stamp(origins[row["window"]]), *_scores(row))
+        table.add_row(str(row["window"]), stamp(origins[row["window"]]), *_scores(row))
     table.add_section()
     for row in score(predictions, spec.task, by=["model"]).to_dict("records"):
         table.add_row("all", "", *_scores(row))
@@ -91,8 +92,3 @@ def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[A
         f"MASE {facts['mase']:.3f} (seasonal naive {facts['naive_mase']:.3f}), wQL {facts['wql']:.3f}, "
         f"coverage {facts['coverage']:.2f}"
     )
-
-
-def _stamp(value: Any) -> str:
-    stamp = pd.Timestamp(value)
-    return f"{stamp:%Y-%m-%d}" if stamp == stamp.normalize() else f"{stamp:%Y-%m-%d %H:%M}"

@@ -35,18 +35,18 @@ class Picture:
     @property
     def wide(self) -> str:
         """As SVG, for a page."""
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
 
-        return plots.to_svg(self.draw(), self.alt)
+        return charts.to_svg(self.draw(), self.alt)
 
     @property
     def narrow(self) -> str:
         """As SVG, for a telephone."""
-        from mlops_assets.forecasting.charts import plots
-        from mlops_assets.forecasting.charts import style as look
+        from mlops_assets.forecasting import charts
+        from mlops_assets.forecasting.charts import style
 
-        with look.narrow():
-            return plots.to_svg(self.draw(), f"{self.alt} (narrow)")
+        with style.narrow():
+            return charts.to_svg(self.draw(), f"{self.alt} (narrow)")
 
     @property
     def file(self) -> str:

@@ -68,7 +68,7 @@ def _recent(sources: Sources) -> int:
 
 
 def _forecasts(sources: Sources) -> Section:
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
 
     spec = sources.spec
     stored = sources.tables.partitions([spec.name, "forecasts"])
@@ -79,7 +79,7 @@ def _forecasts(sources: Sources) -> Section:
     history = _history(sources, origin, made)
     pictures = [
         Picture(
-            lambda: plots.fan(history, made, point=spec.task.point_column, max_items=ITEMS),
+            lambda: charts.fan(history, made, point=spec.task.point_column, max_items=ITEMS),
             f"Forecasts of the largest items, from {stamp(origin)}",
         )
     ]
@@ -105,7 +105,7 @@ def _history(sources: Sources, origin: pd.Timestamp, made: pd.DataFrame) -> pd.D
 
 def _looking_back(sources: Sources, rows: pd.DataFrame) -> Section:
     """Show the latest forecast whose horizon has passed, beside what came, where it went wrong most."""
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
 
     spec, task = sources.spec, sources.spec.task
     rows = ledger.honest(rows)
@@ -118,7 +118,7 @@ def _looking_back(sources: Sources, rows: pd.DataFrame) -> Section:
     worst = ledger.worst_items(own, task, ITEMS)["item_id"].tolist()
     history = _history(sources, origin, own)
     picture = Picture(
-        lambda: plots.fan(
+        lambda: charts.fan(
             history,
             own,
             actuals=own[["item_id", "timestamp", "target"]],
@@ -133,7 +133,7 @@ def _looking_back(sources: Sources, rows: pd.DataFrame) -> Section:
 
 
 def _by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
 
     spec, task = sources.spec, sources.spec.task
     first = rows["timestamp"].min()
@@ -155,7 +155,7 @@ def _by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
             .assign(model="seasonal_naive"),
         ]
     )
-    picture = Picture(lambda: plots.error_by_lead(both, "mase"), "Error by lead, beside seasonal naive")
+    picture = Picture(lambda: charts.error_by_lead(both, "mase"), "Error by lead, beside seasonal naive")
     words = (
         f"Forecasts of {stamp(first)} to {stamp(rows['timestamp'].max())}: {len(rows):,} have their actual, "
         f"{int(vintages['missing'].sum()):,} are due without one, {awaited:,} of the same origins are still awaited. "
@@ -174,7 +174,7 @@ def _by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
 
 
 def _over_time(sources: Sources) -> Section:
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
     from mlops_assets.forecasting.model.calendar import holiday_names
 
     spec, metric = sources.spec, sources.spec.retraining.metric
@@ -192,7 +192,7 @@ def _over_time(sources: Sources) -> Section:
     limit = limit_of(spec, sources.life.registry.metrics(version) if version is not None else {})
     pair = outer_pair(spec.quantiles)
     pictures = [
-        Picture(lambda: plots.accuracy_over_time(whole, metric, limit, events), f"{metric} over time, with its limit")
+        Picture(lambda: charts.accuracy_over_time(whole, metric, limit, events), f"{metric} over time, with its limit")
     ]
     if pair is not None:
         low, high = spec.retraining.coverage or (None, None)
@@ -200,7 +200,7 @@ def _over_time(sources: Sources) -> Section:
         nominal = round(pair[1] - pair[0], 9)
         pictures.append(
             Picture(
-                lambda: plots.coverage_over_time(whole, nominal, band, events), "Coverage of the interval over time"
+                lambda: charts.coverage_over_time(whole, nominal, band, events), "Coverage of the interval over time"
             )
         )
     words = (
@@ -228,13 +228,13 @@ def _items(sources: Sources, honest: pd.DataFrame) -> Section:
 
 
 def _change(sources: Sources) -> Section:
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
 
     stored = sources.tables.partitions([sources.spec.name, "forecast_change"])
     rows = sources.table("forecast_change", stored[-1:]) if stored else pd.DataFrame()
     if rows.empty:
         return Section("Why the forecast changed")
-    picture = Picture(lambda: plots.change_bridge(rows), "From the previous forecast to the present one")
+    picture = Picture(lambda: charts.change_bridge(rows), "From the previous forecast to the present one")
     return Section(
         "Why the forecast changed",
         ["The sums of the same items and target times, from the previous origin's forecast to the latest one's."],
@@ -260,7 +260,7 @@ def _drift(sources: Sources, state: Overview) -> Section:
 
 
 def _model(sources: Sources, state: Overview) -> Section:
-    from mlops_assets.forecasting.charts import plots
+    from mlops_assets.forecasting import charts
     from mlops_assets.tracking.errors import TrackingError
 
     if state.champion is None:
@@ -274,7 +274,7 @@ def _model(sources: Sources, state: Overview) -> Section:
     pictures = []
     try:
         importances = life.registry.read_table(state.champion["version"], "importances.csv")
-        pictures.append(Picture(lambda: plots.importances(importances, top=12), "Importances of the features"))
+        pictures.append(Picture(lambda: charts.importances(importances, top=12), "Importances of the features"))
     except TrackingError as error:
         words.append(f"Its importances cannot be shown: {error}")
     log = life.log.all().iloc[::-1].head(10)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.charts import style as look
+from mlops_assets.forecasting.charts import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,13 +42,13 @@ def to_png(figure: "Figure", dpi: int = 100) -> bytes:
 
 
 _THEME = {
-    "ink": look.INK,
-    "muted": look.MUTED,
-    "grid": look.GRID,
-    "grey": look.GREY,
+    "ink": style.INK,
+    "muted": style.MUTED,
+    "grid": style.GRID,
+    "grey": style.GREY,
     "paper": "#ffffff",
-    "blue": look.BLUE,
-    "orange": look.ORANGE,
+    "blue": style.BLUE,
+    "orange": style.ORANGE,
 }
 
 
@@ -115,8 +115,8 @@ def sparkline(values: Sequence[float] | pd.Series, alt: str = "sparkline") -> st
     last = np.flatnonzero(~np.isnan(y))[-1]
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="120" height="24">'
-        f'<path d="{path}" fill="none" stroke="{look.BLUE}"/>'
-        f'<circle cx="{x[last]:.0f}" cy="{y[last]:.0f}" r="2" fill="{look.ORANGE}"/></svg>'
+        f'<path d="{path}" fill="none" stroke="{style.BLUE}"/>'
+        f'<circle cx="{x[last]:.0f}" cy="{y[last]:.0f}" r="2" fill="{style.ORANGE}"/></svg>'
     )
     return f"![{_alt(alt)[:80]}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 

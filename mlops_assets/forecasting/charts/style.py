@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mlops_assets.forecasting.formatting import stamp
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -234,17 +236,12 @@ def percent(share: float) -> str:
 
 def window_label(window: Any) -> str:
     """Name a backtest window by its origin, number or name."""
-    return date_label(window) if isinstance(window, pd.Timestamp) else shorten(window)
-
-
-def date_label(timestamp: pd.Timestamp) -> str:
-    """Write a timestamp, without the time at midnight."""
-    return timestamp.strftime("%Y-%m-%d" if timestamp == timestamp.normalize() else "%Y-%m-%d %H:%M")
+    return stamp(window) if isinstance(window, pd.Timestamp) else shorten(window)
 
 
 def period_label(first: pd.Timestamp, last: pd.Timestamp) -> str:
     """Write the first and the last timestamp of a picture."""
-    return date_label(first) if first == last else f"{date_label(first)} to {date_label(last)}"
+    return stamp(first) if first == last else f"{stamp(first)} to {stamp(last)}"
 
 
 def shorten(name: Any, length: int = 34) -> str:
