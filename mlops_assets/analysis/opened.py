@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from mlops_assets.assets.ingestion import read_future, read_observations
-from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
@@ -18,6 +17,7 @@ from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.train import history_of
 
 
 class QuestionError(UsageError):

@@ -9,7 +9,6 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from mlops_assets.assets.training import Fitting, history_of
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, periods, window_of
 from mlops_assets.environments import Stores
@@ -21,6 +20,7 @@ from mlops_assets.forecasting.evaluation.ledger import match, summary
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.spec import ForecastSpec, Retraining
 from mlops_assets.stages.evidence import accuracy_history
+from mlops_assets.stages.train import Fitting, history_of
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster

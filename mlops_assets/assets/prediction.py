@@ -9,7 +9,6 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.partitions import freshness_of, origin_of, window_of
 from mlops_assets.forecasting.formatting import few
@@ -20,8 +19,8 @@ from mlops_assets.lifecycle.decisions import champion_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.registry import Version
-from mlops_assets.tracking.tracking import Tracking
+from mlops_assets.stages.train import history_of
+from mlops_assets.tracking.tracking import Tracking, Version
 
 PICTURES = 100
 """The latest origins of one run that get a picture: each costs a third of a second and 100 kB of the event log."""

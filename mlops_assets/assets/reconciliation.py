@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_after, markdown_table, origin_inputs
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.forecasting.evaluation import hierarchy
@@ -14,6 +13,7 @@ from mlops_assets.forecasting.evaluation.hierarchy import Tree
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
 
 ITEM_LEVEL = "item"

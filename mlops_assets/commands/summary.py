@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.assets.evaluation import FOREST
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.evaluation.ledger import summary
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.backtest import FOREST
 
 _METRICS = ("mase", "wql", "smape", "wape", "coverage", "bias")
 

@@ -175,9 +175,9 @@ def test_a_stranger_without_this_package_can_use_the_model(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     made = pd.read_json(tmp_path / "out.json")
     assert len(made) == 2 * 5
-    from mlops_assets.assets.registration import _example
     from mlops_assets.forecasting.model.features import lookback
     from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.stages.register import _example
 
     last = HISTORY.split("...")[1]
     history = trained.table("observations")

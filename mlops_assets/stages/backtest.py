@@ -3,7 +3,6 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.training import fitting_of, history_of
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
@@ -12,8 +11,8 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.registry import Registry, Version
-from mlops_assets.tracking.tracking import Tracking
+from mlops_assets.stages.train import fitting_of, history_of
+from mlops_assets.tracking.tracking import Registry, Tracking, TrackingError, Version
 
 
 def build_backtest(graph: Graph) -> dg.AssetsDefinition:

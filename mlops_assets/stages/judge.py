@@ -10,8 +10,6 @@ from pydantic import Field
 
 from mlops_assets.alerts.messages import decided
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.assets.evaluation import CHAMPION, FOREST, champion_forecasts
-from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_numbers
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions import gate
@@ -21,8 +19,9 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.registry import Version
-from mlops_assets.tracking.tracking import Tracking
+from mlops_assets.stages.backtest import CHAMPION, FOREST, champion_forecasts
+from mlops_assets.stages.train import history_of
+from mlops_assets.tracking.tracking import Tracking, TrackingError, Version
 
 
 class DecisionConfig(dg.Config):

@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_after, known_numbers, markdown_table, origin_inputs
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
@@ -17,8 +16,8 @@ from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.errors import TrackingError
-from mlops_assets.tracking.tracking import Tracking
+from mlops_assets.stages.train import history_of
+from mlops_assets.tracking.tracking import Tracking, TrackingError
 
 SHOWN = 10
 _TYPES = {

@@ -10,14 +10,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.assets.evaluation import FOREST, headline
-from mlops_assets.assets.training import history_of
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.registry import Registry, Version
-from mlops_assets.tracking.runs import TrainingRun
-from mlops_assets.tracking.tracking import Tracking
+from mlops_assets.stages.backtest import FOREST, headline
+from mlops_assets.stages.train import history_of
+from mlops_assets.tracking.tracking import Registry, Tracking, TrainingRun, Version
 
 
 def build_model_version(graph: Graph) -> dg.AssetsDefinition:
