@@ -14,15 +14,15 @@ import pandas as pd
 import yaml
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.assets.accuracy import keep_scores
-from mlops_assets.assets.report import page
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.model.baselines import seasonal_naive
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.report.sections import page
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec, load_spec
+from mlops_assets.stages.score import keep_scores
 from mlops_assets.tracking.tracking import Tracking
 
 SECONDS, MEGABYTES = 20, 3

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.analysis.opened import QuestionError, read_history
-from mlops_assets.assets.reconciliation import add_up
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import NAIVE
 from mlops_assets.forecasting.formatting import plain, plain_rows
@@ -18,6 +17,7 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import FOREST
+from mlops_assets.stages.reconcile import add_up
 
 VOLUMES = ["1 low", "2 middle", "3 high"]
 MANY_VALUES = 20

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlops_assets.assets.ingestion import read_future, read_observations
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
@@ -17,6 +16,7 @@ from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ingest import read_future, read_observations
 from mlops_assets.stages.train import history_of
 
 
@@ -82,9 +82,9 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
     now = Clock(fixed=settings.now or "").now()
     keys = graph.partitions.get_partition_keys(current_time=now)
     if not keys:
-        raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
-    checked = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
-    history = history_of(graph, checked.accepted)
+        raise ValueError(f"the first partition, from {spec.partitions.start}, has not ended yet")
+    checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
+    history = history_of(spec, checked.accepted)
     if history["target"].notna().sum() == 0:
         raise DataError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
     return history, checked

@@ -20,6 +20,7 @@ from mlops_assets.forecasting.evaluation.ledger import match, summary
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.spec import ForecastSpec, Retraining
 from mlops_assets.stages.evidence import accuracy_history
+from mlops_assets.stages.predict import ledger_rows
 from mlops_assets.stages.train import Fitting, history_of
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class RealWorld:
                 f"{spec.name}: {len(keys)} partitions of observations are stored, of which the first model needs some: "
                 f"ingest history first (mlops-assets run {spec.name}), or ask for fewer with --last"
             )
-        history = history_of(Graph(spec), stores.tables.read([spec.name, "observations"]))
+        history = history_of(spec, stores.tables.read([spec.name, "observations"]))
         return cls(spec, history, keys[-last:], keys[-last - 1], frozenset(keys))
 
     def end(self, partition: str) -> pd.Timestamp:
@@ -294,20 +295,11 @@ class RealWorld:
 
     def _forecasts(self, recipe: tuple[str, str], partition: str) -> pd.DataFrame:
         """Return the rows of the ledger that a model makes from a partition; each once."""
-        from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
-        from mlops_assets.forecasting.model.baselines import seasonal_naive
-
         if (recipe, partition) not in self.made:
-            task = self.spec.task
             origin = origin_of(self.spec, window_of(Graph(self.spec).partitions, partition))
             past = self.history[self.history["timestamp"] <= origin]
             made = self._model(recipe).predict(self.history, origin)
-            naive = seasonal_naive(past, task, origin, items=made["item_id"].unique())
-            naive = naive[["item_id", "lead", task.point_column]].rename(columns={task.point_column: "naive"})
-            made = made.merge(naive, on=["item_id", "lead"], how="left")
-            made = made.merge(seasonal_scale(past, task), on="item_id", how="left")
-            made["model_version"], made["trained_until"] = 0, pd.NaT
-            self.made[recipe, partition] = made
+            self.made[recipe, partition] = ledger_rows(made, past, self.spec.task, origin)
         return self.made[recipe, partition]
 
     def _scores(self, forecasts: pd.DataFrame) -> dict[str, float] | None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.assets.report import page
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.report.sections import page
 from mlops_assets.report.state import Overview, Sources, overview
 from mlops_assets.resources.instance import dagster_home, open_instance
 from mlops_assets.settings import Settings

@@ -14,12 +14,10 @@ from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.score import earlier, keep_scores
 
 SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
 AHEAD = ["scored", "missing", "awaited", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
-_NONE = pd.DataFrame(columns=["partition", "scope", "value", "rows", *ledger.NUMBERS, "revision", "scored_at"])
-SPAN = 400
-"""Partitions that scores are looked back over: what they cost does not grow with the years."""
 TREND = 40
 """Partitions that the small line of the metric goes back."""
 
@@ -67,7 +65,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         add_row_counts(context, place, key)
         static = observations[["item_id", *spec.covariates.static]] if spec.covariates.static else None
         history = keep_scores(tables, spec, scored, place, keys, static, naive_utc(clock.now()))
-        known = pd.concat([_before(tables, graph, keys[0], reach), scored], ignore_index=True)
+        known = pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True)
         reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"]) if len(forecasts) else pd.DataFrame()
         for partition in keys:
             rows = scored[place == partition]
@@ -84,58 +82,6 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         return dg.Output(scored)
 
     return forecast_accuracy
-
-
-def keep_scores(
-    tables: Tables,
-    spec: ForecastSpec,
-    scored: pd.DataFrame,
-    place: pd.Series,
-    keys: Sequence[str],
-    static: pd.DataFrame | None,
-    now: pd.Timestamp,
-) -> pd.DataFrame:
-    """Write the scores of each partition to `<name>/accuracy_scores`, keeping what they were before.
-
-    Returns:
-        The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
-    """
-    old = dict(list(read_scores(tables, spec.name, latest=False, also=keys).groupby("partition")))
-    revised = {}
-    for partition in keys:
-        rows = ledger.honest(scored[place == partition])
-        if rows.empty and partition not in old:
-            continue
-        new = ledger.scores(rows, spec.task, ledger.segments(rows, static))
-        if (history := ledger.revised(old.get(partition), new, now)) is not None:
-            old[partition] = revised[partition] = history.assign(partition=partition)
-    tables.write_all([spec.name, "accuracy_scores"], revised)
-    if not old:
-        return _NONE
-    whole = _latest(pd.concat(old.values())).query("scope == 'all'")
-    return whole.sort_values("partition", ignore_index=True)
-
-
-def read_scores(tables: Tables, name: str, latest: bool = True, also: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the scores of the last `SPAN` partitions: partition, scope, value, rows, numbers, revision, scored_at.
-
-    Args:
-        tables: where they are.
-        name: of the forecast.
-        latest: only the last revision of each partition.
-        also: partitions before those.
-    """
-    key = [name, "accuracy_scores"]
-    stored = tables.partitions(key)
-    if not stored:
-        return _NONE
-    wanted = sorted({*stored[-SPAN:], *set(stored).intersection(also)})
-    rows = tables.read(key, partitions=wanted).sort_values(["partition", "revision"], kind="stable", ignore_index=True)
-    return _latest(rows) if latest else rows
-
-
-def _latest(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["revision"] == rows.groupby("partition")["revision"].transform("max")]
 
 
 def partition_facts(spec: ForecastSpec, rows: pd.DataFrame, static: pd.DataFrame | None) -> dict[str, Any]:
@@ -179,13 +125,6 @@ def _vintage_facts(
         "by_vintage": _table(vintages.set_index("origin"), AHEAD),
         "by_lead_so_far": _table(so_far.set_index("lead"), AHEAD),
     }
-
-
-def _before(tables: Tables, graph: Graph, first: str, reach: int) -> pd.DataFrame:
-    """Return what is stored of the partitions before the first one, as far as its vintages reach back."""
-    key = [graph.spec.name, "forecast_accuracy"]
-    stored = [partition for partition in tables.partitions(key) if partition < first][-reach:]
-    return tables.read(key, partitions=stored) if stored else pd.DataFrame()
 
 
 def _table(frame: pd.DataFrame, columns: Sequence[str]) -> dg.MarkdownMetadataValue:

@@ -1,7 +1,5 @@
 """observations and quarantine: what the source says, held against the contract."""
 
-from datetime import datetime
-
 import dagster as dg
 import pandas as pd
 
@@ -9,42 +7,11 @@ from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, add_row_counts
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
-from mlops_assets.errors import TransientError
-from mlops_assets.forecasting.data import contract
-from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.sources.base import SourceError, read_all
-from mlops_assets.sources.factory import open_source
-
-
-def read_observations(graph: Graph, window: contract.Window, now: datetime) -> contract.Checked:
-    """Read a window of a forecast's source and hold it against the contract.
-
-    Raises:
-        SourceError: the source cannot be read.
-        ContractError: a column is absent.
-    """
-    reader = open_source(graph.spec)
-    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window)
-    return contract.check(raw, graph.contract, window, now, exact=reader.exact)
-
-
-def read_future(graph: Graph, origin: pd.Timestamp, now: datetime) -> pd.DataFrame:
-    """Read the known covariates over the horizon after an origin: item_id, timestamp and the covariates.
-
-    Raises:
-        SourceError: the source cannot be read.
-        ContractError: a column is absent.
-    """
-    spec = graph.spec
-    reader = open_source(spec)
-    columns = [name for name in graph.contract.columns if name != spec.columns.target]
-    steps = steps_after(origin, spec.horizon, spec.frequency)
-    window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
-    raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
-    checked = contract.check(raw, graph.contract, window, now, exact=reader.exact)
-    return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
+from mlops_assets.sources.base import SourceError, SourceUnavailableError
+from mlops_assets.stages import ingest
 
 
 def build_observations(graph: Graph) -> dg.AssetsDefinition:
@@ -79,7 +46,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             ),
         },
     )
-    def ingest(
+    def ingestion(
         context: dg.AssetExecutionContext,
         clock: Clock,
         tables: dg.ResourceParam[Tables],
@@ -88,26 +55,22 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         keys = list(context.partition_keys)
         window = whole_window(graph.partitions, keys)
         try:
-            checked = read_observations(graph, window, clock.now())
-        except (SourceError, contract.ContractError) as error:
-            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, TransientError)) from error
+            checked, source = ingest.read_observations(graph, window, clock.now())
+        except (SourceError, ContractError) as error:
+            raise dg.Failure(
+                f"{spec.file}: {error}", allow_retries=isinstance(error, SourceUnavailableError)
+            ) from error
         share = checked.quarantine_share
-        source = open_source(spec).name
         facts = {"source": source, **checked.counts, "quarantine_share": share}
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
-        quarantined = checked.quarantined
-        place = partition_of(quarantined["timestamp"], graph.partitions, keys)
-        quarantined = quarantined.assign(partition=place.where(place.notna(), keys[-1]))  # no usable time: the last
+        quarantined = ingest.quarantine_of(checked, graph, keys)
         add_row_counts(context, quarantined["partition"], graph.key("quarantine"))
-        yield dg.Output(
-            quarantined,
-            "quarantine",
-            metadata={**facts, "reasons": checked.reasons},
-        )
+        yield dg.Output(quarantined, "quarantine", metadata={**facts, "reasons": checked.reasons})
         if share > spec.quarantine.max_share:
+            span = ingest.span_of(keys)
             alert = alerts.quarantine(
                 spec.name,
-                _span(keys),
+                span,
                 share,
                 spec.quarantine.max_share,
                 checked.reasons,
@@ -118,7 +81,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             notifications.send(tables, alert)
             worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
             raise dg.Failure(
-                f"{source}: {share:.1%} of the rows of {_span(keys)} break the contract, more than the "
+                f"{source}: {share:.1%} of the rows of {span} break the contract, more than the "
                 f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
                 f"stored before are kept; see the table {spec.name}/quarantine for the rows",
                 metadata={**facts, "reasons": checked.reasons, alerts.TOLD: alert.event},
@@ -131,7 +94,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         items = checked.accepted["item_id"].nunique()
         yield dg.Output(checked.accepted, "observations", metadata={**facts, "items": items})
 
-    return ingest
+    return ingestion
 
 
 def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
@@ -150,14 +113,10 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
-        frames = [
-            read_future(graph, origin_of(spec, window_of(graph.partitions, key)), clock.now()).assign(partition=key)
-            for key in context.partition_keys
-        ]
+        frames = []
+        for key in context.partition_keys:
+            origin = origin_of(spec, window_of(graph.partitions, key))
+            frames.append(ingest.read_future(graph, origin, clock.now()).assign(partition=key))
         return dg.Output(pd.concat(frames, ignore_index=True))
 
     return future_covariates
-
-
-def _span(keys: list[str]) -> str:
-    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"

@@ -1,6 +1,5 @@
 """reconciled_forecasts: items and sums of items, with means that add up."""
 
-import warnings
 from collections.abc import Mapping
 
 import dagster as dg
@@ -8,53 +7,10 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, known_after, markdown_table, origin_inputs
 from mlops_assets.catalog.partitions import origin_of, window_of
-from mlops_assets.forecasting.evaluation import hierarchy
-from mlops_assets.forecasting.evaluation.hierarchy import Tree
 from mlops_assets.forecasting.model.forecaster import Forecaster
-from mlops_assets.forecasting.model.guards import UnusualInput
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
-
-ITEM_LEVEL = "item"
-
-
-def add_up(
-    spec: ForecastSpec,
-    forecaster: Forecaster,
-    history: pd.DataFrame,
-    origin: pd.Timestamp,
-    forecasts: pd.DataFrame,
-    future: pd.DataFrame | None,
-) -> tuple[pd.DataFrame, pd.DataFrame, Tree]:
-    """Forecast the sums of a spec's hierarchy and make them and the items add up.
-
-    Args:
-        spec: with a hierarchy.
-        forecaster: that made the items' forecasts.
-        history: canonical frame; rows after the origin are ignored.
-        origin: of the forecasts.
-        forecasts: of the items, in the columns of `Forecaster.predict`.
-        future: known covariates of the items after the origin.
-
-    Returns:
-        Items and sums as `hierarchy.reconcile` gives them, the sums' histories until the origin, and the tree.
-    """
-    assert spec.hierarchy is not None
-    task = spec.task
-    known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]
-    tree = Tree.of(hierarchy.level_values(known, spec.hierarchy.levels, spec.columns.item_id))
-    sums = hierarchy.summed_history(known, tree, task)
-    summed_future = None if future is None else hierarchy.summed_known(future, tree)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnusualInput)  # a sum is larger than any item; scaled, it is like them
-        made = forecaster.predict(
-            sums, origin, future=summed_future, horizon=task.horizon, quantiles=task.quantiles, items=list(tree.nodes)
-        )
-    items, nodes = hierarchy.reconcile(forecasts, made, tree, task, spec.hierarchy.method)
-    level = {**tree.level_of(), **dict.fromkeys(tree.items, ITEM_LEVEL)}
-    both = pd.concat([nodes, items], ignore_index=True)
-    return both.assign(level=both["item_id"].map(level)), sums, tree
 
 
 def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
@@ -78,7 +34,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, tracking: Tracking, **inputs: pd.DataFrame
     ) -> dg.Output[pd.DataFrame]:
         registry = tracking.registry(spec.name)
-        observations, ledger = history_of(graph, inputs["observations"]), inputs["forecasts"]
+        history, ledger = history_of(spec, inputs["observations"]), inputs["forecasts"]
         numbers = sorted(ledger["model_version"].unique())
         forecasters = {n: registry.forecaster(registry.version(int(n))) for n in numbers}
         parts = []
@@ -88,7 +44,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             known = known_after(inputs, key)
             number = own["model_version"].iloc[0]
             columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
-            both, _, _ = add_up(spec, forecasters[number], observations, origin, own[columns], known)
+            both, _, _ = add_up(spec, forecasters[number], history, origin, own[columns], known)
             parts.append(both.assign(model_version=number, run_id=context.run.run_id))
             context.add_asset_metadata(_facts(parts[-1]), graph.key("reconciled_forecasts"), key)
         return dg.Output(pd.concat(parts, ignore_index=True))

@@ -5,9 +5,9 @@ import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, markdown_text
-from mlops_assets.report.page import Section, render
-from mlops_assets.report.sections import cards, sections
-from mlops_assets.report.state import Overview, Sources, overview
+from mlops_assets.report.page import render
+from mlops_assets.report.sections import cards, contents
+from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.tracking.tracking import Tracking
@@ -66,13 +66,3 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}))
 
     return report
-
-
-def page(sources: Sources, state: Overview, partition: str = "") -> str:
-    """Return the report of a forecast as HTML that needs nothing else."""
-    return render(state, partition, list(cards(state)), contents(sources, state))
-
-
-def contents(sources: Sources, state: Overview) -> list[Section]:
-    """Return the sections that have something to show."""
-    return [part for part in sections(sources, state) if part.words or part.pictures or part.tables]

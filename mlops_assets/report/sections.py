@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from mlops_assets.assets.accuracy import read_scores
 from mlops_assets.catalog.partitions import periods, starts
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
@@ -12,8 +11,9 @@ from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.forecasting.monitoring.change import PARTS
 from mlops_assets.lifecycle.decisions import milestones
-from mlops_assets.report.page import Card, Picture, Section, Table
+from mlops_assets.report.page import Card, Picture, Section, Table, render
 from mlops_assets.report.state import Overview, Sources, limit_of
+from mlops_assets.stages.score import read_scores
 
 RECENT = 28
 """Scored partitions that the tables by lead, segment and item look back over."""
@@ -313,3 +313,13 @@ def _quality(sources: Sources, state: Overview) -> Section:
 def _stored(state: Overview) -> Section:
     frame = pd.DataFrame(state.assets, columns=["name", "partitions", "last"]).astype({"partitions": "Int64"})
     return Section("What is stored", tables=[Table.of("", frame)] if len(frame) else [])
+
+
+def page(sources: Sources, state: Overview, partition: str = "") -> str:
+    """Return the report of a forecast as HTML that needs nothing else."""
+    return render(state, partition, list(cards(state)), contents(sources, state))
+
+
+def contents(sources: Sources, state: Overview) -> list[Section]:
+    """Return the sections that have something to show."""
+    return [part for part in sections(sources, state) if part.words or part.pictures or part.tables]

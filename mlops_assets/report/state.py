@@ -10,7 +10,6 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.assets.accuracy import read_scores
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
 from mlops_assets.catalog.partitions import expected, rounds_of
 from mlops_assets.forecasting.charts.style import label
@@ -20,8 +19,8 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.registry import Version
-from mlops_assets.tracking.tracking import Tracking
+from mlops_assets.stages.score import read_scores
+from mlops_assets.tracking.tracking import Tracking, Version
 
 LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""

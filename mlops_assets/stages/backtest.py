@@ -1,90 +1,64 @@
-"""backtest: rolling origins, refitted without looking ahead, on the same rows for everyone."""
+"""The backtest: model, seasonal naive and champion at rolling origins, on the same rows for everyone."""
 
-import dagster as dg
+from dataclasses import dataclass
+
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
-from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import CHAMPION, NAIVE
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.protocols import Tables
-from mlops_assets.stages.train import fitting_of, history_of
-from mlops_assets.tracking.tracking import Registry, Tracking, TrackingError, Version
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.train import Fitting
+from mlops_assets.tracking.tracking import Registry, TrackingError, Version
 
 
-def build_backtest(graph: Graph) -> dg.AssetsDefinition:
-    """Define `backtest`: the forecasts of every model at every rolling origin, with the targets."""
-    spec = graph.spec
+@dataclass(frozen=True)
+class Backtested:
+    """What the models forecast at the rolling origins.
 
-    @dg.asset(
-        key=graph.key("backtest"),
-        ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "training_set": dg.AssetIn(graph.key("training_set"), metadata={"columns": ["timestamp"]}),
-        },
-        deps=[graph.key("random_forest")],
-        io_manager_key="tables",
-        **graph.attributes(
-            ["scikitlearn", "pandas"],
-            "Forecasts from rolling origins with a forest refitted at each, with seasonal naive and with the present "
-            "champion, beside what really came.",
-        ),
+    Attributes:
+        predictions: rows as `evaluation.backtest` makes them, the champion's among them, with its `version`.
+        seconds: model, fit, predict: processor time, summed over the windows.
+        left_out: why the champion takes no part; empty if it does, or if there is none.
+    """
+
+    predictions: pd.DataFrame
+    seconds: pd.DataFrame
+    left_out: str = ""
+
+
+def backtest(
+    spec: ForecastSpec, life: Lifecycle, history: pd.DataFrame, until: pd.Timestamp, fitting: Fitting
+) -> Backtested:
+    """Backtest a recipe, seasonal naive and the present champion.
+
+    Args:
+        spec: the forecast.
+        life: knows the champion.
+        history: canonical frame.
+        until: the last timestamp that counts.
+        fitting: makes the model of each origin.
+
+    Raises:
+        ValueError: there is too little history for the spec's windows.
+    """
+    from mlops_assets.forecasting.evaluation.backtest import backtest as run_backtest
+
+    task, rolling = spec.task, spec.backtest
+    result = run_backtest(
+        history, task, rolling.windows, rolling.step, models=(FOREST, NAIVE), until=until, fit=fitting
     )
-    def backtest(
-        context: dg.AssetExecutionContext,
-        tables: dg.ResourceParam[Tables],
-        tracking: Tracking,
-        clock: Clock,
-        observations: pd.DataFrame,
-        training_set: pd.DataFrame,
-    ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting import charts
-        from mlops_assets.forecasting.evaluation.backtest import backtest as run_backtest
-        from mlops_assets.forecasting.evaluation.metrics import score
-
-        history = history_of(graph, observations)
-        until = pd.Timestamp(training_set["timestamp"].max())
-        life = Lifecycle(tables, tracking, clock, spec.name)
-        try:
-            result = run_backtest(
-                history,
-                spec.task,
-                spec.backtest.windows,
-                spec.backtest.step,
-                models=(FOREST, NAIVE),
-                until=until,
-                fit=fitting_of(context, life, spec.task),
-            )
-        except MlopsAssetsError as error:
-            raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
-        predictions = result.predictions.assign(version=pd.array([pd.NA] * len(result.predictions), dtype="Int64"))
-        champion = life.champion()
-        if champion is not None:
-            try:
-                rows = champion_forecasts(life.registry, champion, history, predictions, spec.task)
-                predictions = pd.concat([predictions, rows], ignore_index=True)
-            except (MlopsAssetsError, ValueError) as error:
-                context.log.warning(f"version {champion.number}, the champion, takes no part in the backtest: {error}")
-        overall = score(predictions, spec.task, by=["model"])
-        by_window = score(predictions, spec.task, by=["model", "window"])
-        metric = spec.gate.metric
-        return dg.Output(
-            predictions,
-            metadata={
-                **known_numbers(headline(overall)),
-                "scores": dg.MetadataValue.md(markdown_table(overall)),
-                "scores_by_window": dg.MetadataValue.md(markdown_table(by_window)),
-                "by_window": dg.MetadataValue.md(
-                    charts.markdown_image(charts.backtest_windows(by_window, metric), f"{metric} by backtest window")
-                ),
-                "seconds": dg.MetadataValue.md(markdown_table(result.seconds, 3)),
-            },
-        )
-
-    return backtest
+    predictions = result.predictions.assign(version=pd.array([pd.NA] * len(result.predictions), dtype="Int64"))
+    champion = life.champion()
+    if champion is None:
+        return Backtested(predictions, result.seconds)
+    try:
+        rows = champion_forecasts(life.registry, champion, history, predictions, task)
+    except (ValueError, TrackingError, ModelFileError) as error:
+        words = f"version {champion.number}, the champion, takes no part in the backtest: {error}"
+        return Backtested(predictions, result.seconds, words)
+    return Backtested(pd.concat([predictions, rows], ignore_index=True), result.seconds)
 
 
 def headline(overall: pd.DataFrame) -> dict[str, float]:

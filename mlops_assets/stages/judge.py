@@ -1,4 +1,4 @@
-"""champion: the gate's decision, or a person's, carried out."""
+"""Judging a challenger: what the gate is asked, and what is kept of its decision."""
 
 import json
 import time
@@ -6,111 +6,14 @@ from typing import Any, Literal
 
 import dagster as dg
 import pandas as pd
-from pydantic import Field
 
-from mlops_assets.alerts.messages import decided
-from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph, known_numbers
-from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions import gate
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
-from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import CHAMPION, FOREST, champion_forecasts
-from mlops_assets.stages.train import history_of
-from mlops_assets.tracking.tracking import Tracking, TrackingError, Version
-
-
-class DecisionConfig(dg.Config):
-    """A person's decision, given in the launchpad; without one, the gate decides on the latest challenger."""
-
-    decision: Literal["gate", "approve", "reject"] = Field("gate", description="gate, approve or reject.")
-    version: int = Field(0, description="The version that a person decides on.")
-    by: str = Field("", description="Who decides.")
-    reason: str = Field("", description="Why.")
-
-
-def build_champion(graph: Graph) -> dg.AssetsDefinition:
-    """Define `champion`: a row that says who is champion, and how the latest decision came about."""
-    spec = graph.spec
-
-    @dg.asset(
-        key=graph.key("champion"),
-        ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "model_version": dg.AssetIn(graph.key("model_version")),
-            "backtest": dg.AssetIn(graph.key("backtest")),
-        },
-        io_manager_key="tables",
-        **graph.attributes(
-            ["mlflow"],
-            "The gate: the challenger, the champion and seasonal naive on the same backtest rows, and a trial of the "
-            "registered model. What passes gets the alias champion, or waits for a person where approval is manual. "
-            "Every decision is a row of the table decisions.",
-        ),
-    )
-    def champion(
-        context: dg.AssetExecutionContext,
-        config: DecisionConfig,
-        tables: dg.ResourceParam[Tables],
-        tracking: Tracking,
-        notifications: Notifications,
-        clock: Clock,
-        observations: pd.DataFrame,
-        model_version: pd.DataFrame,
-        backtest: pd.DataFrame,
-    ) -> dg.Output[pd.DataFrame]:
-        life = Lifecycle(tables, tracking, clock, spec.name)
-        challenger = life.registry.version(int(model_version["version"].iloc[0]))
-        if config.decision == "gate":
-            judge = Judge(graph, life, challenger, backtest, history_of(graph, observations), _require(spec, context))
-            number, entry = life.decide(challenger, judge, _trigger(context, challenger))
-        elif config.decision == "approve":
-            number, entry = life.approve(config.version, config.by, config.reason)
-        else:
-            number, entry = life.reject(config.version, config.by, config.reason)
-        link = life.registry.link(entry.version) if tracking.ui else ""
-        alert = decided(spec.name, number, entry.outcome, entry.version, entry.reason, link, notifications)
-        if alert is not None:
-            notifications.send(tables, alert)
-        present = life.champion()
-        context.log.info(f"version {entry.version} of {spec.name}: {entry.outcome}; {entry.reason}")
-        frame = pd.DataFrame(
-            [
-                {
-                    "name": spec.name,
-                    "champion_version": present.number if present else pd.NA,
-                    "challenger_version": entry.version,
-                    "outcome": entry.outcome,
-                    "reason": entry.reason,
-                    "decided_by": entry.decided_by,
-                    "decision": number,
-                    "decided_at": naive_utc(clock.now()),
-                    "champion_trained_until": present.trained_until if present else pd.NaT,
-                }
-            ]
-        ).astype(
-            {
-                "champion_version": "Int64",
-                "decided_at": "datetime64[us]",
-                "champion_trained_until": "datetime64[us]",
-            }
-        )
-        return dg.Output(
-            frame,
-            metadata={
-                "outcome": entry.outcome,
-                "decision": dg.MetadataValue.md(decisions.page(spec.name, number, entry)),
-                **known_numbers(numbers_of(entry)),
-                **({"champion_version": present.number} if present else {}),
-                **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
-            },
-        )
-
-    return champion
+from mlops_assets.tracking.tracking import TrackingError, Version
 
 
 class Judge:
@@ -118,14 +21,13 @@ class Judge:
 
     def __init__(
         self,
-        graph: Graph,
+        spec: ForecastSpec,
         life: Lifecycle,
         challenger: Version,
         backtest: pd.DataFrame,
         history: pd.DataFrame,
         require: Literal["no_worse", "better"],
     ) -> None:
-        spec = graph.spec
         self._spec, self._life, self._challenger, self._history = spec, life, challenger, history
         self._backtest = backtest
         self._trial = trial_of(life, challenger, history, spec)
@@ -184,21 +86,47 @@ def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: For
     return gate.Trial(made, len(items) * spec.horizon, seconds, size / 1e6)
 
 
-def _require(spec: ForecastSpec, context: dg.AssetExecutionContext) -> Literal["no_worse", "better"]:
-    """What the challenger must be: a training that a breach asked for has to cure something."""
+def required(spec: ForecastSpec, run: dg.DagsterRun) -> Literal["no_worse", "better"]:
+    """Return what the challenger must be: a training that a breach asked for has to cure something."""
     if spec.gate.require == "auto":
-        return "better" if context.run.tags.get("mlops/breach") else "no_worse"
+        return "better" if run.tags.get("mlops/breach") else "no_worse"
     return spec.gate.require
 
 
-def _trigger(context: dg.AssetExecutionContext, challenger: Version) -> dict[str, Any]:
+def trigger(run: dg.DagsterRun, challenger: Version) -> dict[str, Any]:
     """Return the fields of a decision that say why the challenger was trained and what that cost."""
     return {
-        "trigger": context.run.tags.get("mlops/reason", "materialized by hand"),
-        "breach": context.run.tags.get("mlops/breach", ""),
+        "trigger": run.tags.get("mlops/reason", "materialized by hand"),
+        "breach": run.tags.get("mlops/breach", ""),
         "cpu_seconds": float(seconds) if (seconds := challenger.tags.get("cpu_seconds")) else None,
-        "run_id": context.run.run_id,
+        "run_id": run.run_id,
     }
+
+
+def row_of(name: str, present: Version | None, number: int, entry: Entry, now: pd.Timestamp) -> pd.DataFrame:
+    """Return the row of the table `champion`: who is champion, and how the latest decision came about.
+
+    Args:
+        name: of the forecast.
+        present: the champion; None without one.
+        number: of the decision.
+        entry: the decision.
+        now: the present moment, naive, in UTC.
+    """
+    row = {
+        "name": name,
+        "champion_version": present.number if present else pd.NA,
+        "challenger_version": entry.version,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "decided_by": entry.decided_by,
+        "decision": number,
+        "decided_at": now,
+        "champion_trained_until": present.trained_until if present else pd.NaT,
+    }
+    return pd.DataFrame([row]).astype(
+        {"champion_version": "Int64", "decided_at": "datetime64[us]", "champion_trained_until": "datetime64[us]"}
+    )
 
 
 def numbers_of(entry: Entry) -> dict[str, float]:

@@ -1,110 +1,99 @@
-"""model_version: the one MLflow run of a training, and the version registered from it."""
+"""Registering a training: its one MLflow run, and the version that is made of it."""
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import FOREST, headline
-from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Registry, Tracking, TrainingRun, Version
 
+if TYPE_CHECKING:
+    from mlops_assets.forecasting.model.forecaster import Forecaster
 
-def build_model_version(graph: Graph) -> dg.AssetsDefinition:
-    """Define `model_version`: a row that says which registered version this training is."""
-    spec = graph.spec
 
-    @dg.asset(
-        key=graph.key("model_version"),
-        ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "training_set": dg.AssetIn(graph.key("training_set")),
-            "random_forest": dg.AssetIn(graph.key("random_forest")),
-            "backtest": dg.AssetIn(graph.key("backtest")),
-        },
-        io_manager_key="tables",
-        **graph.attributes(
-            ["mlflow"],
-            "The training as one MLflow run: parameters, metrics, dataset, pictures and the model, registered as a "
-            "version under the alias challenger. The same training is not registered twice.",
-        ),
-    )
-    def model_version(
-        context: dg.AssetExecutionContext,
-        models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        observations: pd.DataFrame,
-        training_set: pd.DataFrame,
-        random_forest: dict[str, Any],
-        backtest: pd.DataFrame,
-    ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.evaluation.importance import by_group
-        from mlops_assets.forecasting.evaluation.metrics import score
+@dataclass(frozen=True)
+class Training:
+    """A training with everything that is known of it.
+
+    Attributes:
+        spec: the forecast.
+        history: canonical frame.
+        rows: the training rows.
+        model: `forecaster`, its state, and the `facts` of `train.fit`.
+        backtest: predictions of the models at rolling origins.
+    """
+
+    spec: ForecastSpec
+    history: pd.DataFrame
+    rows: pd.DataFrame
+    model: Mapping[str, Any]
+    backtest: pd.DataFrame
+
+    def forecaster(self) -> "Forecaster":
+        """Return the model, ready to forecast."""
         from mlops_assets.forecasting.model.forecaster import Forecaster
 
-        random_forest = with_right_intervals(spec, random_forest, backtest)
-        facts = random_forest["facts"]
+        return Forecaster.from_state(self.model["forecaster"])
+
+    def tags(self, run: dg.DagsterRun) -> dict[str, str]:
+        """Return what the version's tags say: what it depends on, and why it was trained."""
+        facts, spec_hash = self.model["facts"], self.spec.fingerprint()
         learnt = facts["data_version"] if facts["action"] == "refit" else f"{facts['data_version']} {facts['action']}"
-        importances = Forecaster.from_state(random_forest["forecaster"]).importances()
-        overall = score(backtest, spec.task, by=["model"])
-        tags = {
-            "fingerprint": fingerprint(spec.fingerprint(), learnt),
-            "spec_hash": spec.fingerprint(),
+        return {
+            "fingerprint": fingerprint(spec_hash, learnt),
+            "spec_hash": spec_hash,
             "data_version": facts["data_version"],
             "trained_until": facts["trained_until"],
             "package_version": package_version(),
             "git_commit": git_commit(),
-            "reason": context.run.tags.get("mlops/reason", "materialized by hand"),
-            "breach": context.run.tags.get("mlops/breach", ""),
+            "reason": run.tags.get("mlops/reason", "materialized by hand"),
+            "breach": run.tags.get("mlops/breach", ""),
             "action": facts["action"],
             "cpu_seconds": str(facts["fit_seconds"]),
         }
-        registry = tracking.registry(spec.name)
-        found = same_training(registry, tags["fingerprint"])
-        if found is None:
-            run_name = f"{spec.name} until {facts['trained_until'][:16]}"
-            with tracking.run(context, spec.name, run_name, tags) as run:
-                model_uri, sha256 = _log(graph, run, observations, training_set, random_forest, backtest)
-                description = f"{overall_words(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
-                # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
-                found = registry.register(
-                    model_uri, run.run_id, {**tags, "sha256": sha256, "stage": "Staging"}, description
-                )
-            news = "registered"
-        else:
-            news = "unchanged: nothing that this version depends on has changed"
-            context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
-        keep_version(models, spec.name, found, random_forest["forecaster"])
-        row = {
-            "name": spec.name,
-            "version": found.number,
-            "run_id": found.run_id,
-            **{key: found.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")},
-        }
-        links = {
-            "mlflow_run": dg.MetadataValue.url(registry.run_link(found.run_id)),
-            "mlflow_version": dg.MetadataValue.url(registry.link(found.number)),
-        }
-        return dg.Output(
-            pd.DataFrame([row]),
-            metadata={
-                "outcome": news,
-                "version": found.number,
-                **known_numbers(headline(overall)),
-                "importance_by_group": dg.MetadataValue.md(markdown_table(by_group(importances), 3)),
-                **(links if tracking.ui else {}),
-            },
-        )
 
-    return model_version
+
+def register(training: Training, tracking: Tracking, context: dg.AssetExecutionContext) -> tuple[Version, bool]:
+    """Log a training as one MLflow run and register its model, unless this very training is registered already.
+
+    Args:
+        training: what is registered.
+        tracking: where.
+        context: of the step that does it.
+
+    Returns:
+        The version, and whether it is new.
+    """
+    from mlops_assets.forecasting.evaluation.metrics import score
+
+    spec, facts, tags = training.spec, training.model["facts"], training.tags(context.run)
+    registry = tracking.registry(spec.name)
+    found = same_training(registry, tags["fingerprint"])
+    if found is not None:
+        context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
+        return found, False
+    overall = score(training.backtest, spec.task, by=["model"])
+    description = f"{overall_words(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
+    with tracking.run(context, spec.name, f"{spec.name} until {facts['trained_until'][:16]}", tags) as run:
+        model_uri, sha256 = _log(training, run)
+        # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
+        tags |= {"sha256": sha256, "stage": "Staging"}
+        return registry.register(model_uri, run.run_id, tags, description), True
+
+
+def row_of(name: str, found: Version) -> pd.DataFrame:
+    """Return the row of the table `model_version`."""
+    told = {key: found.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")}
+    return pd.DataFrame([{"name": name, "version": found.number, "run_id": found.run_id, **told}])
 
 
 def keep_version(models: Models, name: str, version: Version, state: Mapping[str, Any]) -> None:
@@ -169,25 +158,16 @@ def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], back
     return {**random_forest, "forecaster": forecaster.state()}
 
 
-def _log(
-    graph: Graph,
-    run: TrainingRun,
-    observations: pd.DataFrame,
-    training_set: pd.DataFrame,
-    random_forest: Mapping[str, Any],
-    backtest: pd.DataFrame,
-) -> tuple[str, str]:
+def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
     from mlops_assets.forecasting import charts
     from mlops_assets.forecasting.evaluation.importance import by_group
     from mlops_assets.forecasting.evaluation.metrics import score
     from mlops_assets.forecasting.model import regressors
     from mlops_assets.forecasting.model.features import lookback
-    from mlops_assets.forecasting.model.forecaster import Forecaster
 
-    spec, task = graph.spec, graph.spec.task
-    forecaster = Forecaster.from_state(random_forest["forecaster"])
-    facts = random_forest["facts"]
+    spec, task, backtest = training.spec, training.spec.task, training.backtest
+    forecaster, facts = training.forecaster(), training.model["facts"]
     run.log_params(
         {
             "frequency": spec.frequency,
@@ -211,7 +191,7 @@ def _log(
     by_window = score(backtest, task, by=["model", "window"])
     by_lead = score(backtest, task, by=["model", "lead"])
     run.log_metrics({**headline(overall), "fit_seconds": facts["fit_seconds"]})
-    run.log_dataset(training_set.head(1000), f"{spec.name}/training_set", f"{spec.name} training set")
+    run.log_dataset(training.rows.head(1000), f"{spec.name}/training_set", f"{spec.name} training set")
     importances = forecaster.importances()
     tables = {
         "overall": overall,
@@ -224,10 +204,10 @@ def _log(
     run.log_table(importances, "importances.csv")
     run.log_table(by_group(importances), "importances_by_group.csv")
     metric = spec.gate.metric
-    run.log_figure(charts.importances(importances), "pictures/importances.png")
-    run.log_figure(charts.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
-    run.log_figure(charts.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
-    history = history_of(graph, observations)
+    run.log_figure(plots.importances(importances), "pictures/importances.png")
+    run.log_figure(plots.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
+    run.log_figure(plots.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
+    history = training.history
     latest = backtest[(backtest["model"] == FOREST) & (backtest["window"] == backtest["window"].max())]
     origin = latest["origin"].iloc[0]
     picture = charts.fan(
@@ -238,7 +218,7 @@ def _log(
     )
     run.log_figure(picture, "pictures/latest_window.png")
     example = _example(history, lookback(task), pd.Timestamp(facts["trained_until"]))
-    return run.log_forecaster(random_forest["forecaster"], example, forecaster.predict(example), spec.horizon)
+    return run.log_forecaster(training.model["forecaster"], example, forecaster.predict(example), spec.horizon)
 
 
 def _example(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: int = 2) -> pd.DataFrame:

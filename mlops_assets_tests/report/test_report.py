@@ -8,11 +8,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.assets.report import FILE, page
+from mlops_assets.assets.report import FILE
 from mlops_assets.commands.rendering.status import lines, parts, table
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
 from mlops_assets.report.page import Table
+from mlops_assets.report.sections import page
 from mlops_assets.report.state import Sources, limit_of, overview
 from mlops_assets.resources.clock import Clock
 from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox

@@ -1,0 +1,87 @@
+"""forecast_change: why the forecasts of an origin differ from those of the origin before."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table, origin_inputs
+from mlops_assets.forecasting.monitoring import change
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.stages.change import Explanation
+from mlops_assets.tracking.tracking import Tracking
+
+SHOWN = 10
+
+
+def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
+    """Define `forecast_change`."""
+    spec = graph.spec
+    ins = origin_inputs(graph, before=1)
+    ins["forecasts"] = dg.AssetIn(
+        graph.key("forecasts"),
+        partition_mapping=dg.TimeWindowPartitionMapping(
+            start_offset=-1, end_offset=0, allow_nonexistent_upstream_partitions=True
+        ),
+    )
+
+    @dg.asset(
+        key=graph.key("forecast_change"),
+        ins=ins,
+        partitions_def=graph.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="tables",
+        **graph.attributes(
+            ["scikitlearn", "pandas"],
+            "Why the forecasts differ from those of the previous origin for the same timestamps: revised history, new "
+            "data, new model. The three add up to the change; by item, the largest first.",
+            {"partition_expr": "origin"},
+        ),
+    )
+    def forecast_change(
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        clock: Clock,
+        **inputs: pd.DataFrame,
+    ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting.charts import plots
+
+        explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name), inputs)
+        parts = []
+        for key in context.partition_keys:
+            table = explain(key)
+            parts.append(table)
+            context.add_asset_metadata(_facts(table), graph.key("forecast_change"), key)
+        # One picture, of the last origin, as of the forecasts.
+        picture = plots.markdown_image(plots.change_bridge(parts[-1]), "why the forecast changed")
+        last = context.partition_keys[-1]
+        context.add_asset_metadata({"bridge": dg.MetadataValue.md(picture)}, graph.key("forecast_change"), last)
+        return dg.Output(pd.concat(parts, ignore_index=True))
+
+    return forecast_change
+
+
+def _facts(table: pd.DataFrame) -> Mapping[str, Any]:
+    """Return what the metadata of one origin says."""
+    if table.empty:
+        return {
+            "dagster/row_count": 0,
+            "compared_with": "nothing: the previous origin has no forecasts in the ledger, or none of the same times",
+        }
+    first = table.iloc[0]
+    names = ["previous", *change.PARTS, "current", "change"]
+    sums = {name: float(table[name].sum(skipna=False)) for name in names}
+    shown = table[["item_id", *names]].head(SHOWN)
+    said = {"undivided": first["undivided"]} if first["undivided"] else {}
+    return {
+        "dagster/row_count": len(table),
+        "compared_with": f"origin {first['previous_origin']}, version {first['previous_version']}, "
+        f"{first['steps']} timestamps in common",
+        **known_numbers(sums),
+        **said,
+        "largest": dg.MetadataValue.md(markdown_table(shown.rename(columns=change.WORDS), 6)),
+    }

@@ -1,0 +1,69 @@
+"""backtest: rolling origins, refitted without looking ahead, on the same rows for everyone."""
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.stages import backtest as stage
+from mlops_assets.stages.train import fitting_of, history_of
+from mlops_assets.tracking.tracking import Tracking
+
+
+def build_backtest(graph: Graph) -> dg.AssetsDefinition:
+    """Define `backtest`: the forecasts of every model at every rolling origin, with the targets."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("backtest"),
+        ins={
+            "observations": dg.AssetIn(graph.key("observations")),
+            "training_set": dg.AssetIn(graph.key("training_set"), metadata={"columns": ["timestamp"]}),
+        },
+        deps=[graph.key("random_forest")],
+        io_manager_key="tables",
+        **graph.attributes(
+            ["scikitlearn", "pandas"],
+            "Forecasts from rolling origins with a forest refitted at each, with seasonal naive and with the present "
+            "champion, beside what really came.",
+        ),
+    )
+    def backtest(
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        clock: Clock,
+        observations: pd.DataFrame,
+        training_set: pd.DataFrame,
+    ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting.evaluation.metrics import score
+
+        until = pd.Timestamp(training_set["timestamp"].max())
+        life = Lifecycle(tables, tracking, clock, spec.name)
+        fitting = fitting_of(context.run, life, spec.task, context.log)
+        try:
+            found = stage.backtest(spec, life, history_of(spec, observations), until, fitting)
+        except ValueError as error:
+            raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
+        if found.left_out:
+            context.log.warning(found.left_out)
+        overall = score(found.predictions, spec.task, by=["model"])
+        by_window = score(found.predictions, spec.task, by=["model", "window"])
+        metric = spec.gate.metric
+        return dg.Output(
+            found.predictions,
+            metadata={
+                **known_numbers(stage.headline(overall)),
+                "scores": dg.MetadataValue.md(markdown_table(overall)),
+                "scores_by_window": dg.MetadataValue.md(markdown_table(by_window)),
+                "by_window": dg.MetadataValue.md(
+                    plots.markdown_image(plots.backtest_windows(by_window, metric), f"{metric} by backtest window")
+                ),
+                "seconds": dg.MetadataValue.md(markdown_table(found.seconds, 3)),
+            },
+        )
+
+    return backtest

@@ -1,0 +1,87 @@
+"""champion: the gate's decision, or a person's, carried out."""
+
+from typing import Literal
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from mlops_assets.alerts.messages import decided
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import Graph, known_numbers
+from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.stages import judge
+from mlops_assets.stages.train import history_of
+from mlops_assets.tracking.tracking import Tracking
+
+
+class DecisionConfig(dg.Config):
+    """A person's decision, given in the launchpad; without one, the gate decides on the latest challenger."""
+
+    decision: Literal["gate", "approve", "reject"] = Field("gate", description="gate, approve or reject.")
+    version: int = Field(0, description="The version that a person decides on.")
+    by: str = Field("", description="Who decides.")
+    reason: str = Field("", description="Why.")
+
+
+def build_champion(graph: Graph) -> dg.AssetsDefinition:
+    """Define `champion`: a row that says who is champion, and how the latest decision came about."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("champion"),
+        ins={
+            "observations": dg.AssetIn(graph.key("observations")),
+            "model_version": dg.AssetIn(graph.key("model_version")),
+            "backtest": dg.AssetIn(graph.key("backtest")),
+        },
+        io_manager_key="tables",
+        **graph.attributes(
+            ["mlflow"],
+            "The gate: the challenger, the champion and seasonal naive on the same backtest rows, and a trial of the "
+            "registered model. What passes gets the alias champion, or waits for a person where approval is manual. "
+            "Every decision is a row of the table decisions.",
+        ),
+    )
+    def champion(
+        context: dg.AssetExecutionContext,
+        config: DecisionConfig,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        notifications: Notifications,
+        clock: Clock,
+        observations: pd.DataFrame,
+        model_version: pd.DataFrame,
+        backtest: pd.DataFrame,
+    ) -> dg.Output[pd.DataFrame]:
+        life = Lifecycle(tables, tracking, clock, spec.name)
+        challenger = life.registry.version(int(model_version["version"].iloc[0]))
+        if config.decision == "gate":
+            history, require = history_of(spec, observations), judge.required(spec, context.run)
+            opinion = judge.Judge(spec, life, challenger, backtest, history, require)
+            number, entry = life.decide(challenger, opinion, judge.trigger(context.run, challenger))
+        elif config.decision == "approve":
+            number, entry = life.approve(config.version, config.by, config.reason)
+        else:
+            number, entry = life.reject(config.version, config.by, config.reason)
+        link = life.registry.link(entry.version) if tracking.ui else ""
+        alert = decided(spec.name, number, entry.outcome, entry.version, entry.reason, link, notifications)
+        if alert is not None:
+            notifications.send(tables, alert)
+        present = life.champion()
+        context.log.info(f"version {entry.version} of {spec.name}: {entry.outcome}; {entry.reason}")
+        return dg.Output(
+            judge.row_of(spec.name, present, number, entry, naive_utc(clock.now())),
+            metadata={
+                "outcome": entry.outcome,
+                "decision": dg.MetadataValue.md(decisions.page(spec.name, number, entry)),
+                **known_numbers(judge.numbers_of(entry)),
+                **({"champion_version": present.number} if present else {}),
+                **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
+            },
+        )
+
+    return champion

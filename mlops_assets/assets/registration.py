@@ -1,0 +1,74 @@
+"""model_version: the one MLflow run of a training, and the version registered from it."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.resources.protocols import Models
+from mlops_assets.stages import register
+from mlops_assets.stages.backtest import headline
+from mlops_assets.stages.train import history_of
+from mlops_assets.tracking.tracking import Tracking
+
+
+def build_model_version(graph: Graph) -> dg.AssetsDefinition:
+    """Define `model_version`: a row that says which registered version this training is."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("model_version"),
+        ins={
+            "observations": dg.AssetIn(graph.key("observations")),
+            "training_set": dg.AssetIn(graph.key("training_set")),
+            "random_forest": dg.AssetIn(graph.key("random_forest")),
+            "backtest": dg.AssetIn(graph.key("backtest")),
+        },
+        io_manager_key="tables",
+        **graph.attributes(
+            ["mlflow"],
+            "The training as one MLflow run: parameters, metrics, dataset, pictures and the model, registered as a "
+            "version under the alias challenger. The same training is not registered twice.",
+        ),
+    )
+    def model_version(
+        context: dg.AssetExecutionContext,
+        models: dg.ResourceParam[Models],
+        tracking: Tracking,
+        observations: pd.DataFrame,
+        training_set: pd.DataFrame,
+        random_forest: dict[str, Any],
+        backtest: pd.DataFrame,
+    ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting.evaluation.importance import by_group
+        from mlops_assets.forecasting.evaluation.metrics import score
+
+        training = register.Training(
+            spec,
+            history_of(spec, observations),
+            training_set,
+            register.with_right_intervals(spec, random_forest, backtest),
+            backtest,
+        )
+        version, is_new = register.register(training, tracking, context)
+        register.keep_version(models, spec.name, version, training.model["forecaster"])
+        news = "registered" if is_new else "unchanged: nothing that this version depends on has changed"
+        registry = tracking.registry(spec.name)
+        links = {
+            "mlflow_run": dg.MetadataValue.url(registry.run_link(version.run_id)),
+            "mlflow_version": dg.MetadataValue.url(registry.link(version.number)),
+        }
+        groups = by_group(training.forecaster().importances())
+        return dg.Output(
+            register.row_of(spec.name, version),
+            metadata={
+                "outcome": news,
+                "version": version.number,
+                **known_numbers(headline(score(backtest, spec.task, by=["model"]))),
+                "importance_by_group": dg.MetadataValue.md(markdown_table(groups, 3)),
+                **(links if tracking.ui else {}),
+            },
+        )
+
+    return model_version

@@ -1,0 +1,117 @@
+"""training_set and random_forest."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.lifecycle.launches import Launch, Launches
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.stages import train
+from mlops_assets.tracking.tracking import Tracking
+
+
+class TrainingConfig(dg.Config):
+    """How far the training may look.
+
+    Attributes:
+        until: key of the last partition to learn from; empty: the latest complete one that is stored.
+    """
+
+    until: str = Field("", description="Key of the last partition to learn from. Default: the latest complete one.")
+
+
+def build_training_set(graph: Graph) -> dg.AssetsDefinition:
+    """Define `training_set`."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("training_set"),
+        ins={"observations": dg.AssetIn(graph.key("observations"))},
+        io_manager_key="tables",
+        output_required=False,
+        **graph.attributes(
+            ["pandas", "numpy"],
+            "The feature matrix by item, origin and lead, with its target: all in a row was known at its origin. A run "
+            "that a breach has asked for claims it first, and ends here if another run has.",
+        ),
+    )
+    def training_set(
+        context: dg.AssetExecutionContext,
+        config: TrainingConfig,
+        tables: dg.ResourceParam[Tables],
+        clock: Clock,
+        observations: pd.DataFrame,
+    ) -> Iterator[dg.Output[pd.DataFrame]]:
+        last = config.until or latest_complete(spec, clock.now())
+        stored = [key for key in tables.partitions([spec.name, "observations"]) if not last or key <= last]
+        launch = Launch.of(context.run, max(stored, default=""))
+        holder = Launches(tables, spec.name).claim(launch, context.instance) if launch is not None else ""
+        if holder:
+            context.log.info(f"nothing to do: this retraining is run {holder}'s")
+            return
+        history = train.history_of(spec, observations)
+        try:
+            rows = train.training_set(graph, history, last)
+        except train.NothingToLearnError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        yield dg.Output(
+            rows,
+            metadata={
+                "trained_until": str(rows["timestamp"].max()),
+                "items": rows["item_id"].nunique(),
+                "rows": len(rows),
+                "observations": len(history),
+                "latest_partition": max(stored),
+            },
+            data_version=dg.DataVersion(train.data_hash(rows)),
+        )
+
+    return training_set
+
+
+def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
+    """Define `random_forest`: the fitted model and what it was fitted on."""
+    spec = graph.spec
+
+    @dg.asset(
+        key=graph.key("random_forest"),
+        ins={"training_set": dg.AssetIn(graph.key("training_set"))},
+        io_manager_key="models",
+        **graph.attributes(
+            ["scikitlearn"],
+            "One Random Forest for all items and all leads, with the quantiles of its leaves.",
+        ),
+    )
+    def random_forest(
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: Tracking,
+        clock: Clock,
+        training_set: pd.DataFrame,
+    ) -> dg.Output[dict[str, Any]]:
+        from mlops_assets.forecasting.charts import plots
+
+        life = Lifecycle(tables, tracking, clock, spec.name)
+        forecaster, facts = train.fit(training_set, train.fitting_of(context.run, life, spec.task, context.log))
+        importances = forecaster.importances()
+        groups = importances.groupby("group")["importance"].sum().sort_values(ascending=False).reset_index()
+        return dg.Output(
+            {"forecaster": forecaster.state(), "facts": facts},
+            metadata={
+                **known_numbers(facts),
+                "importance_by_group": dg.MetadataValue.md(markdown_table(groups, 3)),
+                "importances": dg.MetadataValue.md(
+                    plots.markdown_image(plots.importances(importances), "Feature importances")
+                ),
+                "importance_table": dg.MetadataValue.md(markdown_table(importances.head(30), 3)),
+            },
+        )
+
+    return random_forest

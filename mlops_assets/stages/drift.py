@@ -1,0 +1,95 @@
+"""Data drift: the newest data of each partition beside those that its champion has learnt from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.forecasting.monitoring import drift
+from mlops_assets.lifecycle.decisions import Decisions, champion_of
+from mlops_assets.resources.protocols import Tables
+
+_TYPES = {
+    "partition": "str",
+    "feature": "str",
+    "kind": "str",
+    **dict.fromkeys(["psi", "usual_psi", "statistic", "farthest", "p_value"], "float64"),
+    "rows": "int64",
+    "reference_rows": "int64",
+    "drifted": "bool",
+    "drift": "float64",
+    "words": "str",
+}
+
+
+@dataclass(frozen=True)
+class Drifts:
+    """The drift of some partitions.
+
+    Attributes:
+        ends: partition -> its origin.
+        parts: partition -> what was found there.
+        not_judged: partition -> why nothing can be said of it.
+        some: what the metadata says where not all items were looked at: `items_looked_at`.
+    """
+
+    ends: Mapping[str, pd.Timestamp]
+    parts: Mapping[str, drift.Found]
+    not_judged: Mapping[str, str]
+    some: Mapping[str, str]
+
+    def table(self) -> pd.DataFrame:
+        """Return the rows of the table `data_drift`."""
+        rows = [found.table.assign(partition=key) for key, found in self.parts.items()]
+        table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(_TYPES))
+        return table[list(_TYPES)].astype(_TYPES)
+
+
+def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Sequence[str]) -> Drifts:
+    """Compare the newest window of each partition with the same slots of the season in its champion's training.
+
+    Args:
+        graph: of the forecast.
+        tables: have the log of decisions.
+        observations: canonical frame, as far back as `drift.reach`.
+        keys: of the partitions.
+    """
+    spec, task = graph.spec, graph.spec.task
+    ends = {key: origin_of(spec, window_of(graph.partitions, key)) for key in keys}
+    if observations.empty:
+        return Drifts(ends, {}, {}, {})
+    learnt, least = trained_until(graph, tables, keys), steps_of(graph)
+    sheet = drift.lay_out(observations, task, max(ends.values()), zero=spec.fill == "zero")
+    parts, not_judged = {}, {}
+    for key, end in ends.items():
+        try:
+            parts[key] = drift.look(sheet, task, end, learnt[key], least)
+        except ValueError as error:  # the first partitions
+            not_judged[key] = str(error)
+    some = {"items_looked_at": f"{len(sheet.items)} of {sheet.of}"} if len(sheet.items) < sheet.of else {}
+    return Drifts(ends, parts, not_judged, some)
+
+
+def trained_until(graph: Graph, tables: Tables, keys: Sequence[str]) -> dict[str, pd.Timestamp | None]:
+    """Return until when the model that forecasts from each partition has learnt; None without a champion."""
+    log = Decisions(tables, graph.spec.name).all()
+    ends = log.dropna(subset=["trained_until"]).groupby("version")["trained_until"].last()
+    found: dict[str, pd.Timestamp | None] = {}
+    for key in keys:
+        ended = graph.partitions.time_window_for_partition_key(key).end
+        following = graph.partitions.get_next_partition_window(ended, respect_bounds=False)
+        number = (champion_of(log, following.end) if following else None) or champion_of(log)
+        found[key] = ends.get(number) if number is not None else None
+    return found
+
+
+def steps_of(graph: Graph) -> int:
+    """Return how many steps the first partition has."""
+    window = graph.partitions.get_next_partition_window(graph.partitions.start, respect_bounds=False)
+    if window is None:
+        return 1
+    start, end = (pd.Timestamp(moment).tz_localize(None) for moment in (window.start, window.end))
+    return max(1, len(pd.date_range(start, end, freq=parse_frequency(graph.spec.frequency), inclusive="left")))

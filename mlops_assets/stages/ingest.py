@@ -1,0 +1,56 @@
+"""Ingesting: what the source says of a span of time, held against the contract."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import partition_of
+from mlops_assets.forecasting.data import contract
+from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.sources.base import read_all
+from mlops_assets.sources.factory import open_source
+
+
+def read_observations(graph: Graph, window: contract.Window, now: datetime) -> tuple[contract.Checked, str]:
+    """Read a window of a forecast's source and hold it against the contract.
+
+    Returns:
+        What the contract said, and the source's name for people.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+    """
+    reader = open_source(graph.spec)
+    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window)
+    return contract.check(raw, graph.contract, window, now, exact=reader.exact), reader.name
+
+
+def read_future(graph: Graph, origin: pd.Timestamp, now: datetime) -> pd.DataFrame:
+    """Read the known covariates over the horizon after an origin: item_id, timestamp and the covariates.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+    """
+    spec = graph.spec
+    reader = open_source(spec)
+    columns = [name for name in graph.contract.columns if name != spec.columns.target]
+    steps = steps_after(origin, spec.horizon, spec.frequency)
+    window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
+    raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
+    checked = contract.check(raw, graph.contract, window, now, exact=reader.exact)
+    return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
+
+
+def quarantine_of(checked: contract.Checked, graph: Graph, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the rejected rows with their `partition`; those without a usable time belong to the last."""
+    place = partition_of(checked.quarantined["timestamp"], graph.partitions, keys)
+    return checked.quarantined.assign(partition=place.where(place.notna(), keys[-1]))
+
+
+def span_of(keys: Sequence[str]) -> str:
+    """Return the first and last of some consecutive partitions, for people."""
+    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"

@@ -1,0 +1,51 @@
+"""Items and sums of items: forecast on each level, and made to add up."""
+
+import warnings
+
+import pandas as pd
+
+from mlops_assets.forecasting.evaluation import hierarchy
+from mlops_assets.forecasting.evaluation.hierarchy import Tree
+from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.spec import ForecastSpec
+
+ITEM_LEVEL = "item"
+
+
+def add_up(
+    spec: ForecastSpec,
+    forecaster: Forecaster,
+    history: pd.DataFrame,
+    origin: pd.Timestamp,
+    forecasts: pd.DataFrame,
+    future: pd.DataFrame | None,
+) -> tuple[pd.DataFrame, pd.DataFrame, Tree]:
+    """Forecast the sums of a spec's hierarchy and make them and the items add up.
+
+    Args:
+        spec: with a hierarchy.
+        forecaster: that made the items' forecasts.
+        history: canonical frame; rows after the origin are ignored.
+        origin: of the forecasts.
+        forecasts: of the items, in the columns of `Forecaster.predict`.
+        future: known covariates of the items after the origin.
+
+    Returns:
+        Items and sums as `hierarchy.reconcile` gives them, the sums' histories until the origin, and the tree.
+    """
+    assert spec.hierarchy is not None
+    task = spec.task
+    known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]
+    tree = Tree.of(hierarchy.level_values(known, spec.hierarchy.levels, spec.columns.item_id))
+    sums = hierarchy.summed_history(known, tree, task)
+    summed_future = None if future is None else hierarchy.summed_known(future, tree)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusualInput)  # a sum is larger than any item; scaled, it is like them
+        made = forecaster.predict(
+            sums, origin, future=summed_future, horizon=task.horizon, quantiles=task.quantiles, items=list(tree.nodes)
+        )
+    items, nodes = hierarchy.reconcile(forecasts, made, tree, task, spec.hierarchy.method)
+    level = {**tree.level_of(), **dict.fromkeys(tree.items, ITEM_LEVEL)}
+    both = pd.concat([nodes, items], ignore_index=True)
+    return both.assign(level=both["item_id"].map(level)), sums, tree
