@@ -59,7 +59,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
     return data_drift
 
 
-def _facts(found: drift.Found, end: pd.Timestamp) -> Mapping[str, Any]:
+def _facts(found: drift.DriftResult, end: pd.Timestamp) -> Mapping[str, Any]:
     """Return what the metadata of one partition says."""
     table = found.table
     shown = table[["words", "psi", "usual_psi", "statistic", "p_value"]].head(SHOWN)

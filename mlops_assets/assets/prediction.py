@@ -9,8 +9,8 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.partitions import freshness_of
+from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.task import Task
-from mlops_assets.forecasting.words import some
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables

@@ -20,7 +20,8 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import read_scores
-from mlops_assets.tracking.tracking import Tracking, Version
+from mlops_assets.tracking.registry import Version
+from mlops_assets.tracking.tracking import Tracking
 
 LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""

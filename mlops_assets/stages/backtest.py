@@ -10,7 +10,8 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.train import Fitting
-from mlops_assets.tracking.tracking import Registry, TrackingError, Version
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import Registry, Version
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages.train import history_of
-from mlops_assets.tracking.tracking import TrackingError
+from mlops_assets.tracking.errors import TrackingError
 
 _TYPES = {
     "origin": "datetime64[us]",

@@ -37,7 +37,7 @@ class Drifts:
     """
 
     ends: Mapping[str, pd.Timestamp]
-    parts: Mapping[str, drift.Found]
+    parts: Mapping[str, drift.DriftResult]
     not_judged: Mapping[str, str]
     some: Mapping[str, str]
 
@@ -66,7 +66,7 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
     parts, not_judged = {}, {}
     for key, end in ends.items():
         try:
-            parts[key] = drift.look(sheet, task, end, learnt[key], least)
+            parts[key] = drift.detect(sheet, task, end, learnt[key], least)
         except ValueError as error:  # the first partitions
             not_judged[key] = str(error)
     some = {"items_looked_at": f"{len(sheet.items)} of {sheet.of}"} if len(sheet.items) < sheet.of else {}

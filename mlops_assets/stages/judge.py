@@ -13,7 +13,8 @@ from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import CHAMPION, FOREST, champion_forecasts
-from mlops_assets.tracking.tracking import TrackingError, Version
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import Version
 
 
 class Judge:

@@ -15,7 +15,7 @@ from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.decisions import champion_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.tracking.tracking import Version
+from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster

@@ -14,7 +14,9 @@ import pandas as pd
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import FOREST, headline
-from mlops_assets.tracking.tracking import Registry, Tracking, TrainingRun, Version
+from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.runs import TrainingRun
+from mlops_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster

@@ -14,7 +14,7 @@ from mlops_assets.forecasting.data.grid import fill_with_zero
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.tracking import TrackingError
+from mlops_assets.tracking.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster
