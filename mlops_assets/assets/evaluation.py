@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -46,7 +47,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         fitting = fitting_of(context.run, life, spec.task, context.log)
         try:
             found = stage.backtest(spec, life, history_of(spec, observations), until, fitting)
-        except ValueError as error:
+        except MlopsAssetsError as error:
             raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
         if found.left_out:
             context.log.warning(found.left_out)

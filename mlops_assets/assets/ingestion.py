@@ -7,10 +7,11 @@ from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, add_row_counts
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
+from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.sources.base import SourceError, SourceUnavailableError
+from mlops_assets.sources.base import SourceError
 from mlops_assets.stages import ingest
 
 
@@ -57,9 +58,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         try:
             checked, source = ingest.read_observations(graph, window, clock.now())
         except (SourceError, ContractError) as error:
-            raise dg.Failure(
-                f"{spec.file}: {error}", allow_retries=isinstance(error, SourceUnavailableError)
-            ) from error
+            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, TransientError)) from error
         share = checked.quarantine_share
         facts = {"source": source, **checked.counts, "quarantine_share": share}
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.partitions import freshness_of
+from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -79,7 +80,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                     fan = plots.fan(made.history, made.rows, point=task.point_column, max_items=4)
                     facts["fan"] = dg.MetadataValue.md(plots.markdown_image(fan, "forecasts of the largest items"))
                 context.add_asset_metadata(facts, graph.key("forecasts"), key)
-        except predict.PredictionError as error:
+        except TerminalError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         rows = predict.ledger_of(parts, context.run.run_id, naive_utc(now))
         latest = versions[keys[-1]].number

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
 from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -59,7 +60,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         history = train.history_of(spec, observations)
         try:
             rows = train.training_set(graph, history, last)
-        except train.NothingToLearnError as error:
+        except DataError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         yield dg.Output(
             rows,

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import CHAMPION, NAIVE
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.train import Fitting
-from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Registry, Version
 
 
@@ -42,7 +42,7 @@ def backtest(
         fitting: makes the model of each origin.
 
     Raises:
-        ValueError: there is too little history for the spec's windows.
+        DataError: there is too little history for the spec's windows.
     """
     from mlops_assets.forecasting.evaluation.backtest import backtest as run_backtest
 
@@ -56,7 +56,7 @@ def backtest(
         return Backtested(predictions, result.seconds)
     try:
         rows = champion_forecasts(life.registry, champion, history, predictions, task)
-    except (ValueError, TrackingError, ModelFileError) as error:
+    except (MlopsAssetsError, ValueError) as error:
         words = f"version {champion.number}, the champion, takes no part in the backtest: {error}"
         return Backtested(predictions, result.seconds, words)
     return Backtested(pd.concat([predictions, rows], ignore_index=True), result.seconds)
@@ -91,7 +91,7 @@ def champion_forecasts(
         Rows like the challenger's, with the model named `champion`.
 
     Raises:
-        ValueError: the champion was made for another task (covariates, horizon, quantiles) and cannot do this one.
+        DataError: the champion was made for another task (covariates, horizon, quantiles) and cannot do this one.
         TrackingError: its file is gone.
         ModelFileError: its file is not the one that was registered.
     """

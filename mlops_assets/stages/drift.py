@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import parse_frequency
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.lifecycle.decisions import Decisions, champion_of
@@ -67,7 +68,7 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
     for key, end in ends.items():
         try:
             parts[key] = drift.detect(sheet, task, end, learnt[key], least)
-        except ValueError as error:  # the first partitions
+        except DataError as error:  # the first partitions
             not_judged[key] = str(error)
     some = {"items_looked_at": f"{len(sheet.items)} of {sheet.of}"} if len(sheet.items) < sheet.of else {}
     return Drifts(ends, parts, not_judged, some)

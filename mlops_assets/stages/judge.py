@@ -7,13 +7,13 @@ from typing import Any, Literal
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions import gate
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import CHAMPION, FOREST, champion_forecasts
-from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Version
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.errors import DataError, TerminalError
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster
 
 
-class PredictionError(ValueError):
-    """Nothing can be forecast with what there is; the message says what is missing and how it comes to be there."""
+class NoChampionError(TerminalError, LookupError):
+    """There is no champion that could forecast."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,13 @@ def forecast(
         version: which one it is.
 
     Raises:
-        PredictionError: nothing was observed up to the origin.
+        DataError: nothing was observed up to the origin.
     """
     spec, task = graph.spec, graph.spec.task
     origin = origin_of(spec, window_of(graph.partitions, key))
     history = observations[observations["timestamp"] <= origin]
     if history.empty:
-        raise PredictionError(
+        raise DataError(
             f"{spec.name}: no observation is stored for the {lookback(task)} steps up to the origin {origin}; "
             f"materialize {spec.name}/observations for partition {key} and before"
         )
@@ -159,14 +160,14 @@ def chosen_versions(
         version: exactly this one, whoever is or was champion; 0: see `champion`.
 
     Raises:
-        PredictionError: there is no champion.
+        NoChampionError: there is no champion.
     """
     if version:
         return dict.fromkeys(keys, life.registry.version(version))
     present = life.champion()
     if present is None:
         name = graph.spec.name
-        raise PredictionError(
+        raise NoChampionError(
             f"{name} has no champion yet: materialize training_set to champion first "
             f"(job {name}_retrain, or python -m mlops_assets run {name}); mlops-assets history {name} says what was "
             "decided"

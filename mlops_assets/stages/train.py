@@ -10,18 +10,14 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import window_of
+from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.tracking.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster
-
-
-class NothingToLearnError(ValueError):
-    """The observations give no training row; the message says what a row needs."""
 
 
 def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +39,7 @@ def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.Da
         A row for each item, origin and lead, as `features.training_rows` makes them.
 
     Raises:
-        NothingToLearnError: there is no such row.
+        DataError: there is no such row.
     """
     from mlops_assets.forecasting.model.features import training_rows
 
@@ -53,7 +49,7 @@ def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.Da
         until = min(until, window_of(graph.partitions, last).end - pd.Timedelta(microseconds=1))
     rows = training_rows(history, spec.task, until=until)
     if rows.empty:
-        raise NothingToLearnError(
+        raise DataError(
             f"{spec.name}: no training row can be made from {len(history)} observations until {until}; "
             f"a row needs history before and a target within {spec.horizon} steps after its origin"
         )
@@ -121,7 +117,7 @@ def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Log
     try:
         base = Forecaster.from_state(life.registry.load(champion))
         return Fitting(task, base, champion.number, champion.trained_until)
-    except (TrackingError, ModelFileError, ValueError) as error:
+    except (MlopsAssetsError, ValueError) as error:
         log.warning(f"version {champion.number} cannot be grown, so the model is fitted anew: {error}")
         return Fitting(task)
 
