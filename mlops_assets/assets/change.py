@@ -48,7 +48,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
 
         explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name), inputs)
         parts = []
@@ -57,7 +57,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
             parts.append(table)
             context.add_asset_metadata(_facts(table), graph.key("forecast_change"), key)
         # One picture, of the last origin, as of the forecasts.
-        picture = plots.markdown_image(plots.change_bridge(parts[-1]), "why the forecast changed")
+        picture = charts.markdown_image(charts.change_bridge(parts[-1]), "why the forecast changed")
         last = context.partition_keys[-1]
         context.add_asset_metadata({"bridge": dg.MetadataValue.md(picture)}, graph.key("forecast_change"), last)
         return dg.Output(pd.concat(parts, ignore_index=True))

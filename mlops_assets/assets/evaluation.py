@@ -39,7 +39,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         observations: pd.DataFrame,
         training_set: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
         from mlops_assets.forecasting.evaluation.metrics import score
 
         until = pd.Timestamp(training_set["timestamp"].max())
@@ -61,7 +61,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
                 "scores": dg.MetadataValue.md(markdown_table(overall)),
                 "scores_by_window": dg.MetadataValue.md(markdown_table(by_window)),
                 "by_window": dg.MetadataValue.md(
-                    plots.markdown_image(plots.backtest_windows(by_window, metric), f"{metric} by backtest window")
+                    charts.markdown_image(charts.backtest_windows(by_window, metric), f"{metric} by backtest window")
                 ),
                 "seconds": dg.MetadataValue.md(markdown_table(found.seconds, 3)),
             },

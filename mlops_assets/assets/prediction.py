@@ -60,7 +60,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
 
         life = Lifecycle(tables, tracking, clock, spec.name)
         keys, now = context.partition_keys, clock.now()
@@ -77,8 +77,8 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                     context.log.warning(warning)
                 facts = _facts(made.rows, task) | _left_out(made.left_out)
                 if key in keys[-PICTURES:]:
-                    fan = plots.fan(made.history, made.rows, point=task.point_column, max_items=4)
-                    facts["fan"] = dg.MetadataValue.md(plots.markdown_image(fan, "forecasts of the largest items"))
+                    fan = charts.fan(made.history, made.rows, point=task.point_column, max_items=4)
+                    facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
                 context.add_asset_metadata(facts, graph.key("forecasts"), key)
         except TerminalError as error:
             raise dg.Failure(str(error), allow_retries=False) from error

@@ -7,7 +7,6 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, known_after, markdown_table, origin_inputs
 from mlops_assets.catalog.partitions import origin_of, window_of
-from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking

@@ -97,7 +97,7 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         training_set: pd.DataFrame,
     ) -> dg.Output[dict[str, Any]]:
-        from mlops_assets.forecasting.charts import plots
+        from mlops_assets.forecasting import charts
 
         life = Lifecycle(tables, tracking, clock, spec.name)
         forecaster, facts = train.fit(training_set, train.fitting_of(context.run, life, spec.task, context.log))
@@ -109,7 +109,7 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
                 **known_numbers(facts),
                 "importance_by_group": dg.MetadataValue.md(markdown_table(groups, 3)),
                 "importances": dg.MetadataValue.md(
-                    plots.markdown_image(plots.importances(importances), "Feature importances")
+                    charts.markdown_image(charts.importances(importances), "Feature importances")
                 ),
                 "importance_table": dg.MetadataValue.md(markdown_table(importances.head(30), 3)),
             },

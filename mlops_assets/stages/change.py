@@ -96,4 +96,4 @@ def _load(life: Lifecycle, number: int) -> Any:
         version = life.registry.version(number)
     except MlflowException as error:
         raise TrackingError(str(error)) from None
-    return Forecaster.from_state(life.registry.load(version))
+    return life.registry.forecaster(version)

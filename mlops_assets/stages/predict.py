@@ -50,10 +50,8 @@ def load(life: Lifecycle, versions: Iterable[Version]) -> "dict[int, Forecaster]
         TrackingError: a file is gone.
         ModelFileError: a file is not the one that was registered.
     """
-    from mlops_assets.forecasting.model.forecaster import Forecaster
-
     distinct = {version.number: version for version in versions}
-    return {number: Forecaster.from_state(life.registry.load(version)) for number, version in distinct.items()}
+    return {number: life.registry.forecaster(version) for number, version in distinct.items()}
 
 
 def forecast(

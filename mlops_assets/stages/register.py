@@ -206,9 +206,9 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     run.log_table(importances, "importances.csv")
     run.log_table(by_group(importances), "importances_by_group.csv")
     metric = spec.gate.metric
-    run.log_figure(plots.importances(importances), "pictures/importances.png")
-    run.log_figure(plots.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
-    run.log_figure(plots.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
+    run.log_figure(charts.importances(importances), "pictures/importances.png")
+    run.log_figure(charts.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
+    run.log_figure(charts.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
     history = training.history
     latest = backtest[(backtest["model"] == FOREST) & (backtest["window"] == backtest["window"].max())]
     origin = latest["origin"].iloc[0]

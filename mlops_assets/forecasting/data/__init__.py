@@ -1,1 +1,1 @@
-"""What comes in: texts to values, the contract of the rows, the grid of the timestamps."""
+"""What comes from a source: the contract of its rows, the grid of its timestamps."""
