@@ -16,6 +16,8 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from mlops_assets.catalog.log import Log
+from mlops_assets.catalog.names import ALERTS
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import scrub
@@ -25,7 +27,6 @@ FIRST_WAIT = timedelta(minutes=1)
 """Before the second attempt; it doubles with each further one."""
 DIED = timedelta(minutes=10)
 """An attempt that has not ended by then never will: its process is gone."""
-_TYPES = {"attempt": "int64", "at": "datetime64[us]"}
 _REACHABLE = {"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
 """Services whose address is a host; those of others may be made of tokens, which are not to be looked up."""
 
@@ -100,7 +101,7 @@ class Notifications(dg.ConfigurableResource):
             Whether this call told it; False where it had been told, or somebody else was faster.
         """
         own = re.compile(re.escape(_name(alert)) + r" \w+( \d+)? \d+")
-        if any(own.fullmatch(attempt) for attempt in tables.partitions([alert.forecast, "alerts"])):
+        if any(own.fullmatch(attempt) for attempt in _log(tables, alert.forecast).partitions()):
             return False
         shown = replace(alert, **{name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")})
         # All are claimed before the first is told: should this process die, the others are known to be still untold.
@@ -119,11 +120,11 @@ class Notifications(dg.ConfigurableResource):
         Returns:
             How many went out, and the next call's `settled`.
         """
-        key, now, sent = [forecast, "alerts"], now or datetime.now(timezone.utc), 0
-        count = len(tables.partitions(key))
+        log, now, sent = _log(tables, forecast), now or datetime.now(timezone.utc), 0
+        count = len(log.partitions())
         if count == settled:
             return 0, settled
-        rows = tables.read(key).sort_values("attempt").groupby(["event", "key", "channel"], as_index=False).last()
+        rows = log.rows().sort_values("attempt").groupby(["event", "key", "channel"], as_index=False).last()
         open_ = rows["outcome"].isin(["sending", "failed"]) & (rows["attempt"] < ATTEMPTS)
         rows = rows[open_ & rows["channel"].isin(self._channels())]
         for row in rows.to_dict("records"):
@@ -164,7 +165,7 @@ class Notifications(dg.ConfigurableResource):
 
     def _claim(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
         """Take an attempt for this process; False if another one has it."""
-        return tables.create([alert.forecast, "alerts"], *_attempt(alert, channel, number, "sending"))
+        return _log(tables, alert.forecast).add(*_attempt(alert, channel, number, "sending"))
 
     def _tell(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
         log = dg.get_dagster_logger("mlops_assets.notifications")
@@ -178,7 +179,7 @@ class Notifications(dg.ConfigurableResource):
             delivered = False
             why = str(error) if isinstance(error, NotificationError) else type(error).__name__
         outcome = "delivered" if delivered else "failed"
-        tables.write([alert.forecast, "alerts"], *_attempt(alert, channel, number, outcome))
+        _log(tables, alert.forecast).replace(*_attempt(alert, channel, number, outcome))
         if not delivered:
             left = f"attempt {number} of {ATTEMPTS}" + ("; it stays in the log only" if number == ATTEMPTS else "")
             log.error(f"{alert.title}: {channel} could not be told: {why} ({left}). {alert.text}")
@@ -220,13 +221,17 @@ class Notifications(dg.ConfigurableResource):
         return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self.channel)]
 
 
+def _log(tables: Tables, forecast: str) -> Log:
+    return Log(tables, forecast, ALERTS)
+
+
 def _name(alert: Alert) -> str:
     """Return what the keys of an event's attempts begin with."""
     return f"{alert.event} {alert.key}"
 
 
-def _attempt(alert: Alert, channel: str, number: int, outcome: str) -> tuple[pd.DataFrame, str]:
+def _attempt(alert: Alert, channel: str, number: int, outcome: str) -> tuple[dict[str, Any], str]:
     """Return the row of an attempt and the key of its partition."""
     now = pd.Timestamp(datetime.now(timezone.utc)).tz_localize(None)
     row = {**asdict(alert), "attempt": number, "channel": channel, "outcome": outcome, "at": now}
-    return pd.DataFrame([row]).astype(_TYPES), f"{_name(alert)} {channel} {number}"
+    return row, f"{_name(alert)} {channel} {number}"

@@ -8,7 +8,9 @@ import dagster as dg
 from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import RETRAIN, job_name
+from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, FORECAST
 from mlops_assets.forecasting.decisions import policy
+from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -37,7 +39,8 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         clock: Clock,
         notifications: Notifications,
     ) -> dg.RunRequest | dg.SkipReason:
-        log, state = facts.answers(tables, spec.name), facts.state_of(spec, tables, context.instance)
+        answers = Answers(tables, spec.name)
+        log, state = answers.all(), facts.state_of(spec, tables, context.instance)
         if len(log) and log["state"].iloc[-1] == state:
             return _again(spec, tables, context.instance, log.iloc[-1].to_dict())
         evidence = facts.gather(spec, tables, tracking, clock, context.instance)
@@ -47,7 +50,7 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
             notifications.send(tables, alerts.breach(spec.name, answer, notifications))
         if answer.guard == "futility":
             notifications.send(tables, alerts.futility(spec.name, answer, notifications))
-        if not facts.write_answer(tables, spec.name, len(log) + 1, answer, evidence, state, clock):
+        if not answers.add(len(log) + 1, answer, evidence, state, clock.now()):
             return dg.SkipReason("another daemon has judged this at the same moment")
         if not answer.retrain:
             return dg.SkipReason(f"{answer.action}: {answer.reason}")
@@ -80,7 +83,7 @@ def _request(spec: ForecastSpec, instance: dg.DagsterInstance, row: Mapping[Any,
         partition="",
         run_id="",
     )
-    asked = {"mlops/forecast": spec.name, "mlops/breach": launch.breach, "mlops/attempt": str(launch.attempt)}
+    asked = {FORECAST: spec.name, BREACH: launch.breach, ATTEMPT: str(launch.attempt)}
     ended = [run for run in instance.get_runs(dg.RunsFilter(tags=asked), limit=FALSE_STARTS + 1) if run.is_finished]
     if len(ended) >= FALSE_STARTS:
         return dg.SkipReason(
@@ -89,5 +92,5 @@ def _request(spec: ForecastSpec, instance: dg.DagsterInstance, row: Mapping[Any,
         )
     return dg.RunRequest(
         run_key=f"{spec.name}: {launch.breach}, try {launch.attempt}, run {len(ended) + 1}",
-        tags={"mlops/forecast": spec.name, **launch.tags()},
+        tags={FORECAST: spec.name, **launch.tags()},
     )

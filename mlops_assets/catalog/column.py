@@ -78,4 +78,4 @@ def without_rows(columns: Columns) -> pd.DataFrame:
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype != "str":
         return values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return values.astype("str").astype("object").where(values.notna(), None)
+    return values.astype("str").astype("object").where(values.notna(), None)  # pyright: ignore[reportArgumentType]

@@ -62,7 +62,7 @@ def history(life: Lifecycle, at: str | None) -> dict[str, Any]:
 def _log(log: pd.DataFrame) -> list[dict[str, Any]]:
     rows = _records(log)
     for row in rows:
-        row["rules"] = json.loads(row["rules"]) if row["rules"] else None
+        row["rules"] = decisions.verdict_of(row["rules"] or "")
     return rows
 
 
@@ -103,5 +103,5 @@ def _spaced(moment: str) -> str:
 def _evidence(row: dict[str, Any]) -> str:
     rules = row["rules"]["rules"] if row["rules"] else []
     lines = [f"evidence of decision {row['number']} (data {row['data_version']}, commit {row['git_commit'] or '–'}):"]
-    lines += [f"  {rule['state']:<15} {rule['name']}: {rule['words']}" for rule in rules]
+    lines += [f"  {rule['state']:<15} {rule['name']}: {rule['message']}" for rule in rules]
     return "\n".join(lines)

@@ -8,34 +8,17 @@ second reads the log again, compares with the champion of now, and decides anew.
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
+from mlops_assets.catalog.column import without_rows
+from mlops_assets.catalog.columns import TABLES
+from mlops_assets.catalog.log import Log, numbered
+from mlops_assets.catalog.names import DECISIONS
 from mlops_assets.errors import UsageError
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
-
-_TYPES = {
-    "number": "int64",
-    "decided_at": "datetime64[us]",
-    "kind": "str",
-    "outcome": "str",
-    "version": "Int64",
-    "champion_before": "Int64",
-    "champion_after": "Int64",
-    "decided_by": "str",
-    "reason": "str",
-    "rules": "str",
-    "evidence": "str",
-    "trained_until": "datetime64[us]",
-    "data_version": "str",
-    "spec_hash": "str",
-    "git_commit": "str",
-    "trigger": "str",
-    "breach": "str",
-    "cpu_seconds": "float64",
-    "run_id": "str",
-}
 
 
 @dataclass(frozen=True)
@@ -89,15 +72,11 @@ class Decisions:
     """The decisions on one forecast's versions, oldest first."""
 
     def __init__(self, tables: Tables, name: str) -> None:
-        self._tables = tables
-        self._key = [name, "decisions"]
-        self.name = name
+        self._log = Log(tables, name, DECISIONS)
 
     def all(self) -> pd.DataFrame:
         """Return all decisions, one row each, oldest first; `number` counts from 1, `decided_at` is in UTC."""
-        if not self._tables.exists(self._key):
-            return NONE
-        return _typed(self._tables.read(self._key)).sort_values("number", ignore_index=True)
+        return self._log.rows().sort_values("number", ignore_index=True)
 
     def append(self, decide: Callable[[pd.DataFrame], Entry | None], now: datetime) -> tuple[int, Entry] | None:
         """Decide on the log as it is, and write that down before anybody else writes.
@@ -116,16 +95,11 @@ class Decisions:
             if entry is None:
                 return None
             number = len(log) + 1
-            row = pd.DataFrame([{"number": number, "decided_at": moment, **asdict(entry)}])
-            if self._tables.create(self._key, _typed(row), f"{number:06d}"):
+            if self._log.add({"number": number, "decided_at": moment, **asdict(entry)}, numbered(number)):
                 return number, entry
 
 
-def _typed(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[list(_TYPES)].astype(_TYPES)
-
-
-NONE = _typed(pd.DataFrame(columns=list(_TYPES)))
+NONE = without_rows(TABLES[DECISIONS])
 """The log before the first decision."""
 
 
@@ -210,13 +184,26 @@ def page(name: str, number: int, entry: Entry) -> str:
     ]
     lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
     lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]
-    if entry.rules:
-        import json
-
-        told = json.loads(entry.rules)
-        lines += [f"- verdict: {told['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
-        lines += [f"| {rule['name']} | {rule['state']} | {rule['words']} |" for rule in told["rules"]]
+    if (verdict := verdict_of(entry.rules)) is not None:
+        lines += [f"- verdict: {verdict['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
+        lines += [f"| {rule['name']} | {rule['state']} | {rule['message']} |" for rule in verdict["rules"]]
     return "\n".join(lines)
+
+
+def verdict_of(rules: str) -> dict[str, Any] | None:
+    """Return the gate's verdict that a decision keeps as JSON; None of a decision without one.
+
+    Returns:
+        `verdict`, and `rules`: name, state, message and numbers of each.
+    """
+    if not rules:
+        return None
+    import json
+
+    verdict = json.loads(rules)
+    # Release 0.1.0 called a rule's message its words.
+    told = [{("message" if name == "words" else name): rule[name] for name in rule} for rule in verdict["rules"]]
+    return {**verdict, "rules": told}
 
 
 def _number(value: object) -> int | None:

@@ -10,22 +10,14 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog import run_tags
+from mlops_assets.catalog.log import Log
+from mlops_assets.catalog.names import RETRAINING_LAUNCHES
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 
 STALE = timedelta(hours=4)
 """A run that has not ended by then never will: its process is gone and nobody has noticed."""
-_TYPES = {
-    "breach": "str",
-    "attempt": "int64",
-    "champion": "int64",
-    "action": "str",
-    "reason": "str",
-    "partition": "str",
-    "run_id": "str",
-    "takeover": "int64",
-    "claimed_at": "datetime64[us]",
-}
 _ENDINGS = {
     "promoted": "promoted",
     "rolled back": "promoted",
@@ -61,14 +53,14 @@ class Launch:
     def of(cls, run: dg.DagsterRun, partition: str) -> "Launch | None":
         """Read it from the tags of a run; None for a run that no breach has asked for."""
         tags = run.tags
-        if not tags.get("mlops/breach"):
+        if not tags.get(run_tags.BREACH):
             return None
         return cls(
-            breach=tags["mlops/breach"],
-            attempt=int(tags.get("mlops/attempt", 1)),
-            champion=int(tags.get("mlops/champion", 0)),
-            action=tags.get("mlops/action", "refit"),
-            reason=tags.get("mlops/reason", ""),
+            breach=tags[run_tags.BREACH],
+            attempt=int(tags.get(run_tags.ATTEMPT, 1)),
+            champion=int(tags.get(run_tags.CHAMPION, 0)),
+            action=tags.get(run_tags.ACTION, "refit"),
+            reason=tags.get(run_tags.REASON, ""),
             partition=partition,
             run_id=run.run_id,
         )
@@ -76,11 +68,11 @@ class Launch:
     def tags(self) -> dict[str, str]:
         """Return the tags of the run that shall do it."""
         return {
-            "mlops/breach": self.breach,
-            "mlops/attempt": str(self.attempt),
-            "mlops/champion": str(self.champion),
-            "mlops/action": self.action,
-            "mlops/reason": self.reason,
+            run_tags.BREACH: self.breach,
+            run_tags.ATTEMPT: str(self.attempt),
+            run_tags.CHAMPION: str(self.champion),
+            run_tags.ACTION: self.action,
+            run_tags.REASON: self.reason,
         }
 
 
@@ -88,15 +80,11 @@ class Launches:
     """The retrainings of one forecast."""
 
     def __init__(self, tables: Tables, name: str) -> None:
-        self._tables = tables
-        self._key = [name, "retraining_launches"]
+        self._log = Log(tables, name, RETRAINING_LAUNCHES)
 
     def all(self) -> pd.DataFrame:
         """Return all claims: the fields of `Launch`, takeover (from 1) and claimed_at (UTC), in order."""
-        if not self._tables.exists(self._key):
-            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _TYPES.items()})
-        rows = self._tables.read(self._key)[list(_TYPES)].astype(_TYPES)
-        return rows.sort_values(["partition", "breach", "attempt", "takeover"], ignore_index=True)
+        return self._log.rows().sort_values(["partition", "breach", "attempt", "takeover"], ignore_index=True)
 
     def claim(self, launch: Launch, instance: dg.DagsterInstance) -> str:
         """Claim a retraining for its run.
@@ -111,11 +99,10 @@ class Launches:
         takeover = 1
         while True:
             now = datetime.now(timezone.utc)
-            row = pd.DataFrame([{**asdict(launch), "takeover": takeover, "claimed_at": naive_utc(now)}]).astype(_TYPES)
             partition = f"{launch.breach} try {launch.attempt} run {takeover}"
-            if self._tables.create(self._key, row, partition):
+            if self._log.add({**asdict(launch), "takeover": takeover, "claimed_at": naive_utc(now)}, partition):
                 return ""
-            holder = self._tables.read(self._key, partitions=[partition]).iloc[0]
+            holder = self._log.rows([partition]).iloc[0]
             if holder["run_id"] == launch.run_id:
                 return ""  # the same run, in a step that is tried again
             state = run_state(instance, holder["run_id"], holder["claimed_at"], now)

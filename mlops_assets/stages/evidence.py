@@ -1,4 +1,4 @@
-"""What the retraining policy looks at, read from tables, registry and runs; and the log of what it said."""
+"""What the retraining policy looks at, read from tables, registry and runs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,27 +7,21 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, OBSERVATIONS
 from mlops_assets.catalog.partitions import window_of
-from mlops_assets.forecasting.decisions.policy import Answer, Champion, Evidence, as_row
+from mlops_assets.forecasting.decisions.policy import Champion, Evidence
 from mlops_assets.forecasting.evaluation.ledger import summary
+from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.lifecycle.launches import Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking
 
 NEEDED = ["item_id", "timestamp", "origin", "lead", "target", "mean", "naive", "mase_scale", "rmsse_scale"]
 NEEDED += ["model_version", "in_sample"]
-_LOG_TYPES = {
-    "number": "int64",
-    "champion": "int64",
-    "attempt": "int64",
-    "value": "float64",
-    "level": "float64",
-    "at": "datetime64[us]",
-}
 
 
 def gather(
@@ -43,7 +37,7 @@ def gather(
     champion = None
     if version is not None and version.trained_until is not None:
         champion = Champion(version.number, version.trained_until, life.registry.metrics(version))
-    stored = tables.partitions([spec.name, "observations"])
+    stored = tables.partitions([spec.name, OBSERVATIONS])
     windows = Graph(spec).partitions
     launches = Launches(tables, spec.name).results(life.log.all(), instance)
     return Evidence(
@@ -51,7 +45,7 @@ def gather(
         stored=stored,
         until=window_of(windows, stored[-1]).end if stored else None,
         accuracy=accuracy_history(tables, spec, champion),
-        log=answers(tables, spec.name),
+        log=Answers(tables, spec.name).all(),
         launches=launches,
         drift=drift_history(tables, spec.name) if spec.retraining.drift is not None else None,
         new_rows=new_rows(tables, spec, champion, stored) if spec.retraining.new_rows is not None else None,
@@ -70,7 +64,7 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | No
         Columns partition, model_version, origin (the latest), rows and the scores of `accuracy.summary`. Forecasts
         whose model had seen the actuals do not count.
     """
-    key = [spec.name, "forecast_accuracy"]
+    key = [spec.name, FORECAST_ACCURACY]
     found: list[dict[str, Any]] = []
     enough = spec.retraining.window + 1  # one more tells whether a breach goes on
     for partition in sorted(tables.partitions(key), reverse=True):
@@ -95,58 +89,24 @@ def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stor
     later = [key for key in stored if champion is not None and key >= _seen(champion)]
     if champion is None or not later:
         return 0
-    rows = tables.read([spec.name, "observations"], partitions=later, columns=["timestamp"])
+    rows = tables.read([spec.name, OBSERVATIONS], partitions=later, columns=["timestamp"])
     return int((rows["timestamp"] > champion.trained_until).sum())
 
 
 def drift_history(tables: Tables, name: str) -> pd.DataFrame | None:
     """Return the largest drift of each partition of `data_drift` (partition, drift); None if nobody has measured it."""
-    key = [name, "data_drift"]
+    key = [name, DATA_DRIFT]
     if not tables.exists(key):
         return None
     largest = tables.read(key, columns=["partition", "drift"]).groupby("partition")["drift"].max()
     return pd.DataFrame({"partition": largest.index, "drift": largest.to_numpy()})
 
 
-def answers(tables: Tables, name: str) -> pd.DataFrame:
-    """Return what the policy has said, oldest first: the table `<name>/retraining_decisions`."""
-    key = [name, "retraining_decisions"]
-    if not tables.exists(key):
-        return pd.DataFrame(columns=["number", "partition", "champion", "action", "rule", "breach", "level", "state"])
-    return tables.read(key).sort_values("number", ignore_index=True)
-
-
-def write_answer(
-    tables: Tables, name: str, number: int, answer: Answer, evidence: Evidence, state: str, clock: Clock
-) -> bool:
-    """Append an answer to the log; False if somebody else has written this row meanwhile.
-
-    Args:
-        tables: where the log is; its partitions are numbered, so that of writers at the same time one succeeds.
-        name: of the forecast.
-        number: of the row: one more than there were before anything was looked at.
-        answer: what the policy said.
-        evidence: on which grounds.
-        state: what `state_of` said before.
-        clock: the present moment.
-    """
-    row = {
-        "number": number,
-        "at": naive_utc(clock.now()),
-        **as_row(answer, evidence.champion),
-        "until": max(evidence.stored, default=""),
-        "state": state,
-    }
-    frame = pd.DataFrame([row]).astype(_LOG_TYPES)
-    return tables.create([name, "retraining_decisions"], frame, f"{number:06d}")
-
-
 def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance) -> str:
     """Return, cheaply, all on which an answer can depend: as long as it is the same there is nothing new to judge."""
     name = spec.name
     latest = [
-        max(tables.partitions([name, table]), default="")
-        for table in ("forecast_accuracy", "observations", "data_drift")
+        max(tables.partitions([name, table]), default="") for table in (FORECAST_ACCURACY, OBSERVATIONS, DATA_DRIFT)
     ]
     decisions = Decisions(tables, name).all()
     results = Launches(tables, name).results(decisions, instance)["result"]

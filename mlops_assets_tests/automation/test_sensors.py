@@ -11,9 +11,10 @@ import pytest
 from mlops_assets.automation import build_automation
 from mlops_assets.automation.sensors import build_sensors
 from mlops_assets.forecasting.decisions.policy import Champion
+from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.stages.evidence import accuracy_history, answers
+from mlops_assets.stages.evidence import accuracy_history
 from mlops_assets_tests.conftest import World, declare, panel, sandbox
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-21")]
@@ -83,7 +84,7 @@ def retrain(world: World, request: dg.RunRequest, instance: dg.DagsterInstance |
 def test_nothing_scored_is_said_in_words_and_written_once(watched):
     assert "no forecast of the champion has been scored yet" in tick(watched).skip_message
     assert "nothing new" in tick(watched).skip_message
-    assert len(answers(watched.tables, "demo")) == 1
+    assert len(Answers(watched.tables, "demo").all()) == 1
 
 
 def test_a_breach_requests_one_retraining_with_its_reason_and_is_written_down(watched):
@@ -94,7 +95,7 @@ def test_a_breach_requests_one_retraining_with_its_reason_and_is_written_down(wa
     assert request.tags["mlops/action"] == "refit"
     assert "above 0.2000 (the threshold)" in request.tags["mlops/reason"]
     assert "on data up to 2024-05-21" in request.tags["mlops/reason"]
-    (row,) = answers(watched.tables, "demo").to_dict("records")
+    (row,) = Answers(watched.tables, "demo").all().to_dict("records")
     assert (row["partition"], row["action"], row["rule"]) == ("2024-05-04", "refit", "threshold")
     assert watched.tables.partitions(["demo", "retraining_decisions"]) == ["000001"]
 
@@ -147,7 +148,7 @@ def test_three_launches_at_once_train_once(template, watched, tmp_path_factory):
             answered = list(pool.map(daemon, range(3)))
         requests = [answer for answer in answered if isinstance(answer, dg.RunRequest)]
         assert len(requests) >= 1
-        assert len(answers(watched.tables, "demo")) == 1
+        assert len(Answers(watched.tables, "demo").all()) == 1
 
         def launch(_: int) -> Any:
             start.wait()

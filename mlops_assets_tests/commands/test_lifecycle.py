@@ -50,7 +50,7 @@ def test_approve_then_roll_back_then_tell(cli):
     assert [row["decided_by"] for row in found["decisions"]] == ["gate"] * 4 + ["Ann"] * 3
     then = json.loads(cli("history", "demo", "--at", "2024-06-02T12:00:00", "--json").stdout)
     assert [(row["version"], row["decided_by"]) for row in then["champions"]] == [(1, "gate")]
-    assert then["decisions"][0]["rules"]["rules"][0]["words"] == "covers 80%"
+    assert then["decisions"][0]["rules"]["rules"][0]["message"] == "covers 80%"
     shown = cli("history", "demo", "--at", "2024-06-02").output
     assert "coverage: covers 80%" in shown
     assert "nobody was champion at 2024-05-01" in cli("history", "demo", "--at", "2024-05-01").output

@@ -43,7 +43,7 @@ def promote(folder: Path, before: int) -> None:
     client = life.registry._client
     for name in WRITES:
         setattr(client, name, doomed(getattr(client, name)))
-    tables: Any = type(life.log._tables)
+    tables: Any = ObjectTables
     tables.create = doomed(tables.create)
     life.decide(life.registry.version(2), lambda champion, log: Verdict("promoted", "better", "", "e"), {})
 

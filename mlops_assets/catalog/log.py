@@ -1,0 +1,46 @@
+"""Logs: tables of what was decided and told, written row by row by whoever comes first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.catalog.column import typed, without_rows
+from mlops_assets.catalog.columns import TABLES
+from mlops_assets.resources.protocols import Tables
+
+
+class Log:
+    """A table to which rows are only ever added, each as a partition of its own that can be created once.
+
+    The partition is the compare-and-set: of writers at the same time, one succeeds, and the others look again.
+    """
+
+    def __init__(self, tables: Tables, forecast: str, name: str) -> None:
+        self._tables, self._key, self._columns = tables, [forecast, name], TABLES[name]
+
+    def rows(self, partitions: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all rows, or those of some partitions, in the columns and types of the table."""
+        if not self._tables.exists(self._key):
+            return without_rows(self._columns)
+        return typed(self._tables.read(self._key, partitions=partitions), self._columns)
+
+    def partitions(self) -> list[str]:
+        """Return the keys of the rows that are there."""
+        return self._tables.partitions(self._key)
+
+    def add(self, row: Mapping[str, Any], partition: str) -> bool:
+        """Add a row, unless its partition is there; return whether it was added."""
+        return self._tables.create(self._key, self._frame(row), partition)
+
+    def replace(self, row: Mapping[str, Any], partition: str) -> None:
+        """Put a row in the place of one that this process has added."""
+        self._tables.write(self._key, self._frame(row), partition)
+
+    def _frame(self, row: Mapping[str, Any]) -> pd.DataFrame:
+        return typed(pd.DataFrame([dict(row)]), self._columns)
+
+
+def numbered(number: int) -> str:
+    """Return the partition of a log's row that is known by its number, from 1."""
+    return f"{number:06d}"

@@ -1,0 +1,52 @@
+"""The tags of Dagster's runs that we write and read, and what they say."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+FORECAST = "mlops/forecast"
+"""Name of the forecast that a run is of."""
+REASON = "mlops/reason"
+"""Why a run was asked for."""
+BREACH, ATTEMPT, CHAMPION, ACTION = "mlops/breach", "mlops/attempt", "mlops/champion", "mlops/action"
+"""Of a retraining that the policy asked for: on which breach, for which time, whom it replaces, `grow` or `refit`."""
+RESCORED_FOR = "mlops/rescored_for"
+"""The storage id of the event that made scores outdated."""
+
+BY_HAND = "materialized by hand"
+"""The reason of a run that gives none."""
+
+_PARTITION = "dagster/partition"
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_WILL_RETRY, _RETRY_NUMBER = "dagster/will_retry", "dagster/retry_number"
+
+
+def reason_of(run: dg.DagsterRun) -> str:
+    """Return why a run was asked for."""
+    return run.tags.get(REASON, BY_HAND)
+
+
+def is_of(run: dg.DagsterRun, forecast: str) -> bool:
+    """Whether a run is one of the forecast's, by its tag or its assets; job names would not tell `a` from `a_b`."""
+    return run.tags.get(FORECAST) == forecast or any(key.path[0] == forecast for key in run.asset_selection or ())
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Return the tags of one run over consecutive partitions."""
+    return {_RANGE_START: first, _RANGE_END: last}
+
+
+def partition_of(tags: Mapping[str, str]) -> str:
+    """Return the partition of a run, `FIRST...LAST` of one over several, empty of one without."""
+    first, last = tags.get(_RANGE_START, ""), tags.get(_RANGE_END, "")
+    return tags.get(_PARTITION) or (first if first == last else f"{first}...{last}")
+
+
+def will_retry(run: dg.DagsterRun) -> bool:
+    """Whether Dagster will try a failed run again by itself."""
+    return run.tags.get(_WILL_RETRY) == "true"
+
+
+def tries_of(run: dg.DagsterRun) -> int:
+    """Return how often a run has been tried, with this time."""
+    return int(run.tags.get(_RETRY_NUMBER, "0")) + 1
