@@ -172,11 +172,11 @@ client.upload_file(file, "tables", name)
 client.download_file("tables", name, file + ".back")
 """,
     "ours": """
-from mlops_assets.io_managers.filesystems import open_place
+from mlops_assets.io_managers.filesystems import open_file_store
 from pydantic import SecretStr
 options = {"endpoint": endpoint, "region": "us-east-1", "access_key_id": "test", "secret_access_key": "test",
            "allow_http": "true"}
-place = open_place("s3://tables", {key: SecretStr(value) for key, value in options.items()})
+place = open_file_store("s3://tables", {key: SecretStr(value) for key, value in options.items()})
 place.put(name, open(file, "rb").read(), lambda: None)
 open(file + ".back", "wb").write(place.get(name))
 """,

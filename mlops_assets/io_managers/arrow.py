@@ -1,6 +1,6 @@
 """pandas to Arrow and back without loss, and the rules by which two schemas agree. No I/O here.
 
-Every place stores Arrow; what pandas knows beyond Arrow (nullable or not, categories, the kind of string)
+Every store keeps Arrow; what pandas knows beyond Arrow (nullable or not, categories, the kind of string)
 travels in the schema's metadata under `RECORD`. Rows keep their order, the index is not stored.
 """
 
@@ -142,9 +142,8 @@ def agree(
         record[name] = known
     if changes:
         raise SchemaDriftError(
-            f"{where} does not have the columns of {against}: {'; '.join(changes)}. Either give the "
-            "frame the "
-            "stored columns and types, or replace all partitions in one run (a single-run backfill)"
+            f"{where} does not have the columns of {against}: {'; '.join(changes)}. Either give the frame the stored "
+            "columns and types, or replace all partitions in one run (a single-run backfill)"
             + (", or declare the addition with the asset metadata allow_new_columns: true." if added else ".")
         )
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields).with_metadata({RECORD: json.dumps(record)}))

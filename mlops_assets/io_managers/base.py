@@ -1,26 +1,26 @@
 """What every store of tables, and every store of models, has in common: the Dagster side of it.
 
-A place (files, object storage, SQL, memory) only knows how to keep Arrow tables under a key and a partition;
+A store (files, object storage, SQL, memory) only knows how to keep Arrow tables under a key and a partition;
 splitting, loading many partitions as one frame, schema rules and metadata are here, the same for all of them.
 """
 
 import contextlib
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pandas as pd
 from dagster_shared.check import CheckError
-from pydantic import PrivateAttr
 
 from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.io_managers import arrow as frames
-from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StaleWriteError, StorageError
+from mlops_assets.io_managers.claims import FIRST, Claiming
+from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StorageError
 from mlops_assets.io_managers.evolution import as_of_today, schema_of_today
 from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
 
 if TYPE_CHECKING:
@@ -29,27 +29,11 @@ if TYPE_CHECKING:
 Parts = Mapping[str | None, "pa.Table"]
 """Partition key (None: an unpartitioned table) to its rows."""
 
-FIRST = -1
-"""The claim of a writer that must find nothing there: it never replaces, and everybody else may replace it."""
-
-
-class Claiming(dg.ConfigurableIOManager, ABC):
-    """Knows when its run (in a process of its own: its step) began, which decides who is the later writer."""
-
-    _began: int | None = PrivateAttr(default=None)
-
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Note when the work began whose results will be written."""
-        self._began = time.time_ns()
-
-    def _claim(self) -> int:
-        return self._began or time.time_ns()
-
 
 class Tables(Claiming):
     """A store of tables, in and out as pandas frames.
 
-    Laws, the same in every place: what is read is what was written, types included; writing a partition
+    Laws, the same in every store: what is read is what was written, types included; writing a partition
     replaces it and nothing else; a write that dies half way leaves the old partition; a reader never sees
     half a write; of two writers the one that began later wins; columns do not change unnoticed. A table of
     ours that an earlier release wrote is read, and written on, as one of today's (`catalog.evolution`).
@@ -176,10 +160,9 @@ class Tables(Claiming):
         key = _asset_path(context)
         if not isinstance(obj, pd.DataFrame):
             raise StorageError(
-                f"{label(key)}: tables take a pandas DataFrame, the asset returned "
-                f"{type(obj).__name__}. Return "
-                "a frame (an empty one with its columns, if there are no rows), or give the asset another "
-                "io_manager_key."
+                f"{label(key)}: tables take a pandas DataFrame, the asset returned {type(obj).__name__}. "
+                "Return a frame (an empty one with its columns, if there are no rows), "
+                "or give the asset another io_manager_key."
             )
         options = dict(context.definition_metadata or {})
         parts: dict[str | None, pd.DataFrame] = {None: obj}
@@ -195,10 +178,10 @@ class Tables(Claiming):
         facts: dict[str, Any] = {
             # Several partitions share one set of facts; the rows of each are the asset's to say.
             ("dagster/row_count" if len(parts) == 1 else "rows_of_run"): len(obj),
-            "dagster/column_schema": _column_schema(obj, max(tables.values(), key=len).schema, _meanings(context)),
+            "dagster/column_schema": column_schema(obj, max(tables.values(), key=len).schema, column_meanings(context)),
             "dagster/uri": self.uri(key, one),
             "write_seconds": round(seconds, 3),
-            "preview": dg.MetadataValue.md(_preview(obj)),
+            "preview": dg.MetadataValue.md(preview(obj)),
         }
         if size >= 0:
             facts["bytes"] = size
@@ -256,10 +239,8 @@ class Tables(Claiming):
         stored = self._stored(key)
         if any((name is None) != (None in parts) for name in stored):
             raise StorageError(
-                f"{label(key)} is stored {'without' if None in stored else 'with'} partitions and "
-                "would now be "
-                f"written {'without' if None in parts else 'with'}: delete the stored table, then "
-                "materialize again."
+                f"{label(key)} is stored {'without' if None in stored else 'with'} partitions and would now be written "
+                f"{'without' if None in parts else 'with'}: delete the stored table, then materialize again."
             )
         others = [name for name in stored if name not in parts]
         if others:
@@ -339,29 +320,6 @@ class Models(Claiming):
         return value
 
 
-def refuse_older(claim: int, present: int, what: str) -> None:
-    """Raise if what is stored must stay: it was written by somebody who began later, or nothing was to be there.
-
-    Args:
-        claim: when the writer began, in ns since 1970, or `FIRST`.
-        present: the claim of what is stored.
-        what: table or model, for the message.
-    """
-    if claim == FIRST:
-        raise AlreadyStoredError(f"{what} is there already, and is not replaced.")
-    if present > claim:
-        raise StaleWriteError(
-            f"{what} was not replaced: it was written by a run that began at {_moment(present)}, this "
-            "one began "
-            f"earlier, at {_moment(claim)}. The stored one stays. If this one is right all the same, "
-            "run it again."
-        )
-
-
-def _moment(claim: int) -> str:
-    return datetime.fromtimestamp(claim / 1e9, timezone.utc).isoformat(timespec="milliseconds")
-
-
 def _asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
     if not context.has_asset_key:
         raise StorageError("only assets are stored here: give plain ops another IO manager.")
@@ -383,51 +341,10 @@ def _nothing_there(key: Sequence[str], asked: Sequence[str] | None, present: Seq
         return f"{label(key)} has not been stored yet: materialize it first."
     few = ", ".join(list(asked or [])[:3])
     return (
-        f"{label(key)}: none of the {len(asked or [])} partitions asked for ({few}) is stored; there are "
-        f"{len(present)}, the last is {present[-1]!r}. Materialize them first, or give the input the "
-        "metadata "
-        "allow_missing_partitions: True."
+        f"{label(key)}: none of the {len(asked or [])} partitions asked for ({few}) is stored; "
+        f"there are {len(present)}, the last is {present[-1]!r}. Materialize them first, "
+        "or give the input the metadata allow_missing_partitions: True."
     )
-
-
-def _meanings(context: dg.OutputContext) -> Mapping[str, str]:
-    """Return what the asset's definition says that its columns mean."""
-    declared = context.asset_spec.metadata.get("dagster/column_schema") if context.has_asset_key else None
-    if not isinstance(declared, dg.TableSchema):
-        return {}
-    return {column.name: column.description for column in declared.columns if column.description}
-
-
-def _column_schema(frame: pd.DataFrame, schema: "pa.Schema", meanings: Mapping[str, str]) -> dg.TableSchema:
-    return dg.TableSchema(
-        [
-            dg.TableColumn(
-                name,
-                str(frames.plain_type(schema.field(name).type)),
-                description=meanings.get(name) or f"pandas: {frame[name].dtype}",
-            )
-            for name in schema.names
-        ]
-    )
-
-
-def _preview(frame: pd.DataFrame, rows: int = 5, columns: int = 12, width: int = 32) -> str:
-    shown = frame.iloc[:rows, :columns]
-    names = [_cell(name, width) for name in shown.columns] + (["…"] if len(frame.columns) > columns else [])
-    if not names:
-        return "no columns"
-    lines = [names, ["---"] * len(names)]
-    for row in shown.itertuples(index=False):
-        cells = [_cell(value, width) for value in row]
-        lines.append(cells + [""] * (len(names) - len(cells)))
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return table if len(frame) else f"{table}\n\nno rows"
-
-
-def _cell(value: Any, width: int) -> str:
-    text = "" if value is None or value is pd.NA or value is pd.NaT else str(value)
-    text = text if len(text) <= width else text[: width - 1] + "…"
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ").replace("`", "'")
 
 
 def _plain(value: Any) -> Any:

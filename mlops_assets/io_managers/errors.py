@@ -12,7 +12,7 @@ class MissingTableError(StorageError, LookupError):
 
 
 class UnstorableFrameError(StorageError, DataError):
-    """The frame has something that no place could give back unchanged."""
+    """The frame has something that no store could give back unchanged."""
 
 
 class SchemaDriftError(StorageError, DataError):

@@ -29,7 +29,7 @@ _MEMORY: dict[str, Any] = {}
 """Object stores in memory by address, shared within the process."""
 
 
-class Place(ABC):
+class FileStore(ABC):
     """Files under relative paths with `/`."""
 
     @abstractmethod
@@ -65,7 +65,7 @@ class Place(ABC):
         """Return the full address of a path, without secrets."""
 
 
-class LocalFolder(Place):
+class LocalFolder(FileStore):
     """A folder on this machine; writers of one table take turns by a lock that a killed process lets go."""
 
     def __init__(self, base: str | Path) -> None:
@@ -133,7 +133,7 @@ class LocalFolder(Place):
         return (self.base / path).as_uri()
 
 
-class Bucket(Place):
+class Bucket(FileStore):
     """A prefix of an object store: `s3://`, `gs://`, `az://` or `memory://`."""
 
     def __init__(self, store: "ObjectStore", url: str) -> None:
@@ -223,7 +223,7 @@ class Bucket(Place):
         return f"{self.url}/{path}"
 
 
-def open_place(base: str, options: dict[str, SecretStr]) -> Place:
+def open_file_store(base: str, options: dict[str, SecretStr]) -> FileStore:
     """Open a folder path or an object-store URL.
 
     Args:

@@ -20,9 +20,10 @@ from pydantic import Field, SecretStr
 
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.io_managers import keys as names
-from mlops_assets.io_managers.base import Claiming, Models, Parts, Tables, refuse_older
+from mlops_assets.io_managers.base import Models, Parts, Tables
+from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
-from mlops_assets.io_managers.filesystems import Bucket, Place, open_place
+from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
 from mlops_assets.io_managers.secret_values import keep, reveal
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-class _InPlace(Claiming):
-    """A place and the options to open it."""
+class _InFileStore(Claiming):
+    """Where the files are, and the options to open it."""
 
     base: str = Field(description="A folder or URL: s3://bucket/prefix, gs://…, az://container/prefix, memory://…")
     options: dict[str, str] = Field(
@@ -53,11 +54,11 @@ class _InPlace(Claiming):
         super().__init__(**values)
 
     @cached_property
-    def _place(self) -> Place:
-        return open_place(self.base, {name: reveal(text) for name, text in self.options.items()})
+    def _files(self) -> FileStore:
+        return open_file_store(self.base, {name: reveal(text) for name, text in self.options.items()})
 
 
-class ObjectTables(_InPlace, Tables):
+class ObjectTables(_InFileStore, Tables):
     """Tables as Parquet files (zstd), one for each partition."""
 
     def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
@@ -66,22 +67,22 @@ class ObjectTables(_InPlace, Tables):
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return the address of a table's folder or of a partition's file."""
         folder = names.folder(key)
-        return self._place.uri(folder if partition is None else _file(key, partition))
+        return self._files.uri(folder if partition is None else _file(key, partition))
 
     def delete(self, key: Sequence[str], partition: str | None = None) -> None:
         """Remove a table's files, or one partition's."""
         for name in self._stored(key) if partition is None else [partition]:
-            self._place.delete(_file(key, name))
+            self._files.delete(_file(key, name))
 
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         folder = names.folder(key)
         found: list[str] = []
-        for name in self._place.folders(folder):
+        for name in self._files.folders(folder):
             path = f"{folder}/{name}/{_TABLE}"
-            if name.startswith(names.PARTITION) and (isinstance(self._place, Bucket) or self._place.exists(path)):
+            if name.startswith(names.PARTITION) and (isinstance(self._files, Bucket) or self._files.exists(path)):
                 partition = names.partition_of(name)
                 found.append(self._key_inside(path) if partition is None else partition)
-        return [*sorted(found)] or ([None] if self._place.exists(f"{folder}/{_TABLE}") else [])
+        return [*sorted(found)] or ([None] if self._files.exists(f"{folder}/{_TABLE}") else [])
 
     def _key_inside(self, path: str) -> str:
         return (self._footer(path).metadata or {})[_KEY].decode("utf-8", "surrogatepass")
@@ -89,7 +90,7 @@ class ObjectTables(_InPlace, Tables):
     def _footer(self, path: str) -> "pa.Schema":
         import pyarrow.parquet as pq
 
-        with self._place.open(path) as file:
+        with self._files.open(path) as file:
             return pq.read_schema(file)
 
     def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
@@ -105,12 +106,12 @@ class ObjectTables(_InPlace, Tables):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        whole = columns is None and isinstance(self._place, Bucket)
-        source = pa.BufferReader(self._place.get(path)) if whole else self._place.open(path)
+        whole = columns is None and isinstance(self._files, Bucket)
+        source = pa.BufferReader(self._files.get(path)) if whole else self._files.open(path)
         with source, pq.ParquetFile(source) as file:
             schema = _ours(file.schema_arrow)
             present = schema.names if columns is None else [name for name in schema.names if name in columns]
-            table = file.read(columns=present, use_threads=not isinstance(self._place, Bucket))
+            table = file.read(columns=present, use_threads=not isinstance(self._files, Bucket))
         from mlops_assets.io_managers.arrow import narrow
 
         return table.replace_schema_metadata(narrow(schema, present).metadata)
@@ -119,7 +120,7 @@ class ObjectTables(_InPlace, Tables):
         def put(name: str | None) -> int:
             path = _file(key, name)
             data = _parquet(parts[name], name, claim)
-            self._place.put(path, data, lambda: self._refuse_if_newer(path, names.label(key, name), claim))
+            self._files.put(path, data, lambda: self._refuse_if_newer(path, names.label(key, name), claim))
             return data.size
 
         return sum(self._at_once(put, list(parts)))
@@ -139,7 +140,7 @@ class ObjectTables(_InPlace, Tables):
             return list(pool.map(work, items))
 
 
-class ObjectModels(_InPlace, Models):
+class ObjectModels(_InFileStore, Models):
     """Models as skops files, each with a small JSON record beside it that names it."""
 
     def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
@@ -147,16 +148,16 @@ class ObjectModels(_InPlace, Models):
 
     def uri(self, key: Sequence[str]) -> str:
         """Return the address of the model's folder."""
-        return self._place.uri(names.folder(key))
+        return self._files.uri(names.folder(key))
 
     def exists(self, key: Sequence[str]) -> bool:
         """Whether a model is stored."""
-        return self._place.exists(f"{names.folder(key)}/{_POINTER}")
+        return self._files.exists(f"{names.folder(key)}/{_POINTER}")
 
     def info(self, key: Sequence[str]) -> dict[str, Any]:
         """Return the record beside the model."""
         try:
-            return json.loads(self._place.get(f"{names.folder(key)}/{_POINTER}").to_pybytes())
+            return json.loads(self._files.get(f"{names.folder(key)}/{_POINTER}").to_pybytes())
         except FileNotFoundError:
             raise MissingTableError(
                 f"model {names.label(key)} has not been stored yet: materialize it first."
@@ -167,7 +168,7 @@ class ObjectModels(_InPlace, Models):
         for last in (False, True):
             record = self.info(key)
             try:
-                data = self._place.get(f"{names.folder(key)}/{record['file']}").to_pybytes()
+                data = self._files.get(f"{names.folder(key)}/{record['file']}").to_pybytes()
             except FileNotFoundError:
                 if last:
                     raise model_file.ModelFileError(
@@ -181,7 +182,7 @@ class ObjectModels(_InPlace, Models):
         folder, data = names.folder(key), model_file.dumps(value)
         record = model_record(data, info, claim)
         record["file"] = f"model={record['sha256'][:24]}.skops"
-        self._place.put(f"{folder}/{record['file']}", data, lambda: None)
+        self._files.put(f"{folder}/{record['file']}", data, lambda: None)
         replaced: list[str] = []
 
         def check() -> None:
@@ -189,15 +190,15 @@ class ObjectModels(_InPlace, Models):
             refuse_older(claim, present["claim"], f"model {names.label(key)}")
             replaced[:] = [present["file"]]
 
-        self._place.put(f"{folder}/{_POINTER}", json.dumps(record).encode(), check)
+        self._files.put(f"{folder}/{_POINTER}", json.dumps(record).encode(), check)
         self._sweep(folder, keep=record["file"], replaced=replaced)
         return record
 
     def _sweep(self, folder: str, keep: str, replaced: list[str]) -> None:
         """Remove the replaced model, and files of savers that died long ago."""
-        for name, age in self._place.files(folder).items():
+        for name, age in self._files.files(folder).items():
             if name.endswith(".skops") and name != keep and (name in replaced or age > _ORPHAN_SECONDS):
-                self._place.delete(f"{folder}/{name}")
+                self._files.delete(f"{folder}/{name}")
 
 
 def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any]:

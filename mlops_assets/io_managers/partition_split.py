@@ -36,19 +36,17 @@ def split(
         if len(keys) == 1:
             return {keys[0]: frame}
         raise StorageError(
-            f"{table}: one frame for {len(keys)} partitions, but nothing tells its rows apart. Name "
-            "the column in "
-            "the asset's metadata, e.g. metadata={'partition_expr': 'timestamp'}, or run one "
-            "partition at a time."
+            f"{table}: one frame for {len(keys)} partitions, but nothing tells its rows apart. "
+            f"Name the column in the asset's metadata, e.g. metadata={{'partition_expr': 'timestamp'}}, "
+            "or run one partition at a time."
         )
     positions = _positions(frame, keys, definition, expression, table)
     foreign = np.flatnonzero(positions < 0)
     if len(foreign):
         rows = frame.iloc[foreign[:3]].to_dict("records")
         raise ForeignRowsError(
-            f"{table}: {len(foreign)} of {len(frame)} rows fall in none of the run's partitions "
-            f"({_few(keys)}) by {expression!r}, the first at row {foreign[0]}: {rows}. Return only rows of "
-            "the partitions asked for."
+            f"{table}: {len(foreign)} of {len(frame)} rows fall in none of the run's partitions ({_few(keys)}) by "
+            f"{expression!r}, the first at row {foreign[0]}: {rows}. Return only rows of the partitions asked for."
         )
     if len(keys) == 1:
         return {keys[0]: frame}
@@ -81,8 +79,8 @@ def _positions(
         distinct = list(dict.fromkeys(own))
         found.append(_along(frame, distinct, dimension.partitions_def, expression[dimension.name], table))
         wanted = [(*so_far, distinct.index(part)) for so_far, part in zip(wanted, own, strict=True)]
-    at = {place: position for position, place in enumerate(wanted)}
-    return np.array([at.get(place, -1) for place in zip(*(f.tolist() for f in found), strict=True)], dtype=np.int64)
+    at = {parts: position for position, parts in enumerate(wanted)}
+    return np.array([at.get(parts, -1) for parts in zip(*(f.tolist() for f in found), strict=True)], dtype=np.int64)
 
 
 def _dimension_key(definition: dg.MultiPartitionsDefinition, key: str, dimension: str) -> str:
@@ -113,31 +111,18 @@ def _holds_keys(values: pd.Series) -> bool:
 
 def _by_window(values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition) -> np.ndarray:
     times: Any = pd.to_datetime(values)
-    if times.dt.tz is None:
-        zone = definition.timezone or "UTC"
-        bounds = [
-            [
-                pd.Timestamp(edge).tz_convert(zone).tz_localize(None)
-                for edge in definition.time_window_for_partition_key(key)
-            ]
-            for key in keys
-        ]
-    else:
-        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
-        bounds = [
-            [
-                pd.Timestamp(edge).tz_convert("UTC").tz_localize(None)
-                for edge in definition.time_window_for_partition_key(key)
-            ]
-            for key in keys
-        ]
+    zone = definition.timezone or "UTC"
+    if times.dt.tz is not None:
+        zone, times = "UTC", times.dt.tz_convert("UTC").dt.tz_localize(None)
+    windows = [definition.time_window_for_partition_key(key) for key in keys]
+    bounds = [[pd.Timestamp(edge).tz_convert(zone).tz_localize(None) for edge in window] for window in windows]
     starts = np.array([start.to_datetime64() for start, _ in bounds], dtype="datetime64[us]")
     ends = np.array([end.to_datetime64() for _, end in bounds], dtype="datetime64[us]")
     order = np.argsort(starts, kind="stable")
     stamps = times.to_numpy().astype("datetime64[us]")
-    place = np.searchsorted(starts[order], stamps, side="right") - 1
-    inside = (place >= 0) & ~np.isnat(stamps)
-    position = order[np.where(inside, place, 0)]
+    latest = np.searchsorted(starts[order], stamps, side="right") - 1
+    inside = (latest >= 0) & ~np.isnat(stamps)
+    position = order[np.where(inside, latest, 0)]
     return np.where(inside & (stamps < ends[position]), position, -1)
 
 

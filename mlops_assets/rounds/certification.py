@@ -25,8 +25,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.io_managers import MemoryModels, MemoryTables, Models, ObjectModels, ObjectTables, SqlTables, Tables
-from mlops_assets.io_managers.filesystems import Bucket, LocalFolder
-from mlops_assets.io_managers.filesystems import open_place as open_storage
+from mlops_assets.io_managers.filesystems import Bucket, LocalFolder, open_file_store
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
@@ -207,7 +206,7 @@ def _dialect(url: SecretStr) -> str:
 
 def _empty(base: str, spec: ForecastSpec) -> None:
     """Remove all files of the forecast."""
-    place = open_storage(base, {})
+    place = open_file_store(base, {})
     if isinstance(place, Bucket):
         import obstore
 

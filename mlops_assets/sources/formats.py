@@ -83,8 +83,8 @@ def read_csv(file: AnyFile, columns: Sequence[str], delimiter: str) -> Iterator[
     yield _broken_rows(broken, columns)
     if counted.quotes % 2 and "\n" in last and not counted.ends_with_quote:
         raise SourceError(
-            f"{file}: a quotation mark is opened and never closed, so that the rest of the file, from "
-            f"{last[:40]!r} on, is one value"
+            f"{file}: a quotation mark is opened and never closed, so that the rest of the file, "
+            f"from {last[:40]!r} on, is one value"
         )
 
 

@@ -113,9 +113,8 @@ class HttpClient:
         allowed = {_host(own.scheme, own.netloc), *(_host(parts.scheme, other) for other in self.source.hosts)}
         if parts.scheme not in ("https", own.scheme) or host not in allowed:
             raise SourceError(
-                f"{name}: leads to {parts.scheme}://{parts.hostname}"
-                f"{f':{parts.port}' if parts.port else ''}, which is not asked. "
-                "If it is right, name it in source.hosts (it will get the headers, too)"
+                f"{name}: leads to {parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}, "
+                "which is not asked. If it is right, name it in source.hosts (it will get the headers, too)"
             )
         return url
 

@@ -109,7 +109,7 @@ def test_a_model_is_whole_after_a_kill_at_every_step(doomed: Doomed, places: Pla
         number, step = number + 1, step + stride
     assert check_model(models, key) == number
     assert isinstance(models, ObjectModels)
-    stored = [name for name in models._place.files("/".join(key)) if name.endswith(".skops")]
+    stored = [name for name in models._files.files("/".join(key)) if name.endswith(".skops")]
     assert len(stored) < number, "files of replaced models are not removed"
 
 

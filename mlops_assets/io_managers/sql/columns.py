@@ -39,6 +39,11 @@ class Column:
     kind: str
     rest: str | None = None
 
+    @property
+    def physical(self) -> list[str]:
+        """Names of the columns that it takes in the database."""
+        return [self.column, self.rest] if self.rest else [self.column]
+
 
 def table_name(key: Iterable[str]) -> str:
     """Name the table of an asset: the parts of its key joined by `__`, so that a person finds it.
@@ -231,6 +236,6 @@ def check_names(columns: Mapping[str, Any], primary_key: Iterable[str], where: s
     missing = [name for name in primary_key if name not in columns]
     if missing:
         raise UnstorableFrameError(
-            f"{where}: the asset's metadata primary_key names {', '.join(map(repr, missing))}, which "
-            "the frame does not have."
+            f"{where}: the asset's metadata primary_key names {', '.join(map(repr, missing))}, "
+            "which the frame does not have."
         )

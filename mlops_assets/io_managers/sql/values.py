@@ -103,9 +103,8 @@ def refuse_nan(name: str, array: "pa.Array", where: str, infinite: bool = False)
     bad = ~np.isfinite(values) if infinite else np.isnan(values)
     if bad.any():
         raise UnstorableFrameError(
-            f"{where}: column {name!r} holds {values[bad][0]} in {int(bad.sum())} rows, which this "
-            "database has no place "
-            "for. Make them missing values, or keep this table as files."
+            f"{where}: column {name!r} holds {values[bad][0]} in {int(bad.sum())} rows, "
+            "which this database has no place for. Make them missing values, or keep this table as files."
         )
 
 
@@ -120,7 +119,6 @@ def refuse_zero_character(name: str, array: "pa.Array", where: str) -> None:
     found = compute.sum(compute.match_substring(array, "\0")).as_py()
     if found:
         raise UnstorableFrameError(
-            f"{where}: column {name!r} holds the character NUL in {found} rows, which PostgreSQL has "
-            "no place for. "
+            f"{where}: column {name!r} holds the character NUL in {found} rows, which PostgreSQL has no place for. "
             "Remove it, or store the column as bytes."
         )

@@ -1,0 +1,48 @@
+"""Who may replace what is stored: of two writers, the one that began later."""
+
+import time
+from abc import ABC
+from datetime import datetime, timezone
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from mlops_assets.io_managers.errors import AlreadyStoredError, StaleWriteError
+
+FIRST = -1
+"""The claim of a writer that must find nothing there: it never replaces, and everybody else may replace it."""
+
+
+class Claiming(dg.ConfigurableIOManager, ABC):
+    """Knows when its run (in a process of its own: its step) began, which decides who is the later writer."""
+
+    _began: int | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note when the work began whose results will be written."""
+        self._began = time.time_ns()
+
+    def _claim(self) -> int:
+        return self._began or time.time_ns()
+
+
+def refuse_older(claim: int, present: int, what: str) -> None:
+    """Raise if what is stored must stay: it was written by somebody who began later, or nothing was to be there.
+
+    Args:
+        claim: when the writer began, in ns since 1970, or `FIRST`.
+        present: the claim of what is stored.
+        what: table or model, for the message.
+    """
+    if claim == FIRST:
+        raise AlreadyStoredError(f"{what} is there already, and is not replaced.")
+    if present > claim:
+        raise StaleWriteError(
+            f"{what} was not replaced: it was written by a run that began at {_moment(present)}, "
+            f"this one began earlier, at {_moment(claim)}. The stored one stays. If this one is right all the same, "
+            "run it again."
+        )
+
+
+def _moment(claim: int) -> str:
+    return datetime.fromtimestamp(claim / 1e9, timezone.utc).isoformat(timespec="milliseconds")

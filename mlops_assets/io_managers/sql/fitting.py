@@ -1,0 +1,111 @@
+"""Making a table in a database have the columns that new partitions need."""
+
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from pyarrow import types
+
+from mlops_assets.io_managers.errors import StorageError
+from mlops_assets.io_managers.sql.columns import PARTITION, ROW, Column, beside, plan, with_rests
+from mlops_assets.io_managers.sql.register import Entry
+from mlops_assets.io_managers.sql.servers import Server, arrow_type
+
+
+def fit(
+    server: Server,
+    connection: sa.Connection,
+    table: str,
+    *,
+    schema: pa.Schema,
+    rests: set[str],
+    stored: list[Entry],
+    stay: list[Entry],
+    key: list[str],
+) -> dict[str, Column]:
+    """Make the table have the columns that the new partitions need, and return where each goes."""
+    present = {column.name: column for entry in stored for column in entry.columns}
+    kept = {column.name: column for entry in stay for column in entry.columns}
+    wanted = plan(schema, server.declared, present.values() if stay else [])
+    wanted = with_rests(wanted, rests)
+    there = sa.inspect(connection).has_table(table)
+    if there and not stored:
+        _refuse_foreign(connection, table)
+    fresh = {column.name: column for column in wanted}
+    if not stay:
+        same = stored and all(present.get(name) == column for name, column in fresh.items())
+        if there and same and len(present) == len(fresh):
+            return fresh
+        if there and stored and not server.transactional_ddl:
+            return _reshape(server, connection, table, wanted, present)
+        if there:
+            server.drop(connection, table)
+        server.create(connection, table, wanted, key)
+        return fresh
+    for name, column in fresh.items():
+        before = kept.get(name)
+        kind = server.sql_type(arrow_type(column.kind), in_key=False)
+        if before is None:
+            server.add_column(connection, table, column.column, kind)
+        elif before.kind != column.kind:
+            _retype(server, connection, table, before=before, after=column, kind=kind, stay=stay)
+        if column.rest and (before is None or not before.rest):
+            server.add_column(connection, table, column.rest, sa.SmallInteger())
+    return {**kept, **fresh}
+
+
+def _reshape(
+    server: Server, connection: sa.Connection, table: str, wanted: list[Column], present: dict[str, Column]
+) -> dict[str, Column]:
+    """Change a table that cannot be dropped in a transaction: add columns, under names that are free.
+
+    What the register knows stays readable at every step; columns it no longer knows go next time.
+    """
+    used = {name for column in present.values() for name in column.physical} | {PARTITION, ROW}
+    for found in sa.inspect(connection).get_columns(table):
+        if found["name"] not in used:
+            server.drop_column(connection, table, found["name"])
+    places = {}
+    for column in wanted:
+        before = present.get(column.name)
+        if before == column:
+            places[column.name] = column
+            continue
+        fresh = beside(column, used)
+        server.add_column(connection, table, fresh.column, server.sql_type(arrow_type(fresh.kind), in_key=False))
+        if fresh.rest:
+            server.add_column(connection, table, fresh.rest, sa.SmallInteger())
+        used |= set(fresh.physical)
+        places[column.name] = fresh
+    return places
+
+
+def _retype(
+    server: Server,
+    connection: sa.Connection,
+    table: str,
+    *,
+    before: Column,
+    after: Column,
+    kind: Any,
+    stay: list[Entry],
+) -> None:
+    """Change the type of a column of which the partitions that stay know nothing but missing values."""
+    for entry in stay:
+        field = entry.schema.field(before.name) if before.name in entry.schema.names else None
+        if field is not None and entry.rows and not types.is_null(field.type):
+            raise StorageError(
+                f"{table}: column {before.name!r} is kept as {before.kind} and would have to be {after.kind}. "
+                "Replace all partitions in one run (a single-run backfill)."
+            )
+    server.drop_column(connection, table, before.column)
+    server.add_column(connection, table, before.column, kind)
+
+
+def _refuse_foreign(connection: sa.Connection, table: str) -> None:
+    columns = {column["name"] for column in sa.inspect(connection).get_columns(table)}
+    if not {PARTITION, ROW} <= columns:
+        raise StorageError(
+            f"the database has a table {table!r} that was not made here, so it is not replaced. "
+            "Rename it, or give the asset another key."
+        )
