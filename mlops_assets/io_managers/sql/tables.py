@@ -109,8 +109,8 @@ class SqlTables(Tables):
         self,
         connection: "sa.Connection",
         key: Sequence[str],
-        stored: list[Entry],
-        wanted: list[Entry],
+        stored: "list[Entry]",
+        wanted: "list[Entry]",
         columns: list[str] | None,
     ) -> "pa.Table":
         """Read partitions at once, in the order of `wanted`, as they were stored."""
