@@ -1,17 +1,17 @@
 """Try a spec out: read its source, backtest it beside other models, and touch no store."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
+from mlops_assets.analysis import memory
+from mlops_assets.analysis.levels import by_level
 from mlops_assets.analysis.opened import QuestionError, read_history
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import NAIVE
-from mlops_assets.forecasting.formatting import plain, plain_rows
+from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.settings import Settings
@@ -23,21 +23,74 @@ MANY_VALUES = 20
 """Values of a static covariate beyond which it makes no segments."""
 
 
-def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ()) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A backtest of a spec beside other models; scores are those of `forecasting.evaluation.metrics`.
+
+    Attributes:
+        forecast: name of the forecast.
+        source: what the contract counted: rows_read, rows_accepted, rows_quarantined and the like.
+        quarantine: reason -> rows in quarantine for it.
+        items: how many items have a usable row.
+        left_out: items of which nothing has been observed lately: they would get no forecast.
+        observations: rows of the history.
+        training_rows: rows that a model of the whole history would learn from.
+        windows: origins of the backtest, oldest first.
+        models: a row for each model, the spec's own first: model, the scores, fit_seconds and predict_seconds
+            (processor), memory_mb (the most that the process grew while it ran; None where the system does not tell).
+        by_window: model, window (0 is the oldest), scores.
+        by_lead: model, lead, scores.
+        by_segment: segment (`volume` or a static covariate), value, model, scores; empty without segments.
+        by_level: level of the hierarchy, model, scores after the forecasts were made to add up; None without one.
+        peak_memory_mb: of this process; None where the system does not tell.
+    """
+
+    forecast: str
+    source: Mapping[str, int]
+    quarantine: Mapping[str, int]
+    items: int
+    left_out: tuple[str, ...]
+    observations: int
+    training_rows: int
+    windows: tuple[pd.Timestamp, ...]
+    models: pd.DataFrame
+    by_window: pd.DataFrame
+    by_lead: pd.DataFrame
+    by_segment: pd.DataFrame
+    by_level: pd.DataFrame | None
+    peak_memory_mb: float | None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each model: its scores and what it cost."""
+        return self.models
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON types, numbers rounded to six decimals; `models` by name."""
+        models = {row.pop("model"): row for row in plain_rows(self.models)}
+        return {
+            "forecast": self.forecast,
+            "source": {**self.source, "quarantine": dict(self.quarantine)},
+            "items": self.items,
+            "left_out": list(self.left_out),
+            "observations": self.observations,
+            "training_rows": self.training_rows,
+            "windows": [str(origin) for origin in self.windows],
+            "models": models,
+            "by_window": plain_rows(self.by_window),
+            "by_lead": plain_rows(self.by_lead),
+            "by_segment": plain_rows(self.by_segment),
+            **({} if self.by_level is None else {"by_level": plain_rows(self.by_level)}),
+            "peak_memory_mb": self.peak_memory_mb,
+        }
+
+
+def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ()) -> Evaluation:
     """Backtest a spec on its source.
 
     Args:
         spec: the forecast; its own model is called `forest`.
         settings: when it is now.
         others: kinds of models to compare with, with the engine's defaults, on the same rows.
-
-    Returns:
-        Plain JSON types: `forecast`, `source` (the contract's counts, quarantine by reason), `items`, `left_out` (those
-        of which nothing has been observed lately: they would get no forecast), `observations`,
-        `training_rows`, `windows` (their origins), `models` (for `forest`, `seasonal_naive` and each of the others
-        every metric, fit and predict processor seconds, and `memory_mb`: the most that the process grew while it ran),
-        `by_window`, `by_lead`, `by_segment` (`segment` is `volume` or a static covariate), `by_level` (of a hierarchy:
-        the items and their sums after they were made to add up), `peak_memory_mb` (of this process).
 
     Raises:
         QuestionError: one of the others is not known.
@@ -53,35 +106,28 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
 
     tasks = _tasks(spec.task, others)
     history, checked = read_history(spec, settings)
-    parts, costs, forecasters = [], {}, []
-    for name, task in tasks.items():
-        made, costs[name] = _run(name, task, history, spec, forecasters if name == FOREST else [])
-        parts.append(made)
-    predictions = pd.concat(parts, ignore_index=True)
-    overall = score(predictions, spec.task, by=["model"]).set_index("model")
-    return {
-        "forecast": spec.name,
-        "source": {**checked.counts, "quarantine": checked.reasons},
-        "items": int(history["item_id"].nunique()),
-        "left_out": dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
-        "observations": len(history),
-        "training_rows": len(training_rows(history, spec.task)),
-        "windows": [str(origin) for origin in sorted(predictions["origin"].unique())],
-        "models": {name: {**plain_rows(overall.loc[[name]])[0], **costs[name]} for name in tasks},
-        "by_window": plain_rows(score(predictions, spec.task, by=["model", "window"])),
-        "by_lead": plain_rows(score(predictions, spec.task, by=["model", "lead"])),
-        "by_segment": [
-            row
-            for segment, values in segments(history, spec.task).items()
-            for row in plain_rows(
-                score(predictions.assign(value=predictions["item_id"].map(values)), spec.task, by=["model", "value"])
-                .assign(segment=segment)
-                .dropna(subset="value")
-            )
-        ],
-        **({"by_level": by_level(spec, history, parts[0], forecasters)} if spec.hierarchy is not None else {}),
-        "peak_memory_mb": peak_memory_mb(),
-    }
+    kept = [] if spec.hierarchy is not None else None
+    runs = {name: _run(name, task, history, spec, kept if name == FOREST else None) for name, task in tasks.items()}
+    predictions = pd.concat([made for made, _ in runs.values()], ignore_index=True)
+    costs = pd.DataFrame([{"model": name, **cost} for name, (_, cost) in runs.items()])
+    return Evaluation(
+        forecast=spec.name,
+        source=checked.counts,
+        quarantine=checked.reasons,
+        items=int(history["item_id"].nunique()),
+        left_out=tuple(
+            dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
+        ),
+        observations=len(history),
+        training_rows=len(training_rows(history, spec.task)),
+        windows=tuple(pd.Timestamp(origin) for origin in sorted(predictions["origin"].unique())),
+        models=costs[["model"]].merge(score(predictions, spec.task, by=["model"])).merge(costs),
+        by_window=score(predictions, spec.task, by=["model", "window"]),
+        by_lead=score(predictions, spec.task, by=["model", "lead"]),
+        by_segment=_by_segment(history, predictions, spec.task),
+        by_level=None if kept is None else by_level(spec, history, runs[FOREST][0], kept),
+        peak_memory_mb=memory.peak_mb(),
+    )
 
 
 def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
@@ -102,63 +148,35 @@ def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
 
 
 def _run(
-    name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec, kept: list[Any]
+    name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec, kept: list[Any] | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Forecasts of one model at all origins, and what they cost; a hierarchy's forecasters are kept, oldest first."""
+    """Forecasts of one model at all origins, and what they cost; its forecasters go into `kept`, oldest first."""
     from mlops_assets.forecasting.evaluation.backtest import backtest
     from mlops_assets.forecasting.model import fitting
 
     def fit(rows: pd.DataFrame) -> Any:
         made = fitting.fit(rows, task)
-        if spec.hierarchy is not None:
+        if kept is not None:
             kept.append(made)
         return made
 
     model = NAIVE if name == NAIVE else FOREST
-    with _memory() as grown:
+    with memory.growth() as grown:
         result = backtest(history, task, spec.backtest.windows, spec.backtest.step, models=(model,), fit=fit)
     seconds = result.seconds.iloc[0]
-    cost = {"fit_seconds": plain(seconds["fit"]), "predict_seconds": plain(seconds["predict"]), "memory_mb": grown()}
+    cost = {"fit_seconds": seconds["fit"], "predict_seconds": seconds["predict"], "memory_mb": grown()}
     return result.predictions.assign(model=name), cost
 
 
-def by_level(
-    spec: ForecastSpec, history: pd.DataFrame, predictions: pd.DataFrame, forecasters: Sequence[Any]
-) -> list[dict[str, Any]]:
-    """Score a hierarchy's levels, beside seasonal naive made from the summed histories.
+def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
+    from mlops_assets.forecasting.evaluation.metrics import score
 
-    Args:
-        spec: with a hierarchy.
-        history: canonical frame.
-        predictions: the backtest's, of the spec's model.
-        forecasters: of the backtest's windows, oldest first.
-    """
-    from mlops_assets.forecasting.evaluation.hierarchy import summed_predictions
-    from mlops_assets.forecasting.evaluation.metrics import score, seasonal_scale
-    from mlops_assets.forecasting.model.baselines import seasonal_naive
-
-    task, parts = spec.task, []
-    known = list(task.known)
-    columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
-    for window, rows in predictions.groupby("window"):
-        origin = rows["origin"].iloc[0]
-        later = history[history["timestamp"] > origin]
-        future = later[["item_id", "timestamp", *known]] if known else None
-        both, sums, tree = add_up(spec, forecasters[int(str(window))], history, origin, rows[columns], future)
-        scales = seasonal_scale(pd.concat([history[history["timestamp"] <= origin], sums]), task)
-        came = rows[["item_id", "timestamp", "lead", "target"]]
-        came = pd.concat([came, summed_predictions(came, tree, ["timestamp", "lead"])]).drop(columns="timestamp")
-        level = both[["item_id", "level"]].drop_duplicates()
-        naive = pd.concat(
-            [
-                seasonal_naive(frame, task, origin, items=list(items))
-                for frame, items in ((history, tree.items), (sums, tree.nodes))
-            ]
-        ).merge(level, on="item_id")
-        for model, made in ((FOREST, both), (NAIVE, naive)):
-            joined = made.merge(came, on=["item_id", "lead"], how="left").merge(scales, on="item_id", how="left")
-            parts.append(joined.assign(model=model, window=window))
-    return plain_rows(score(pd.concat(parts, ignore_index=True), task, by=["level", "model"]))
+    parts = []
+    for segment, values in segments(history, task).items():
+        divided = predictions.assign(value=predictions["item_id"].map(values))
+        scores = score(divided, task, by=["model", "value"]).assign(segment=segment).dropna(subset="value")
+        parts.append(scores.astype({"value": object}))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["model", "value", "segment"])
 
 
 def segments(history: pd.DataFrame, task: Task) -> dict[str, pd.Series]:
@@ -177,46 +195,3 @@ def segments(history: pd.DataFrame, task: Task) -> dict[str, pd.Series]:
         if 1 < values.nunique() <= MANY_VALUES:
             found[name] = values.astype(object)
     return found
-
-
-@contextmanager
-def _memory() -> Iterator[Any]:
-    """Give a function that tells, after the block, the most MB by which the process was larger during it."""
-    import threading
-
-    start, most, done = _resident_mb(), 0.0, threading.Event()
-
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(0.02):
-            most = max(most, (_resident_mb() or 0.0) - (start or 0.0))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield lambda: None if start is None else round(most, 1)
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _resident_mb() -> float | None:
-    """Resident memory of this process now, or None where the system has no /proc."""
-    import os
-
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except (OSError, ValueError):
-        return None
-    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-
-
-def peak_memory_mb() -> float | None:
-    """Return the peak resident memory of this process in MB, or None where the system does not tell (Windows)."""
-    try:
-        import resource
-        import sys
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

@@ -1,29 +1,29 @@
 """Search for better settings of the model on the backtest, within a time budget; print them as a change of the spec."""
 
-import difflib
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mlops_assets.analysis.opened import QuestionError, read_history
+from mlops_assets.analysis.spec_change import changed_text, diff
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, MissingExtraError
+from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model import regressors
-from mlops_assets.forecasting.model.task import ModelSettings, Task
+from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.settings import Settings
-from mlops_assets.spec import ForecastSpec, SpecError, parse_spec
-from mlops_assets.spec.yaml_edit import set_values
-from mlops_assets.tracking.studies import open_study
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.studies import Study, open_study
 
 
 @dataclass(frozen=True)
-class Trial:
+class TuningTrial:
     """One set of settings and its score.
 
     Attributes:
@@ -31,17 +31,93 @@ class Trial:
         model: the settings.
         score: the metric on the backtest windows of the search; NaN if it failed.
         seconds: processor seconds.
-        words: why it failed; empty if it did not.
+        message: why it failed; empty if it did not.
     """
 
     number: int
     model: ModelSettings
     score: float
     seconds: float
-    words: str = ""
+    message: str = ""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings by their dotted names, as a spec spells them."""
+        own = asdict(self.model)
+        return {
+            **{f"model.{name}": value for name, value in own.items() if name != "parameters"},
+            **{f"model.parameters.{name}": value for name, value in self.model.parameters.items()},
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON types; settings by their dotted names."""
+        facts = {"number": self.number, "score": plain(self.score), "seconds": self.seconds, "message": self.message}
+        return {**self.settings, **facts}
 
 
-Listener = Callable[[Trial], None]
+@dataclass(frozen=True)
+class TuningResult:
+    """What a search has found.
+
+    Attributes:
+        forecast: name of the forecast.
+        metric: what was made lower, the spec's `gate.metric`.
+        trials: all that were tried, in order; the first is the spec as it stands.
+        search_until: the search saw only data until then; None where it shared the windows of the comparison.
+        best: number of the trial with the lowest score.
+        before: the metric with the present settings on the spec's backtest windows.
+        after: the metric with the best settings on the same.
+        change: a unified diff of the spec's file; empty if nothing is better.
+        written: whether the file was changed.
+        run_id: the study's run in MLflow.
+    """
+
+    forecast: str
+    metric: str
+    trials: tuple[TuningTrial, ...]
+    search_until: pd.Timestamp | None
+    best: int
+    before: float
+    after: float
+    change: str
+    written: bool
+    run_id: str
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the comparison was on windows that the search has not seen."""
+        return self.search_until is not None
+
+    @property
+    def better(self) -> bool:
+        """Whether the best settings beat the present ones in the comparison."""
+        return self.after < self.before
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each trial: number, score, seconds, message and its settings by their dotted names."""
+        rows = pd.DataFrame([trial.to_json() for trial in self.trials])
+        first = ["number", "score", "seconds", "message"]
+        return rows[[*first, *(name for name in rows.columns if name not in first)]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON types, scores rounded to six decimals."""
+        return {
+            "forecast": self.forecast,
+            "metric": self.metric,
+            "trials": [trial.to_json() for trial in self.trials],
+            "search_until": None if self.search_until is None else stamp(self.search_until),
+            "held_out": self.held_out,
+            "best": self.best,
+            "before": plain(self.before),
+            "after": plain(self.after),
+            "better": self.better,
+            "change": self.change,
+            "written": self.written,
+            "run_id": self.run_id,
+        }
+
+
+Listener = Callable[[TuningTrial], None]
 
 
 def tune(
@@ -51,7 +127,7 @@ def tune(
     trials: int | None = None,
     write: bool = False,
     listen: Listener = lambda trial: None,
-) -> dict[str, Any]:
+) -> TuningResult:
     """Search the settings of the model for a lower `gate.metric`.
 
     The search looks at backtest windows before those of the spec; then the best settings and the present ones meet on
@@ -66,94 +142,172 @@ def tune(
         write: change the spec's file if something better was found.
         listen: told of each trial.
 
-    Returns:
-        Plain JSON types: `forecast`, `metric`, `trials`, `search_until` and `held_out` (whether the comparison was on
-        windows of its own), `before` and `after` (the metric on the spec's windows), `better`, `change` (a unified diff
-        of the spec's file; empty if nothing is better), `written`, `run_id`.
-
     Raises:
-        QuestionError: Optuna is not installed, there is nothing to tune in this kind of model, or the file cannot be
-            changed.
+        MissingExtraError: Optuna is not installed.
+        QuestionError: there is nothing to tune in this kind of model, or the file cannot be changed.
         ValueError, SourceError, TrackingError: as `open_forecast` does.
     """
+    _must_be_tunable(spec)
+    metric = spec.gate.metric
+    history, _ = read_history(spec, settings)
+    budget = Budget(time.monotonic() + 60 * minutes, trials)
+    tags = {"spec_hash": spec.fingerprint(), "metric": metric}
+    with (
+        open_stores(settings) as stores,
+        open_study(stores.tracking, f"{spec.name}_tuning", f"tune {spec.name}", tags) as study,
+    ):
+        search = Search.of(spec, history, study, listen)
+        search.run(budget)
+        best = search.best
+        before, after = compare_held_out(search)
+        study.conclude(best.settings, {f"{metric}_before": before, f"{metric}_after": after})
+    new = changed_text(spec, best.model) if after < before else None
+    change = diff(spec, new) if new is not None else ""
+    if write and new is not None:
+        Path(spec.file).write_text(new, encoding="utf-8")
+    return TuningResult(
+        forecast=spec.name,
+        metric=metric,
+        trials=tuple(search.trials),
+        search_until=search.until,
+        best=best.number,
+        before=before,
+        after=after,
+        change=change,
+        written=write and new is not None,
+        run_id=study.run_id,
+    )
+
+
+def _must_be_tunable(spec: ForecastSpec) -> None:
     try:
         import optuna
     except ImportError:
         raise MissingExtraError.of("tuning", "optuna", "tune") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    task, metric = spec.task, spec.gate.metric
-    kind = regressors.short_name(task.model.kind)
+    kind = regressors.short_name(spec.task.model.kind)
     if kind not in regressors.NAMED:
         raise QuestionError(f"nothing is known to tune in {kind}; known are {', '.join(regressors.NAMED)}")
-    history, _ = read_history(spec, settings)
-    until, windows = _search_windows(history, spec)
-    deadline = time.monotonic() + 60 * minutes
-    done: list[Trial] = []
 
-    def attempt(model: ModelSettings) -> Trial:
-        began = time.process_time()
-        score, words = float("nan"), ""
-        try:
-            score = _score(history, replace(task, model=model), windows, spec.backtest.step, metric, until)
-            if math.isnan(score):
-                words = f"{metric} is not defined on the windows, whose targets are all zero or never change"
-        except ValueError as error:
-            words = str(error)
-        made = Trial(len(done), model, score, round(time.process_time() - began, 2), words)
-        done.append(made)
-        study_run.log(f"trial {made.number}", flat(model), {metric: score, "cpu_seconds": made.seconds})
-        listen(made)
-        return made
 
-    def objective(trial: Any) -> float:
-        made = attempt(suggest(trial, task.model))
-        if made.words:
-            raise optuna.TrialPruned(made.words)
-        return made.score
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend.
 
-    tags = {"spec_hash": spec.fingerprint(), "metric": metric}
-    with (
-        open_stores(settings) as stores,
-        open_study(stores.tracking, f"{spec.name}_tuning", f"tune {spec.name}", tags) as study_run,
-    ):
+    Attributes:
+        deadline: of the search and of the comparison after it, by `time.monotonic`.
+        trials: at most so many; None: as many as there is time for.
+    """
+
+    deadline: float
+    trials: int | None
+
+    def seconds_left(self, reserved: float) -> float:
+        """Return the seconds until the deadline, less some that are reserved."""
+        return self.deadline - time.monotonic() - reserved
+
+    @property
+    def more_trials(self) -> int | None:
+        """How many trials may follow the first; None: any number."""
+        return None if self.trials is None else self.trials - 1
+
+
+@dataclass
+class Search:
+    """A search for settings, all of them tried on the same windows.
+
+    Attributes:
+        spec: the forecast.
+        history: canonical frame.
+        until: the search sees only data until then; None: it sees all, for want of history.
+        windows: backtest windows of the search.
+        study: where each trial is logged.
+        listen: told of each trial.
+        trials: those done, in order.
+    """
+
+    spec: ForecastSpec
+    history: pd.DataFrame
+    until: pd.Timestamp | None
+    windows: int
+    study: Study
+    listen: Listener
+    trials: list[TuningTrial] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spec: ForecastSpec, history: pd.DataFrame, study: Study, listen: Listener) -> "Search":
+        """Make a search on windows before those of the spec, where there is history enough."""
+        until, windows = _search_windows(history, spec)
+        return cls(spec, history, until, windows, study, listen)
+
+    def run(self, budget: Budget) -> None:
+        """Try the spec as it stands, then others while the budget lasts; the comparison's two backtests are kept free.
+
+        Raises:
+            DataError: the spec as it stands cannot be scored.
+        """
+        import optuna
+
         began = time.monotonic()
-        attempt(task.model)
-        if done[0].words:
-            raise DataError(f"the spec as it stands cannot be scored: {done[0].words}")
+        first = self.attempt(self.spec.task.model)
+        if first.message:
+            raise DataError(f"the spec as it stands cannot be scored: {first.message}")
         one = time.monotonic() - began
-        left = deadline - time.monotonic() - (2 * one if until is not None else 0)
-        if left > 0 and (trials is None or trials > 1):
-            sampler = optuna.samplers.TPESampler(seed=task.model.seed, n_startup_trials=8)
-            optuna.create_study(sampler=sampler).optimize(
-                objective, n_trials=None if trials is None else trials - 1, timeout=left
-            )
-        best = min((trial for trial in done if not trial.words), key=lambda trial: trial.score)
-        before, after = done[0].score, best.score
-        if until is not None and best.number > 0:
-            before, after = (
-                _score(history, replace(task, model=model), spec.backtest.windows, spec.backtest.step, metric, None)
-                for model in (task.model, best.model)
-            )
-        better = after < before
-        study_run.conclude(flat(best.model), {f"{metric}_before": before, f"{metric}_after": after})
-    new = _changed_text(spec, best.model) if better else None
-    change = _diff(spec, new) if new is not None else ""
-    if write and new is not None:
-        Path(spec.file).write_text(new, encoding="utf-8")
-    return {
-        "forecast": spec.name,
-        "metric": metric,
-        "trials": [{**flat(trial.model), **_facts(trial)} for trial in done],
-        "search_until": None if until is None else stamp(until),
-        "held_out": until is not None,
-        "best": best.number,
-        "before": plain(before),
-        "after": plain(after),
-        "better": bool(better),
-        "change": change,
-        "written": write and new is not None,
-        "run_id": study_run.run_id,
-    }
+        left = budget.seconds_left(2 * one if self.until is not None else 0)
+        if left > 0 and budget.more_trials != 0:
+            sampler = optuna.samplers.TPESampler(seed=self.spec.task.model.seed, n_startup_trials=8)
+            optuna.create_study(sampler=sampler).optimize(self._objective, n_trials=budget.more_trials, timeout=left)
+
+    def _objective(self, drawn: Any) -> float:
+        import optuna
+
+        trial = self.attempt(suggest(drawn, self.spec.task.model))
+        if trial.message:
+            raise optuna.TrialPruned(trial.message)
+        return trial.score
+
+    def attempt(self, model: ModelSettings) -> TuningTrial:
+        """Score some settings, log them and tell of them."""
+        metric, began = self.spec.gate.metric, time.process_time()
+        score, message = float("nan"), ""
+        try:
+            score = self.score(model, self.windows, self.until)
+            if math.isnan(score):
+                message = f"{metric} is not defined on the windows, whose targets are all zero or never change"
+        except ValueError as error:
+            message = str(error)
+        trial = TuningTrial(len(self.trials), model, score, round(time.process_time() - began, 2), message)
+        self.trials.append(trial)
+        self.study.log(f"trial {trial.number}", trial.settings, {metric: score, "cpu_seconds": trial.seconds})
+        self.listen(trial)
+        return trial
+
+    def score(self, model: ModelSettings, windows: int, until: pd.Timestamp | None) -> float:
+        """Return the metric of a backtest with some settings, on the data until a moment (None: all)."""
+        from mlops_assets.forecasting.evaluation.backtest import backtest
+
+        task = replace(self.spec.task, model=model)
+        result = backtest(self.history, task, windows, self.spec.backtest.step, models=(FOREST,), until=until)
+        return float(result.overall[self.spec.gate.metric].iloc[0])
+
+    @property
+    def best(self) -> TuningTrial:
+        """The trial with the lowest score."""
+        return min((trial for trial in self.trials if not trial.message), key=lambda trial: trial.score)
+
+
+def compare_held_out(search: Search) -> tuple[float, float]:
+    """Score the present settings and the best ones on the spec's own windows.
+
+    Returns:
+        (before, after): the metric of each; those of the search itself where it shared the windows, and where the
+        present settings are the best ones.
+    """
+    first, best = search.trials[0], search.best
+    if search.until is None or best.number == first.number:
+        return first.score, best.score
+    windows = search.spec.backtest.windows
+    return search.score(first.model, windows, None), search.score(best.model, windows, None)
 
 
 def suggest(trial: Any, model: ModelSettings) -> ModelSettings:
@@ -199,59 +353,3 @@ def _search_windows(history: pd.DataFrame, spec: ForecastSpec) -> tuple[pd.Times
         except ValueError:
             continue
     return None, wanted
-
-
-def _score(
-    history: pd.DataFrame, task: Task, windows: int, step: int | None, metric: str, until: pd.Timestamp | None
-) -> float:
-    from mlops_assets.forecasting.evaluation.backtest import backtest
-
-    result = backtest(history, task, windows, step, models=("forest",), until=until)
-    return float(result.overall[metric].iloc[0])
-
-
-def flat(model: ModelSettings) -> dict[str, Any]:
-    """Return settings by their dotted names, as a spec spells them."""
-    said = asdict(model)
-    return {**{f"model.{k}": v for k, v in said.items() if k != "parameters"}, **_parameters(model)}
-
-
-def _parameters(model: ModelSettings) -> dict[str, Any]:
-    return {f"model.parameters.{name}": value for name, value in model.parameters.items()}
-
-
-def _facts(trial: Trial) -> dict[str, Any]:
-    return {"number": trial.number, "score": plain(trial.score), "seconds": trial.seconds, "words": trial.words}
-
-
-def _changed_text(spec: ForecastSpec, model: ModelSettings) -> str:
-    """The spec's file with other settings of the model, and nothing else changed."""
-    old = spec.task.model
-    values: dict[tuple[str, ...], Any] = {
-        ("model", name): getattr(model, name)
-        for name in ("kind", "max_training_rows")
-        if getattr(model, name) != getattr(old, name)
-    }
-    values |= {
-        ("model", "parameters", name): value
-        for name, value in model.parameters.items()
-        if name not in old.parameters or old.parameters[name] != value
-    }
-    try:
-        text = set_values(Path(spec.file).read_text(encoding="utf-8-sig"), values)
-        found = parse_spec(text, Path(spec.file))
-    except (ValueError, SpecError) as error:
-        raise QuestionError(f"{spec.file} cannot be changed by itself ({error}); set {_words(values)}") from None
-    if found.task != replace(spec.task, model=model):
-        raise QuestionError(f"{spec.file} cannot be changed by itself; set {_words(values)}")
-    return text
-
-
-def _words(values: Mapping[tuple[str, ...], Any]) -> str:
-    return ", ".join(f"{'.'.join(path)}: {value}" for path, value in values.items())
-
-
-def _diff(spec: ForecastSpec, new: str) -> str:
-    old = Path(spec.file).read_text(encoding="utf-8-sig") if Path(spec.file).exists() else ""
-    name = Path(spec.file).name
-    return "".join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), name, name, n=2))

@@ -65,6 +65,53 @@ class Change:
         return pd.Series(self.number, index=values.index)
 
 
+@dataclass(frozen=True, eq=False)
+class ForecastResult:
+    """A forecast as things stand and, if anything is changed, as it would be then.
+
+    Attributes:
+        forecast: name of the forecast.
+        model: which model made it, in words.
+        origin: last timestamp known.
+        point: which column is the point forecast, the one that is compared.
+        changes: what was changed, as it was asked for; empty: nothing.
+        warnings: what makes it doubtful, in sentences.
+        left_out: items that get no forecast, because nothing has been observed of them lately.
+        totals: timestamp and the sum over all items of the point forecast; with changes also `changed`, `difference`.
+        rows: item_id, timestamp, lead, mean, the quantiles, source (`model`, or `fallback` where an item has hardly any
+            history); with changes also `changed` (the point forecast then), `difference` to it, and `changed_mean`,
+            `changed_q10` and so on.
+    """
+
+    forecast: str
+    model: str
+    origin: pd.Timestamp
+    point: str
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    left_out: tuple[str, ...]
+    totals: pd.DataFrame
+    rows: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the forecast, a row for each item and timestamp."""
+        return self.rows
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON types, numbers rounded to six decimals."""
+        return {
+            "forecast": self.forecast,
+            "model": self.model,
+            "origin": stamp(self.origin),
+            "point": self.point,
+            "changes": list(self.changes),
+            "warnings": list(self.warnings),
+            "left_out": list(self.left_out),
+            "totals": plain_rows(self.totals),
+            "rows": plain_rows(self.rows),
+        }
+
+
 def what_if(
     spec: ForecastSpec,
     settings: Settings,
@@ -72,7 +119,7 @@ def what_if(
     file: str | None = None,
     items: Sequence[str] = (),
     origin: str | None = None,
-) -> dict[str, Any]:
+) -> ForecastResult:
     """Forecast as things stand and, if anything is changed, as they would be then. Nothing is stored.
 
     Args:
@@ -84,12 +131,6 @@ def what_if(
         items: ids to forecast; none is every item alive.
         origin: None is the latest.
 
-    Returns:
-        Plain JSON types: `forecast`, `model`, `origin`, `point` (which column is compared), `changes`, `warnings`,
-        `left_out` (items of which nothing has been observed lately), `totals` (by timestamp) and `rows` (by item and
-        timestamp): the forecast, and with changes `changed` (the point forecast then) and `difference`, with the
-        quantiles then as `changed_q10` and so on.
-
     Raises:
         QuestionError: a covariate is not known ahead of time, or has no value to change, or an item is not known.
         ValueError, SourceError, ContractError, TrackingError: as `open_forecast` does.
@@ -100,45 +141,57 @@ def what_if(
     if file is not None and not spec.covariates.known:
         raise QuestionError("--future: the spec names no covariate as known, so that no future value is looked at")
     opened = open_forecast(spec, settings, origin)
-    task = spec.task
     for item in items:
         opened.must_know(item)
-    base = opened.predict(items=list(items) or None)
+    rows = opened.predict(items=list(items) or None)
     left_out = [] if items else opened.left_out()
-    if base.empty:
+    if rows.empty:
         raise QuestionError(f"nothing has been observed lately until {opened.origin} of any item: {few(left_out)}")
-    said: dict[str, Any] = {
-        "forecast": spec.name,
-        "model": opened.model,
-        "origin": stamp(opened.origin),
-        "point": task.point_column,
-        "changes": [*changes, *([file] if file else [])],
-        "warnings": list(_uncertain(base)),
-        "left_out": left_out,
-    }
-    columns = ["mean", *task.quantile_columns]
+    warnings, summed = list(_uncertain(rows)), [spec.task.point_column]
     if wanted or file is not None:
-        future = _grid(opened)
-        if file is not None:
-            future = _overlay(future, _read_future_file(opened, Path(file), settings), file)
-        for change in wanted:
-            if change.how != "=" and future[change.name].isna().all():
-                raise QuestionError(
-                    f"--set {change.name}: the source has no value after {opened.origin} that could be changed; set "
-                    f"one ({change.name}=1), or give a file of them (--future)"
-                )
-            future[change.name] = change.apply(future[change.name])
-        other = opened.predict(future=future, items=list(items) or None)[["item_id", "lead", *columns]]
-        base = base.merge(
-            other.rename(columns={name: f"changed_{name}" for name in columns}), on=["item_id", "lead"], how="left"
-        )
-        base["changed"] = base[f"changed_{task.point_column}"]
-        base["difference"] = base["changed"] - base[task.point_column]
-        said["warnings"] += _beyond(opened, future)
-    summed = [task.point_column, *(name for name in ("changed", "difference") if name in base.columns)]
-    said["totals"] = plain_rows(base.groupby("timestamp", as_index=False)[summed].sum())
-    said["rows"] = plain_rows(base.drop(columns="origin"))
-    return said
+        future = _changed_future(opened, wanted, file, settings)
+        rows = _compared(opened, rows, future, items)
+        warnings += _beyond(opened, future)
+        summed += ["changed", "difference"]
+    return ForecastResult(
+        forecast=spec.name,
+        model=opened.model,
+        origin=opened.origin,
+        point=spec.task.point_column,
+        changes=(*changes, *([file] if file else [])),
+        warnings=tuple(warnings),
+        left_out=tuple(left_out),
+        totals=rows.groupby("timestamp", as_index=False)[summed].sum(),
+        rows=rows.drop(columns="origin"),
+    )
+
+
+def _changed_future(
+    opened: OpenForecast, changes: Sequence[Change], file: str | None, settings: Settings
+) -> pd.DataFrame:
+    """Known covariates over the horizon as the file and then the changes would have them."""
+    future = _grid(opened)
+    if file is not None:
+        future = _overlay(future, _read_future_file(opened, Path(file), settings), file)
+    for change in changes:
+        if change.how != "=" and future[change.name].isna().all():
+            raise QuestionError(
+                f"--set {change.name}: the source has no value after {opened.origin} that could be changed; set "
+                f"one ({change.name}=1), or give a file of them (--future)"
+            )
+        future[change.name] = change.apply(future[change.name])
+    return future
+
+
+def _compared(opened: OpenForecast, rows: pd.DataFrame, future: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
+    """Put the forecast with another future beside the one as things stand."""
+    point, columns = opened.spec.task.point_column, ["mean", *opened.spec.task.quantile_columns]
+    other = opened.predict(future=future, items=list(items) or None)[["item_id", "lead", *columns]]
+    other = other.rename(columns={name: f"changed_{name}" for name in columns})
+    both = rows.merge(other, on=["item_id", "lead"], how="left")
+    both["changed"] = both[f"changed_{point}"]
+    both["difference"] = both["changed"] - both[point]
+    return both
 
 
 def _must_be_known(spec: ForecastSpec, name: str) -> None:

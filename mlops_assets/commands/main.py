@@ -264,7 +264,7 @@ def tune_(spec: str, minutes: float, trials: int | None, write: bool, as_json: b
     from mlops_assets.commands.rendering import tuning
 
     def ask(found: ForecastSpec, settings: Settings) -> Any:
-        def listen(trial: tune.Trial) -> None:
+        def listen(trial: tune.TuningTrial) -> None:
             click.echo(tuning.line(trial, found.gate.metric), err=as_json)
 
         return tune.tune(found, settings, minutes, trials, write, listen)
@@ -289,7 +289,7 @@ def _answer(
     except Exception as error:
         fail(f"{spec.file}: {error}")
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        click.echo(json.dumps(result.to_json(), indent=2))
         return
     for part in tables(result):
         _show(part)

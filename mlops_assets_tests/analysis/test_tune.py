@@ -5,7 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from mlops_assets.analysis.tune import TuningResult, TuningTrial
 from mlops_assets.commands.main import main
+from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets_tests.conftest import declare, panel, sandbox
 
 pytest.importorskip("optuna", reason="the extra `tune` is not installed")
@@ -39,6 +41,13 @@ def test_what_is_found_is_better_on_windows_that_the_search_has_not_seen(tune):
     assert said["after"] < said["before"]
     assert said["better"]
     assert len(said["trials"]) == 3
+    assert set(said) == {
+        "forecast", "metric", "trials", "search_until", "held_out", "best", "before", "after", "better", "change",
+        "written", "run_id",
+    }  # fmt: skip
+    assert {"number", "score", "seconds", "message", "model.kind", "model.parameters.min_samples_leaf"} <= set(
+        said["trials"][1]
+    )
     assert "-    min_samples_leaf: 400  # a guess" in said["change"]
     assert file.read_text() == before
     again = run("--minutes", "5", "--trials", "3", "--json")
@@ -86,6 +95,18 @@ def test_a_metric_that_is_not_defined_cannot_be_tuned_for(tune):
     run, file, _ = tune
     declare(file.parent, panel(items=1).assign(sales=0.0), model={**BAD, "max_training_rows": 200})
     assert "wql is not defined on the windows" in run("--minutes", "1", code=1)
+
+
+def test_trials_are_a_frame():
+    model = ModelSettings(parameters={"n_estimators": 10})
+    tried = (TuningTrial(0, model, 0.25, 1.5), TuningTrial(1, model, float("nan"), 0.5, "too little history"))
+    found = TuningResult("demo", "wql", tried, None, 0, 0.25, 0.25, "", False, "run")
+    table = found.to_frame()
+    assert list(table)[:4] == ["number", "score", "seconds", "message"]
+    assert table["model.parameters.n_estimators"].tolist() == [10, 10]
+    assert not found.better
+    assert not found.held_out
+    assert [trial["score"] for trial in found.to_json()["trials"]] == [0.25, None]
 
 
 def test_a_model_without_anything_to_tune_is_wrong_usage(tune):

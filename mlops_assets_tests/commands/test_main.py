@@ -1,7 +1,5 @@
 """The command line: what it prints and its exit codes."""
 
-import json
-
 import pytest
 from click.testing import CliRunner
 
@@ -84,82 +82,6 @@ def test_a_failed_run_says_where_and_why(call, tmp_path):
     assert result.exit_code == 1
     assert "ingest failed" in result.output
     assert "'rain'" in result.output
-
-
-def test_evaluate_gives_every_metric_and_touches_no_store(call, tmp_path):
-    result = call("evaluate", str(tmp_path / "forecasts" / "demo.yaml"), "--json")
-    assert result.exit_code == 0, result.output
-    said = json.loads(result.output)
-    assert set(said["models"]) == {"forest", "seasonal_naive"}
-    for scores in said["models"].values():
-        assert {"mase", "rmsse", "smape", "wape", "wql", "coverage", "bias"} <= set(scores)
-        assert {"fit_seconds", "predict_seconds", "rows"} <= set(scores)
-    assert said["models"]["forest"]["rows"] == 2 * 4 * 7
-    assert said["peak_memory_mb"] > 0
-    assert not (tmp_path / "data" / "tables").exists()
-
-
-def test_evaluate_prints_a_table(call, tmp_path):
-    result = call("evaluate", str(tmp_path / "forecasts" / "demo.yaml"))
-    assert result.exit_code == 0
-    assert "seasonal_naive" in result.output
-    assert "by lead" in result.output
-
-
-def test_evaluate_compares_models_on_the_same_rows_by_lead_and_by_segment(call, tmp_path):
-    declare(
-        tmp_path / "forecasts",
-        panel(items=6).assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 3" else "west")),
-        covariates={"past": ["rain"], "static": ["city"]},
-    )
-    said = json.loads(call("evaluate", "demo", "--models", "extra_trees,sklearn.linear_model.Ridge", "--json").output)
-    names = ["forest", "seasonal_naive", "extra_trees", "sklearn.linear_model.Ridge"]
-    assert list(said["models"]) == names
-    assert {scores["rows"] for scores in said["models"].values()} == {2 * 6 * 7}
-    assert all(scores["memory_mb"] >= 0 for scores in said["models"].values())
-    assert len({scores["wql"] for scores in said["models"].values()}) == 4
-    assert len(said["by_lead"]) == 4 * 7
-    groups = {(row["segment"], row["value"]) for row in said["by_segment"]}
-    assert groups == {
-        ("volume", "1 low"),
-        ("volume", "2 middle"),
-        ("volume", "3 high"),
-        ("city", "east"),
-        ("city", "west"),
-    }
-    for segment in ("volume", "city"):
-        rows = [row["rows"] for row in said["by_segment"] if (row["segment"], row["model"]) == (segment, "forest")]
-        assert sum(rows) == 2 * 6 * 7
-
-
-def test_evaluate_scores_the_levels_of_a_hierarchy(call, tmp_path):
-    pytest.importorskip("hierarchicalforecast", reason="the extra `hierarchy` is not installed")
-    declare(
-        tmp_path / "forecasts",
-        panel().assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 2" else "west")),
-        columns={"item_id": ["city", "shop"], "timestamp": "day", "target": "sales"},
-        hierarchy={"levels": ["city"], "method": "min_trace"},
-    )
-    said = json.loads(call("evaluate", "demo", "--json").output)
-    rows = {(row["level"], row["model"]): row for row in said["by_level"]}
-    assert {level: rows[level, "forest"]["rows"] for level in ("total", "city", "item")} == {
-        "total": 2 * 7,
-        "city": 2 * 2 * 7,
-        "item": 2 * 4 * 7,
-    }
-    assert {row["mase"] is None for row in rows.values()} == {False}
-    assert rows["item", "seasonal_naive"]["mase"] == pytest.approx(said["models"]["seasonal_naive"]["mase"], abs=1e-5)
-    assert rows["total", "forest"]["wape"] < 1.5 * rows["item", "forest"]["wape"]
-
-
-def test_evaluate_refuses_a_model_that_it_does_not_know(call):
-    result = call("evaluate", "demo", "--models", "oracle")
-    assert result.exit_code == 2
-    assert "hist_gradient_boosting" in result.output
-
-
-def test_evaluate_of_a_missing_file_is_wrong_usage(call):
-    assert call("evaluate", "nowhere.yaml").exit_code == 2
 
 
 def test_check_ticks_what_is_right(call):

@@ -3,70 +3,71 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pandas as pd
+
+from mlops_assets.analysis.evaluate import Evaluation
 from mlops_assets.commands.rendering.cells import number
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import NAIVE
 from mlops_assets.forecasting.evaluation.metrics import METRICS
-from mlops_assets.forecasting.formatting import few
+from mlops_assets.forecasting.formatting import few, plain, plain_rows
 
 _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
 
 
-def tables(result: dict[str, Any]) -> Iterator[Any]:
-    """Render a result of `evaluate` for a terminal."""
+def tables(result: Evaluation) -> Iterator[Any]:
+    """Render a backtest."""
     from rich.markup import escape
     from rich.table import Table
 
-    source, models = result["source"], list(result["models"])
+    models = result.models["model"].tolist()
     yield (
-        f"[bold]{result['forecast']}[/bold]: {result['items']} items, {result['observations']:,} observations, "
-        f"{source['rows_quarantined']} of {source['rows_read']:,} rows in quarantine; "
-        f"{len(result['windows'])} windows, {result['training_rows']:,} training rows"
+        f"[bold]{result.forecast}[/bold]: {result.items} items, {result.observations:,} observations, "
+        f"{result.source['rows_quarantined']} of {result.source['rows_read']:,} rows in quarantine; "
+        f"{len(result.windows)} windows, {result.training_rows:,} training rows"
     )
-    if result["left_out"]:
+    if result.left_out:
         yield (
-            f"{len(result['left_out'])} items would get no forecast, nothing has been observed of them lately: "
-            f"{escape(few(result['left_out']))}"
+            f"{len(result.left_out)} items would get no forecast, nothing has been observed of them lately: "
+            f"{escape(few(result.left_out))}"
         )
     overall = Table("model", *METRICS, *_COSTS.values())
-    for model, scores in result["models"].items():
-        costs = (number(scores[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
-        overall.add_row(model, *(number(scores[name]) for name in METRICS), *costs)
+    for row in plain_rows(result.models):
+        costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
+        overall.add_row(row["model"], *(number(row[name]) for name in METRICS), *costs)
     yield overall
     yield "\nby window"
     windows = Table("window", "origin", "model", "mase", "wql", "coverage")
-    for row in sorted(result["by_window"], key=lambda row: (row["window"], models.index(row["model"]))):
+    for row in sorted(plain_rows(result.by_window), key=lambda row: (row["window"], models.index(row["model"]))):
         scores = (number(row[name]) for name in ("mase", "wql", "coverage"))
-        windows.add_row(str(row["window"]), result["windows"][row["window"]], row["model"], *scores)
+        windows.add_row(str(row["window"]), str(result.windows[row["window"]]), row["model"], *scores)
     yield windows
     yield "\nby lead: MASE and wQL"
-    leads = sorted({row["lead"] for row in result["by_lead"]})
+    leads = sorted(result.by_lead["lead"].unique())
     shown = leads if len(leads) <= 12 else [leads[round(i * (len(leads) - 1) / 9)] for i in range(10)]
-    yield _side_by_side(
-        "lead", [{**row, "key": str(row["lead"])} for row in result["by_lead"] if row["lead"] in shown], models
-    )
-    if result["by_segment"]:
+    by_lead = result.by_lead[result.by_lead["lead"].isin(shown)]
+    yield _side_by_side("lead", by_lead.assign(key=by_lead["lead"].astype(str)), models)
+    if len(result.by_segment):
         yield "\nby segment: MASE and wQL"
-        yield _side_by_side(
-            "segment", [{**row, "key": f"{row['segment']} {row['value']}"} for row in result["by_segment"]], models
-        )
-    if "by_level" in result:
+        keys = [f"{segment} {plain(value)}" for segment, value in result.by_segment[["segment", "value"]].to_numpy()]
+        yield _side_by_side("segment", result.by_segment.assign(key=keys), models)
+    if result.by_level is not None:
         yield "\nby level of the hierarchy, after adding up: MASE and wQL"
-        yield _side_by_side("level", [{**row, "key": row["level"]} for row in result["by_level"]], [FOREST, NAIVE])
-    if result["peak_memory_mb"] is not None:
-        yield f"peak memory {result['peak_memory_mb']:,.0f} MB"
+        yield _side_by_side("level", result.by_level.assign(key=result.by_level["level"]), [FOREST, NAIVE])
+    if result.peak_memory_mb is not None:
+        yield f"peak memory {result.peak_memory_mb:,.0f} MB"
 
 
-def _side_by_side(head: str, rows: Sequence[dict[str, Any]], models: Sequence[str]) -> Any:
+def _side_by_side(head: str, scores: pd.DataFrame, models: Sequence[str]) -> Any:
     """A row for each key, and two columns for each model."""
     from rich.markup import escape
     from rich.table import Table
 
     names = [model.rpartition(".")[2] for model in models]
     table = Table(head, "rows", *(f"{name}\n{metric}" for name in names for metric in ("mase", "wql")))
-    cells = {(row["key"], row["model"]): row for row in rows}
-    for key in dict.fromkeys(row["key"] for row in rows):
+    cells = {(row["key"], row["model"]): row for row in plain_rows(scores)}
+    for key in scores["key"].unique():
         own = [cells.get((key, model), {}) for model in models]
-        scores = (number(row.get(metric)) for row in own for metric in ("mase", "wql"))
-        table.add_row(escape(key), f"{own[0].get('rows', 0):,}", *scores)
+        values = (number(row.get(metric)) for row in own for metric in ("mase", "wql"))
+        table.add_row(escape(key), f"{own[0].get('rows', 0):,}", *values)
     return table

@@ -3,19 +3,22 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mlops_assets.analysis.explain import ModelExplanation, RowExplanation
+from mlops_assets.forecasting.formatting import plain_rows, stamp
 
-def model_tables(result: dict[str, Any]) -> Iterator[Any]:
-    """Render `explain_model` for a terminal."""
+
+def model_tables(result: ModelExplanation) -> Iterator[Any]:
+    """Render what a model leans on."""
     from rich.table import Table
 
-    yield f"[bold]{result['forecast']}[/bold]: {result['model']}"
-    shares = {row["group"]: row["importance"] for row in result["groups"]}
-    metric = result["metric"]
-    base = result["permutation"][0][metric]
+    yield f"[bold]{result.forecast}[/bold]: {result.model}"
+    metric, permutation = result.metric, plain_rows(result.permutation)
+    shares = dict(zip(result.groups["group"], result.groups["importance"], strict=True))
+    base = permutation[0][metric]
     score = f"is {base:.4f} with all features" if base is not None else "is not defined: all targets are zero"
     yield f"\nwhat the model leans on; {metric} of the backtest {score}"
     table = Table("group", "importance", f"{metric} without", "worse by")
-    for row in result["permutation"][1:]:
+    for row in permutation[1:]:
         share = shares.get(row["group"])
         table.add_row(
             row["group"],
@@ -25,25 +28,25 @@ def model_tables(result: dict[str, Any]) -> Iterator[Any]:
         )
     yield table
     table = Table("feature", "group", "importance")
-    for row in result["features"][:15]:
+    for row in plain_rows(result.features.head(15)):
         table.add_row(row["feature"], row["group"], f"{row['importance']:.1%}")
     yield table
 
 
-def row_tables(result: dict[str, Any]) -> Iterator[Any]:
-    """Render `explain_row` for a terminal."""
+def row_tables(result: RowExplanation) -> Iterator[Any]:
+    """Render what one row of a forecast rests on."""
     from rich.markup import escape
     from rich.table import Table
 
-    values = "  ".join(f"{name} {value:,.2f}" for name, value in result["values"].items())
+    values = "  ".join(f"{name} {value:,.2f}" for name, value in result.values.items())
     yield (
-        f"[bold]{escape(result['item_id'])}[/bold] at {result['timestamp']}, lead {result['lead']} from "
-        f"{result['origin']}: {values}\nby {result['model']}\n\n"
-        f"a forecast like these days, of {result['rows']:,} training rows that share a leaf with it; "
+        f"[bold]{escape(result.item_id)}[/bold] at {stamp(result.timestamp)}, lead {result.lead} from "
+        f"{stamp(result.origin)}: {values}\nby {result.model}\n\n"
+        f"a forecast like these days, of {result.rows:,} training rows that share a leaf with it; "
         "`outcome` is what came then, at this item's level and scale"
     )
     table = Table("item", "timestamp", "lead", "came", "outcome", "weight")
-    for row in result["like"]:
+    for row in plain_rows(result.like):
         table.add_row(
             escape(row["item_id"]),
             row["timestamp"],

@@ -1,52 +1,46 @@
 """A forecast, beside what it would be with changes, on a terminal: `mlops-assets forecast`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from mlops_assets.forecasting.formatting import few
+from mlops_assets.analysis.what_if import ForecastResult
+from mlops_assets.forecasting.formatting import few, plain_rows, stamp
 
 
-def tables(result: dict[str, Any]) -> Iterator[Any]:
-    """Render a result for a terminal: totals by timestamp, and the items that change most."""
+def tables(result: ForecastResult) -> Iterator[Any]:
+    """Render a forecast: totals by timestamp, and the items that change most, or the largest."""
+    from rich.markup import escape
+
+    yield f"[bold]{result.forecast}[/bold] from {stamp(result.origin)}, by {result.model}"
+    if result.changes:
+        yield f"compared with: {escape(', '.join(result.changes))}"
+    for warning in result.warnings:
+        yield f"[yellow]![/yellow] {escape(warning)}"
+    if result.left_out:
+        count, items = len(result.left_out), escape(few(result.left_out))
+        yield f"[yellow]![/yellow] {count} items are left out, nothing has been observed of them lately: {items}"
+    yield f"\nsum of {result.point} over {result.rows['item_id'].nunique()} items"
+    yield _table("timestamp", result.totals, "timestamp", result)
+    summed = [result.point, *(["changed", "difference"] if result.changes else [])]
+    items = result.rows.groupby("item_id", as_index=False)[summed].sum()
+    items = items.reindex(items[summed[-1]].abs().sort_values(ascending=False).index).head(10)
+    yield f"the {'items that change most' if result.changes else 'largest items'}, summed over the horizon"
+    yield _table("item", items, "item_id", result)
+
+
+def _table(head: str, rows: pd.DataFrame, name: str, result: ForecastResult) -> Any:
+    """A row for each timestamp or item: the point forecast and, with changes, what it would be then."""
     from rich.markup import escape
     from rich.table import Table
 
-    point, compared = result["point"], bool(result["changes"])
-    yield f"[bold]{result['forecast']}[/bold] from {result['origin']}, by {result['model']}"
-    if compared:
-        yield f"compared with: {escape(', '.join(result['changes']))}"
-    for warning in result["warnings"]:
-        yield f"[yellow]![/yellow] {escape(warning)}"
-    if result["left_out"]:
-        count, items = len(result["left_out"]), escape(few(result["left_out"]))
-        yield f"[yellow]![/yellow] {count} items are left out, nothing has been observed of them lately: {items}"
-    rows = pd.DataFrame(result["rows"])
-    yield f"\nsum of {point} over {rows['item_id'].nunique()} items"
-    yield _table(Table("timestamp", *_heads(point, compared)), result["totals"], ["timestamp"], point, compared)
-    summed = [point, "changed", "difference"] if compared else [point]
-    items = rows.groupby("item_id", as_index=False)[summed].sum()
-    items = items.reindex(items[summed[-1]].abs().sort_values(ascending=False).index).head(10)
-    yield (
-        "the items that change most, summed over the horizon"
-        if compared
-        else "the largest items, summed over the horizon"
-    )
-    yield _table(Table("item", *_heads(point, compared)), items.to_dict("records"), ["item_id"], point, compared)
-
-
-def _heads(point: str, compared: bool) -> list[str]:
-    return ["as things stand", "then", "difference", "%"] if compared else [point]
-
-
-def _table(table: Any, rows: Sequence[dict[Any, Any]], first: list[str], point: str, compared: bool) -> Any:
-    from rich.markup import escape
-
-    for row in rows:
-        cells = [f"{row[point]:,.1f}"]
-        if compared:
-            share = f"{row['difference'] / row[point]:+.1%}" if row[point] else "–"
+    table = Table(head, *(["as things stand", "then", "difference", "%"] if result.changes else [result.point]))
+    for row in plain_rows(rows):
+        value = row[result.point]
+        cells = [f"{value:,.1f}"]
+        if result.changes:
+            share = f"{row['difference'] / value:+.1%}" if value else "–"
             cells += [f"{row['changed']:,.1f}", f"{row['difference']:+,.1f}", share]
-        table.add_row(*(escape(str(row[name])) for name in first), *cells)
+        table.add_row(escape(str(row[name])), *cells)
     return table

@@ -1,0 +1,107 @@
+"""A backtest of a spec beside other models, which touches no store."""
+
+import pytest
+
+from mlops_assets.analysis.evaluate import evaluate
+from mlops_assets.settings import Settings
+from mlops_assets_tests.conftest import declare, panel
+
+SCORES = ["rows", "mase", "rmsse", "smape", "wape", "wql", "coverage", "bias", "interval"]
+
+
+def test_the_numbers_are_frames_and_plain_json(tmp_path):
+    found = evaluate(declare(tmp_path / "forecasts", panel(items=6)), Settings.read({}), ["extra_trees"])
+    said = found.to_json()
+    assert list(said) == [
+        "forecast", "source", "items", "left_out", "observations", "training_rows", "windows", "models", "by_window",
+        "by_lead", "by_segment", "peak_memory_mb",
+    ]  # fmt: skip
+    assert set(said["source"]) == {
+        "rows_read",
+        "rows_accepted",
+        "rows_quarantined",
+        "rows_of_other_times",
+        "rows_collapsed",
+        "quarantine",
+    }
+    assert [list(scores) for scores in said["models"].values()] == [
+        [*SCORES, "fit_seconds", "predict_seconds", "memory_mb"]
+    ] * 3
+    assert list(said["by_window"][0]) == ["model", "window", *SCORES]
+    assert list(said["by_lead"][0]) == ["model", "lead", *SCORES]
+    assert list(said["by_segment"][0]) == ["model", "value", *SCORES, "segment"]
+    assert said["windows"] == [str(origin) for origin in found.windows]
+    table = found.to_frame()
+    assert table["model"].tolist() == list(said["models"])
+    assert table["wql"].round(6).tolist() == [scores["wql"] for scores in said["models"].values()]
+    assert found.by_lead["lead"].max() == 7
+
+
+def test_evaluate_gives_every_metric_and_touches_no_store(ask, tmp_path):
+    said = ask("evaluate", str(tmp_path / "forecasts" / "demo.yaml"), "--json")
+    assert set(said["models"]) == {"forest", "seasonal_naive"}
+    for scores in said["models"].values():
+        assert {"mase", "rmsse", "smape", "wape", "wql", "coverage", "bias"} <= set(scores)
+        assert {"fit_seconds", "predict_seconds", "rows"} <= set(scores)
+    assert said["models"]["forest"]["rows"] == 2 * 4 * 7
+    assert said["peak_memory_mb"] > 0
+
+
+def test_evaluate_prints_a_table(ask, tmp_path):
+    text = ask("evaluate", str(tmp_path / "forecasts" / "demo.yaml"))
+    assert "seasonal_naive" in text
+    assert "by lead" in text
+
+
+def test_evaluate_compares_models_on_the_same_rows_by_lead_and_by_segment(ask, tmp_path):
+    declare(
+        tmp_path / "forecasts",
+        panel(items=6).assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 3" else "west")),
+        covariates={"past": ["rain"], "static": ["city"]},
+    )
+    said = ask("evaluate", "demo", "--models", "extra_trees,sklearn.linear_model.Ridge", "--json")
+    names = ["forest", "seasonal_naive", "extra_trees", "sklearn.linear_model.Ridge"]
+    assert list(said["models"]) == names
+    assert {scores["rows"] for scores in said["models"].values()} == {2 * 6 * 7}
+    assert all(scores["memory_mb"] >= 0 for scores in said["models"].values())
+    assert len({scores["wql"] for scores in said["models"].values()}) == 4
+    assert len(said["by_lead"]) == 4 * 7
+    groups = {(row["segment"], row["value"]) for row in said["by_segment"]}
+    assert groups == {
+        ("volume", "1 low"),
+        ("volume", "2 middle"),
+        ("volume", "3 high"),
+        ("city", "east"),
+        ("city", "west"),
+    }
+    for segment in ("volume", "city"):
+        rows = [row["rows"] for row in said["by_segment"] if (row["segment"], row["model"]) == (segment, "forest")]
+        assert sum(rows) == 2 * 6 * 7
+
+
+def test_evaluate_scores_the_levels_of_a_hierarchy(ask, tmp_path):
+    pytest.importorskip("hierarchicalforecast", reason="the extra `hierarchy` is not installed")
+    declare(
+        tmp_path / "forecasts",
+        panel().assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 2" else "west")),
+        columns={"item_id": ["city", "shop"], "timestamp": "day", "target": "sales"},
+        hierarchy={"levels": ["city"], "method": "min_trace"},
+    )
+    said = ask("evaluate", "demo", "--json")
+    rows = {(row["level"], row["model"]): row for row in said["by_level"]}
+    assert {level: rows[level, "forest"]["rows"] for level in ("total", "city", "item")} == {
+        "total": 2 * 7,
+        "city": 2 * 2 * 7,
+        "item": 2 * 4 * 7,
+    }
+    assert {row["mase"] is None for row in rows.values()} == {False}
+    assert rows["item", "seasonal_naive"]["mase"] == pytest.approx(said["models"]["seasonal_naive"]["mase"], abs=1e-5)
+    assert rows["total", "forest"]["wape"] < 1.5 * rows["item", "forest"]["wape"]
+
+
+def test_evaluate_refuses_a_model_that_it_does_not_know(ask):
+    assert "hist_gradient_boosting" in ask("evaluate", "demo", "--models", "oracle", code=2)
+
+
+def test_evaluate_of_a_missing_file_is_wrong_usage(ask):
+    assert "cannot be read" in ask("evaluate", "nowhere.yaml", code=2)
