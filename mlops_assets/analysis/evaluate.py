@@ -16,7 +16,6 @@ from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.reconcile import add_up
 
 VOLUMES = ["1 low", "2 middle", "3 high"]
 MANY_VALUES = 20

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.assets.reconciliation import add_up
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import NAIVE
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.reconcile import add_up
 
 
 def by_level(
