@@ -220,9 +220,10 @@ class Registry:
         try:
             return self._own_code(version).run()
         except Exception as error:
+            why = " ".join(str(error).split())
             raise TrackingError(
                 f"{version.uri} was trained on features of version {state['version']}, this release makes version "
-                f"{forecaster.STATE_VERSION}, and its own code cannot be run: {error}. Train a new model: "
+                f"{forecaster.STATE_VERSION}, and its own code cannot be run: {why}. Train a new model: "
                 f"mlops-assets run {self.name} --retrain"
             ) from error
 

@@ -1,0 +1,125 @@
+"""Stored models forecast what they always did, whatever later releases do to features.
+
+These tests pin `STATE_VERSION`. Whoever changes what a stored model would forecast raises it and adds the fixture of a
+release that writes it; fixtures that are there are never edited, and their models go on with their own numbers.
+
+Numbers are equal to 1e-9, not to the last bit: sums of floating-point numbers may be taken in another order on another
+processor.
+"""
+
+import dataclasses
+import hashlib
+import shutil
+
+import pandas as pd
+import pytest
+
+from mlops_assets.forecasting.model import features, forecaster, model_file
+from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import CODE
+from mlops_assets_tests.releases.unpacked import RELEASES, Deployment, expected, unpack
+
+ORIGIN = "2024-04-20"
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory) -> Deployment:
+    return unpack("0.1.0", "files", tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def inputs(deployment) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The history, and what was known of the days to come."""
+    with deployment.opened() as stores:
+        known = stores.tables.read(["shops", "future_covariates"], partitions=[ORIGIN])
+        return stores.tables.read(["shops", "observations"]), known[["item_id", "timestamp", "promotion"]]
+
+
+@pytest.fixture
+def registry(deployment):
+    with deployment.opened() as stores:
+        yield stores.tracking.registry("shops")
+
+
+def forecast(model: Forecaster, inputs: tuple[pd.DataFrame, pd.DataFrame]) -> pd.DataFrame:
+    history, future = inputs
+    return model.predict(history, pd.Timestamp(ORIGIN), future=future)
+
+
+def assert_same(found: pd.DataFrame, model: str) -> None:
+    pd.testing.assert_frame_equal(found, expected("0.1.0", model), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_an_old_version_forecasts_what_it_did(registry, inputs, number):
+    assert_same(forecast(registry.forecaster(registry.version(number)), inputs), f"version {number}")
+
+
+def test_an_old_model_that_is_no_forest_too(inputs):
+    state = model_file.load(RELEASES / "0.1.0" / "ridge.skops")
+    assert_same(forecast(Forecaster.from_state(state), inputs), "ridge")
+
+
+def test_the_version_of_the_features_has_a_fixture(registry):
+    written = {registry.load(registry.version(1))["version"]}
+    assert forecaster.STATE_VERSION in written, "raised without the fixture of a release that writes it: add one"
+
+
+def test_nobody_has_edited_the_fixture():
+    folder = RELEASES / "0.1.0"
+    recorded = dict(line.split()[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in recorded} == recorded
+
+
+@pytest.fixture
+def later_release(monkeypatch):
+    """A release that has redefined a feature, and says so."""
+    made = features.forecast_rows
+
+    def redefined(*args, **options):
+        rows = made(*args, **options)
+        numbers = {name: values * 1.5 for name, values in rows.features.items() if values.dtype.kind == "f"}
+        return dataclasses.replace(rows, features={**rows.features, **numbers})
+
+    monkeypatch.setattr(features, "forecast_rows", redefined)
+    monkeypatch.setattr(forecaster, "STATE_VERSION", 2)
+
+
+def test_under_a_release_with_other_features_it_is_run_by_its_own_code(later_release, registry, inputs):
+    state = registry.load(registry.version(1))
+    changed = forecast(Forecaster.from_state({**state, "version": 2}), inputs)
+    assert not changed["q50"].equals(expected("0.1.0", "version 1")["q50"]), "or this test would show nothing"
+    assert_same(forecast(registry.forecaster(registry.version(1)), inputs), "version 1")
+
+
+def test_its_recipe_is_refitted_by_its_own_code(later_release, registry, inputs):
+    version = registry.version(1)
+    state = registry.load(version)
+    code = registry.code(version, state)
+    history, _ = inputs
+    again = code.refit(code.rebuild(state), history[history["timestamp"] <= version.trained_until])
+    assert again.state()["version"] == 1
+    assert (again.model.mean == state["trees"]["mean"]).all()
+
+
+def test_code_that_is_not_what_was_registered_is_not_run(later_release, tmp_path):
+    ran = tmp_path / "ran"
+    with unpack("0.1.0", "files", tmp_path).opened() as stores:
+        registry = stores.tracking.registry("shops")
+        for file in tmp_path.rglob("code/forecasting/task.py"):
+            file.write_text(f"open({str(ran)!r}, 'w')\n{file.read_text()}")
+        with pytest.raises(TrackingError, match=r"the sha256 of the code beside it is .* --retrain"):
+            registry.forecaster(registry.version(1))
+        for folder in tmp_path.rglob("artifacts/code"):
+            shutil.rmtree(folder)
+        with pytest.raises(TrackingError, match=r"trained on features of version 1, .* --retrain"):
+            registry.forecaster(registry.version(1))
+    assert not ran.exists()
+
+
+def test_a_recorded_digest_counts_even_for_code_that_is_known(later_release, registry):
+    version = registry.version(3)
+    forged = dataclasses.replace(version, tags={**version.tags, CODE: "0" * 64})
+    with pytest.raises(TrackingError, match="recorded was 0000"):
+        registry.forecaster(forged)

@@ -1,0 +1,84 @@
+"""A deployment of release 0.1.0 goes on under today's code."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets_tests.releases.unpacked import Deployment, unpack
+
+STORED = [
+    "alerts", "accuracy_scores", "backtest", "champion", "data_drift", "decisions", "forecast_accuracy",
+    "forecast_change", "forecasts", "future_covariates", "model_version", "observations", "quarantine",
+    "reconciled_forecasts", "report", "retraining_decisions", "retraining_launches", "training_set",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["files", "sqlite"])
+def deployment(request, tmp_path_factory) -> Deployment:
+    """What 0.1.0 left behind on 20 April; the tests below go on with it, one after the other."""
+    return unpack("0.1.0", request.param, tmp_path_factory.mktemp(request.param))
+
+
+def test_every_table_is_read(deployment):
+    with deployment.opened() as stores:
+        empty = [name for name in STORED if stores.tables.read(["shops", name]).empty]
+        keys = stores.tables.partitions(["shops", "forecasts"])
+    assert empty == []
+    assert keys == [f"2024-04-{day}" for day in range(10, 21)]
+
+
+def test_status_and_history_say_what_was_decided(deployment):
+    (found,) = json.loads(deployment.call("2024-04-21", "status", "--json").stdout)
+    assert found["champion"]["version"] == 1
+    said = json.loads(deployment.call("2024-04-21", "history", "shops", "--json").stdout)
+    assert [row["version"] for row in said["champions"]] == [1, 3, 1]
+    assert [(row["kind"], row["outcome"], row["decided_by"]) for row in said["decisions"]] == [
+        ("gate", "promoted", "gate"),
+        ("gate", "refused", "gate"),
+        ("gate", "refused", "gate"),
+        ("approval", "promoted", "Ann"),
+        ("rollback", "rolled back", "Ben"),
+    ]
+    assert {rule["name"] for rule in said["decisions"][1]["rules"]["rules"]} >= {"against_champion", "coverage"}
+
+
+def test_the_next_day_is_run_by_the_same_champion_without_a_training(deployment):
+    deployment.call("2024-04-22", "run", "shops")
+    with deployment.opened() as stores:
+        assert [version.number for version in stores.tracking.registry("shops").versions()] == [3, 2, 1]
+        day = stores.tables.read(["shops", "forecasts"], partitions=["2024-04-21"])
+        accuracy = stores.tables.read(["shops", "forecast_accuracy"], partitions=["2024-04-21"])
+        change = stores.tables.read(["shops", "forecast_change"], partitions=["2024-04-21"])
+        sums = stores.tables.read(["shops", "reconciled_forecasts"], partitions=["2024-04-21"])
+    assert day["model_version"].unique().tolist() == [1]
+    assert len(day) == 5 * 5
+    assert sorted(accuracy["model_version"].unique()) == [1, 3], "both had forecast this day"
+    assert len(change) == 5
+    assert len(sums) == 5 * 8
+
+
+def test_a_rollback_brings_another_old_version_back_which_forecasts_the_day_after(deployment):
+    done = deployment.call("2024-04-23", "rollback", "shops", "--to", "3", "--by", "Cid", "--reason", "it was better")
+    assert "version 3 is champion, version 1 was (decision 6)" in done.output
+    deployment.call("2024-04-23", "run", "shops")
+    with deployment.opened() as stores:
+        day = stores.tables.read(["shops", "forecasts"], partitions=["2024-04-22"])
+        life = Lifecycle(stores.tables, stores.tracking, stores.clock, "shops")
+        assert life.champion().number == life.registry.champion().number == 3
+    assert day["model_version"].unique().tolist() == [3]
+    page = deployment.data / "page.html"
+    deployment.call("2024-04-23", "report", "shops", "--output", str(page))
+    assert "version 3" in page.read_text()
+
+
+def test_a_forecast_made_again_is_the_one_that_was_stored(deployment):
+    """The champion of 20 April, asked again by today's code, says what it said under 0.1.0."""
+    with deployment.opened() as stores:
+        before = stores.tables.read(["shops", "forecasts"], partitions=["2024-04-20"])
+    deployment.call("2024-04-23", "run", "shops", "--partition", "2024-04-20")
+    with deployment.opened() as stores:
+        after = stores.tables.read(["shops", "forecasts"], partitions=["2024-04-20"])
+    anew = ["run_id", "created_at"]
+    pd.testing.assert_frame_equal(after.drop(columns=anew), before.drop(columns=anew), rtol=1e-9, atol=0)
