@@ -96,6 +96,12 @@ class Settings(BaseModel):
         description="Pretend that it is this moment (ISO 8601), to replay the past. Default: the real clock.",
     )
 
+    debug: bool = Field(
+        default=False,
+        alias="MLOPS_DEBUG",
+        description="Show the trace of a bug in a command instead of logging it, as --debug does: true or false.",
+    )
+
     @field_validator("dagster_ui")
     @classmethod
     def _an_address(cls, value: str) -> str:

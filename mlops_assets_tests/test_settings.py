@@ -76,6 +76,7 @@ def test_every_variable_is_read():
         "MLOPS_APPROVAL": "manual",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
         "MLOPS_NOW": "2013-12-31",
+        "MLOPS_DEBUG": "true",
     }
     assert values.keys() == variables().keys()
     settings = Settings.read({**values, "UNRELATED": "x"})

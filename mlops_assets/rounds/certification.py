@@ -13,7 +13,6 @@ from uuid import uuid4
 import dagster as dg
 import pandas as pd
 from pydantic import SecretStr
-from rich.markup import escape
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
@@ -36,7 +35,6 @@ from mlops_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
     import numpy as np
-    from rich.table import Table
 
 PLACES = ("files", "sql", "object_storage", "memory")
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
@@ -355,19 +353,3 @@ def _difference(found: Content, reference: Content) -> str:
         if found.columns[name] != digest:
             return f"other values in {name}"
     return "" if found.digest == reference.digest else "the same values in other rows"
-
-
-def report(spec: ForecastSpec, findings: Sequence[Finding]) -> "Table":
-    """Return the findings as a table for the terminal."""
-    from rich.table import Table
-
-    table = Table("place", "table", "partitions", "rows", "content", "equal", title=f"{spec.name} on every place")
-    last = ""
-    for finding in findings:
-        if finding.place != last and last:
-            table.add_section()
-        place, last = finding.place if finding.place != last else "", finding.place
-        verdict = f"[red]✗ {escape(finding.difference)}[/red]" if finding.difference else "[green]✓[/green]"
-        counts = (str(finding.partitions or "–"), str(finding.rows))
-        table.add_row(escape(place), finding.table, *counts, finding.digest, verdict)
-    return table

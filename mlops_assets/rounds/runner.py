@@ -49,7 +49,7 @@ class Step:
     asset: str
     state: str
     seconds: float | None = None
-    words: str = ""
+    message: str = ""
 
 
 Listener = Callable[[Step], None]
@@ -232,7 +232,7 @@ class _StepHandler(logging.Handler):
                         meta.get("job_name") or "",
                         step_of(meta.get("step_key")),
                         "warning",
-                        words=meta.get("orig_message", ""),
+                        message=meta.get("orig_message", ""),
                     )
                 )
             return

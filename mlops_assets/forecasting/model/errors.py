@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import ClassVar
 
 
@@ -30,6 +31,13 @@ class MlopsAssetsError(Exception):
         """The message and the advice, for logs and for errors that are shown by other tools than our own."""
         return f"{self.message} (try: {'; '.join(self.advice)})" if self.advice else self.message
 
+    def about(self, what: str) -> MlopsAssetsError:
+        """Return the same error with what it is about in front of the message."""
+        other = copy(self)
+        other.message = f"{what}: {self.message}"
+        other.args = (other.message,)
+        return other
+
 
 class TransientError(MlopsAssetsError):
     """The same may succeed later: it is worth trying again."""
@@ -50,7 +58,7 @@ class UnknownNameError(UsageError, LookupError):
 
     @classmethod
     def of(
-        cls, kind: str, name: str, known: Iterable[str], where: str = "", advice: str | None = None
+        cls, kind: str, name: str, known: Iterable[str], where: str = "", advice: Sequence[str] = ()
     ) -> UnknownNameError:
         """Make the error, with the nearest right name.
 
@@ -59,7 +67,7 @@ class UnknownNameError(UsageError, LookupError):
             name: what was given.
             known: the right names.
             where: they are kept, such as a folder.
-            advice: a command with `{}` where the name stands, to be run with the nearest one.
+            advice: commands that show the right names.
         """
         names = list(map(str, known))
         near = nearest(name, names)

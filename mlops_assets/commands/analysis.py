@@ -1,0 +1,109 @@
+"""Questions to a forecast, which store nothing: evaluate, explain, forecast, tune."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from mlops_assets.commands import base
+from mlops_assets.errors import UsageError
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+
+
+@click.command()
+@base.spec_argument
+@click.option("--models", metavar="KINDS", help="Compare with these too: extra_trees,hist_gradient_boosting, ...")
+@base.as_json_option
+def evaluate(spec: str, models: str | None, as_json: bool) -> None:
+    """Backtest a spec on its source beside seasonal naive and other models, without touching any store.
+
+    SPEC is a YAML file or the name of a declared forecast.
+    """
+    from mlops_assets.analysis import evaluate as evaluating
+    from mlops_assets.commands.rendering import evaluation
+
+    others = [kind.strip() for kind in models.split(",") if kind.strip()] if models else []
+    _answer(spec, evaluating.evaluate, evaluation.tables, as_json, others)
+
+
+@click.command()
+@base.spec_argument
+@click.option("--item", metavar="ID", help="Explain the forecast of this item; with --timestamp.")
+@click.option("--timestamp", metavar="TIME", help="Which of its forecasts.")
+@click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
+@click.option("--top", default=10, show_default=True, help="How many of the days that it is made like.")
+@base.as_json_option
+def explain(spec: str, item: str | None, timestamp: str | None, origin: str | None, top: int, as_json: bool) -> None:
+    """Say what a model leans on, or what one forecast is made like.
+
+    SPEC is a YAML file or the name of a declared forecast. Uses the champion's model; fits one if there is none. Writes
+    nothing.
+    """
+    if (item is None) != (timestamp is None):
+        raise UsageError("--item and --timestamp go together")
+    from mlops_assets.analysis import explain as explaining
+    from mlops_assets.commands.rendering import explanation
+
+    if item is None or timestamp is None:
+        _answer(spec, explaining.explain_model, explanation.model_tables, as_json)
+    else:
+        _answer(spec, explaining.explain_row, explanation.row_tables, as_json, item, timestamp, origin, top)
+
+
+@click.command()
+@base.spec_argument
+@click.option("--set", "changes", multiple=True, metavar="NAME=CHANGE", help="price=*0.9, temperature=+5, promo=1, ...")
+@click.option("--future", "file", metavar="FILE", help="CSV or Parquet of other known covariates.")
+@click.option("--item", "items", multiple=True, metavar="ID", help="Only these items.")
+@click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
+@base.as_json_option
+def forecast(
+    spec: str, changes: tuple[str, ...], file: str | None, items: tuple[str, ...], origin: str | None, as_json: bool
+) -> None:
+    """Forecast without storing anything; with changes, beside the forecast as things stand.
+
+    SPEC is a YAML file or the name of a declared forecast. --set changes a known covariate over the whole horizon: +5,
+    -5, *0.9, /2, a value, or =-5 for a value below zero.
+    """
+    from mlops_assets.analysis import what_if
+    from mlops_assets.commands.rendering import forecast as rendering
+
+    _answer(spec, what_if.what_if, rendering.tables, as_json, changes, file, items, origin)
+
+
+@click.command()
+@base.spec_argument
+@click.option("--minutes", type=click.FloatRange(min=0), required=True, help="Time to spend.")
+@click.option("--trials", type=click.IntRange(min=1), help="Most settings to try, the present ones included.")
+@click.option("--write", is_flag=True, help="Put what was found into the spec's file.")
+@base.as_json_option
+def tune(spec: str, minutes: float, trials: int | None, write: bool, as_json: bool) -> None:
+    """Search for better settings of the model on the backtest, and print them as a change of the spec.
+
+    SPEC is a YAML file or the name of a declared forecast. Every trial is a run in MLflow, nested in the study's.
+    """
+    from mlops_assets.analysis import tune as tuning
+    from mlops_assets.commands.rendering import tuning as rendering
+
+    def ask(found: ForecastSpec, settings: Settings) -> Any:
+        def listen(trial: tuning.TuningTrial) -> None:
+            click.echo(rendering.line(trial, found.gate.metric), err=as_json)
+
+        return tuning.tune(found, settings, minutes, trials, write, listen)
+
+    _answer(spec, ask, rendering.tables, as_json)
+
+
+def _answer(
+    text: str, ask: Callable[..., Any], tables: Callable[[Any], Iterator[Any]], as_json: bool, *arguments: Any
+) -> None:
+    """Ask something of a forecast, named or in a file, and print the answer."""
+    settings = Settings.read()
+    spec = base.find_or_read_spec(settings, text)
+    with base.remarks(), base.about(spec.file):
+        result = ask(spec, settings, *arguments)
+    if as_json:
+        base.show_json(result.to_json())
+    else:
+        base.show(tables(result))

@@ -1,0 +1,201 @@
+"""What all commands share: how forecasts are named, how answers are printed, and how a command ends."""
+
+import json
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mlops_assets.errors import MlopsAssetsError, UnknownNameError, UsageError
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec, load_spec, load_specs
+
+if TYPE_CHECKING:
+    from mlops_assets.rounds.runner import Step
+
+OK, FAILED = 0, 1
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+spec_argument = click.argument("spec", metavar="SPEC")
+name_argument = click.argument("name")
+
+
+class Commands(click.Group):
+    """The group of all commands, and the only place where an error becomes an exit code.
+
+    An expected error (`MlopsAssetsError`) is one message with its advice, and its own exit code. Anything else is a
+    bug: exit code 1, a line that says so, and the trace in a log file, or on the terminal with `--debug`.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            expected = _expected(error)
+            if expected is None:
+                _tell_bug(ctx.invoked_subcommand or "", error, ctx.params["debug"])
+                sys.exit(FAILED)
+            click.echo(f"mlops-assets: {expected.message}", err=True)
+            for command in expected.advice:
+                click.echo(f"  try: {command}", err=True)
+            sys.exit(expected.exit_code)
+
+
+def _expected(error: BaseException | None) -> MlopsAssetsError | None:
+    """Return the expected error that was raised, also where Dagster has wrapped it."""
+    while error is not None and not isinstance(error, MlopsAssetsError):
+        error = error.__cause__ if type(error).__module__.startswith("dagster.") else None
+    return error
+
+
+def _tell_bug(command: str, error: Exception, debug: bool) -> None:
+    from mlops_assets.resources.secrets import scrub
+
+    try:
+        settings = Settings.read()
+    except Exception:  # what keeps the settings from being read may be the bug itself
+        settings = None
+    trace = scrub("".join(traceback.format_exception(error)))
+    what = scrub(f"{type(error).__name__}: {error}".splitlines()[0])
+    if debug or (settings and settings.debug):
+        click.echo(trace, err=True)
+        where = "the trace is above"
+    else:
+        where = f"the trace is in {short_path(_write_trace(settings, command, trace))}; --debug shows it here"
+    click.echo(f"mlops-assets: a bug in {command}: {what} ({where})", err=True)
+
+
+def _write_trace(settings: Settings | None, command: str, trace: str) -> Path:
+    """Write a trace into a new file below the data folder, or of the system's temporary folder if that cannot be."""
+    import tempfile
+
+    name = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}-{command}-{os.getpid()}.log"
+    try:
+        if settings is None:
+            raise OSError
+        folder = settings.data_folder / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(trace, encoding="utf-8")
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="mlops-assets-"))
+        (folder / name).write_text(trace, encoding="utf-8")
+    return folder / name
+
+
+def find_spec(settings: Settings, name: str) -> ForecastSpec:
+    """Return the declared spec of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+        SpecError: a spec of the folder is wrong.
+    """
+    specs = {spec.name: spec for spec in load_specs(settings.forecasts)}
+    if name not in specs:
+        raise UnknownNameError.of("forecast", name, specs, str(settings.forecasts), ["mlops-assets list"])
+    return specs[name]
+
+
+def find_or_read_spec(settings: Settings, text: str) -> ForecastSpec:
+    """Return the spec of a YAML file, or the declared one of that name."""
+    return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(settings, text)
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Name what a failure is about, such as a spec's file; wrong usage names itself."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except MlopsAssetsError as error:
+        raise error.about(what) from error
+
+
+@contextmanager
+def remarks() -> Iterator[None]:
+    """Say what a model finds unusual in words for people, on standard error."""
+    from mlops_assets.forecasting.model.guards import UnusualInput
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show_warning(message: Any, category: Any, *place: Any) -> None:
+            if issubclass(category, UnusualInput):
+                click.echo(f"! {message}", err=True)
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = show_warning
+        yield
+
+
+@contextmanager
+def writing(file: Path) -> Iterator[None]:
+    """Turn what keeps a file from being written into a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror or error}") from None
+
+
+def show_json(value: Any) -> None:
+    """Print JSON values."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def show(parts: Iterable[Any]) -> None:
+    """Print texts and tables of rich, one below the other."""
+    for part in parts:
+        console().print(part, soft_wrap=isinstance(part, str), highlight=False)
+
+
+def console() -> Any:
+    """Return rich's console; wide enough for tables where the output is no terminal."""
+    from rich.console import Console
+
+    made = Console()
+    if not made.is_terminal:
+        made.width = max(made.width, 110)
+    return made
+
+
+@contextmanager
+def progress() -> Iterator[Callable[["Step"], None]]:
+    """Show the steps of a run: a moving line on a terminal, plain lines elsewhere."""
+    terminal = console()
+    if not terminal.is_terminal:
+        yield lambda step: click.echo(_line(step)) if step.state != "started" else None
+        return
+    with terminal.status("starting") as status:
+
+        def listen(step: "Step") -> None:
+            if step.state == "started":
+                status.update(f"{step.asset} …")
+            else:
+                terminal.print(_line(step), highlight=False)
+
+        yield listen
+
+
+def _line(step: "Step") -> str:
+    sign = {"done": "✓", "failed": "✗"}.get(step.state, "!")
+    seconds = f" {step.seconds:6.1f} s" if step.seconds is not None else ""
+    return f"{sign} {step.asset:<20}{seconds}{'  ' + step.message if step.message else ''}"
+
+
+def short_path(path: str | Path) -> str:
+    """Return a path relative to the working directory where it lies below."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,29 @@
+"""A whole round: run."""
+
+import click
+
+from mlops_assets.commands import base
+from mlops_assets.settings import Settings
+
+
+@click.command()
+@base.name_argument
+@click.option("--partition", metavar="KEY", help="A partition, or FIRST...LAST. Default: the latest complete one.")
+@click.option("--retrain", is_flag=True, help="Train a new model, even if there is a champion.")
+def run(name: str, partition: str | None, retrain: bool) -> None:
+    """Run the whole round of the forecast NAME for one partition, or for each of a range.
+
+    Ingests the partition and all history that is not stored yet, trains if there is no champion or the spec has
+    changed (on data up to the first of the partitions), forecasts, and scores earlier forecasts.
+    """
+    settings = Settings.read()
+    spec = base.find_spec(settings, name)
+    from mlops_assets.commands.rendering.round import round_summary
+    from mlops_assets.resources.instance import open_instance
+    from mlops_assets.rounds import runner
+
+    keys = runner.resolve_partitions(spec, partition, settings)
+    instance = open_instance(settings)
+    with base.progress() as listen:
+        runner.run_round(spec, keys, settings, instance, retrain, listen)
+    base.show(round_summary(spec, keys, settings))

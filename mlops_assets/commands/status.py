@@ -1,0 +1,54 @@
+"""How forecasts are: status, report."""
+
+from pathlib import Path
+
+import click
+
+from mlops_assets.commands import base
+from mlops_assets.settings import Settings
+from mlops_assets.spec import load_specs
+
+
+@click.command()
+@click.argument("name", required=False)
+@base.as_json_option
+def status(name: str | None, as_json: bool) -> None:
+    """Show how the forecast NAME, or every forecast, is: what is stored, who is champion, how good, what is wrong.
+
+    Looks only, and changes nothing.
+    """
+    settings = Settings.read()
+    specs = [base.find_spec(settings, name)] if name else load_specs(settings.forecasts)
+    from mlops_assets.analysis import status as asking
+    from mlops_assets.commands.rendering import status as rendering
+
+    found = asking.status(specs, settings)
+    if as_json:
+        shown = [asking.to_json(one) for one in found]
+        base.show_json(shown[0] if name else shown)
+    else:
+        base.show(rendering.parts(found[0]) if name else [rendering.table(found)])
+
+
+@click.command()
+@base.name_argument
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write it. Default: NAME.html in this folder.",
+)
+def report(name: str, output: Path | None) -> None:
+    """Write the report of the forecast NAME as one HTML page that needs nothing else.
+
+    The same page is made in each round, by the asset report, and kept with the champion's run in MLflow.
+    """
+    settings = Settings.read()
+    spec = base.find_spec(settings, name)
+    from mlops_assets.analysis.status import page_of
+
+    file = output or Path(f"{name}.html")
+    page = page_of(spec, settings)
+    with base.writing(file):
+        file.write_text(page, encoding="utf-8")
+    click.echo(f"{name}: {base.short_path(file)} ({file.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,62 @@
+"""Who was champion when, and what was decided: the log of decisions as a person reads it."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.errors import UsageError
+from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.settings import moment
+
+
+@dataclass(frozen=True)
+class History:
+    """The history of a forecast's model.
+
+    Attributes:
+        forecast: its name.
+        at: the moment that was asked about; None is all of it.
+        champions: each reign as JSON values, the oldest first; at a moment, the one of then.
+        decisions: as JSON values with their evidence, the oldest first; at a moment, the one that made its champion.
+    """
+
+    forecast: str
+    at: str | None
+    champions: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def history_of(life: Lifecycle, at: str | None = None) -> History:
+    """Return who was champion when, and every decision.
+
+    Args:
+        life: the versions.
+        at: a moment such as 2013-12-31 or 2013-12-31T06:00:00+01:00 (UTC without an offset); None: all of it.
+
+    Raises:
+        UsageError: it is not a moment.
+    """
+    log = life.log.all()
+    reigns = decisions.reigns(log)
+    if at is not None:
+        try:
+            then = pd.Timestamp(moment(at)).tz_localize(None)
+        except ValueError as error:
+            raise UsageError(f"--at {at}: {error}") from None
+        reigns = reigns[(reigns["since"] <= then) & (reigns["until"].isna() | (reigns["until"] > then))]
+        log = log[log["number"].isin(reigns["number"])]
+    rows = _records(log)
+    for row in rows:
+        row["rules"] = decisions.verdict_of(row["rules"] or "")
+    return History(life.name, at, _records(reigns.drop(columns="rules")), rows)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return json.loads(frame.to_json(orient="records", date_format="iso", date_unit="s"))

@@ -1,0 +1,143 @@
+"""How commands end: an expected error is one line and its exit code, a bug a line that names its trace."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mlops_assets.commands.main import main
+from mlops_assets.spec import reading
+from mlops_assets_tests.conftest import declare, sandbox
+
+WHO = ("--by", "Ann", "--reason", "looked at it")
+ARGUMENTS = {
+    "list": (),
+    "run": ("demo",),
+    "approve": ("demo", "1", *WHO),
+    "reject": ("demo", "1", *WHO),
+    "rollback": ("demo", *WHO),
+    "history": ("demo",),
+    "evaluate": ("demo",),
+    "explain": ("demo",),
+    "forecast": ("demo",),
+    "tune": ("demo", "--minutes", "0.1"),
+    "status": ("demo",),
+    "report": ("demo",),
+    "replay-policy": ("demo",),
+    "check": (),
+    "certify": ("--forecast", "demo"),
+}
+"""For each command, arguments that are right; a new command stands here or the tests fail."""
+
+
+@pytest.fixture
+def call(tmp_path, empty_mlflow, monkeypatch):
+    """Call the command line over a sandbox with the small panel."""
+    sandbox(tmp_path, empty_mlflow)
+    declare(tmp_path / "forecasts")
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str):
+        return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+    return run
+
+
+def one_line(result) -> str:
+    """Return the only line that a command has written on standard error."""
+    (line,) = result.stderr.splitlines()
+    assert "Traceback" not in result.output
+    return line
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_a_wrong_setting_is_one_line_in_every_command(call, monkeypatch, command):
+    monkeypatch.setenv("MLOPS_ENV", "stagin")
+    result = call(command, *ARGUMENTS[command])
+    if command == "check":
+        assert result.exit_code == 1
+        assert "✗ settings: wrong environment variable: MLOPS_ENV" in result.stdout
+        return
+    assert result.exit_code == 2
+    assert "did you mean 'staging'?" in one_line(result)
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_a_wrong_spec_is_wrong_usage_in_every_command(call, tmp_path, command):
+    (tmp_path / "forecasts" / "broken.yaml").write_text("name: Broken Name\n")
+    result = call(command, *ARGUMENTS[command])
+    assert result.exit_code == (1 if command == "check" else 2)
+    assert "broken.yaml" in (result.stdout if command == "check" else result.stderr)
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_a_bug_is_a_line_that_names_its_trace_in_every_command(call, tmp_path, monkeypatch, command):
+    def broken(*_):
+        return {}["origin"]
+
+    monkeypatch.setattr(reading, "parse_spec", broken)
+    result = call(command, *ARGUMENTS[command])
+    assert result.exit_code == 1
+    said = re.fullmatch(
+        rf"mlops-assets: a bug in {command}: KeyError: 'origin' \(the trace is in (\S+); --debug shows it here\)",
+        one_line(result),
+    )
+    assert said is not None
+    trace = (tmp_path / said[1]).read_text()
+    assert "in broken" in trace
+    assert trace.endswith("KeyError: 'origin'\n")
+
+
+def broken_by(message: str):
+    def broken(*_):
+        raise RuntimeError(message)
+
+    return broken
+
+
+def test_debug_shows_the_trace_and_writes_none(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "parse_spec", broken_by("odd"))
+    asked = call("--debug", "list")
+    monkeypatch.setenv("MLOPS_DEBUG", "1")
+    for result in (asked, call("list")):
+        assert result.exit_code == 1
+        assert "in broken" in result.stderr
+        assert result.stderr.endswith("mlops-assets: a bug in list: RuntimeError: odd (the trace is above)\n")
+    assert not (tmp_path / "data" / "logs").exists()
+
+
+def test_a_trace_shows_no_secret_and_finds_a_place_where_the_data_folder_has_none(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_TOKEN", "hunter2planted")
+    monkeypatch.setattr(reading, "parse_spec", broken_by("GET https://me:hunter2planted@api?t=hunter2planted"))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "file" / "data"))
+    result = call("list")
+    assert result.exit_code == 1
+    written = re.search(r"the trace is in (\S+);", result.stderr)
+    assert written is not None
+    assert "hunter2planted" not in result.stderr + Path(written[1]).read_text()
+
+
+def test_a_name_that_is_near_none_comes_with_a_command_that_lists_them(call, tmp_path):
+    result = call("run", "nothing")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"mlops-assets: no forecast 'nothing' in {tmp_path / 'forecasts'}. There are: demo",
+        "  try: mlops-assets list",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", [("report", "demo", "--output"), ("replay-policy", "demo", "--what-if", "--picture")]
+)
+def test_a_file_that_cannot_be_written_is_wrong_usage(call, tmp_path, command):
+    if command[0] == "replay-policy":
+        assert call("run", "demo", "--partition", "2024-05-10").exit_code == 0
+    result = call(*command, str(tmp_path / "nowhere" / "file"))
+    assert result.exit_code == 2
+    assert "cannot be written: No such file or directory" in result.stderr
