@@ -188,7 +188,7 @@ def open_place(word: str, settings: Settings, folder: Path, spec: ForecastSpec) 
             tables.exists([spec.name, OBSERVATIONS])
             name = f"{word} ({_dialect(url)})" if word == "sql" else shown(url)
         except DatabaseError as error:
-            raise UsageError(f"{_dialect(url)}: {error}") from None
+            raise UsageError(f"{_dialect(url)}: {error.message}", advice=error.advice) from None
         try:
             yield Place(name, tables, ObjectModels(str(own / "models")))
         finally:

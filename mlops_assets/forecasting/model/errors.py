@@ -67,16 +67,14 @@ class UnknownNameError(UsageError, LookupError):
             name: what was given.
             known: the right names.
             where: they are kept, such as a folder.
-            advice: commands that show the right names.
+            advice: commands that show the right names, for a name that is near none.
         """
         names = list(map(str, known))
         near = nearest(name, names)
         place = f" in {where}" if where else ""
         hint = f"; did you mean {near[0]}?" if near else "."
         there = f"There are: {', '.join(names)}" if names else "There is none"
-        return cls(
-            f"no {kind} {name!r}{place}{hint} {there}", advice=[advice.format(near[0])] if advice and near else ()
-        )
+        return cls(f"no {kind} {name!r}{place}{hint} {there}", advice=() if near else advice)
 
 
 class DataError(TerminalError, ValueError):
@@ -102,7 +100,7 @@ class MissingExtraError(TerminalError, ImportError):
         """
         words = f"; {otherwise}" if otherwise else ""
         command = f"pip install 'mlops-assets[{extra}]'" if extra else f"pip install {module}"
-        return cls(f"{what} needs the package {module}{words}", advice=[command])
+        return cls(f"{what} needs the module {module}{words}", advice=[command])
 
 
 def nearest(name: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
