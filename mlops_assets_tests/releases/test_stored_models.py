@@ -9,6 +9,7 @@ processor.
 
 import dataclasses
 import hashlib
+import json
 import shutil
 
 import pandas as pd
@@ -123,3 +124,19 @@ def test_a_recorded_digest_counts_even_for_code_that_is_known(later_release, reg
     forged = dataclasses.replace(version, tags={**version.tags, CODE: "0" * 64})
     with pytest.raises(TrackingError, match="recorded was 0000"):
         registry.forecaster(forged)
+
+
+def test_a_later_release_trains_its_own_challenger_and_judges_it_against_the_old_champion(later_release, tmp_path):
+    deployment = unpack("0.1.0", "files", tmp_path)
+    deployment.call("2024-04-22", "run", "shops", "--retrain")
+    with deployment.opened() as stores:
+        registry = stores.tracking.registry("shops")
+        assert [registry.load(registry.version(number))["version"] for number in (1, 4)] == [1, 2]
+        backtest = stores.tables.read(["shops", "backtest"])
+        decided = stores.tables.read(["shops", "decisions"]).sort_values("number").iloc[-1]
+        day = stores.tables.read(["shops", "forecasts"], partitions=["2024-04-21"])
+    assert backtest.loc[backtest["model"] == "champion", "version"].unique().tolist() == [1]
+    assert (decided["version"], decided["champion_before"]) == (4, 1)
+    (rule,) = (rule for rule in json.loads(decided["rules"])["rules"] if rule["name"] == "against_champion")
+    assert rule["state"] in ("passed", "failed"), rule
+    assert day["model_version"].unique().tolist() == [decided["champion_after"]]

@@ -1,17 +1,11 @@
 """Run states and the registry, against a real MLflow database."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import dagster as dg
 import mlflow
-import pandas as pd
 import pytest
 
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.tracking import Tracking
-from mlops_assets_tests.conftest import HISTORY
 
 
 @pytest.fixture
@@ -123,73 +117,3 @@ def test_a_dead_server_is_an_error_at_once_without_its_password():
 def test_links_need_an_address():
     assert Tracking(uri="sqlite://").links.to("models/x") == ""
     assert Tracking(uri="sqlite://", ui="http://here:5000/").links.to("models/x") == "http://here:5000/#/models/x"
-
-
-def test_a_version_is_registered_as_challenger_with_its_stage(trained):
-    registry = trained.tracking.registry("demo")
-    challenger, champion = registry.by_alias("challenger"), registry.champion()
-    assert challenger.number == champion.number == 1
-    assert champion.tags["stage"] == "Production"
-    assert len(champion.tags["sha256"]) == 64
-    assert registry.by_alias("previous") is None
-
-
-def test_a_tampered_model_file_is_refused(trained, tmp_path):
-    from mlops_assets.forecasting.model.model_file import ModelFileError
-
-    registry = trained.tracking.registry("demo")
-    version = registry.champion()
-    registry.load(version)
-    forged = type(version)(version.name, version.number, version.run_id, {**version.tags, "sha256": "0" * 64})
-    with pytest.raises(ModelFileError):
-        registry.load(forged)
-
-
-STRANGER = """
-import sys
-sys.modules["mlops_assets"] = None  # as if it were not installed
-import mlflow
-model = mlflow.pyfunc.load_model("models:/demo@champion")
-history = mlflow.models.Model.load(mlflow.artifacts.download_artifacts("models:/demo@champion"))
-example = history.load_input_example(mlflow.artifacts.download_artifacts("models:/demo@champion"))
-model.predict(example, params={"horizon": 5}).to_json(sys.argv[1], orient="records", date_format="iso")
-"""
-
-
-@pytest.mark.process
-def test_a_stranger_without_this_package_can_use_the_model(trained, tmp_path):
-    trained.tracking.registry("demo")
-    done = subprocess.run(
-        [sys.executable, "-c", STRANGER, str(tmp_path / "out.json")],
-        env={
-            "MLFLOW_TRACKING_URI": trained.tracking.uri,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "PATH": "/usr/bin:/bin",
-        },
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    made = pd.read_json(tmp_path / "out.json")
-    assert len(made) == 2 * 5
-    from mlops_assets.forecasting.model.features import lookback
-    from mlops_assets.forecasting.model.forecaster import Forecaster
-    from mlops_assets.stages.register import _example
-
-    last = HISTORY.split("...")[1]
-    history = trained.table("observations")
-    example = _example(history[history["timestamp"] <= last], lookback(trained.spec.task), pd.Timestamp(last))
-    registry = trained.tracking.registry("demo")
-    ours = Forecaster.from_state(registry.load(registry.champion())).predict(example, horizon=5)
-    for name in ("mean", "q10", "q50", "q90"):
-        assert made[name].to_numpy() == pytest.approx(ours[name].to_numpy(), rel=1e-6)
-
-
-def test_the_model_carries_no_pickle(trained):
-    registry = trained.tracking.registry("demo")
-    folder = Path(mlflow.artifacts.download_artifacts(registry.champion().uri))
-    assert [file.name for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib")] == []
-    assert [file.is_file() for file in (folder / "code").glob("mlops_assets_model_*/forecaster.py")] == [True]
