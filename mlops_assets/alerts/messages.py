@@ -8,7 +8,10 @@ from hashlib import sha256
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Alert, Notifications
+from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
+from mlops_assets.lifecycle.decisions import Entry
+from mlops_assets.spec import ForecastSpec
 
 TOLD = "alert"
 """Metadata of a `dagster.Failure` that an alert of its own kind has told: it is not told again as a failed run."""
@@ -23,8 +26,8 @@ class FailedRun:
         job: its name.
         partition: key, or `FIRST...LAST`; "" without.
         tries: runs that were tried, with Dagster's automatic retries.
-        steps: what failed and why: asset -> words; empty if the run as a whole did.
-        words: why the run failed, where no step did.
+        steps: what failed and why: asset -> message; empty if the run as a whole did.
+        message: why the run failed, where no step did.
     """
 
     run_id: str
@@ -32,20 +35,20 @@ class FailedRun:
     partition: str = ""
     tries: int = 1
     steps: Mapping[str, str] = field(default_factory=dict)
-    words: str = ""
+    message: str = ""
 
 
 def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     """Tell of a failed run; one alert for each."""
     place = f" of {run.partition}" if run.partition else ""
     tries = f" after {run.tries} tries" if run.tries > 1 else ""
-    failed = "; ".join(f"{asset}{place} failed{tries}: {words}" for asset, words in run.steps.items())
+    failed = "; ".join(f"{asset}{place} failed{tries}: {message}" for asset, message in run.steps.items())
     again = " --retrain" if run.job == f"{forecast}_retrain" else f" --partition {run.partition}" if place else ""
     return Alert(
         event="run failure",
         forecast=forecast,
         key=run.run_id,
-        what=failed or f"{run.job}{place} failed{tries}: {run.words}",
+        what=failed or f"{run.job}{place} failed{tries}: {run.message}",
         where=links.run_link(run.run_id),
         to_do="Read the error of the step in the run's log. When its cause is gone, re-execute the run from its "
         f"failure there, or run mlops-assets run {forecast}{again}. The tables keep what was good before.",
@@ -84,73 +87,60 @@ def futility(forecast: str, answer: Answer, links: Notifications) -> Alert:
     )
 
 
-def decided(
-    forecast: str, number: int, outcome: str, version: int, reason: str, registry: str, links: Notifications
-) -> Alert | None:
+def decided(forecast: str, number: int, decision: Entry, registry: str, links: Notifications) -> Alert | None:
     """Tell of a challenger that was refused or waits for a person; None for any other outcome.
 
     Args:
         forecast: its name.
         number: of the decision.
-        outcome: of the decision.
-        version: of the challenger.
-        reason: of the decision.
+        decision: its outcome and reason, and the version of the challenger.
         registry: address of the version in MLflow's web UI, "" if it has none.
         links: makes the links.
     """
+    approve = f"mlops-assets approve {forecast} {decision.version}"
     to_do = {
         "refused": (
             "Read the rules that failed. The champion stays in office; if there is none yet, nothing is forecast: mend "
-            f"the data or the spec, or mlops-assets approve {forecast} {version} --force --by YOU --reason WHY."
+            f"the data or the spec, or {approve} --force --by YOU --reason WHY."
         ),
         "awaiting approval": (
-            f"mlops-assets approve {forecast} {version} --by YOU --reason WHY, or reject; or materialize "
+            f"{approve} --by YOU --reason WHY, or reject; or materialize "
             f"{forecast}/champion with decision: approve in its config; or set the version's tag approval in MLflow."
         ),
     }
-    if outcome not in to_do:
+    if decision.outcome not in to_do:
         return None
     return Alert(
-        event=outcome,
+        event=decision.outcome,
         forecast=forecast,
         key=f"decision {number}",
-        what=f"version {version}: {reason}",
+        what=f"version {decision.version}: {decision.reason}",
         where=f"{links.asset_link(forecast, 'champion')} (table {forecast}/decisions)" + (registry and f", {registry}"),
-        to_do=to_do[outcome],
+        to_do=to_do[decision.outcome],
     )
 
 
-def quarantine(
-    forecast: str,
-    span: str,
-    share: float,
-    allowed: float,
-    reasons: Mapping[str, int],
-    rows: pd.DataFrame,
-    run_id: str,
-    links: Notifications,
-) -> Alert:
+def quarantine(spec: ForecastSpec, span: str, checked: Checked, run_id: str, links: Notifications) -> Alert:
     """Tell that too many rows break the contract; once for each partition and set of rows.
 
     Args:
-        forecast: its name.
+        spec: the forecast.
         span: the partition, or the first and last of them.
-        share: of the rows that was rejected.
-        allowed: `quarantine.max_share`.
-        reasons: how many rows for which reason.
-        rows: the quarantined ones: reason and record say whether they are those of before.
+        checked: what the contract said; the reasons and records of the rows say whether they are those of before.
         run_id: the run that has failed of it.
         links: makes the links.
     """
+    forecast, rows = spec.name, checked.quarantined
     texts = sorted(f"{reason} {record}" for reason, record in zip(rows["reason"], rows["record"], strict=True))
     digest = sha256("\n".join(texts).encode()).hexdigest()[:12]
-    counts = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
+    counts = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
     return Alert(
         event="quarantine",
         forecast=forecast,
         key=f"{span} {digest}",
-        what=f"{share:.1%} of the rows of {span} break the contract, {allowed:.1%} are allowed: {counts}. The run has "
-        "failed, and the observations stored before are kept",
+        what=f"{checked.quarantine_share:.1%} of the rows of {span} break the contract, "
+        f"{spec.quarantine.max_share:.1%} are allowed: {counts}. The run has failed, and the observations "
+        "stored before are kept",
         where=f"{links.run_link(run_id)} (table {forecast}/quarantine has each row with its reason)",
         to_do="Mend the source, or the spec if it is the contract that is wrong (columns, frequency, "
         "quarantine.max_share), and ingest the partition again.",

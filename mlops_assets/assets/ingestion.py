@@ -67,16 +67,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         yield dg.Output(quarantined, "quarantine", metadata={**facts, "reasons": checked.reasons})
         if share > spec.quarantine.max_share:
             span = ingest.span_of(keys)
-            alert = alerts.quarantine(
-                spec.name,
-                span,
-                share,
-                spec.quarantine.max_share,
-                checked.reasons,
-                checked.quarantined,
-                context.run.run_id,
-                notifications,
-            )
+            alert = alerts.quarantine(spec, span, checked, context.run.run_id, notifications)
             notifications.send(tables, alert)
             worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
             raise dg.Failure(

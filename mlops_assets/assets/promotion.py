@@ -68,7 +68,7 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         else:
             number, entry = life.reject(config.version, config.by, config.reason)
         link = life.registry.link(entry.version) if tracking.ui else ""
-        alert = decided(spec.name, number, entry.outcome, entry.version, entry.reason, link, notifications)
+        alert = decided(spec.name, number, entry, link, notifications)
         if alert is not None:
             notifications.send(tables, alert)
         present = life.champion()

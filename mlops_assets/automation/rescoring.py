@@ -1,14 +1,13 @@
 """Late and corrected data: what is read again, and what is scored again because of it."""
 
-from collections.abc import Iterator, Mapping
-
 import dagster as dg
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS, RESCORE, job_name
-from mlops_assets.catalog.partitions import latest_complete, periods
+from mlops_assets.catalog.names import FORECAST_ACCURACY, RESCORE, job_name
+from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.rescore import outdated, range_tags, ranges, reread_keys
 
 BECAUSE = "mlops/rescored_for"
 """Tag of a run: the storage id of the event that made the scores outdated."""
@@ -42,13 +41,6 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
     return reread
 
 
-def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
-    """Return the partitions before `last` that are read again in its round."""
-    partitions, count = Graph(spec).partitions, spec.partitions.reread
-    before = partitions.get_partition_keys(current_time=partitions.time_window_for_partition_key(last).start)
-    return list(before[-count:]) if count else []
-
-
 def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     """Define `<name>_rescore`; Dagster's record of what was stored when is its memory, so it needs no cursor."""
     accuracy = dg.AssetKey([spec.name, FORECAST_ACCURACY])
@@ -79,33 +71,3 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         return requests or dg.SkipReason(f"{TRIES} runs could not score {', '.join(late)}; see Dagster's runs")
 
     return rescore
-
-
-def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
-    """Return the partitions whose scores are older than what they are made from, with the event that made them so."""
-    stored = {
-        name: instance.get_latest_storage_id_by_partition(
-            dg.AssetKey([spec.name, name]), dg.DagsterEventType.ASSET_MATERIALIZATION
-        )
-        for name in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)
-    }
-    reach, found = periods(spec, spec.horizon), {}
-    for place, key in enumerate(keys):
-        made = [stored[FORECASTS].get(origin, 0) for origin in keys[max(0, place - reach) : place]]
-        newest = max(stored[OBSERVATIONS].get(key, 0), *made, 0)
-        if any(made) and key in stored[OBSERVATIONS] and stored[FORECAST_ACCURACY].get(key, 0) < newest:
-            found[key] = newest
-    return found
-
-
-def ranges(keys: list[str], chosen: Mapping[str, int]) -> Iterator[tuple[str, str]]:
-    """Yield the first and last of each run of neighbours among the chosen keys."""
-    places = {place: None for place, key in enumerate(keys) if key in chosen}
-    begins = [place for place in places if place - 1 not in places]
-    ends = [place for place in places if place + 1 not in places]
-    yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
-
-
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """Return the tags of one run over consecutive partitions."""
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

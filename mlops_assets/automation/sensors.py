@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mlops_assets.automation.alerts import build_alert_sensor
+from mlops_assets.automation.alerting import build_alert_sensor
 from mlops_assets.automation.approvals import build_approval_sensor
 from mlops_assets.automation.rescoring import build_rescore_sensor
 from mlops_assets.automation.retraining import build_retraining_sensor

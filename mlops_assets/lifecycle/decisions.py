@@ -103,6 +103,14 @@ NONE = without_rows(TABLES[DECISIONS])
 """The log before the first decision."""
 
 
+def entry_of(row: "pd.Series[Any]") -> tuple[int, Entry]:
+    """Return the number and the decision of a row of the log."""
+    values: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in Entry.__dataclass_fields__}
+    for name in ("version", "champion_before", "champion_after"):
+        values[name] = None if pd.isna(row[name]) else int(row[name])
+    return int(row["number"]), Entry(**values)
+
+
 def champion_of(log: pd.DataFrame, at: datetime | None = None) -> int | None:
     """Return who is champion after the decisions of a log, or was at a moment; None for nobody."""
     if at is not None:

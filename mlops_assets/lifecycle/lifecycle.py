@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.lifecycle import decisions
-from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry
+from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry, entry_of
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.tracking.errors import TrackingError
@@ -69,7 +69,7 @@ class Lifecycle:
             verdict = judge(present, log)
             mine = log[(log["version"] == challenger.number) & (log["kind"] == "gate")]
             if len(mine) and mine["evidence"].iloc[-1] == verdict.evidence:
-                found[:] = [_entry(mine.iloc[-1])]
+                found[:] = [entry_of(mine.iloc[-1])]
                 return None
             before = None if present is None else present.number
             after = challenger.number if verdict.outcome == "promoted" else before
@@ -228,13 +228,6 @@ def _of(version: Version) -> dict[str, Any]:
         "trained_until": version.trained_until,
         **{name: version.tags.get(name, "") for name in ("data_version", "spec_hash", "git_commit")},
     }
-
-
-def _entry(row: "pd.Series[Any]") -> tuple[int, Entry]:
-    values: dict[str, Any] = {name: None if pd.isna(row[name]) else row[name] for name in Entry.__dataclass_fields__}
-    for name in ("version", "champion_before", "champion_after"):
-        values[name] = None if pd.isna(row[name]) else int(row[name])
-    return int(row["number"]), Entry(**values)
 
 
 def _tags(row: "pd.Series[Any]") -> dict[str, str]:

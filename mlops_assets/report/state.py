@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.alerts.failures import concerns
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
 from mlops_assets.catalog.partitions import expected, rounds_of
@@ -211,15 +212,12 @@ def _quarantine(sources: Sources) -> dict[str, Any] | None:
 def _failed_runs(sources: Sources) -> list[dict[str, str]]:
     if sources.instance is None:
         return []
-    name = sources.spec.name
     since = naive_utc(sources.clock.now()).tz_localize("UTC").to_pydatetime() - timedelta(days=FAILED_DAYS)
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     found = []
     for record in sources.instance.get_run_records(failed, limit=100):
         run = record.dagster_run
-        keys = run.asset_selection or frozenset()
-        # Not by the job's name: demo_big_daily is no job of demo.
-        if run.tags.get("mlops/forecast") == name or any(key.path[0] == name for key in keys):
+        if concerns(run, sources.spec.name):
             ended = stamp(naive_utc(record.update_timestamp).floor("min"))
             link = sources.notifications.run_link(run.run_id)
             found.append({"run_id": run.run_id, "job": run.job_name, "ended": ended, "link": link})

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.automation.alerts import FIRST_LOOK, hidden, reason_of, tell_decision, tell_failures
-from mlops_assets.automation.rescoring import range_tags, reread_keys
+from mlops_assets.alerts.failures import FIRST_LOOK, first_line, reason_of, tell_failures
+from mlops_assets.alerts.overdue import tell_decision
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import (
     DAILY,
@@ -32,6 +32,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.instance import PROCESS, end_dead_runs, this_process
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.rescore import range_tags, reread_keys
 
 RANGE = "..."
 log = logging.getLogger(__name__)
@@ -126,7 +127,9 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
             tell_decision(spec, stores.tables, stores.notifications)
             stores.notifications.resend(stores.tables, spec.name)
     except Exception as error:  # the run's own error matters more
-        log.warning("alerts of %s could not be told: %s", spec.name, hidden(spec, f"{type(error).__name__}: {error}"))
+        log.warning(
+            "alerts of %s could not be told: %s", spec.name, first_line(spec, f"{type(error).__name__}: {error}")
+        )
 
 
 def ingest(run: "Runner", spec: ForecastSpec, first: str, last: str) -> None:

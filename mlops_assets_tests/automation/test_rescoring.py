@@ -4,9 +4,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor, ranges
+from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.stages.rescore import ranges
 from mlops_assets.stages.score import read_scores
 from mlops_assets_tests.conftest import HISTORY, World, panel
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.automation.alerts import build_alert_sensor
+from mlops_assets.automation.alerting import build_alert_sensor
 from mlops_assets.catalog.partitions import expected, freshness_of
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock

@@ -1,0 +1,93 @@
+"""Runs that failed: which are the forecast's, why they did, and telling it."""
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from mlops_assets.alerts import messages
+from mlops_assets.alerts.messages import TOLD, FailedRun
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.names import asset_of
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.secrets import scrub, secrets_of
+from mlops_assets.spec import ForecastSpec
+
+FIRST_LOOK = timedelta(days=1)
+"""So far back those look who have never looked before."""
+LONGEST = 600
+"""Letters of an error that are told; chats take some thousand, and the run's log has the rest."""
+_FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+
+
+def concerns(run: dg.DagsterRun, forecast: str) -> bool:
+    """Return whether a run is one of a forecast's.
+
+    Not by the job's name: demo_big_daily is no job of demo. A run of the command line or of the web UI may be without
+    our tag, but then it selects assets.
+    """
+    return run.tags.get("mlops/forecast") == forecast or any(
+        key.path[0] == forecast for key in run.asset_selection or ()
+    )
+
+
+def tell_failures(
+    spec: ForecastSpec, tables: Tables, notifications: Notifications, instance: dg.DagsterInstance, since: datetime
+) -> int:
+    """Tell of the forecast's runs that have failed since a moment; return how many were told now."""
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    runs = [failed_run(spec, run, instance) for run in reversed(instance.get_runs(failed))]
+    found = [messages.run_failure(spec.name, run, notifications) for run in runs if run is not None]
+    return sum(notifications.send(tables, alert) for alert in found)
+
+
+def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInstance) -> FailedRun | None:
+    """Return what there is to say of a failed run.
+
+    None if it is not of this forecast, if Dagster tries it again by itself, or if what failed it has been told.
+    """
+    if run.tags.get("dagster/will_retry") == "true":
+        return None
+    events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_FAILURES)]
+    failures = [event for event in events if event.is_step_failure]
+    ends = [event for event in events if not event.is_step_failure]
+    own = [event for event in failures if (event.step_key or "").rpartition("__")[0] == spec.name]
+    steps = {asset_of(event.step_key): first_line(spec, reason_of(event)) for event in own if not _is_told(event)}
+    if failures and not steps:
+        return None
+    if not failures and not concerns(run, spec.name):
+        return None
+    first, last = (run.tags.get(f"dagster/asset_partition_range_{end}", "") for end in ("start", "end"))
+    return FailedRun(
+        run_id=run.run_id,
+        job=run.job_name,
+        partition=run.tags.get("dagster/partition") or (first if first == last else f"{first}...{last}"),
+        tries=int(run.tags.get("dagster/retry_number", "0")) + 1,
+        steps=steps,
+        message=first_line(spec, next(map(_reason_of_run, ends), "see its log")),
+    )
+
+
+def first_line(spec: ForecastSpec, error: str) -> str:
+    """Return the first line of an error, without secrets, and no more of it than a message can hold."""
+    lines = scrub(error.strip(), secrets_of(spec.source)).splitlines()
+    if not lines:
+        return "no message"
+    return lines[0] if len(lines[0]) <= LONGEST else f"{lines[0][:LONGEST]} …"
+
+
+def reason_of(event: dg.DagsterEvent) -> str:
+    """Return why a step failed: the message of its `dagster.Failure`, or its exception."""
+    data = event.step_failure_data
+    error = data.error.cause if data.error is not None and data.error.cause is not None else data.error
+    described = data.user_failure_data.description if data.user_failure_data is not None else None
+    return (described or (error.message if error is not None else "no message")).strip()
+
+
+def _reason_of_run(event: dg.DagsterEvent) -> str:
+    error = getattr(event.event_specific_data, "error", None)  # no data where somebody else reports the run's end
+    return (error.cause or error).message if error is not None else event.message or ""
+
+
+def _is_told(event: dg.DagsterEvent) -> bool:
+    data = event.step_failure_data.user_failure_data
+    return data is not None and TOLD in data.metadata

@@ -1,0 +1,41 @@
+"""What is overdue: a partition that never came, a decision that its process could not tell."""
+
+from datetime import datetime
+
+from mlops_assets.alerts import messages
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.partitions import expected
+from mlops_assets.lifecycle.decisions import Decisions, entry_of
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.spec import ForecastSpec
+
+
+def tell_decision(spec: ForecastSpec, tables: Tables, notifications: Notifications) -> int:
+    """Tell of the latest decision, should its process have died before it could; return how many were told now."""
+    log = Decisions(tables, spec.name).all()
+    if log.empty:
+        return 0
+    alert = messages.decided(spec.name, *entry_of(log.iloc[-1]), "", notifications)
+    return int(alert is not None and notifications.send(tables, alert))
+
+
+def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:
+    """Tell of the partition that should be there and is not; forecasts are looked at once the observations are there.
+
+    Nothing is stale that never began: a forecast without any stored partition.
+
+    Returns:
+        How many alerts were told now.
+    """
+    late = expected(spec, now)
+    if late is None:
+        return 0
+    key, due = late
+    for asset in (OBSERVATIONS, FORECASTS):
+        stored = tables.partitions([spec.name, asset])
+        if not stored:
+            return 0
+        if key not in stored:
+            return int(notifications.send(tables, messages.stale(spec.name, asset, key, stored, due, notifications)))
+    return 0

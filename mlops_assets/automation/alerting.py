@@ -1,0 +1,49 @@
+"""The sensor that tells people of what no run can tell itself: that it failed, or that it never came."""
+
+from datetime import datetime, timedelta, timezone
+
+import dagster as dg
+
+from mlops_assets.alerts.failures import FIRST_LOOK, tell_failures
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.alerts.overdue import tell_decision, tell_stale
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.spec import ForecastSpec
+
+OVERLAP = timedelta(minutes=10)
+"""Clocks of machines differ; what was told already is not told again."""
+
+
+def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
+    """Define `<name>_alerts`; the table `alerts` says what was told.
+
+    The cursor is the moment of the last look and, if nothing was left to deliver then, how many attempts there were.
+
+    Dagster's own run failure sensor passes over runs of the command line and over failures while telling them.
+    """
+
+    @dg.sensor(
+        name=f"{spec.name}_alerts",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Tells of failed runs of {spec.name}, of decisions and of late partitions, and tries again to "
+        "deliver what could not be told. Starts no run.",
+    )
+    def tell(
+        context: dg.SensorEvaluationContext,
+        tables: dg.ResourceParam[Tables],
+        clock: Clock,
+        notifications: Notifications,
+    ) -> dg.SkipReason:
+        now = datetime.now(timezone.utc)
+        moment, _, settled = (context.cursor or "").partition(" ")
+        since = datetime.fromisoformat(moment) if moment else now - FIRST_LOOK
+        told = tell_failures(spec, tables, notifications, context.instance, since)
+        told += tell_decision(spec, tables, notifications)
+        told += tell_stale(spec, tables, notifications, clock.now())
+        again, settled = notifications.resend(tables, spec.name, int(settled or 0))
+        context.update_cursor(f"{(now - OVERLAP).isoformat()} {settled}")
+        return dg.SkipReason(f"{told} new, {again} delivered after all; see the table {spec.name}/alerts")
+
+    return tell

@@ -1,0 +1,47 @@
+"""Late and corrected data: which partitions are read again, and which are scored again because of it."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.partitions import periods
+from mlops_assets.spec import ForecastSpec
+
+
+def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
+    """Return the partitions before `last` that are read again in its round."""
+    partitions, count = Graph(spec).partitions, spec.partitions.reread
+    before = partitions.get_partition_keys(current_time=partitions.time_window_for_partition_key(last).start)
+    return list(before[-count:]) if count else []
+
+
+def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
+    """Return the partitions whose scores are older than what they are made from, with the event that made them so."""
+    stored = {
+        name: instance.get_latest_storage_id_by_partition(
+            dg.AssetKey([spec.name, name]), dg.DagsterEventType.ASSET_MATERIALIZATION
+        )
+        for name in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)
+    }
+    reach, found = periods(spec, spec.horizon), {}
+    for place, key in enumerate(keys):
+        made = [stored[FORECASTS].get(origin, 0) for origin in keys[max(0, place - reach) : place]]
+        newest = max(stored[OBSERVATIONS].get(key, 0), *made, 0)
+        if any(made) and key in stored[OBSERVATIONS] and stored[FORECAST_ACCURACY].get(key, 0) < newest:
+            found[key] = newest
+    return found
+
+
+def ranges(keys: list[str], chosen: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """Yield the first and last of each run of neighbours among the chosen keys."""
+    places = {place: None for place, key in enumerate(keys) if key in chosen}
+    begins = [place for place in places if place - 1 not in places]
+    ends = [place for place in places if place + 1 not in places]
+    yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Return the tags of one run over consecutive partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
