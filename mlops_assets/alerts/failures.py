@@ -8,6 +8,7 @@ from mlops_assets.alerts import messages
 from mlops_assets.alerts.messages import TOLD, FailedRun
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import asset_of
+from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import scrub, secrets_of
 from mlops_assets.spec import ForecastSpec
@@ -25,9 +26,7 @@ def concerns(run: dg.DagsterRun, forecast: str) -> bool:
     Not by the job's name: demo_big_daily is no job of demo. A run of the command line or of the web UI may be without
     our tag, but then it selects assets.
     """
-    return run.tags.get("mlops/forecast") == forecast or any(
-        key.path[0] == forecast for key in run.asset_selection or ()
-    )
+    return run.tags.get(FORECAST) == forecast or any(key.path[0] == forecast for key in run.asset_selection or ())
 
 
 def tell_failures(
