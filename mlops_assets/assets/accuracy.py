@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, add_row_counts, known_numbers, markdown_table
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import add_row_counts, known_numbers, markdown_table
 from mlops_assets.catalog.partitions import partition_of, periods, starts, whole_window, window_of
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.forecasting.evaluation import ledger

@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table, origin_inputs
+from mlops_assets.catalog.graph import Graph, origin_inputs
+from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock

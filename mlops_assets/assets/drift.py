@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, markdown_table
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.resources.protocols import Tables
@@ -51,7 +52,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         for key, why in found.not_judged.items():
             context.log.info(f"{key}: {why}")
         for key, part in found.parts.items():
-            for words in part.table.loc[part.table["drifted"], "words"]:
+            for words in part.table.loc[part.table["drifted"], "explanation"]:
                 context.log.warning(f"{key}: {words}")
             context.add_asset_metadata({**_facts(part, found.ends[key]), **found.some}, graph.key("data_drift"), key)
         return dg.Output(found.table())
@@ -62,7 +63,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
 def _facts(found: drift.DriftResult, end: pd.Timestamp) -> Mapping[str, Any]:
     """Return what the metadata of one partition says."""
     table = found.table
-    shown = table[["words", "psi", "usual_psi", "statistic", "p_value"]].head(SHOWN)
+    shown = table[["explanation", "psi", "usual_psi", "statistic", "p_value"]].head(SHOWN)
     names = [f"{row.feature} {row.kind}" for row in table[table["drifted"]].itertuples()]
     reference = f"{found.windows} windows, {found.since} to {found.until}" if found.windows else "none yet"
     return {

@@ -3,7 +3,8 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock

@@ -5,7 +5,8 @@ import pandas as pd
 
 from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph, add_row_counts
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import add_row_counts
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from mlops_assets.alerts.messages import decided
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph, known_numbers
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import known_numbers
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc

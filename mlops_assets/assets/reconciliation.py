@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, known_after, markdown_table, origin_inputs
+from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
+from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of

@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.resources.protocols import Models
 from mlops_assets.stages import register
 from mlops_assets.stages.backtest import headline

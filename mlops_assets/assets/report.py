@@ -4,7 +4,8 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph, markdown_text
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import markdown_text
 from mlops_assets.report.page import render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview

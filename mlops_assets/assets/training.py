@@ -7,7 +7,8 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.catalog.graph import Graph, known_numbers, markdown_table
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.launches import Launch, Launches

@@ -153,7 +153,7 @@ TABLES: Mapping[str, Columns] = {
         Column("reference_rows", "int64", "Values in the reference."),
         Column("drifted", "bool", "It has drifted."),
         Column("drift", "float64", "psi above the usual where drifted, else 0: what retraining.drift is held against."),
-        Column("words", "str", "What has shifted, in words."),
+        Column("explanation", "str", "What has shifted, as a sentence.", formerly=("words",)),
     ),
     names.FORECAST_CHANGE: (
         _ORIGIN,

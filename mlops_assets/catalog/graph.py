@@ -1,6 +1,5 @@
-"""What all assets of a forecast share: keys, owners, tags, group, and small pieces of metadata."""
+"""What all assets of a forecast share: partitions, contract, keys, owners, tags, group, inputs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,42 +100,3 @@ def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | 
     """Return the known covariates after the origin of a partition; None where the spec has none."""
     future = inputs.get("future_covariates")
     return None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
-
-
-def add_row_counts(context: dg.AssetExecutionContext, place: pd.Series, key: dg.AssetKey) -> None:
-    """Say for each partition of the run how many rows it has.
-
-    Args:
-        context: of the running step.
-        place: the partition's key for each row.
-        key: the asset that the rows are of.
-    """
-    counts = place.value_counts()
-    for partition in context.partition_keys:
-        rows = int(counts.get(partition, 0))
-        context.add_asset_metadata({"dagster/row_count": rows}, key, partition)
-
-
-def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what can be shown: NumPy's numbers as plain Python ones, missing ones left out, texts as they are."""
-    plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
-    return {name: value for name, value in plain.items() if isinstance(value, str) or pd.notna(value)}
-
-
-def markdown_text(value: Any) -> str:
-    """Return Markdown that shows a text as it is, on one line: names come from data, and are no markup."""
-    return re.sub(r"[\\`*<\[\]|]", r"\\\g<0>", " ".join(str(value).split()))
-
-
-def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
-    """Return a small frame as a Markdown table."""
-    head = "| " + " | ".join(map(str, frame.columns)) + " |"
-    rule = "|" + "---|" * len(frame.columns)
-    rows = ["| " + " | ".join(_cell(value, digits) for value in row) + " |" for row in frame.itertuples(index=False)]
-    return "\n".join([head, rule, *rows])
-
-
-def _cell(value: Any, digits: int) -> str:
-    if isinstance(value, float):
-        return "–" if pd.isna(value) else f"{value:.{digits}g}"
-    return markdown_text(value)

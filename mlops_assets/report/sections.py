@@ -250,13 +250,13 @@ def _change(sources: Sources) -> Section:
 def _drift(sources: Sources, state: Overview) -> Section:
     if state.drift is None:
         return Section("Data drift")
-    columns = ["words", "psi", "usual_psi", "p_value", "drifted"]
+    columns = ["explanation", "psi", "usual_psi", "p_value", "drifted"]
     rows = sources.table("data_drift", [state.drift["partition"]], columns)
     count = len(state.drift["drifted"])
     said = f"{count} of {len(rows)} features drifted" if count else "Nothing drifted"
     said = said if state.drift["judged"] else "Nothing could be judged"
     words = f"{said}: the newest data beside the same season slots of what the champion has learnt from."
-    return Section("Data drift", [words], tables=[Table.of("", rows.head(12), wordy=["words"])])
+    return Section("Data drift", [words], tables=[Table.of("", rows.head(12), wordy=["explanation"])])
 
 
 def _model(sources: Sources, state: Overview) -> Section:

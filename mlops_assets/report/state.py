@@ -192,11 +192,11 @@ def _drift(sources: Sources) -> dict[str, Any] | None:
     stored = sources.tables.partitions([sources.spec.name, DATA_DRIFT])
     if not stored:
         return None
-    rows = sources.table(DATA_DRIFT, [max(stored)], ["drifted", "drift", "words", "p_value"])
+    rows = sources.table(DATA_DRIFT, [max(stored)], ["drifted", "drift", "explanation", "p_value"])
     drifted = rows[rows["drifted"].astype(bool)]
     largest = plain(rows["drift"].max()) if len(rows) else None
     judged = int(rows["p_value"].notna().sum())
-    return {"partition": max(stored), "drift": largest, "drifted": drifted["words"].tolist(), "judged": judged}
+    return {"partition": max(stored), "drift": largest, "drifted": drifted["explanation"].tolist(), "judged": judged}
 
 
 def _quarantine(sources: Sources) -> dict[str, Any] | None:

@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.catalog.column import typed, without_rows
+from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import Graph, known_after
+from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.model.guards import UnusualInput
@@ -16,16 +19,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.errors import TrackingError
 
-_TYPES = {
-    "origin": "datetime64[us]",
-    "previous_origin": "datetime64[us]",
-    "item_id": "str",
-    "steps": "int64",
-    **dict.fromkeys(["previous", *change.PARTS, "current", "change"], "float64"),
-    "previous_version": "int64",
-    "model_version": "int64",
-    "undivided": "str",
-}
+COLUMNS = TABLES[FORECAST_CHANGE]
 
 
 class Explanation:
@@ -34,13 +28,13 @@ class Explanation:
     def __init__(self, graph: Graph, life: Lifecycle, inputs: Mapping[str, pd.DataFrame]) -> None:
         self.graph = graph
         self.inputs = inputs
-        self.ledger = inputs["forecasts"]
-        self.history = history_of(graph.spec, inputs["observations"])
+        self.ledger = inputs[FORECASTS]
+        self.history = history_of(graph.spec, inputs[OBSERVATIONS])
         self._forecaster = cache(lambda number: _load(life, number))
 
     def __call__(self, key: str) -> pd.DataFrame:
         """Return the table of a partition; without rows if the previous origin has no forecasts in the ledger."""
-        nothing = pd.DataFrame(columns=list(_TYPES)).astype(_TYPES)
+        nothing = without_rows(COLUMNS)
         partitions = self.graph.partitions
         earlier = partitions.get_prev_partition_window(partitions.time_window_for_partition_key(key).start)
         if earlier is None:
@@ -69,7 +63,7 @@ class Explanation:
         table = change.bridge(previous, current, self.graph.spec.task.point_column, replayed, updated).assign(
             origin=origin, previous_origin=first, previous_version=old, model_version=new, undivided=undivided
         )
-        return table[list(_TYPES)].astype(_TYPES)
+        return typed(table, COLUMNS)
 
     def _predict(self, number: int, key: str, origin: pd.Timestamp, horizon: int) -> pd.DataFrame:
         """Forecast so many steps from an origin, with what is stored now of what can be known there."""

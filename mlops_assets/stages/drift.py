@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlops_assets.catalog.column import typed, without_rows
+from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import DATA_DRIFT
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import parse_frequency
@@ -13,17 +16,7 @@ from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.lifecycle.decisions import Decisions, champion_of
 from mlops_assets.resources.protocols import Tables
 
-_TYPES = {
-    "partition": "str",
-    "feature": "str",
-    "kind": "str",
-    **dict.fromkeys(["psi", "usual_psi", "statistic", "farthest", "p_value"], "float64"),
-    "rows": "int64",
-    "reference_rows": "int64",
-    "drifted": "bool",
-    "drift": "float64",
-    "words": "str",
-}
+COLUMNS = TABLES[DATA_DRIFT]
 
 
 @dataclass(frozen=True)
@@ -45,8 +38,7 @@ class Drifts:
     def table(self) -> pd.DataFrame:
         """Return the rows of the table `data_drift`."""
         rows = [found.table.assign(partition=key) for key, found in self.parts.items()]
-        table = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=list(_TYPES))
-        return table[list(_TYPES)].astype(_TYPES)
+        return typed(pd.concat(rows, ignore_index=True), COLUMNS) if rows else without_rows(COLUMNS)
 
 
 def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Sequence[str]) -> Drifts:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from mlops_assets.catalog.column import typed, without_rows
+from mlops_assets.catalog.columns import TABLES
+from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
-_NONE = pd.DataFrame(columns=["partition", "scope", "value", "rows", *ledger.NUMBERS, "revision", "scored_at"])
 SPAN = 400
 """Partitions that scores are looked back over: what they cost does not grow with the years."""
 
@@ -36,9 +38,11 @@ def keep_scores(
         new = ledger.scores(rows, spec.task, ledger.segments(rows, static))
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
             old[partition] = revised[partition] = history.assign(partition=partition)
-    tables.write_all([spec.name, "accuracy_scores"], revised)
+    tables.write_all(
+        [spec.name, ACCURACY_SCORES], {key: typed(rows, TABLES[ACCURACY_SCORES]) for key, rows in revised.items()}
+    )
     if not old:
-        return _NONE
+        return without_rows(TABLES[ACCURACY_SCORES])
     whole = _latest(pd.concat(old.values())).query("scope == 'all'")
     return whole.sort_values("partition", ignore_index=True)
 
@@ -52,10 +56,10 @@ def read_scores(tables: Tables, name: str, latest: bool = True, also: Sequence[s
         latest: only the last revision of each partition.
         also: partitions before those.
     """
-    key = [name, "accuracy_scores"]
+    key = [name, ACCURACY_SCORES]
     stored = tables.partitions(key)
     if not stored:
-        return _NONE
+        return without_rows(TABLES[ACCURACY_SCORES])
     wanted = sorted({*stored[-SPAN:], *set(stored).intersection(also)})
     rows = tables.read(key, partitions=wanted).sort_values(["partition", "revision"], kind="stable", ignore_index=True)
     return _latest(rows) if latest else rows
@@ -67,6 +71,6 @@ def _latest(rows: pd.DataFrame) -> pd.DataFrame:
 
 def earlier(tables: Tables, name: str, first: str, reach: int) -> pd.DataFrame:
     """Return what is stored of `forecast_accuracy` in the partitions before one, so many of them."""
-    key = [name, "forecast_accuracy"]
+    key = [name, FORECAST_ACCURACY]
     stored = [partition for partition in tables.partitions(key) if partition < first][-reach:]
     return tables.read(key, partitions=stored) if stored else pd.DataFrame()

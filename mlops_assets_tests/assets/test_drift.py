@@ -62,7 +62,7 @@ def test_the_first_partitions_are_not_judged(stormy):
     table = stormy.table("data_drift", days)
     assert table["partition"].min() == "2024-03-14"
     assert not table["drifted"].any()
-    assert table["words"].str.contains("cannot be judged").all()
+    assert table["explanation"].str.contains("cannot be judged").all()
 
 
 def test_before_the_first_observation_there_is_nothing_to_look_at(world):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mlops_assets.catalog.graph import markdown_table
+from mlops_assets.catalog.metadata import markdown_table
 
 
 def test_names_in_a_table_are_neither_markup_nor_further_cells_or_lines():

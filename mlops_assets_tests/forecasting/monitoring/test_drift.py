@@ -114,7 +114,7 @@ def test_what_was_planted_is_named_first(plant, feature, kind, words, seed):
     assert (first["feature"], first["kind"]) == (feature, kind)
     assert first["drifted"]
     assert first["drift"] > 0.1
-    assert words in first["words"]
+    assert words in first["explanation"]
 
 
 @pytest.mark.parametrize("lively", [False, True])
@@ -161,7 +161,7 @@ def test_a_day_without_any_row_is_seen(healthy):
     last = healthy["timestamp"].max()
     table = inspected(healthy[healthy["timestamp"] < last], last).table.set_index(["feature", "kind"])
     assert table.loc[("target", "missing"), "drifted"]
-    assert table.loc[("target", "level"), "words"].startswith("the level of the items is as usual")
+    assert table.loc[("target", "level"), "explanation"].startswith("the level of the items is as usual")
 
 
 def test_an_absent_row_may_mean_zero(healthy):
@@ -177,7 +177,7 @@ def test_targets_below_zero(healthy):
     assert not inspected(frame).table["drifted"].any()
     first = inspected(frame.assign(target=frame["target"] + 40 * newest(frame))).table.iloc[0]
     assert (first["feature"], first["kind"]) == ("target", "level")
-    assert "usual deviations" in first["words"]
+    assert "usual deviations" in first["explanation"]
 
 
 def test_of_a_large_panel_evenly_spread_items_are_inspected(healthy, monkeypatch):
@@ -193,7 +193,7 @@ def test_too_little_history_is_said_and_not_judged(healthy):
     assert found.windows == 3
     assert not found.table["drifted"].any()
     assert found.table["p_value"].isna().all()
-    assert "3 earlier windows" in found.table["words"].iloc[0]
+    assert "3 earlier windows" in found.table["explanation"].iloc[0]
     with pytest.raises(ValueError, match="no window before"):
         inspected(healthy[healthy["timestamp"] < start + pd.Timedelta(days=13)])
 

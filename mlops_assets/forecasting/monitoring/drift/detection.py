@@ -93,7 +93,7 @@ def detect(
 
     Returns:
         A table with the columns feature, kind, psi, usual_psi, statistic, farthest, p_value, rows, reference_rows,
-        drifted, drift (psi above the usual where drifted, else 0) and words; and the items that came and went.
+        drifted, drift (psi above the usual where drifted, else 0) and explanation; and the items that came and went.
 
     Raises:
         ValueError: the sheet has no window before this one.
@@ -156,5 +156,5 @@ def _table(features: list[Feature], rules: DriftRules) -> pd.DataFrame:
     unlikely = table["p_value"] < rules.alarms / max(1, table["p_value"].notna().sum())
     table["drifted"] = unlikely & (table["psi"] >= rules.psi) & (table["statistic"] > table["farthest"])
     table["drift"] = np.where(table["drifted"], np.maximum(table["psi"] - table["usual_psi"], 0.0), 0.0)
-    table["words"] = [f.explain(bool(drifted)) for f, drifted in zip(features, table["drifted"], strict=True)]
+    table["explanation"] = [f.explain(bool(drifted)) for f, drifted in zip(features, table["drifted"], strict=True)]
     return table.sort_values(["drifted", "p_value"], ascending=[False, True], kind="stable", ignore_index=True)
