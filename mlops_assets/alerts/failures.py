@@ -7,8 +7,8 @@ import dagster as dg
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.messages import TOLD, FailedRun
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import asset_of
-from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import scrub, secrets_of
 from mlops_assets.spec import ForecastSpec
@@ -18,15 +18,6 @@ FIRST_LOOK = timedelta(days=1)
 LONGEST = 600
 """Letters of an error that are told; chats take some thousand, and the run's log has the rest."""
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
-
-
-def concerns(run: dg.DagsterRun, forecast: str) -> bool:
-    """Return whether a run is one of a forecast's.
-
-    Not by the job's name: demo_big_daily is no job of demo. A run of the command line or of the web UI may be without
-    our tag, but then it selects assets.
-    """
-    return run.tags.get(FORECAST) == forecast or any(key.path[0] == forecast for key in run.asset_selection or ())
 
 
 def tell_failures(
@@ -44,7 +35,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
 
     None if it is not of this forecast, if Dagster tries it again by itself, or if what failed it has been told.
     """
-    if run.tags.get("dagster/will_retry") == "true":
+    if run_tags.will_retry(run):
         return None
     events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_FAILURES)]
     failures = [event for event in events if event.is_step_failure]
@@ -53,14 +44,13 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
     steps = {asset_of(event.step_key): first_line(spec, reason_of(event)) for event in own if not _is_told(event)}
     if failures and not steps:
         return None
-    if not failures and not concerns(run, spec.name):
+    if not failures and not run_tags.is_of(run, spec.name):
         return None
-    first, last = (run.tags.get(f"dagster/asset_partition_range_{end}", "") for end in ("start", "end"))
     return FailedRun(
         run_id=run.run_id,
         job=run.job_name,
-        partition=run.tags.get("dagster/partition") or (first if first == last else f"{first}...{last}"),
-        tries=int(run.tags.get("dagster/retry_number", "0")) + 1,
+        partition=run_tags.partition_of(run.tags),
+        tries=run_tags.tries_of(run),
         steps=steps,
         message=first_line(spec, next(map(_reason_of_run, ends), "see its log")),
     )

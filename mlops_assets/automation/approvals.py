@@ -5,6 +5,7 @@ import re
 import dagster as dg
 
 from mlops_assets.catalog.names import CHAMPION, DECIDE, job_name, step_name
+from mlops_assets.catalog.run_tags import FORECAST, REASON
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -49,7 +50,7 @@ def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
                 dg.RunRequest(
                     run_key=f"{spec.name}:{number}:{tag}",
                     run_config={"ops": {step_name(spec.name, CHAMPION): {"config": config}}},
-                    tags={"mlops/forecast": spec.name, "mlops/reason": f"tag {TAG} in MLflow: {tag}"},
+                    tags={FORECAST: spec.name, REASON: f"tag {TAG} in MLflow: {tag}"},
                 )
             )
         return requests or dg.SkipReason("; ".join(words))

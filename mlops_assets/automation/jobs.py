@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, asset_keys, job_name
+from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.spec import ForecastSpec
 
 _DESCRIPTIONS = {
@@ -23,7 +24,7 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
             job_name(spec.name, job),
             selection=dg.AssetSelection.assets(*asset_keys(spec, job)),
             description=description.format(spec.name),
-            tags={"mlops/forecast": spec.name},
+            tags={FORECAST: spec.name},
         )
         for job, description in _DESCRIPTIONS.items()
     ]

@@ -5,12 +5,11 @@ import dagster as dg
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FORECAST_ACCURACY, RESCORE, job_name
 from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import outdated, range_tags, ranges, reread_keys
+from mlops_assets.stages.rescore import outdated, ranges, reread_keys
 
-BECAUSE = "mlops/rescored_for"
-"""Tag of a run: the storage id of the event that made the scores outdated."""
 TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
@@ -53,7 +52,7 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         "first time, when its observations come after its round.",
     )
     def rescore(context: dg.SensorEvaluationContext, clock: Clock) -> list[dg.RunRequest] | dg.SkipReason:
-        tags = {"mlops/forecast": spec.name}
+        tags = {FORECAST: spec.name}
         if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
             return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
         keys = list(Graph(spec).partitions.get_partition_keys(current_time=clock.now()))
@@ -63,7 +62,7 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         requests = []
         for first, last in ranges(keys, late):
             why = max(late[key] for key in keys[keys.index(first) : keys.index(last) + 1])
-            asked = {**tags, BECAUSE: str(why), **range_tags(first, last)}
+            asked = {**tags, RESCORED_FOR: str(why), **range_tags(first, last)}
             tries = len(context.instance.get_runs(dg.RunsFilter(tags=asked), limit=TRIES))
             if tries < TRIES:
                 key = f"{first} {last} {why} try {tries + 1}"

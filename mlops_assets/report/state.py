@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.alerts.failures import concerns
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
 from mlops_assets.catalog.partitions import expected, rounds_of
+from mlops_assets.catalog.run_tags import is_of
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.lifecycle import decisions
@@ -217,7 +217,7 @@ def _failed_runs(sources: Sources) -> list[dict[str, str]]:
     found = []
     for record in sources.instance.get_run_records(failed, limit=100):
         run = record.dagster_run
-        if concerns(run, sources.spec.name):
+        if is_of(run, sources.spec.name):
             ended = stamp(naive_utc(record.update_timestamp).floor("min"))
             link = sources.notifications.run_link(run.run_id)
             found.append({"run_id": run.run_id, "job": run.job_name, "ended": ended, "link": link})

@@ -25,6 +25,7 @@ from mlops_assets.catalog.names import (
     step_of,
 )
 from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.run_tags import REASON, range_tags
 from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError, UsageError
@@ -32,7 +33,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.instance import PROCESS, end_dead_runs, this_process
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import range_tags, reread_keys
+from mlops_assets.stages.rescore import reread_keys
 
 RANGE = "..."
 log = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ def train(run: "Runner", spec: ForecastSpec, until: str, reason: str) -> None:
         job_name(spec.name, RETRAIN),
         selection=asset_keys(spec, RETRAIN),
         config={"ops": {step_name(spec.name, TRAINING_SET): {"config": {"until": until}}}},
-        tags={"mlops/reason": reason},
+        tags={REASON: reason},
     )
 
 

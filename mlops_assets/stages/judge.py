@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog import run_tags
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions import gate
 from mlops_assets.lifecycle import decisions
@@ -90,15 +91,15 @@ def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: For
 def required(spec: ForecastSpec, run: dg.DagsterRun) -> Literal["no_worse", "better"]:
     """Return what the challenger must be: a training that a breach asked for has to cure something."""
     if spec.gate.require == "auto":
-        return "better" if run.tags.get("mlops/breach") else "no_worse"
+        return "better" if run.tags.get(run_tags.BREACH) else "no_worse"
     return spec.gate.require
 
 
 def trigger(run: dg.DagsterRun, challenger: Version) -> dict[str, Any]:
     """Return the fields of a decision that say why the challenger was trained and what that cost."""
     return {
-        "trigger": run.tags.get("mlops/reason", "materialized by hand"),
-        "breach": run.tags.get("mlops/breach", ""),
+        "trigger": run_tags.reason_of(run),
+        "breach": run.tags.get(run_tags.BREACH, ""),
         "cpu_seconds": float(seconds) if (seconds := challenger.tags.get("cpu_seconds")) else None,
         "run_id": run.run_id,
     }

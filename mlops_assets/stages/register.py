@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog import run_tags
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import FOREST, headline
@@ -57,8 +58,8 @@ class Training:
             "trained_until": facts["trained_until"],
             "package_version": package_version(),
             "git_commit": git_commit(),
-            "reason": run.tags.get("mlops/reason", "materialized by hand"),
-            "breach": run.tags.get("mlops/breach", ""),
+            "reason": run_tags.reason_of(run),
+            "breach": run.tags.get(run_tags.BREACH, ""),
             "action": facts["action"],
             "cpu_seconds": str(facts["fit_seconds"]),
         }

@@ -40,8 +40,3 @@ def ranges(keys: list[str], chosen: Mapping[str, int]) -> Iterator[tuple[str, st
     begins = [place for place in places if place - 1 not in places]
     ends = [place for place in places if place + 1 not in places]
     yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
-
-
-def range_tags(first: str, last: str) -> dict[str, str]:
-    """Return the tags of one run over consecutive partitions."""
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
@@ -99,7 +100,7 @@ class Fitting:
 
 
 def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Logger) -> Fitting:
-    """Return how the run's tag `mlops/action` wants the model to be made; without it, or without a champion, anew.
+    """Return how the run's tag `run_tags.ACTION` wants the model to be made; without it, or without a champion, anew.
 
     Args:
         run: has the tag.
@@ -109,7 +110,7 @@ def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Log
     """
     from mlops_assets.forecasting.model.forecaster import Forecaster
 
-    if run.tags.get("mlops/action") != "grow":
+    if run.tags.get(run_tags.ACTION) != "grow":
         return Fitting(task)
     champion = life.champion()
     if champion is None:
