@@ -1,6 +1,6 @@
-"""Where things are kept and how steps run, by environment: one dict, readable at a glance.
+"""What an environment is made of: the resources of its places, and how steps run.
 
-`MLOPS_TABLES` and `MLOPS_MODELS` replace an environment's choice, so that places can be mixed.
+Which places an environment uses, and what they need to be set, the settings say.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,18 +16,9 @@ from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.secrets import keep
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
 from mlops_assets.tracking.tracking import Tracking
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What an environment chooses."""
-
-    tables: TablePlace
-    models: ModelPlace
-    executor: dg.ExecutorDefinition
-
 
 # In one process a small job is done before other processes have started; on servers, steps get their own.
 _IN_PROCESS = dg.in_process_executor
@@ -35,23 +26,23 @@ _PROCESSES = dg.multiprocess_executor.configured(
     {"start_method": {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}, "max_concurrent": 4}
 )
 
-ENVIRONMENTS: dict[str, Choice] = {
-    "local": Choice(tables="files", models="files", executor=_IN_PROCESS),
-    "staging": Choice(tables="sql", models="object_storage", executor=_PROCESSES),
-    "production": Choice(tables="sql", models="object_storage", executor=_PROCESSES),
-    "test": Choice(tables="memory", models="memory", executor=_IN_PROCESS),
+EXECUTORS: dict[str, dg.ExecutorDefinition] = {
+    "local": _IN_PROCESS,
+    "staging": _PROCESSES,
+    "production": _PROCESSES,
+    "test": _IN_PROCESS,
 }
 
 TABLES: dict[TablePlace, Callable[[Settings], Tables]] = {
     "files": lambda settings: ObjectTables(base=str(settings.data_folder / "tables")),
-    "sql": lambda _: SqlTables(url=dg.EnvVar("MLOPS_DATABASE_URL")),
-    "object_storage": lambda _: ObjectTables(base=dg.EnvVar("MLOPS_OBJECT_STORAGE")),
+    "sql": lambda settings: SqlTables(url=keep(settings.database_url, "MLOPS_DATABASE_URL")),
+    "object_storage": lambda settings: ObjectTables(base=str(settings.object_storage)),
     "memory": lambda _: MemoryTables(),
 }
 
 MODELS: dict[ModelPlace, Callable[[Settings], Models]] = {
     "files": lambda settings: ObjectModels(base=str(settings.data_folder / "models")),
-    "object_storage": lambda _: ObjectModels(base=dg.EnvVar("MLOPS_OBJECT_STORAGE")),
+    "object_storage": lambda settings: ObjectModels(base=str(settings.object_storage)),
     "memory": lambda _: MemoryModels(),
 }
 
@@ -78,7 +69,7 @@ class Stores:
 def _tracking(settings: Settings) -> Tracking:
     if settings.tracking_uri is not None:
         ui = settings.mlflow_ui or _server(settings.tracking_uri.get_secret_value())
-        return Tracking(uri=dg.EnvVar("MLFLOW_TRACKING_URI"), ui=ui)
+        return Tracking(uri=keep(settings.tracking_uri, "MLFLOW_TRACKING_URI"), ui=ui)
     folder = settings.data_folder / "mlflow"
     return Tracking(
         uri=f"sqlite:///{folder / 'mlflow.db'}",
@@ -99,17 +90,16 @@ def _server(uri: str) -> str:
 
 def build_environment(settings: Settings) -> Environment:
     """Return the resources and the executor of the environment that the settings name."""
-    choice = ENVIRONMENTS[settings.environment]
     resources = {
-        "tables": TABLES[settings.tables or choice.tables](settings),
-        "models": MODELS[settings.models or choice.models](settings),
+        "tables": TABLES[settings.table_place](settings),
+        "models": MODELS[settings.model_place](settings),
         "tracking": _tracking(settings),
-        "clock": Clock(fixed=settings.now or ""),
+        "clock": Clock.of(settings),
         "notifications": Notifications(
-            channel=dg.EnvVar("MLOPS_NOTIFY") if settings.notify else "", dagster_ui=settings.dagster_ui
+            channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
         ),
     }
-    return Environment(resources, choice.executor)
+    return Environment(resources, EXECUTORS[settings.environment])
 
 
 @contextmanager

@@ -1,21 +1,29 @@
 """The environment variables, all of them, typed. `.env.example` mirrors this file."""
 
-import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from mlops_assets.errors import UsageError
+from mlops_assets.errors import UsageError, nearest
 
 Environment = Literal["local", "staging", "production", "test"]
 TablePlace = Literal["files", "sql", "object_storage", "memory"]
 ModelPlace = Literal["files", "object_storage", "memory"]
 Approval = Literal["automatic", "manual"]
+
+PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
+    "local": ("files", "files"),
+    "staging": ("sql", "object_storage"),
+    "production": ("sql", "object_storage"),
+    "test": ("memory", "memory"),
+}
+"""Where each environment keeps tables and models; MLOPS_TABLES and MLOPS_MODELS choose otherwise."""
+_DATABASE, _BUCKET = "postgresql://user:password@host/name", "s3://bucket/prefix"
 
 
 class SettingsError(UsageError):
@@ -121,15 +129,44 @@ class Settings(BaseModel):
         """Read the settings from the environment; an empty variable counts as absent.
 
         Raises:
-            SettingsError: a variable has a value that is not allowed.
+            SettingsError: a variable has a value that is not allowed, or one is missing that the environment needs.
         """
         environ = os.environ if environ is None else environ
         values = {variable: environ[variable] for variable in variables() if environ.get(variable)}
         try:
-            return cls.model_validate(values)
+            settings = cls.model_validate(values)
         except ValidationError as error:
             problems = "; ".join(_describe(problem) for problem in error.errors())
             raise SettingsError(f"wrong environment variable: {problems}") from None
+        if missing := "; ".join(settings._missing()):
+            raise SettingsError(f"missing environment variable: {missing}")
+        return settings
+
+    def _missing(self) -> Iterator[str]:
+        """Yield each variable that the chosen places need and that is absent, with who needs it and what it takes."""
+        reasons: dict[str, list[str]] = {}
+        for place, variable, choice in (
+            (self.table_place, "MLOPS_TABLES", self.tables),
+            (self.model_place, "MLOPS_MODELS", self.models),
+        ):
+            reasons.setdefault(place, []).append(f"{variable}={choice}" if choice else f"MLOPS_ENV={self.environment}")
+        for place, given, variable, example in (
+            ("sql", self.database_url, "MLOPS_DATABASE_URL", _DATABASE),
+            ("object_storage", self.object_storage, "MLOPS_OBJECT_STORAGE", _BUCKET),
+        ):
+            if place in reasons and given is None:
+                needed_by = " and ".join(dict.fromkeys(reasons[place]))
+                yield f"{variable}, which {needed_by} needs; it takes {example} or the like"
+
+    @property
+    def table_place(self) -> TablePlace:
+        """Where tables are kept."""
+        return self.tables or PLACES[self.environment][0]
+
+    @property
+    def model_place(self) -> ModelPlace:
+        """Where models are kept."""
+        return self.models or PLACES[self.environment][1]
 
     @property
     def data_folder(self) -> Path:
@@ -163,7 +200,7 @@ def _describe(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "literal_error":
         allowed = _ALLOWED[name]
-        near = difflib.get_close_matches(found, allowed, 1, 0.4)
+        near = nearest(found, allowed, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         message = f"allowed: {', '.join(allowed)}{hint}"
     return f"{name}: found {found!r}; {message}"

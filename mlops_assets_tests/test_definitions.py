@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from mlops_assets.definitions import build
-from mlops_assets.environments import ENVIRONMENTS
-from mlops_assets.settings import Environment, Settings
+from mlops_assets.environments import EXECUTORS
+from mlops_assets.settings import PLACES, Environment, Settings
 
 ASSETS = {
     "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion", "forecasts",
@@ -17,13 +17,16 @@ ASSETS = {
 }  # fmt: skip
 
 
+ADDRESSES = {"MLOPS_DATABASE_URL": "postgresql://me:hunter2@host/name", "MLOPS_OBJECT_STORAGE": "s3://bucket/prefix"}
+
+
 def test_every_environment_is_defined():
-    assert set(ENVIRONMENTS) == set(get_args(Environment))
+    assert set(EXECUTORS) == set(PLACES) == set(get_args(Environment))
 
 
 @pytest.mark.parametrize("environment", get_args(Environment))
 def test_definitions_load(environment, tmp_path):
-    definitions = build(Settings.read({"MLOPS_ENV": environment, "MLOPS_DATA": str(tmp_path)}))
+    definitions = build(Settings.read({"MLOPS_ENV": environment, "MLOPS_DATA": str(tmp_path), **ADDRESSES}))
     repository = definitions.get_repository_def()
     keys = {key.path[-1] for key in repository.asset_graph.get_all_asset_keys()}
     assert keys == ASSETS

@@ -4,8 +4,11 @@ import re
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from mlops_assets.alerts.notifications import NotificationError
+from mlops_assets.environments import open_stores
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings, SettingsError, moment, variables
 
@@ -111,6 +114,63 @@ def test_all_wrong_variables_are_named_at_once_and_secrets_never():
     assert "secret" not in str(error.value)
     with pytest.raises(SettingsError, match="MLOPS_DAGSTER_UI: found 'dagster'; not an address such as http"):
         Settings.read({"MLOPS_DAGSTER_UI": "dagster"})
+
+
+DATABASE = "MLOPS_DATABASE_URL, which {} needs; it takes postgresql://user:password@host/name or the like"
+BUCKET = "MLOPS_OBJECT_STORAGE, which {} needs; it takes s3://bucket/prefix or the like"
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        ({"MLOPS_ENV": "staging"}, [DATABASE.format("MLOPS_ENV=staging"), BUCKET.format("MLOPS_ENV=staging")]),
+        ({"MLOPS_ENV": "production", "MLOPS_DATABASE_URL": "sqlite:///x"}, [BUCKET.format("MLOPS_ENV=production")]),
+        ({"MLOPS_ENV": "staging", "MLOPS_MODELS": "files"}, [DATABASE.format("MLOPS_ENV=staging")]),
+        ({"MLOPS_TABLES": "sql"}, [DATABASE.format("MLOPS_TABLES=sql")]),
+        ({"MLOPS_TABLES": "sql", "MLOPS_DATABASE_URL": "sqlite:///x"}, []),
+        ({"MLOPS_TABLES": "object_storage"}, [BUCKET.format("MLOPS_TABLES=object_storage")]),
+        (
+            {"MLOPS_TABLES": "object_storage", "MLOPS_MODELS": "object_storage"},
+            [BUCKET.format("MLOPS_TABLES=object_storage and MLOPS_MODELS=object_storage")],
+        ),
+        (
+            {"MLOPS_ENV": "staging", "MLOPS_TABLES": "object_storage"},
+            [BUCKET.format("MLOPS_TABLES=object_storage and MLOPS_ENV=staging")],
+        ),
+        ({"MLOPS_ENV": "staging", "MLOPS_TABLES": "memory", "MLOPS_MODELS": "memory"}, []),
+        ({"MLOPS_ENV": "test"}, []),
+    ],
+)
+def test_what_the_chosen_places_need_is_missed_at_the_start(values, missing):
+    if not missing:
+        Settings.read(values)
+        return
+    with pytest.raises(SettingsError) as error:
+        Settings.read(values)
+    assert str(error.value) == f"missing environment variable: {'; '.join(missing)}"
+
+
+def test_a_mapping_suffices_and_no_resource_reads_the_process_environment(tmp_path):
+    database = f"sqlite:///{tmp_path}/tables.db"
+    settings = Settings.read(
+        {
+            "MLOPS_ENV": "staging",
+            "MLOPS_DATA": str(tmp_path),
+            "MLOPS_DATABASE_URL": database,
+            "MLOPS_OBJECT_STORAGE": f"file://{tmp_path}/bucket",
+            "MLFLOW_TRACKING_URI": "https://me:hunter2planted@mlflow",
+            "MLOPS_NOTIFY": "json://me:hunter2planted@127.0.0.1:9",
+        }
+    )
+    with open_stores(settings) as stores:
+        stores.tables.write(["demo", "sales"], pd.DataFrame({"a": [1]}))
+        assert stores.models.exists(["demo", "random_forest"]) is False
+        assert stores.tracking.address == "https://me:hunter2planted@mlflow"
+        assert stores.tracking.safe_uri == "https://mlflow"
+        with pytest.raises(NotificationError, match=r"json: nothing answers at 127\.0\.0\.1:9"):
+            stores.notifications.ping()
+        assert "hunter2planted" not in f"{stores}"
+    assert (tmp_path / "tables.db").exists()
 
 
 @pytest.mark.parametrize(

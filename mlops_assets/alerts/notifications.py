@@ -20,7 +20,7 @@ from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.names import ALERTS
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.resources.secrets import scrub
+from mlops_assets.resources.secrets import reveal, scrub
 
 ATTEMPTS = 6
 FIRST_WAIT = timedelta(minutes=1)
@@ -203,7 +203,7 @@ class Notifications(dg.ConfigurableResource):
             raise MissingChannelError.of("MLOPS_NOTIFY", "apprise", "notify", "or leave it empty") from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its own lines name addresses, tokens and all
         services = apprise.Apprise()
-        if not services.add(self.channel) or len(services) != len(self._kinds()):
+        if not services.add(self._address) or len(services) != len(self._kinds()):
             raise NotificationError(
                 f"MLOPS_NOTIFY ({', '.join(self._kinds())}) is not an address that apprise understands, such as "
                 "mailto://user:password@mail.example.org?to=me@example.org"
@@ -216,9 +216,13 @@ class Notifications(dg.ConfigurableResource):
         numbers = [kinds[: place + 1].count(kind) for place, kind in enumerate(kinds)]
         return [kind if n == 1 else f"{kind} {n}" for kind, n in zip(kinds, numbers, strict=True)] or ["log"]
 
+    @property
+    def _address(self) -> str:
+        return reveal(self.channel).get_secret_value()
+
     def _kinds(self) -> list[str]:
         """The services' names, which is all of the channel that may be shown."""
-        return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self.channel)]
+        return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self._address)]
 
 
 def _log(tables: Tables, forecast: str) -> Log:

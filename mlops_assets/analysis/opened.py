@@ -79,7 +79,7 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
         DataError: there is no usable row.
     """
     graph = Graph(spec)
-    now = Clock(fixed=settings.now or "").now()
+    now = Clock.of(settings).now()
     keys = graph.partitions.get_partition_keys(current_time=now)
     if not keys:
         raise ValueError(f"the first partition, from {spec.partitions.start}, has not ended yet")
@@ -108,7 +108,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     from mlops_assets.forecasting.model import features, fitting
 
     graph = Graph(spec)
-    now = Clock(fixed=settings.now or "").now()
+    now = Clock.of(settings).now()
     history, _ = read_history(spec, settings)
     observed = history.loc[history["target"].notna(), "timestamp"]
     if origin is None:
@@ -131,7 +131,7 @@ def _champion(
     spec: ForecastSpec, settings: Settings, origin: pd.Timestamp
 ) -> tuple[Forecaster, str, pd.Timestamp] | None:
     with open_stores(settings) as stores:
-        uri = stores.tracking.uri
+        uri = stores.tracking.address
         if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
             return None  # asking would create it
         registry = stores.tracking.registry(spec.name)

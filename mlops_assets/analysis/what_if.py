@@ -241,7 +241,7 @@ def _read_future_file(opened: OpenForecast, file: Path, settings: Settings) -> p
     steps = steps_after(opened.origin, spec.horizon, spec.frequency)
     window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
     raw = read_all(reader, columns, rules.timestamp, window).assign(**{rules.target: None})
-    checked = contract.check(raw, rules, window, Clock(fixed=settings.now or "").now(), exact=reader.exact)
+    checked = contract.check(raw, rules, window, Clock.of(settings).now(), exact=reader.exact)
     if checked.quarantined.shape[0]:
         worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
         raise QuestionError(f"{file}: {len(checked.quarantined)} rows cannot be used: {worst}")

@@ -15,7 +15,6 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import dagster as dg
 from pydantic import Field, SecretStr
 
 from mlops_assets.forecasting.model import model_file
@@ -24,7 +23,7 @@ from mlops_assets.io_managers.base import Models, Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
-from mlops_assets.io_managers.secret_values import keep, reveal
+from mlops_assets.resources.secrets import keep, reveal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +47,7 @@ class _InFileStore(Claiming):
         description="Settings of the object store: endpoint, region, ...; secrets as SecretStr.",
     )
 
-    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
+    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None) -> None:
         kept = {name: keep(value) for name, value in (options or {}).items()}
         values: dict[str, Any] = {"base": base, "options": kept}
         super().__init__(**values)
@@ -61,7 +60,7 @@ class _InFileStore(Claiming):
 class ObjectTables(_InFileStore, Tables):
     """Tables as Parquet files (zstd), one for each partition."""
 
-    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
+    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None) -> None:
         super().__init__(base, options)  # pydantic's type checkers look for it in the class itself
 
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
@@ -143,7 +142,7 @@ class ObjectTables(_InFileStore, Tables):
 class ObjectModels(_InFileStore, Models):
     """Models as skops files, each with a small JSON record beside it that names it."""
 
-    def __init__(self, base: "str | dg.EnvVar", options: "Mapping[str, str | SecretStr] | None" = None) -> None:
+    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None) -> None:
         super().__init__(base, options)  # pydantic's type checkers look for it in the class itself
 
     def uri(self, key: Sequence[str]) -> str:

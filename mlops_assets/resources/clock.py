@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.settings import moment
+from mlops_assets.settings import Settings, moment
 
 
 class Clock(dg.ConfigurableResource):
@@ -16,6 +16,11 @@ class Clock(dg.ConfigurableResource):
     """
 
     fixed: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Clock":
+        """Return the clock that the settings ask for."""
+        return cls(fixed=settings.now or "")
 
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""

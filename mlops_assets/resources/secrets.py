@@ -1,13 +1,21 @@
-"""Secrets taken out of texts that were not written here, such as what another library's exception says."""
+"""Secrets: kept out of what Dagster shows and stores, and taken out of texts that were not written here.
+
+Dagster keeps a resource's configuration in snapshots and shows it in its web UI, and has no type for a secret. So the
+configuration holds a reference, and the secret stays in this process; every process that builds the definitions has it
+from its settings.
+"""
 
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
 HIDDEN = "***"
+_KEPT: dict[str, SecretStr] = {}
 _SHORTEST = 6
 """Shorter values are not looked for: they would be found within ordinary words."""
 _NAMES = re.compile(
@@ -23,11 +31,33 @@ _NAMED = re.compile(
 )
 
 
+def keep(value: Any, name: str = "") -> Any:
+    """Return a reference in place of a secret; everything else as it is.
+
+    Args:
+        value: anything, a secret as SecretStr.
+        name: what the reference says, such as the variable that holds the secret. Equal secrets under one name have one
+            reference, in every process, so that snapshots of the same configuration are equal.
+    """
+    if not isinstance(value, SecretStr):
+        return value
+    for number in count(1):
+        reference = f"secret:{name}{f' {number}' if number > 1 else ''}"
+        if _KEPT.setdefault(reference, value) == value:
+            return reference
+    raise AssertionError
+
+
+def reveal(value: str) -> SecretStr:
+    """Return the secret that a value stands for, or the value itself as one."""
+    return _KEPT.get(value) or SecretStr(value)
+
+
 def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> str:
     """Return a text without secrets: `***` stands in their place.
 
     Hidden are users and passwords in addresses, what is named a password or a token, and the values that are known: of
-    environment variables with such names (`..._TOKEN`, `..._URL`, ...), and those given.
+    environment variables with such names (`..._TOKEN`, `..._URL`, ...), of resources (`keep`), and those given.
 
     Args:
         text: what is to be shown.
@@ -36,7 +66,8 @@ def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | N
     """
     environ = os.environ if environ is None else environ
     named = (value for name, value in environ.items() if _NAMES.search(name))
-    known = {part for value in (*secrets, *named) for part in _parts(value) if len(part) >= _SHORTEST}
+    kept = (secret.get_secret_value() for secret in _KEPT.values())
+    known = {part for value in (*secrets, *named, *kept) for part in _parts(value) if len(part) >= _SHORTEST}
     known |= {quote(part, safe="") for part in known}  # as it stands in an address
     for part in sorted(known, key=len, reverse=True):
         text = text.replace(part, HIDDEN)

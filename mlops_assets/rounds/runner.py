@@ -65,7 +65,7 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     """
     from mlops_assets.resources.clock import Clock
 
-    now = Clock(fixed=settings.now or "").now()
+    now = Clock.of(settings).now()
     keys = Graph(spec).partitions.get_partition_keys(current_time=now)
     if not keys:
         raise UsageError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.resources.secrets import reveal
 from mlops_assets.tracking.errors import TrackingUnavailableError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.registry import Registry
@@ -32,7 +33,8 @@ class Tracking(dg.ConfigurableResource):
     """An MLflow tracking server or database with its model registry.
 
     Attributes:
-        uri: tracking URI: `sqlite:///...`, `postgresql+psycopg://...`, `http://...`.
+        uri: tracking URI: `sqlite:///...`, `postgresql+psycopg://...`, `http://...`; or a reference to it
+            (`secrets.keep`), for it may hold a password.
         artifact_root: where new experiments keep artifacts; empty: the server's own choice.
         ui: address of MLflow's web UI, for links; empty: no links.
     """
@@ -40,6 +42,11 @@ class Tracking(dg.ConfigurableResource):
     uri: str
     artifact_root: str = ""
     ui: str = ""
+
+    @property
+    def address(self) -> str:
+        """The tracking URI with its password, if it has one."""
+        return reveal(self.uri).get_secret_value()
 
     @contextmanager
     def run(
@@ -66,7 +73,7 @@ class Tracking(dg.ConfigurableResource):
         configured = mlflow_tracking.configured(
             {
                 "experiment_name": experiment,
-                "mlflow_tracking_uri": self.uri,
+                "mlflow_tracking_uri": self.address,
                 "mlflow_run_id": run.info.run_id,
                 "env": {},
                 "extra_tags": dict(tags),
@@ -123,17 +130,17 @@ class Tracking(dg.ConfigurableResource):
     @property
     def safe_uri(self) -> str:
         """The tracking URI without its password."""
-        if "://" not in self.uri or self.uri.startswith("sqlite"):
-            return self.uri
+        if "://" not in self.address or self.address.startswith("sqlite"):
+            return self.address
         from urllib.parse import urlsplit
 
-        parts = urlsplit(self.uri)
+        parts = urlsplit(self.address)
         return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
 
     def _mlflow(self) -> Any:
         for variable, value in _QUIET.items():
             os.environ.setdefault(variable, value)
-        if self.uri.startswith(("http://", "https://")):
+        if self.address.startswith(("http://", "https://")):
             self._probe()
         import logging
 
@@ -141,9 +148,9 @@ class Tracking(dg.ConfigurableResource):
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        if self.uri.startswith("sqlite:///"):
+        if self.address.startswith("sqlite:///"):
             self._create_database(mlflow)
-        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_tracking_uri(self.address)
         return mlflow
 
     def _probe(self) -> None:
@@ -152,7 +159,7 @@ class Tracking(dg.ConfigurableResource):
         from urllib.request import urlopen
 
         try:
-            with urlopen(f"{self.uri.rstrip('/')}/health", timeout=5):  # noqa: S310 - the scheme is http(s)
+            with urlopen(f"{self.address.rstrip('/')}/health", timeout=5):  # noqa: S310 - the scheme is http(s)
                 pass
         except (URLError, TimeoutError, OSError) as error:
             reason = getattr(error, "reason", error)
@@ -162,14 +169,14 @@ class Tracking(dg.ConfigurableResource):
 
     def _create_database(self, mlflow: Any) -> None:
         """Create a SQLite database once: processes that do it at the same time would collide."""
-        file = Path(self.uri.removeprefix("sqlite:///"))
+        file = Path(self.address.removeprefix("sqlite:///"))
         if file.exists():
             return
         from filelock import FileLock
 
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")):
-            mlflow.MlflowClient(self.uri).search_experiments(max_results=1)
+            mlflow.MlflowClient(self.address).search_experiments(max_results=1)
 
     def _experiment(self, client: Any, name: str) -> str:
         from mlflow.exceptions import MlflowException

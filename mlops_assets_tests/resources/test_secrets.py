@@ -5,7 +5,7 @@ from time import process_time
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from mlops_assets.resources.secrets import scrub, secrets_of
+from mlops_assets.resources.secrets import keep, reveal, scrub, secrets_of
 
 SECRET = "hunter2-%40-secret"
 PLAIN = "hunter2-@-secret"
@@ -84,3 +84,15 @@ def test_ordinary_words_and_links_stay_as_they_are():
     environ |= {"MLFLOW_TRACKING_URI": "sqlite:////data/mlflow.db"}
     text = "sqlite:////data/mlflow.db: see http://127.0.0.1:5000/#/runs/1, /somewhere/demo, german: 3.2% (a)"
     assert scrub(text, environ=environ) == text
+
+
+def test_a_kept_secret_has_a_name_that_says_nothing_and_is_the_same_in_every_process():
+    first, second = SecretStr("hunter2kept"), SecretStr("hunter2other")
+    reference = keep(first, "A_TEST")
+    assert (reference, keep(SecretStr("hunter2kept"), "A_TEST")) == ("secret:A_TEST", "secret:A_TEST")
+    assert keep(second, "A_TEST") == "secret:A_TEST 2"
+    assert reveal(reference) == first
+    assert reveal("secret:A_TEST 2") == second
+    assert reveal("plain") == SecretStr("plain")
+    assert keep("plain") == "plain"
+    assert scrub("said hunter2kept", environ={}) == "said ***"

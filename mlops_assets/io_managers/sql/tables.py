@@ -5,7 +5,6 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 from pydantic import Field, SecretStr
 
 from mlops_assets.catalog.evolution import evolution_of
@@ -16,9 +15,9 @@ from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
-from mlops_assets.io_managers.secret_values import keep, reveal
 from mlops_assets.io_managers.sql import columns as sql_columns
 from mlops_assets.io_managers.sql.columns import ROW, Column
+from mlops_assets.resources.secrets import keep, reveal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +32,7 @@ class SqlTables(Tables):
 
     url: str = Field(repr=False, description="Address of the database, e.g. sqlite:///data/tables.db.")
 
-    def __init__(self, url: "str | SecretStr | dg.EnvVar", **data: Any) -> None:
+    def __init__(self, url: str | SecretStr, **data: Any) -> None:
         values: dict[str, Any] = {"url": keep(url), **data}
         super().__init__(**values)
 
