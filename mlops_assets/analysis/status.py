@@ -1,13 +1,11 @@
 """The state of forecasts on a terminal: what `mlops-assets status` shows."""
 
-from dataclasses import asdict
-from typing import Any
-
 import dagster as dg
 
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.report.overview import Overview
 from mlops_assets.report.sections import page
-from mlops_assets.report.state import Overview, Sources, overview
+from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.instance import dagster_home, open_instance
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -44,8 +42,3 @@ def page_of(spec: ForecastSpec, settings: Settings) -> str:
     with open_stores(settings) as stores:
         sources = sources_of(spec, stores, instance)
         return page(sources, overview(sources))
-
-
-def to_json(found: Overview) -> dict[str, Any]:
-    """Return an overview as JSON values."""
-    return asdict(found)

@@ -50,7 +50,7 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         link = ""
         if state.champion is not None:
             registry = tracking.registry(spec.name)
-            version = registry.version(state.champion["version"])
+            version = registry.version(state.champion.version)
             registry.attach(version.number, html, FILE)
             for picture in (picture for section in shown for picture in section.pictures):
                 registry.attach_figure(version.number, picture.draw(), f"report/{picture.file}")

@@ -24,7 +24,7 @@ def status(name: str | None, as_json: bool) -> None:
 
     found = asking.status(specs, settings)
     if as_json:
-        shown = [asking.to_json(one) for one in found]
+        shown = [one.to_json() for one in found]
         base.show_json(shown[0] if name else shown)
     else:
         base.show(rendering.parts(found[0]) if name else [rendering.table(found)])

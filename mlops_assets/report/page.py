@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.charts.style import cut, label
 from mlops_assets.forecasting.formatting import plain
-from mlops_assets.report.state import Overview
+from mlops_assets.report.overview import Overview
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

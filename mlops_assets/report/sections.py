@@ -11,8 +11,9 @@ from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.forecasting.monitoring.change import PARTS
 from mlops_assets.lifecycle.decisions import milestones
+from mlops_assets.report.overview import Overview
 from mlops_assets.report.page import Card, Picture, Section, Table, render
-from mlops_assets.report.state import Overview, Sources, limit_of
+from mlops_assets.report.state import Sources, limit_of
 from mlops_assets.stages.score import read_scores
 
 RECENT = 28
@@ -26,21 +27,21 @@ def cards(state: Overview) -> Iterator[Card]:
     """Yield the numbers at the top."""
     best, score = state.champion, state.accuracy
     if best is not None:
-        yield Card("champion", f"version {best['version']}", f"trained until {best['trained_until']}")
-    last = {asset["name"]: asset["last"] for asset in state.assets}
-    if "forecasts" in last:
-        yield Card("latest forecast from", last["forecasts"], f"next round {state.next_round or 'when you run it'}")
+        yield Card("champion", f"version {best.version}", f"trained until {best.trained_until}")
+    last = state.last.get("forecasts")
+    if last is not None:
+        yield Card("latest forecast from", last, f"next round {state.next_round or 'when you run it'}")
     if score is not None:
-        limit = f"limit {score['limit']:.3f}; " if score["limit"] is not None else ""
-        value = "–" if score["value"] is None else f"{score['value']:.3f}"
-        yield Card(label(score["metric"]), value, f"{limit}of {score['partition']}")
-        if score["skill"] is not None:
-            yield Card("skill", f"{score['skill']:.0%}", "above 0 is better than seasonal naive")
-        if score["coverage"] is not None:
-            yield Card("within the interval", f"{score['coverage']:.0%}", f"of {score['rows']:,} forecasts")
+        limit = f"limit {score.limit:.3f}; " if score.limit is not None else ""
+        value = "–" if score.value is None else f"{score.value:.3f}"
+        yield Card(label(score.metric), value, f"{limit}of {score.partition}")
+        if score.skill is not None:
+            yield Card("skill", f"{score.skill:.0%}", "above 0 is better than seasonal naive")
+        if score.coverage is not None:
+            yield Card("within the interval", f"{score.coverage:.0%}", f"of {score.rows:,} forecasts")
     if state.drift is not None:
-        count = f"of {state.drift['judged']} features by {state.drift['partition']}"
-        yield Card("drifted", str(len(state.drift["drifted"])), count)
+        count = f"of {state.drift.judged} features by {state.drift.partition}"
+        yield Card("drifted", str(len(state.drift.drifted)), count)
 
 
 def sections(sources: Sources, state: Overview) -> Iterator[Section]:
@@ -251,10 +252,10 @@ def _drift(sources: Sources, state: Overview) -> Section:
     if state.drift is None:
         return Section("Data drift")
     columns = ["explanation", "psi", "usual_psi", "p_value", "drifted"]
-    rows = sources.table("data_drift", [state.drift["partition"]], columns)
-    count = len(state.drift["drifted"])
+    rows = sources.table("data_drift", [state.drift.partition], columns)
+    count = len(state.drift.drifted)
     said = f"{count} of {len(rows)} features drifted" if count else "Nothing drifted"
-    said = said if state.drift["judged"] else "Nothing could be judged"
+    said = said if state.drift.judged else "Nothing could be judged"
     words = f"{said}: the newest data beside the same season slots of what the champion has learnt from."
     return Section("Data drift", [words], tables=[Table.of("", rows.head(12), wordy=["explanation"])])
 
@@ -266,14 +267,14 @@ def _model(sources: Sources, state: Overview) -> Section:
     if state.champion is None:
         return Section("Model and decisions")
     life = sources.life
-    decided = state.champion["decided_by"] or "an alias that was set by hand"
+    decided = state.champion.decided_by or "an alias that was set by hand"
     words = [
-        f"Version {state.champion['version']}, decided by {decided}, trained until {state.champion['trained_until']}. "
-        f"{state.champion['link']}"
+        f"Version {state.champion.version}, decided by {decided}, trained until {state.champion.trained_until}. "
+        f"{state.champion.link}"
     ]
     pictures = []
     try:
-        importances = life.registry.read_table(state.champion["version"], "importances.csv")
+        importances = life.registry.read_table(state.champion.version, "importances.csv")
         pictures.append(Picture(lambda: charts.importances(importances, top=12), "Importances of the features"))
     except TrackingError as error:
         words.append(f"Its importances cannot be shown: {error}")
@@ -304,14 +305,14 @@ def _quality(sources: Sources, state: Overview) -> Section:
     if len(bad):
         reasons = bad["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
         tables.append(Table.of("Quarantine by reason", reasons, wordy=["reason"]))
-    failed = pd.DataFrame(state.failed_runs, columns=["run_id", "job", "ended", "link"])
+    failed = pd.DataFrame(list(state.failed_runs), columns=["run_id", "job", "ended", "link"])
     if len(failed):
         tables.append(Table.of("Failed runs", failed[["ended", "job", "link"]], wordy=["link"]))
     return Section("Data quality", [words], tables=tables)
 
 
 def _stored(state: Overview) -> Section:
-    frame = pd.DataFrame(state.assets, columns=["name", "partitions", "last"]).astype({"partitions": "Int64"})
+    frame = state.to_frame()
     return Section("What is stored", tables=[Table.of("", frame)] if len(frame) else [])
 
 

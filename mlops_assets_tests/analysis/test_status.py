@@ -50,6 +50,11 @@ def test_every_forecast_has_its_line(cli):
 def test_one_forecast_is_told_whole_and_nothing_is_made_by_looking(cli, tmp_path):
     found = json.loads(cli("status", "demo", "--json").stdout)
     assert {"name": "observations", "partitions": 1, "last": "2024-03-04"} in found["assets"]
+    assert list(found) == [
+        "forecast", "description", "at", "champion", "waiting", "assets", "accuracy", "policy", "drift", "quarantine",
+        "next_round", "failed_runs", "problems",
+    ]  # fmt: skip
+    assert found["quarantine"] is None
     assert found["champion"] is None
     assert "there is no champion" in found["problems"][0]
     assert "no champion" in cli("status", "demo").output

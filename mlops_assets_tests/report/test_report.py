@@ -1,7 +1,7 @@
 """status and report over a small world: what they say, and that the page stands alone."""
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import dagster as dg
@@ -65,17 +65,24 @@ class Reader(HTMLParser):
 def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     found = overview(sources(watched))
     assert found.champion is not None
-    assert (found.champion["version"], found.champion["trained_until"]) == (1, "2024-05-10")
-    assert found.champion["age_days"] == 5
-    last = {asset["name"]: asset["last"] for asset in found.assets}
+    assert (found.champion.version, found.champion.trained_until) == (1, "2024-05-10")
+    assert found.champion.age_days == 5
+    last = found.last
     assert last["observations"] == last["forecasts"] == last["forecast_accuracy"] == "2024-05-15"
     assert found.accuracy is not None
     rows = watched.table("forecast_accuracy", ["2024-05-15"])
-    assert found.accuracy["rows"] == len(rows) == 4 * 5
-    assert 0 < found.accuracy["limit"] < 0.2  # 1.25 times its own backtest
+    assert found.accuracy.rows == len(rows) == 4 * 5
+    assert 0 < found.accuracy.limit < 0.2  # 1.25 times its own backtest
     assert found.next_round == "2024-05-17 06:00 UTC"
     assert found.drift is not None
     assert not [words for words in found.problems if "stale" in words]
+    assert list(found.to_frame()) == ["name", "partitions", "last"]
+    said = found.to_json()
+    assert set(said["champion"]) == {"version", "since", "decided_by", "trained_until", "age_days", "link"}
+    scores = {"mase", "naive_mase", "skill", "coverage"}
+    assert set(said["accuracy"]) == {"partition", "metric", "value", "limit", "mean", "rows", *scores}
+    assert set(said["drift"]) == {"partition", "drift", "drifted", "judged"}
+    assert said["assets"][0] == {"name": "observations", "partitions": 76, "last": "2024-05-15"}
 
 
 def test_status_says_what_is_wrong(watched):
@@ -92,9 +99,9 @@ def test_drift_that_could_not_be_judged_is_not_called_none(watched):
 
     found = overview(sources(watched))
     assert found.drift is not None
-    assert found.drift["judged"] > 0
+    assert found.drift.judged > 0
     assert "nothing has drifted by" in dict(lines(found))["drift"]
-    table = watched.table("data_drift", [found.drift["partition"]])
+    table = watched.table("data_drift", [found.drift.partition])
     watched.tables.write(["demo", "data_drift"], table.assign(p_value=float("nan"), drifted=False), "2024-05-16")
     try:
         late = overview(sources(watched))
@@ -126,8 +133,8 @@ def test_a_failed_run_is_listed_with_its_link(watched):
     (watched.spec.folder / "away.csv").rename(watched.spec.folder / "sales.csv")
     now = pd.Timestamp.now("UTC").isoformat()
     found = overview(sources(watched, now)).failed_runs
-    assert [run["run_id"] for run in found] == [failed.run_id]
-    assert found[0]["link"] == f"http://127.0.0.1:3000/runs/{failed.run_id}"
+    assert [run.run_id for run in found] == [failed.run_id]
+    assert found[0].link == f"http://127.0.0.1:3000/runs/{failed.run_id}"
 
 
 def test_a_failed_run_of_another_forecast_is_not_listed(world):
@@ -136,14 +143,14 @@ def test_a_failed_run_of_another_forecast_is_not_listed(world):
     run = dg.DagsterRun(job_name="demo_big_daily", run_id="a" * 32, status=dg.DagsterRunStatus.FAILURE, tags=tags)
     made.instance.add_run(run)
     found = overview(sources(made, pd.Timestamp.now("UTC").isoformat())).failed_runs
-    assert found == []
+    assert found == ()
 
 
 def test_nothing_stored_is_said_and_makes_no_database(world, tmp_path):
     made = world()
     (tmp_path / "data" / "mlflow" / "mlflow.db").unlink()
     found = overview(sources(made))
-    assert found.problems == ["nothing is stored yet: mlops-assets run demo"]
+    assert found.problems == ("nothing is stored yet: mlops-assets run demo",)
     assert not (tmp_path / "data" / "mlflow" / "mlflow.db").exists()
     assert "nothing is stored yet" in page(sources(made), found)
 
@@ -158,8 +165,8 @@ def test_a_terminal_shows_it(watched):
     from rich.console import Console
 
     found = overview(sources(watched))
+    found = replace(found, problems=(*found.problems, "drift: come: shop [/b]"))
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    found.problems.append("drift: come: shop [/b]")
     console.print(table([found]))
     for part in parts(found):
         console.print(part)
@@ -187,7 +194,7 @@ def test_the_page_stands_alone_and_its_contents_lead_everywhere(watched):
 
 def test_what_comes_from_data_cannot_become_markup(watched):
     found = overview(sources(watched))
-    planted = replace(found, description="<script>alert(1)</script>", problems=["a <b>bold</b> claim"])
+    planted = replace(found, description="<script>alert(1)</script>", problems=("a <b>bold</b> claim",))
     html = page(sources(watched), planted)
     assert "<script" not in html
     assert "&lt;b&gt;bold" in html
@@ -223,4 +230,4 @@ def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
     assert {"report.html", "forecasts_of_the_largest_items.png", "error_by_lead.png", "wql_over_time.png"} <= pictures
     assert {"coverage_of_the_interval_over_time.png", "importances_of_the_features.png"} <= pictures
     assert watched.metadata(result, "report")["report"] == row["link"]
-    assert "sales" in asdict(overview(sources(watched)))["description"].lower()
+    assert "sales" in overview(sources(watched)).description.lower()

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.commands.rendering.cells import number
-from mlops_assets.report.state import Overview
+from mlops_assets.report.overview import Overview
 
 
 def table(found: list[Overview]) -> Any:
@@ -14,15 +15,14 @@ def table(found: list[Overview]) -> Any:
 
     made = Table("forecast", "champion", "forecasts until", "metric", "limit", "skill", "to look at")
     for one in found:
-        last = {asset["name"]: asset["last"] for asset in one.assets}
-        accuracy = one.accuracy or {}
+        score = one.accuracy
         made.add_row(
             one.forecast,
-            f"version {one.champion['version']}" if one.champion else "–",
-            last.get("forecasts") or "–",
-            f"{accuracy['metric']} {number(accuracy['value'])}" if accuracy else "–",
-            number(accuracy.get("limit")),
-            number(accuracy.get("skill"), 2),
+            f"version {one.champion.version}" if one.champion else "–",
+            one.last.get(FORECASTS) or "–",
+            f"{score.metric} {number(score.value)}" if score else "–",
+            number(score.limit if score else None),
+            number(score.skill if score else None, 2),
             escape("\n".join(one.problems)) or "nothing",
         )
     return made
@@ -44,9 +44,8 @@ def parts(one: Overview) -> Iterator[Any]:
     yield made
     assets = Table("asset", "partitions", "last")
     for asset in one.assets:
-        assets.add_row(
-            asset["name"], "–" if asset["partitions"] is None else str(asset["partitions"]), asset["last"] or ""
-        )
+        count = "–" if asset.partitions is None else str(asset.partitions)
+        assets.add_row(asset.name, count, asset.last or "")
     if one.assets:
         yield assets
 
@@ -55,9 +54,9 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
     """Yield what is said of one forecast, as (name, sentence)."""
     if one.champion is not None:
         best = one.champion
-        age = f", {best['age_days']} days before the latest data" if best["age_days"] is not None else ""
-        since = f" since {best['since']} UTC (by {best['decided_by']})" if best["since"] else ""
-        yield "champion", f"version {best['version']}{since}, trained until {best['trained_until']}{age}"
+        age = f", {best.age_days} days before the latest data" if best.age_days is not None else ""
+        since = f" since {best.since} UTC (by {best.decided_by})" if best.since else ""
+        yield "champion", f"version {best.version}{since}, trained until {best.trained_until}{age}"
     if one.waiting:
         yield (
             "approval",
@@ -65,21 +64,21 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         )
     if one.accuracy is not None:
         score = one.accuracy
-        limit = f", limit {number(score['limit'])}" if score["limit"] is not None else ""
+        limit = f", limit {number(score.limit)}" if score.limit is not None else ""
         yield (
             "accuracy",
-            f"{score['metric']} {number(score['value'])} on {score['partition']}{limit}; mean of the latest "
-            f"{number(score['mean'])}; MASE {number(score['mase'])}, seasonal naive {number(score['naive_mase'])}, "
-            f"skill {number(score['skill'], 2)}; coverage {number(score['coverage'], 2)}",
+            f"{score.metric} {number(score.value)} on {score.partition}{limit}; mean of the latest "
+            f"{number(score.mean)}; MASE {number(score.mase)}, seasonal naive {number(score.naive_mase)}, "
+            f"skill {number(score.skill, 2)}; coverage {number(score.coverage, 2)}",
         )
     if one.policy is not None:
-        yield "retraining", f"{one.policy['action']}: {one.policy['reason']} (at {one.policy['partition']})"
+        yield "retraining", f"{one.policy.action}: {one.policy.reason} (at {one.policy.partition})"
     if one.drift is not None:
-        none = "nothing has drifted" if one.drift["judged"] else "nothing could be judged"
-        yield "drift", "; ".join(one.drift["drifted"]) or f"{none} by {one.drift['partition']}"
+        none = "nothing has drifted" if one.drift.judged else "nothing could be judged"
+        yield "drift", "; ".join(one.drift.drifted) or f"{none} by {one.drift.partition}"
     if one.quarantine is not None:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in one.quarantine["reasons"].items())
-        yield "quarantine", f"{one.quarantine['rows']} rows of {one.quarantine['partition']}: {reasons}"
+        reasons = ", ".join(f"{count} {reason}" for reason, count in one.quarantine.reasons.items())
+        yield "quarantine", f"{one.quarantine.rows} rows of {one.quarantine.partition}: {reasons}"
     yield "next round", one.next_round or "no schedule"
     for run in one.failed_runs:
-        yield "failed run", f"{run['job']}, {run['ended']} UTC: {run['link']}"
+        yield "failed run", f"{run.job}, {run.ended} UTC: {run.link}"

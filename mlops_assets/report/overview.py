@@ -1,0 +1,189 @@
+"""The state of a forecast in figures: what `mlops-assets status` and the report show."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class ChampionState:
+    """The version that forecasts at present.
+
+    Attributes:
+        version: its number.
+        since: when it came in, in UTC; None where an alias was set by hand.
+        decided_by: who let it in; None as `since`.
+        trained_until: the last timestamp that it has learnt from.
+        age_days: days from then to the latest data; None where either is not known.
+        link: its page in MLflow; empty without a web UI.
+    """
+
+    version: int
+    since: str | None
+    decided_by: str | None
+    trained_until: str | None
+    age_days: int | None
+    link: str
+
+
+@dataclass(frozen=True)
+class StoredAsset:
+    """An asset of which something is stored.
+
+    Attributes:
+        name: the last part of its key.
+        partitions: how many are stored; None of an asset without partitions.
+        last: the latest of them; None as `partitions`.
+    """
+
+    name: str
+    partitions: int | None
+    last: str | None
+
+
+@dataclass(frozen=True)
+class AccuracyState:
+    """How good the forecasts of the latest scored partition were.
+
+    Attributes:
+        partition: which.
+        metric: what the retraining policy watches.
+        value: of the metric; None where it is not defined.
+        limit: the lowest value that is a breach; None: none is.
+        mean: of the metric over the latest partitions.
+        mase: mean absolute scaled error.
+        naive_mase: that of seasonal naive on the same rows.
+        skill: 1 less the ratio of the two; above 0 is better than seasonal naive.
+        coverage: share of the actuals within the outer quantiles.
+        rows: forecasts that were scored.
+    """
+
+    partition: str
+    metric: str
+    value: float | None
+    limit: float | None
+    mean: float | None
+    mase: float | None
+    naive_mase: float | None
+    skill: float | None
+    coverage: float | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class PolicyState:
+    """The latest answer of the retraining policy.
+
+    Attributes:
+        partition: that it was asked about.
+        action: keep, refresh, refit or grow.
+        rule: that asked for it.
+        breach: name of the breach; empty: none.
+        reason: in a sentence.
+    """
+
+    partition: str
+    action: str
+    rule: str | None
+    breach: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class DriftState:
+    """What the latest measurement of data drift says.
+
+    Attributes:
+        partition: which.
+        drift: the largest of any feature; None where nothing could be measured.
+        drifted: a sentence for each feature that drifted.
+        judged: how many features could be judged.
+    """
+
+    partition: str
+    drift: float | None
+    drifted: tuple[str, ...]
+    judged: int
+
+
+@dataclass(frozen=True)
+class QuarantineState:
+    """The latest partition that has rows in quarantine.
+
+    Attributes:
+        partition: which.
+        rows: how many.
+        reasons: reason -> rows.
+    """
+
+    partition: str
+    rows: int
+    reasons: dict[str, int]
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A Dagster run that failed.
+
+    Attributes:
+        run_id: Dagster's id.
+        job: its job.
+        ended: when, in UTC.
+        link: its page in Dagster.
+    """
+
+    run_id: str
+    job: str
+    ended: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The state of a forecast.
+
+    Attributes:
+        forecast: its name.
+        description: its line.
+        at: the moment, in UTC.
+        champion: None without one.
+        waiting: versions that wait for approval.
+        assets: those of which something is stored.
+        accuracy: None before anything was scored.
+        policy: None before it was asked.
+        drift: None before it was measured.
+        quarantine: None if the latest partitions have no row in it.
+        next_round: when the schedule ticks next; None without a schedule.
+        failed_runs: the latest, newest first.
+        problems: what a person should look at, in sentences; empty when all is well.
+    """
+
+    forecast: str
+    description: str
+    at: str
+    champion: ChampionState | None
+    waiting: tuple[int, ...]
+    assets: tuple[StoredAsset, ...]
+    accuracy: AccuracyState | None
+    policy: PolicyState | None
+    drift: DriftState | None
+    quarantine: QuarantineState | None
+    next_round: str | None
+    failed_runs: tuple[FailedRun, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> dict[str, str | None]:
+        """The latest stored partition of each stored asset; None of one without partitions."""
+        return {asset.name: asset.last for asset in self.assets}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what is stored, a row for each asset: name, partitions, last."""
+        rows = pd.DataFrame([asdict(asset) for asset in self.assets], columns=["name", "partitions", "last"])
+        return rows.astype({"partitions": "Int64"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain JSON types."""
+        return json.loads(json.dumps(asdict(self)))
