@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.model.errors import UsageError
-from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
-from mlops_assets.forecasting.model.task import Task, quantile_column
+from mlops_assets.forecasting.evaluation.metrics import METRICS, Metric, Rows, gate_metrics
+from mlops_assets.forecasting.model.panel import ITEM, TIME
+from mlops_assets.forecasting.model.task import Task
 
-ROW = (ITEM, "origin", TIME)
+PAIRED_BY = (ITEM, "origin", TIME)
 """Columns that make two rows a pair."""
 RESAMPLES = 2000
 _MOST_BLOCKS = 2000
@@ -58,22 +58,28 @@ def compare(
         first: item_id, origin, timestamp, target, the task's point and quantile columns, mase_scale, rmsse_scale.
         second: the same for the other model.
         task: names the point forecast and the quantiles.
-        metric: wql, wape, mase, rmsse or smape.
+        metric: one of `metrics.gate_metrics`.
         confidence: probability that the interval is made for.
         seed: of the draws.
+
+    Raises:
+        ValueError: models cannot be compared by the metric.
     """
-    sides = [_losses(rows, task, metric) for rows in (first, second)]
+    if metric not in gate_metrics():
+        raise ValueError(f"models cannot be compared by {metric!r}; by {', '.join(gate_metrics())} they can")
+    measure = METRICS[metric]
+    sides = [_losses(rows, task, measure) for rows in (first, second)]
     # Sorted, so that sums of the same rows are the same to the last bit.
-    pairs = sides[0].merge(sides[1], on=list(ROW), suffixes=("_first", "_second")).sort_values(list(ROW))
+    pairs = sides[0].merge(sides[1], on=list(PAIRED_BY), suffixes=("_first", "_second")).sort_values(list(PAIRED_BY))
     if pairs.empty:
         return Comparison(0, 0, *[np.nan] * 6)
     losses = ["loss_first", "loss_second"]
     cells = pairs.groupby([ITEM, "origin"], observed=True, sort=False)
-    if metric in _BY_SERIES:
-        parts, whole = cells[losses].mean().to_numpy(), float(cells.ngroups)
-        parts = np.sqrt(parts) if metric == "rmsse" else parts
+    if measure.average == "series":
+        parts, whole = measure.of_series(cells[losses].mean().to_numpy()), float(cells.ngroups)
     else:
-        parts, whole = cells[losses].sum().to_numpy(), float(pairs["size_first"].sum())
+        parts = cells[losses].sum().to_numpy()
+        whole = float(pairs["size_first"].sum() if measure.average == "size" else len(pairs))
     count, chance = len(parts), _chance(parts[:, 0] - parts[:, 1])
     one, two = (float(total / whole) if whole > 0 else np.nan for total in parts.sum(axis=0))
     parts = _blocks(parts)
@@ -101,30 +107,11 @@ def _chance(excess: np.ndarray) -> float:
     return float(found.pvalue)
 
 
-_BY_SERIES = ("mase", "rmsse", "smape")
-"""Metrics that are means over series of means over rows; the others are ratios of sums over all rows."""
-
-
-def _losses(rows: pd.DataFrame, task: Task, metric: str) -> pd.DataFrame:
+def _losses(rows: pd.DataFrame, task: Task, metric: Metric) -> pd.DataFrame:
     """Return the rows that can be scored: what makes them a pair, `loss`, and `size`, the target's absolute value."""
-    target = rows[TARGET].to_numpy(dtype=float)
-    error = target - rows[task.point_column].to_numpy(dtype=float)
-    if metric == "wql":
-        away = [(level, target - rows[quantile_column(level)].to_numpy(dtype=float)) for level in task.quantiles]
-        loss = 2 * np.mean([np.maximum(level * miss, (level - 1) * miss) for level, miss in away], axis=0)
-    elif metric == "wape":
-        loss = np.abs(error)
-    elif metric == "mase":
-        loss = np.abs(error) / rows["mase_scale"].to_numpy(dtype=float)
-    elif metric == "rmsse":
-        loss = (error / rows["rmsse_scale"].to_numpy(dtype=float)) ** 2
-    elif metric == "smape":
-        size = np.abs(target) + np.abs(target - error)
-        loss = np.divide(np.abs(error), size, out=np.where(np.isnan(size), np.nan, 0.0), where=size > 0)
-    else:
-        raise UsageError(f"models cannot be compared by {metric!r}; by wql, wape, mase, rmsse or smape they can")
-    table = rows[list(ROW)].assign(loss=loss, size=np.abs(target))
-    return table[~np.isnan(loss)]
+    view = Rows(rows, task)
+    loss = metric.losses(view)
+    return rows[list(PAIRED_BY)].assign(loss=loss, size=view.size)[~np.isnan(loss)]
 
 
 def _blocks(parts: np.ndarray) -> np.ndarray:

@@ -47,20 +47,6 @@ def test_scores_equal_the_reference_implementation(world):
     assert (ours["interval"] == 0.8).all()
 
 
-def test_the_table_is_made_of_the_functions(world):
-    _, forecasts = world
-    one = forecasts[forecasts["item_id"] == "item 2"]
-    target, point = one["target"].to_numpy(), one["q50"].to_numpy()
-    row = metrics.score(one, TASK).iloc[0]
-    assert row["mase"] == pytest.approx(metrics.mase(target, point, one["mase_scale"].to_numpy()))
-    assert row["rmsse"] == pytest.approx(metrics.rmsse(target, point, one["rmsse_scale"].to_numpy()))
-    assert row["smape"] == pytest.approx(metrics.smape(target, point))
-    assert row["wape"] == pytest.approx(metrics.wape(target, point))
-    assert row["bias"] == pytest.approx(metrics.bias(target, point))
-    assert row["coverage"] == pytest.approx(metrics.coverage(target, one["q10"].to_numpy(), one["q90"].to_numpy()))
-    assert row["wql"] == pytest.approx(metrics.wql(target, one[TASK.quantile_columns].to_numpy(), TASK.quantiles))
-
-
 def test_scaled_errors_are_averaged_over_series(world):
     _, forecasts = world
     each = metrics.score(forecasts, TASK, by=["item_id"])

@@ -1,0 +1,27 @@
+"""Accuracy by its published names: what each metric is, and tables of scores."""
+
+from mlops_assets.forecasting.evaluation.metrics import definitions  # noqa: F401 - fills METRICS
+from mlops_assets.forecasting.evaluation.metrics.base import (
+    DEFAULT,
+    METRICS,
+    Metric,
+    Rows,
+    gate_metrics,
+    outer_pair,
+    register,
+    shown_metrics,
+)
+from mlops_assets.forecasting.evaluation.metrics.scores import score, seasonal_scale
+
+__all__ = [
+    "DEFAULT",
+    "METRICS",
+    "Metric",
+    "Rows",
+    "gate_metrics",
+    "outer_pair",
+    "register",
+    "score",
+    "seasonal_scale",
+    "shown_metrics",
+]

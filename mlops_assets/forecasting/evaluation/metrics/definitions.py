@@ -1,0 +1,138 @@
+"""The metrics, one class each. A new one is written here, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlops_assets.forecasting.evaluation.metrics.base import Metric, Rows, outer_pair, register
+
+
+@register
+class Mase(Metric):
+    """Mean absolute scaled error: mean(|target - forecast| / scale).
+
+    The scale is the mean absolute seasonal difference of the item's history (`seasonal_scale`), so that seasonal naive
+    scores about 1. Hyndman and Koehler (2006), "Another look at measures of forecast accuracy", International Journal
+    of Forecasting 22.
+    """
+
+    name, title = "mase", "MASE"
+    meaning = "Mean absolute scaled error."
+    average = "series"
+    shown_in = frozenset({"summary", "report", "windows", "side by side"})
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Absolute errors in units of the scale."""
+        return np.abs(rows.error) / rows.column("mase_scale")
+
+
+@register
+class Rmsse(Metric):
+    """Root mean squared scaled error: sqrt(mean(((target - forecast) / scale)^2)).
+
+    The scale is the root mean squared seasonal difference of the item's history. Makridakis, Spiliotis and
+    Assimakopoulos (2022), "M5 accuracy competition", International Journal of Forecasting 38.
+    """
+
+    name, title = "rmsse", "RMSSE"
+    meaning = "Root mean squared scaled error."
+    average = "series"
+    shown_in = frozenset()
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Squared errors in units of the scale."""
+        return (rows.error / rows.column("rmsse_scale")) ** 2
+
+    def of_series(self, means: np.ndarray) -> np.ndarray:
+        """Root of the mean square."""
+        return np.sqrt(means)
+
+
+@register
+class Smape(Metric):
+    """Symmetric mean absolute percentage error, between 0 and 1: mean(|error| / (|target| + |forecast|)).
+
+    A row in which both are zero counts as 0. Makridakis (1993), "Accuracy measures: theoretical and practical
+    concerns", International Journal of Forecasting 9; the M4 competition prints 200 times this number.
+    """
+
+    name, title = "smape", "sMAPE"
+    meaning = "Symmetric mean absolute percentage error, as a share: 0 to 1."
+    average = "series"
+    shown_in = frozenset({"summary"})
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Absolute errors by the size of target and forecast."""
+        size = np.abs(rows.point) + rows.size
+        blank = np.where(np.isnan(size), np.nan, 0.0)
+        return np.divide(np.abs(rows.error), size, out=blank, where=size > 0)
+
+
+@register
+class Wape(Metric):
+    """Weighted absolute percentage error: sum |error| / sum |target|.
+
+    Kolassa and Schuetz (2007), "Advantages of the MAD/mean ratio over the MAPE", Foresight 6; also called ND.
+    """
+
+    name, title = "wape", "WAPE"
+    meaning = "Sum of absolute errors by the sum of absolute actuals."
+    average = "size"
+    shown_in = frozenset({"summary"})
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Absolute errors."""
+        return np.abs(rows.error)
+
+
+@register
+class Wql(Metric):
+    """Weighted quantile loss: the mean over levels of 2 * sum(pinball loss) / sum |target|.
+
+    An estimate of the continuous ranked probability score. Park et al. (2022), "Learning quantile functions
+    without quantile crossing for distribution-free time series forecasting", AISTATS; Rangapuram et al.
+    (2021), "End-to-end learning of coherent probabilistic forecasts for hierarchical time series", ICML.
+    """
+
+    name, title = "wql", "wQL"
+    meaning = "Weighted quantile loss over all quantiles."
+    average = "size"
+    shown_in = frozenset({"summary", "report", "windows", "side by side"})
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Twice the mean pinball loss over the levels."""
+        away = [(level, rows.target - rows.quantile(level)) for level in rows.task.quantiles]
+        return 2 * np.mean([np.maximum(level * miss, (level - 1) * miss) for level, miss in away], axis=0)
+
+
+@register
+class Coverage(Metric):
+    """Share of targets within the outermost quantiles. Christoffersen (1998), "Evaluating interval forecasts"."""
+
+    name, title = "coverage", "coverage"
+    meaning = "Share of actuals within the outermost quantiles."
+    average = "rows"
+    in_gate = False
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Whether the target lies within, as 0 and 1; NaN where the levels hold no interval."""
+        pair = outer_pair(rows.task.quantiles)
+        if pair is None:
+            return np.full(len(rows.target), np.nan)
+        low, high = (rows.quantile(level) for level in pair)
+        return ((rows.target >= low) & (rows.target <= high)).astype(float)
+
+
+@register
+class Bias(Metric):
+    """Relative bias: sum(forecast - target) / sum |target|; above zero is too high."""
+
+    name, title = "bias", "bias"
+    meaning = "Sum of errors by the sum of absolute actuals: above zero, the forecast is too high."
+    average = "size"
+    in_gate = False
+    shown_in = frozenset({"summary", "report"})
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Errors."""
+        return rows.error

@@ -1,0 +1,86 @@
+"""Tables of scores, one row per group of forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mlops_assets.forecasting.evaluation.metrics.base import METRICS, Rows, outer_pair
+from mlops_assets.forecasting.model.panel import ITEM, Panel
+from mlops_assets.forecasting.model.task import Task
+
+SERIES = ("model", "window", ITEM, "origin")
+"""Columns that tell one series of forecasts from another."""
+
+
+def seasonal_scale(history: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Denominators of MASE and RMSSE per item: mean absolute and root mean square seasonal difference.
+
+    Differences are over the first season length of the task, where both values are there. NaN for an item
+    without one, or whose differences are all zero: it has no scale to be measured on.
+
+    Returns:
+        Columns item_id, mase_scale, rmsse_scale, one row per item of the history.
+    """
+    plain = Task(task.frequency, task.horizon, task.season_lengths)
+    length = min(task.season_lengths)
+    panel = Panel.from_frame(history, plain, pad=length)
+    change = np.full(len(panel.target), np.nan)
+    change[length:] = panel.target[length:] - panel.target[:-length]
+    seen = ~np.isnan(change)
+    change = np.where(seen, change, 0.0)
+    count = np.add.reduceat(seen, panel.edges[:-1], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            ITEM: panel.items,
+            "mase_scale": _positive(np.add.reduceat(np.abs(change), panel.edges[:-1]), count),
+            "rmsse_scale": np.sqrt(_positive(np.add.reduceat(change**2, panel.edges[:-1]), count)),
+        }
+    )
+
+
+def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Score forecasts against what came, one row per group.
+
+    Args:
+        predictions: target, the task's point and quantile columns, mase_scale, rmsse_scale, and the columns
+            of `by`; item_id and origin, where there, tell series apart.
+        task: names the point forecast and the quantiles.
+        by: columns to group by; none gives one row.
+
+    Returns:
+        The columns of `by`, then rows (scored), a column for each of `METRICS` and, when there is an outer pair of
+        quantiles, interval (its nominal coverage, else NaN as is coverage). No row where nothing could be scored.
+    """
+    rows, pair = Rows(predictions, task), outer_pair(task.quantiles)
+    losses = {name: metric.losses(rows) for name, metric in METRICS.items()}
+    by = list(by) or ["all"]
+    keys = predictions.assign(all=0) if by == ["all"] else predictions
+    series = list(dict.fromkeys([*by, *(name for name in SERIES if name in keys.columns)]))
+    table = pd.DataFrame({**losses, "size": rows.size, "rows": 1}, index=predictions.index)
+    table = pd.concat([keys[series], table], axis=1).loc[rows.complete]
+    groups = table.groupby(by, observed=True)
+    sums = groups[["rows", "size", *_averaged_by("size")]].sum()
+    each = table.groupby(series, observed=True)[_averaged_by("series")].mean()
+    means = (
+        each.apply(lambda column: METRICS[str(column.name)].of_series(column)).groupby(level=by, observed=True).mean()
+    )
+    scores = {
+        **sums[_averaged_by("size")].div(sums["size"].where(sums["size"] > 0), axis=0),
+        **means,
+        **groups[_averaged_by("rows")].mean(),
+    }
+    interval = np.nan if pair is None else round(pair[1] - pair[0], 9)
+    found = pd.DataFrame({"rows": sums["rows"], **{name: scores[name] for name in METRICS}, "interval": interval})
+    return found.reset_index(drop=by == ["all"])
+
+
+def _averaged_by(average: str) -> list[str]:
+    return [name for name, metric in METRICS.items() if metric.average == average]
+
+
+def _positive(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return np.where(mean > 0, mean, np.nan)
