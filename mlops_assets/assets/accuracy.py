@@ -17,8 +17,8 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import earlier, keep_scores
 
-SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
-AHEAD = ["scored", "missing", "awaited", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
+SHOWN = ["rows", *ledger.shown_numbers()]
+AHEAD = ["scored", "missing", "awaited", *ledger.shown_numbers()]
 TREND = 40
 """Partitions that the small line of the metric goes back."""
 

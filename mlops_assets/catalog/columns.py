@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mlops_assets.catalog import names
 from mlops_assets.catalog.column import COVARIATES, QUANTILES, Column, Columns
+from mlops_assets.forecasting.evaluation.metrics import METRICS
 
 _ITEM = Column("item_id", "str", "Name of the series; parts of a joint name are separated by '/'.")
 _TIME = Column("timestamp", "datetime64[us]", "Beginning of the period, naive, in the spec's time zone.")
@@ -30,13 +31,7 @@ _SCALES = (
     Column("rmsse_scale", "float64", "Root mean squared seasonal difference of the same: divides RMSSE."),
 )
 _METRICS = (
-    Column("mase", "float64", "Mean absolute scaled error."),
-    Column("rmsse", "float64", "Root mean squared scaled error."),
-    Column("smape", "float64", "Symmetric mean absolute percentage error, as a share: 0 to 1."),
-    Column("wape", "float64", "Sum of absolute errors by the sum of absolute actuals."),
-    Column("wql", "float64", "Weighted quantile loss over all quantiles."),
-    Column("coverage", "float64", "Share of actuals within the outermost quantiles."),
-    Column("bias", "float64", "Sum of errors by the sum of absolute actuals: above zero, the forecast is too high."),
+    *(Column(metric.name, "float64", metric.meaning) for metric in METRICS.values()),
     Column("naive_mase", "float64", "MASE of seasonal naive on the same rows."),
     Column("skill", "float64", "1 - mase / naive_mase: above zero, the forecast is better than seasonal naive."),
 )

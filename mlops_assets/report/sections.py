@@ -19,7 +19,7 @@ from mlops_assets.stages.score import read_scores
 RECENT = 28
 """Scored partitions that the tables by lead, segment and item look back over."""
 ITEMS = 6
-_SHOWN = ["rows", "wql", "mase", "naive_mase", "skill", "coverage", "bias"]
+_SHOWN = ["rows", *ledger.shown_numbers()]
 _SO_FAR = ["scored", "missing", "awaited", *_SHOWN[1:]]
 
 

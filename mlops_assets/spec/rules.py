@@ -1,10 +1,11 @@
 """How models are judged: the backtest, the gate, and when one is trained anew."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from mlops_assets.forecasting.decisions.policy import Rules
+from mlops_assets.forecasting.evaluation.metrics import DEFAULT, gate_metrics
 from mlops_assets.spec.parts import MisfitError, Part
 
 
@@ -22,13 +23,16 @@ class BacktestSettings(Part):
     )
 
 
-Metric = Literal["wql", "mase", "rmsse", "smape", "wape"]
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(gate_metrics())]
 
 
 class Gate(Part):
     """When a challenger becomes the champion: every rule must hold (docs/lifecycle.md)."""
 
-    metric: Metric = Field(default="wql", description="Judged on the same backtest windows; lower is better.")
+    metric: MetricName = Field(default=DEFAULT, description="Judged on the same backtest windows; lower is better.")
     require: Literal["auto", "no_worse", "better"] = Field(
         default="auto",
         description="What the challenger must be against the champion. auto: better, if a breach of the accuracy "
@@ -56,7 +60,9 @@ class Gate(Part):
 class Retraining(Part):
     """When what has been seen asks for a new model, and what holds it back (docs/lifecycle.md)."""
 
-    metric: Metric = Field(default="wql", description="Of the forecasts that the partition's actuals allow to score.")
+    metric: MetricName = Field(
+        default="wql", description="Of the forecasts that the partition's actuals allow to score."
+    )
     threshold: float | None = Field(default=None, gt=0, description="A higher metric is a breach. Default: off.")
     relative: float | None = Field(
         default=1.25, gt=0, description="So many times the champion's own backtest is a breach. null: off."

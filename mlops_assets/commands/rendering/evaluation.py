@@ -9,7 +9,7 @@ from mlops_assets.analysis.evaluate import Evaluation
 from mlops_assets.commands.rendering.cells import number
 from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
 from mlops_assets.forecasting.decisions.gate import NAIVE
-from mlops_assets.forecasting.evaluation.metrics import METRICS
+from mlops_assets.forecasting.evaluation.metrics import METRICS, shown_metrics
 from mlops_assets.forecasting.formatting import few, plain, plain_rows
 
 _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
@@ -37,22 +37,23 @@ def tables(result: Evaluation) -> Iterator[Any]:
         overall.add_row(row["model"], *(number(row[name]) for name in METRICS), *costs)
     yield overall
     yield "\nby window"
-    windows = Table("window", "origin", "model", "mase", "wql", "coverage")
+    windows = Table("window", "origin", "model", *shown_metrics("windows"))
     for row in sorted(plain_rows(result.by_window), key=lambda row: (row["window"], models.index(row["model"]))):
-        scores = (number(row[name]) for name in ("mase", "wql", "coverage"))
+        scores = (number(row[name]) for name in shown_metrics("windows"))
         windows.add_row(str(row["window"]), str(result.windows[row["window"]]), row["model"], *scores)
     yield windows
-    yield "\nby lead: MASE and wQL"
+    pair = " and ".join(METRICS[name].title for name in shown_metrics("side by side"))
+    yield f"\nby lead: {pair}"
     leads = sorted(result.by_lead["lead"].unique())
     shown = leads if len(leads) <= 12 else [leads[round(i * (len(leads) - 1) / 9)] for i in range(10)]
     by_lead = result.by_lead[result.by_lead["lead"].isin(shown)]
     yield _side_by_side("lead", by_lead.assign(key=by_lead["lead"].astype(str)), models)
     if len(result.by_segment):
-        yield "\nby segment: MASE and wQL"
+        yield f"\nby segment: {pair}"
         keys = [f"{segment} {plain(value)}" for segment, value in result.by_segment[["segment", "value"]].to_numpy()]
         yield _side_by_side("segment", result.by_segment.assign(key=keys), models)
     if result.by_level is not None:
-        yield "\nby level of the hierarchy, after adding up: MASE and wQL"
+        yield f"\nby level of the hierarchy, after adding up: {pair}"
         yield _side_by_side("level", result.by_level.assign(key=result.by_level["level"]), [FOREST, NAIVE])
     if result.peak_memory_mb is not None:
         yield f"peak memory {result.peak_memory_mb:,.0f} MB"
@@ -64,10 +65,10 @@ def _side_by_side(head: str, scores: pd.DataFrame, models: Sequence[str]) -> Any
     from rich.table import Table
 
     names = [model.rpartition(".")[2] for model in models]
-    table = Table(head, "rows", *(f"{name}\n{metric}" for name in names for metric in ("mase", "wql")))
+    table = Table(head, "rows", *(f"{name}\n{metric}" for name in names for metric in shown_metrics("side by side")))
     cells = {(row["key"], row["model"]): row for row in plain_rows(scores)}
     for key in scores["key"].unique():
         own = [cells.get((key, model), {}) for model in models]
-        values = (number(row.get(metric)) for row in own for metric in ("mase", "wql"))
+        values = (number(row.get(metric)) for row in own for metric in shown_metrics("side by side"))
         table.add_row(escape(key), f"{own[0].get('rows', 0):,}", *values)
     return table

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mlops_assets.forecasting.evaluation.metrics import METRICS
 from mlops_assets.forecasting.formatting import stamp
 
 if TYPE_CHECKING:
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#9a9a9a"
 PALETTE = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, "#7a5c00", GREY)
-METRIC_NAMES = {
-    "naive_mase": "naive's MASE",
-    "mase": "MASE",
-    "rmsse": "RMSSE",
-    "smape": "sMAPE",
-    "wape": "WAPE",
-    "wql": "wQL",
-}
 WIDE, NARROW = 8.4, 3.9
 """Inches: of a page, of a telephone."""
 _width: ContextVar[float] = ContextVar("width", default=WIDE)
@@ -213,7 +206,9 @@ def patch_key(colour: str, label: str, alpha: float = 1.0) -> Any:
 
 def label(name: str) -> str:
     """Write a metric as the literature does, and any other name as words."""
-    return METRIC_NAMES.get(name, str(name).replace("_", " "))
+    if name == "naive_mase":
+        return "naive's MASE"
+    return METRICS[name].title if name in METRICS else str(name).replace("_", " ")
 
 
 def point_label(point: str) -> str:

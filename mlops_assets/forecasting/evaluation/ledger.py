@@ -9,15 +9,24 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.decisions.gate import by_static, by_volume
-from mlops_assets.forecasting.evaluation.metrics import METRICS, score
+from mlops_assets.forecasting.evaluation.metrics import METRICS, score, shown_metrics
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
 
 ALL, VERSION, VINTAGE, LEAD, SEGMENT = "all", "version", "vintage", "lead", "segment"
 SCOPES = (ALL, VERSION, VINTAGE, LEAD, SEGMENT)
+BASELINE = "mase"
+"""The metric that seasonal naive is scored by on the same rows."""
 NUMBERS = [*METRICS, "naive_mase", "skill"]
+"""Columns of scored forecasts: every metric, and the comparison with seasonal naive."""
 MOST_LEADS = 28
 """More leads than this are shown in as many bands."""
+
+
+def shown_numbers() -> list[str]:
+    """Names of the numbers that the report and Dagster's tables show, seasonal naive's beside its metric."""
+    names = shown_metrics("report")
+    return [part for name in names for part in ((name, "naive_mase", "skill") if name == BASELINE else (name,))]
 
 
 def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero: bool) -> pd.DataFrame:
@@ -71,10 +80,10 @@ def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataF
         1 - mase / naive_mase, above zero where the forecast is better.
     """
     own = score(rows, task, by=by)
-    naive = score(rows.assign(**{task.point_column: rows["naive"]}), task, by=by)[[*by, "mase"]]
-    naive = naive.rename(columns={"mase": "naive_mase"})
+    naive = score(rows.assign(**{task.point_column: rows["naive"]}), task, by=by)[[*by, BASELINE]]
+    naive = naive.rename(columns={BASELINE: "naive_mase"})
     both = own.merge(naive, on=list(by), how="left") if by else pd.concat([own, naive], axis=1)
-    both["skill"] = 1 - both["mase"] / both["naive_mase"].where(both["naive_mase"] > 0)
+    both["skill"] = 1 - both[BASELINE] / both["naive_mase"].where(both["naive_mase"] > 0)
     return both[[*by, "rows", *NUMBERS]]
 
 
