@@ -90,6 +90,33 @@ def partition_of(
     return pd.Series(names, index=timestamps.index, dtype=object)
 
 
+def holding(spec: ForecastSpec, moment: pd.Timestamp) -> str:
+    """Return the key of the partition that holds a moment, within the forecast's partitions or not.
+
+    Keys sort as their partitions follow one another: with this one, `>=` and `<` tell what comes after a moment and
+    what before, whatever the partitions' length.
+
+    Args:
+        spec: the forecast.
+        moment: naive, in the spec's zone.
+    """
+    partitions = partitions_of(spec)
+    aware = moment.tz_localize(spec.time_zone, ambiguous=True, nonexistent="shift_forward").to_pydatetime()
+    window = partitions.get_next_partition_window(aware, respect_bounds=False)
+    if window is not None and window.start > aware:
+        window = partitions.get_prev_partition_window(window.start, respect_bounds=False)
+    assert window is not None, "without bounds there is always a partition"
+    return window.start.strftime(partitions.fmt)
+
+
+def end_of_next(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> datetime:
+    """Return when the partition after one ends: until then the forecasts of this one are the latest."""
+    ended = partitions.time_window_for_partition_key(key).end
+    following = partitions.get_next_partition_window(ended, respect_bounds=False)
+    assert following is not None, "without bounds there is always a next one"
+    return following.end
+
+
 def origin_of(spec: ForecastSpec, window: Window) -> pd.Timestamp:
     """Return the origin of a partition: the last timestamp of the grid in it."""
     return last_before(window.end, spec.frequency)
@@ -131,10 +158,7 @@ def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
     key = latest_complete(spec, last.end) if last is not None else None
     if last is None or key is None:
         return None
-    partitions = partitions_of(spec)
-    ended = partitions.time_window_for_partition_key(key).end
-    following = partitions.get_next_partition_window(ended, respect_bounds=False)
-    return None if following is not None and following.end <= last.end else (key, last.end + grace)
+    return None if end_of_next(partitions_of(spec), key) <= last.end else (key, last.end + grace)
 
 
 def freshness_of(spec: ForecastSpec) -> dg.FreshnessPolicy | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from mlops_assets.catalog.partitions import periods, starts
+from mlops_assets.catalog.partitions import holding, periods, starts
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
@@ -99,7 +99,8 @@ def _history(sources: Sources, origin: pd.Timestamp, made: pd.DataFrame) -> pd.D
     keys = sources.tables.partitions([spec.name, "observations"])
     reach = periods(spec, 4 * max(spec.horizon, 7))
     columns = ["item_id", "timestamp", "target"]
-    near = [key for key in keys if key[:10] <= f"{origin:%Y-%m-%d}"][-reach:]
+    last = holding(spec, origin)
+    near = [key for key in keys if key <= last][-reach:]
     rows = sources.table("observations", near, columns)
     return rows[(rows["timestamp"] <= origin) & rows["item_id"].isin(made["item_id"].unique())]
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
-from mlops_assets.catalog.partitions import rounds_of
+from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of
 from mlops_assets.catalog.run_tags import is_of
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.lifecycle import decisions
@@ -123,7 +123,8 @@ def _champion(sources: Sources, life: Lifecycle, version: Version, log: pd.DataF
     until, age = version.trained_until, None
     stored = sources.tables.partitions([sources.spec.name, OBSERVATIONS])
     if until is not None and stored:
-        age = max(0, (pd.Timestamp(max(stored)[:10]) - until.normalize()).days)
+        latest = window_of(partitions_of(sources.spec), max(stored)).start
+        age = max(0, (latest.normalize() - until.normalize()).days)
     return ChampionState(
         version=version.number,
         since=plain(reign["since"].iloc[0].floor("s")) if len(reign) else None,

@@ -9,7 +9,7 @@ from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import DATA_DRIFT
-from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.catalog.partitions import end_of_next, origin_of, window_of
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import parse_frequency
 from mlops_assets.forecasting.monitoring import drift
@@ -72,9 +72,7 @@ def trained_until(graph: Graph, tables: Tables, keys: Sequence[str]) -> dict[str
     ends = log.dropna(subset=["trained_until"]).groupby("version")["trained_until"].last()
     found: dict[str, pd.Timestamp | None] = {}
     for key in keys:
-        ended = graph.partitions.time_window_for_partition_key(key).end
-        following = graph.partitions.get_next_partition_window(ended, respect_bounds=False)
-        number = (champion_of(log, following.end) if following else None) or champion_of(log)
+        number = champion_of(log, end_of_next(graph.partitions, key)) or champion_of(log)
         found[key] = ends.get(number) if number is not None else None
     return found
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, OBSERVATIONS
-from mlops_assets.catalog.partitions import window_of
+from mlops_assets.catalog.partitions import holding, window_of
 from mlops_assets.forecasting.decisions.policy import Champion, Evidence
 from mlops_assets.forecasting.evaluation.ledger import summary
 from mlops_assets.lifecycle.answers import Answers
@@ -67,8 +67,9 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | No
     key = [spec.name, FORECAST_ACCURACY]
     found: list[dict[str, Any]] = []
     enough = spec.retraining.window + 1  # one more tells whether a breach goes on
+    first = holding(spec, champion.trained_until) if champion is not None else ""
     for partition in sorted(tables.partitions(key), reverse=True):
-        if champion is not None and (partition < _seen(champion) or enough == 0):
+        if champion is not None and (partition < first or enough == 0):
             break
         rows = tables.read(key, partitions=[partition], columns=[*NEEDED, *spec.task.quantile_columns])
         for version, own in rows[~rows["in_sample"].astype(bool)].groupby("model_version"):
@@ -80,14 +81,13 @@ def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | No
     return pd.DataFrame(found).sort_values(["partition", "model_version"], ignore_index=True)
 
 
-def _seen(champion: Champion) -> str:
-    return f"{champion.trained_until:%Y-%m-%d}"
-
-
 def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stored: Sequence[str]) -> int:
     """Return how many observations came after the champion's training."""
-    later = [key for key in stored if champion is not None and key >= _seen(champion)]
-    if champion is None or not later:
+    if champion is None:
+        return 0
+    first = holding(spec, champion.trained_until)
+    later = [key for key in stored if key >= first]
+    if not later:
         return 0
     rows = tables.read([spec.name, OBSERVATIONS], partitions=later, columns=["timestamp"])
     return int((rows["timestamp"] > champion.trained_until).sum())

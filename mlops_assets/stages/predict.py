@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.catalog.partitions import end_of_next, origin_of, window_of
 from mlops_assets.errors import DataError, TerminalError
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
@@ -176,10 +176,8 @@ def chosen_versions(
     versions = {present.number: present}
     chosen = {}
     for key in keys:
-        ended = graph.partitions.time_window_for_partition_key(key).end
-        following = graph.partitions.get_next_partition_window(ended, respect_bounds=False)
-        past = following is not None and following.end <= now
-        number = (champion_of(log, following.end) if past and following else None) or present.number
+        end = end_of_next(graph.partitions, key)
+        number = (champion_of(log, end) if end <= now else None) or present.number
         if number not in versions:
             versions[number] = life.registry.version(number)
         chosen[key] = versions[number]

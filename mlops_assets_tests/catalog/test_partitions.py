@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mlops_assets.catalog.partitions import latest_complete, partitions_of, starts, window_of
+from mlops_assets.catalog.partitions import end_of_next, holding, latest_complete, partitions_of, starts, window_of
 from mlops_assets_tests.conftest import declare
 
 
@@ -31,3 +31,22 @@ def test_the_latest_complete_partition_is_the_last_that_has_ended(tmp_path, kind
             now = (pd.Timestamp(midnight, tz="Europe/Berlin") + pd.Timedelta(shift)).to_pydatetime()
             keys = partitions_of(spec).get_partition_keys(current_time=now)
             assert latest_complete(spec, now) == (keys[-1] if keys else None)
+
+
+@pytest.mark.parametrize("kind", ["hourly", "daily", "weekly", "monthly"])
+def test_a_moment_is_held_by_one_partition(tmp_path, kind):
+    frequency = {"hourly": "h", "monthly": "MS"}.get(kind, "D")
+    parts = {"kind": kind, "start": "2024-03-01", "end": "2024-06-01"}
+    spec = declare(tmp_path, partitions=parts, frequency=frequency, time_zone="Europe/Berlin", schedule=None)
+    partitions = partitions_of(spec)
+    keys = [str(key) for key in partitions.get_partition_keys(current_time=pd.Timestamp("2024-05-01", tz="UTC"))]
+    for key in keys[:: max(1, len(keys) // 40)]:
+        window = window_of(partitions, key)
+        assert holding(spec, window.start) == key
+        assert holding(spec, window.end - pd.Timedelta(minutes=1)) == key
+        assert holding(spec, window.start - pd.Timedelta(minutes=1)) < key
+        assert holding(spec, window.end) > key
+        following = holding(spec, window.end)
+        assert pd.Timestamp(end_of_next(partitions, key)).tz_localize(None) == window_of(partitions, following).end
+    assert holding(spec, pd.Timestamp("2020-01-15 12:00")) < keys[0]
+    assert holding(spec, pd.Timestamp("2030-01-15 12:00")) > keys[-1]
