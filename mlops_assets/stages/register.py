@@ -12,10 +12,12 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
+from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import FOREST, headline
-from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.model_code import own_code
+from mlops_assets.tracking.registry import CODE, Registry, Version
 from mlops_assets.tracking.runs import TrainingRun
 from mlops_assets.tracking.tracking import Tracking
 
@@ -103,13 +105,17 @@ def keep_version(models: Models, name: str, version: Version, state: Mapping[str
     """Keep a registered version in the store of models too, so that it is found without MLflow.
 
     Its key is `<name>/model_versions/<number>`; the record beside it has the version, the commit, the spec's hash and
-    what else its tags say.
+    what else its tags say. The code that runs it is kept once, as sources by path: `<name>/model_code/<sha256>`.
     """
-    key = [name, "model_versions", f"{version.number:06d}"]
-    if not models.exists(key):
-        told = ("git_commit", "spec_hash", "data_version", "trained_until", "package_version", "fingerprint")
-        facts = {label: version.tags.get(label, "") for label in told}
-        models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
+    key = [name, MODEL_VERSIONS, f"{version.number:06d}"]
+    if models.exists(key):
+        return
+    told = ("git_commit", "spec_hash", "data_version", "trained_until", "package_version", "fingerprint", CODE)
+    facts = {label: version.tags.get(label, "") for label in told}
+    models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
+    code = own_code()
+    if version.tags.get(CODE) == code.digest and not models.exists([name, MODEL_CODE, code.digest]):
+        models.save([name, MODEL_CODE, code.digest], dict(code.files))
 
 
 def same_training(registry: Registry, training: str) -> Version | None:
@@ -118,10 +124,15 @@ def same_training(registry: Registry, training: str) -> Version | None:
 
 
 def fingerprint(spec_hash: str, data_version: str) -> str:
-    """Return a hash of all that a version depends on: spec, data and this package's release."""
+    """Return a hash of all that a version depends on: spec, data and the version of the features.
+
+    That version is named by the release that introduced it, so that a later release knows its own trainings again.
+    """
     import hashlib
 
-    return hashlib.sha256(f"{spec_hash}|{data_version}|{package_version()}".encode()).hexdigest()[:32]
+    from mlops_assets.forecasting.model.forecaster import STATE_RELEASE
+
+    return hashlib.sha256(f"{spec_hash}|{data_version}|{STATE_RELEASE}".encode()).hexdigest()[:32]
 
 
 @lru_cache

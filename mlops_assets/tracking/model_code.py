@@ -64,7 +64,7 @@ class ModelCode:
     def digest(self) -> str:
         """The sha256 of names and sources, in hexadecimal."""
         digest = hashlib.sha256()
-        for name, source in self.files.items():
+        for name, source in sorted(self.files.items()):
             digest.update(f"{name}\0{source}\0".encode())
         return digest.hexdigest()
 
@@ -80,7 +80,7 @@ class ModelCode:
             The file of the model in MLflow's terms, and the package that it imports.
         """
         package = folder / self.name
-        for name, source in self.files.items():
+        for name, source in sorted(self.files.items()):
             (package / name).parent.mkdir(parents=True, exist_ok=True)
             (package / name).write_text(source, encoding="utf-8")
         file = folder / "pyfunc_model.py"

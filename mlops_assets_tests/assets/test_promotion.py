@@ -8,6 +8,7 @@ import pytest
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.tracking.model_code import ModelCode
 from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox
 
 
@@ -78,6 +79,8 @@ def test_a_registered_version_is_found_without_mlflow(trained: World):
     assert (told["version"], told["spec_hash"]) == (1, trained.spec.fingerprint())
     assert told["git_commit"] == version.tags["git_commit"]
     assert told["sha256"] == version.tags["sha256"]
+    code = ModelCode(models.load(["demo", "model_code", told["code_sha256"]]))
+    assert code.digest == version.tags["code_sha256"] == told["code_sha256"]
 
 
 def test_a_challenger_whose_file_is_gone_is_refused_by_that_rule(trained: World, monkeypatch):

@@ -17,6 +17,8 @@ import pytest
 
 from mlops_assets.forecasting.model import features, forecaster, model_file
 from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.stages.register import fingerprint, same_training
+from mlops_assets.stages.train import data_hash
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import CODE
 from mlops_assets_tests.releases.unpacked import RELEASES, Deployment, expected, unpack
@@ -65,6 +67,20 @@ def test_an_old_model_that_is_no_forest_too(inputs):
 def test_the_version_of_the_features_has_a_fixture(registry):
     written = {registry.load(registry.version(1))["version"]}
     assert forecaster.STATE_VERSION in written, "raised without the fixture of a release that writes it: add one"
+
+
+def test_the_same_training_is_known_again(deployment, registry, inputs):
+    """The same spec and the same data, under a later release with the same features, are no new version."""
+    history, _ = inputs
+    spec = deployment.spec
+    for version in registry.versions():
+        until = version.trained_until + pd.Timedelta(hours=23)
+        with deployment.opened() as stores:
+            stores.tables.write(["shops", "training_again"], features.training_rows(history, spec.task, until=until))
+            data_version = data_hash(stores.tables.read(["shops", "training_again"]))
+        found = same_training(registry, fingerprint(spec.fingerprint(), data_version))
+        assert found is not None, "spec, features or the hash of rows have changed"
+        assert found.number == version.number
 
 
 def test_nobody_has_edited_the_fixture():

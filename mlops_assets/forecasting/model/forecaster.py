@@ -20,7 +20,13 @@ from .task import Task
 from .trees import Trees
 
 STATE_VERSION = 1
-"""Version of what `Forecaster.state` holds."""
+"""Version of what `Forecaster.state` holds and of the features behind it.
+
+Whoever changes what a stored model would forecast, or what the same rows would teach a new one, raises it; stored
+models then go on by the code that travels with them (docs/upgrading.md).
+"""
+STATE_RELEASE = "0.1.0"
+"""The release that raised it: later ones train the same model on the same data."""
 ITEMS_AT_ONCE = 20_000
 """Items whose features are made at once: bounds the memory of a forecast."""
 CHUNK = 16_384
