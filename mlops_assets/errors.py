@@ -6,6 +6,8 @@ Every class is defined where it is raised; this is their address and their tree:
     ├── TransientError                  the same may succeed later
     │   ├── SourceUnavailableError      a source does not answer (also a SourceError)
     │   ├── TrackingUnavailableError    MLflow does not answer (also a TrackingError)
+    │   ├── DatabaseUnavailableError    a database lets nobody in (also a DatabaseError)
+    │   ├── StorageUnavailableError     nor object storage (also a StorageError)
     │   └── LockTimeoutError            another writer holds the table (also a StorageError)
     ├── TerminalError                   it fails until somebody changes something
     │   ├── UsageError                  what was asked for, or declared, cannot be (exit code 2)
@@ -19,10 +21,10 @@ Every class is defined where it is raised; this is their address and their tree:
     │   │   ├── ContractError           the source as a whole breaks the contract
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── ModelFileError              a stored model is not what was saved
-    │   ├── DatabaseError               a database's address
     │   └── MissingExtraError           a library is not installed
     │       ├── MissingDriverError      a database's (also a DatabaseError)
     │       └── MissingChannelError     of alerts (also a NotificationError)
+    ├── DatabaseError                   a database cannot be opened as asked
     ├── SourceError                     a source cannot be read
     ├── TrackingError                   MLflow, or what it holds, cannot be used
     ├── NotificationError               the channel of alerts cannot be used

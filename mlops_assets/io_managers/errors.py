@@ -33,3 +33,7 @@ class AlreadyStoredError(StorageError):
 
 class LockTimeoutError(StorageError, TransientError, TimeoutError):
     """Another writer holds the table for longer than we wait."""
+
+
+class StorageUnavailableError(StorageError, TransientError):
+    """Object storage does not answer, or does not let us in."""

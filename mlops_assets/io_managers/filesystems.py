@@ -8,12 +8,13 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import SecretStr
 
-from mlops_assets.io_managers.errors import StorageError
+from mlops_assets.io_managers.errors import StorageError, StorageUnavailableError
 from mlops_assets.sources.object_files import open_ranges
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 Check = Callable[[], None]
+Method = TypeVar("Method", bound=Callable[..., Any])
 _TEMPORARY = ".writing-"
 _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "timeout", "connect_timeout")
 _RETRIES: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
@@ -133,12 +135,29 @@ class LocalFolder(FileStore):
         return (self.base / path).as_uri()
 
 
+def _answered(method: Method) -> Method:
+    """Let what object storage answers, other than that something is absent, be an error of ours."""
+
+    @wraps(method)
+    def call(bucket: "Bucket", *arguments: Any) -> Any:
+        from obstore.exceptions import BaseError
+
+        try:
+            return method(bucket, *arguments)
+        except BaseError as error:
+            reason = " ".join(str(error).partition("Debug source")[0].split())
+            raise StorageUnavailableError(f"{bucket.url} does not answer as it should: {reason}") from None
+
+    return cast("Method", call)
+
+
 class Bucket(FileStore):
     """A prefix of an object store: `s3://`, `gs://`, `az://` or `memory://`."""
 
     def __init__(self, store: "ObjectStore", url: str) -> None:
         self.store, self.url = store, url.removesuffix("/")
 
+    @_answered
     def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
         """Upload whole; the server refuses if another writer came between the check and the upload."""
         import obstore
@@ -166,6 +185,7 @@ class Bucket(FileStore):
                 continue
             return
 
+    @_answered
     def _head(self, path: str) -> Any:
         import obstore
 
@@ -174,6 +194,7 @@ class Bucket(FileStore):
         except FileNotFoundError:
             return None
 
+    @_answered
     def open(self, path: str) -> "pa.NativeFile":
         """Read ranges as they are asked for."""
         import obstore
@@ -182,6 +203,7 @@ class Bucket(FileStore):
         size = obstore.head(self.store, path)["size"]
         return pa.PythonFile(open_ranges(self.store, path, size), mode="r")
 
+    @_answered
     def get(self, path: str) -> "pa.Buffer":
         """Download the object."""
         import obstore
@@ -189,6 +211,7 @@ class Bucket(FileStore):
 
         return pa.py_buffer(memoryview(obstore.get(self.store, path).bytes()))
 
+    @_answered
     def folders(self, folder: str) -> list[str]:
         """List the common prefixes."""
         import obstore
@@ -196,6 +219,7 @@ class Bucket(FileStore):
         listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/")
         return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
 
+    @_answered
     def files(self, folder: str) -> dict[str, float]:
         """List the objects."""
         import obstore
@@ -211,6 +235,7 @@ class Bucket(FileStore):
         """Whether the object is there."""
         return self._head(path) is not None
 
+    @_answered
     def delete(self, path: str) -> None:
         """Remove the object."""
         import obstore

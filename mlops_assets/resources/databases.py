@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from mlops_assets.errors import MissingExtraError, TerminalError
+from mlops_assets.errors import MissingExtraError, MlopsAssetsError, TransientError
+from mlops_assets.resources.secrets import scrub
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, ExceptionContext
 
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -31,8 +32,12 @@ _EXTRAS = {
 _BUSY_SECONDS = 30
 
 
-class DatabaseError(TerminalError, ValueError):
+class DatabaseError(MlopsAssetsError, ValueError):
     """A database cannot be opened as asked; the message says why, without the password."""
+
+
+class DatabaseUnavailableError(DatabaseError, TransientError):
+    """A database lets nobody in now; a later try may succeed."""
 
 
 class MissingDriverError(DatabaseError, MissingExtraError):
@@ -53,6 +58,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
     Raises:
         DatabaseError: the address is not one.
         MissingDriverError: its driver is not installed.
+        DatabaseUnavailableError: from the engine, when it cannot connect.
     """
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
@@ -77,6 +83,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
         raise MissingDriverError.of(shown(address), missing, _EXTRAS.get(missing)) from None
     except (ArgumentError, TypeError) as error:
         raise DatabaseError(f"{shown(address)} cannot be opened: {error}") from None
+    _tell_unavailable(engine)
     if name == "sqlite":
         _prepare_sqlite(engine, read_only)
     if name == "duckdb":
@@ -109,6 +116,17 @@ def _address(url: "str | SecretStr | URL") -> "URL":
             "e.g. sqlite:///data/tables.db. Characters like @ or / in a password are written as %40 and %2F."
         ) from None
     return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
+
+
+def _tell_unavailable(engine: "Engine") -> None:
+    """Let a failure to connect be an error of ours, which any driver names otherwise."""
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: "ExceptionContext") -> None:
+        if context.connection is None and context.sqlalchemy_exception is not None:
+            reason = scrub(" ".join(str(context.original_exception).split()))
+            raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}") from None
 
 
 def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
-from mlops_assets.sources.base import SourceError, require
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, require
 from mlops_assets.spec import SqlSource
 
 _BOUNDS = {"window_start", "window_end"}
@@ -39,7 +40,8 @@ class SqlReader:
         try:
             yield from self._read(columns, time_column, window)
         except DatabaseError as error:
-            raise SourceError(f"{self.name}: source.url: {error}") from None
+            kind = SourceUnavailableError if isinstance(error, TransientError) else SourceError
+            raise kind(f"{self.name}: source.url: {error.message}", advice=error.advice) from None
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
             raise SourceError(f"{self.name}: {type(cause).__name__}: {self._without_password(cause)}") from None

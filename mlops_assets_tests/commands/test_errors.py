@@ -136,3 +136,43 @@ def test_a_file_that_cannot_be_written_is_wrong_usage(call, tmp_path):
     result = call("report", "demo", "--output", str(tmp_path / "nowhere" / "file.html"))
     assert result.exit_code == 2
     assert "cannot be written: No such file or directory" in one_line(result)
+
+
+SERVERS = {
+    "MLOPS_TABLES": (
+        "sql",
+        "MLOPS_DATABASE_URL",
+        "postgresql://me:hunter2planted@127.0.0.1:9/none",
+        "cannot be reached",
+    ),
+    "MLOPS_MODELS": ("object_storage", "MLOPS_OBJECT_STORAGE", "s3://bucket/prefix", "does not answer"),
+    "MLFLOW_TRACKING_URI": ("http://me:hunter2planted@127.0.0.1:9", "MLOPS_NOW", "2024-06-01", "does not answer"),
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        *(("MLOPS_TABLES", name) for name in ("run", "rollback", "history", "status", "report")),
+        *(("MLFLOW_TRACKING_URI", name) for name in ("run", "approve", "history", "explain")),
+        *((variable, "check") for variable in SERVERS),
+    ],
+)
+def test_a_server_that_does_not_answer_is_one_line_without_a_secret(call, monkeypatch, variable, command):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    value, other, second, message = SERVERS[variable]
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setenv(other, second)
+    result = call(command, *ARGUMENTS[command])
+    assert result.exit_code == 1
+    assert message in (result.stdout if command == "check" else one_line(result))
+    assert "hunter2planted" not in result.output
+
+
+@pytest.mark.parametrize("command", sorted({*main.commands} - {"check"}))
+def test_a_missing_variable_is_one_line_in_every_command(call, monkeypatch, command):
+    monkeypatch.setenv("MLOPS_ENV", "staging")
+    result = call(command, *ARGUMENTS[command])
+    assert result.exit_code == 2
+    assert one_line(result).startswith("mlops-assets: missing environment variable: MLOPS_DATABASE_URL, which")
