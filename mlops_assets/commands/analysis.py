@@ -8,7 +8,7 @@ import click
 from mlops_assets.commands import base
 from mlops_assets.errors import UsageError
 from mlops_assets.settings import Settings
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec import ForecastSpec, find_or_load_spec
 
 
 @click.command()
@@ -100,7 +100,7 @@ def _answer(
 ) -> None:
     """Ask something of a forecast, named or in a file, and print the answer."""
     settings = Settings.read()
-    spec = base.find_or_read_spec(settings, text)
+    spec = find_or_load_spec(settings.forecasts, text)
     with base.remarks(), base.about(spec.file):
         result = ask(spec, settings, *arguments)
     if as_json:

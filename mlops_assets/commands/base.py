@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlops_assets.errors import MlopsAssetsError, UnknownNameError, UsageError
+from mlops_assets.errors import MlopsAssetsError, UsageError
 from mlops_assets.settings import Settings
-from mlops_assets.spec import ForecastSpec, load_spec, load_specs
 
 if TYPE_CHECKING:
     from mlops_assets.rounds.runner import Step
@@ -90,24 +89,6 @@ def _write_trace(settings: Settings | None, command: str, trace: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="mlops-assets-"))
         (folder / name).write_text(trace, encoding="utf-8")
     return folder / name
-
-
-def find_spec(settings: Settings, name: str) -> ForecastSpec:
-    """Return the declared spec of that name.
-
-    Raises:
-        UnknownNameError: there is none.
-        SpecError: a spec of the folder is wrong.
-    """
-    specs = {spec.name: spec for spec in load_specs(settings.forecasts)}
-    if name not in specs:
-        raise UnknownNameError.of("forecast", name, specs, str(settings.forecasts), ["mlops-assets list"])
-    return specs[name]
-
-
-def find_or_read_spec(settings: Settings, text: str) -> ForecastSpec:
-    """Return the spec of a YAML file, or the declared one of that name."""
-    return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(settings, text)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
+from mlops_assets.spec import find_spec
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -81,7 +82,7 @@ def _decide(name: str, decision: Callable[["Lifecycle"], Any]) -> None:
 def _opened(name: str) -> Iterator["Lifecycle"]:
     """Open the versions of a forecast's model."""
     settings = Settings.read()
-    spec = base.find_spec(settings, name)
+    spec = find_spec(settings.forecasts, name)
     from mlops_assets.environments import open_stores
     from mlops_assets.lifecycle.lifecycle import Lifecycle
 

@@ -6,6 +6,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
+from mlops_assets.spec import find_spec
 
 
 @click.command("replay-policy")
@@ -30,7 +31,7 @@ def replay_policy(
     Runs over the stored accuracy; with --what-if over the stored observations, with a model for every retraining.
     """
     settings = Settings.read()
-    spec = base.find_spec(settings, name)
+    spec = find_spec(settings.forecasts, name)
     from mlops_assets.analysis.replay import replay
     from mlops_assets.commands.rendering.replay import table
     from mlops_assets.environments import open_stores

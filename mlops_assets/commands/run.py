@@ -4,6 +4,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
+from mlops_assets.spec import find_spec
 
 
 @click.command()
@@ -17,7 +18,7 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     changed (on data up to the first of the partitions), forecasts, and scores earlier forecasts.
     """
     settings = Settings.read()
-    spec = base.find_spec(settings, name)
+    spec = find_spec(settings.forecasts, name)
     from mlops_assets.commands.rendering.round import round_summary
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.rounds import runner

@@ -6,7 +6,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
-from mlops_assets.spec import load_specs
+from mlops_assets.spec import find_spec, load_specs
 
 
 @click.command()
@@ -18,7 +18,7 @@ def status(name: str | None, as_json: bool) -> None:
     Looks only, and changes nothing.
     """
     settings = Settings.read()
-    specs = [base.find_spec(settings, name)] if name else load_specs(settings.forecasts)
+    specs = [find_spec(settings.forecasts, name)] if name else load_specs(settings.forecasts)
     from mlops_assets.analysis import status as asking
     from mlops_assets.commands.rendering import status as rendering
 
@@ -44,7 +44,7 @@ def report(name: str, output: Path | None) -> None:
     The same page is made in each round, by the asset report, and kept with the champion's run in MLflow.
     """
     settings = Settings.read()
-    spec = base.find_spec(settings, name)
+    spec = find_spec(settings.forecasts, name)
     from mlops_assets.analysis.status import page_of
 
     file = output or Path(f"{name}.html")

@@ -2,7 +2,7 @@
 
 from mlops_assets.spec.forecast import COMMON_COUNTRIES, ForecastSpec
 from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
-from mlops_assets.spec.reading import SpecError, load_spec, load_specs, parse_spec
+from mlops_assets.spec.reading import SpecError, find_or_load_spec, find_spec, load_spec, load_specs, parse_spec
 from mlops_assets.spec.rules import Retraining
 from mlops_assets.spec.schema import json_schema
 from mlops_assets.spec.sources import FileSource, HttpSource, SqlSource
@@ -17,6 +17,8 @@ __all__ = [
     "Retraining",
     "SpecError",
     "SqlSource",
+    "find_or_load_spec",
+    "find_spec",
     "json_schema",
     "load_spec",
     "load_specs",

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlops_assets.errors import UsageError
+from mlops_assets.errors import UnknownNameError, UsageError
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.messages import describe, place_of
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
@@ -36,6 +36,24 @@ def load_specs(folder: Path) -> list[ForecastSpec]:
             raise SpecError(f"{file}: name: {spec.name!r} is taken by {specs[spec.name].file}")
         specs[spec.name] = spec
     return [specs[name] for name in sorted(specs)]
+
+
+def find_spec(folder: Path, name: str) -> ForecastSpec:
+    """Return the spec of that name in a folder.
+
+    Raises:
+        UnknownNameError: there is none.
+        SpecError: a spec of the folder is wrong.
+    """
+    specs = {spec.name: spec for spec in load_specs(folder)}
+    if name not in specs:
+        raise UnknownNameError.of("forecast", name, specs, str(folder), ["mlops-assets list"])
+    return specs[name]
+
+
+def find_or_load_spec(folder: Path, text: str) -> ForecastSpec:
+    """Return the spec of a YAML file, or the one of that name in a folder. Raises as `find_spec`, `load_spec` do."""
+    return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(folder, text)
 
 
 def load_spec(file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:

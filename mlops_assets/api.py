@@ -1,0 +1,244 @@
+"""The public functions: everything that the command line answers, as Python objects.
+
+A forecast is named (`"nyc_departures"`, one of those that the settings declare), or is the path of its YAML file, or
+a spec that was loaded. Settings are those of the environment variables unless others are given. `docs/api.md` shows
+them at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from mlops_assets.analysis.evaluate import Evaluation
+    from mlops_assets.analysis.explain import ModelExplanation, RowExplanation
+    from mlops_assets.analysis.tune import TuningResult, TuningTrial
+    from mlops_assets.analysis.what_if import ForecastResult
+    from mlops_assets.report.overview import Overview
+    from mlops_assets.settings import Settings
+    from mlops_assets.spec import ForecastSpec
+
+    Forecast = ForecastSpec | str | PathLike[str]
+
+
+def load_spec(forecast: Forecast, settings: Settings | None = None) -> ForecastSpec:
+    """Return the spec of a forecast.
+
+    Args:
+        forecast: the name of a declared forecast, or the path of a YAML file (`.yaml`, `.yml`); a spec is returned.
+        settings: which folder forecasts are declared in. Default: the environment's.
+
+    Raises:
+        UnknownNameError: no forecast of that name is declared.
+        SpecError: the file cannot be read or breaks the rules; the message has one line for each wrong field.
+    """
+    from mlops_assets.spec import ForecastSpec, find_or_load_spec
+    from mlops_assets.spec import load_spec as load_file
+
+    if isinstance(forecast, ForecastSpec):
+        return forecast
+    if isinstance(forecast, PathLike):
+        return load_file(Path(forecast))
+    return find_or_load_spec(_or_default(settings).forecasts, forecast)
+
+
+def build_definitions(*forecasts: Forecast, settings: Settings | None = None) -> dg.Definitions:
+    """Return Dagster definitions: assets, jobs, schedules, sensors and resources.
+
+    Args:
+        forecasts: which. None given: all that the settings declare.
+        settings: the environment that they run in. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+    """
+    from mlops_assets.definitions import assemble, build
+    from mlops_assets.environments import build_environment
+
+    settings = _or_default(settings)
+    if not forecasts:
+        return build(settings)
+    specs = [load_spec(forecast, settings).approved_by(settings.approval) for forecast in forecasts]
+    return assemble(specs, build_environment(settings))
+
+
+def evaluate(forecast: Forecast, models: Sequence[str] = (), *, settings: Settings | None = None) -> Evaluation:
+    """Backtest a forecast on its source, beside seasonal naive and other models. Nothing is stored.
+
+    Args:
+        forecast: a name, a path or a spec.
+        models: kinds to compare with, such as `extra_trees` or `sklearn.linear_model.Ridge`, on the same rows.
+        settings: when it is now. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        QuestionError: one of the models is not known.
+        SourceError: the source cannot be read.
+        DataError: the source lacks a column, or its history is too short for the backtest.
+    """
+    from mlops_assets.analysis import evaluate as analysis
+
+    settings = _or_default(settings)
+    return analysis.evaluate(load_spec(forecast, settings), settings, models)
+
+
+@overload
+def explain(forecast: Forecast, *, settings: Settings | None = None) -> ModelExplanation: ...
+
+
+@overload
+def explain(
+    forecast: Forecast,
+    item: str,
+    timestamp: str,
+    *,
+    origin: str | None = None,
+    top: int = 10,
+    settings: Settings | None = None,
+) -> RowExplanation: ...
+
+
+def explain(
+    forecast: Forecast,
+    item: str | None = None,
+    timestamp: str | None = None,
+    *,
+    origin: str | None = None,
+    top: int = 10,
+    settings: Settings | None = None,
+) -> ModelExplanation | RowExplanation:
+    """Say what the model leans on or, with an item and a timestamp, what one forecast is made like.
+
+    The champion's model is asked; without one that may be used, a model is fitted. Nothing is stored.
+
+    Args:
+        forecast: a name, a path or a spec.
+        item: id of an item; goes together with `timestamp`.
+        timestamp: which of its forecasts, in ISO 8601.
+        origin: made from which moment. Default: the latest.
+        top: how many of the training rows that it is made like.
+        settings: where the registry is. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        QuestionError: there is no such row, or only one of `item` and `timestamp` is given.
+        SourceError, TrackingError: the source cannot be read, the registry not be reached.
+        DataError: the source lacks a column, or has too little history.
+    """
+    from mlops_assets.analysis.explain import explain_model, explain_row
+    from mlops_assets.analysis.opened import QuestionError
+
+    settings = _or_default(settings)
+    if (item is None) != (timestamp is None):
+        raise QuestionError("item and timestamp go together")
+    spec = load_spec(forecast, settings)
+    if item is None or timestamp is None:
+        return explain_model(spec, settings)
+    return explain_row(spec, settings, item, timestamp, origin, top)
+
+
+def forecast(
+    forecast: Forecast,
+    changes: Sequence[str] = (),
+    *,
+    future: str | PathLike[str] | None = None,
+    items: Sequence[str] = (),
+    origin: str | None = None,
+    settings: Settings | None = None,
+) -> ForecastResult:
+    """Forecast without storing anything; with changes, beside the forecast as things stand.
+
+    The champion's model is asked; without one that may be used, a model is fitted.
+
+    Args:
+        forecast: a name, a path or a spec.
+        changes: of known covariates over the whole horizon, such as `price=*0.9`, `temperature=+5`, `promo=1`.
+        future: CSV or Parquet file of other known covariates.
+        items: only these ids. Default: every item of which something has been observed lately.
+        origin: made from which moment, in ISO 8601. Default: the latest.
+        settings: where the registry is. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        QuestionError: an item, a covariate or the origin is not there.
+        SourceError, TrackingError: the source cannot be read, the registry not be reached.
+        DataError: the source lacks a column, or has too little history.
+    """
+    from mlops_assets.analysis.what_if import what_if
+
+    settings = _or_default(settings)
+    file = None if future is None else str(future)
+    return what_if(load_spec(forecast, settings), settings, changes, file, items, origin)
+
+
+def tune(
+    forecast: Forecast,
+    minutes: float,
+    trials: int | None = None,
+    *,
+    write: bool = False,
+    listen: Callable[[TuningTrial], None] = lambda trial: None,
+    settings: Settings | None = None,
+) -> TuningResult:
+    """Search for better settings of the model on the backtest. Every trial is a run in MLflow.
+
+    Args:
+        forecast: a name, a path or a spec.
+        minutes: time to spend; a trial that has begun is finished.
+        trials: at most so many, the present settings included. Default: as many as there is time for.
+        write: put what was found into the spec's file.
+        listen: told of each trial as it ends.
+        settings: where MLflow is. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        MissingExtraError: Optuna is not installed.
+        QuestionError: there is nothing to tune in this kind of model, or the file cannot be changed by itself.
+        SourceError, TrackingError: the source cannot be read, MLflow not be reached.
+        DataError: the source lacks a column, or has too little history.
+    """
+    from mlops_assets.analysis import tune as analysis
+
+    settings = _or_default(settings)
+    return analysis.tune(load_spec(forecast, settings), settings, minutes, trials, write, listen)
+
+
+@overload
+def status(forecast: None = None, *, settings: Settings | None = None) -> list[Overview]: ...
+
+
+@overload
+def status(forecast: Forecast, *, settings: Settings | None = None) -> Overview: ...
+
+
+def status(forecast: Forecast | None = None, *, settings: Settings | None = None) -> Overview | list[Overview]:
+    """Say how a forecast is, or every declared one: what is stored, who is champion, how good, what is wrong.
+
+    Looks only, and changes nothing.
+
+    Args:
+        forecast: a name, a path or a spec. Default: every declared forecast.
+        settings: where things are kept. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        TrackingError: MLflow cannot be reached.
+    """
+    from mlops_assets.analysis import status as analysis
+    from mlops_assets.spec import load_specs
+
+    settings = _or_default(settings)
+    if forecast is None:
+        return analysis.status(load_specs(settings.forecasts), settings)
+    return analysis.status([load_spec(forecast, settings)], settings)[0]
+
+
+def _or_default(settings: Settings | None) -> Settings:
+    from mlops_assets.settings import Settings
+
+    return Settings.read() if settings is None else settings
