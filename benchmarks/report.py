@@ -71,10 +71,10 @@ def fill(spec: ForecastSpec, tables: MemoryTables, items: int) -> None:
         tables.write(["large", "forecasts"], made, f"{origin:%Y-%m-%d}")
         ledgers.append(made)
     scored = ledger.match(pd.concat(ledgers), history[history["timestamp"] >= days[-SCORED]], spec.task, zero=False)
-    place = scored["timestamp"].dt.strftime("%Y-%m-%d")
-    for key, rows in scored.groupby(place):
-        tables.write(["large", "forecast_accuracy"], rows, str(key))
-    keep_scores(tables, spec, scored, place, sorted(place.unique()), None, pd.Timestamp("2024-06-30"))
+    matched = {str(day): rows for day, rows in scored.groupby(scored["timestamp"].dt.strftime("%Y-%m-%d"))}
+    for key, rows in matched.items():
+        tables.write(["large", "forecast_accuracy"], rows, key)
+    keep_scores(tables, spec, matched, None, pd.Timestamp("2024-06-30"))
 
 
 def main() -> None:

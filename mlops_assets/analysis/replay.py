@@ -19,8 +19,8 @@ from mlops_assets.forecasting.decisions.replay import Play, Trial, World, always
 from mlops_assets.forecasting.evaluation.ledger import match, summary
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.spec import ForecastSpec, Retraining
-from mlops_assets.stages.evidence import accuracy_history
 from mlops_assets.stages.predict import ledger_rows
+from mlops_assets.stages.score import latest_origins, version_scores
 from mlops_assets.stages.train import Fitting, history_of
 
 if TYPE_CHECKING:
@@ -137,12 +137,13 @@ class StoredWorld:
     @classmethod
     def of(cls, spec: ForecastSpec, stores: Stores, last: int | None) -> "StoredWorld":
         """Read it; ReplayError if no forecast has been scored yet."""
-        accuracy = accuracy_history(stores.tables, spec)
+        accuracy = version_scores(stores.tables, spec)
         if accuracy.empty:
             raise ReplayError(
                 f"{spec.name}: no forecast has been scored yet, so there is nothing to replay; --what-if needs only "
                 "observations"
             )
+        accuracy = accuracy.merge(latest_origins(stores.tables, spec), on=["partition", "model_version"])
         stored = stores.tables.partitions([spec.name, "observations"])
         keys = [key for key in sorted({*stored, *accuracy["partition"]}) if key >= accuracy["partition"].min()]
         registry = stores.tracking.registry(spec.name)

@@ -65,11 +65,11 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         place = partition_of(scored["timestamp"], graph.partitions, keys)
         add_row_counts(context, place, key)
         static = observations[["item_id", *spec.covariates.static]] if spec.covariates.static else None
-        history = keep_scores(tables, spec, scored, place, keys, static, naive_utc(clock.now()))
+        matched = {partition: scored[place == partition] for partition in keys}
+        history = keep_scores(tables, spec, matched, static, naive_utc(clock.now()))
         known = pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True)
         reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"]) if len(forecasts) else pd.DataFrame()
-        for partition in keys:
-            rows = scored[place == partition]
+        for partition, rows in matched.items():
             facts = partition_facts(spec, rows, static)
             facts |= _vintage_facts(spec, forecasts, known, reaching, window_of(graph.partitions, partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)

@@ -1,7 +1,6 @@
 """What the retraining policy looks at, read from tables, registry and runs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -10,7 +9,6 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, OBSERVATIONS
 from mlops_assets.catalog.partitions import holding, window_of
 from mlops_assets.forecasting.decisions.policy import Champion, Evidence
-from mlops_assets.forecasting.evaluation.ledger import summary
 from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.lifecycle.launches import Launches
@@ -18,10 +16,8 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.score import version_scores
 from mlops_assets.tracking.tracking import Tracking
-
-NEEDED = ["item_id", "timestamp", "origin", "lead", "target", "mean", "naive", "mase_scale", "rmsse_scale"]
-NEEDED += ["model_version", "in_sample"]
 
 
 def gather(
@@ -44,41 +40,12 @@ def gather(
         champion=champion,
         stored=stored,
         until=window_of(windows, stored[-1]).end if stored else None,
-        accuracy=accuracy_history(tables, spec, champion),
+        accuracy=version_scores(tables, spec, champion),
         log=Answers(tables, spec.name).all(),
         launches=launches,
         drift=drift_history(tables, spec.name) if spec.retraining.drift is not None else None,
         new_rows=new_rows(tables, spec, champion, stored) if spec.retraining.new_rows is not None else None,
     )
-
-
-def accuracy_history(tables: Tables, spec: ForecastSpec, champion: Champion | None = None) -> pd.DataFrame:
-    """Return the scores of each partition of `forecast_accuracy` and model version, oldest first.
-
-    Args:
-        tables: where the accuracy is stored.
-        spec: the forecast.
-        champion: only as many of the latest partitions as the policy's window needs of this one; None: all, of all.
-
-    Returns:
-        Columns partition, model_version, origin (the latest), rows and the scores of `accuracy.summary`. Forecasts
-        whose model had seen the actuals do not count.
-    """
-    key = [spec.name, FORECAST_ACCURACY]
-    found: list[dict[str, Any]] = []
-    enough = spec.retraining.window + 1  # one more tells whether a breach goes on
-    first = holding(spec, champion.trained_until) if champion is not None else ""
-    for partition in sorted(tables.partitions(key), reverse=True):
-        if champion is not None and (partition < first or enough == 0):
-            break
-        rows = tables.read(key, partitions=[partition], columns=[*NEEDED, *spec.task.quantile_columns])
-        for version, own in rows[~rows["in_sample"].astype(bool)].groupby("model_version"):
-            scores = {"origin": own["origin"].max(), **summary(own, spec.task)}
-            found.append({"partition": partition, "model_version": int(str(version)), **scores})
-            enough -= champion is not None and champion.version == version
-    if not found:
-        return pd.DataFrame(columns=["partition", "model_version", "rows", spec.retraining.metric])
-    return pd.DataFrame(found).sort_values(["partition", "model_version"], ignore_index=True)
 
 
 def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stored: Sequence[str]) -> int:

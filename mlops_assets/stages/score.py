@@ -1,16 +1,21 @@
 """Scores: what the forecasts of a partition turned out to be worth, and what was said of it before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY
+from mlops_assets.catalog.partitions import holding
+from mlops_assets.forecasting.decisions.policy import Champion
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
+NEEDED = ["item_id", "timestamp", "origin", "lead", "target", "mean", "naive", "mase_scale", "rmsse_scale"]
+NEEDED += ["model_version", "in_sample"]
+"""Columns of `forecast_accuracy` that scores are computed from, beside the quantiles."""
 SPAN = 400
 """Partitions that scores are looked back over: what they cost does not grow with the years."""
 
@@ -18,31 +23,35 @@ SPAN = 400
 def keep_scores(
     tables: Tables,
     spec: ForecastSpec,
-    scored: pd.DataFrame,
-    place: pd.Series,
-    keys: Sequence[str],
+    matched: Mapping[str, pd.DataFrame],
     static: pd.DataFrame | None,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Write the scores of each partition to `<name>/accuracy_scores`, keeping what they were before.
+    """Write the scores of some partitions to `<name>/accuracy_scores`, keeping what they were before.
+
+    Args:
+        tables: where they are written.
+        spec: the forecast.
+        matched: partition -> its forecasts beside the actuals, as `ledger.match` returns them.
+        static: item_id and the static covariates that make segments; None without.
+        now: the present moment, naive, in UTC.
 
     Returns:
         The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
     """
-    old = dict(list(read_scores(tables, spec.name, latest=False, also=keys).groupby("partition")))
+    old = dict(list(read_scores(tables, spec.name, latest=False, also=list(matched)).groupby("partition")))
     revised = {}
-    for partition in keys:
-        rows = ledger.honest(scored[place == partition])
-        if rows.empty and partition not in old:
+    for partition, rows in matched.items():
+        counting = ledger.honest(rows)
+        if counting.empty and partition not in old:
             continue
-        new = ledger.scores(rows, spec.task, ledger.segments(rows, static))
+        new = ledger.scores(counting, spec.task, ledger.segments(counting, static))
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
             old[partition] = revised[partition] = history.assign(partition=partition)
-    tables.write_all(
-        [spec.name, ACCURACY_SCORES], {key: typed(rows, TABLES[ACCURACY_SCORES]) for key, rows in revised.items()}
-    )
+    columns = TABLES[ACCURACY_SCORES]
+    tables.write_all([spec.name, ACCURACY_SCORES], {key: typed(rows, columns) for key, rows in revised.items()})
     if not old:
-        return without_rows(TABLES[ACCURACY_SCORES])
+        return without_rows(columns)
     whole = _latest(pd.concat(old.values())).query("scope == 'all'")
     return whole.sort_values("partition", ignore_index=True)
 
@@ -56,17 +65,77 @@ def read_scores(tables: Tables, name: str, latest: bool = True, also: Sequence[s
         latest: only the last revision of each partition.
         also: partitions before those.
     """
-    key = [name, ACCURACY_SCORES]
-    stored = tables.partitions(key)
-    if not stored:
-        return without_rows(TABLES[ACCURACY_SCORES])
-    wanted = sorted({*stored[-SPAN:], *set(stored).intersection(also)})
-    rows = tables.read(key, partitions=wanted).sort_values(["partition", "revision"], kind="stable", ignore_index=True)
+    stored = tables.partitions([name, ACCURACY_SCORES])
+    rows = _read(tables, name, sorted({*stored[-SPAN:], *set(stored).intersection(also)}))
     return _latest(rows) if latest else rows
+
+
+def _read(tables: Tables, name: str, partitions: Sequence[str]) -> pd.DataFrame:
+    """Return all revisions of the scores of some stored partitions, in their order."""
+    if not partitions:
+        return without_rows(TABLES[ACCURACY_SCORES])
+    rows = tables.read([name, ACCURACY_SCORES], partitions=partitions)
+    return rows.sort_values(["partition", "revision"], kind="stable", ignore_index=True)
 
 
 def _latest(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["revision"] == rows.groupby("partition")["revision"].transform("max")]
+
+
+def version_scores(tables: Tables, spec: ForecastSpec, champion: Champion | None = None) -> pd.DataFrame:
+    """Return the scores of each partition and model version, oldest first: what the policy judges.
+
+    They are those that status and report show, of the table `accuracy_scores`. Only where it has none of a partition
+    (an earlier release did not keep them) are they computed from `forecast_accuracy`.
+
+    Args:
+        tables: where they are.
+        spec: the forecast.
+        champion: only as many of the latest partitions as the policy's window needs of this one; None: all, of all.
+
+    Returns:
+        Columns partition, model_version, rows and the numbers of `ledger.scores`. Forecasts whose model had seen the
+        actuals do not count.
+    """
+    keys = sorted(tables.partitions([spec.name, FORECAST_ACCURACY]), reverse=True)
+    if champion is None:
+        return _by_version(tables, spec, keys)
+    since = holding(spec, champion.trained_until)
+    keys = [key for key in keys if key >= since]
+    enough = spec.retraining.window + 1  # one more tells whether a breach goes on
+    found = _by_version(tables, spec, [])
+    for first in range(0, len(keys), enough):
+        found = pd.concat([_by_version(tables, spec, keys[first : first + enough]), found], ignore_index=True)
+        own = found.loc[found["model_version"] == champion.version, "partition"]
+        if len(own) >= enough:
+            return found[found["partition"] >= own.iloc[-enough]].reset_index(drop=True)
+    return found
+
+
+def latest_origins(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:
+    """Return partition, model_version and the latest `origin` of its forecasts that count there."""
+    key = [spec.name, FORECAST_ACCURACY]
+    found = [pd.DataFrame({"partition": [], "model_version": [], "origin": []})]
+    for partition in tables.partitions(key):
+        rows = ledger.honest(tables.read(key, partitions=[partition], columns=["model_version", "origin", "in_sample"]))
+        found.append(rows.groupby("model_version", as_index=False)["origin"].max().assign(partition=partition))
+    return pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+
+
+def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the scores by version of some partitions, stored or computed."""
+    stored = set(tables.partitions([spec.name, ACCURACY_SCORES])).intersection(keys)
+    parts = [_latest(_read(tables, spec.name, sorted(stored)))]
+    for key in keys:
+        if key not in stored:
+            columns = [*NEEDED, *spec.task.quantile_columns]
+            rows = ledger.honest(tables.read([spec.name, FORECAST_ACCURACY], partitions=[key], columns=columns))
+            parts.append(ledger.scores(rows, spec.task, ledger.segments(rows)).assign(partition=key))
+    rows = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+    rows = rows[rows["scope"] == ledger.VERSION]
+    rows = rows.assign(model_version=rows["value"].astype("int64"))
+    rows = rows.sort_values(["partition", "model_version"], ignore_index=True)
+    return rows[["partition", "model_version", "rows", *ledger.NUMBERS]]
 
 
 def earlier(tables: Tables, name: str, first: str, reach: int) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from mlops_assets.forecasting.decisions.policy import Champion
 from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.stages.evidence import accuracy_history
+from mlops_assets.stages.score import version_scores
 from mlops_assets_tests.conftest import World, declare, panel, sandbox
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-21")]
@@ -127,10 +127,10 @@ def test_history_reads_no_more_than_the_policy_needs(watched):
     for number, day in enumerate(DAYS):
         store(watched.tables, day, number / 100)
     champion = Champion(1, pd.Timestamp("2024-05-01"))
-    history = accuracy_history(watched.tables, watched.spec, champion)
+    history = version_scores(watched.tables, watched.spec, champion)
     assert list(history["partition"]) == DAYS[-4:]
     assert list(history["wql"]) == pytest.approx([number / 100 for number in range(16, 20)])
-    assert len(accuracy_history(watched.tables, watched.spec)) == len(DAYS)
+    assert len(version_scores(watched.tables, watched.spec)) == len(DAYS)
 
 
 def test_three_launches_at_once_train_once(template, watched, tmp_path_factory):
