@@ -7,7 +7,6 @@ import pytest
 from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
-from mlops_assets.stages.rescore import ranges
 from mlops_assets.stages.score import read_scores
 from mlops_assets_tests.conftest import HISTORY, World, panel
 
@@ -106,12 +105,6 @@ def test_the_metadata_say_what_is_awaited_and_show_each_vintage(scored):
     assert facts["by_lead_so_far"].count("\n") == 1 + 7
     for picture in ("trend", "over_time"):
         assert "data:image/" in facts[picture]
-
-
-def test_neighbours_are_scored_in_one_run():
-    keys = [f"2024-01-{day:02}" for day in range(1, 11)]
-    chosen = dict.fromkeys([keys[0], keys[3], keys[4], keys[5], keys[9]], 1)
-    assert list(ranges(keys, chosen)) == [(keys[0], keys[0]), (keys[3], keys[5]), (keys[9], keys[9])]
 
 
 def test_the_schedule_reads_the_partitions_before_the_latest_again_and_never_forecasts_them(world):
