@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.errors import ModelCodeError, TrackingError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
 from mlops_assets.tracking.model_code import KNOWN, FeatureCode, ModelCode, own_code
@@ -210,7 +210,7 @@ class Registry:
             state: its forecaster's state, which says by which features it was trained.
 
         Raises:
-            TrackingError: they are another release's, and the code that travels with the version is gone, or is not
+            ModelCodeError: they are another release's, and the code that travels with the version is gone, or is not
                 what was registered.
         """
         from mlops_assets.forecasting.model import entry, forecaster
@@ -220,12 +220,7 @@ class Registry:
         try:
             return self._own_code(version).run()
         except Exception as error:
-            why = " ".join(str(error).split())
-            raise TrackingError(
-                f"{version.uri} was trained on features of version {state['version']}, this release makes version "
-                f"{forecaster.STATE_VERSION}, and its own code cannot be run: {why}. Train a new model: "
-                f"mlops-assets run {self.name} --retrain"
-            ) from error
+            raise ModelCodeError.of(self.name, version.number, " ".join(str(error).split())) from error
 
     def _own_code(self, version: Version) -> ModelCode:
         """Fetch the code that travels with a version, and hold it against what was registered."""

@@ -5,8 +5,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model import forecaster
-from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.errors import ModelCodeError
 from mlops_assets.tracking.model_code import own_code
 from mlops_assets.tracking.registry import CODE
 
@@ -42,6 +43,8 @@ def test_under_a_later_release_a_version_is_run_by_the_code_that_was_registered_
     own = registry.forecaster(version)
     assert type(own).__module__ == f"{own_code().name}_checked.forecaster"
     pd.testing.assert_frame_equal(own.predict(history), ours.predict(history), check_exact=True)
+    with pytest.raises(UsageError, match="horizon 99"):
+        own.predict(history, horizon=99)
     forged = dataclasses.replace(version, tags={**version.tags, CODE: "0" * 64})
-    with pytest.raises(TrackingError, match="recorded was 0000"):
+    with pytest.raises(ModelCodeError, match="recorded was 0000"):
         registry.forecaster(forged)
