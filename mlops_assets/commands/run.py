@@ -21,10 +21,10 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     spec = find_spec(settings.forecasts, name)
     from mlops_assets.commands.rendering.round import round_summary
     from mlops_assets.resources.instance import open_instance
-    from mlops_assets.rounds import runner
+    from mlops_assets.rounds.round import resolve_partitions, run_round
 
-    keys = runner.resolve_partitions(spec, partition, settings)
+    keys = resolve_partitions(spec, partition, settings)
     instance = open_instance(settings)
     with base.progress() as listen:
-        runner.run_round(spec, keys, settings, instance, retrain, listen)
+        run_round(spec, keys, settings, instance, retrain, listen)
     base.show(round_summary(spec, keys, settings))

@@ -28,7 +28,8 @@ from mlops_assets.io_managers.filesystems import Bucket, LocalFolder, open_file_
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
-from mlops_assets.rounds.runner import Listener, Runner, forecast, ingest, train
+from mlops_assets.rounds.round import forecast, ingest, train
+from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking

@@ -1,46 +1,25 @@
-"""The whole round of a forecast in this process: ingest what is missing, train if needed, forecast, score."""
+"""Executes jobs in this process, with news of every step for whoever listens."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 import dagster as dg
 
-from mlops_assets.alerts.failures import FIRST_LOOK, first_line, reason_of, tell_failures
-from mlops_assets.alerts.overdue import tell_decision
-from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import (
-    DAILY,
-    INGEST,
-    OBSERVATIONS,
-    RESCORE,
-    RETRAIN,
-    TRAINING_SET,
-    asset_keys,
-    assets_of,
-    job_name,
-    step_name,
-    step_of,
-)
-from mlops_assets.catalog.partitions import latest_complete
-from mlops_assets.catalog.run_tags import REASON, range_tags
-from mlops_assets.definitions import build
-from mlops_assets.environments import Stores, open_stores
-from mlops_assets.errors import MlopsAssetsError, UsageError
-from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.resources.instance import PROCESS, end_dead_runs, this_process
-from mlops_assets.settings import Settings
-from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import reread_keys
-
-RANGE = "..."
-log = logging.getLogger(__name__)
+from mlops_assets.alerts.failures import reason_of
+from mlops_assets.catalog.names import step_of
+from mlops_assets.catalog.run_tags import range_tags
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.resources.instance import PROCESS, this_process
 
 
 class RunFailedError(MlopsAssetsError, RuntimeError):
     """A Dagster run failed; the message says in which asset and why."""
+
+
+class StepBugError(RuntimeError):
+    """A step of a run raised what nobody expected: a bug. The step's trace follows the first line of the message."""
 
 
 @dataclass(frozen=True)
@@ -55,130 +34,6 @@ class Step:
 
 
 Listener = Callable[[Step], None]
-
-
-def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Settings) -> list[str]:
-    """Return the keys that `--partition` names: one, or all of `FIRST...LAST`; by default the latest complete one.
-
-    Raises:
-        UsageError: there is no such partition.
-    """
-    from mlops_assets.resources.clock import Clock
-
-    now = Clock.of(settings).now()
-    keys = Graph(spec).partitions.get_partition_keys(current_time=now)
-    if not keys:
-        raise UsageError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")
-    if partition is None:
-        return [str(latest_complete(spec, now))]
-    first, _, last = partition.partition(RANGE)
-    for key in (first, last or first):
-        if key not in keys:
-            raise UsageError(f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}")
-    start, stop = keys.index(first), keys.index(last or first)
-    if stop < start:
-        raise UsageError(f"{partition}: {last} comes before {first}")
-    return list(keys[start : stop + 1])
-
-
-def run_round(
-    spec: ForecastSpec,
-    keys: list[str],
-    settings: Settings,
-    instance: dg.DagsterInstance,
-    retrain: bool,
-    listen: Listener,
-) -> None:
-    """Run the round of some partitions.
-
-    History that is not stored yet is ingested first. A model is trained, on data up to the first of the partitions, if
-    there is no champion, if the spec has changed since the latest training, or if `retrain` says so.
-
-    Raises:
-        RunFailedError: a Dagster run failed.
-    """
-    definitions = build(settings)
-    with open_stores(settings) as stores:
-        gap = first_missing(stores, spec, keys[-1])
-        end_dead_runs(instance)
-        stores.tracking.close_orphans(spec.name, instance)
-        training = retrain or needs_training(stores, spec)
-    run = Runner(definitions, instance, listen)
-    began = datetime.now(timezone.utc)
-    try:
-        if gap is None and (earlier := reread_keys(spec, keys[0])):
-            run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
-        if gap is None and not training:
-            run(job_name(spec.name, DAILY), keys=keys)
-            return
-        ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
-        if training:
-            reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
-            train(run, spec, keys[0], reason)
-        forecast(run, spec, keys)
-    finally:
-        _tell(spec, settings, instance, began)
-
-
-def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, began: datetime) -> None:
-    """Tell people what has failed: where no daemon runs, nobody else does."""
-    try:
-        with open_stores(settings) as stores:
-            tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_LOOK)
-            tell_decision(spec, stores.tables, stores.notifications)
-            stores.notifications.resend(stores.tables, spec.name)
-    except Exception as error:  # the run's own error matters more
-        log.warning(
-            "alerts of %s could not be told: %s", spec.name, first_line(spec, f"{type(error).__name__}: {error}")
-        )
-
-
-def ingest(run: "Runner", spec: ForecastSpec, first: str, last: str) -> None:
-    """Ingest the partitions from `first` to `last`."""
-    run(
-        job_name(spec.name, DAILY),
-        keys=[first, last],
-        selection=[dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, DAILY) if one.step == INGEST],
-    )
-
-
-def train(run: "Runner", spec: ForecastSpec, until: str, reason: str) -> None:
-    """Train, judge and register a model on what is stored until a partition."""
-    run(
-        job_name(spec.name, RETRAIN),
-        selection=asset_keys(spec, RETRAIN),
-        config={"ops": {step_name(spec.name, TRAINING_SET): {"config": {"until": until}}}},
-        tags={REASON: reason},
-    )
-
-
-def forecast(run: "Runner", spec: ForecastSpec, keys: list[str], without: Sequence[str] = ()) -> None:
-    """Forecast from consecutive partitions that are ingested, score what they allow, and what else the round makes.
-
-    Args:
-        run: the runner.
-        spec: the forecast.
-        keys: the partitions.
-        without: names of assets of the round to leave out.
-    """
-    names = [one.name for one in assets_of(spec, DAILY) if one.step != INGEST and one.name not in without]
-    run(job_name(spec.name, DAILY), keys=keys, selection=[dg.AssetKey([spec.name, name]) for name in names])
-
-
-def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
-    """Return the first partition before `last` whose observations are not stored, or None."""
-    keys = Graph(spec).partitions.get_partition_keys(current_time=stores.clock.now())
-    present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
-    return next((key for key in keys[: keys.index(last)] if key not in present), None)
-
-
-def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
-    """Whether there is no champion, or the latest version was trained by another spec."""
-    life = Lifecycle(stores.tables, stores.tracking, stores.clock, spec.name)
-    life.repair()
-    if life.champion() is None:
-        return True
-    return life.registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
 
 
 class Runner:
@@ -202,7 +57,12 @@ class Runner:
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Execute a job, or some assets of it, for a partition or a range of them; RunFailedError if it fails."""
+        """Execute a job, or some assets of it, for a partition or a range of them.
+
+        Raises:
+            RunFailedError: it failed, for a reason that a person can act on.
+            StepBugError: it failed by a bug.
+        """
         every = {PROCESS: this_process(), **(tags or {})}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
@@ -216,7 +76,7 @@ class Runner:
             raise_on_error=False,
         )
         if not result.success:
-            raise RunFailedError(_why(result, job))
+            raise _failure(result, job)
 
 
 class _StepHandler(logging.Handler):
@@ -246,8 +106,24 @@ class _StepHandler(logging.Handler):
             self.listen(Step(event.job_name, step_of(event.step_key), state, seconds))
 
 
-def _why(result: dg.ExecuteInProcessResult, job: str) -> str:
+def _failure(result: dg.ExecuteInProcessResult, job: str) -> Exception:
+    """Return the error of a run that failed, by what its first failed step raised."""
     for event in result.all_events:
         if event.is_step_failure:
-            return f"{step_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
-    return f"{job} failed (run {result.run_id}); its log in Dagster's UI says why"
+            message = f"{step_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
+            trace = _trace_of_bug(event)
+            return StepBugError(f"{message}\n{trace}") if trace else RunFailedError(message)
+    return RunFailedError(f"{job} failed (run {result.run_id}); its log in Dagster's UI says why")
+
+
+def _trace_of_bug(event: dg.DagsterEvent) -> str:
+    """Return the trace of what a step raised; empty if it was an expected error or a `dagster.Failure`."""
+    data = event.step_failure_data
+    raised = data.error.cause or data.error if data.error is not None else None
+    if raised is None or data.user_failure_data is not None or raised.cls_name in _names(MlopsAssetsError):
+        return ""
+    return raised.to_string()
+
+
+def _names(root: type[Exception]) -> set[str]:
+    return {root.__name__}.union(*(_names(child) for child in root.__subclasses__()))

@@ -7,13 +7,15 @@ from urllib.parse import parse_qs, urlsplit
 import dagster as dg
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.automation.alerting import build_alert_sensor
 from mlops_assets.catalog.partitions import expected, freshness_of
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock
-from mlops_assets.rounds.runner import RunFailedError, run_round
+from mlops_assets.rounds.round import run_round
+from mlops_assets.rounds.runner import RunFailedError
 from mlops_assets_tests.channels import SECRET
 from mlops_assets_tests.conftest import World, declare, panel, sandbox
 
@@ -171,10 +173,9 @@ def test_a_channel_that_is_down_gets_it_at_a_later_tick(watched, hook, monkeypat
     assert events(hook) == ["run failure"]
 
 
-def test_the_command_line_tells_without_a_daemon(tmp_path, hook, empty_mlflow, monkeypatch):
-    monkeypatch.setenv("MLOPS_NOTIFY", hook.url)
+def test_the_command_line_tells_without_a_daemon(tmp_path, hook, empty_mlflow):
     spec = declare(tmp_path / "forecasts", panel().drop(columns="sales"))
-    settings = sandbox(tmp_path, empty_mlflow, "local").model_copy(update={"notify": SECRET})
+    settings = sandbox(tmp_path, empty_mlflow, "local").model_copy(update={"notify": SecretStr(hook.url)})
     with pytest.raises(RunFailedError):
         run_round(spec, ["2024-03-05"], settings, dg.DagsterInstance.ephemeral(), False, lambda _: None)
     assert events(hook) == ["run failure"]

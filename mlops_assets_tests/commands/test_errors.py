@@ -100,6 +100,23 @@ def broken_by(message: str):
     return broken
 
 
+def test_a_bug_in_a_step_of_a_round_is_told_as_one_with_the_trace_of_the_step(call, tmp_path, monkeypatch):
+    def broken(*_):
+        return {}["origin"]
+
+    monkeypatch.setattr("mlops_assets.sources.files.FileReader.read", broken)
+    result = call("run", "demo", "--partition", "2024-05-10")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("mlops-assets:")]
+    said = re.fullmatch(
+        r"mlops-assets: a bug in run: StepBugError: ingest failed \(job demo_daily, run \S+\): KeyError: 'origin' "
+        r"\(the trace is in (\S+); --debug shows it here\)",
+        line,
+    )
+    assert said is not None, line
+    assert "in broken" in (tmp_path / said[1]).read_text()
+
+
 def test_debug_shows_the_trace_and_writes_none(call, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "parse_spec", broken_by("odd"))
     asked = call("--debug", "list")

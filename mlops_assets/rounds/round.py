@@ -1,0 +1,161 @@
+"""What a round of a forecast does: ingest what is missing, train if needed, forecast, score, tell what failed."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+import dagster as dg
+
+from mlops_assets.alerts.failures import FIRST_LOOK, first_line, tell_failures
+from mlops_assets.alerts.overdue import tell_decision
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import (
+    DAILY,
+    INGEST,
+    OBSERVATIONS,
+    RESCORE,
+    RETRAIN,
+    TRAINING_SET,
+    asset_keys,
+    assets_of,
+    job_name,
+    step_name,
+)
+from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.run_tags import REASON
+from mlops_assets.definitions import build
+from mlops_assets.environments import Stores, open_stores
+from mlops_assets.errors import UsageError
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.instance import end_dead_runs
+from mlops_assets.rounds.runner import Listener, Runner
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.rescore import reread_keys
+
+RANGE = "..."
+log = logging.getLogger(__name__)
+
+
+def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Settings) -> list[str]:
+    """Return the keys that `--partition` names: one, or all of `FIRST...LAST`; by default the latest complete one.
+
+    Raises:
+        UsageError: there is no such partition.
+    """
+    from mlops_assets.resources.clock import Clock
+
+    now = Clock.of(settings).now()
+    keys = Graph(spec).partitions.get_partition_keys(current_time=now)
+    if not keys:
+        raise UsageError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")
+    if partition is None:
+        return [str(latest_complete(spec, now))]
+    first, _, last = partition.partition(RANGE)
+    for key in (first, last or first):
+        if key not in keys:
+            raise UsageError(f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}")
+    start, stop = keys.index(first), keys.index(last or first)
+    if stop < start:
+        raise UsageError(f"{partition}: {last} comes before {first}")
+    return list(keys[start : stop + 1])
+
+
+def run_round(
+    spec: ForecastSpec,
+    keys: list[str],
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    retrain: bool,
+    listen: Listener,
+) -> None:
+    """Run the round of some partitions.
+
+    History that is not stored yet is ingested first. A model is trained, on data up to the first of the partitions, if
+    there is no champion, if the spec has changed since the latest training, or if `retrain` says so.
+
+    Raises:
+        RunFailedError: a Dagster run failed.
+    """
+    definitions = build(settings)
+    with open_stores(settings) as stores:
+        gap = first_missing(stores, spec, keys[-1])
+        end_dead_runs(instance)
+        stores.tracking.close_orphans(spec.name, instance)
+        training = retrain or needs_training(stores, spec)
+    run = Runner(definitions, instance, listen)
+    began = datetime.now(timezone.utc)
+    try:
+        if gap is None and (earlier := reread_keys(spec, keys[0])):
+            run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
+        if gap is None and not training:
+            run(job_name(spec.name, DAILY), keys=keys)
+            return
+        ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
+        if training:
+            reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
+            train(run, spec, keys[0], reason)
+        forecast(run, spec, keys)
+    finally:
+        _tell(spec, settings, instance, began)
+
+
+def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, began: datetime) -> None:
+    """Tell people what has failed: where no daemon runs, nobody else does."""
+    try:
+        with open_stores(settings) as stores:
+            tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_LOOK)
+            tell_decision(spec, stores.tables, stores.notifications)
+            stores.notifications.resend(stores.tables, spec.name)
+    except Exception as error:  # the run's own error matters more
+        log.warning(
+            "alerts of %s could not be told: %s", spec.name, first_line(spec, f"{type(error).__name__}: {error}")
+        )
+
+
+def ingest(run: Runner, spec: ForecastSpec, first: str, last: str) -> None:
+    """Ingest the partitions from `first` to `last`."""
+    run(
+        job_name(spec.name, DAILY),
+        keys=[first, last],
+        selection=[dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, DAILY) if one.step == INGEST],
+    )
+
+
+def train(run: Runner, spec: ForecastSpec, until: str, reason: str) -> None:
+    """Train, judge and register a model on what is stored until a partition."""
+    run(
+        job_name(spec.name, RETRAIN),
+        selection=asset_keys(spec, RETRAIN),
+        config={"ops": {step_name(spec.name, TRAINING_SET): {"config": {"until": until}}}},
+        tags={REASON: reason},
+    )
+
+
+def forecast(run: Runner, spec: ForecastSpec, keys: list[str], without: Sequence[str] = ()) -> None:
+    """Forecast from consecutive partitions that are ingested, score what they allow, and what else the round makes.
+
+    Args:
+        run: the runner.
+        spec: the forecast.
+        keys: the partitions.
+        without: names of assets of the round to leave out.
+    """
+    names = [one.name for one in assets_of(spec, DAILY) if one.step != INGEST and one.name not in without]
+    run(job_name(spec.name, DAILY), keys=keys, selection=[dg.AssetKey([spec.name, name]) for name in names])
+
+
+def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
+    """Return the first partition before `last` whose observations are not stored, or None."""
+    keys = Graph(spec).partitions.get_partition_keys(current_time=stores.clock.now())
+    present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
+    return next((key for key in keys[: keys.index(last)] if key not in present), None)
+
+
+def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
+    """Whether there is no champion, or the latest version was trained by another spec."""
+    life = Lifecycle(stores.tables, stores.tracking, stores.clock, spec.name)
+    life.repair()
+    if life.champion() is None:
+        return True
+    return life.registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
