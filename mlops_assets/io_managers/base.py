@@ -8,25 +8,25 @@ import contextlib
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 from dagster_shared.check import CheckError
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.io_managers import arrow as frames
+from mlops_assets.io_managers import schemas
+from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
 from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StorageError
 from mlops_assets.io_managers.evolution import as_of_today, schema_of_today
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
+from mlops_assets.resources.release import package_version
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-Parts = Mapping[str | None, "pa.Table"]
+Parts = Mapping[str | None, pa.Table]
 """Partition key (None: an unpartitioned table) to its rows."""
 
 
@@ -39,7 +39,8 @@ class Tables(Claiming):
     ours that an earlier release wrote is read, and written on, as one of today's (`catalog.evolution`).
 
     Definition metadata of an asset that is understood: `partition_expr` (the column that tells a row's
-    partition), `allow_new_columns`, `primary_key` (list of columns, for SQL). Metadata of an input: `columns`
+    partition), `allow_new_columns` (new partitions may have more columns, or fewer: what a partition lacks is
+    missing in its rows), `primary_key` (list of columns, for SQL). Metadata of an input: `columns`
     (list of names), `allow_missing_partitions`.
     """
 
@@ -64,7 +65,7 @@ class Tables(Claiming):
         wanted = present if partitions is None else [name for name in partitions if name in set(present)]
         if not wanted:
             raise MissingTableError(_nothing_there(key, partitions, present))
-        return frames.to_frame(self._load(key, wanted, None if columns is None else list(columns)))
+        return to_frame(self._load(key, wanted, None if columns is None else list(columns)))
 
     def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
         """Replace a table, or one partition of it.
@@ -78,21 +79,22 @@ class Tables(Claiming):
         Raises:
             UnstorableFrameError, SchemaDriftError, StaleWriteError: see there.
         """
-        self._replace(key, {partition: frames.to_arrow(frame)}, options, time.time_ns())
+        self._replace(key, {partition: to_arrow(frame)}, options, time.time_ns())
 
-    def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame]) -> None:
+    def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame], **options: Any) -> None:
         """Replace several partitions at once: on SQL in one transaction, and far cheaper than one by one.
 
         Args:
             key: the asset's key, part by part.
             parts: partition -> rows.
+            options: the asset's definition metadata, as far as it is understood.
 
         Raises:
             UnstorableFrameError, SchemaDriftError, StaleWriteError: see there.
         """
         if parts:
-            arrow: Parts = {partition: frames.to_arrow(frame) for partition, frame in parts.items()}
-            self._replace(key, arrow, {}, time.time_ns())
+            arrow: Parts = {partition: to_arrow(frame) for partition, frame in parts.items()}
+            self._replace(key, arrow, options, time.time_ns())
 
     def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str, **options: Any) -> bool:
         """Store a partition unless it is there: of writers at the same time, one succeeds.
@@ -110,7 +112,7 @@ class Tables(Claiming):
             UnstorableFrameError, SchemaDriftError: see there.
         """
         try:
-            self._replace(key, {partition: frames.to_arrow(frame)}, options, FIRST)
+            self._replace(key, {partition: to_arrow(frame)}, options, FIRST)
         except AlreadyStoredError:
             return False
         return True
@@ -123,6 +125,24 @@ class Tables(Claiming):
         """Whether anything is stored under the key, or this partition of it."""
         stored = self._stored(key)
         return bool(stored) if partition is None else partition in stored
+
+    def written_by(self, key: Sequence[str], partition: str | None = None) -> str | None:
+        """Return the release of this package that wrote a table, or one partition of it.
+
+        Args:
+            key: the asset's key, part by part.
+            partition: its key; None: a table without partitions, or the last partition of one with them.
+
+        Returns:
+            Such as "0.2.0"; None for what 0.1.0 wrote, which did not say so.
+
+        Raises:
+            MissingTableError: nothing is stored, or not this partition.
+        """
+        stored = self._stored(key)
+        if not stored or (partition is not None and partition not in stored):
+            raise MissingTableError(_nothing_there(key, None if partition is None else [partition], stored))
+        return schemas.release_of(self._schema_of(key, stored[-1] if partition is None else partition))
 
     @abstractmethod
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
@@ -137,14 +157,14 @@ class Tables(Claiming):
         """Return the stored partitions, sorted; [None] for a table without; [] for no table."""
 
     @abstractmethod
-    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         """Return the schema of a stored partition."""
 
     @abstractmethod
     def _scan(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
     ) -> "dict[str | None, pa.Table]":
-        """Read stored partitions, in this order; columns that a partition lacks are left out of its table."""
+        """Read stored partitions, in this order, each with the names of `schemas.present`."""
 
     @abstractmethod
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
@@ -171,7 +191,7 @@ class Tables(Claiming):
             expression = options.get("partition_expr")
             parts = {**split(obj, keys, context.asset_partitions_def, expression, label(key))}
         start = time.perf_counter()
-        tables = {name: frames.to_arrow(frame) for name, frame in parts.items()}
+        tables = {name: to_arrow(frame) for name, frame in parts.items()}
         size = self._replace(key, tables, options, self._claim())
         seconds = time.perf_counter() - start
         one = next(iter(parts)) if len(parts) == 1 else None
@@ -206,7 +226,7 @@ class Tables(Claiming):
                 f"{label(key)}: {len(asked) - len(found)} of {len(asked)} partitions are not there, skipped."
             )
         if found:
-            frame = frames.to_frame(self._load(key, found, columns))
+            frame = to_frame(self._load(key, found, columns))
         elif wishes.get("allow_missing_partitions"):
             frame = self._without_rows(key, present, columns)
         else:
@@ -216,16 +236,17 @@ class Tables(Claiming):
             context.add_input_metadata({**facts, "rows": len(frame)})
         return frame
 
-    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> "pa.Table":
+    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> pa.Table:
         evolution = evolution_of(key)
         parts = self._scan(key, partitions, None if columns is None else evolution.with_past(columns))
         today = {name or "": as_of_today(part, evolution, columns) for name, part in parts.items()}
-        table = frames.stack(today, label(key))
-        known = table.schema
-        if columns is not None and not set(columns) <= set(table.column_names):
-            known = schema_of_today(self._schema_of(key, partitions[-1]), evolution)
-        names = frames.select_columns(known, columns, label(key))
-        return table if names == table.column_names else table.select(names)
+        table = schemas.stack(today, label(key))
+        lacking = [name for name in columns or () if name not in table.column_names]
+        if lacking:
+            newest = schema_of_today(self._schema_of(key, (self._stored(key) or partitions)[-1]), evolution)
+            schemas.select_columns(newest, lacking, label(key))
+            table = schemas.stack({"": table, "newest": schemas.narrow(newest, lacking).empty_table()}, label(key))
+        return table if columns is None or columns == table.column_names else table.select(columns)
 
     def _without_rows(
         self, key: Sequence[str], present: Sequence[str | None], columns: list[str] | None
@@ -233,7 +254,7 @@ class Tables(Claiming):
         if not present:
             return pd.DataFrame(columns=pd.Index(columns or [], dtype=object))
         empty = schema_of_today(self._schema_of(key, present[-1]), evolution_of(key)).empty_table()
-        return frames.to_frame(empty.select(frames.select_columns(empty.schema, columns, label(key))))
+        return to_frame(empty.select(schemas.select_columns(empty.schema, columns, label(key))))
 
     def _replace(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         stored = self._stored(key)
@@ -247,10 +268,11 @@ class Tables(Claiming):
             against = schema_of_today(self._schema_of(key, others[-1]), evolution_of(key))
             allow = bool(options.get("allow_new_columns"))
             parts = {
-                name: frames.agree(part, against, label(key, name), label(key, others[-1]), allow)
+                name: schemas.agree(part, against, label(key, name), label(key, others[-1]), allow)
                 for name, part in parts.items()
             }
-        return self._put(key, parts, options, claim)
+        release = package_version()
+        return self._put(key, {name: schemas.stamped(part, release) for name, part in parts.items()}, options, claim)
 
 
 class Models(Claiming):

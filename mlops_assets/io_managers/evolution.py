@@ -2,19 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from mlops_assets.catalog.column import Column, typed
 from mlops_assets.catalog.evolution import Evolution
 from mlops_assets.io_managers.arrow import RECORD, columns_record, to_arrow
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def as_of_today(table: "pa.Table", evolution: Evolution, columns: Sequence[str] | None = None) -> "pa.Table":
+def as_of_today(table: pa.Table, evolution: Evolution, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a stored table, or some columns of it, with the names and columns of today.
 
     Args:
@@ -36,7 +33,7 @@ def as_of_today(table: "pa.Table", evolution: Evolution, columns: Sequence[str] 
     return table.replace_schema_metadata({**(table.schema.metadata or {}), RECORD: json.dumps(record)})
 
 
-def schema_of_today(schema: "pa.Schema", evolution: Evolution) -> "pa.Schema":
+def schema_of_today(schema: pa.Schema, evolution: Evolution) -> pa.Schema:
     """Return the schema of a stored table with the names and columns of today."""
     return as_of_today(schema.empty_table(), evolution).schema if evolution else schema
 
@@ -49,7 +46,5 @@ def _filled(column: Column, rows: int) -> "tuple[pa.Field, pa.ChunkedArray, dict
     made = to_arrow(typed(frame, (column,)))
     kind = made.schema.field(0)
     if column.dtype == "str":  # of missing values alone, and of none, pandas cannot tell the type
-        import pyarrow as pa
-
         kind = kind.with_type(pa.string())
     return kind, made.column(0).cast(kind.type), columns_record(made.schema)[column.name]

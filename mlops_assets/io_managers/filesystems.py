@@ -12,13 +12,13 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import pyarrow as pa
 from pydantic import SecretStr
 
 from mlops_assets.io_managers.errors import StorageError, StorageUnavailableError
 from mlops_assets.sources.object_files import open_ranges
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from obstore.store import ObjectStore
 
 Check = Callable[[], None]
@@ -39,11 +39,11 @@ class FileStore(ABC):
         """Replace a file in one step. `check` looks at the present one and raises if it must stay."""
 
     @abstractmethod
-    def open(self, path: str) -> "pa.NativeFile":
+    def open(self, path: str) -> pa.NativeFile:
         """Open a file for reading in pieces; FileNotFoundError if there is none."""
 
     @abstractmethod
-    def get(self, path: str) -> "pa.Buffer":
+    def get(self, path: str) -> pa.Buffer:
         """Read a whole file; FileNotFoundError if there is none."""
 
     @abstractmethod
@@ -95,16 +95,12 @@ class LocalFolder(FileStore):
                 raise
             _flush_folder(target.parent)
 
-    def open(self, path: str) -> "pa.NativeFile":
+    def open(self, path: str) -> pa.NativeFile:
         """Map the file into memory."""
-        import pyarrow as pa
-
         return pa.memory_map(str(self.base / path))
 
-    def get(self, path: str) -> "pa.Buffer":
+    def get(self, path: str) -> pa.Buffer:
         """Read the file."""
-        import pyarrow as pa
-
         return pa.py_buffer((self.base / path).read_bytes())
 
     def folders(self, folder: str) -> list[str]:
@@ -195,19 +191,17 @@ class Bucket(FileStore):
             return None
 
     @_answered
-    def open(self, path: str) -> "pa.NativeFile":
+    def open(self, path: str) -> pa.NativeFile:
         """Read ranges as they are asked for."""
         import obstore
-        import pyarrow as pa
 
         size = obstore.head(self.store, path)["size"]
         return pa.PythonFile(open_ranges(self.store, path, size), mode="r")
 
     @_answered
-    def get(self, path: str) -> "pa.Buffer":
+    def get(self, path: str) -> pa.Buffer:
         """Download the object."""
         import obstore
-        import pyarrow as pa
 
         return pa.py_buffer(memoryview(obstore.get(self.store, path).bytes()))
 

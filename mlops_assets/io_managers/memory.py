@@ -2,21 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+import pyarrow as pa
 from pydantic import Field
 
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.io_managers import arrow as frames
+from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.base import Models, Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.keys import folder, label, partition_folder
 from mlops_assets.io_managers.objects import model_record
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _STORES: dict[str, dict[str, Any]] = {}
 """Contents by store name: Dagster copies a resource for each run, and all copies must see the same tables."""
@@ -48,23 +46,21 @@ class MemoryTables(Tables):
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return sorted(self._tables.get(folder(key), {}), key=lambda name: name or "")
 
-    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         return self._tables[folder(key)][partition][1].schema
 
     def _scan(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
     ) -> "dict[str | None, pa.Table]":
-        kept = {name: self._tables[folder(key)][name][1] for name in partitions}
-        if columns is None:
-            return kept
-        present = {name: [column for column in table.column_names if column in columns] for name, table in kept.items()}
-        return {
-            name: table.select(present[name]).cast(frames.narrow(table.schema, present[name]))
-            for name, table in kept.items()
-        }
+        found = {}
+        for name in partitions:
+            table = self._tables[folder(key)][name][1]
+            names = schemas.present(table.schema, columns)
+            metadata = schemas.narrow(table.schema, names).metadata
+            found[name] = table.select(names).replace_schema_metadata(metadata)
+        return found
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
-        import pyarrow as pa
 
         table = self._tables.setdefault(folder(key), {})
         copies = {}

@@ -13,20 +13,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import pyarrow as pa
 from pydantic import Field, SecretStr
 
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.io_managers import keys as names
+from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.base import Models, Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
 from mlops_assets.resources.secrets import keep, reveal
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _TABLE = "table.parquet"
 _POINTER = "model.json"
@@ -86,13 +85,13 @@ class ObjectTables(_InFileStore, Tables):
     def _key_inside(self, path: str) -> str:
         return (self._footer(path).metadata or {})[_KEY].decode("utf-8", "surrogatepass")
 
-    def _footer(self, path: str) -> "pa.Schema":
+    def _footer(self, path: str) -> pa.Schema:
         import pyarrow.parquet as pq
 
         with self._files.open(path) as file:
             return pq.read_schema(file)
 
-    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         return _ours(self._footer(_file(key, partition)))
 
     def _scan(
@@ -101,19 +100,16 @@ class ObjectTables(_InFileStore, Tables):
         tables = self._at_once(lambda name: self._read(_file(key, name), columns), partitions)
         return dict(zip(partitions, tables, strict=True))
 
-    def _read(self, path: str, columns: list[str] | None) -> "pa.Table":
-        import pyarrow as pa
+    def _read(self, path: str, columns: list[str] | None) -> pa.Table:
         import pyarrow.parquet as pq
 
         whole = columns is None and isinstance(self._files, Bucket)
         source = pa.BufferReader(self._files.get(path)) if whole else self._files.open(path)
         with source, pq.ParquetFile(source) as file:
             schema = _ours(file.schema_arrow)
-            present = schema.names if columns is None else [name for name in schema.names if name in columns]
+            present = schemas.present(schema, columns)
             table = file.read(columns=present, use_threads=not isinstance(self._files, Bucket))
-        from mlops_assets.io_managers.arrow import narrow
-
-        return table.replace_schema_metadata(narrow(schema, present).metadata)
+        return table.replace_schema_metadata(schemas.narrow(schema, present).metadata)
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         def put(name: str | None) -> int:
@@ -216,8 +212,7 @@ def _file(key: Sequence[str], partition: str | None) -> str:
     return f"{folder}/{_TABLE}" if partition is None else f"{folder}/{names.partition_folder(partition)}/{_TABLE}"
 
 
-def _parquet(table: "pa.Table", partition: str | None, claim: int) -> "pa.Buffer":
-    import pyarrow as pa
+def _parquet(table: pa.Table, partition: str | None, claim: int) -> pa.Buffer:
     import pyarrow.parquet as pq
 
     own = {_CLAIM: str(claim).encode()}
@@ -228,6 +223,6 @@ def _parquet(table: "pa.Table", partition: str | None, claim: int) -> "pa.Buffer
     return sink.getvalue()
 
 
-def _ours(schema: "pa.Schema") -> "pa.Schema":
+def _ours(schema: pa.Schema) -> pa.Schema:
     kept: Iterable[tuple[bytes, bytes]] = (schema.metadata or {}).items()
     return schema.with_metadata({name: value for name, value in kept if name not in (_CLAIM, _KEY)})

@@ -1,15 +1,13 @@
 """What Dagster shows of a stored table: its columns with their meaning, and a preview of the rows."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
 from mlops_assets.io_managers.arrow import plain_type
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 def column_meanings(context: dg.OutputContext) -> Mapping[str, str]:
@@ -20,7 +18,7 @@ def column_meanings(context: dg.OutputContext) -> Mapping[str, str]:
     return {column.name: column.description for column in declared.columns if column.description}
 
 
-def column_schema(frame: pd.DataFrame, schema: "pa.Schema", meanings: Mapping[str, str]) -> dg.TableSchema:
+def column_schema(frame: pd.DataFrame, schema: pa.Schema, meanings: Mapping[str, str]) -> dg.TableSchema:
     """Return the columns as Dagster shows them, described by their meaning or else by their pandas type."""
     return dg.TableSchema(
         [

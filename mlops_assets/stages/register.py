@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
 from mlops_assets.resources.protocols import Models
+from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import FOREST, headline
 from mlops_assets.tracking.model_code import own_code
@@ -133,15 +133,6 @@ def fingerprint(spec_hash: str, data_version: str) -> str:
     from mlops_assets.forecasting.model.forecaster import STATE_RELEASE
 
     return hashlib.sha256(f"{spec_hash}|{data_version}|{STATE_RELEASE}".encode()).hexdigest()[:32]
-
-
-@lru_cache
-def package_version() -> str:
-    """Return this package's version."""
-    try:
-        return version("mlops-assets")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 @lru_cache

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.release import package_version
 from mlops_assets_tests.releases.unpacked import Deployment, unpack
 
 STORED = [
@@ -24,8 +25,10 @@ def deployment(request, tmp_path_factory) -> Deployment:
 def test_every_table_is_read(deployment):
     with deployment.opened() as stores:
         empty = [name for name in STORED if stores.tables.read(["shops", name]).empty]
+        releases = {stores.tables.written_by(["shops", name]) for name in STORED}
         keys = stores.tables.partitions(["shops", "forecasts"])
     assert empty == []
+    assert releases == {None}, "0.1.0 did not say who wrote a table"
     assert keys == [f"2024-04-{day}" for day in range(10, 21)]
 
 
@@ -52,6 +55,8 @@ def test_the_next_day_is_run_by_the_same_champion_without_a_training(deployment)
         accuracy = stores.tables.read(["shops", "forecast_accuracy"], partitions=["2024-04-21"])
         change = stores.tables.read(["shops", "forecast_change"], partitions=["2024-04-21"])
         sums = stores.tables.read(["shops", "reconciled_forecasts"], partitions=["2024-04-21"])
+        releases = [stores.tables.written_by(["shops", "forecasts"], f"2024-04-{day}") for day in (20, 21)]
+    assert releases == [None, package_version()]
     assert day["model_version"].unique().tolist() == [1]
     assert len(day) == 5 * 5
     assert sorted(accuracy["model_version"].unique()) == [1, 3], "both had forecast this day"

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
 
 from mlops_assets.io_managers.arrow import plain_type
 from mlops_assets.io_managers.errors import UnstorableFrameError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 PARTITION = "_partition"
 ROW = "_row"
@@ -65,9 +67,7 @@ def partition_table(table: str, partition: str) -> str:
     return name if len(name) <= 60 else f"{table[:40]}@x{_hash(name)}"
 
 
-def plan(
-    schema: "pa.Schema", declared: "Callable[[pa.DataType], pa.DataType]", known: Iterable[Column]
-) -> list[Column]:
+def plan(schema: pa.Schema, declared: "Callable[[pa.DataType], pa.DataType]", known: Iterable[Column]) -> list[Column]:
     """Decide on name and type of every column in the database.
 
     Args:
@@ -118,7 +118,7 @@ def load_columns(text: str) -> list[Column]:
 
 
 def encode(
-    table: "pa.Table", storage: "Callable[[pa.DataType], pa.DataType]", where: str
+    table: pa.Table, storage: "Callable[[pa.DataType], pa.DataType]", where: str
 ) -> "tuple[dict[str, pa.Array], dict[str, pa.Array]]":
     """Cast every column to what the database keeps.
 
@@ -144,12 +144,8 @@ def encode(
     return values, rests
 
 
-def decode(array: "pa.ChunkedArray", kind: "pa.DataType", rest: "pa.ChunkedArray | None") -> "pa.ChunkedArray":
+def decode(array: pa.ChunkedArray, kind: pa.DataType, rest: "pa.ChunkedArray | None") -> pa.ChunkedArray:
     """Cast what the database gave back to the type of the frame's values."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow import types
-
     if isinstance(array.type, pa.BaseExtensionType):
         array = pa.chunked_array([chunk.storage for chunk in array.chunks], array.type.storage_type)
     if types.is_null(kind) or types.is_null(array.type):
@@ -181,10 +177,7 @@ def decode(array: "pa.ChunkedArray", kind: "pa.DataType", rest: "pa.ChunkedArray
     return array.cast(kind)
 
 
-def _to_storage(array: "pa.Array", target: "pa.DataType") -> "tuple[pa.Array, pa.Array | None]":
-    import numpy as np
-    import pyarrow as pa
-    from pyarrow import types
+def _to_storage(array: pa.Array, target: pa.DataType) -> "tuple[pa.Array, pa.Array | None]":
 
     kind, rest = array.type, None
     if types.is_null(kind):

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+from pyarrow import types
+
 from mlops_assets.io_managers.sql.columns import PARTITION
 from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, Stored, literal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import sqlalchemy as sa
 
 
@@ -17,11 +19,8 @@ class DuckDb(Server):
 
     key_by_row = False  # DuckDB keeps the index of a key in memory, and cannot change a table that has one.
 
-    def storage(self, kind: "pa.DataType") -> "pa.DataType":
+    def storage(self, kind: pa.DataType) -> pa.DataType:
         """Keep nearly every type; decimals with room for later partitions."""
-        import pyarrow as pa
-        from pyarrow import types
-
         if kind in (pa.int8(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()):
             return kind
         if types.is_decimal(kind):
@@ -29,10 +28,9 @@ class DuckDb(Server):
             return pa.decimal128(38, 10) if roomy else pa.decimal128(38, kind.scale)
         return super().storage(kind)
 
-    def sql_type(self, kind: "pa.DataType", in_key: bool) -> Any:
+    def sql_type(self, kind: pa.DataType, in_key: bool) -> Any:
         """Use DuckDB's own names."""
         import duckdb_engine.datatypes as own
-        from pyarrow import types
 
         if types.is_int8(kind):
             return own.TinyInteger()
@@ -51,7 +49,7 @@ class DuckDb(Server):
         ):
             yield connection
 
-    def insert(self, connection: "sa.Connection", table: str, partition: str, data: "pa.Table") -> None:
+    def insert(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> None:
         """Let DuckDB read the Arrow table."""
         raw: Any = connection.connection.driver_connection
         names = ", ".join(self.quote(name) for name in [*data.column_names, PARTITION])
@@ -67,7 +65,7 @@ class DuckDb(Server):
         names: Sequence[str],
         partitions: Stored,
         every: bool,
-    ) -> "pa.Table":
+    ) -> pa.Table:
         """Let DuckDB hand out Arrow."""
         raw: Any = connection.connection.driver_connection
         raw.execute("SET TimeZone = 'UTC'")

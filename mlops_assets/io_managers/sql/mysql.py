@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+from pyarrow import types
+
 from mlops_assets.io_managers.errors import LockTimeoutError, UnstorableFrameError
 from mlops_assets.io_managers.sql.columns import PARTITION
 from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, literal
 from mlops_assets.io_managers.sql.values import kinds, refuse_nan, text_lines
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import sqlalchemy as sa
 
 
@@ -21,11 +23,8 @@ class MySql(Server):
 
     transactional_ddl = False
 
-    def storage(self, kind: "pa.DataType") -> "pa.DataType":
+    def storage(self, kind: pa.DataType) -> pa.DataType:
         """Keep truth values as small numbers, and all floats as double, which alone come back exactly."""
-        import pyarrow as pa
-        from pyarrow import types
-
         if types.is_boolean(kind):
             return pa.int16()
         if types.is_decimal(kind):
@@ -34,10 +33,9 @@ class MySql(Server):
             return pa.float64()
         return super().storage(kind)
 
-    def sql_type(self, kind: "pa.DataType", in_key: bool) -> Any:
+    def sql_type(self, kind: pa.DataType, in_key: bool) -> Any:
         """Microseconds, long text, and keys compared byte by byte."""
         import sqlalchemy.dialects.mysql as own
-        from pyarrow import types
 
         if types.is_timestamp(kind):
             return own.DATETIME(fsp=6)
@@ -56,7 +54,7 @@ class MySql(Server):
     def _exact(self) -> str:
         return "utf8mb4_nopad_bin" if getattr(self.engine.dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
 
-    def check(self, name: str, array: "pa.Array", where: str) -> None:
+    def check(self, name: str, array: pa.Array, where: str) -> None:
         """Refuse numbers that are not finite, for which there is no place."""
         refuse_nan(name, array, where, infinite=True)
 
@@ -85,7 +83,7 @@ class MySql(Server):
             finally:
                 connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": name})
 
-    def insert(self, connection: "sa.Connection", table: str, partition: str, data: "pa.Table") -> None:
+    def insert(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> None:
         """Send the rows as one file; row by row where the server does not take files."""
         if self.run(connection, "SELECT @@local_infile").fetchone()[0] != 1:
             super().insert(connection, table, partition, data)

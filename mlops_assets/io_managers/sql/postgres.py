@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+from pyarrow import types
+
 from mlops_assets.io_managers.errors import StorageError
 from mlops_assets.io_managers.sql.columns import PARTITION, ROW, partition_table
 from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, Stored, literal
 from mlops_assets.io_managers.sql.values import refuse_zero_character
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import sqlalchemy as sa
 
 FEW_ROWS = 20_000
@@ -24,16 +26,13 @@ class Postgres(Server):
     reader sees is of one moment, whatever its isolation level.
     """
 
-    def declared(self, kind: "pa.DataType") -> "pa.DataType":
+    def declared(self, kind: pa.DataType) -> pa.DataType:
         """Declare decimals without bounds."""
-        import pyarrow as pa
-
         return pa.decimal256(76, 38) if pa.types.is_decimal(kind) else super().declared(kind)
 
-    def sql_type(self, kind: "pa.DataType", in_key: bool) -> Any:
+    def sql_type(self, kind: pa.DataType, in_key: bool) -> Any:
         """Keep decimals of any size, and text of any length in keys."""
         import sqlalchemy as sa
-        from pyarrow import types
 
         if types.is_decimal(kind):
             return sa.Numeric()
@@ -45,7 +44,7 @@ class Postgres(Server):
 
         return sa.Text(collation="C")
 
-    def check(self, name: str, array: "pa.Array", where: str) -> None:
+    def check(self, name: str, array: pa.Array, where: str) -> None:
         """Refuse the one character that PostgreSQL's text cannot hold."""
         refuse_zero_character(name, array, where)
 
@@ -60,7 +59,7 @@ class Postgres(Server):
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'"))
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": table})
 
-    def prepare(self, connection: "sa.Connection", table: str, partition: str, data: "pa.Table") -> str:
+    def prepare(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> str:
         """Load the rows into a table that nobody else sees yet."""
         child = f"{partition_table(table, partition)[:50]}+{secrets.token_hex(4)}"
         self.run(
@@ -84,9 +83,8 @@ class Postgres(Server):
 
         return sa.inspect(connection).get_pk_constraint(table)["constrained_columns"]
 
-    def _copy(self, connection: "sa.Connection", table: str, data: "pa.Table") -> None:
+    def _copy(self, connection: "sa.Connection", table: str, data: pa.Table) -> None:
         import pgpq
-        import pyarrow as pa
 
         naive = [pa.timestamp("us") if pa.types.is_timestamp(kind) else kind for kind in data.schema.types]
         data = data.cast(pa.schema(list(zip(data.column_names, naive, strict=True))))
@@ -139,10 +137,8 @@ class Postgres(Server):
         names: Sequence[str],
         partitions: Stored,
         every: bool,
-    ) -> "pa.Table":
+    ) -> pa.Table:
         """Read part after part, as they lie there: many rows through ADBC, whose start takes a while."""
-        import pyarrow as pa
-
         if sum(rows for _, rows in partitions) < FEW_ROWS:
             return super().select(connection, table, names, partitions, every)
 

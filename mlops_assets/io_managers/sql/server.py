@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+from pyarrow import types
+
 from mlops_assets.io_managers.sql.columns import PARTITION, ROW, Column
 from mlops_assets.io_managers.sql.values import arrow_type, rows_to_arrow
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import sqlalchemy as sa
 
 WAIT_SECONDS = 300
@@ -41,11 +43,8 @@ class Server:
         cursor.execute(statement)
         return cursor
 
-    def storage(self, kind: "pa.DataType") -> "pa.DataType":
+    def storage(self, kind: pa.DataType) -> pa.DataType:
         """Return the Arrow type that the database keeps for a type of values."""
-        import pyarrow as pa
-        from pyarrow import types
-
         wider = {
             pa.int8(): pa.int16(), pa.uint8(): pa.int16(), pa.uint16(): pa.int32(), pa.uint32(): pa.int64(),
             pa.uint64(): pa.decimal128(20, 0), pa.float16(): pa.float32(), pa.null(): pa.string(),
@@ -61,17 +60,16 @@ class Server:
             return pa.timestamp("us", "UTC" if kind.tz else None)
         return kind
 
-    def declared(self, kind: "pa.DataType") -> "pa.DataType":
+    def declared(self, kind: pa.DataType) -> pa.DataType:
         """Return the Arrow type that a column is declared as: `storage`, or one that holds more."""
         return self.storage(kind)
 
-    def check(self, name: str, array: "pa.Array", where: str) -> None:
+    def check(self, name: str, array: pa.Array, where: str) -> None:
         """Refuse values that the database would change or reject."""
 
-    def sql_type(self, kind: "pa.DataType", in_key: bool) -> Any:
+    def sql_type(self, kind: pa.DataType, in_key: bool) -> Any:
         """Return the column type for an Arrow type that `storage` gave."""
         import sqlalchemy as sa
-        from pyarrow import types
 
         if types.is_boolean(kind):
             return sa.Boolean()
@@ -166,7 +164,7 @@ class Server:
         with self.engine.connect().execution_options(reads_only=True) as connection:
             yield connection
 
-    def prepare(self, connection: "sa.Connection", table: str, partition: str, data: "pa.Table") -> Any:
+    def prepare(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> Any:
         """Load a partition beside the table, where the database can."""
         return data
 
@@ -183,7 +181,7 @@ class Server:
         where = sa.column(PARTITION) == partition
         connection.execute(sa.delete(sa.table(table, sa.column(PARTITION))).where(where))
 
-    def insert(self, connection: "sa.Connection", table: str, partition: str, data: "pa.Table") -> None:
+    def insert(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> None:
         """Add rows."""
         import sqlalchemy as sa
 
@@ -199,7 +197,7 @@ class Server:
         names: Sequence[str],
         partitions: Stored,
         every: bool,
-    ) -> "pa.Table":
+    ) -> pa.Table:
         """Read columns of some partitions, ordered by partition (byte by byte) and row."""
         cursor = self.run(connection, self.selection(table, names, partitions, every))
         return rows_to_arrow(names, cursor)

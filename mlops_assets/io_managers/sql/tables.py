@@ -5,11 +5,13 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
 from pydantic import Field, SecretStr
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.io_managers import arrow as frames
 from mlops_assets.io_managers import keys as names
+from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
@@ -20,7 +22,6 @@ from mlops_assets.io_managers.sql.columns import ROW, Column
 from mlops_assets.resources.secrets import keep, reveal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import sqlalchemy as sa
 
     from mlops_assets.io_managers.sql.register import Entry, Register
@@ -71,7 +72,7 @@ class SqlTables(Tables):
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 
-    def _schema_of(self, key: Sequence[str], partition: str | None) -> "pa.Schema":
+    def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         table = sql_columns.table_name(key)
         with self._server.engine.connect().execution_options(reads_only=True) as connection:
             for entry in self._register.entries(connection, table):
@@ -79,8 +80,7 @@ class SqlTables(Tables):
                     return entry.schema
         raise MissingTableError(f"{label(key, partition)} is not stored.")
 
-    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> "pa.Table":
-        import pyarrow as pa
+    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> pa.Table:
 
         table = sql_columns.table_name(key)
         with self._server.reading(table) as connection:
@@ -101,7 +101,7 @@ class SqlTables(Tables):
                 found = as_of_today(self._fetch(connection, key, stored, entries, fetched), evolution, columns)
                 ends = accumulate(entry.rows for entry in entries)
                 parts |= {e.partition: found.slice(end - e.rows, e.rows) for e, end in zip(entries, ends, strict=True)}
-        whole = frames.stack({entry.partition or "": parts[entry.partition] for entry in wanted}, label(key))
+        whole = schemas.stack({entry.partition or "": parts[entry.partition] for entry in wanted}, label(key))
         return whole if columns is None else whole.select(columns)
 
     def _fetch(
@@ -111,13 +111,16 @@ class SqlTables(Tables):
         stored: "list[Entry]",
         wanted: "list[Entry]",
         columns: list[str] | None,
-    ) -> "pa.Table":
+    ) -> pa.Table:
         """Read partitions at once, in the order of `wanted`, as they were stored."""
-        import pyarrow as pa
-
-        schemas = {entry.partition or "": (entry.schema, entry.rows) for entry in wanted}
-        schema = frames.common_schema(schemas, label(key))
-        schema = frames.narrow(schema, frames.select_columns(schema, columns, label(key)))
+        stored_schemas = {entry.partition or "": (entry.schema, entry.rows) for entry in wanted}
+        newest = max(stored, key=lambda entry: entry.partition or "").schema
+        known = {name for schema, _ in stored_schemas.values() for name in schema.names}
+        lacking = [name for name in columns or () if name in newest.names and name not in known]
+        if lacking:
+            stored_schemas["newest"] = (schemas.narrow(newest, lacking), 0)
+        schema = schemas.common_schema(stored_schemas, label(key))
+        schema = schemas.narrow(schema, schemas.select_columns(schema, columns, label(key)))
         places = {column.name: column for entry in stored for column in entry.columns}
         fetched = [name for field in schema for name in places[field.name].physical]
         by_name = sorted(wanted, key=lambda entry: entry.stored_as)
@@ -168,7 +171,9 @@ class SqlTables(Tables):
                 if entry.partition in parts:
                     refuse_older(claim, entry.claim, label(key, entry.partition))
             stay = [entry for entry in stored if entry.partition not in parts]
-            schema = frames.common_schema({name or "": (p.schema, p.num_rows) for name, p in parts.items()}, label(key))
+            schema = schemas.common_schema(
+                {name or "": (p.schema, p.num_rows) for name, p in parts.items()}, label(key)
+            )
             places = fit(
                 server, connection, table, schema=schema, rests=rests, stored=stored, stay=stay, key=primary_key
             )
@@ -187,9 +192,7 @@ def _physical_table(
     left: "dict[str, pa.Array]",
     places: dict[str, Column],
     storage: Any,
-) -> "pa.Table":
-    import numpy as np
-    import pyarrow as pa
+) -> pa.Table:
 
     columns: dict[str, Any] = {}
     for name, array in values.items():
@@ -202,10 +205,8 @@ def _physical_table(
     return table.cast(pa.schema([(f.name, storage(f.type) if f.name != ROW else f.type) for f in table.schema]))
 
 
-def _check_rows(found: "pa.Table", entries: "Sequence[Entry]", table: str) -> None:
+def _check_rows(found: pa.Table, entries: "Sequence[Entry]", table: str) -> None:
     """Hold what was read against the register: every row of every partition once, in order where that was asked."""
-    import numpy as np
-
     right = found.num_rows == sum(entry.rows for entry in entries)
     if right and ROW in found.column_names:
         expected = np.concatenate([np.arange(entry.rows, dtype=np.int64) for entry in entries])

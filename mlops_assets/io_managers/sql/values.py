@@ -4,18 +4,18 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
 
 from mlops_assets.io_managers.errors import UnstorableFrameError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def arrow_type(text: str) -> "pa.DataType":
+def arrow_type(text: str) -> pa.DataType:
     """Read the Arrow type of a column back from its text."""
-    import pyarrow as pa
-
     sized = re.fullmatch(r"decimal(128|256)\((\d+), (-?\d+)\)", text)
     if sized:
         make = pa.decimal128 if sized[1] == "128" else pa.decimal256
@@ -27,17 +27,13 @@ def arrow_type(text: str) -> "pa.DataType":
     return special.get(text) or pa.type_for_alias(text)
 
 
-def kinds(data: "pa.Table") -> dict[str, str]:
+def kinds(data: pa.Table) -> dict[str, str]:
     """Return the types of a table's columns as text."""
     return {field.name: str(field.type) for field in data.schema}
 
 
-def text_lines(data: "pa.Table") -> bytes:
+def text_lines(data: pa.Table) -> bytes:
     r"""Write rows as text: tabs between columns, a line feed after rows, `\N` for missing."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow import types
-
     compute: Any = pc
     columns = []
     for column in data.columns:
@@ -56,10 +52,8 @@ def text_lines(data: "pa.Table") -> bytes:
     return ("\n".join(lines.to_pylist()) + "\n").encode()
 
 
-def rows_to_arrow(names: Sequence[str], cursor: Any) -> "pa.Table":
+def rows_to_arrow(names: Sequence[str], cursor: Any) -> pa.Table:
     """Gather the rows of a cursor into Arrow, each column of the type its values have."""
-    import pyarrow as pa
-
     gathered: list[list[Any]] = [[] for _ in names]
     while rows := cursor.fetchmany(50_000):
         for column, values in zip(gathered, zip(*rows, strict=True), strict=True):
@@ -68,8 +62,7 @@ def rows_to_arrow(names: Sequence[str], cursor: Any) -> "pa.Table":
     return pa.table([_joined(chunks) for chunks in gathered], names=list(names))
 
 
-def _column(values: Sequence[Any]) -> "pa.Array":
-    import pyarrow as pa
+def _column(values: Sequence[Any]) -> pa.Array:
 
     first = next((value for value in values if value is not None), None)
     if isinstance(first, timedelta):  # How MariaDB gives a time of day.
@@ -79,8 +72,7 @@ def _column(values: Sequence[Any]) -> "pa.Array":
     return pa.array(values, pa.float64() if isinstance(first, float) else None)
 
 
-def _joined(chunks: list[Any]) -> "pa.ChunkedArray":
-    import pyarrow as pa
+def _joined(chunks: list[Any]) -> pa.ChunkedArray:
 
     if any(isinstance(chunk, list) for chunk in chunks):
         # Decimals must be seen together to find digits enough for all of them.
@@ -92,11 +84,8 @@ def _joined(chunks: list[Any]) -> "pa.ChunkedArray":
     return pa.chunked_array([chunk.cast(kind) for chunk in chunks], kind)
 
 
-def refuse_nan(name: str, array: "pa.Array", where: str, infinite: bool = False) -> None:
+def refuse_nan(name: str, array: pa.Array, where: str, infinite: bool = False) -> None:
     """Raise if a column holds not-a-number (a missing value is not one) or, if asked, infinity."""
-    import numpy as np
-    import pyarrow as pa
-
     if not pa.types.is_floating(array.type):
         return
     values = array.drop_null().to_numpy(zero_copy_only=False)
@@ -108,11 +97,8 @@ def refuse_nan(name: str, array: "pa.Array", where: str, infinite: bool = False)
         )
 
 
-def refuse_zero_character(name: str, array: "pa.Array", where: str) -> None:
+def refuse_zero_character(name: str, array: pa.Array, where: str) -> None:
     """Raise if a text column holds the character of code 0."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if not pa.types.is_string(array.type):
         return
     compute: Any = pc
