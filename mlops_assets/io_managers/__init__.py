@@ -1,7 +1,7 @@
 """Where tables and models live. `environments.py` picks one of each; assets never import them.
 
-Two kinds of thing (`Tables`, `Models` in `base.py`), in several places: files and object storage
-(`objects.py`), databases (`sql.py`), memory (`memory.py`).
+Two kinds of thing (`Tables`, `Models` in `base.py`), in several kinds of store: files and object storage
+(`objects.py`), databases (`sql/tables.py`), memory (`memory.py`).
 """
 
 from mlops_assets.io_managers.base import Models, Tables
