@@ -51,10 +51,11 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         found = detect(graph, tables, observations, context.partition_keys)
         for key, why in found.not_judged.items():
             context.log.info(f"{key}: {why}")
+        sampled = {"items_looked_at": found.looked_at} if found.looked_at else {}
         for key, part in found.parts.items():
             for words in part.table.loc[part.table["drifted"], "explanation"]:
                 context.log.warning(f"{key}: {words}")
-            context.add_asset_metadata({**_facts(part, found.ends[key]), **found.some}, graph.key("data_drift"), key)
+            context.add_asset_metadata({**_facts(part, found.ends[key]), **sampled}, graph.key("data_drift"), key)
         return dg.Output(found.table())
 
     return data_drift

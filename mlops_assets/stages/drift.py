@@ -27,13 +27,13 @@ class Drifts:
         ends: partition -> its origin.
         parts: partition -> what was found there.
         not_judged: partition -> why nothing can be said of it.
-        some: what the metadata says where not all items were looked at: `items_looked_at`.
+        looked_at: how many items of how many, such as `300 of 1000`; empty if all were.
     """
 
     ends: Mapping[str, pd.Timestamp]
     parts: Mapping[str, drift.DriftResult]
     not_judged: Mapping[str, str]
-    some: Mapping[str, str]
+    looked_at: str = ""
 
     def table(self) -> pd.DataFrame:
         """Return the rows of the table `data_drift`."""
@@ -53,7 +53,7 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
     spec, task = graph.spec, graph.spec.task
     ends = {key: origin_of(spec, window_of(graph.partitions, key)) for key in keys}
     if observations.empty:
-        return Drifts(ends, {}, {}, {})
+        return Drifts(ends, {}, {})
     learnt, least = trained_until(graph, tables, keys), steps_of(graph)
     sheet = drift.lay_out(observations, task, max(ends.values()), zero=spec.fill == "zero")
     parts, not_judged = {}, {}
@@ -62,8 +62,8 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
             parts[key] = drift.detect(sheet, task, end, learnt[key], least)
         except DataError as error:  # the first partitions
             not_judged[key] = str(error)
-    some = {"items_looked_at": f"{len(sheet.items)} of {sheet.of}"} if len(sheet.items) < sheet.of else {}
-    return Drifts(ends, parts, not_judged, some)
+    looked_at = f"{len(sheet.items)} of {sheet.of}" if len(sheet.items) < sheet.of else ""
+    return Drifts(ends, parts, not_judged, looked_at)
 
 
 def trained_until(graph: Graph, tables: Tables, keys: Sequence[str]) -> dict[str, pd.Timestamp | None]:

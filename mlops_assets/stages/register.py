@@ -222,12 +222,19 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
         point=task.point_column,
     )
     run.log_figure(picture, "pictures/latest_window.png")
-    example = _example(history, lookback(task), pd.Timestamp(facts["trained_until"]))
+    example = example_of(history, lookback(task), pd.Timestamp(facts["trained_until"]))
     return run.log_forecaster(training.model["forecaster"], example, forecaster.predict(example), spec.horizon)
 
 
-def _example(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: int = 2) -> pd.DataFrame:
-    """Return the recent history of a few items as input example."""
+def example_of(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: int = 2) -> pd.DataFrame:
+    """Return the recent history of a few items, as the input example of a logged model.
+
+    Args:
+        history: canonical frame.
+        steps: so many for each item, the latest.
+        until: the last timestamp.
+        items: how many of them, the largest.
+    """
     past = history[history["timestamp"] <= until]
     largest = past.groupby("item_id")["target"].sum().nlargest(items).index
     few = past[past["item_id"].isin(largest)]

@@ -168,11 +168,11 @@ def test_a_stranger_without_this_package_can_use_the_model(trained, tmp_path):
     assert len(made) == 2 * 5
     from mlops_assets.forecasting.model.features import lookback
     from mlops_assets.forecasting.model.forecaster import Forecaster
-    from mlops_assets.stages.register import _example
+    from mlops_assets.stages.register import example_of
 
     last = HISTORY.split("...")[1]
     history = trained.table("observations")
-    example = _example(history[history["timestamp"] <= last], lookback(trained.spec.task), pd.Timestamp(last))
+    example = example_of(history[history["timestamp"] <= last], lookback(trained.spec.task), pd.Timestamp(last))
     registry = trained.tracking.registry("demo")
     ours = Forecaster.from_state(registry.load(registry.champion())).predict(example, horizon=5)
     for name in ("mean", "q10", "q50", "q90"):

@@ -1,0 +1,76 @@
+"""Forecasting from an origin: the rows of the ledger, and what is said where nothing can be forecast."""
+
+import pandas as pd
+import pytest
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.errors import DataError
+from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
+from mlops_assets.forecasting.model.baselines import seasonal_naive
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.stages import predict, train
+from mlops_assets.tracking.registry import Version
+from mlops_assets_tests.conftest import declare, panel
+
+KEY, ORIGIN = "2024-05-10", pd.Timestamp("2024-05-10")
+VERSION = Version("demo", 4, "run", {"trained_until": "2024-05-01 00:00:00"})
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory) -> Graph:
+    return Graph(declare(tmp_path_factory.mktemp("predict")))
+
+
+@pytest.fixture(scope="module")
+def history() -> pd.DataFrame:
+    return panel().rename(columns={"day": "timestamp", "shop": "item_id", "sales": "target"})
+
+
+@pytest.fixture(scope="module")
+def forecaster(graph, history):
+    return train.fit(train.training_set(graph, history, "2024-05-01"), train.Fitting(graph.spec.task))[0]
+
+
+def test_rows_of_the_ledger_hold_what_they_are_scored_against_and_who_made_them(graph, history, forecaster):
+    made = predict.forecast(graph, KEY, history, None, forecaster, VERSION)
+    assert made.history["timestamp"].max() == ORIGIN
+    assert len(made.rows) == 4 * 7
+    assert made.rows["model_version"].unique().tolist() == [4]
+    assert made.rows["trained_until"].unique().tolist() == [pd.Timestamp("2024-05-01")]
+    naive = seasonal_naive(made.history, graph.spec.task, ORIGIN)
+    both = made.rows.merge(naive, on=["item_id", "lead"], suffixes=("", "_expected"))
+    pd.testing.assert_series_equal(both["naive"], both["mean_expected"], check_names=False)
+    scale = seasonal_scale(made.history, graph.spec.task).set_index("item_id")["mase_scale"]
+    assert made.rows["mase_scale"].tolist() == scale[made.rows["item_id"]].tolist()
+    assert made.warnings == made.left_out == []
+
+
+def test_one_run_stores_its_rows_under_its_name(graph, history, forecaster):
+    parts = [predict.forecast(graph, key, history, None, forecaster, VERSION).rows for key in ("2024-05-09", KEY)]
+    rows = predict.ledger_of(parts, "this run", pd.Timestamp("2024-05-11 07:00"))
+    assert len(rows) == 2 * 4 * 7
+    assert set(rows["source"]) == {"champion"}
+    assert set(rows["run_id"]) == {"this run"}
+    assert rows["created_at"].unique().tolist() == [pd.Timestamp("2024-05-11 07:00")]
+
+
+def test_old_observations_are_said_and_items_without_any_are_left_out(graph, history, forecaster):
+    stale = history[
+        (history["timestamp"] < "2024-05-09")
+        & ((history["item_id"] != "shop 3") | (history["timestamp"] < "2024-03-20"))
+    ]
+    made = predict.forecast(graph, KEY, stale, None, forecaster, VERSION)
+    assert any("the latest observation is of 2024-05-08" in words for words in made.warnings)
+    assert made.left_out == ["shop 3"]
+
+
+def test_without_history_nothing_is_forecast(graph, history, forecaster):
+    with pytest.raises(DataError, match=r"no observation is stored for the .* steps up to the origin"):
+        predict.forecast(graph, KEY, history[history["timestamp"] > ORIGIN], None, forecaster, VERSION)
+
+
+def test_without_a_champion_nobody_forecasts(world):
+    made = world()
+    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
+    with pytest.raises(predict.NoChampionError, match="demo has no champion yet"):
+        predict.chosen_versions(life, Graph(made.spec), [KEY], made.resources["clock"].now())

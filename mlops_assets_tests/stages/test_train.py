@@ -1,0 +1,58 @@
+"""Training: which rows are learnt from, what is said of the model, and when there is nothing to learn."""
+
+import pandas as pd
+import pytest
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.errors import DataError
+from mlops_assets.stages import train
+from mlops_assets_tests.conftest import declare, panel
+
+
+@pytest.fixture
+def graph(tmp_path) -> Graph:
+    return Graph(declare(tmp_path))
+
+
+@pytest.fixture
+def history() -> pd.DataFrame:
+    return panel().rename(columns={"day": "timestamp", "shop": "item_id", "sales": "target"})
+
+
+def test_nothing_after_the_last_partition_is_learnt_from(graph, history):
+    rows = train.training_set(graph, history, "2024-05-10")
+    assert rows["timestamp"].max() == pd.Timestamp("2024-05-10")
+    assert train.training_set(graph, history, None)["timestamp"].max() == history["timestamp"].max()
+
+
+def test_too_little_history_is_said(graph, history):
+    with pytest.raises(DataError, match="nothing to learn from"):
+        train.training_set(graph, history[history["timestamp"] == history["timestamp"].min()], None)
+
+
+def test_absent_rows_are_zero_only_where_the_spec_says_so(graph, history, tmp_path):
+    holes = history.drop(history.index[5:9])
+    assert train.history_of(graph.spec, holes) is holes
+    filled = train.history_of(declare(tmp_path / "zero", fill="zero"), holes)
+    assert len(filled) == len(history)
+    assert (filled["target"] == 0).sum() == 4
+
+
+def test_the_facts_of_a_fit_name_its_data_and_how_it_was_made(graph, history):
+    rows = train.training_set(graph, history, "2024-04-20")
+    forecaster, facts = train.fit(rows, train.Fitting(graph.spec.task))
+    assert facts["action"] == "refit"
+    assert facts["training_rows"] == len(rows)
+    assert facts["data_version"] == train.data_hash(rows)
+    later = train.training_set(graph, history, "2024-05-10")
+    growing = train.Fitting(graph.spec.task, forecaster, 3, pd.Timestamp(facts["trained_until"]))
+    assert train.fit(later, growing)[1]["action"] == "grow from version 3"
+    assert not growing.grows(rows), "it knows them already"
+
+
+def test_the_hash_of_the_data_tells_values_names_and_order_apart(history):
+    first = train.data_hash(history)
+    assert first == train.data_hash(history.copy())
+    assert first != train.data_hash(history.iloc[::-1])
+    assert first != train.data_hash(history.rename(columns={"rain": "snow"}))
+    assert first != train.data_hash(history.assign(rain=history["rain"] + 1e-12))
