@@ -120,6 +120,17 @@ def test_its_recipe_is_refitted_by_its_own_code(later_release, registry, inputs)
     assert (again.model.mean == state["trees"]["mean"]).all()
 
 
+def test_questions_to_the_champion_are_answered_by_its_own_code(later_release, deployment):
+    day = "2024-04-21"
+    whatever = json.loads(deployment.call(day, "forecast", "shops", "--set", "promotion=1", "--json").stdout)
+    rows = pd.DataFrame(whatever["rows"])
+    then = expected("0.1.0", "version 1")
+    assert rows[whatever["point"]].to_numpy() == pytest.approx(then[whatever["point"]].to_numpy(), abs=1e-3)
+    assert "version 1" in deployment.call(day, "explain", "shops").stdout
+    with pytest.raises(AssertionError, match="features of another release, so no training row of this one"):
+        deployment.call(day, "explain", "shops", "--item", "south/shop 3", "--timestamp", "2024-04-22")
+
+
 def test_code_that_is_not_what_was_registered_is_not_run(later_release, tmp_path):
     ran = tmp_path / "ran"
     with unpack("0.1.0", "files", tmp_path).opened() as stores:

@@ -5,6 +5,8 @@ import json
 import pandas as pd
 import pytest
 
+from mlops_assets.catalog.column import expand
+from mlops_assets.catalog.columns import TABLES
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.release import package_version
 from mlops_assets_tests.releases.unpacked import Deployment, unpack
@@ -22,14 +24,19 @@ def deployment(request, tmp_path_factory) -> Deployment:
     return unpack("0.1.0", request.param, tmp_path_factory.mktemp(request.param))
 
 
-def test_every_table_is_read(deployment):
+def test_every_table_is_read_under_the_names_of_today(deployment):
+    spec = deployment.spec
     with deployment.opened() as stores:
-        empty = [name for name in STORED if stores.tables.read(["shops", name]).empty]
-        releases = {stores.tables.written_by(["shops", name]) for name in STORED}
         keys = stores.tables.partitions(["shops", "forecasts"])
-    assert empty == []
+        tables = {name: stores.tables.read(["shops", name]) for name in STORED}
+        releases = {stores.tables.written_by(["shops", name]) for name in STORED}
     assert releases == {None}, "0.1.0 did not say who wrote a table"
     assert keys == [f"2024-04-{day}" for day in range(10, 21)]
+    assert [name for name, rows in tables.items() if rows.empty] == []
+    for name in {*STORED} & {*TABLES} - {"training_set"}:  # its features are the spec's
+        known = expand(TABLES[name], spec.task.quantile_columns, spec.covariate_columns)
+        assert {*tables[name]} <= {*known}, name
+    assert tables["data_drift"]["explanation"].str.len().gt(0).any()
 
 
 def test_status_and_history_say_what_was_decided(deployment):

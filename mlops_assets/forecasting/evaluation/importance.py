@@ -113,8 +113,14 @@ def resemblance(
         up to one. `outcome` is the target as it stands for the forecast row: moved and scaled to its level.
 
     Raises:
-        ValueError: the model is not a forest, or the training rows lack its features.
+        UsageError: the model is not a forest, or was trained on features of another release.
+        DataError: the training rows lack its features.
     """
+    if not isinstance(forecaster, Forecaster):  # then the code that travels with it, not this one, makes its rows
+        raise UsageError(
+            "the model was trained on features of another release, so no training row of this one is like its own; "
+            "its importances say what it leans on"
+        )
     if not isinstance(forecaster.model, Trees):
         raise UsageError(
             f"only forests rest on training rows; {forecaster.task.model.kind} does not. Its importances say what it "
