@@ -1,4 +1,4 @@
-"""What is wrong with a field, in words: where, what was found, what is allowed."""
+"""What is wrong with a field, as text: where, what was found, what is allowed."""
 
 from typing import Any, get_args
 
@@ -37,16 +37,16 @@ def describe(problem: Any, document: Document) -> str:
     loc = tuple(map(str, problem["loc"]))
     path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in SOURCES and loc[0] == "source"))
     path += getattr(context.get("error"), "path", ())
-    where = place_of(path, document)
+    where = field_and_line(path, document)
     if kind == "extra_forbidden":
         return f"{where}: unknown field; {choice(path[-1], _model_at(path[:-1], loc).model_fields)}"
     if kind == "missing":
         field = _model_at(path[:-1], loc).model_fields[path[-1]]
         return f"{where}: missing{f' ({field.description})' if field.description else ''}"
     if kind in ("union_tag_not_found", "union_tag_invalid"):
-        shown = document.places.get((*path, "kind"))
-        given = f"found {shown.words}; " if shown is not None else "missing; "
-        return f"{place_of((*path, 'kind'), document)}: {given}allowed: {', '.join(SOURCES)}"
+        shown = document.positions.get((*path, "kind"))
+        given = f"found {shown.text}; " if shown is not None else "missing; "
+        return f"{field_and_line((*path, 'kind'), document)}: {given}allowed: {', '.join(SOURCES)}"
     if kind == "literal_error":
         message = choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
     elif kind in ("model_type", "model_attributes_type"):
@@ -59,23 +59,23 @@ def describe(problem: Any, document: Document) -> str:
     if kind == "string_type" and isinstance(found, bool | int | float):
         message += ": put it in quotes"
     shown = _shown(path, found, document)
-    told = shown is None or (shown.startswith("'") and shown in message)
-    return f"{where}: {message}" if told else f"{where}: found {shown}; {message}"
+    known = shown is None or (shown.startswith("'") and shown in message)
+    return f"{where}: {message}" if known else f"{where}: found {shown}; {message}"
 
 
-def place_of(path: tuple[str, ...], document: Document) -> str:
+def field_and_line(path: tuple[str, ...], document: Document) -> str:
     """Name a field and the line where it stands, or where that it is missing from stands."""
-    places = (document.places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.places)
-    line = next((f" (line {place.line})" for place in places), "")
+    above = (document.positions[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.positions)
+    line = next((f" (line {position.line})" for position in above), "")
     return f"{'.'.join(path) or 'the file'}{line}"
 
 
 def _shown(path: tuple[str, ...], found: Any, document: Document) -> str | None:
-    """What stands at a path, in the file's words; None for what is long, absent or may be a secret."""
-    place = document.places.get(path)
-    if place is None or path[:2] in (("source", "url"), ("source", "headers")):
+    """What stands at a path, as the file has it; None for what is long, absent or may be a secret."""
+    position = document.positions.get(path)
+    if position is None or path[:2] in (("source", "url"), ("source", "headers")):
         return None
-    return repr(found) if isinstance(found, list) and place.words is None else place.words
+    return repr(found) if isinstance(found, list) and position.text is None else position.text
 
 
 def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mlops_assets.errors import UnknownNameError, UsageError
 from mlops_assets.spec.forecast import ForecastSpec
-from mlops_assets.spec.messages import describe, place_of
+from mlops_assets.spec.messages import describe, field_and_line
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
 
 
@@ -85,7 +85,7 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
     values = document.values
     if not isinstance(values, dict):
         raise SpecError(f"{file}: holds no fields; start with name:, source:, columns:")
-    problems = [f"{place_of(path, document)}: stands twice" for path, _ in document.repeated]
+    problems = [f"{field_and_line(path, document)}: stands twice" for path, _ in document.repeated]
     if isinstance(values.get("source"), dict):
         environ = os.environ if environ is None else environ
         values = {**values, "source": _expand(values["source"], ("source",), environ, document, problems)}
@@ -114,15 +114,16 @@ def _expand(
         return {key: _expand(part, (*path, str(key)), environ, document, problems) for key, part in value.items()}
     if not isinstance(value, str):
         return value
+    where = field_and_line(path, document)
     if path[1] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
-        problems.append(f"{place_of(path, document)}: no secret in the file: write ${{NAME}} and set that variable")
+        problems.append(f"{where}: no secret in the file: write ${{NAME}} and set that variable")
         return value
     if "${" in value and path[1] not in _EXPANDED:
-        problems.append(f"{place_of(path, document)}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
+        problems.append(f"{where}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
         return value
     for name in re.findall(r"\$\{(\w+)\}", value):
         if not environ.get(name):
-            problems.append(f"{place_of(path, document)}: the environment variable {name} is not set")
+            problems.append(f"{where}: the environment variable {name} is not set")
     if "${" in re.sub(r"\$\{\w+\}", "", value):
-        problems.append(f"{place_of(path, document)}: write a variable as ${{NAME}}")
+        problems.append(f"{where}: write a variable as ${{NAME}}")
     return re.sub(r"\$\{(\w+)\}", lambda match: environ.get(match.group(1), ""), value)

@@ -1,4 +1,4 @@
-"""YAML with the place of everything in the file, its plain values read as editors read them (YAML 1.2)."""
+"""YAML with the position of everything in the file, its plain values read as editors read them (YAML 1.2)."""
 
 import re
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ class YamlTextError(UsageError):
     """The text is not YAML; the message says where, and quotes nothing of it, for it may hold a password."""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something stands, and how.
 
     Attributes:
         line: its line, from 1.
-        words: a single value as it is written in the file, text in quotes; None for lists and mappings.
+        text: a single value as it is written in the file, text in quotes; None for lists and mappings.
     """
 
     line: int
-    words: str | None
+    text: str | None
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Document:
 
     Attributes:
         values: plain Python values.
-        places: path from the top (keys, and positions in lists, as text) -> place of the value; in a mapping
+        positions: path from the top (keys, and numbers in lists, as text) -> position of the value; in a mapping
             the line is the key's.
         repeated: keys that stand twice in one mapping: path, line of the second.
     """
 
     values: Any
-    places: dict[Path, Place]
+    positions: dict[Path, Position]
     repeated: list[tuple[Path, int]]
 
 
@@ -85,13 +85,13 @@ def read_yaml(text: str) -> Document:
         root = loader.get_single_node()
         if root is None:
             return Document(None, {}, [])
-        places: dict[Path, Place] = {}
+        positions: dict[Path, Position] = {}
         repeated: list[tuple[Path, int]] = []
-        for path, place, is_new in _walk(root):
+        for path, position, is_new in _walk(root):
             if not is_new:
-                repeated.append((path, place.line))
-            places[path] = place
-        return Document(loader.construct_document(root), places, repeated)
+                repeated.append((path, position.line))
+            positions[path] = position
+        return Document(loader.construct_document(root), positions, repeated)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -102,23 +102,23 @@ def read_yaml(text: str) -> Document:
         raise YamlTextError("an anchor (&) holds itself") from None
 
 
-def _walk(node: yaml.Node, path: Path = ()) -> Iterator[tuple[Path, Place, bool]]:
-    """Yield every value with its path and place, and whether its key is new in its mapping."""
+def _walk(node: yaml.Node, path: Path = ()) -> Iterator[tuple[Path, Position, bool]]:
+    """Yield every value with its path and position, and whether its key is new in its mapping."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
             below = (*path, str(key.value))
-            yield below, Place(key.start_mark.line + 1, _words(value)), below not in seen
+            yield below, Position(key.start_mark.line + 1, _text(value)), below not in seen
             seen.add(below)
             yield from _walk(value, below)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             below = (*path, str(index))
-            yield below, Place(value.start_mark.line + 1, _words(value)), True
+            yield below, Position(value.start_mark.line + 1, _text(value)), True
             yield from _walk(value, below)
 
 
-def _words(node: yaml.Node) -> str | None:
+def _text(node: yaml.Node) -> str | None:
     if not isinstance(node, yaml.ScalarNode):
         return None
     if node.tag.endswith(":null"):

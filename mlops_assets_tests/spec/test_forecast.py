@@ -1,0 +1,56 @@
+"""What a spec accepts: its defaults, and that every field reaches the engine."""
+
+from mlops_assets.forecasting.decisions.policy import Rules
+from mlops_assets.spec import (
+    COMMON_COUNTRIES,
+    load_spec,
+    load_specs,
+    parse_spec,
+)
+from mlops_assets_tests.spec.declared import EXAMPLES, FILE, MINIMAL, changed
+
+
+def test_a_minimal_spec_has_the_documented_defaults():
+    spec = parse_spec(MINIMAL, FILE)
+    assert spec.task.season_lengths == (7,)
+    assert spec.task.quantiles == (0.1, 0.5, 0.9)
+    assert spec.task.point_column == "q50"
+    assert spec.partition_kind == "daily"
+    assert spec.time_zone == "UTC"
+    assert spec.zone.key == "UTC"
+    assert spec.columns.item_id == ["i"]
+    assert spec.covariate_columns == []
+    assert spec.partitions.start == "2013-01-01"
+    assert spec.retraining.threshold is None
+    assert spec.retraining.rules == Rules(), "the spec's defaults are the policy's"
+    assert spec.schedule is None
+
+
+def test_relative_paths_start_from_the_spec_file():
+    assert parse_spec(MINIMAL, FILE).folder == FILE.resolve().parent
+
+
+def test_every_field_reaches_the_engine():
+    text = changed("horizon: 3", "horizon: 5") + (
+        "season_lengths: [7, 28]\nquantiles: [0.9, 0.25]\npoint: mean\nnon_negative: true\nholidays: US-NY\n"
+        "covariates: {known: price, past: [rain], static: [kind]}\n"
+        "model: {parameters: {max_depth: null, n_estimators: 9}, max_training_rows: 500, seed: 7, recency: 90}\n"
+    )
+    task = parse_spec(text, FILE).task
+    assert (task.frequency, task.horizon, task.season_lengths) == ("D", 5, (7, 28))
+    assert (task.quantiles, task.point_column, task.non_negative) == ((0.25, 0.9), "mean", True)
+    assert (task.known, task.past, task.static, task.holidays) == (("price",), ("rain",), ("kind",), "US-NY")
+    assert task.model.parameters == {"max_depth": None, "n_estimators": 9}
+    assert (task.model.max_training_rows, task.model.seed, task.model.recency) == (500, 7, 90)
+
+
+def test_the_shipped_example_is_right():
+    spec = load_spec(EXAMPLES / "nyc_departures.yaml", {})
+    assert [spec] == load_specs(EXAMPLES)
+    assert (spec.partition_kind, spec.horizon, spec.holidays) == ("daily", 14, "US")
+
+
+def test_the_holidays_package_knows_the_common_countries():
+    import holidays
+
+    assert set(holidays.list_supported_countries()) >= COMMON_COUNTRIES

@@ -1,0 +1,46 @@
+"""The models and parameters that a spec may name are those that the engine can fit and store."""
+
+import inspect
+
+import pytest
+
+from mlops_assets.spec import (
+    BOOSTING_PARAMETERS,
+    FOREST_PARAMETERS,
+    parse_spec,
+)
+from mlops_assets_tests.spec.declared import FILE, plus, problem
+
+
+def test_the_forest_takes_every_parameter_that_the_spec_allows_and_no_other():
+    from sklearn.ensemble import RandomForestRegressor
+
+    assert set(FOREST_PARAMETERS) | {"random_state"} == set(inspect.signature(RandomForestRegressor).parameters)
+
+
+def test_boosting_takes_every_parameter_that_the_spec_allows_and_no_other():
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    taken = set(inspect.signature(HistGradientBoostingRegressor).parameters)
+    assert set(BOOSTING_PARAMETERS) | {"random_state"} == taken
+
+
+@pytest.mark.parametrize("kind", ["extra_trees", "hist_gradient_boosting", "sklearn.linear_model.Ridge"])
+def test_any_regressor_that_can_be_stored_may_be_named(kind):
+    assert parse_spec(plus(f"model: {{kind: {kind}}}"), FILE).task.model.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("{kind: extra_tree}", "did you mean 'extra_trees'?"),
+        ("{kind: sklearn.linear_model.Rigde}", "did you mean 'sklearn.linear_model.Ridge'?"),
+        ("{kind: sklearn.neighbors.KNeighborsRegressor}", "that a model file can hold"),
+        ("{kind: lightgbm.LGBMRegressor}", "that a model file can hold"),
+        ("{kind: extra_trees, parameters: {max_iter: 3}}", "model.parameters.max_iter (line 7): found 3; unknown"),
+        ("{kind: hist_gradient_boosting, parameters: {n_estimators: 3}}", "unknown parameter; allowed: loss"),
+        ("{kind: sklearn.linear_model.Ridge, parameters: {alfa: 3}}", "did you mean 'alpha'?"),
+    ],
+)
+def test_a_regressor_that_is_not_known_or_not_so_is_refused(model, words):
+    assert words in problem(plus(f"model: {model}"))
