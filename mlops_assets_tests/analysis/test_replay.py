@@ -37,7 +37,13 @@ def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_st
     asked = ("--set", "retraining.futility=1", "--set", "retraining.cool_down=3")
     result = call(*asked, "--json", "--every", "10", "--picture", str(picture))
     assert result.exit_code == 0, result.output
-    said = json.loads(result.output)["policies"]
+    whole = json.loads(result.output)
+    assert list(whole) == ["metric", "really_trained", "policies"]
+    said = whole["policies"]
+    figures = ["retrainings", "promoted", "cpu_seconds", "mean", "at", "retrained"]
+    assert [list(policy) for policy in said.values()] == [figures] * 4
+    asked = said["as in the spec"]["retrained"][0]
+    assert list(asked) == ["partition", "rule", "breach", "attempt", "promoted", "reason"]
     assert said["as in the spec"]["at"] == ["2024-04-23", "2024-04-28", "2024-05-08"]
     assert said["retraining.futility=1 retraining.cool_down=3"]["at"] == ["2024-04-23"]
     assert said["always (every 10)"]["retrainings"] == 2
@@ -56,6 +62,7 @@ def test_what_if_really_trains_and_says_what_it_brings(world):
     stores = Stores(**{part.name: made.resources[part.name] for part in fields(Stores)})
     played = replay(made.spec, stores, really=True, last=36, every=12)
     said = played.to_json()["policies"]
+    assert played.to_frame().groupby("policy", sort=False).size().to_dict() == dict.fromkeys(said, 36)
     present, never, always = said["as in the spec"], said["never"], said["always (every 12)"]
     assert "2024-04-20" <= present["retrained"][0]["partition"] <= "2024-04-30"
     assert present["promoted"] >= 1
