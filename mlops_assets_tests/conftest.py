@@ -21,7 +21,7 @@ from mlops_assets_tests.channels import Hook, Inbox
 DAYS = pd.date_range("2024-03-01", "2024-05-31", freq="D")
 
 
-SLOW_FILES = ("test_staging.py", "test_certification.py", "test_crashes.py", "test_main.py")
+SLOW_FILES = ("test_staging.py", "test_certification.py", "test_crashes.py", "test_main.py", "test_upgrade.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
