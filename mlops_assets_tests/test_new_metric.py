@@ -43,6 +43,6 @@ def test_a_new_metric_arrives_everywhere_also_in_tables_that_are_there(tmp_path,
     assert found["scores"]["2024-05-11"] > 0
     assert found["mlflow"]["msis"] > 0
     assert "msis" in found["gate"]
-    assert "<th>msis" in found["report"]
+    assert "<th>MSIS" in found["report"]
     assert "Mean scaled interval score" in found["tables.md"]
     assert '["wql", "mase", "rmsse", "smape", "wape", "msis"]' in found["schema"]

@@ -2,7 +2,6 @@
 
 import difflib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -131,9 +130,8 @@ def _champion(
     spec: ForecastSpec, settings: Settings, origin: pd.Timestamp
 ) -> tuple[Forecaster, str, pd.Timestamp] | None:
     with open_stores(settings) as stores:
-        uri = stores.tracking.address
-        if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
-            return None  # asking would create it
+        if not stores.tracking.exists():
+            return None
         registry = stores.tracking.registry(spec.name)
         version = registry.champion()
         if version is None or version.trained_until is None or version.trained_until > origin:

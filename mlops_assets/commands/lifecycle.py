@@ -87,4 +87,4 @@ def _opened(name: str) -> Iterator["Lifecycle"]:
     from mlops_assets.lifecycle.lifecycle import Lifecycle
 
     with open_stores(settings) as stores:
-        yield Lifecycle(stores.tables, stores.tracking, stores.clock, spec.name)
+        yield Lifecycle.of(stores, spec.name)

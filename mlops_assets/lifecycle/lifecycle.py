@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -32,6 +32,25 @@ Judge = Callable[[Version | None, pd.DataFrame], Verdict]
 """From the champion of the moment (None without one) and the log to a verdict."""
 
 
+class Stores(Protocol):
+    """Where the life of a model is kept."""
+
+    @property
+    def tables(self) -> Tables:
+        """Have the log."""
+        ...
+
+    @property
+    def tracking(self) -> Tracking:
+        """Has the registry."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Says when a decision is taken."""
+        ...
+
+
 class Lifecycle:
     """The versions of one forecast's model: who is champion, and every way to change it."""
 
@@ -40,6 +59,11 @@ class Lifecycle:
         self.registry: Registry = tracking.registry(name)
         self.log = Decisions(tables, name)
         self._clock = clock
+
+    @classmethod
+    def of(cls, stores: Stores, name: str) -> "Lifecycle":
+        """Return the versions of a forecast's model in some stores."""
+        return cls(stores.tables, stores.tracking, stores.clock, name)
 
     def champion(self) -> Version | None:
         """Return the champion by the log; before the first decision, the version that the alias names."""

@@ -4,6 +4,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from mlops_assets.catalog.names import (
+    DATA_DRIFT,
+    FORECAST_ACCURACY,
+    FORECAST_CHANGE,
+    FORECASTS,
+    OBSERVATIONS,
+    QUARANTINE,
+    RETRAINING_DECISIONS,
+)
 from mlops_assets.catalog.partitions import holding, periods, starts
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
@@ -46,8 +55,8 @@ def cards(state: Overview) -> Iterator[Card]:
 
 def sections(sources: Sources, state: Overview) -> Iterator[Section]:
     """Yield all sections; one that has nothing to show is empty."""
-    stored = sources.tables.partitions([sources.spec.name, "forecast_accuracy"])
-    rows = sources.table("forecast_accuracy", stored[-_recent(sources) :]) if stored else pd.DataFrame()
+    stored = sources.stored.partitions(FORECAST_ACCURACY)
+    rows = sources.stored.read(FORECAST_ACCURACY, stored[-_recent(sources) :]) if stored else pd.DataFrame()
     yield _forecasts(sources)
     if len(rows):
         rows = rows.assign(item_id=rows["item_id"].astype(str))
@@ -72,10 +81,10 @@ def _forecasts(sources: Sources) -> Section:
     from mlops_assets.forecasting import charts
 
     spec = sources.spec
-    stored = sources.tables.partitions([spec.name, "forecasts"])
+    stored = sources.stored.partitions(FORECASTS)
     if not stored:
         return Section("Forecasts")
-    made = sources.table("forecasts", [stored[-1]])
+    made = sources.stored.read(FORECASTS, [stored[-1]])
     origin = made["origin"].iloc[0]
     history = _history(sources, origin, made)
     pictures = [
@@ -96,12 +105,12 @@ def _forecasts(sources: Sources) -> Section:
 def _history(sources: Sources, origin: pd.Timestamp, made: pd.DataFrame) -> pd.DataFrame:
     """Return the observations that a fan shows before its origin."""
     spec = sources.spec
-    keys = sources.tables.partitions([spec.name, "observations"])
+    keys = sources.stored.partitions(OBSERVATIONS)
     reach = periods(spec, 4 * max(spec.horizon, 7))
     columns = ["item_id", "timestamp", "target"]
     last = holding(spec, origin)
     near = [key for key in keys if key <= last][-reach:]
-    rows = sources.table("observations", near, columns)
+    rows = sources.stored.read(OBSERVATIONS, near, columns)
     return rows[(rows["timestamp"] <= origin) & rows["item_id"].isin(made["item_id"].unique())]
 
 
@@ -139,9 +148,9 @@ def _by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
 
     spec, task = sources.spec, sources.spec.task
     first = rows["timestamp"].min()
-    keys = sources.tables.partitions([spec.name, "forecasts"])
-    made = sources.table(
-        "forecasts", keys[-_recent(sources) - periods(spec, spec.horizon) :], ["item_id", "origin", "timestamp", "lead"]
+    keys = sources.stored.partitions(FORECASTS)
+    made = sources.stored.read(
+        FORECASTS, keys[-_recent(sources) - periods(spec, spec.horizon) :], ["item_id", "origin", "timestamp", "lead"]
     )
     made = made[made["timestamp"] >= first]
     end = rows["timestamp"].max() + pd.Timedelta(microseconds=1)
@@ -217,8 +226,8 @@ def _items(sources: Sources, honest: pd.DataFrame) -> Section:
     spec, task = sources.spec, sources.spec.task
     static = None
     if spec.covariates.static:
-        keys = sources.tables.partitions([spec.name, "observations"])[-1:]
-        static = sources.table("observations", keys, ["item_id", *spec.covariates.static])
+        keys = sources.stored.partitions(OBSERVATIONS)[-1:]
+        static = sources.stored.read(OBSERVATIONS, keys, ["item_id", *spec.covariates.static])
     inside = honest.merge(ledger.segments(honest, static), on="item_id")
     tables = []
     if len(inside):
@@ -232,8 +241,8 @@ def _items(sources: Sources, honest: pd.DataFrame) -> Section:
 def _change(sources: Sources) -> Section:
     from mlops_assets.forecasting import charts
 
-    stored = sources.tables.partitions([sources.spec.name, "forecast_change"])
-    rows = sources.table("forecast_change", stored[-1:]) if stored else pd.DataFrame()
+    stored = sources.stored.partitions(FORECAST_CHANGE)
+    rows = sources.stored.read(FORECAST_CHANGE, stored[-1:]) if stored else pd.DataFrame()
     if rows.empty:
         return Section("Why the forecast changed")
     picture = Picture(lambda: charts.change_bridge(rows), "From the previous forecast to the present one")
@@ -253,7 +262,7 @@ def _drift(sources: Sources, state: Overview) -> Section:
     if state.drift is None:
         return Section("Data drift")
     columns = ["explanation", "psi", "usual_psi", "p_value", "drifted"]
-    rows = sources.table("data_drift", [state.drift.partition], columns)
+    rows = sources.stored.read(DATA_DRIFT, [state.drift.partition], columns)
     count = len(state.drift.drifted)
     said = f"{count} of {len(rows)} features drifted" if count else "Nothing drifted"
     said = said if state.drift.judged else "Nothing could be judged"
@@ -284,7 +293,7 @@ def _model(sources: Sources, state: Overview) -> Section:
         ["decided_at", "version", "outcome", "decided_by", "reason"]
     ]
     tables = [Table.of("Decisions, the latest first", decided, wordy=["reason"])]
-    answers = sources.table("retraining_decisions")
+    answers = sources.stored.read(RETRAINING_DECISIONS)
     if len(answers):
         said = answers.sort_values("number").iloc[::-1].head(10)[["partition", "action", "rule", "reason"]]
         tables.append(Table.of("What the retraining policy said, the latest first", said, wordy=["reason"]))
@@ -292,13 +301,13 @@ def _model(sources: Sources, state: Overview) -> Section:
 
 
 def _quality(sources: Sources, state: Overview) -> Section:
-    name, tables = sources.spec.name, []
-    stored = sources.tables.partitions([name, "observations"])[-RECENT:]
+    tables = []
+    stored = sources.stored.partitions(OBSERVATIONS)[-RECENT:]
     if not stored:
         return Section("Data quality")
-    rows = sources.table("observations", stored, ["item_id", "timestamp", "target"])
+    rows = sources.stored.read(OBSERVATIONS, stored, ["item_id", "timestamp", "target"])
     missing = rows["target"].isna().mean() if len(rows) else float("nan")
-    bad = sources.table("quarantine", stored)
+    bad = sources.stored.read(QUARANTINE, stored)
     words = (
         f"{len(rows):,} rows of {rows['item_id'].nunique():,} items in the latest {len(stored)} partitions; the "
         f"target is missing in {missing:.1%}; {len(bad):,} rows are in quarantine."

@@ -1,10 +1,9 @@
 """What there is to know of a forecast at present, from its tables, its registry and Dagster's runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -13,6 +12,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
 from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of
 from mlops_assets.catalog.run_tags import is_of
+from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -54,14 +54,12 @@ class Sources:
     @cached_property
     def life(self) -> Lifecycle:
         """The versions of the forecast's model."""
-        return Lifecycle(self.tables, self.tracking, self.clock, self.spec.name)
+        return Lifecycle.of(self, self.spec.name)
 
-    def table(self, name: str, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> Any:
-        """Return a table of the forecast, empty if it is not there."""
-        key = [self.spec.name, name]
-        if not self.tables.exists(key):
-            return pd.DataFrame(columns=list(columns or []))
-        return self.tables.read(key, partitions=partitions, columns=columns)
+    @cached_property
+    def stored(self) -> ForecastTables:
+        """The tables of the forecast."""
+        return ForecastTables(self.tables, self.spec.name)
 
 
 def overview(sources: Sources) -> Overview:
@@ -72,7 +70,7 @@ def overview(sources: Sources) -> Overview:
     """
     spec, now = sources.spec, sources.clock.now()
     assets = stored_assets(sources)
-    life = sources.life if assets else None  # asking MLflow would make its database
+    life = sources.life if assets and sources.tracking.exists() else None
     log = life.log.all() if life is not None else decisions.NONE
     version = life.champion() if life is not None else None
     rounds = rounds_of(spec)
@@ -98,13 +96,12 @@ def stored_assets(sources: Sources) -> tuple[StoredAsset, ...]:
     """Return the assets of which something is stored."""
     found = []
     for one in ENTRIES:
-        key = [sources.spec.name, one.name]
         if one.kind == "log" or not one.shown:
             continue
-        stored = sources.tables.partitions(key) if one.partitioned else []
+        stored = sources.stored.partitions(one.name) if one.partitioned else []
         if stored:
             found.append(StoredAsset(one.name, len(stored), max(stored)))
-        elif not one.partitioned and sources.tables.exists(key):
+        elif not one.partitioned and sources.stored.exists(one.name):
             found.append(StoredAsset(one.name, None, None))
     return tuple(found)
 
@@ -121,7 +118,7 @@ def _champion(sources: Sources, life: Lifecycle, version: Version, log: pd.DataF
     reigns = decisions.reigns(log)
     reign = reigns[reigns["version"] == version.number].iloc[-1:] if len(reigns) else reigns
     until, age = version.trained_until, None
-    stored = sources.tables.partitions([sources.spec.name, OBSERVATIONS])
+    stored = sources.stored.partitions(OBSERVATIONS)
     if until is not None and stored:
         latest = window_of(partitions_of(sources.spec), max(stored)).start
         age = max(0, (latest.normalize() - until.normalize()).days)
@@ -155,7 +152,7 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
 
 
 def _policy(sources: Sources) -> PolicyState | None:
-    log = sources.table(RETRAINING_DECISIONS)
+    log = sources.stored.read(RETRAINING_DECISIONS)
     if log.empty:
         return None
     last = log.sort_values("number").iloc[-1]
@@ -163,10 +160,10 @@ def _policy(sources: Sources) -> PolicyState | None:
 
 
 def _drift(sources: Sources) -> DriftState | None:
-    stored = sources.tables.partitions([sources.spec.name, DATA_DRIFT])
+    stored = sources.stored.partitions(DATA_DRIFT)
     if not stored:
         return None
-    rows = sources.table(DATA_DRIFT, [max(stored)], ["drifted", "drift", "explanation", "p_value"])
+    rows = sources.stored.read(DATA_DRIFT, [max(stored)], ["drifted", "drift", "explanation", "p_value"])
     drifted = rows[rows["drifted"].astype(bool)]
     largest = plain(rows["drift"].max()) if len(rows) else None
     judged = int(rows["p_value"].notna().sum())
@@ -174,9 +171,9 @@ def _drift(sources: Sources) -> DriftState | None:
 
 
 def _quarantine(sources: Sources) -> QuarantineState | None:
-    stored = sources.tables.partitions([sources.spec.name, QUARANTINE])
+    stored = sources.stored.partitions(QUARANTINE)
     for partition in sorted(stored, reverse=True)[:LATEST]:
-        rows = sources.table(QUARANTINE, [partition])
+        rows = sources.stored.read(QUARANTINE, [partition])
         if len(rows):
             reasons = {str(reason): int(count) for reason, count in rows["reason"].value_counts().items()}
             return QuarantineState(partition, len(rows), reasons)

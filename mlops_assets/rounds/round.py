@@ -154,7 +154,7 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
 
 def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
     """Whether there is no champion, or the latest version was trained by another spec."""
-    life = Lifecycle(stores.tables, stores.tracking, stores.clock, spec.name)
+    life = Lifecycle.of(stores, spec.name)
     life.repair()
     if life.champion() is None:
         return True

@@ -19,6 +19,7 @@ from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import TrainingRun
 
+_FILE = "sqlite:///"
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -117,6 +118,10 @@ class Tracking(dg.ConfigurableResource):
         """Addresses of pages of MLflow's web UI."""
         return Links(self.ui)
 
+    def exists(self) -> bool:
+        """Return whether there is anything to ask: a SQLite file that is not there yet would be made by asking."""
+        return not self.address.startswith(_FILE) or Path(self.address.removeprefix(_FILE)).exists()
+
     def ping(self) -> str:
         """Reach MLflow and say what answered.
 
@@ -148,7 +153,7 @@ class Tracking(dg.ConfigurableResource):
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        if self.address.startswith("sqlite:///"):
+        if self.address.startswith(_FILE):
             self._create_database(mlflow)
         mlflow.set_tracking_uri(self.address)
         return mlflow
@@ -169,8 +174,8 @@ class Tracking(dg.ConfigurableResource):
 
     def _create_database(self, mlflow: Any) -> None:
         """Create a SQLite database once: processes that do it at the same time would collide."""
-        file = Path(self.address.removeprefix("sqlite:///"))
-        if file.exists():
+        file = Path(self.address.removeprefix(_FILE))
+        if self.exists():
             return
         from filelock import FileLock
 
