@@ -54,9 +54,14 @@ def _source(spec: ForecastSpec) -> str:
 
 
 def _tables(tables: Tables, names: list[str]) -> str:
-    stored = {name: len(tables.partitions([name, "observations"])) for name in names}
-    words = ", ".join(f"{name} {count} partitions of observations" for name, count in stored.items())
-    return f"{_place(tables)}; {words or 'nothing declared'}"
+    return f"{_place(tables)}; {', '.join(_observations(tables, name) for name in names) or 'nothing declared'}"
+
+
+def _observations(tables: Tables, name: str) -> str:
+    key = [name, "observations"]
+    count = len(tables.partitions(key))
+    last = f", the last written by release {tables.written_by(key) or '0.1.0'}" if count else ""
+    return f"{name} {count} partitions of observations{last}"
 
 
 def _models(models: Models, names: list[str]) -> str:

@@ -287,7 +287,7 @@ class Models(Claiming):
             info: what should be known of this version beside it (commit, spec hash, ...), as JSON types.
 
         Returns:
-            The record kept beside the model: `sha256`, `bytes`, `saved_at` and what `info` says.
+            The record kept beside the model: `sha256`, `bytes`, `saved_at`, `release` and what `info` says.
         """
         return self._save(key, value, dict(info or {}), time.time_ns())
 

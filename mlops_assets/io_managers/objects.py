@@ -25,6 +25,7 @@ from mlops_assets.io_managers.base import Models, Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
+from mlops_assets.resources.release import package_version
 from mlops_assets.resources.secrets import keep, reveal
 
 _TABLE = "table.parquet"
@@ -204,6 +205,7 @@ def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any
         "bytes": len(data),
         "saved_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "claim": claim,
+        "release": package_version(),
     }
 
 

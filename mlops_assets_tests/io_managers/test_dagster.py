@@ -16,10 +16,12 @@ from mlops_assets.io_managers import (
     Models,
     ObjectModels,
     ObjectTables,
+    SqlTables,
     StorageError,
     Tables,
 )
 from mlops_assets.io_managers.partition_split import split
+from mlops_assets.resources.release import package_version
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-08", timezone="America/New_York", end_date="2024-03-14")
 
@@ -117,7 +119,18 @@ def use(model: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame({"weight": model["weights"], "rows": model["rows"]})
 
 
-ASSETS: Sequence[Any] = [source, everything, window, model, use]
+@dg.asset(key=["x", "growing"], partitions_def=DAYS, metadata={"allow_new_columns": True}, io_manager_key="tables")
+def growing(context: dg.AssetExecutionContext) -> pd.DataFrame:
+    frame = pd.DataFrame({"day": [context.partition_key], "old": [1], "new": [2]})
+    return frame.drop(columns={"2024-03-08": "new", "2024-03-10": "old"}.get(context.partition_key, []))
+
+
+@dg.asset(ins={"rows": dg.AssetIn(["x", "growing"], metadata={"columns": ["new"]})}, io_manager_key="tables")
+def grown(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows
+
+
+ASSETS: Sequence[Any] = [source, everything, window, model, use, growing, grown]
 
 
 @pytest.fixture(params=["memory", "files"])
@@ -178,11 +191,29 @@ def test_a_model_goes_through_a_run_with_what_is_known_of_it(stores: dict[str, A
     result = run(stores, model)
     models: Models = stores["models"]
     info = models.info(["model"])
-    assert (info["spec_hash"], info["commit"]) == ("abc", "123")
+    assert (info["spec_hash"], info["commit"], info["release"]) == ("abc", "123", package_version())
     assert result.asset_materializations_for_node("model")[0].metadata["sha256"].value == info["sha256"]
     run(stores, use)
     assert stores["tables"].read(["use"])["weight"].tolist() == [0.0, 1.0, 2.0]
     assert loaded(run(stores, use))["sha256"] == info["sha256"]
+
+
+@pytest.mark.parametrize("place", ["memory", "files", "sqlite"])
+def test_an_asset_may_gain_and_lose_columns_where_it_says_so(place: str, tmp_path: Path):
+    kinds: dict[str, Tables] = {
+        "memory": MemoryTables(),
+        "files": ObjectTables(str(tmp_path)),
+        "sqlite": SqlTables(f"sqlite:///{tmp_path}/tables.db"),
+    }
+    stores = {"tables": kinds[place], "models": MemoryModels()}
+    for day in ("2024-03-08", "2024-03-09", "2024-03-10"):
+        run(stores, growing, day)
+    whole = kinds[place].read(["x", "growing"])
+    assert whole["old"].tolist() == [1, 1, pd.NA]
+    assert whole["new"].tolist() == [pd.NA, 2, 2]
+    assert run(stores, grown).output_for_node("grown")["new"].tolist() == [pd.NA, 2, 2]
+    run(stores, growing, "2024-03-08")
+    pd.testing.assert_frame_equal(kinds[place].read(["x", "growing"]), whole)
 
 
 def test_what_is_no_frame_is_refused_with_the_way_out():

@@ -16,7 +16,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.lifecycle import doomed_decision
-from mlops_assets_tests.sources.planted import plant
+from mlops_assets_tests.tracking.planted import plant
 
 ALL = os.environ.get("MLOPS_TEST_LIFECYCLE") == "all"
 """Set by `make test-lifecycle`: every round and every kill, which takes minutes."""
