@@ -2,13 +2,16 @@
 
 import json
 
+import dagster as dg
 import pandas as pd
 import pytest
 
 from mlops_assets.catalog.column import expand
 from mlops_assets.catalog.columns import TABLES
+from mlops_assets.definitions import build
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.release import package_version
+from mlops_assets.settings import Settings
 from mlops_assets_tests.releases.unpacked import Deployment, unpack
 
 STORED = [
@@ -94,3 +97,17 @@ def test_a_forecast_made_again_is_the_one_that_was_stored(deployment):
         after = stores.tables.read(["shops", "forecasts"], partitions=["2024-04-20"])
     anew = ["run_id", "created_at"]
     pd.testing.assert_frame_equal(after.drop(columns=anew), before.drop(columns=anew), rtol=1e-9, atol=0)
+
+
+def test_a_backtest_that_was_stored_then_is_judged_today(tmp_path):
+    """Only the decision is made again: on the backtest, the version and the champion that 0.1.0 left behind."""
+    deployment = unpack("0.1.0", "files", tmp_path)
+    with deployment.opened() as stores:
+        job = build(Settings.read()).resolve_job_def("shops_decide")
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert job.execute_in_process(instance=instance).success
+        last = Lifecycle(stores.tables, stores.tracking, stores.clock, "shops").log.all().iloc[-1]
+    rules = {rule["name"]: rule for rule in json.loads(last["rules"])["rules"]}
+    assert (last["number"], last["version"], last["outcome"]) == (6, 3, "refused")
+    assert rules["not_rolled_back"]["state"] == "failed"
+    assert {rules[name]["state"] for name in ("against_champion", "better_than_naive")} <= {"passed", "failed"}
