@@ -1,8 +1,10 @@
 """`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST
 from mlops_assets.environments import open_stores
 from mlops_assets.io_managers.base import Models, Tables
 from mlops_assets.resources.instance import dagster_home, open_instance
@@ -10,24 +12,38 @@ from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec, SpecError, load_specs
 
-Result = tuple[str, str, bool]
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What is known of one thing that a run needs.
+
+    Attributes:
+        name: of the thing.
+        passed: whether it is as it must be.
+        message: what was found, or what is wrong.
+    """
+
+    name: str
+    passed: bool
+    message: str
 
 
-def checks() -> Iterator[Result]:
-    """Yield (what, words, passed) for settings, specs, sources, stores, MLflow and Dagster."""
+def checks() -> Iterator[CheckResult]:
+    """Check settings, specs, sources, stores, MLflow and Dagster, one after another; what fails does not end it."""
     try:
         settings = Settings.read()
     except SettingsError as error:
-        yield "settings", str(error), False
+        yield CheckResult("settings", False, str(error))
         return
-    yield "settings", f"environment {settings.environment}, data in {settings.data_folder}", True
+    yield CheckResult("settings", True, f"environment {settings.environment}, data in {settings.data_folder}")
     try:
         specs = load_specs(settings.forecasts)
     except SpecError as error:
-        yield "specs", str(error), False
+        yield CheckResult("specs", False, str(error))
         specs = []
     else:
-        yield "specs", f"{len(specs)} in {settings.forecasts}: {', '.join(spec.name for spec in specs)}", True
+        names = ", ".join(spec.name for spec in specs)
+        yield CheckResult("specs", True, f"{len(specs)} in {settings.forecasts}: {names}")
     for spec in specs:
         yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
     try:
@@ -37,16 +53,16 @@ def checks() -> Iterator[Result]:
             yield _try("mlflow", stores.tracking.ping)
             yield _try("alerts", stores.notifications.ping)
     except Exception as error:
-        yield "stores", f"{type(error).__name__}: {error}", False
+        yield CheckResult("stores", False, f"{type(error).__name__}: {error}")
     yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
 
 
-def _try(name: str, probe: Callable[[], str]) -> Result:
+def _try(name: str, probe: Callable[[], str]) -> CheckResult:
     try:
-        return name, probe(), True
+        return CheckResult(name, True, probe())
     except Exception as error:
-        words = str(error).partition("\n\nDebug source")[0]  # of obstore, pages of it
-        return name, words or type(error).__name__, False
+        message = str(error).partition("\n\nDebug source")[0]  # of obstore, pages of it
+        return CheckResult(name, False, message or type(error).__name__)
 
 
 def _source(spec: ForecastSpec) -> str:
@@ -54,23 +70,22 @@ def _source(spec: ForecastSpec) -> str:
 
 
 def _tables(tables: Tables, names: list[str]) -> str:
-    return f"{_place(tables)}; {', '.join(_observations(tables, name) for name in names) or 'nothing declared'}"
+    return f"{_address(tables)}; {', '.join(_observations(tables, name) for name in names) or 'nothing declared'}"
 
 
 def _observations(tables: Tables, name: str) -> str:
-    key = [name, "observations"]
+    key = [name, OBSERVATIONS]
     count = len(tables.partitions(key))
     last = f", the last written by release {tables.written_by(key) or '0.1.0'}" if count else ""
     return f"{name} {count} partitions of observations{last}"
 
 
 def _models(models: Models, names: list[str]) -> str:
-    stored = [name for name in names if models.exists([name, "random_forest"])]
-    words = f"trained: {', '.join(stored)}" if stored else "none trained yet"
-    return f"{_place(models)}; {words}"
+    stored = [name for name in names if models.exists([name, RANDOM_FOREST])]
+    return f"{_address(models)}; {'trained: ' + ', '.join(stored) if stored else 'none trained yet'}"
 
 
-def _place(store: Tables | Models) -> str:
+def _address(store: Tables | Models) -> str:
     return store.uri(["x"]).rsplit("/", 1)[0]
 
 

@@ -13,7 +13,8 @@ def check() -> None:
     from mlops_assets.analysis.check import checks
 
     good = True
-    for name, message, passed in checks():
-        good &= passed
-        click.echo(f"{click.style('✓', fg='green') if passed else click.style('✗', fg='red')} {name}: {message}")
+    for result in checks():
+        good &= result.passed
+        sign = click.style("✓", fg="green") if result.passed else click.style("✗", fg="red")
+        click.echo(f"{sign} {result.name}: {result.message}")
     sys.exit(base.OK if good else base.FAILED)

@@ -56,22 +56,22 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the page: texts, ready to be shown; columns named in `wordy` hold sentences."""
+    """A table of the page: texts, ready to be shown; columns named in `sentences` hold some."""
 
     title: str
     heads: list[str]
     rows: list[list[str]]
-    wordy: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, title: str, frame: pd.DataFrame, wordy: Sequence[str] = (), digits: int = 3) -> "Table":
+    def of(cls, title: str, frame: pd.DataFrame, sentences: Sequence[str] = (), digits: int = 3) -> "Table":
         """Turn a small frame into one."""
-        lengths = [None if name in wordy else LONGEST for name in frame.columns]
+        lengths = [None if name in sentences else LONGEST for name in frame.columns]
         rows = [
             [_cell(value, digits, length) for value, length in zip(row, lengths, strict=True)]
             for row in frame.itertuples(index=False)
         ]
-        return cls(title, [label(name) for name in frame.columns], rows, tuple(map(label, wordy)))
+        return cls(title, [label(name) for name in frame.columns], rows, tuple(map(label, sentences)))
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Section:
     """A section of the page; sentences first, then pictures, then tables."""
 
     title: str
-    words: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
 
@@ -95,7 +95,7 @@ class Card:
 
     name: str
     value: str
-    words: str = ""
+    note: str = ""
 
 
 def render(state: Overview, partition: str, cards: list[Card], sections: list[Section]) -> str:

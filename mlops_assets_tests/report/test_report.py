@@ -106,9 +106,9 @@ def test_drift_that_could_not_be_judged_is_not_called_none(watched):
     try:
         late = overview(sources(watched))
         assert dict(lines(late))["drift"] == "nothing could be judged by 2024-05-16"
-        (words,) = next(part for part in sections(sources(watched), late) if part.title == "Data drift").words
+        (words,) = next(part for part in sections(sources(watched), late) if part.title == "Data drift").sentences
         assert words.startswith("Nothing could be judged")
-        assert [card.words for card in cards(late) if card.name == "drifted"] == ["of 0 features by 2024-05-16"]
+        assert [card.note for card in cards(late) if card.name == "drifted"] == ["of 0 features by 2024-05-16"]
     finally:
         watched.tables.delete(["demo", "data_drift"], "2024-05-16")
 
@@ -202,7 +202,7 @@ def test_what_comes_from_data_cannot_become_markup(watched):
 
 def test_a_long_name_leaves_room_for_the_numbers_and_a_sentence_is_whole():
     name = "shop " + "x" * 200 + "\n7"
-    made = Table.of("worst", pd.DataFrame({"item_id": [name], "words": [name], "rows": [3]}), wordy=["words"])
+    made = Table.of("worst", pd.DataFrame({"item_id": [name], "words": [name], "rows": [3]}), sentences=["words"])
     ((short, words, _),) = made.rows
     assert len(short) <= 32
     assert (short[:6], short[-3:]) == ("shop x", "x 7")
