@@ -55,6 +55,8 @@ def test_status_and_history_say_what_was_decided(deployment):
         ("rollback", "rolled back", "Ben"),
     ]
     assert {rule["name"] for rule in said["decisions"][1]["rules"]["rules"]} >= {"against_champion", "coverage"}
+    first = deployment.call("2024-04-21", "history", "shops", "--at", "2024-04-15").output
+    assert "better_than_naive: wql" in first, "each rule with its numbers"
 
 
 def test_the_next_day_is_run_by_the_same_champion_without_a_training(deployment):
