@@ -75,13 +75,13 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
     Raises:
         SourceError: the source cannot be read.
         ContractError: a column is absent.
-        DataError: there is no usable row.
+        DataError: there is no usable row, or no partition has ended yet.
     """
     graph = Graph(spec)
     now = Clock.of(settings).now()
     keys = graph.partitions.get_partition_keys(current_time=now)
     if not keys:
-        raise ValueError(f"the first partition, from {spec.partitions.start}, has not ended yet")
+        raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
     checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
     history = history_of(spec, checked.accepted)
     if history["target"].notna().sum() == 0:

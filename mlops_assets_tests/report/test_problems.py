@@ -1,0 +1,90 @@
+"""Each kind of problem is said, and nothing where all is well."""
+
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import pytest
+
+from mlops_assets.report.overview import (
+    AccuracyState,
+    ChampionState,
+    DriftState,
+    FailedRun,
+    Overview,
+    PolicyState,
+    QuarantineState,
+    StoredAsset,
+)
+from mlops_assets.report.problems import problems
+from mlops_assets_tests.conftest import declare
+
+NOW = datetime(2024, 5, 16, 7, tzinfo=timezone.utc)
+DAY = "2024-05-15"
+GOOD = Overview(
+    forecast="demo",
+    description="Sales of a few shops.",
+    at="2024-05-16 07:00",
+    champion=ChampionState(2, "2024-05-11", "gate", "2024-05-10", 5, ""),
+    waiting=(),
+    assets=(
+        StoredAsset("observations", 76, DAY),
+        StoredAsset("forecasts", 6, DAY),
+        StoredAsset("champion", None, None),
+    ),
+    accuracy=AccuracyState(DAY, "wql", 0.1, 0.2, 0.1, 0.8, 1.0, 0.2, 0.8, 20),
+    policy=PolicyState(DAY, "refresh", "", "", "wql 0.1 is within 0.2"),
+    drift=DriftState(DAY, 0.1, (), 3),
+    quarantine=QuarantineState("2024-05-14", 3, {"not_a_number": 3}),
+    next_round="2024-05-17 06:00 UTC",
+    failed_runs=(),
+)
+
+
+@pytest.fixture
+def spec(tmp_path):
+    return declare(tmp_path)
+
+
+def test_nothing_is_said_where_all_is_well(spec):
+    assert problems(spec, GOOD, NOW) == ()
+
+
+def test_an_accuracy_without_a_value_or_a_limit_is_no_problem(spec):
+    for score in (replace(GOOD.accuracy, value=None), replace(GOOD.accuracy, value=9.0, limit=None), None):
+        assert problems(spec, replace(GOOD, accuracy=score), NOW) == ()
+
+
+def test_a_breach_of_a_past_champion_is_no_problem(spec):
+    past = replace(GOOD.policy, breach="v1 2024-05-14 wql")
+    assert problems(spec, replace(GOOD, policy=past), NOW) == ()
+
+
+def test_where_nothing_is_stored_only_that_is_said(spec):
+    empty = replace(GOOD, assets=(), champion=None)
+    assert problems(spec, empty, NOW) == ("nothing is stored yet: mlops-assets run demo",)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"champion": None}, "there is no champion, so nothing can be forecast: mlops-assets history demo says why"),
+        (
+            {"assets": (StoredAsset("observations", 76, DAY), StoredAsset("forecasts", 4, "2024-05-13"))},
+            "forecasts are stale: 2024-05-14 should be there, 2024-05-13 is the last",
+        ),
+        ({"accuracy": replace(GOOD.accuracy, value=0.25)}, "wQL of 2024-05-15 is 0.250, above 0.200"),
+        (
+            {"policy": PolicyState(DAY, "refit", "coverage", "v2 2024-05-14", "coverage 0.1 in 2 of 3")},
+            "the retraining policy saw a breach (coverage) at 2024-05-15: refit: coverage 0.1 in 2 of 3",
+        ),
+        ({"waiting": (3, 4)}, "waiting for approval: version 3, 4"),
+        ({"quarantine": QuarantineState(DAY, 3, {"not_a_number": 3})}, "3 rows of 2024-05-15 are in quarantine"),
+        ({"drift": DriftState(DAY, 2.0, ("rain has drifted",), 3)}, "drift: rain has drifted"),
+        (
+            {"failed_runs": (FailedRun("ab", "demo_daily", "2024-05-16 06:01", "http://ui/runs/ab"),)},
+            "a run has failed within 7 days: demo_daily, 2024-05-16 06:01 (http://ui/runs/ab)",
+        ),
+    ],
+)
+def test_every_problem_is_said(spec, change, sentence):
+    assert problems(spec, replace(GOOD, **change), NOW) == (sentence,)
