@@ -65,19 +65,19 @@ def _reshape(
     for found in sa.inspect(connection).get_columns(table):
         if found["name"] not in used:
             server.drop_column(connection, table, found["name"])
-    places = {}
+    targets = {}
     for column in wanted:
         before = present.get(column.name)
         if before == column:
-            places[column.name] = column
+            targets[column.name] = column
             continue
         fresh = beside(column, used)
         server.add_column(connection, table, fresh.column, server.sql_type(arrow_type(fresh.kind), in_key=False))
         if fresh.rest:
             server.add_column(connection, table, fresh.rest, sa.SmallInteger())
         used |= set(fresh.physical)
-        places[column.name] = fresh
-    return places
+        targets[column.name] = fresh
+    return targets
 
 
 def _retype(

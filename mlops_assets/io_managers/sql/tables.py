@@ -121,8 +121,8 @@ class SqlTables(Tables):
             stored_schemas["newest"] = (schemas.narrow(newest, lacking), 0)
         schema = schemas.common_schema(stored_schemas, label(key))
         schema = schemas.narrow(schema, schemas.select_columns(schema, columns, label(key)))
-        places = {column.name: column for entry in stored for column in entry.columns}
-        fetched = [name for field in schema for name in places[field.name].physical]
+        targets = {column.name: column for entry in stored for column in entry.columns}
+        fetched = [name for field in schema for name in targets[field.name].physical]
         by_name = sorted(wanted, key=lambda entry: entry.stored_as)
         found = self._server.select(
             connection,
@@ -134,9 +134,9 @@ class SqlTables(Tables):
         _check_rows(found, by_name, label(key))
         arrays = []
         for field in schema:
-            place = places[field.name]
-            rest = found.column(place.rest) if place.rest else None
-            arrays.append(sql_columns.decode(found.column(place.column), field.type, rest))
+            target = targets[field.name]
+            rest = found.column(target.rest) if target.rest else None
+            arrays.append(sql_columns.decode(found.column(target.column), field.type, rest))
         whole = pa.Table.from_arrays(arrays, schema=schema)
         if [e.stored_as for e in wanted] == [e.stored_as for e in by_name]:
             return whole
@@ -174,15 +174,15 @@ class SqlTables(Tables):
             schema = schemas.common_schema(
                 {name or "": (p.schema, p.num_rows) for name, p in parts.items()}, label(key)
             )
-            places = fit(
+            targets = fit(
                 server, connection, table, schema=schema, rests=rests, stored=stored, stay=stay, key=primary_key
             )
             for name, (values, left) in encoded.items():
                 stored_as = "" if name is None else names.segment(name)
-                data = _physical_table(parts[name].num_rows, values, left, places, server.storage)
+                data = _physical_table(parts[name].num_rows, values, left, targets, server.storage)
                 prepared = server.prepare(connection, table, stored_as, data)
                 server.replace(connection, table, stored_as, prepared)
-            self._register.enter(connection, table, parts, places, claim)
+            self._register.enter(connection, table, parts, targets, claim)
             return -1 if stay else server.size(connection, table)
 
 
@@ -190,14 +190,14 @@ def _physical_table(
     rows: int,
     values: "dict[str, pa.Array]",
     left: "dict[str, pa.Array]",
-    places: dict[str, Column],
+    targets: dict[str, Column],
     storage: Any,
 ) -> pa.Table:
 
     columns: dict[str, Any] = {}
     for name, array in values.items():
-        columns[places[name].column] = array
-        rest = places[name].rest
+        columns[targets[name].column] = array
+        rest = targets[name].rest
         if rest is not None:
             columns[rest] = left[name] if name in left else pa.nulls(rows, pa.int16())
     columns[ROW] = pa.array(np.arange(rows, dtype=np.int64))
