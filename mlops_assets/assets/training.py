@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
+from mlops_assets.catalog.names import OBSERVATIONS
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.launches import Launch, Launches
@@ -52,7 +53,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         observations: pd.DataFrame,
     ) -> Iterator[dg.Output[pd.DataFrame]]:
         last = config.until or latest_complete(spec, clock.now())
-        stored = [key for key in tables.partitions([spec.name, "observations"]) if not last or key <= last]
+        stored = [key for key in tables.partitions([spec.name, OBSERVATIONS]) if not last or key <= last]
         launch = Launch.of(context.run, max(stored, default=""))
         holder = Launches(tables, spec.name).claim(launch, context.instance) if launch is not None else ""
         if holder:

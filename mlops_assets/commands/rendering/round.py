@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.evaluation.ledger import summary
 from mlops_assets.forecasting.evaluation.metrics import shown_metrics
@@ -33,7 +34,7 @@ def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> It
 def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
     from rich.table import Table
 
-    rows = stores.tables.read([spec.name, "forecasts"], partitions=[key])
+    rows = stores.tables.read([spec.name, FORECASTS], partitions=[key])
     if rows.empty:
         return
     quantiles = spec.task.quantile_columns
@@ -58,7 +59,7 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
 
     from mlops_assets.forecasting.evaluation.metrics import score
 
-    predictions = stores.tables.read([spec.name, "backtest"])
+    predictions = stores.tables.read([spec.name, BACKTEST])
     if predictions.empty:
         return
     yield "\n[bold]backtest[/bold]: the forest against seasonal naive on the same rows; lower is better"
@@ -79,7 +80,7 @@ def _scores(row: dict[Any, Any]) -> list[str]:
 
 
 def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
-    rows = stores.tables.read([spec.name, "forecast_accuracy"], partitions=keys)
+    rows = stores.tables.read([spec.name, FORECAST_ACCURACY], partitions=keys)
     honest = rows[~rows["in_sample"].astype(bool)] if len(rows) else rows
     if honest.empty:
         yield "\n[bold]accuracy[/bold]: no earlier forecast could be scored yet"
