@@ -1,14 +1,16 @@
 """Tables that an earlier release wrote are read as today's and written on, in every place: each of our tables."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pandas as pd
 import pytest
 
 from mlops_assets.catalog.column import FIRST_RELEASE, Column, Columns, expand, typed
 from mlops_assets.catalog.columns import TABLES
-from mlops_assets.io_managers import SchemaDriftError, Tables
+from mlops_assets.io_managers import ObjectTables, SchemaDriftError, SqlTables, Tables
 from mlops_assets_tests.io_managers.servers import fresh_name
 
 FEW = ["decisions", "data_drift"]
@@ -118,3 +120,25 @@ def test_every_table_can_gain_columns_and_rename_one(tables: Tables, names: list
 def test_a_column_that_old_rows_must_have_needs_a_default():
     with pytest.raises(ValueError, match="int64 cannot be missing in old rows"):
         Column("number", "int64", "A number.", since="9.0.0")
+
+
+@pytest.mark.parametrize("kind", ["files", "sqlite"])
+def test_an_asset_of_an_earlier_release_is_materialized_on_and_read_downstream(kind: str, tmp_path: Path):
+    tables = ObjectTables(str(tmp_path)) if kind == "files" else SqlTables(f"sqlite:///{tmp_path}/tables.db")
+    key, columns = ["demo", "data_drift"], TABLES["data_drift"]
+    first, second = rows(columns, 1), rows(columns, 2)
+    tables.write_all(key, {"2024-03-01": first.rename(columns={"explanation": "words"})})
+    days = dg.DailyPartitionsDefinition("2024-03-01", end_date="2024-03-03")
+
+    @dg.asset(key=key, partitions_def=days, io_manager_key="tables", metadata={"partition_expr": "partition"})
+    def drift() -> pd.DataFrame:
+        return second.assign(partition="2024-03-02")
+
+    @dg.asset(ins={"drift": dg.AssetIn(key, metadata={"columns": ["explanation"]})}, io_manager_key="tables")
+    def reader(drift: pd.DataFrame) -> pd.DataFrame:
+        return drift
+
+    stores = {"tables": tables}
+    assert dg.materialize([drift], partition_key="2024-03-02", resources=stores).success
+    assert dg.materialize([drift, reader], selection=[reader], resources=stores).success
+    assert tables.read(["reader"])["explanation"].tolist() == [*first["explanation"], *second["explanation"]]

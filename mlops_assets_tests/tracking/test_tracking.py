@@ -117,3 +117,11 @@ def test_a_dead_server_is_an_error_at_once_without_its_password():
 def test_links_need_an_address():
     assert Tracking(uri="sqlite://").links.to("models/x") == ""
     assert Tracking(uri="sqlite://", ui="http://here:5000/").links.to("models/x") == "http://here:5000/#/models/x"
+
+
+def test_whether_there_is_a_database_is_told_without_making_one(tmp_path, tracking):
+    missing = Tracking(uri=f"sqlite:///{tmp_path}/nothing/mlflow.db")
+    assert not missing.exists()
+    assert not (tmp_path / "nothing").exists()
+    assert tracking.exists()
+    assert Tracking(uri="http://127.0.0.1:1").exists()
