@@ -70,11 +70,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             span = ingest.span_of(keys)
             alert = alerts.quarantine(spec, span, checked, context.run.run_id, notifications)
             notifications.send(tables, alert)
-            worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
             raise dg.Failure(
-                f"{source}: {share:.1%} of the rows of {span} break the contract, more than the "
-                f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
-                f"stored before are kept; see the table {spec.name}/quarantine for the rows",
+                ingest.too_many_rejected(spec, checked, source, span),
                 metadata={**facts, "reasons": checked.reasons, alerts.TOLD: alert.event},
                 allow_retries=False,
             )

@@ -11,6 +11,7 @@ from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.sources.base import read_all
 from mlops_assets.sources.factory import open_source
+from mlops_assets.spec import ForecastSpec
 
 
 def read_observations(graph: Graph, window: contract.Window, now: datetime) -> tuple[contract.Checked, str]:
@@ -49,6 +50,23 @@ def quarantine_of(checked: contract.Checked, graph: Graph, keys: Sequence[str]) 
     """Return the rejected rows with their `partition`; those without a usable time belong to the last."""
     place = partition_of(checked.quarantined["timestamp"], graph.partitions, keys)
     return checked.quarantined.assign(partition=place.where(place.notna(), keys[-1]))
+
+
+def too_many_rejected(spec: ForecastSpec, checked: contract.Checked, source: str, span: str) -> str:
+    """Say that more rows were rejected than the spec allows.
+
+    Args:
+        spec: the forecast.
+        checked: what the contract said.
+        source: its name.
+        span: of partitions, see `span_of`.
+    """
+    worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
+    return (
+        f"{source}: {checked.quarantine_share:.1%} of the rows of {span} break the contract, more than the "
+        f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
+        f"stored before are kept; see the table {spec.name}/quarantine for the rows"
+    )
 
 
 def span_of(keys: Sequence[str]) -> str:
