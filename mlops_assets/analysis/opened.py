@@ -1,6 +1,5 @@
 """A forecast opened for questions: its data from the source, and the model that would forecast now. Writes nothing."""
 
-import difflib
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,7 +7,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
-from mlops_assets.errors import DataError, UsageError
+from mlops_assets.errors import DataError, UsageError, nearest
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.model.baselines import dead_items
 from mlops_assets.forecasting.model.forecaster import Forecaster
@@ -61,7 +60,7 @@ class OpenForecast:
         """Raise QuestionError unless there is such an item in the data."""
         known = self.history["item_id"].unique()
         if item not in known:
-            near = difflib.get_close_matches(item, known, 3) or sorted(known)[:3]
+            near = nearest(item, known, 3) or sorted(known)[:3]
             raise QuestionError(f"no item {item!r} in the data; there are {len(known)}, such as {', '.join(near)}")
 
     def left_out(self) -> list[str]:

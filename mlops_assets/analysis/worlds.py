@@ -43,7 +43,8 @@ class StoredWorld:
         if accuracy.empty:
             raise ReplayError(
                 f"{spec.name}: no forecast has been scored yet, so there is nothing to replay; --what-if needs only "
-                "observations"
+                "observations",
+                advice=[f"mlops-assets run {spec.name}", f"mlops-assets replay-policy {spec.name} --what-if"],
             )
         accuracy = accuracy.merge(latest_origins(stores.tables, spec), on=["partition", "model_version"])
         stored = stores.tables.partitions([spec.name, OBSERVATIONS])
@@ -117,7 +118,8 @@ class TrainedWorld:
         if not 0 < last < len(keys):
             raise ReplayError(
                 f"{spec.name}: {len(keys)} partitions of observations are stored, of which the first model needs some: "
-                f"ingest history first (mlops-assets run {spec.name}), or ask for fewer with --last"
+                "ingest history first, or ask for fewer with --last",
+                advice=[f"mlops-assets run {spec.name}"],
             )
         history = history_of(spec, stores.tables.read([spec.name, OBSERVATIONS]))
         return cls(spec, Models(spec, history), sorted(keys), last)

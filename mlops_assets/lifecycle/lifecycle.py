@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, Protocol
 
 import pandas as pd
@@ -131,8 +132,10 @@ class Lifecycle:
         def entry(log: pd.DataFrame) -> Entry:
             before = self._replaced(log, number)
             if number not in decisions.waiting(log) and not force:
+                command = f"mlops-assets approve {self.name} {number} --by {quote(by)} --reason {quote(reason)} --force"
                 raise DecisionError(
-                    f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it"
+                    f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it",
+                    advice=[self._history, command],
                 )
             return Entry("approval", "promoted", number, before, number, by, reason, **_of(version))
 
@@ -149,7 +152,9 @@ class Lifecycle:
 
         def entry(log: pd.DataFrame) -> Entry:
             if number not in decisions.waiting(log):
-                raise DecisionError(f"version {number} of {self.name} {self._why_not(log, number)}")
+                raise DecisionError(
+                    f"version {number} of {self.name} {self._why_not(log, number)}", advice=[self._history]
+                )
             before = self._present(log)
             return Entry("rejection", "rejected", number, before, before, by, reason, **_of(version))
 
@@ -165,7 +170,9 @@ class Lifecycle:
         log = self.log.all()
         target = decisions.champion_before(log) if to is None else to
         if target is None:
-            raise DecisionError(f"{self.name} had no other champion to go back to; name a version with --to")
+            raise DecisionError(
+                f"{self.name} had no other champion to go back to; name a version with --to", advice=[self._history]
+            )
         version = self._version(target)
         self._check(version)
 
@@ -221,14 +228,22 @@ class Lifecycle:
         known = {version.number: version for version in self.registry.versions()}
         if number not in known:
             have = ", ".join(map(str, sorted(known))) or "none"
-            raise DecisionError(f"{self.name} has no version {number}; there are: {have}")
+            raise DecisionError(f"{self.name} has no version {number}; there are: {have}", advice=[self._history])
         return known[number]
 
     def _check(self, version: Version) -> None:
         try:
             self.registry.code(version, self.registry.load(version))
         except (TrackingError, ModelFileError) as error:
-            raise DecisionError(f"version {version.number} of {self.name} cannot be used: {error}") from None
+            raise DecisionError(
+                f"version {version.number} of {self.name} cannot be used: {error.message}",
+                advice=error.advice or [f"mlops-assets run {self.name} --retrain"],
+            ) from None
+
+    @property
+    def _history(self) -> str:
+        """The command that shows what was decided."""
+        return f"mlops-assets history {self.name}"
 
     @staticmethod
     def _why_not(log: pd.DataFrame, number: int) -> str:

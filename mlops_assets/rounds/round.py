@@ -54,7 +54,10 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     first, _, last = partition.partition(RANGE)
     for key in (first, last or first):
         if key not in keys:
-            raise UsageError(f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}")
+            raise UsageError(
+                f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}",
+                advice=[f"mlops-assets run {spec.name} --partition {keys[-1]}"],
+            )
     start, stop = keys.index(first), keys.index(last or first)
     if stop < start:
         raise UsageError(f"{partition}: {last} comes before {first}")

@@ -1,13 +1,12 @@
 """What every source has in common: the protocol of its reader, its errors, and the check of its columns."""
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias
 
 import pandas as pd
 
-from mlops_assets.errors import MlopsAssetsError, TransientError
+from mlops_assets.errors import MlopsAssetsError, TransientError, nearest
 from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
 
 
@@ -87,7 +86,7 @@ def require(source: AnyFile | str, wanted: Sequence[str], present: Sequence[str]
         raise SourceError(f"{source}: it is empty, without so much as the names of its columns")
     if missing:
         folded = {name.strip().casefold(): name for name in map(str, present)}
-        near = [folded[m] for name in missing for m in get_close_matches(name.casefold(), folded, 1, 0.5)]
+        near = [folded[m] for name in missing for m in nearest(name.casefold(), folded, cutoff=0.5)]
         hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
         raise SourceError(
             f"{source}: no column {', '.join(map(repr, missing))}; it has: {', '.join(map(repr, present))}."

@@ -1,6 +1,5 @@
 """The spec of one forecast, with what its parts must keep together."""
 
-import difflib
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
+from mlops_assets.errors import nearest
 from mlops_assets.forecasting.data.grid import PartitionKind, default_season_lengths, parse_frequency, partition_kinds
 from mlops_assets.forecasting.model.task import ModelSettings, Task, quantile_column
 from mlops_assets.settings import Approval
@@ -90,7 +90,7 @@ class ForecastSpec(Part):
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
-            near = difflib.get_close_matches(value, sorted(available_timezones()), 1)
+            near = nearest(value, sorted(available_timezones()))
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}") from None
         return value
@@ -123,7 +123,7 @@ class ForecastSpec(Part):
             except NotImplementedError:
                 countries = holidays.list_supported_countries()
                 allowed = [f"{country}-{part}" for part in countries.get(country, [])] or list(countries)
-                near = difflib.get_close_matches(value.upper(), allowed, 1)
+                near = nearest(value.upper(), allowed)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ValueError(f"no country such as US, and no subdivision such as US-NY{hint}") from None
         return value

@@ -1,11 +1,12 @@
 """What all parts of a spec have in common."""
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from mlops_assets.errors import nearest
 
 
 class MisfitError(ValueError):
@@ -37,7 +38,7 @@ class Part(BaseModel):
 def choice(found: Any, allowed: Iterable[str]) -> str:
     """Say what is allowed and which of it is nearest to what was found."""
     names = list(allowed)
-    near = difflib.get_close_matches(str(found), names, 1, 0.5)
+    near = nearest(found, names, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
     return f"{hint}: {', '.join(names)}"
 

@@ -166,9 +166,8 @@ def chosen_versions(
     if present is None:
         name = graph.spec.name
         raise NoChampionError(
-            f"{name} has no champion yet: materialize training_set to champion first "
-            f"(job {name}_retrain, or python -m mlops_assets run {name}); mlops-assets history {name} says what was "
-            "decided"
+            f"{name} has no champion yet: materialize training_set to champion first (job {name}_retrain)",
+            advice=[f"mlops-assets run {name}", f"mlops-assets history {name}"],
         )
     if champion == "now":
         return dict.fromkeys(keys, present)

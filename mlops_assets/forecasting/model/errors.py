@@ -103,6 +103,6 @@ class MissingExtraError(TerminalError, ImportError):
         return cls(f"{what} needs the module {module}{words}", advice=[command])
 
 
-def nearest(name: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
+def nearest(name: object, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
     """Return the known names that are most like a wrong one, the nearest first; empty if none is."""
     return difflib.get_close_matches(str(name), list(map(str, known)), most, cutoff)
