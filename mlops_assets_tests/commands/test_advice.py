@@ -1,0 +1,297 @@
+"""Every advice of an error: provoked for real, and each command of it run.
+
+The places that give advice are found in the package's source. One that no case below provokes fails the test, and so
+does a command that does not end with exit code 0.
+"""
+
+import ast
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import mlops_assets
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.commands.main import main
+from mlops_assets.environments import Stores, open_stores
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
+from mlops_assets.settings import Settings
+from mlops_assets.spec import load_specs
+from mlops_assets.stages.predict import chosen_versions
+from mlops_assets_tests.conftest import declare, panel, sandbox
+from mlops_assets_tests.sources.planted import plant
+
+PACKAGE = Path(mlops_assets.__file__).parent
+WHO = ("--by", "Ann O'Neil", "--reason", "looked at it")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A function that makes an error with advice: its file below the package, its lines, its name."""
+
+    file: str
+    first: int
+    last: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.name}"
+
+
+def sites() -> list[Site]:
+    """Return the functions of the package that give advice, the constructors `of` that make it for others too."""
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for function, name in functions(ast.parse(file.read_text(encoding="utf-8")), ""):
+            if any(gives_advice(node) for node in own_nodes(function)):
+                lines = function.lineno, function.end_lineno or function.lineno
+                found.append(Site(str(file.relative_to(PACKAGE)), *lines, name))
+    return found
+
+
+def functions(node: ast.AST, outer: str) -> Iterator[tuple[ast.FunctionDef, str]]:
+    for child in ast.iter_child_nodes(node):
+        name = f"{outer}.{child.name}" if isinstance(child, ast.FunctionDef | ast.ClassDef) and outer else outer
+        if isinstance(child, ast.FunctionDef | ast.ClassDef):
+            name = name or child.name
+        if isinstance(child, ast.FunctionDef):
+            yield child, name
+        yield from functions(child, name)
+
+
+def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a function but those of functions within it."""
+    for child in ast.iter_child_nodes(function):
+        if not isinstance(child, ast.FunctionDef):
+            yield child
+            yield from own_nodes(child)
+
+
+def gives_advice(node: ast.AST) -> bool:
+    """Whether a call gives advice of its own, and does not only hand on that of another error."""
+    if not isinstance(node, ast.Call):
+        return False
+    called = node.func
+    if isinstance(called, ast.Attribute) and ast.unparse(called).endswith("Error.of"):
+        return True
+    given = [keyword.value for keyword in node.keywords if keyword.arg == "advice"]
+    return any(not (isinstance(value, ast.Attribute) and value.attr == "advice") for value in given)
+
+
+@dataclass
+class Sandbox:
+    """A folder with a forecast and stores of its own, and its command line."""
+
+    folder: Path
+    env: dict[str, str | None] = field(default_factory=dict)
+
+    def call(self, *arguments: str) -> Any:
+        """Run a command."""
+        return CliRunner().invoke(main, list(arguments), env=self.env, catch_exceptions=False)
+
+    def error_of(self, *arguments: str) -> BaseException:
+        """Run a command that ends with an expected error, and return that; what is printed is its advice."""
+        result = self.call(*arguments)
+        error = result.exception.__context__
+        assert isinstance(error, MlopsAssetsError), result.output
+        printed = [line.removeprefix("  try: ") for line in result.stderr.splitlines() if line.startswith("  try: ")]
+        assert printed == list(error.advice)
+        assert not any(command in error.message for command in error.advice)
+        return error
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.read({name: value for name, value in self.env.items() if value is not None})
+
+
+def make_sandbox(folder: Path, empty_mlflow: Path, **changes: Any) -> Sandbox:
+    declare(folder / "forecasts", **changes)
+    settings = sandbox(folder, empty_mlflow, "local")
+    return Sandbox(
+        folder,
+        {
+            "MLOPS_ENV": "local",
+            "MLOPS_DATA": str(settings.data),
+            "MLOPS_FORECASTS": str(settings.forecasts),
+            "DAGSTER_HOME": str(folder / "dagster"),
+            "MLFLOW_TRACKING_URI": None,  # MLflow sets it to the address that it was last asked at
+        },
+    )
+
+
+def decided(box: Sandbox, *outcomes: str) -> None:
+    """Plant a decided version for each outcome."""
+    rules = '{"verdict": "first", "rules": []}'
+    with open_stores(box.settings) as stores:
+        for outcome in outcomes:
+            version = plant(stores.tracking, box.folder / "planted", trained_until="2024-05-01")
+            life_of(stores).decide(version, lambda champion, log, said=outcome: Verdict(said, "why", rules, said), {})
+
+
+def life_of(stores: Stores) -> Lifecycle:
+    return Lifecycle(stores.tables, stores.tracking, stores.clock, "demo")
+
+
+def raised(provoke: Callable[[], Any]) -> BaseException:
+    with pytest.raises(MlopsAssetsError) as caught:
+        provoke()
+    return caught.value
+
+
+def without_library(name: str, *arguments: str, **env: str) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
+    def provoke(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+        monkeypatch.setitem(sys.modules, name, None)
+        box.env |= env
+        return box.error_of(*arguments)
+
+    return provoke
+
+
+def with_versions(*outcomes: str, ask: tuple[str, ...]) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
+    def provoke(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+        decided(box, *outcomes)
+        return box.error_of(*ask)
+
+    return provoke
+
+
+def no_apprise(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    return raised(Notifications(channel="json://127.0.0.1:9").ping)
+
+
+def no_file_of_a_version(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+    decided(box, "refused")
+    shutil.rmtree(box.folder / "planted" / "demo")
+    return box.error_of("approve", "demo", "1", *WHO, "--force")
+
+
+def no_code_of_a_version(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+    decided(box, "refused")
+    with open_stores(box.settings) as stores:
+        registry = stores.tracking.registry("demo")
+        return raised(lambda: registry.code(registry.version(1), {"version": 99}))
+
+
+def no_champion(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+    graph = Graph(load_specs(box.settings.forecasts)[0])
+    with open_stores(box.settings) as stores:
+        return raised(lambda: chosen_versions(life_of(stores), graph, ["2024-05-10"], stores.clock.now()))
+
+
+def no_library_of_the_hierarchy(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    pytest.importorskip("hierarchicalforecast", reason="the extra `hierarchy` is not installed")
+    cities = panel().assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 2" else "west"))
+    declare(
+        box.folder / "forecasts",
+        cities,
+        columns={"item_id": ["city", "shop"], "timestamp": "day", "target": "sales"},
+        hierarchy={"levels": ["city"], "method": "min_trace"},
+    )
+    monkeypatch.setitem(sys.modules, "hierarchicalforecast.methods", None)
+    return box.error_of("evaluate", "demo")
+
+
+CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
+    "spec/reading.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
+    "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
+    "resources/databases.py:make_engine": without_library(
+        "pymysql", "status", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
+    ),
+    "alerts/notifications.py:Notifications._services": no_apprise,
+    "analysis/tune.py:_must_be_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
+    "tracking/registry.py:Registry.code": no_code_of_a_version,
+    "lifecycle/lifecycle.py:Lifecycle.approve.entry": with_versions(
+        "promoted", "refused", ask=("approve", "demo", "2", *WHO)
+    ),
+    "lifecycle/lifecycle.py:Lifecycle.reject.entry": with_versions(
+        "promoted", "refused", ask=("reject", "demo", "2", *WHO)
+    ),
+    "lifecycle/lifecycle.py:Lifecycle.rollback": with_versions("promoted", ask=("rollback", "demo", *WHO)),
+    "lifecycle/lifecycle.py:Lifecycle._version": with_versions("promoted", ask=("approve", "demo", "9", *WHO)),
+    "lifecycle/lifecycle.py:Lifecycle._check": no_file_of_a_version,
+    "stages/predict.py:chosen_versions": no_champion,
+    "analysis/replay.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
+    "analysis/replay.py:RealWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
+    "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),
+}
+"""For each place that gives advice, how to come to it."""
+CONSTRUCTORS = {"UnknownNameError.of", "MissingExtraError.of", "ModelCodeError.of"}
+"""Places that make advice for the cases above."""
+
+
+def test_every_place_that_gives_advice_has_a_case():
+    found = {str(site) for site in sites() if site.name not in CONSTRUCTORS}
+    assert found == set(CASES)
+    assert {site.name for site in sites()} >= CONSTRUCTORS
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Sandbox:
+    """A sandbox for whole rounds, which planted versions are no models for; each command is run there once."""
+    return make_sandbox(tmp_path_factory.mktemp("advice"), empty_mlflow)
+
+
+@pytest.fixture(scope="module")
+def done() -> set[str]:
+    """Long commands that have been run in another case."""
+    return set()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("place", sorted(CASES))
+def test_advice_can_be_followed(place, tmp_path, empty_mlflow, lived_in, done):
+    box = make_sandbox(tmp_path, empty_mlflow)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        error = CASES[place](box, monkeypatch)
+    assert place in places_of(error)
+    assert isinstance(error, MlopsAssetsError)
+    assert error.advice
+    for command in error.advice:
+        program, *arguments = shlex.split(command)
+        if program == "pip":
+            if command not in done:
+                installs(arguments)
+        elif arguments[0] in ("run", "replay-policy"):
+            if command not in done:
+                result = lived_in.call(*arguments)
+                assert result.exit_code == 0, result.output
+        else:
+            assert program == "mlops-assets"
+            result = box.call(*arguments)
+            assert result.exit_code == 0, result.output
+        done.add(command)
+
+
+def installs(arguments: list[str]) -> None:
+    """Let pip say whether it knows what it would have to do; the tests have all extras, so it needs no index."""
+    dry = [sys.executable, "-m", "pip", *arguments, "--dry-run", "--no-index"]
+    told = subprocess.run(dry, capture_output=True, text=True, timeout=120, check=False)
+    assert told.returncode == 0, told.stderr
+    assert "does not provide the extra" not in told.stderr + told.stdout
+
+
+def places_of(error: BaseException | None) -> set[str]:
+    """Return where an error, and those that it was made from, were raised."""
+    found = set()
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is not None:
+            code, line = trace.tb_frame.f_code, trace.tb_lineno
+            around = [
+                one for one in sites() if PACKAGE / one.file == Path(code.co_filename) and one.first <= line <= one.last
+            ]
+            found |= {str(max(around, key=lambda one: one.first))} if around else set()
+        error = error.__cause__ or error.__context__
+    return found
