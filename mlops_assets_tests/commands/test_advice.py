@@ -28,7 +28,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import load_specs
 from mlops_assets.stages.predict import chosen_versions
 from mlops_assets_tests.conftest import declare, panel, sandbox
-from mlops_assets_tests.sources.planted import plant
+from mlops_assets_tests.tracking.planted import plant
 
 PACKAGE = Path(mlops_assets.__file__).parent
 WHO = ("--by", "Ann O'Neil", "--reason", "looked at it")
@@ -220,8 +220,8 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "lifecycle/lifecycle.py:Lifecycle._version": with_versions("promoted", ask=("approve", "demo", "9", *WHO)),
     "lifecycle/lifecycle.py:Lifecycle._check": no_file_of_a_version,
     "stages/predict.py:chosen_versions": no_champion,
-    "analysis/replay.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
-    "analysis/replay.py:RealWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
+    "analysis/worlds.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
+    "analysis/worlds.py:RealWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
     "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),
 }
 """For each place that gives advice, how to come to it."""
