@@ -21,7 +21,7 @@ GATE = "gate"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a judge says of a challenger against a champion; see `forecasting.gate.Decision`."""
+    """What a judge says of a challenger against a champion; see `forecasting.decisions.gate.Decision`."""
 
     outcome: str
     reason: str
