@@ -32,7 +32,7 @@ ORIGINS = 4
 
 def year(seed: int) -> dict[str, float]:
     """Return how many retrainings each policy launches in a simulated year, and the mean error under it."""
-    rules, made = policy.Rules(), Year(seed=seed)
+    rules, made = policy.PolicyRules(), Year(seed=seed)
     threshold = 1.25 * made.base
     policies: dict[str, replay.Policy] = {
         "policy": lambda evidence: policy.decide(evidence, rules),

@@ -19,6 +19,7 @@ class Msis(Metric):
 
     name, title = "msis", "MSIS"
     meaning = "Mean scaled interval score of the outermost quantiles."
+    since = "0.2.0"
     average = "series"
 
     def losses(self, rows: Rows) -> np.ndarray:

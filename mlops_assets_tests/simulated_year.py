@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.decisions.policy import Answer, Champion
-from mlops_assets.forecasting.decisions.replay import Trial
+from mlops_assets.forecasting.decisions.replay import TrainingOutcome
 
 START = pd.Timestamp("2024-01-01")
 BACKTEST = 14
@@ -74,11 +74,11 @@ class Year:
         value = self._expected(self._trained(champion), day) * self.luck[day]
         return {"rows": 100, "wql": value * (6 if day == self.broken else 1)}
 
-    def train(self, champion: Champion, partition: str, answer: Answer) -> Trial:
+    def train(self, champion: Champion, partition: str, answer: Answer) -> TrainingOutcome:
         day = self._day(partition)
         model = self._model(champion.version + 1, day)
         better = self._expected(day, day) < (1 - self.margin) * self._expected(self._trained(champion), day)
-        return Trial(model, better, 10.0)
+        return TrainingOutcome(model, better, 10.0)
 
     def _day(self, partition: str) -> int:
         return (pd.Timestamp(partition) - START).days

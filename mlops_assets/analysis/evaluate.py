@@ -9,17 +9,12 @@ import pandas as pd
 from mlops_assets.analysis import memory
 from mlops_assets.analysis.levels import by_level
 from mlops_assets.analysis.opened import QuestionError, read_history
-from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
-from mlops_assets.forecasting.decisions.gate import NAIVE
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-
-VOLUMES = ["1 low", "2 middle", "3 high"]
-MANY_VALUES = 20
-"""Values of a static covariate beyond which it makes no segments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +82,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     """Backtest a spec on its source.
 
     Args:
-        spec: the forecast; its own model is called `forest`.
+        spec: the forecast; its own model is called `challenger`.
         settings: when it is now.
         others: kinds of models to compare with, with the engine's defaults, on the same rows.
 
@@ -106,7 +101,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     tasks = _tasks(spec.task, others)
     history, checked = read_history(spec, settings)
     kept = [] if spec.hierarchy is not None else None
-    runs = {name: _run(name, task, history, spec, kept if name == FOREST else None) for name, task in tasks.items()}
+    runs = {name: _run(name, task, history, spec, kept if name == CHALLENGER else None) for name, task in tasks.items()}
     predictions = pd.concat([made for made, _ in runs.values()], ignore_index=True)
     costs = pd.DataFrame([{"model": name, **cost} for name, (_, cost) in runs.items()])
     return Evaluation(
@@ -124,14 +119,14 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         by_window=score(predictions, spec.task, by=["model", "window"]),
         by_lead=score(predictions, spec.task, by=["model", "lead"]),
         by_segment=_by_segment(history, predictions, spec.task),
-        by_level=None if kept is None else by_level(spec, history, runs[FOREST][0], kept),
+        by_level=None if kept is None else by_level(spec, history, runs[CHALLENGER][0], kept),
         peak_memory_mb=memory.peak_mb(),
     )
 
 
 def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
     """The task of every model by its name, the spec's own first."""
-    found = {FOREST: task, NAIVE: task}
+    found = {CHALLENGER: task, NAIVE: task}
     for kind in others:
         if kind in found:
             continue
@@ -159,7 +154,7 @@ def _run(
             kept.append(made)
         return made
 
-    model = NAIVE if name == NAIVE else FOREST
+    model = NAIVE if name == NAIVE else CHALLENGER
     with memory.growth() as grown:
         result = backtest(history, task, spec.backtest.windows, spec.backtest.step, models=(model,), fit=fit)
     seconds = result.seconds.iloc[0]
@@ -168,29 +163,14 @@ def _run(
 
 
 def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Score by the segments that the gate looks at: those of the challenger's rows, and of static covariates."""
     from mlops_assets.forecasting.evaluation.metrics import score
+    from mlops_assets.forecasting.evaluation.segments import segments
 
+    own = predictions[predictions["model"] == CHALLENGER]
+    groups = segments(own, history[["item_id", *task.static]])[["item_id", "by", "value"]]
     parts = []
-    for segment, values in segments(history, task).items():
-        divided = predictions.assign(value=predictions["item_id"].map(values))
-        scores = score(divided, task, by=["model", "value"]).assign(segment=segment).dropna(subset="value")
+    for by, rows in groups.groupby("by", sort=False):
+        scores = score(predictions.merge(rows, on="item_id"), task, by=["model", "value"]).assign(segment=by)
         parts.append(scores.astype({"value": object}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["model", "value", "segment"])
-
-
-def segments(history: pd.DataFrame, task: Task) -> dict[str, pd.Series]:
-    """Ways to divide the items: name of the segment -> value of each item.
-
-    Always by `volume`, terciles of an item's mean target, where there are at least six items; and by each static
-    covariate of a few values.
-    """
-    found: dict[str, pd.Series] = {}
-    volume = history.groupby("item_id")["target"].mean().dropna()
-    if len(volume) >= 6:
-        rank = volume.rank(method="first", pct=True)
-        found["volume"] = pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=VOLUMES).astype(object)
-    for name in task.static:
-        values = history.groupby("item_id")[name].first()
-        if 1 < values.nunique() <= MANY_VALUES:
-            found[name] = values.astype(object)
-    return found

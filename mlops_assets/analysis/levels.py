@@ -5,8 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
-from mlops_assets.forecasting.decisions.gate import NAIVE
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.reconcile import add_up
 
@@ -47,7 +46,7 @@ def by_level(
                 for frame, items in ((history, tree.items), (sums, tree.nodes))
             ]
         ).merge(level, on="item_id")
-        for model, made in ((FOREST, both), (NAIVE, naive)):
+        for model, made in ((CHALLENGER, both), (NAIVE, naive)):
             joined = made.merge(came, on=["item_id", "lead"], how="left").merge(scales, on="item_id", how="left")
             parts.append(joined.assign(model=model, window=window))
     return score(pd.concat(parts, ignore_index=True), task, by=["level", "model"])

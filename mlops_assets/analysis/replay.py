@@ -12,13 +12,13 @@ from mlops_assets.analysis.worlds import ReplayError, StoredWorld, TrainedWorld
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.decisions import policy
-from mlops_assets.forecasting.decisions.policy import Rules
+from mlops_assets.forecasting.decisions.policy import PolicyRules
 from mlops_assets.forecasting.decisions.replay import Play, World, always, never, play
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.spec import ForecastSpec, Retraining
 
 
-def changed(spec: ForecastSpec, assignments: Sequence[str]) -> Rules:
+def changed(spec: ForecastSpec, assignments: Sequence[str]) -> PolicyRules:
     """Return the rules of a spec with some fields changed.
 
     Args:

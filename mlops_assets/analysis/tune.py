@@ -13,7 +13,7 @@ from mlops_assets.analysis.opened import QuestionError, read_history
 from mlops_assets.analysis.spec_change import changed_text, diff
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, MissingExtraError
-from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.task import ModelSettings
@@ -287,7 +287,7 @@ class Search:
         from mlops_assets.forecasting.evaluation.backtest import backtest
 
         task = replace(self.spec.task, model=model)
-        result = backtest(self.history, task, windows, self.spec.backtest.step, models=(FOREST,), until=until)
+        result = backtest(self.history, task, windows, self.spec.backtest.step, models=(CHALLENGER,), until=until)
         return float(result.overall[self.spec.gate.metric].iloc[0])
 
     @property

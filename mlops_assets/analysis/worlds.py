@@ -11,7 +11,7 @@ from mlops_assets.catalog.partitions import partitions_of, periods, window_of
 from mlops_assets.environments import Stores
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.decisions.policy import GROW, Answer, Champion
-from mlops_assets.forecasting.decisions.replay import Trial
+from mlops_assets.forecasting.decisions.replay import TrainingOutcome
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import latest_origins, version_scores
 from mlops_assets.stages.train import history_of
@@ -83,9 +83,9 @@ class StoredWorld:
         ]
         return {str(k): v for k, v in rows.iloc[0].to_dict().items()} if len(rows) else None
 
-    def train(self, champion: Champion, partition: str, answer: Answer) -> Trial:
+    def train(self, champion: Champion, partition: str, answer: Answer) -> TrainingOutcome:
         """Return that nobody knows what would have come of it."""
-        return Trial(None, False, self.cpu_seconds)
+        return TrainingOutcome(None, False, self.cpu_seconds)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class TrainedWorld:
         forecasts = forecasts[forecasts["timestamp"].between(window.start, window.end, inclusive="left")]
         return self.models.scores(forecasts)
 
-    def train(self, champion: Champion, partition: str, answer: Answer) -> Trial:
+    def train(self, champion: Champion, partition: str, answer: Answer) -> TrainingOutcome:
         """Train a challenger up to a partition, and judge it."""
         present = self.recipes[champion.version]
         recipe = Recipe(partition, present.until if answer.action == GROW else None)
@@ -162,13 +162,13 @@ class TrainedWorld:
         cost = self.models.cpu_seconds(recipe)
         origin = self._trial_origin(present, partition)
         if origin is None:
-            return Trial(challenger, False, cost)
+            return TrainingOutcome(challenger, False, cost)
         metric, gate = self.spec.retraining.metric, self.spec.gate
         theirs = self._scores_from(origin, present)
         ours = self._scores_from(origin, Recipe(origin, recipe.base))
         limit = 1 - gate.margin if answer.breach else 1 + gate.tolerance
         promoted = ours.get(metric, float("inf")) <= limit * theirs.get(metric, float("-inf"))
-        return Trial(replace(challenger, backtest=ours or challenger.backtest), promoted, cost)
+        return TrainingOutcome(replace(challenger, backtest=ours or challenger.backtest), promoted, cost)
 
     def _trial_origin(self, present: Recipe, partition: str) -> str | None:
         """Return the partition to forecast from in a trial: a horizon ago, or since the champion's training."""

@@ -11,6 +11,7 @@ from mlops_assets.catalog.metadata import add_row_counts, known_numbers, markdow
 from mlops_assets.catalog.partitions import partition_of, periods, starts, whole_window, window_of
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
@@ -98,7 +99,7 @@ def partition_facts(spec: ForecastSpec, rows: pd.DataFrame, static: pd.DataFrame
     names = ledger.bands(task.horizon)
     by_lead = ledger.compared(honest.assign(lead=honest["lead"].map(names)), task, ["lead"]).set_index("lead")
     facts["by_lead"] = _table(by_lead.loc[[n for n in dict.fromkeys(names.values()) if n in by_lead.index]], SHOWN)
-    inside = honest.merge(ledger.segments(honest, static), on="item_id")
+    inside = honest.merge(segments(honest, static), on="item_id")
     if len(inside):
         facts["by_segment"] = _table(ledger.compared(inside, task, ["segment"]).set_index("segment"), SHOWN)
     worst = ledger.worst_items(honest, task).set_index("item_id")

@@ -42,9 +42,11 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         random_forest: dict[str, Any],
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
+        from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
         from mlops_assets.forecasting.evaluation.importance import by_group
         from mlops_assets.forecasting.evaluation.metrics import score
 
+        backtest = with_names_of_today(backtest)
         training = register.Training(
             spec,
             history_of(spec, observations),

@@ -6,7 +6,7 @@ Writers cast by them, readers fill by them; Dagster's catalogue and docs/tables.
 from collections.abc import Mapping
 
 from mlops_assets.catalog import names
-from mlops_assets.catalog.column import COVARIATES, FIRST_RELEASE, QUANTILES, Column, Columns
+from mlops_assets.catalog.column import COVARIATES, QUANTILES, Column, Columns
 from mlops_assets.forecasting.evaluation.metrics import METRICS
 
 _ITEM = Column("item_id", "str", "Name of the series; parts of a joint name are separated by '/'.")
@@ -30,13 +30,8 @@ _SCALES = (
     ),
     Column("rmsse_scale", "float64", "Root mean squared seasonal difference of the same: divides RMSSE."),
 )
-_FIRST_METRICS = ("mase", "rmsse", "smape", "wape", "wql", "coverage", "bias")
-"""Those that the first release kept; scores of earlier releases lack the others."""
 _METRICS = (
-    *(
-        Column(one.name, "float64", one.meaning, since=FIRST_RELEASE if one.name in _FIRST_METRICS else "0.2.0")
-        for one in METRICS.values()
-    ),
+    *(Column(one.name, "float64", one.meaning, since=one.since) for one in METRICS.values()),
     Column("naive_mase", "float64", "MASE of seasonal naive on the same rows."),
     Column("skill", "float64", "1 - mase / naive_mase: above zero, the forecast is better than seasonal naive."),
 )
@@ -76,7 +71,11 @@ TABLES: Mapping[str, Columns] = {
     ),
     names.BACKTEST: (
         Column("window", "int64", "Number of the backtest window, from 0, oldest first."),
-        Column("model", "str", "forest, seasonal_naive or champion (the present one)."),
+        Column(
+            "model",
+            "str",
+            "challenger, seasonal_naive or champion (the present one); release 0.1.0 called the challenger forest.",
+        ),
         _ITEM,
         _ORIGIN,
         _TIME,

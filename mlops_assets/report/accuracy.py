@@ -6,6 +6,7 @@ from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import holding, periods, starts
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
+from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.lifecycle.decisions import milestones
 from mlops_assets.report.page import Picture, Section, Table
@@ -154,7 +155,7 @@ def items(sources: Sources, honest: pd.DataFrame) -> Section:
     if spec.covariates.static:
         keys = sources.stored.partitions(OBSERVATIONS)[-1:]
         static = sources.stored.read(OBSERVATIONS, keys, ["item_id", *spec.covariates.static])
-    inside = honest.merge(ledger.segments(honest, static), on="item_id")
+    inside = honest.merge(segments(honest, static), on="item_id")
     tables = []
     if len(inside):
         tables.append(Table.of("By segment", ledger.compared(inside, task, ["segment"])[["segment", *_SHOWN]]))

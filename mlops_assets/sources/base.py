@@ -7,7 +7,7 @@ from typing import IO, Protocol, TypeAlias
 import pandas as pd
 
 from mlops_assets.errors import MlopsAssetsError, TransientError, nearest
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 
 
 class SourceError(MlopsAssetsError, ValueError):
@@ -75,7 +75,7 @@ def read_all(reader: SourceReader, columns: Sequence[str], time_column: str, win
     """Read a window as one frame, with the columns of `SourceReader.read` even if it has no rows."""
     batches = [batch for batch in reader.read(columns, time_column, window) if len(batch)]
     if not batches:
-        return pd.DataFrame(columns=[*columns, SOURCE, ROW, PROBLEM])
+        return pd.DataFrame(columns=[*columns, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
     return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlops_assets.forecasting.data.contract import SOURCE, Window
+from mlops_assets.forecasting.data.contract import ROW_SOURCE, Window
 from mlops_assets.sources.base import AnyFile, SourceError
 from mlops_assets.sources.formats import FORMATS, ending, read_csv, read_jsonl, read_parquet
 from mlops_assets.spec import FileSource
@@ -50,7 +50,7 @@ class FileReader:
         for name, file in self.files().items():
             try:
                 for batch in self._read_file(file, columns, time_column, window):
-                    yield batch.assign(**{SOURCE: name})
+                    yield batch.assign(**{ROW_SOURCE: name})
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(f"{file}: cannot be read: {error}") from None
 

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, Window
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, Window
 from mlops_assets.sources.base import AnyFile, SourceError, require
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -76,9 +76,9 @@ def read_csv(file: AnyFile, columns: Sequence[str], delimiter: str) -> Iterator[
                 del broken[: len(new)]
                 bad_numbers.update(row.number - 1 for row in new)
                 last = frame[present[-1]].iat[-1] if len(frame) else last
-                frame[ROW] = list(islice(numbers, len(frame)))
-                frame[PROBLEM] = None
-                yield frame[[*columns, ROW, PROBLEM]]
+                frame[ROW_NUMBER] = list(islice(numbers, len(frame)))
+                frame[ROW_PROBLEM] = None
+                yield frame[[*columns, ROW_NUMBER, ROW_PROBLEM]]
                 yield _broken_rows(new, columns)
     yield _broken_rows(broken, columns)
     if counted.quotes % 2 and "\n" in last and not counted.ends_with_quote:
@@ -121,8 +121,8 @@ def _csv_header(file: AnyFile, stream: Any, delimiter: str) -> list[str]:
 
 def _broken_rows(broken: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame({columns[0]: [row.text for row in broken]}, columns=list(columns), dtype=object)
-    frame[ROW] = [row.number - 1 for row in broken]
-    frame[PROBLEM] = [f"{row.actual_columns} fields where the header has {row.expected_columns}" for row in broken]
+    frame[ROW_NUMBER] = [row.number - 1 for row in broken]
+    frame[ROW_PROBLEM] = [f"{row.actual_columns} fields where the header has {row.expected_columns}" for row in broken]
     return frame
 
 
@@ -139,7 +139,7 @@ def read_jsonl(file: AnyFile, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
             if not more and seen:
                 # A key that one line lacks is a missing value; one that all lack is misspelt.
                 require(file, columns, list(seen))
-            yield pd.DataFrame(rows, columns=[*columns, ROW, PROBLEM], dtype=object)
+            yield pd.DataFrame(rows, columns=[*columns, ROW_NUMBER, ROW_PROBLEM], dtype=object)
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
@@ -163,9 +163,9 @@ def _json_row(number: int, line: bytes, columns: Sequence[str], seen: dict[str, 
     except ValueError as error:
         values, problem = None, f"the line is not JSON: {error}"
     if not isinstance(values, dict) or problem is not None:
-        return {columns[0]: line.decode("utf-8", "replace").strip(), ROW: number, PROBLEM: problem}
+        return {columns[0]: line.decode("utf-8", "replace").strip(), ROW_NUMBER: number, ROW_PROBLEM: problem}
     seen.update(dict.fromkeys(values))
-    return {**{name: values.get(name) for name in columns}, ROW: number, PROBLEM: None}
+    return {**{name: values.get(name) for name in columns}, ROW_NUMBER: number, ROW_PROBLEM: None}
 
 
 def read_parquet(file: AnyFile, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
@@ -183,8 +183,8 @@ def read_parquet(file: AnyFile, columns: Sequence[str], time_column: str, window
                     # Whole numbers stay whole where some are missing: as floats, long item numbers would change.
                     frame = batch.to_pandas(integer_object_nulls=True, date_as_object=False)
                     frame = frame[list(columns)]
-                    frame[ROW] = range(row, row + len(frame))
-                    frame[PROBLEM] = None
+                    frame[ROW_NUMBER] = range(row, row + len(frame))
+                    frame[ROW_PROBLEM] = None
                     row += len(frame)
                     yield frame
             first_row += rows

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, require
 from mlops_assets.sources.formats import read_csv
 from mlops_assets.sources.http_client import HttpClient, Page, Query
@@ -61,7 +61,7 @@ class HttpReader:
                 found = 0
                 for frame in self._frames(page, records, columns):
                     found += len(frame)
-                    yield frame.assign(**{SOURCE: name})
+                    yield frame.assign(**{ROW_SOURCE: name})
                 if found and digest in seen:
                     raise SourceError(
                         f"{name}: the same as page {seen[digest]}; does the service know the parameter "
@@ -193,10 +193,10 @@ def _frame(records: Sequence[Any], columns: Sequence[str], page: Page) -> pd.Dat
     for number, record in enumerate(records, start=1):
         problem = _problem(record, escaped)
         values = {columns[0]: json.dumps(record)} if problem else {name: record.get(name) for name in columns}
-        rows.append({**values, ROW: number, PROBLEM: problem})
+        rows.append({**values, ROW_NUMBER: number, ROW_PROBLEM: problem})
     # A key that one row lacks is a missing value; one that a whole page lacks is misspelt, or the service has changed.
     require(page, columns, list(dict.fromkeys(key for record in records if isinstance(record, dict) for key in record)))
-    return pd.DataFrame(rows, columns=[*columns, ROW, PROBLEM], dtype=object)
+    return pd.DataFrame(rows, columns=[*columns, ROW_NUMBER, ROW_PROBLEM], dtype=object)
 
 
 def _problem(record: Any, escaped: bool) -> str | None:

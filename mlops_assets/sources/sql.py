@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from mlops_assets.errors import TransientError
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, require
 from mlops_assets.spec import SqlSource
 
@@ -61,9 +61,9 @@ class SqlReader:
                 row = 1
                 for chunk in result.partitions(self.source.chunk_rows):
                     frame = pd.DataFrame(list(map(tuple, chunk)), columns=present, dtype=object)[list(columns)]
-                    frame[SOURCE] = self.name
-                    frame[ROW] = range(row, row + len(frame))
-                    frame[PROBLEM] = None
+                    frame[ROW_SOURCE] = self.name
+                    frame[ROW_NUMBER] = range(row, row + len(frame))
+                    frame[ROW_PROBLEM] = None
                     row += len(frame)
                     yield frame
         finally:

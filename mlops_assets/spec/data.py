@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.forecasting.data.grid import PartitionKind
 from mlops_assets.spec.parts import MisfitError, Name, Names, Part, repeated
 
-OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", SOURCE, ROW, PROBLEM})
+OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM})
 """Columns that we add to a user's rows."""
 
 
@@ -43,7 +43,7 @@ class Columns(Part):
         columns = [*self.item_id, self.timestamp, self.target]
         if twice := repeated(columns):
             raise ValueError(f"{twice} cannot stand for two of item_id, timestamp and target")
-        if ours := sorted({SOURCE, ROW, PROBLEM}.intersection(columns)):
+        if ours := sorted({ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM}.intersection(columns)):
             raise ValueError(f"{', '.join(ours)} is a name that we use ourselves; rename the column in the source")
         return self
 

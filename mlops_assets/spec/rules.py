@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mlops_assets.forecasting.decisions.policy import Rules
+from mlops_assets.forecasting.decisions.policy import PolicyRules
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT, gate_metrics
 from mlops_assets.spec.parts import MisfitError, Part
 
@@ -114,8 +114,8 @@ class Retraining(Part):
         return self
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> PolicyRules:
         """The same in the policy's words."""
         values = self.model_dump()
         band = tuple(self.coverage) if self.coverage is not None else None
-        return Rules(**{**values, "coverage": band, "ladder": tuple(self.ladder)})
+        return PolicyRules(**{**values, "coverage": band, "ladder": tuple(self.ladder)})

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
-from mlops_assets.forecasting.decisions.gate import CHAMPION, NAIVE
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.spec import ForecastSpec
@@ -48,7 +47,7 @@ def backtest(
 
     task, rolling = spec.task, spec.backtest
     result = run_backtest(
-        history, task, rolling.windows, rolling.step, models=(FOREST, NAIVE), until=until, fit=fitting
+        history, task, rolling.windows, rolling.step, models=(CHALLENGER, NAIVE), until=until, fit=fitting
     )
     predictions = result.predictions.assign(version=pd.array([pd.NA] * len(result.predictions), dtype="Int64"))
     champion = life.champion()
@@ -66,7 +65,7 @@ def headline(overall: pd.DataFrame) -> dict[str, float]:
     """Return the forest's scores under their names, and seasonal naive's as `naive_...`."""
     rows = overall.set_index("model")
     return {
-        **{str(name): float(value) for name, value in rows.loc[FOREST].to_dict().items()},
+        **{str(name): float(value) for name, value in rows.loc[CHALLENGER].to_dict().items()},
         **{f"naive_{name}": float(value) for name, value in rows.loc[NAIVE].to_dict().items() if name != "rows"},
     }
 
@@ -100,7 +99,7 @@ def champion_forecasts(
     forecaster = code.rebuild(state)
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]
-    for moment, rows in predictions[predictions["model"] == FOREST].groupby("origin"):
+    for moment, rows in predictions[predictions["model"] == CHALLENGER].groupby("origin"):
         origin = pd.Timestamp(str(moment))
         model = forecaster
         if version.trained_until is None or version.trained_until > origin:

@@ -10,11 +10,13 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions import gate
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE, with_names_of_today
+from mlops_assets.forecasting.evaluation.segments import by_static
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.backtest import CHAMPION, FOREST, champion_forecasts
+from mlops_assets.stages.backtest import champion_forecasts
 from mlops_assets.tracking.registry import Version
 
 
@@ -31,10 +33,10 @@ class Judge:
         require: Literal["no_worse", "better"],
     ) -> None:
         self._spec, self._life, self._challenger, self._history = spec, life, challenger, history
-        self._backtest = backtest
-        self._trial = trial_of(life, challenger, history, spec)
-        rules = spec.gate.model_dump(exclude={"require"})
-        self._limits = gate.Limits(**rules, require=require, non_negative=spec.non_negative)
+        self._backtest = with_names_of_today(backtest)
+        self._smoke_test = smoke_test(life, challenger, history, spec)
+        limits = spec.gate.model_dump(exclude={"require"})
+        self._rules = gate.GateRules(**limits, require=require, non_negative=spec.non_negative)
 
     def __call__(self, champion: Version | None, log: pd.DataFrame) -> Verdict:
         """Judge the challenger against the champion of the moment."""
@@ -44,15 +46,17 @@ class Judge:
         decision = gate.judge(
             rows,
             spec.task,
-            self._limits,
-            trial=self._trial,
+            self._rules,
+            smoke_test=self._smoke_test,
             champion=opponent,
-            segments=gate.by_static(self._history, tuple(spec.covariates.static)),
+            segments=by_static(self._history, spec.covariates.static),
             rolled_back=away,
             approval=spec.approval,
         )
         before = champion.number if champion else None
-        seen = decisions.evidence_of([mine.number, before, self._limits, spec.approval, away, self._trial.problem])
+        seen = decisions.evidence_of(
+            [mine.number, before, self._rules.evidence, spec.approval, away, self._smoke_test.problem]
+        )
         return Verdict(decision.outcome, decision.reason, decision.as_json(), seen)
 
     def _against(self, champion: Version | None) -> tuple[pd.DataFrame, gate.Opponent | None]:
@@ -71,7 +75,7 @@ class Judge:
         return pd.concat([others, made]), gate.Opponent(champion.number)
 
 
-def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.Trial:
+def smoke_test(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.SmokeTest:
     """Load a registered model and let it forecast from its own last timestamp."""
     from mlops_assets.forecasting.model.baselines import alive_items
 
@@ -84,8 +88,8 @@ def trial_of(life: Lifecycle, version: Version, history: pd.DataFrame, spec: For
         made = forecaster.predict(history, origin, horizon=spec.horizon, quantiles=spec.task.quantiles, items=items)
         seconds = time.process_time() - began
     except (MlopsAssetsError, ValueError) as error:
-        return gate.Trial(None, problem=str(error))
-    return gate.Trial(made, len(items) * spec.horizon, seconds, size / 1e6)
+        return gate.SmokeTest(None, problem=str(error))
+    return gate.SmokeTest(made, len(items) * spec.horizon, seconds, size / 1e6)
 
 
 def required(spec: ForecastSpec, run: dg.DagsterRun) -> Literal["no_worse", "better"]:
@@ -136,8 +140,8 @@ def numbers_of(entry: Entry) -> dict[str, float]:
     rules = {rule["name"]: rule["numbers"] for rule in json.loads(entry.rules)["rules"]} if entry.rules else {}
     naive, champion = rules.get("better_than_naive", {}), rules.get("against_champion", {})
     found = {
-        FOREST: naive.get("first"),
-        gate.NAIVE: naive.get("second"),
+        CHALLENGER: naive.get("first"),
+        NAIVE: naive.get("second"),
         CHAMPION: champion.get("second"),
         "change_against_champion": champion.get("change"),
         "coverage": rules.get("coverage", {}).get("coverage"),

@@ -12,10 +12,11 @@ import pandas as pd
 
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.resources.protocols import Models
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.backtest import FOREST, headline
+from mlops_assets.stages.backtest import headline
 from mlops_assets.tracking.model_code import own_code
 from mlops_assets.tracking.registry import CODE, Registry, Version
 from mlops_assets.tracking.runs import TrainingRun
@@ -149,7 +150,7 @@ def git_commit() -> str:
 def overall_words(overall: pd.DataFrame, metric: str) -> str:
     """Return the main score in words."""
     scores = overall.set_index("model")[metric]
-    return f"{metric} {scores[FOREST]:.4f} on the backtest, seasonal naive {scores['seasonal_naive']:.4f}"
+    return f"{metric} {scores[CHALLENGER]:.4f} on the backtest, seasonal naive {scores[NAIVE]:.4f}"
 
 
 def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], back
     if spec.backtest.conformal is None:
         return random_forest
     forecaster = Forecaster.from_state(random_forest["forecaster"])
-    forecaster = forecaster.corrected(backtest[backtest["model"] == FOREST], spec.backtest.conformal)
+    forecaster = forecaster.corrected(backtest[backtest["model"] == CHALLENGER], spec.backtest.conformal)
     return {**random_forest, "forecaster": forecaster.state()}
 
 
@@ -213,7 +214,7 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     run.log_figure(charts.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
     run.log_figure(charts.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
     history = training.history
-    latest = backtest[(backtest["model"] == FOREST) & (backtest["window"] == backtest["window"].max())]
+    latest = backtest[(backtest["model"] == CHALLENGER) & (backtest["window"] == backtest["window"].max())]
     origin = latest["origin"].iloc[0]
     picture = charts.fan(
         history[history["timestamp"] <= origin],

@@ -10,6 +10,7 @@ from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY
 from mlops_assets.catalog.partitions import holding
 from mlops_assets.forecasting.decisions.policy import Champion
 from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -45,7 +46,7 @@ def keep_scores(
         counting = ledger.honest(rows)
         if counting.empty and partition not in old:
             continue
-        new = ledger.scores(counting, spec.task, ledger.segments(counting, static))
+        new = ledger.scores(counting, spec.task, segments(counting, static))
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
             old[partition] = revised[partition] = history.assign(partition=partition)
     columns = TABLES[ACCURACY_SCORES]
@@ -130,7 +131,7 @@ def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.D
         if key not in stored:
             columns = [*NEEDED, *spec.task.quantile_columns]
             rows = ledger.honest(tables.read([spec.name, FORECAST_ACCURACY], partitions=[key], columns=columns))
-            parts.append(ledger.scores(rows, spec.task, ledger.segments(rows)).assign(partition=key))
+            parts.append(ledger.scores(rows, spec.task, segments(rows)).assign(partition=key))
     rows = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     rows = rows[rows["scope"] == ledger.VERSION]
     rows = rows.assign(model_version=rows["value"].astype("int64"))

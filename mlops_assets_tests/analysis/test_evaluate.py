@@ -10,7 +10,7 @@ SCORES = ["rows", "mase", "rmsse", "smape", "wape", "wql", "coverage", "bias", "
 
 
 def test_the_numbers_are_frames_and_plain_json(tmp_path):
-    found = evaluate(declare(tmp_path / "forecasts", panel(items=6)), Settings.read({}), ["extra_trees"])
+    found = evaluate(declare(tmp_path / "forecasts", panel(items=9)), Settings.read({}), ["extra_trees"])
     said = found.to_json()
     assert list(said) == [
         "forecast", "source", "items", "left_out", "observations", "training_rows", "windows", "models", "by_window",
@@ -39,11 +39,11 @@ def test_the_numbers_are_frames_and_plain_json(tmp_path):
 
 def test_evaluate_gives_every_metric_and_touches_no_store(ask, tmp_path):
     said = ask("evaluate", str(tmp_path / "forecasts" / "demo.yaml"), "--json")
-    assert set(said["models"]) == {"forest", "seasonal_naive"}
+    assert set(said["models"]) == {"challenger", "seasonal_naive"}
     for scores in said["models"].values():
         assert {"mase", "rmsse", "smape", "wape", "wql", "coverage", "bias"} <= set(scores)
         assert {"fit_seconds", "predict_seconds", "rows"} <= set(scores)
-    assert said["models"]["forest"]["rows"] == 2 * 4 * 7
+    assert said["models"]["challenger"]["rows"] == 2 * 4 * 7
     assert said["peak_memory_mb"] > 0
 
 
@@ -56,27 +56,27 @@ def test_evaluate_prints_a_table(ask, tmp_path):
 def test_evaluate_compares_models_on_the_same_rows_by_lead_and_by_segment(ask, tmp_path):
     declare(
         tmp_path / "forecasts",
-        panel(items=6).assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 3" else "west")),
+        panel(items=9).assign(city=lambda rows: rows["shop"].map(lambda shop: "east" if shop < "shop 3" else "west")),
         covariates={"past": ["rain"], "static": ["city"]},
     )
     said = ask("evaluate", "demo", "--models", "extra_trees,sklearn.linear_model.Ridge", "--json")
-    names = ["forest", "seasonal_naive", "extra_trees", "sklearn.linear_model.Ridge"]
+    names = ["challenger", "seasonal_naive", "extra_trees", "sklearn.linear_model.Ridge"]
     assert list(said["models"]) == names
-    assert {scores["rows"] for scores in said["models"].values()} == {2 * 6 * 7}
+    assert {scores["rows"] for scores in said["models"].values()} == {2 * 9 * 7}
     assert all(scores["memory_mb"] >= 0 for scores in said["models"].values())
     assert len({scores["wql"] for scores in said["models"].values()}) == 4
     assert len(said["by_lead"]) == 4 * 7
     groups = {(row["segment"], row["value"]) for row in said["by_segment"]}
     assert groups == {
-        ("volume", "1 low"),
-        ("volume", "2 middle"),
-        ("volume", "3 high"),
+        ("volume", "low"),
+        ("volume", "middle"),
+        ("volume", "high"),
         ("city", "east"),
         ("city", "west"),
     }
     for segment in ("volume", "city"):
-        rows = [row["rows"] for row in said["by_segment"] if (row["segment"], row["model"]) == (segment, "forest")]
-        assert sum(rows) == 2 * 6 * 7
+        rows = [row["rows"] for row in said["by_segment"] if (row["segment"], row["model"]) == (segment, "challenger")]
+        assert sum(rows) == 2 * 9 * 7
 
 
 def test_evaluate_scores_the_levels_of_a_hierarchy(ask, tmp_path):
@@ -89,14 +89,14 @@ def test_evaluate_scores_the_levels_of_a_hierarchy(ask, tmp_path):
     )
     said = ask("evaluate", "demo", "--json")
     rows = {(row["level"], row["model"]): row for row in said["by_level"]}
-    assert {level: rows[level, "forest"]["rows"] for level in ("total", "city", "item")} == {
+    assert {level: rows[level, "challenger"]["rows"] for level in ("total", "city", "item")} == {
         "total": 2 * 7,
         "city": 2 * 2 * 7,
         "item": 2 * 4 * 7,
     }
     assert {row["mase"] is None for row in rows.values()} == {False}
     assert rows["item", "seasonal_naive"]["mase"] == pytest.approx(said["models"]["seasonal_naive"]["mase"], abs=1e-5)
-    assert rows["total", "forest"]["wape"] < 1.5 * rows["item", "forest"]["wape"]
+    assert rows["total", "challenger"]["wape"] < 1.5 * rows["item", "challenger"]["wape"]
 
 
 def test_evaluate_refuses_a_model_that_it_does_not_know(ask):

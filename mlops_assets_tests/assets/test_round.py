@@ -53,7 +53,7 @@ def test_new_data_make_a_new_version_that_meets_the_champion_on_the_same_windows
     result = made.train()
     backtest = made.table("backtest")
     rows = backtest.groupby("model").size()
-    assert set(rows.index) == {"forest", "seasonal_naive", "champion"}
+    assert set(rows.index) == {"challenger", "seasonal_naive", "champion"}
     assert rows.nunique() == 1
     assert made.metadata(result, "model_version")["version"] == 2
     assert made.metadata(result, "champion")["outcome"] in ("promoted", "refused")

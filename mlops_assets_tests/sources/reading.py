@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Window
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.sources.base import SourceError, read_all
 from mlops_assets.sources.files import FileReader
 from mlops_assets.spec import FileSource
@@ -22,25 +22,25 @@ NOW = datetime(2024, 5, 1, tzinfo=timezone.utc)
 def read(path: Path, window: Window = MARCH, columns: list[str] = COLUMNS, **fields: Any) -> pd.DataFrame:
     reader = FileReader(FileSource(kind="file", path=str(path), **fields), Path("/nowhere"))
     frame = read_all(reader, columns, columns[1], window)
-    assert list(frame.columns) == [*columns, ROW, PROBLEM, SOURCE] or list(frame.columns) == [
+    assert list(frame.columns) == [*columns, ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE] or list(frame.columns) == [
         *columns,
-        SOURCE,
-        ROW,
-        PROBLEM,
+        ROW_SOURCE,
+        ROW_NUMBER,
+        ROW_PROBLEM,
     ]
     return frame
 
 
 def rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
     """Good rows with their numbers."""
-    good = frame[frame[PROBLEM].isna()]
-    return list(good[[ROW, *COLUMNS]].itertuples(index=False, name=None))
+    good = frame[frame[ROW_PROBLEM].isna()]
+    return list(good[[ROW_NUMBER, *COLUMNS]].itertuples(index=False, name=None))
 
 
 def broken(frame: pd.DataFrame) -> list[tuple[int, str, str]]:
     """Bad rows: number, raw text, problem."""
-    bad = frame[frame[PROBLEM].notna()]
-    return list(bad[[ROW, frame.columns[0], PROBLEM]].itertuples(index=False, name=None))
+    bad = frame[frame[ROW_PROBLEM].notna()]
+    return list(bad[[ROW_NUMBER, frame.columns[0], ROW_PROBLEM]].itertuples(index=False, name=None))
 
 
 def fails(path: Path, **fields: Any) -> str:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlops_assets.forecasting.data.contract import ROW, SOURCE, Contract, check
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_SOURCE, Contract, check
 from mlops_assets.sources.base import SourceError, read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import parse_spec
@@ -20,8 +20,8 @@ def test_a_folder_is_read_whole_in_the_order_of_names(csv, tmp_path):
         csv("nonsense", f"data/{hidden}")
     frame = read(tmp_path / "data")
     assert frame["item"].tolist() == ["2023/a.csv", "2024/a.csv", "2024/b.csv"]
-    assert frame[SOURCE].tolist() == frame["item"].tolist()
-    assert frame[ROW].tolist() == [1, 1, 1]
+    assert frame[ROW_SOURCE].tolist() == frame["item"].tolist()
+    assert frame[ROW_NUMBER].tolist() == [1, 1, 1]
 
 
 def test_a_glob(csv, tmp_path):

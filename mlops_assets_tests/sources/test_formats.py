@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlops_assets.forecasting.data.contract import ROW, SOURCE, Contract, check
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_SOURCE, Contract, check
 from mlops_assets.sources import formats
 from mlops_assets_tests.sources.reading import HEADER, MARCH, MOMENTS, NOW, broken, fails, read, rows
 
@@ -21,7 +21,7 @@ from mlops_assets_tests.sources.reading import HEADER, MARCH, MOMENTS, NOW, brok
 def test_csv_is_read_as_text_and_nothing_is_guessed(csv):
     frame = read(csv(HEADER + "007,2024-03-01,1.50\nNA,,nan\nnull, x ,1e3\n"))
     assert rows(frame) == [(1, "007", "2024-03-01", "1.50"), (2, "NA", "", "nan"), (3, "null", " x ", "1e3")]
-    assert set(frame[SOURCE]) == {"sales.csv"}
+    assert set(frame[ROW_SOURCE]) == {"sales.csv"}
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -236,8 +236,8 @@ def test_row_groups_are_skipped_without_losing_a_row(tmp_path, column):
 def test_row_numbers_count_skipped_groups(tmp_path):
     columns = {"item": ["a"] * 120, "day": MOMENTS, "sales": range(120)}
     frame = read(save(tmp_path / "a.parquet", columns, row_group_size=10))
-    assert frame[ROW].tolist() == list(range(51, 101))
-    assert (frame[ROW] - 1 == frame["sales"]).all()
+    assert frame[ROW_NUMBER].tolist() == list(range(51, 101))
+    assert (frame[ROW_NUMBER] - 1 == frame["sales"]).all()
 
 
 def test_groups_with_missing_times_are_read(tmp_path):

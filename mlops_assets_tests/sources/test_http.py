@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets_tests.conftest import declare
@@ -57,9 +57,9 @@ def test_pages_of_every_kind_are_read_to_the_end(service, read, kind):
     found = read(records="data.items", pages=pages)
     pd.testing.assert_frame_equal(found[COLUMNS], expected())
     assert len(service.asked) == requests
-    assert found[PROBLEM].isna().all()
-    assert found[SOURCE].iloc[SIZE] == f"page 2 of {service.url}"
-    assert found[ROW].iloc[SIZE] == 1
+    assert found[ROW_PROBLEM].isna().all()
+    assert found[ROW_SOURCE].iloc[SIZE] == f"page 2 of {service.url}"
+    assert found[ROW_NUMBER].iloc[SIZE] == 1
 
 
 def test_a_cursor_is_followed_over_an_empty_page(service, read):
@@ -98,10 +98,10 @@ def test_csv_is_read_page_by_page_as_text(service, read):
 def test_one_answer_without_pages_a_list_of_rows_with_oddities(service, read):
     service.answer = lambda _: [ROWS[0], 7, {"shop": "x", "day": "2024-03-01", "sales": None}, {"shop": "\ud800"}]
     found = read()
-    assert found[PROBLEM].tolist() == [None, "the row is not a JSON object", None, "the row is not UTF-8 text"]
+    assert found[ROW_PROBLEM].tolist() == [None, "the row is not a JSON object", None, "the row is not UTF-8 text"]
     assert found["shop"].tolist()[1] == "7"
     assert found["rain"].tolist()[2] is None
-    assert found[ROW].tolist() == [1, 2, 3, 4]
+    assert found[ROW_NUMBER].tolist() == [1, 2, 3, 4]
     service.answer = lambda _: []
     assert read().empty
 

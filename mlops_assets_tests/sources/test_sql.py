@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.data.contract import PROBLEM, ROW, SOURCE, Contract, Window, check
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Contract, Window, check
 from mlops_assets.sources.base import SourceError, read_all
 from mlops_assets.sources.sql import SqlReader
 from mlops_assets.spec import SqlSource
@@ -66,9 +66,9 @@ def test_a_table_is_read_as_it_is(database):
     database.fill("DATE", ["2024-03-01", None, "soon", 20240302, "2024-03-03T00:00:00+01:00"])
     frame = query(database.url, table="sales")
     assert days_read(frame) == ["2024-03-01", None, "soon", 20240302, "2024-03-03T00:00:00+01:00"]
-    assert frame[ROW].tolist() == [1, 2, 3, 4, 5]
-    assert set(frame[SOURCE]) == {"table sales"}
-    assert frame[PROBLEM].isna().all()
+    assert frame[ROW_NUMBER].tolist() == [1, 2, 3, 4, 5]
+    assert set(frame[ROW_SOURCE]) == {"table sales"}
+    assert frame[ROW_PROBLEM].isna().all()
 
 
 @pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP"])
@@ -133,13 +133,13 @@ def test_rows_come_in_chunks_with_running_numbers(database):
     reader = SqlReader(SqlSource(kind="sql", url=database.url, table="sales", chunk_rows=50), "UTC")
     batches = list(reader.read(COLUMNS, "day", MARCH))
     assert [len(batch) for batch in batches] == [50, 50, 20]
-    assert pd.concat(batches)[ROW].tolist() == list(range(1, 121))
+    assert pd.concat(batches)[ROW_NUMBER].tolist() == list(range(1, 121))
 
 
 def test_no_row_of_a_table_keeps_the_columns(database):
     database.fill("DATE", ["2020-01-01"])
     frame = query(database.url, table="sales")
-    assert list(frame.columns) == [*COLUMNS, SOURCE, ROW, PROBLEM]
+    assert list(frame.columns) == [*COLUMNS, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM]
     assert len(frame) == 0
 
 

@@ -1,6 +1,6 @@
 """What a spec accepts: its defaults, and that every field reaches the engine."""
 
-from mlops_assets.forecasting.decisions.policy import Rules
+from mlops_assets.forecasting.decisions.policy import PolicyRules
 from mlops_assets.spec import (
     COMMON_COUNTRIES,
     load_spec,
@@ -22,7 +22,7 @@ def test_a_minimal_spec_has_the_documented_defaults():
     assert spec.covariate_columns == []
     assert spec.partitions.start == "2013-01-01"
     assert spec.retraining.threshold is None
-    assert spec.retraining.rules == Rules(), "the spec's defaults are the policy's"
+    assert spec.retraining.rules == PolicyRules(), "the spec's defaults are the policy's"
     assert spec.schedule is None
 
 

@@ -7,8 +7,7 @@ import pandas as pd
 
 from mlops_assets.analysis.evaluate import Evaluation
 from mlops_assets.commands.rendering.cells import number
-from mlops_assets.forecasting.decisions.gate import CHALLENGER as FOREST
-from mlops_assets.forecasting.decisions.gate import NAIVE
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import METRICS, shown_metrics
 from mlops_assets.forecasting.formatting import few, plain, plain_rows
 
@@ -54,7 +53,7 @@ def tables(result: Evaluation) -> Iterator[Any]:
         yield _side_by_side("segment", result.by_segment.assign(key=keys), models)
     if result.by_level is not None:
         yield f"\nby level of the hierarchy, after adding up: {pair}"
-        yield _side_by_side("level", result.by_level.assign(key=result.by_level["level"]), [FOREST, NAIVE])
+        yield _side_by_side("level", result.by_level.assign(key=result.by_level["level"]), [CHALLENGER, NAIVE])
     if result.peak_memory_mb is not None:
         yield f"peak memory {result.peak_memory_mb:,.0f} MB"
 

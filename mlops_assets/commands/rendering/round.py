@@ -7,13 +7,13 @@ import pandas as pd
 
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, with_names_of_today
 from mlops_assets.forecasting.evaluation.ledger import summary
 from mlops_assets.forecasting.evaluation.metrics import shown_metrics
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.backtest import FOREST
 
 
 def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> Iterator[Any]:
@@ -62,7 +62,8 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     predictions = stores.tables.read([spec.name, BACKTEST])
     if predictions.empty:
         return
-    yield "\n[bold]backtest[/bold]: the forest against seasonal naive on the same rows; lower is better"
+    predictions = with_names_of_today(predictions)
+    yield "\n[bold]backtest[/bold]: the challenger against seasonal naive on the same rows; lower is better"
     table = Table("window", "origin", "model", *shown_metrics("summary"))
     origins = predictions.groupby("window")["origin"].first()
     by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
@@ -75,7 +76,7 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
 
 
 def _scores(row: dict[Any, Any]) -> list[str]:
-    name = f"[bold]{row['model']}[/bold]" if row["model"] == FOREST else row["model"]
+    name = f"[bold]{row['model']}[/bold]" if row["model"] == CHALLENGER else row["model"]
     return [name, *("–" if pd.isna(row[m]) else f"{row[m]:.3f}" for m in shown_metrics("summary"))]
 
 

@@ -17,9 +17,9 @@ from mlops_assets.forecasting.data.grid import on_grid
 from mlops_assets.forecasting.data.parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
 from mlops_assets.forecasting.model.errors import DataError
 
-SOURCE = "_source"
-ROW = "_row"
-PROBLEM = "_problem"
+ROW_SOURCE = "_source"
+ROW_NUMBER = "_row"
+ROW_PROBLEM = "_problem"
 
 REASONS: dict[str, str] = {
     "malformed_row": "the source could not split the row into its columns",
@@ -37,7 +37,6 @@ REASONS: dict[str, str] = {
     "conflicting_duplicate": "another row of the same item and timestamp says otherwise",
 }
 
-_KEY = ["item_id", "timestamp"]
 _KEY = ["item_id", "timestamp"]
 
 
@@ -151,7 +150,7 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     """
     missing = [name for name in contract.columns if name not in raw.columns]
     if missing:
-        present = ", ".join(str(c) for c in raw.columns if c not in (SOURCE, ROW, PROBLEM))
+        present = ", ".join(str(c) for c in raw.columns if c not in (ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM))
         raise ContractError(f"missing column: {', '.join(missing)}; the source has: {present}")
     raw = raw.reset_index(drop=True)
     verdict = _Verdict(len(raw))
@@ -219,17 +218,17 @@ class _Verdict:
     def quarantine(self, raw: pd.DataFrame, moments: pd.Series) -> pd.DataFrame:
         """Return the table of the rejected rows."""
         rows = _rows(raw, self.rejected)
-        content = rows.drop(columns=[SOURCE, ROW, PROBLEM], errors="ignore")
+        content = rows.drop(columns=[ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM], errors="ignore")
         records = _records(content)
-        if PROBLEM in rows.columns:
-            malformed, text = rows[PROBLEM].notna(), content.iloc[:, 0]
+        if ROW_PROBLEM in rows.columns:
+            malformed, text = rows[ROW_PROBLEM].notna(), content.iloc[:, 0]
             records = [str(t) if bad else r for t, bad, r in zip(text, malformed, records, strict=True)]
         return pd.DataFrame(
             {
                 "reason": self.reason[self.rejected],
                 "detail": self.detail[self.rejected],
-                "source": rows[SOURCE].astype(str).to_numpy(),
-                "source_row": rows[ROW].astype("int64").to_numpy(),
+                "source": rows[ROW_SOURCE].astype(str).to_numpy(),
+                "source_row": rows[ROW_NUMBER].astype("int64").to_numpy(),
                 "timestamp": moments[self.rejected].to_numpy(),
                 "record": np.array(records, dtype=object),
             }
@@ -260,8 +259,8 @@ def _parse(raw: pd.DataFrame, contract: Contract, verdict: _Verdict) -> tuple[pd
     Rows without a usable timestamp are rejected at once. What else does not parse is returned, because only
     the rows of the window are judged by it.
     """
-    if PROBLEM in raw.columns:
-        verdict.reject(raw[PROBLEM].notna().to_numpy(), "malformed_row", _column(raw, PROBLEM), str)
+    if ROW_PROBLEM in raw.columns:
+        verdict.reject(raw[ROW_PROBLEM].notna().to_numpy(), "malformed_row", _column(raw, ROW_PROBLEM), str)
     name, stamps = contract.timestamp, _column(raw, contract.timestamp)
     verdict.reject(is_empty(stamps), "missing_timestamp", stamps, lambda _: f"column {name}")
     moments, second_time = read_moments(stamps, ZoneInfo(contract.time_zone), contract.timestamp_format)

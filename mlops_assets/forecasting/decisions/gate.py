@@ -11,20 +11,19 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
 from mlops_assets.forecasting.evaluation.compare import Comparison, compare
 from mlops_assets.forecasting.evaluation.metrics import outer_pair, score
+from mlops_assets.forecasting.evaluation.segments import by_volume
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
-
-CHALLENGER, NAIVE, CHAMPION = "forest", "seasonal_naive", "champion"
-"""Names of the models in a backtest."""
 
 State = Literal["passed", "failed", "missing", "not applicable"]
 Outcome = Literal["promoted", "refused", "awaiting approval"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class GateRules:
     """What the rules allow.
 
     Attributes:
@@ -51,9 +50,14 @@ class Limits:
     model_megabytes: float = 500.0
     non_negative: bool = False
 
+    @property
+    def evidence(self) -> str:
+        """What a decision's evidence says of the rules: as release 0.1.0 did, so that no release judges twice."""
+        return f"Limits({', '.join(f'{name}={value!r}' for name, value in asdict(self).items())})"
+
 
 @dataclass(frozen=True)
-class Trial:
+class SmokeTest:
     """What the registered challenger did when it was loaded and asked for the forecasts of the latest origin.
 
     Attributes:
@@ -81,11 +85,11 @@ class Opponent:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of the gate: how it ended, in words and in numbers."""
+    """One rule of the gate: how it ended, as a message and in numbers."""
 
     name: str
     state: State
-    words: str
+    message: str
     numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -103,7 +107,7 @@ class Decision:
         rules: all rules.
         verdict: the challenger against the champion: `better`, `no worse`, `worse` or, without one, `first`;
             `unknown` when they could not be compared.
-        reason: one line in words.
+        reason: one line.
     """
 
     outcome: Outcome
@@ -119,9 +123,9 @@ class Decision:
 def judge(
     backtest: pd.DataFrame,
     task: Task,
-    limits: Limits,
+    limits: GateRules,
     *,
-    trial: Trial,
+    smoke_test: SmokeTest,
     champion: Opponent | None = None,
     segments: pd.DataFrame | None = None,
     rolled_back: str = "",
@@ -133,11 +137,11 @@ def judge(
     champion cannot be loaded or cannot do the task, is for a person to decide.
 
     Args:
-        backtest: rows of the models `forest` (the challenger), `seasonal_naive` and `champion`, as of
+        backtest: rows of the models `challenger`, `seasonal_naive` and `champion`, as of
             `backtest.Backtest.predictions`.
         task: what is forecast.
         limits: what the rules allow.
-        trial: how the registered challenger did.
+        smoke_test: how the registered challenger did.
         champion: the present champion; None without one.
         segments: item_id and segment, for the rule on segments; an item may be in several. None: by volume.
         rolled_back: if this training was rolled back, by whom and when.
@@ -152,15 +156,17 @@ def judge(
     if present is not None and champion is not None and not champion.problem:
         against = compare(challenger, present, task, limits.metric, confidence=limits.confidence)
     rules = [
-        _loads(trial),
+        _loads(smoke_test),
         _better_than_naive(compare(challenger, naive, task, limits.metric, confidence=limits.confidence), limits),
         _against_champion(against, champion, limits),
         _segments(challenger, present, segments, task, limits, champion),
         _coverage(challenger, task, limits),
-        _complete(trial),
-        _possible(trial, task, limits),
-        _bounded("forecasts_in_time", trial, trial.seconds, limits.predict_seconds, "CPU seconds for an origin"),
-        _bounded("model_size", trial, trial.megabytes, limits.model_megabytes, "MB of model file"),
+        _complete(smoke_test),
+        _possible(smoke_test, task, limits),
+        _bounded(
+            "forecasts_in_time", smoke_test, smoke_test.seconds, limits.predict_seconds, "CPU seconds for an origin"
+        ),
+        _bounded("model_size", smoke_test, smoke_test.megabytes, limits.model_megabytes, "MB of model file"),
         Rule(
             "not_rolled_back",
             "failed" if rolled_back else "passed",
@@ -183,42 +189,23 @@ _SEGMENT_BLOCKS = 6
 """Fewer items × origins say nothing of a segment."""
 
 
-def by_volume(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return item_id and segment: the thirds of the items by the size of their targets; none for under nine items."""
-    size = rows.groupby(ITEM)["target"].sum().rank(method="first", pct=True)
-    if len(size) < 9:
-        return pd.DataFrame({ITEM: [], "segment": []}, dtype=object)
-    names = np.array(["low volume", "middle volume", "high volume"], dtype=object)
-    third = np.minimum((size.to_numpy() * 3).astype(int), 2)
-    return pd.DataFrame({ITEM: size.index, "segment": names[third]})
-
-
-def by_static(history: pd.DataFrame, static: tuple[str, ...]) -> pd.DataFrame | None:
-    """Return item_id and segment, one row for each value of each static covariate; None without any."""
-    if not static:
-        return None
-    latest = history.groupby(ITEM)[list(static)].last()
-    parts = [pd.DataFrame({ITEM: latest.index, "segment": f"{name}=" + latest[name].astype(str)}) for name in static]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _loads(trial: Trial) -> Rule:
-    if trial.forecasts is None:
-        return Rule("model_loads", "missing", f"the registered model cannot be used: {trial.problem}")
+def _loads(smoke_test: SmokeTest) -> Rule:
+    if smoke_test.forecasts is None:
+        return Rule("model_loads", "missing", f"the registered model cannot be used: {smoke_test.problem}")
     return Rule("model_loads", "passed", "the registered model loads, and its checksum is the recorded one")
 
 
-def _better_than_naive(found: Comparison, limits: Limits) -> Rule:
+def _better_than_naive(found: Comparison, limits: GateRules) -> Rule:
     name = "better_than_naive"
     if not isfinite(found.change):
         return Rule(name, "missing", f"{limits.metric} is missing for the challenger or seasonal naive")
     passed = found.change < 0
     sign = "below" if passed else "not below"
-    words = f"{limits.metric} {found.first:.4f} is {sign} seasonal naive's {found.second:.4f} ({_percent(found)})"
-    return Rule(name, "passed" if passed else "failed", words, _numbers(found))
+    message = f"{limits.metric} {found.first:.4f} is {sign} seasonal naive's {found.second:.4f} ({_percent(found)})"
+    return Rule(name, "passed" if passed else "failed", message, _numbers(found))
 
 
-def _against_champion(found: Comparison | None, champion: Opponent | None, limits: Limits) -> Rule:
+def _against_champion(found: Comparison | None, champion: Opponent | None, limits: GateRules) -> Rule:
     name = "against_champion"
     if champion is None:
         return Rule(name, "not applicable", "no champion yet")
@@ -231,15 +218,17 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
     numbers = f"{limits.metric} {found.first:.4f} against {found.second:.4f} of version {champion.version}"
     if limits.require == "better":
         passed = _is_better(found, limits)
-        words = f"{numbers} ({_percent(found)}) is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
+        message = (
+            f"{numbers} ({_percent(found)}) is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
+        )
         if found.low == found.high == 0:
-            words += "; they forecast alike: no window begins after the champion's training, or nothing was new"
+            message += "; they forecast alike: no window begins after the champion's training, or nothing was new"
     else:
         passed = found.high <= limits.tolerance
-        words = (
+        message = (
             f"{numbers} ({_percent(found)}) {'stays' if passed else 'may not stay'} within {limits.tolerance:.1%} of it"
         )
-    return Rule(name, "passed" if passed else "failed", words, _numbers(found))
+    return Rule(name, "passed" if passed else "failed", message, _numbers(found))
 
 
 def _segments(
@@ -247,7 +236,7 @@ def _segments(
     present: pd.DataFrame | None,
     segments: pd.DataFrame,
     task: Task,
-    limits: Limits,
+    limits: GateRules,
     champion: Opponent | None,
 ) -> Rule:
     name = "segments"
@@ -263,8 +252,8 @@ def _segments(
         if compared.blocks >= _SEGMENT_BLOCKS and isfinite(compared.change):
             found[segment] = compared
     if not found:
-        words = f"no segment with {_SEGMENT_BLOCKS} or more items × origins"
-        return Rule(name, "not applicable", words)
+        message = f"no segment with {_SEGMENT_BLOCKS} or more items × origins"
+        return Rule(name, "not applicable", message)
     # Many segments are looked at: each gets its share of the doubt (Bonferroni), else one is hurt by chance alone.
     doubt = (1 - limits.confidence) / len(found)
     worst = max(found, key=lambda segment: found[segment].change)
@@ -276,11 +265,11 @@ def _segments(
     allowed = f"worse than the champion by more than {limits.segment_tolerance:.0%}"
     if hurt:
         return Rule(name, "failed", f"{allowed} in {', '.join(hurt[:5])}", _numbers(found[worst]))
-    words = f"none of {len(found)} is beyond doubt {allowed}; the worst is {worst} ({_percent(found[worst])})"
-    return Rule(name, "passed", words, _numbers(found[worst]))
+    message = f"none of {len(found)} is beyond doubt {allowed}; the worst is {worst} ({_percent(found[worst])})"
+    return Rule(name, "passed", message, _numbers(found[worst]))
 
 
-def _coverage(challenger: pd.DataFrame, task: Task, limits: Limits) -> Rule:
+def _coverage(challenger: pd.DataFrame, task: Task, limits: GateRules) -> Rule:
     name, pair = "coverage", outer_pair(task.quantiles)
     if pair is None:
         return Rule(name, "not applicable", "the quantiles hold no interval")
@@ -290,48 +279,48 @@ def _coverage(challenger: pd.DataFrame, task: Task, limits: Limits) -> Rule:
     if not isfinite(found):
         return Rule(name, "missing", "coverage is missing")
     passed = abs(found - nominal) <= limits.coverage_tolerance
-    words = f"the {nominal:.0%} interval covers {found:.1%}, {'within' if passed else 'not within'}"
-    words += f" {limits.coverage_tolerance:.0%} of it"
-    return Rule(name, "passed" if passed else "failed", words, {"coverage": found, "nominal": nominal})
+    message = f"the {nominal:.0%} interval covers {found:.1%}, {'within' if passed else 'not within'}"
+    message += f" {limits.coverage_tolerance:.0%} of it"
+    return Rule(name, "passed" if passed else "failed", message, {"coverage": found, "nominal": nominal})
 
 
-def _complete(trial: Trial) -> Rule:
+def _complete(smoke_test: SmokeTest) -> Rule:
     name = "complete"
-    if trial.forecasts is None:
+    if smoke_test.forecasts is None:
         return Rule(name, "missing", "there is no forecast by the registered model")
-    made = len(trial.forecasts)
-    passed = made == trial.rows and made > 0
-    words = f"{made} of {trial.rows} rows (items × leads) are forecast"
-    return Rule(name, "passed" if passed else "failed", words, {"rows": made, "expected": trial.rows})
+    made = len(smoke_test.forecasts)
+    passed = made == smoke_test.rows and made > 0
+    message = f"{made} of {smoke_test.rows} rows (items × leads) are forecast"
+    return Rule(name, "passed" if passed else "failed", message, {"rows": made, "expected": smoke_test.rows})
 
 
-def _possible(trial: Trial, task: Task, limits: Limits) -> Rule:
+def _possible(smoke_test: SmokeTest, task: Task, limits: GateRules) -> Rule:
     name = "possible_values"
-    if trial.forecasts is None:
+    if smoke_test.forecasts is None:
         return Rule(name, "missing", "there is no forecast by the registered model")
-    values = trial.forecasts[["mean", *task.quantile_columns]].to_numpy(dtype=float)
+    values = smoke_test.forecasts[["mean", *task.quantile_columns]].to_numpy(dtype=float)
     infinite = int((~np.isfinite(values)).any(axis=1).sum())
     negative = int((values < 0).any(axis=1).sum()) if limits.non_negative else 0
     asked = "finite and non-negative" if limits.non_negative else "finite"
     if infinite or negative:
-        words = f"{infinite} rows are not finite" + (f", {negative} are negative" if limits.non_negative else "")
-        return Rule(name, "failed", words, {"not_finite": infinite, "negative": negative})
+        message = f"{infinite} rows are not finite" + (f", {negative} are negative" if limits.non_negative else "")
+        return Rule(name, "failed", message, {"not_finite": infinite, "negative": negative})
     return Rule(name, "passed", f"all forecasts are {asked}")
 
 
-def _bounded(name: str, trial: Trial, value: float, limit: float, unit: str) -> Rule:
-    if trial.forecasts is None:
+def _bounded(name: str, smoke_test: SmokeTest, value: float, limit: float, unit: str) -> Rule:
+    if smoke_test.forecasts is None:
         return Rule(name, "missing", "the registered model could not be measured")
     passed = value <= limit
-    words = f"{value:.3g} {unit}, {'at most' if passed else 'more than'} {limit:g}"
-    return Rule(name, "passed" if passed else "failed", words, {"value": value, "limit": limit})
+    message = f"{value:.3g} {unit}, {'at most' if passed else 'more than'} {limit:g}"
+    return Rule(name, "passed" if passed else "failed", message, {"value": value, "limit": limit})
 
 
-def _is_better(found: Comparison, limits: Limits) -> bool:
+def _is_better(found: Comparison, limits: GateRules) -> bool:
     return found.change <= -limits.margin and found.high < 0
 
 
-def _verdict(found: Comparison | None, champion: Opponent | None, limits: Limits) -> str:
+def _verdict(found: Comparison | None, champion: Opponent | None, limits: GateRules) -> str:
     if champion is None:
         return "first"
     if found is None or not isfinite(found.change):
@@ -342,13 +331,13 @@ def _verdict(found: Comparison | None, champion: Opponent | None, limits: Limits
 
 
 def _reason(outcome: str, rules: list[Rule]) -> str:
-    stopping = [f"{rule.name}: {rule.words}" for rule in rules if not rule.holds]
+    stopping = [f"{rule.name}: {rule.message}" for rule in rules if not rule.holds]
     if stopping:
         return "; ".join(stopping)
     against = next(rule for rule in rules if rule.name == "against_champion")
     naive = next(rule for rule in rules if rule.name == "better_than_naive")
     waits = "every rule holds, and approval is manual; " if outcome == "awaiting approval" else ""
-    return f"{waits}{naive.words}; {against.words}"
+    return f"{waits}{naive.message}; {against.message}"
 
 
 def _percent(found: Comparison) -> str:

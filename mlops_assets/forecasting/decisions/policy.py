@@ -24,7 +24,7 @@ KEEP, REFRESH, GROW, REFIT = "keep", "refresh", "grow", "refit"
 
 
 @dataclass(frozen=True)
-class Rules:
+class PolicyRules:
     """When to retrain. None switches a rule off.
 
     Attributes:
@@ -164,15 +164,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class _Finding:
-    """What a rule found: whether it fires, since when, in which words."""
+    """What a rule found: whether it fires, since when, and what it says."""
 
     rule: str
     fires: bool
-    words: str
+    message: str
     began: str = ""
 
 
-def decide(evidence: Evidence, rules: Rules) -> Answer:
+def decide(evidence: Evidence, rules: PolicyRules) -> Answer:
     """Judge the present champion by all rules, and hold back what a guard forbids."""
     champion = evidence.champion
     latest = max(evidence.stored, default="")
@@ -187,12 +187,12 @@ def decide(evidence: Evidence, rules: Rules) -> Answer:
     firing = [finding for finding in findings if finding.fires]
     rest = REFRESH if latest > _seen(champion) else KEEP
     if not firing:
-        words = "; ".join(finding.words for finding in findings) or "no rule is set"
+        words = "; ".join(finding.message for finding in findings) or "no rule is set"
         return Answer(rest, words, partition=partition, value=value, level=level)
     first = firing[0]
     breach = _breach(evidence.log, judged, level, champion, first, rules)
     tries = _tries(evidence.launches, breach)
-    reason = "; ".join(finding.words for finding in firing)
+    reason = "; ".join(finding.message for finding in firing)
     guard, held = _guard(evidence, champion, breach, tries, rules)
     attempt = len(tries) + 1
     if guard:
@@ -209,7 +209,7 @@ def _seen(champion: Champion) -> str:
     return f"{champion.trained_until:%Y-%m-%d-%H:%M}"
 
 
-def _judged(accuracy: pd.DataFrame, champion: Champion, rules: Rules) -> pd.DataFrame:
+def _judged(accuracy: pd.DataFrame, champion: Champion, rules: PolicyRules) -> pd.DataFrame:
     """Return the partitions that vote, oldest first: scored for the present champion, with enough rows."""
     if accuracy.empty:
         return pd.DataFrame(columns=["partition", "rows", rules.metric, "skill", "coverage"])
@@ -219,7 +219,9 @@ def _judged(accuracy: pd.DataFrame, champion: Champion, rules: Rules) -> pd.Data
     return own[own["rows"] >= rules.matured * fullest].sort_values("partition")
 
 
-def _window_findings(evidence: Evidence, judged: pd.DataFrame, champion: Champion, rules: Rules) -> list[_Finding]:
+def _window_findings(
+    evidence: Evidence, judged: pd.DataFrame, champion: Champion, rules: PolicyRules
+) -> list[_Finding]:
     """Return what the rules found that need so many of the last partitions."""
     findings = []
     metric = judged.set_index("partition")[rules.metric] if len(judged) else pd.Series(dtype=float)
@@ -255,11 +257,11 @@ def _column(judged: pd.DataFrame, name: str) -> pd.Series:
     return judged.set_index("partition")[name].astype(float)
 
 
-def _above(rule: str, what: str, values: pd.Series, limit: float, named: str, rules: Rules) -> _Finding:
+def _above(rule: str, what: str, values: pd.Series, limit: float, named: str, rules: PolicyRules) -> _Finding:
     return _counted(rule, what, values, values > limit, f"above {limit:.4f} ({named})", rules)
 
 
-def _counted(rule: str, what: str, values: pd.Series, bad: pd.Series, where: str, rules: Rules) -> _Finding:
+def _counted(rule: str, what: str, values: pd.Series, bad: pd.Series, where: str, rules: PolicyRules) -> _Finding:
     """Fire if enough of the last partitions are bad, the latest too; partitions without a value are passed over."""
     known = values.notna()
     values, bad = values[known].tail(rules.window), bad[known].tail(rules.window)
@@ -276,7 +278,7 @@ def _counted(rule: str, what: str, values: pd.Series, bad: pd.Series, where: str
     return _Finding(rule, fires, words, str(bad.index[bad][0]) if count else "")
 
 
-def _stock_findings(evidence: Evidence, champion: Champion, rules: Rules) -> list[_Finding]:
+def _stock_findings(evidence: Evidence, champion: Champion, rules: PolicyRules) -> list[_Finding]:
     """Return what the rules found that look at the model's age and at the data that wait."""
     findings = []
     if rules.max_age_days is not None and evidence.until is not None:
@@ -293,7 +295,7 @@ def _stock_findings(evidence: Evidence, champion: Champion, rules: Rules) -> lis
 
 
 def _breach(
-    log: pd.DataFrame, judged: pd.DataFrame, level: float, champion: Champion, first: _Finding, rules: Rules
+    log: pd.DataFrame, judged: pd.DataFrame, level: float, champion: Champion, first: _Finding, rules: PolicyRules
 ) -> str:
     """Return the key of the breach: an earlier one's that goes on, or a new one's."""
     new = f"v{champion.version} {first.began}"
@@ -317,7 +319,9 @@ def _tries(launches: pd.DataFrame, breach: str) -> pd.DataFrame:
     return own.sort_values("partition", kind="stable").drop_duplicates("attempt", keep="last")
 
 
-def _guard(evidence: Evidence, champion: Champion, breach: str, tries: pd.DataFrame, rules: Rules) -> tuple[str, str]:
+def _guard(
+    evidence: Evidence, champion: Champion, breach: str, tries: pd.DataFrame, rules: PolicyRules
+) -> tuple[str, str]:
     """Return the guard that holds a retraining back and its words, or two empty texts."""
     launches = evidence.launches
     waiting = launches[launches["result"] == "under way"]

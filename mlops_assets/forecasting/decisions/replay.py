@@ -20,7 +20,7 @@ Policy = Callable[[Evidence], Answer]
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrainingOutcome:
     """A retraining in the world.
 
     Attributes:
@@ -58,7 +58,7 @@ class World(Protocol):
         """Return rows, the metric and the like of a champion in charge since the end of a partition, or None."""
         ...
 
-    def train(self, champion: Champion, partition: str, answer: Answer) -> Trial:
+    def train(self, champion: Champion, partition: str, answer: Answer) -> TrainingOutcome:
         """Train a challenger on what is known at the end of a partition, and let it meet the champion."""
         ...
 
@@ -133,7 +133,7 @@ def play(world: World, decide: Policy, metric: str) -> Play:
         if given is not None and (champion is None or given.version != champion.version):
             champion, since = given, partition
         answer = Answer(policy.KEEP, "no observations have come in")
-        trial = Trial(None, False, 0.0)
+        trial = TrainingOutcome(None, False, 0.0)
         if world.stored(partition):
             memory.stored.append(partition)
             answer = decide(memory.evidence(champion, world.end(partition)))

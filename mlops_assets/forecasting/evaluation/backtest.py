@@ -16,29 +16,26 @@ from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
 
-MODELS = ("forest", "seasonal_naive")
+CHALLENGER, NAIVE, CHAMPION = "challenger", "seasonal_naive", "champion"
+"""Names of the models in a backtest: the one that is fitted, the baseline, and the one in charge."""
+FORMERLY = {"forest": CHALLENGER}
+"""Names that release 0.1.0 gave to models."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Forecasts of past origins and their scores.
+    """Forecasts of past origins beside what came, their scores and their cost.
 
     Attributes:
         predictions: window (0 is the oldest), model, item_id, origin, timestamp, lead, target, mean, one
             column per quantile, source, mase_scale, rmsse_scale. Scales are those of the history up to the
             window's origin.
         overall: one row per model: model and the columns of `metrics.score`.
-        by_window: one row per model and window.
-        by_item: one row per model and item.
-        by_lead: one row per model and lead.
         seconds: one row per model: model, fit, predict in processor seconds, summed over the windows.
     """
 
     predictions: pd.DataFrame
     overall: pd.DataFrame
-    by_window: pd.DataFrame
-    by_item: pd.DataFrame
-    by_lead: pd.DataFrame
     seconds: pd.DataFrame
 
 
@@ -48,14 +45,14 @@ def backtest(
     windows: int = 3,
     step: int | None = None,
     *,
-    models: Sequence[str] = MODELS,
+    models: Sequence[str] = (CHALLENGER, NAIVE),
     until: pd.Timestamp | None = None,
     fit: Callable[[pd.DataFrame], Forecaster] | None = None,
 ) -> Backtest:
     """Forecast from several past origins and score what came.
 
     The last origin lies one horizon before the end of the data, each earlier one `step` steps before. At
-    each, the models see nothing later, the forest is fitted anew, and the items alive then are forecast by
+    each, the models see nothing later, the challenger is fitted anew, and the items alive then are forecast by
     all models.
 
     Args:
@@ -63,16 +60,16 @@ def backtest(
         task: what is forecast.
         windows: number of origins.
         step: steps between origins; None is the horizon.
-        models: some of `forest` and `seasonal_naive`.
+        models: some of `CHALLENGER` and `NAIVE`.
         until: rows after it are not looked at.
         fit: makes the forecaster from training rows; None: `fitting.fit`.
 
     Raises:
         ValueError: an unknown model, or history too short for the windows.
     """
-    strange = sorted({*models} - {*MODELS})
+    strange = sorted({*models} - {CHALLENGER, NAIVE})
     if strange or not models:
-        raise UsageError(f"unknown models {strange}; known are {', '.join(MODELS)}")
+        raise UsageError(f"unknown models {strange}; known are {CHALLENGER}, {NAIVE}")
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
     fit = fit or (lambda rows: fitting.fit(rows, task))
@@ -83,7 +80,7 @@ def backtest(
         answers = []
         for model in models:
             started = time.process_time()
-            forecaster = fit(features.training_rows(seen, task)) if model == "forest" else None
+            forecaster = fit(features.training_rows(seen, task)) if model == CHALLENGER else None
             fitted = time.process_time()
             if forecaster is None:
                 table = baselines.seasonal_naive(seen, task, origin, alive)
@@ -101,9 +98,6 @@ def backtest(
     return Backtest(
         predictions=predictions,
         overall=metrics.score(predictions, task, ["model"]),
-        by_window=metrics.score(predictions, task, ["model", "window"]),
-        by_item=metrics.score(predictions, task, ["model", ITEM]),
-        by_lead=metrics.score(predictions, task, ["model", "lead"]),
         seconds=pd.DataFrame([{"model": m, "fit": f, "predict": p} for m, (f, p) in spent.items()]),
     )
 
@@ -126,3 +120,8 @@ def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = No
             f"begin at {observed.min()}: use fewer windows, a shorter step or a shorter horizon"
         )
     return found
+
+
+def with_names_of_today(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return a stored backtest, of any release, with the models called as they are now."""
+    return predictions.assign(model=predictions["model"].replace(FORMERLY))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.decisions.gate import by_static, by_volume
 from mlops_assets.forecasting.evaluation.metrics import METRICS, score, shown_metrics
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
@@ -95,21 +94,13 @@ def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
     return {"rows": int(found["rows"]), **{name: float(found[name]) for name in NUMBERS}}
 
 
-def segments(rows: pd.DataFrame, static: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return item_id and segment: thirds by volume, and the values of each covariate in `static` (beside item_id)."""
-    parts = [by_volume(rows)]
-    if static is not None and (found := by_static(static, tuple(c for c in static.columns if c != ITEM))) is not None:
-        parts.append(found)
-    return pd.concat(parts, ignore_index=True)
-
-
 def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:
     """Score matched forecasts as a whole and by version, vintage (origin), lead and segment.
 
     Args:
         rows: matched forecasts that count.
         task: names the columns.
-        parts: item_id and segment, see `segments`.
+        parts: item_id and segment, see `segments.segments`.
 
     Returns:
         Columns scope (one of `SCOPES`), value (text: which one), rows and `NUMBERS`.
@@ -121,7 +112,7 @@ def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:
         found.append(
             compared(rows, task, [column]).assign(scope=scope, value=lambda part, c=column: part[c].map(_text))
         )
-    if len(inside := rows.merge(parts, on=ITEM)):
+    if len(inside := rows.merge(parts[[ITEM, SEGMENT]], on=ITEM)):
         by_part = compared(inside, task, ["segment"])
         found.append(by_part.assign(scope=SEGMENT, value=by_part["segment"]))
     return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *NUMBERS]]

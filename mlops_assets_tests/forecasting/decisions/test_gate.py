@@ -9,21 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.decisions.gate import (
-    CHALLENGER,
-    CHAMPION,
-    NAIVE,
-    Limits,
-    Opponent,
-    Trial,
-    by_static,
-    judge,
-)
+from mlops_assets.forecasting.decisions.gate import GateRules, Opponent, SmokeTest, judge
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
+from mlops_assets.forecasting.evaluation.segments import by_static
 from mlops_assets_tests.forecasting.decisions.duels import ITEMS, TASK, model_rows
 
-LIMITS = Limits()
+LIMITS = GateRules()
 FORECASTS = model_rows(CHALLENGER, 1)[["item_id", "mean", "q10", "q50", "q90"]].head(ITEMS * TASK.horizon)
-GOOD = Trial(FORECASTS, rows=len(FORECASTS), seconds=1.0, megabytes=5.0)
+GOOD = SmokeTest(FORECASTS, rows=len(FORECASTS), seconds=1.0, megabytes=5.0)
 CROWN = Opponent(7)
 
 
@@ -39,7 +32,7 @@ def failed(decision) -> dict[str, str]:
 
 
 def test_a_first_model_needs_the_other_rules_only():
-    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=GOOD)
+    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD)
     assert (decision.outcome, decision.verdict) == ("promoted", "first")
     assert "no champion yet" in decision.reason
     states = {rule.name: rule.state for rule in decision.rules}
@@ -49,7 +42,7 @@ def test_a_first_model_needs_the_other_rules_only():
 
 def test_worse_than_naive_is_refused():
     backtest = duel(model_rows("x", 1, noise=0.5), naive=model_rows("n", 2, noise=0.1))
-    decision = judge(backtest, TASK, LIMITS, trial=GOOD)
+    decision = judge(backtest, TASK, LIMITS, smoke_test=GOOD)
     assert decision.outcome == "refused"
     assert "better_than_naive" in failed(decision)
     assert "is not below seasonal naive's" in decision.reason
@@ -57,16 +50,20 @@ def test_worse_than_naive_is_refused():
 
 def test_a_clearly_better_challenger_is_promoted_as_better():
     decision = judge(
-        duel(model_rows("x", 1, noise=0.05), model_rows("c", 2, noise=0.3)), TASK, LIMITS, trial=GOOD, champion=CROWN
+        duel(model_rows("x", 1, noise=0.05), model_rows("c", 2, noise=0.3)),
+        TASK,
+        LIMITS,
+        smoke_test=GOOD,
+        champion=CROWN,
     )
     assert (decision.outcome, decision.verdict) == ("promoted", "better")
 
 
 def test_one_equal_to_the_champion_is_no_worse_but_cures_nothing():
     same = model_rows("x", 1)
-    decision = judge(duel(same, same), TASK, LIMITS, trial=GOOD, champion=CROWN)
+    decision = judge(duel(same, same), TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
     assert (decision.outcome, decision.verdict) == ("promoted", "no worse")
-    strict = judge(duel(same, same), TASK, replace(LIMITS, require="better"), trial=GOOD, champion=CROWN)
+    strict = judge(duel(same, same), TASK, replace(LIMITS, require="better"), smoke_test=GOOD, champion=CROWN)
     assert strict.outcome == "refused"
     assert failed(strict) == {"against_champion": "failed"}
     assert "is not better by 2.0% beyond doubt" in strict.reason
@@ -78,7 +75,7 @@ def test_better_on_another_window_only_is_refused():
     values = ["mean", "q10", "q50", "q90"]
     challenger.loc[lucky, values] = model_rows("y", 4, noise=0.02).loc[lucky, values]
     challenger.loc[~lucky, values] = model_rows("z", 5, noise=0.45).loc[~lucky, values]
-    decision = judge(duel(challenger, champion), TASK, LIMITS, trial=GOOD, champion=CROWN)
+    decision = judge(duel(challenger, champion), TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
     assert decision.outcome == "refused"
     assert "against_champion" in failed(decision)
 
@@ -87,14 +84,19 @@ def test_better_on_average_that_ruins_a_segment_is_refused_and_the_segment_named
     champion, challenger = model_rows("c", 2, noise=0.35), model_rows("x", 1, noise=0.02)
     ruined = challenger["item_id"].isin(["item 0", "item 1", "item 2"])
     challenger.loc[ruined, ["mean", "q10", "q50", "q90"]] *= 1.8
-    decision = judge(duel(challenger, champion), TASK, LIMITS, trial=GOOD, champion=CROWN)
+    decision = judge(duel(challenger, champion), TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
     assert decision.verdict == "better"
     assert failed(decision) == {"segments": "failed"}
     assert "worse than the champion by more than 10% in low volume" in decision.reason
     towns = ["Bonn"] * 3 + ["Rome"] * (ITEMS - 3)
     history = pd.DataFrame({"item_id": [f"item {n}" for n in range(ITEMS)], "town": towns})
     by_town = judge(
-        duel(challenger, champion), TASK, LIMITS, trial=GOOD, champion=CROWN, segments=by_static(history, ("town",))
+        duel(challenger, champion),
+        TASK,
+        LIMITS,
+        smoke_test=GOOD,
+        champion=CROWN,
+        segments=by_static(history, ("town",)),
     )
     assert "in town=Bonn" in by_town.reason
 
@@ -102,30 +104,30 @@ def test_better_on_average_that_ruins_a_segment_is_refused_and_the_segment_named
 def test_a_segment_of_a_few_rows_is_not_judged_and_chance_hurts_none():
     champion, challenger = model_rows("c", 2, noise=0.3), model_rows("x", 1, noise=0.2)
     single = pd.DataFrame({"item_id": [f"item {n}" for n in range(ITEMS)], "segment": [f"s{n}" for n in range(ITEMS)]})
-    decision = judge(duel(challenger, champion), TASK, LIMITS, trial=GOOD, champion=CROWN, segments=single)
+    decision = judge(duel(challenger, champion), TASK, LIMITS, smoke_test=GOOD, champion=CROWN, segments=single)
     rule = next(rule for rule in decision.rules if rule.name == "segments")
-    assert (rule.state, rule.words) == ("not applicable", "no segment with 6 or more items × origins")
+    assert (rule.state, rule.message) == ("not applicable", "no segment with 6 or more items × origins")
     hurt = 0
     for seed in range(12):
         first, second = (model_rows(name, 1000 * n + seed, noise=0.3, items=40) for n, name in ((1, "x"), (2, "c")))
         pairs = pd.DataFrame({"item_id": first["item_id"].unique()})
         pairs["segment"] = [f"s{n % 20}" for n in range(len(pairs))]
-        decision = judge(duel(first, second), TASK, LIMITS, trial=GOOD, champion=CROWN, segments=pairs)
+        decision = judge(duel(first, second), TASK, LIMITS, smoke_test=GOOD, champion=CROWN, segments=pairs)
         hurt += "segments" in failed(decision)
     assert hurt <= 1, f"{hurt} of 12 equal challengers seem to ruin one of 20 segments"
 
 
 def test_collapsed_intervals_are_refused():
     narrow = model_rows("x", 1, noise=0.05, width=0.02)
-    decision = judge(duel(narrow), TASK, LIMITS, trial=GOOD)
+    decision = judge(duel(narrow), TASK, LIMITS, smoke_test=GOOD)
     assert "coverage" in failed(decision)
     assert "the 80% interval covers" in decision.reason
 
 
 @pytest.mark.parametrize(
-    ("trial", "rule", "words"),
+    ("smoke_test", "rule", "message"),
     [
-        (Trial(None, problem="the file is gone"), "model_loads", "cannot be used: the file is gone"),
+        (SmokeTest(None, problem="the file is gone"), "model_loads", "cannot be used: the file is gone"),
         (replace(GOOD, rows=GOOD.rows + 7), "complete", f"{GOOD.rows} of {GOOD.rows + 7} rows"),
         (replace(GOOD, seconds=601.0), "forecasts_in_time", "more than 600"),
         (replace(GOOD, megabytes=501.0), "model_size", "more than 500"),
@@ -133,31 +135,31 @@ def test_collapsed_intervals_are_refused():
         (replace(GOOD, forecasts=FORECASTS.assign(q10=-1.0)), "possible_values", "are negative"),
     ],
 )
-def test_the_registered_model_is_tried(trial, rule, words):
-    limits = replace(LIMITS, non_negative="negative" in words)
-    decision = judge(duel(model_rows("x", 1)), TASK, limits, trial=trial)
+def test_the_registered_model_is_tried(smoke_test, rule, message):
+    limits = replace(LIMITS, non_negative="negative" in message)
+    decision = judge(duel(model_rows("x", 1)), TASK, limits, smoke_test=smoke_test)
     assert decision.outcome == "refused"
     assert rule in failed(decision)
-    assert words in decision.reason
+    assert message in decision.reason
 
 
 def test_a_missing_model_file_is_its_own_outcome_and_no_pass():
-    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=Trial(None, problem="gone"))
+    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=SmokeTest(None, problem="gone"))
     assert failed(decision)["model_loads"] == "missing"
 
 
 def test_negative_forecasts_are_fine_unless_the_spec_forbids_them():
-    trial = replace(GOOD, forecasts=FORECASTS.assign(q10=-1.0))
-    assert judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=trial).outcome == "promoted"
+    smoke_test = replace(GOOD, forecasts=FORECASTS.assign(q10=-1.0))
+    assert judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=smoke_test).outcome == "promoted"
 
 
 def test_a_champion_that_cannot_be_loaded_is_for_a_person_to_decide():
     opponent = Opponent(7, "its file is gone")
-    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=GOOD, champion=opponent)
+    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, champion=opponent)
     assert (decision.outcome, decision.verdict) == ("awaiting approval", "unknown")
     assert failed(decision) == {"against_champion": "missing", "segments": "missing"}
     assert "version 7, the champion, cannot be compared: its file is gone" in decision.reason
-    bad = judge(duel(model_rows("x", 1, noise=2.0)), TASK, LIMITS, trial=GOOD, champion=opponent)
+    bad = judge(duel(model_rows("x", 1, noise=2.0)), TASK, LIMITS, smoke_test=GOOD, champion=opponent)
     assert bad.outcome == "refused"
 
 
@@ -165,33 +167,37 @@ def test_a_champion_that_cannot_be_loaded_is_for_a_person_to_decide():
 def test_a_missing_metric_never_passes(model):
     backtest = duel(model_rows("x", 1))
     backtest.loc[backtest["model"] == model, "q50"] = np.nan
-    decision = judge(backtest, TASK, LIMITS, trial=GOOD)
+    decision = judge(backtest, TASK, LIMITS, smoke_test=GOOD)
     assert decision.outcome == "refused"
     assert failed(decision)["better_than_naive"] == "missing"
 
 
 def test_a_champion_without_rows_is_missing_not_beaten():
-    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=GOOD, champion=CROWN)
+    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
     assert decision.outcome == "refused"
     assert failed(decision)["against_champion"] == "missing"
 
 
 def test_manual_approval_lets_nothing_through_by_itself():
-    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=GOOD, approval="manual")
+    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, approval="manual")
     assert decision.outcome == "awaiting approval"
     assert decision.reason.startswith("every rule holds, and approval is manual")
-    assert judge(duel(model_rows("x", 1, noise=2)), TASK, LIMITS, trial=GOOD, approval="manual").outcome == "refused"
+    assert (
+        judge(duel(model_rows("x", 1, noise=2)), TASK, LIMITS, smoke_test=GOOD, approval="manual").outcome == "refused"
+    )
 
 
 def test_what_was_rolled_back_does_not_come_back_by_itself():
-    decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, trial=GOOD, rolled_back="by Ann on 2024-05-01: too high")
+    decision = judge(
+        duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, rolled_back="by Ann on 2024-05-01: too high"
+    )
     assert failed(decision) == {"not_rolled_back": "failed"}
     assert "rolled back by Ann" in decision.reason
 
 
 def test_every_rule_with_its_numbers_is_in_the_record():
     champion = model_rows("c", 2, noise=0.3)
-    decision = judge(duel(model_rows("x", 1), champion), TASK, LIMITS, trial=GOOD, champion=CROWN)
+    decision = judge(duel(model_rows("x", 1), champion), TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
     told = json.loads(decision.as_json())
     assert [rule["name"] for rule in told["rules"]] == [
         "model_loads", "better_than_naive", "against_champion", "segments", "coverage", "complete",
@@ -206,7 +212,7 @@ def test_of_200_pairs_of_equal_models_at_most_5_percent_are_called_better():
     for seed in range(200):
         first, second = (model_rows(name, 1000 * n + seed, noise=0.3) for n, name in ((1, "x"), (2, "c")))
         decision = judge(
-            duel(first, second), TASK, replace(LIMITS, require="better"), trial=GOOD, champion=CROWN,
+            duel(first, second), TASK, replace(LIMITS, require="better"), smoke_test=GOOD, champion=CROWN,
             segments=pd.DataFrame({"item_id": [], "segment": []}),
         )  # fmt: skip
         better += decision.verdict == "better"
@@ -219,8 +225,16 @@ def test_of_200_pairs_of_equal_models_at_most_5_percent_are_called_better():
 def test_who_is_promoted_holds_every_rule(noise, other, strict):
     limits = replace(LIMITS, require="better" if strict else "no_worse")
     challenger, champion = model_rows("x", 1, noise=noise), model_rows("c", 2, noise=other)
-    decision = judge(duel(challenger, champion), TASK, limits, trial=GOOD, champion=CROWN)
+    decision = judge(duel(challenger, champion), TASK, limits, smoke_test=GOOD, champion=CROWN)
     assert (decision.outcome == "promoted") == all(rule.holds for rule in decision.rules)
     if decision.outcome == "promoted":
         against = next(rule for rule in decision.rules if rule.name == "against_champion")
         assert against.numbers["high"] <= (0 if strict else limits.tolerance)
+
+
+def test_the_rules_are_the_evidence_that_the_first_release_wrote():
+    assert GateRules(metric="mase").evidence == (
+        "Limits(metric='mase', require='no_worse', tolerance=0.02, margin=0.02, confidence=0.95, "
+        "segment_tolerance=0.1, coverage_tolerance=0.2, predict_seconds=600.0, "
+        "model_megabytes=500.0, non_negative=False)"
+    )

@@ -17,14 +17,14 @@ from mlops_assets.forecasting.decisions.policy import (
     Answer,
     Champion,
     Evidence,
-    Rules,
+    PolicyRules,
     as_row,
     decide,
 )
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-03-01", periods=40)]
 CHAMPION = Champion(1, pd.Timestamp("2024-03-01"), {"wql": 0.4})  # its limit is 1.25 × 0.4 = 0.5
-RULES = Rules(breaches=2, window=3, minimum_new=1)
+RULES = PolicyRules(breaches=2, window=3, minimum_new=1)
 
 
 def scores(*values: Any, version: int = 1, rows: list[int] | None = None, **columns: list[Any]) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def evidence(accuracy: pd.DataFrame, **changes: Any) -> Evidence:
     return Evidence(**{"champion": CHAMPION, "stored": stored, "until": until, "accuracy": accuracy, **changes})
 
 
-def judge(*values: Any, rules: Rules = RULES, **changes: Any) -> Answer:
+def judge(*values: Any, rules: PolicyRules = RULES, **changes: Any) -> Answer:
     return decide(evidence(scores(*values), **changes), rules)
 
 

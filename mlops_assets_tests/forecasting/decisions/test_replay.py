@@ -12,7 +12,7 @@ QUIET = {"regime": None, "drift": None, "outage": None, "broken": None, "shift":
 
 
 def lived(year: Year, **rules) -> replay.Play:
-    made = policy.Rules(**rules)
+    made = policy.PolicyRules(**rules)
     return replay.play(year, lambda evidence: policy.decide(evidence, made), "wql")
 
 

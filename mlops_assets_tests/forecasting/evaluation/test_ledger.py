@@ -6,6 +6,7 @@ import pytest
 
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.model.task import Task
 
 TASK = Task("D", 3, (7,))
@@ -73,7 +74,7 @@ def test_many_leads_are_told_in_bands():
 
 def test_each_scope_splits_the_same_rows():
     rows = matched(forecasts(), actuals("2024-01-05"))
-    found = ledger.scores(rows, TASK, ledger.segments(rows))
+    found = ledger.scores(rows, TASK, segments(rows))
     assert set(found["scope"]) == set(ledger.SCOPES)
     assert (found.groupby("scope")["rows"].sum() == len(rows)).all()
     whole = found[found["scope"] == "all"].iloc[0]
@@ -85,19 +86,19 @@ def test_each_scope_splits_the_same_rows():
 def test_a_static_covariate_makes_segments_beside_the_volumes():
     rows = matched(forecasts(), actuals("2024-01-05"))
     static = pd.DataFrame({"item_id": [f"i{n}" for n in range(9)], "kind": list("aabbbcccc")})
-    names = set(ledger.segments(rows, static)["segment"])
+    names = set(segments(rows, static)["segment"])
     assert names == {"kind=a", "kind=b", "kind=c", "low volume", "middle volume", "high volume"}
 
 
 def test_scores_are_revised_only_when_something_has_changed():
     made = forecasts()
     rows = matched(made, actuals("2024-01-05"))
-    first = ledger.revised(None, ledger.scores(rows, TASK, ledger.segments(rows)), NOW)
+    first = ledger.revised(None, ledger.scores(rows, TASK, segments(rows)), NOW)
     assert first is not None
-    assert ledger.revised(first, ledger.scores(rows, TASK, ledger.segments(rows)), NOW) is None
+    assert ledger.revised(first, ledger.scores(rows, TASK, segments(rows)), NOW) is None
     corrected = actuals("2024-01-05").assign(target=lambda frame: frame["target"] * 1.5)
     new = matched(made, corrected)
-    second = ledger.revised(first, ledger.scores(new, TASK, ledger.segments(new)), NOW + pd.Timedelta(days=1))
+    second = ledger.revised(first, ledger.scores(new, TASK, segments(new)), NOW + pd.Timedelta(days=1))
     assert second is not None
     assert second["revision"].unique().tolist() == [1, 2]
     pd.testing.assert_frame_equal(second[second["revision"] == 1], first)
@@ -108,7 +109,7 @@ def test_no_forecast_that_counts_is_a_row_that_says_so():
     seen = forecasts().assign(trained_until=NOW)
     rows = matched(seen, actuals("2024-01-05"))
     assert rows["in_sample"].all()
-    found = ledger.scores(ledger.honest(rows), TASK, ledger.segments(rows))
+    found = ledger.scores(ledger.honest(rows), TASK, segments(rows))
     assert found[["scope", "rows"]].to_numpy().tolist() == [["all", 0]]
     vintages = ledger.vintages(seen, rows, TASK, pd.Timestamp("2024-01-06"))
     assert vintages["mase"].isna().all()

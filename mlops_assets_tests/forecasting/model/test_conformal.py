@@ -77,7 +77,7 @@ def test_the_factors_are_part_of_the_stored_model(frame, model):
 def test_a_version_is_corrected_only_where_the_spec_asks_for_it(frame, model, tmp_path):
     wrong = replace(model, anchors=(0.3, 0.5, 0.7))
     value = {"forecaster": wrong.state(), "facts": {"action": "refit"}}
-    rows = backtest_rows(wrong, frame, [152, 165]).assign(model="forest")
+    rows = backtest_rows(wrong, frame, [152, 165]).assign(model="challenger")
     off = with_right_intervals(declare(tmp_path), value, rows)
     assert off is value
     on = with_right_intervals(declare(tmp_path, backtest={"conformal": 0.05}), value, rows)

@@ -77,6 +77,7 @@ class Metric(ABC):
         name: of the column, of MLflow's metric and of the choice in a spec.
         title: as the literature writes it.
         meaning: one sentence for the documentation of tables.
+        since: the release that first stores it; rows of earlier ones are read without it.
         average: `series`: the mean over series (item and origin) of the mean over their rows, as in the M competitions;
             `size`: the sum over rows by the sum of absolute targets; `rows`: the mean over rows.
         in_gate: whether models may be compared by it. Such a metric is never negative, and lower is better.
@@ -86,6 +87,7 @@ class Metric(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     meaning: ClassVar[str]
+    since: ClassVar[str]
     average: ClassVar[Literal["series", "size", "rows"]]
     in_gate: ClassVar[bool] = True
     shown_in: ClassVar[frozenset[Place]] = frozenset({"summary", "report", "windows"})

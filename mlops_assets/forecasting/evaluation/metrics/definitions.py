@@ -18,6 +18,7 @@ class Mase(Metric):
 
     name, title = "mase", "MASE"
     meaning = "Mean absolute scaled error."
+    since = "0.1.0"
     average = "series"
     shown_in = frozenset({"summary", "report", "windows", "side by side"})
 
@@ -36,6 +37,7 @@ class Rmsse(Metric):
 
     name, title = "rmsse", "RMSSE"
     meaning = "Root mean squared scaled error."
+    since = "0.1.0"
     average = "series"
     shown_in = frozenset()
 
@@ -58,6 +60,7 @@ class Smape(Metric):
 
     name, title = "smape", "sMAPE"
     meaning = "Symmetric mean absolute percentage error, as a share: 0 to 1."
+    since = "0.1.0"
     average = "series"
     shown_in = frozenset({"summary"})
 
@@ -77,6 +80,7 @@ class Wape(Metric):
 
     name, title = "wape", "WAPE"
     meaning = "Sum of absolute errors by the sum of absolute actuals."
+    since = "0.1.0"
     average = "size"
     shown_in = frozenset({"summary"})
 
@@ -96,6 +100,7 @@ class Wql(Metric):
 
     name, title = "wql", "wQL"
     meaning = "Weighted quantile loss over all quantiles."
+    since = "0.1.0"
     average = "size"
     shown_in = frozenset({"summary", "report", "windows", "side by side"})
 
@@ -111,6 +116,7 @@ class Coverage(Metric):
 
     name, title = "coverage", "coverage"
     meaning = "Share of actuals within the outermost quantiles."
+    since = "0.1.0"
     average = "rows"
     in_gate = False
 
@@ -129,6 +135,7 @@ class Bias(Metric):
 
     name, title = "bias", "bias"
     meaning = "Sum of errors by the sum of absolute actuals: above zero, the forecast is too high."
+    since = "0.1.0"
     average = "size"
     in_gate = False
     shown_in = frozenset({"summary", "report"})
