@@ -20,6 +20,7 @@ Every class is defined where it is raised; this is their address and their tree:
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
+    │   ├── NoChampionError             a forecast has no champion yet
     │   ├── ModelFileError              a stored model is not what was saved
     │   └── MissingExtraError           a library is not installed
     │       ├── MissingDriverError      a database's (also a DatabaseError)

@@ -221,7 +221,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "lifecycle/lifecycle.py:Lifecycle._check": no_file_of_a_version,
     "stages/predict.py:chosen_versions": no_champion,
     "analysis/worlds.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
-    "analysis/worlds.py:RealWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
+    "analysis/worlds.py:TrainedWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
     "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),
 }
 """For each place that gives advice, how to come to it."""
