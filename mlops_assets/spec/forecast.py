@@ -244,6 +244,7 @@ class ForecastSpec(Part):
                 max_training_rows=self.model.max_training_rows,
                 seed=self.model.seed,
                 recency=self.model.recency,
+                accelerator=self.model.accelerator,
             ),
         )
 

@@ -1,7 +1,7 @@
 """Which regressor is trained, with what."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
@@ -95,6 +95,11 @@ class Model(Part):
         description="Half-life of an origin's chance to be sampled, in steps of the frequency: the model learns more "
         "from what is recent. null: all origins alike.",
     )
+    accelerator: Literal["intelex"] | None = Field(
+        default=None,
+        description="intelex: the forest is fitted by scikit-learn-intelex, which has to be installed. null: by "
+        "scikit-learn.",
+    )
 
     @field_validator("kind")
     @classmethod
@@ -113,6 +118,8 @@ class Model(Part):
     def _known_parameters(self) -> "Model":
         if "random_state" in self.parameters:
             raise MisfitError("parameters.random_state", "the field for it is model.seed")
+        if self.accelerator is not None and not regressors.is_forest(self.kind):
+            raise MisfitError("accelerator", f"only forests can be accelerated, and the kind is {self.kind}")
         known = _parameters_of(self.kind) if self.parameters else ()
         for name in self.parameters:
             if name not in known:

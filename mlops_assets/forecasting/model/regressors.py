@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError, UsageError
+from .errors import DataError, MissingExtraError, UsageError
 from .task import ModelSettings
 
 FORESTS = {
@@ -105,13 +105,22 @@ def build(model: ModelSettings) -> Any:
 
 
 def forest(model: ModelSettings) -> Any:
-    """Make a forest, not fitted: scikit-learn-intelex's where that is installed, else scikit-learn's."""
+    """Make a forest, not fitted, by the accelerator that the settings name, else scikit-learn's.
+
+    Raises:
+        UsageError: the kind, a parameter or the accelerator is not known.
+        MissingExtraError: the accelerator is not installed.
+    """
     from importlib import import_module
 
+    if model.accelerator is None:
+        return build(model)
+    if model.accelerator != "intelex":
+        raise UsageError(f"the accelerator {model.accelerator!r} is not known; there is intelex")
     try:
         maker = getattr(import_module("sklearnex.ensemble"), _class(model.kind).__name__)
     except ImportError:
-        return build(model)
+        raise MissingExtraError.of("model.accelerator: intelex", "sklearnex", "intelex") from None
     return _made(maker, model)
 
 

@@ -14,6 +14,7 @@ class ModelSettings:
         max_training_rows: upper bound of sampled (item, origin, lead) rows.
         seed: seed of the sampling and of the regressor.
         recency: half-life of an origin's chance to be sampled, in steps; None: all origins alike.
+        accelerator: `intelex`: scikit-learn-intelex fits the forest; None: scikit-learn does.
     """
 
     kind: str = "random_forest"
@@ -21,6 +22,7 @@ class ModelSettings:
     max_training_rows: int = 100_000
     seed: int = 0
     recency: float | None = None
+    accelerator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""
         values = asdict(self)
-        if self.model.recency is None:
-            del values["model"]["recency"]
+        for name in ("recency", "accelerator"):
+            if values["model"][name] is None:
+                del values["model"][name]
         return values
 
     @classmethod

@@ -1,5 +1,6 @@
 """Regressors by name: what is known, quantiles that hold, and a model file that holds them."""
 
+import sys
 import warnings
 from dataclasses import replace
 
@@ -7,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_assets.errors import MissingExtraError, UsageError
 from mlops_assets.forecasting.model import features, fitting, model_file, regressors
 from mlops_assets.forecasting.model.forecaster import Forecaster
-from mlops_assets.forecasting.model.task import ModelSettings
+from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel, with_gaps
 
 BOOSTING = replace(
@@ -134,21 +136,36 @@ def test_a_forest_by_its_import_path_is_the_forest():
     )
 
 
-def test_the_accelerated_forest_forecasts_alike(monkeypatch):
+def test_the_accelerated_forest_forecasts_alike():
     pytest.importorskip("sklearnex", reason="the extra `intelex` is not installed")
     frame = daily_panel(items=8, days=220)
     origin = frame["timestamp"].max() - pd.Timedelta(days=10)
     rows = features.training_rows(frame, DAILY, origin)
     columns = ["mean", *DAILY.quantile_columns]
 
-    def table(seed: int = 0) -> np.ndarray:
-        task = replace(DAILY, model=replace(DAILY.model, seed=seed))
+    def table(seed: int = 0, accelerator: str | None = None) -> np.ndarray:
+        task = replace(DAILY, model=replace(DAILY.model, seed=seed, accelerator=accelerator))
         return fitting.fit(rows, task).predict(frame, origin)[columns].to_numpy()
 
-    assert "sklearnex" in type(regressors.forest(DAILY.model)).__module__
-    quick = table()
-    monkeypatch.setattr(regressors, "forest", regressors.build)
+    assert "sklearnex" not in type(regressors.forest(DAILY.model)).__module__, "being installed chooses nothing"
+    quick = table(accelerator="intelex")
     plain, others = table(), [table(seed) for seed in (1, 2, 3)]
     noise = np.mean([np.abs(other / plain - 1).mean() for other in others])
     assert not np.array_equal(quick, plain)
     assert np.abs(quick / plain - 1).mean() < 1.5 * noise
+
+
+def test_an_accelerator_that_is_not_installed_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearnex.ensemble", None)
+    with pytest.raises(MissingExtraError) as caught:
+        regressors.forest(replace(DAILY.model, accelerator="intelex"))
+    assert caught.value.advice == ("pip install 'mlops-assets[intelex]'",)
+    with pytest.raises(UsageError, match="'warp' is not known"):
+        regressors.forest(replace(DAILY.model, accelerator="warp"))
+
+
+def test_a_task_without_an_accelerator_says_nothing_of_it():
+    assert "accelerator" not in DAILY.to_dict()["model"]
+    quick = replace(DAILY, model=replace(DAILY.model, accelerator="intelex"))
+    assert quick.to_dict()["model"]["accelerator"] == "intelex"
+    assert Task.from_dict(quick.to_dict()) == quick
