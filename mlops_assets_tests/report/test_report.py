@@ -72,6 +72,7 @@ def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     assert found.accuracy is not None
     rows = watched.table("forecast_accuracy", ["2024-05-15"])
     assert found.accuracy.rows == len(rows) == 4 * 5
+    assert found.accuracy.limit is not None
     assert 0 < found.accuracy.limit < 0.2  # 1.25 times its own backtest
     assert found.next_round == "2024-05-17 06:00 UTC"
     assert found.drift is not None
