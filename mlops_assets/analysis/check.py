@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST
 from mlops_assets.environments import open_stores
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.base import Models, Tables
 from mlops_assets.resources.instance import dagster_home, open_instance
+from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec, SpecError, load_specs
@@ -53,7 +55,7 @@ def checks() -> Iterator[CheckResult]:
             yield _try("mlflow", stores.tracking.ping)
             yield _try("alerts", stores.notifications.ping)
     except Exception as error:
-        yield CheckResult("stores", False, f"{type(error).__name__}: {error}")
+        yield _failed("stores", error)
     yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
 
 
@@ -61,8 +63,15 @@ def _try(name: str, probe: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name, True, probe())
     except Exception as error:
-        message = str(error).partition("\n\nDebug source")[0]  # of obstore, pages of it
-        return CheckResult(name, False, message or type(error).__name__)
+        return _failed(name, error)
+
+
+def _failed(name: str, error: Exception) -> CheckResult:
+    """Say what is wrong; of an error that nobody expected also its type, for then its text alone says little."""
+    if isinstance(error, MlopsAssetsError):
+        return CheckResult(name, False, str(error))
+    text = " ".join(scrub(str(error)).partition("Debug source")[0].split())  # of obstore, pages of it
+    return CheckResult(name, False, f"{type(error).__name__}: {text}")
 
 
 def _source(spec: ForecastSpec) -> str:

@@ -193,3 +193,14 @@ def test_a_missing_variable_is_one_line_in_every_command(call, monkeypatch, comm
     result = call(command, *ARGUMENTS[command])
     assert result.exit_code == 2
     assert one_line(result).startswith("mlops-assets: missing environment variable: MLOPS_DATABASE_URL, which")
+
+
+def test_check_tells_a_bug_by_its_type_and_goes_on(call, monkeypatch):
+    def broken(*_):
+        return {}["origin"]
+
+    monkeypatch.setattr("mlops_assets.tracking.tracking.Tracking.ping", broken)
+    result = call("check")
+    assert result.exit_code == 1
+    assert "✗ mlflow: KeyError: 'origin'" in result.stdout
+    assert "✓ dagster" in result.stdout
