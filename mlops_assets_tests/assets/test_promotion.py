@@ -95,7 +95,7 @@ def test_a_challenger_whose_file_is_gone_is_refused_by_that_rule(trained: World,
     log = life.log.all()
     rules = {rule["name"]: rule for rule in json.loads(log["rules"].iloc[-1])["rules"]}
     assert rules["model_loads"]["state"] == "missing"
-    assert "sha256" in rules["model_loads"]["words"]
+    assert "sha256" in rules["model_loads"]["message"]
     assert life.champion().number == 1
 
 
