@@ -61,7 +61,7 @@ def test_the_map_names_every_room() -> None:
 
 
 def test_tests_stand_where_the_code_stands() -> None:
-    """A test file's folder is a room of the package; what tests of several rooms share stands at their common folder."""
+    """A test file's folder is a room of the package; what several rooms share stands above them."""
     rooms = {str(room.relative_to(PACKAGE)) for room in ROOMS}
     folders = {str(file.parent.relative_to(TESTS)) for file in TESTS.rglob("test_*.py")}
     assert sorted(folders - rooms - {"releases"}) == []
