@@ -20,7 +20,7 @@ from pandas.tseries.frequencies import to_offset
 from panels import future_rows
 
 from mlops_assets.forecasting.model import baselines, features, fitting
-from mlops_assets.forecasting.model.calendar import calendar
+from mlops_assets.forecasting.model.features.calendar import calendar
 from mlops_assets.forecasting.model.panel import Panel
 from mlops_assets.forecasting.model.task import Task
 

@@ -112,7 +112,7 @@ def by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
 def over_time(sources: Sources) -> Section:
     """Show error and coverage of every scored partition, with what happened to the model."""
     from mlops_assets.forecasting import charts
-    from mlops_assets.forecasting.model.calendar import holiday_names
+    from mlops_assets.forecasting.model.features.calendar import holiday_names
 
     spec, metric = sources.spec, sources.spec.retraining.metric
     scores = read_scores(sources.tables, spec.name)

@@ -110,7 +110,7 @@ def test_models_of_three_releases_run_in_one_process_each_by_its_own_code(asked,
 def test_the_name_depends_on_the_code_and_on_nothing_else(tmp_path):
     own_code().write(tmp_path)
     folder = tmp_path / own_code().name
-    for file in folder.glob("*.py"):
+    for file in folder.rglob("*.py"):
         file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "task.cpython-311.pyc").write_bytes(b"x")

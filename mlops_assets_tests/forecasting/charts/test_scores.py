@@ -8,7 +8,7 @@ from matplotlib.text import Annotation
 
 from mlops_assets.forecasting import charts
 from mlops_assets.forecasting.charts import style
-from mlops_assets.forecasting.model.calendar import holiday_names
+from mlops_assets.forecasting.model.features.calendar import holiday_names
 from mlops_assets_tests.forecasting.charts.figures import NAN, ORIGIN, head, line, notes, scores
 
 pytestmark = pytest.mark.pictures

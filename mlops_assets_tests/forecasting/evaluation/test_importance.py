@@ -9,7 +9,7 @@ import pytest
 from mlops_assets.forecasting.evaluation import importance as explain
 from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.task import ModelSettings, Task
-from mlops_assets_tests.forecasting.model.test_features import RICH, rich_panel
+from mlops_assets_tests.forecasting.model.features.test_rows import RICH, rich_panel
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel
 
 

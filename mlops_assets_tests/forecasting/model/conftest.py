@@ -4,7 +4,7 @@ import pytest
 
 from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.forecaster import Forecaster
-from mlops_assets_tests.forecasting.model.test_features import RICH, rich_panel
+from mlops_assets_tests.forecasting.model.features.test_rows import RICH, rich_panel
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from mlops_assets.forecasting.model.baselines import seasonal_naive
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.scaling import Scaling
 from mlops_assets.forecasting.model.task import Task
-from mlops_assets_tests.forecasting.model.test_features import RICH, garble, rich_panel
+from mlops_assets_tests.forecasting.model.features.test_rows import RICH, garble, rich_panel
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel, with_gaps
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..errors import DataError
+from ..panel import ITEM, TARGET, TIME, Panel, require_columns
+from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
+from ..task import Task
 from .calendar import calendar
-from .errors import DataError
-from .panel import ITEM, TARGET, TIME, Panel, require_columns
 from .sampling import recency, sample_triples
-from .scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
-from .task import Task
 
 INDEX = [ITEM, "origin", "lead", TIME]
 GIVEN = [TARGET, "reference", "scale", "scaling", "y"]

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mlops_assets.forecasting.model.sampling import recency, sample_triples
+from mlops_assets.forecasting.model.features.sampling import recency, sample_triples
 
 
 def test_all_triples_with_a_target_when_there_are_few():

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model.calendar import calendar
+from mlops_assets.forecasting.model.features.calendar import calendar
 
 
 def test_days_around_a_holiday():

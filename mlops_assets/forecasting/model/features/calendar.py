@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from .errors import UsageError
+from ..errors import UsageError
 
 FAR = 8
 """Days after which a holiday is no longer near."""
