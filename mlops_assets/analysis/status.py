@@ -1,4 +1,4 @@
-"""The state of forecasts on a terminal: what `mlops-assets status` shows."""
+"""The state of forecasts, and the page that shows one: what `mlops-assets status` and `report` give."""
 
 import dagster as dg
 

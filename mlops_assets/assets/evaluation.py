@@ -28,7 +28,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         io_manager_key="tables",
         **graph.attributes(
             ["scikitlearn", "pandas"],
-            "Forecasts from rolling origins with a forest refitted at each, with seasonal naive and with the present "
+            "Forecasts from rolling origins with a model refitted at each, with seasonal naive and with the present "
             "champion, beside what really came.",
         ),
     )

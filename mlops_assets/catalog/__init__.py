@@ -1,1 +1,1 @@
-"""What a forecast stores: names, columns, partitions."""
+"""What a forecast stores, each thing written down once: assets, columns, logs, partitions, run tags."""

@@ -67,7 +67,7 @@ TABLES: Mapping[str, Columns] = {
         Column("reference", "float64", "The item's level at the origin, which y is measured from."),
         Column("scale", "float64", "Its recent mean absolute seasonal difference at the origin: the unit of y."),
         Column("scaling", "str", "Whether targets enter as they are or as log1p, and whether all are whole numbers."),
-        Column("y", "float32", "What the forest learns: asinh((target - reference) / scale)."),
+        Column("y", "float32", "What the model learns: asinh((target - reference) / scale)."),
     ),
     names.BACKTEST: (
         Column("window", "int64", "Number of the backtest window, from 0, oldest first."),

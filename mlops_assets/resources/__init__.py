@@ -1,1 +1,1 @@
-"""What assets stand on: sources, MLflow, databases, the clock; and what they may ask of a store."""
+"""What all rooms above stand on: clock, databases, secrets, the Dagster instance; and what may be asked of a store."""

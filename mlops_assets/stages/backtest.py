@@ -62,7 +62,7 @@ def backtest(
 
 
 def headline(overall: pd.DataFrame) -> dict[str, float]:
-    """Return the forest's scores under their names, and seasonal naive's as `naive_...`."""
+    """Return the challenger's scores under their names, and seasonal naive's as `naive_...`."""
     rows = overall.set_index("model")
     return {
         **{str(name): float(value) for name, value in rows.loc[CHALLENGER].to_dict().items()},

@@ -68,7 +68,7 @@ def data_hash(frame: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a training makes its forecaster: anew, or from the champion's forest (`forecasting.grow`).
+    """How a training makes its forecaster: anew, or from the champion's forest (`model.grow`).
 
     Attributes:
         task: what is forecast.

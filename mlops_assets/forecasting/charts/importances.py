@@ -31,7 +31,7 @@ def importances(frame: pd.DataFrame, top: int = 20) -> "Figure":
     axes.set_yticks(rows, [style.shorten(name) for name in shown["feature"]])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(axis="x", color=style.GRID)
-    axes.set_xlabel("share of the forest's importance" + style.not_shown(len(ranked) - len(shown), "feature"))
+    axes.set_xlabel("share of the model's importance" + style.not_shown(len(ranked) - len(shown), "feature"))
     keys = [
         style.patch_key(colours[group], f"{group}  {style.percent(round(share / groups.sum(), 2))}")
         for group, share in groups.items()

@@ -74,9 +74,8 @@ class Panel:
                 item_id.
 
         Raises:
-            ValueError: a column is missing or not numeric, a row is there twice, a timestamp is off the grid,
-            or no
-                row is left.
+            DataError: a column is missing or not numeric, a row is there twice, a timestamp is off the grid, or no row
+                is left.
         """
         require_columns(frame, task)
         later = None

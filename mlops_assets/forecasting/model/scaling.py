@@ -1,6 +1,6 @@
-"""Level and scale: what makes items of any size look alike to one forest.
+"""Level and scale: what makes items of any size look alike to one model.
 
-A target enters the forest as `squash((f(target) - level) / scale)`, where `f` is the identity or log1p,
+A target enters the model as `squash((f(target) - level) / scale)`, where `f` is the identity or log1p,
 `scale` is the item's recent mean absolute seasonal difference (the denominator of MASE: Hyndman and Koehler
 2006, "Another look at measures of forecast accuracy"), and `level` lies half way between its means over a
 short and a long recent window. All is known at the origin.

@@ -22,8 +22,7 @@ def calendar(grid: pd.DatetimeIndex, frequency: str, holidays: str | None, *, ye
         frequency: pandas offset alias of the grid; decides which columns can differ at all.
         holidays: country with optional subdivision (`US`, `US-NY`) or None.
         yearly: whether to say where in the year the step lies. Only worth it, and only harmless, when the
-            series have been through the year before: otherwise it is a clock that stands for "late in the
-                data".
+            series have been through the year before: otherwise it is a clock that stands for "late in the data".
 
     Returns:
         Name -> float32 array of shape (steps,).

@@ -3,7 +3,7 @@
 The same function makes the rows to learn from and the rows to forecast with. Columns are named
 `<group>_<what>`, the groups being `season`, `recent`, `history`, `calendar`, `known`, `past` and `static`;
 `lead` stands for itself. All are float32, NaN where unknown, except static categories, which stay strings
-(None where missing): the forest encodes them when it is fitted, so that the rows survive Parquet and SQL.
+(None where missing): they are encoded when a model is fitted, so that the rows survive Parquet and SQL.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _by_season(signal: Signal, index: np.ndarray, lead: np.ndarray) -> Iterator[
 
 
 def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Sample the rows that the forest learns from.
+    """Sample the rows that a model learns from.
 
     Args:
         frame: canonical long table, rows in any order.

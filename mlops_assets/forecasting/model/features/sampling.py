@@ -1,4 +1,4 @@
-"""Which (item, origin, lead) triples the forest learns from."""
+"""Which (item, origin, lead) triples a model learns from."""
 
 from __future__ import annotations
 
