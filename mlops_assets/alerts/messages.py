@@ -8,6 +8,16 @@ from hashlib import sha256
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Alert, Notifications
+from mlops_assets.catalog.names import (
+    CHAMPION,
+    DECISIONS,
+    FORECAST_ACCURACY,
+    OBSERVATIONS,
+    QUARANTINE,
+    RETRAIN,
+    RETRAINING_DECISIONS,
+    job_name,
+)
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.lifecycle.decisions import Entry
@@ -43,7 +53,7 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     place = f" of {run.partition}" if run.partition else ""
     tries = f" after {run.tries} tries" if run.tries > 1 else ""
     failed = "; ".join(f"{asset}{place} failed{tries}: {message}" for asset, message in run.steps.items())
-    again = " --retrain" if run.job == f"{forecast}_retrain" else f" --partition {run.partition}" if place else ""
+    again = " --retrain" if run.job == job_name(forecast, RETRAIN) else f" --partition {run.partition}" if place else ""
     return Alert(
         event="run failure",
         forecast=forecast,
@@ -66,8 +76,8 @@ def breach(forecast: str, answer: Answer, links: Notifications) -> Alert:
         key=answer.breach,
         what=f"version {version.removeprefix('v')} breaches the rule {answer.rule} since {since}{median}. {asked}: "
         f"{answer.reason}",
-        where=f"{links.asset_link(forecast, 'forecast_accuracy', answer.partition)} "
-        f"(tables {forecast}/forecast_accuracy and {forecast}/retraining_decisions)",
+        where=f"{links.asset_link(forecast, FORECAST_ACCURACY, answer.partition)} "
+        f"(tables {forecast}/{FORECAST_ACCURACY} and {forecast}/{RETRAINING_DECISIONS})",
         to_do="If a retraining is asked for, nothing: the gate decides on what comes of it. Look at which items and "
         "leads are off; if the data are wrong and not the model, mend the source and ingest those partitions again.",
     )
@@ -80,8 +90,8 @@ def futility(forecast: str, answer: Answer, links: Notifications) -> Alert:
         forecast=forecast,
         key=answer.breach,
         what=answer.reason,
-        where=f"{links.asset_link(forecast, 'champion')} (tables {forecast}/retraining_decisions and "
-        f"{forecast}/decisions; mlops-assets history {forecast})",
+        where=f"{links.asset_link(forecast, CHAMPION)} (tables {forecast}/{RETRAINING_DECISIONS} and "
+        f"{forecast}/{DECISIONS}; mlops-assets history {forecast})",
         to_do="Look at what has changed in the data: a new level, a covariate that is gone, a broken source. Then "
         f"change the spec or the source and run mlops-assets run {forecast} --retrain.",
     )
@@ -105,7 +115,7 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
         ),
         "awaiting approval": (
             f"{approve} --by YOU --reason WHY, or reject; or materialize "
-            f"{forecast}/champion with decision: approve in its config; or set the version's tag approval in MLflow."
+            f"{forecast}/{CHAMPION} with decision: approve in its config; or set the version's tag approval in MLflow."
         ),
     }
     if decision.outcome not in to_do:
@@ -115,7 +125,7 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
         forecast=forecast,
         key=f"decision {number}",
         what=f"version {decision.version}: {decision.reason}",
-        where=f"{links.asset_link(forecast, 'champion')} (table {forecast}/decisions)" + (registry and f", {registry}"),
+        where=f"{links.asset_link(forecast, CHAMPION)} (table {forecast}/{DECISIONS})" + (registry and f", {registry}"),
         to_do=to_do[decision.outcome],
     )
 
@@ -141,7 +151,7 @@ def quarantine(spec: ForecastSpec, span: str, checked: Checked, run_id: str, lin
         what=f"{checked.quarantine_share:.1%} of the rows of {span} break the contract, "
         f"{spec.quarantine.max_share:.1%} are allowed: {counts}. The run has failed, and the observations "
         "stored before are kept",
-        where=f"{links.run_link(run_id)} (table {forecast}/quarantine has each row with its reason)",
+        where=f"{links.run_link(run_id)} (table {forecast}/{QUARANTINE} has each row with its reason)",
         to_do="Mend the source, or the spec if it is the contract that is wrong (columns, frequency, "
         "quarantine.max_share), and ingest the partition again.",
     )
@@ -152,9 +162,9 @@ def empty(forecast: str, partition: str, source: str, links: Notifications) -> A
     return Alert(
         event="stale data",
         forecast=forecast,
-        key=f"observations {partition} empty",
+        key=f"{OBSERVATIONS} {partition} empty",
         what=f"{source} has no row for {partition}: the partition is stored, and empty",
-        where=f"{links.asset_link(forecast, 'observations', partition)} (table {forecast}/observations)",
+        where=f"{links.asset_link(forecast, OBSERVATIONS, partition)} (table {forecast}/{OBSERVATIONS})",
         to_do="If nothing happened then, nothing. Else see why the source is late, and ingest the partition again.",
     )
 

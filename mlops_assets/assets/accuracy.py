@@ -6,8 +6,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.graph import Graph, with_earlier
 from mlops_assets.catalog.metadata import add_row_counts, known_numbers, markdown_table
+from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import partition_of, periods, starts, whole_window, window_of
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.forecasting.evaluation import ledger
@@ -27,17 +28,15 @@ TREND = 40
 def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecast_accuracy`."""
     spec, task = graph.spec, graph.spec.task
-    key, reach = graph.key("forecast_accuracy"), periods(graph.spec, graph.spec.horizon)
+    key, reach = graph.key(FORECAST_ACCURACY), periods(graph.spec, graph.spec.horizon)
 
     @dg.asset(
         key=key,
         ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "forecasts": dg.AssetIn(
-                graph.key("forecasts"),
-                partition_mapping=dg.TimeWindowPartitionMapping(
-                    start_offset=-reach, end_offset=0, allow_nonexistent_upstream_partitions=True
-                ),
+            OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
+            FORECASTS: dg.AssetIn(
+                graph.key(FORECASTS),
+                partition_mapping=with_earlier(reach),
                 metadata={"allow_missing_partitions": True},
             ),
         },

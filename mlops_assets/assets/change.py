@@ -6,8 +6,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, origin_inputs
+from mlops_assets.catalog.graph import Graph, origin_inputs, with_earlier
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
+from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -22,15 +23,13 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecast_change`."""
     spec = graph.spec
     ins = origin_inputs(graph, before=1)
-    ins["forecasts"] = dg.AssetIn(
-        graph.key("forecasts"),
-        partition_mapping=dg.TimeWindowPartitionMapping(
-            start_offset=-1, end_offset=0, allow_nonexistent_upstream_partitions=True
-        ),
+    ins[FORECASTS] = dg.AssetIn(
+        graph.key(FORECASTS),
+        partition_mapping=with_earlier(1),
     )
 
     @dg.asset(
-        key=graph.key("forecast_change"),
+        key=graph.key(FORECAST_CHANGE),
         ins=ins,
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -56,11 +55,11 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         for key in context.partition_keys:
             table = explain(key)
             parts.append(table)
-            context.add_asset_metadata(_facts(table), graph.key("forecast_change"), key)
+            context.add_asset_metadata(_facts(table), graph.key(FORECAST_CHANGE), key)
         # One picture, of the last origin, as of the forecasts.
         picture = charts.markdown_image(charts.change_bridge(parts[-1]), "why the forecast changed")
         last = context.partition_keys[-1]
-        context.add_asset_metadata({"bridge": dg.MetadataValue.md(picture)}, graph.key("forecast_change"), last)
+        context.add_asset_metadata({"bridge": dg.MetadataValue.md(picture)}, graph.key(FORECAST_CHANGE), last)
         return dg.Output(pd.concat(parts, ignore_index=True))
 
     return forecast_change

@@ -6,8 +6,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.graph import Graph, with_earlier
 from mlops_assets.catalog.metadata import markdown_table
+from mlops_assets.catalog.names import DATA_DRIFT, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.resources.protocols import Tables
@@ -22,15 +23,11 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
     least = steps_of(graph)
 
     @dg.asset(
-        key=graph.key("data_drift"),
+        key=graph.key(DATA_DRIFT),
         ins={
-            "observations": dg.AssetIn(
-                graph.key("observations"),
-                partition_mapping=dg.TimeWindowPartitionMapping(
-                    start_offset=-periods(spec, drift.reach(task, least)),
-                    end_offset=0,
-                    allow_nonexistent_upstream_partitions=True,
-                ),
+            OBSERVATIONS: dg.AssetIn(
+                graph.key(OBSERVATIONS),
+                partition_mapping=with_earlier(periods(spec, drift.reach(task, least))),
             )
         },
         partitions_def=graph.partitions,
@@ -55,7 +52,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         for key, part in found.parts.items():
             for words in part.table.loc[part.table["drifted"], "explanation"]:
                 context.log.warning(f"{key}: {words}")
-            context.add_asset_metadata({**_facts(part, found.ends[key]), **sampled}, graph.key("data_drift"), key)
+            context.add_asset_metadata({**_facts(part, found.ends[key]), **sampled}, graph.key(DATA_DRIFT), key)
         return dg.Output(found.table())
 
     return data_drift

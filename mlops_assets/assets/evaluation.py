@@ -5,6 +5,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
+from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -19,12 +20,12 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key("backtest"),
+        key=graph.key(BACKTEST),
         ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "training_set": dg.AssetIn(graph.key("training_set"), metadata={"columns": ["timestamp"]}),
+            OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
+            TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET), metadata={"columns": ["timestamp"]}),
         },
-        deps=[graph.key("random_forest")],
+        deps=[graph.key(RANDOM_FOREST)],
         io_manager_key="tables",
         **graph.attributes(
             ["scikitlearn", "pandas"],

@@ -7,6 +7,7 @@ from mlops_assets.alerts import messages as alerts
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import add_row_counts
+from mlops_assets.catalog.names import FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, step_name
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
@@ -22,13 +23,13 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
     kinds = ["pandas", spec.source.kind]
 
     @dg.multi_asset(
-        name=f"{spec.name}__ingest",
+        name=step_name(spec.name, INGEST),
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
         outs={
-            "observations": dg.AssetOut(
-                key=graph.key("observations"),
+            OBSERVATIONS: dg.AssetOut(
+                key=graph.key(OBSERVATIONS),
                 io_manager_key="tables",
                 freshness_policy=freshness_of(spec),
                 **graph.attributes(
@@ -37,8 +38,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
                     {"partition_expr": "timestamp"},
                 ),
             ),
-            "quarantine": dg.AssetOut(
-                key=graph.key("quarantine"),
+            QUARANTINE: dg.AssetOut(
+                key=graph.key(QUARANTINE),
                 io_manager_key="tables",
                 **graph.attributes(
                     kinds,
@@ -64,8 +65,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         facts = {"source": source, **checked.counts, "quarantine_share": share}
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
         quarantined = ingest.quarantine_of(checked, graph, keys)
-        add_row_counts(context, quarantined["partition"], graph.key("quarantine"))
-        yield dg.Output(quarantined, "quarantine", metadata={**facts, "reasons": checked.reasons})
+        add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))
+        yield dg.Output(quarantined, QUARANTINE, metadata={**facts, "reasons": checked.reasons})
         if share > spec.quarantine.max_share:
             span = ingest.span_of(keys)
             alert = alerts.quarantine(spec, span, checked, context.run.run_id, notifications)
@@ -76,11 +77,11 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         place = partition_of(checked.accepted["timestamp"], graph.partitions, keys)
-        add_row_counts(context, place, graph.key("observations"))
+        add_row_counts(context, place, graph.key(OBSERVATIONS))
         if keys[-1] not in set(place):
             notifications.send(tables, alerts.empty(spec.name, keys[-1], source, notifications))
         items = checked.accepted["item_id"].nunique()
-        yield dg.Output(checked.accepted, "observations", metadata={**facts, "items": items})
+        yield dg.Output(checked.accepted, OBSERVATIONS, metadata={**facts, "items": items})
 
     return ingestion
 
@@ -90,7 +91,7 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key("future_covariates"),
+        key=graph.key(FUTURE_COVARIATES),
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
+from mlops_assets.catalog.names import CHAMPION, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import freshness_of
 from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few
@@ -38,9 +39,9 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
     spec, task = graph.spec, graph.spec.task
 
     @dg.asset(
-        key=graph.key("forecasts"),
+        key=graph.key(FORECASTS),
         ins=origin_inputs(graph),
-        deps=[graph.key("champion")],
+        deps=[graph.key(CHAMPION)],
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
@@ -67,7 +68,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         try:
             versions = predict.chosen_versions(life, graph, keys, now, config.champion, config.version)
             forecasters = predict.load(life, versions.values())
-            history = history_of(spec, inputs["observations"])
+            history = history_of(spec, inputs[OBSERVATIONS])
             parts = []
             for key in keys:
                 version, known = versions[key], known_after(inputs, key)
@@ -79,7 +80,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                 if key in keys[-PICTURES:]:
                     fan = charts.fan(made.history, made.rows, point=task.point_column, max_items=4)
                     facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
-                context.add_asset_metadata(facts, graph.key("forecasts"), key)
+                context.add_asset_metadata(facts, graph.key(FORECASTS), key)
         except TerminalError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         rows = predict.ledger_of(parts, context.run.run_id, naive_utc(now))

@@ -10,6 +10,7 @@ from mlops_assets.alerts.messages import decided
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers
+from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERVATIONS
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -33,11 +34,11 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key("champion"),
+        key=graph.key(CHAMPION),
         ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "model_version": dg.AssetIn(graph.key("model_version")),
-            "backtest": dg.AssetIn(graph.key("backtest")),
+            OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
+            MODEL_VERSION: dg.AssetIn(graph.key(MODEL_VERSION)),
+            BACKTEST: dg.AssetIn(graph.key(BACKTEST)),
         },
         io_manager_key="tables",
         **graph.attributes(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.metadata import markdown_table
+from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of
@@ -18,8 +19,8 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
     spec, task = graph.spec, graph.spec.task
 
     @dg.asset(
-        key=graph.key("reconciled_forecasts"),
-        ins={**origin_inputs(graph), "forecasts": dg.AssetIn(graph.key("forecasts"))},
+        key=graph.key(RECONCILED_FORECASTS),
+        ins={**origin_inputs(graph), FORECASTS: dg.AssetIn(graph.key(FORECASTS))},
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
@@ -34,7 +35,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, tracking: Tracking, **inputs: pd.DataFrame
     ) -> dg.Output[pd.DataFrame]:
         registry = tracking.registry(spec.name)
-        history, ledger = history_of(spec, inputs["observations"]), inputs["forecasts"]
+        history, ledger = history_of(spec, inputs[OBSERVATIONS]), inputs[FORECASTS]
         numbers = sorted(ledger["model_version"].unique())
         forecasters = {n: registry.forecaster(registry.version(int(n))) for n in numbers}
         parts = []
@@ -46,7 +47,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
             both, _, _ = add_up(spec, forecasters[number], history, origin, own[columns], known)
             parts.append(both.assign(model_version=number, run_id=context.run.run_id))
-            context.add_asset_metadata(_facts(parts[-1]), graph.key("reconciled_forecasts"), key)
+            context.add_asset_metadata(_facts(parts[-1]), graph.key(RECONCILED_FORECASTS), key)
         return dg.Output(pd.concat(parts, ignore_index=True))
 
     return reconciled_forecasts

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
+from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
 from mlops_assets.resources.protocols import Models
 from mlops_assets.stages import register
 from mlops_assets.stages.backtest import headline
@@ -19,12 +20,12 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key("model_version"),
+        key=graph.key(MODEL_VERSION),
         ins={
-            "observations": dg.AssetIn(graph.key("observations")),
-            "training_set": dg.AssetIn(graph.key("training_set")),
-            "random_forest": dg.AssetIn(graph.key("random_forest")),
-            "backtest": dg.AssetIn(graph.key("backtest")),
+            OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
+            TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET)),
+            RANDOM_FOREST: dg.AssetIn(graph.key(RANDOM_FOREST)),
+            BACKTEST: dg.AssetIn(graph.key(BACKTEST)),
         },
         io_manager_key="tables",
         **graph.attributes(

@@ -6,6 +6,7 @@ import pandas as pd
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import markdown_text
+from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
 from mlops_assets.report.page import render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
@@ -19,10 +20,10 @@ FILE = "report/report.html"
 def build_report(graph: Graph) -> dg.AssetsDefinition:
     """Define `report`."""
     spec = graph.spec
-    names = ["forecasts", "forecast_accuracy", "data_drift", "forecast_change"]
+    names = [FORECASTS, FORECAST_ACCURACY, DATA_DRIFT, FORECAST_CHANGE]
 
     @dg.asset(
-        key=graph.key("report"),
+        key=graph.key(REPORT),
         deps=[graph.key(name) for name in names],
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -63,7 +64,7 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
             ),
             **({"report": dg.MetadataValue.url(link)} if link else {}),
         }
-        context.add_asset_metadata(facts, graph.key("report"), partition)
+        context.add_asset_metadata(facts, graph.key(REPORT), partition)
         return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}))
 
     return report

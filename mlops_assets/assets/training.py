@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
-from mlops_assets.catalog.names import OBSERVATIONS
+from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.launches import Launch, Launches
@@ -35,8 +35,8 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key("training_set"),
-        ins={"observations": dg.AssetIn(graph.key("observations"))},
+        key=graph.key(TRAINING_SET),
+        ins={OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS))},
         io_manager_key="tables",
         output_required=False,
         **graph.attributes(
@@ -84,8 +84,8 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key("random_forest"),
-        ins={"training_set": dg.AssetIn(graph.key("training_set"))},
+        key=graph.key(RANDOM_FOREST),
+        ins={TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET))},
         io_manager_key="models",
         **graph.attributes(
             ["scikitlearn"],

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods
 from mlops_assets.forecasting.data.contract import Contract
 from mlops_assets.forecasting.model.features import lookback
@@ -74,6 +75,11 @@ class Graph:
         }
 
 
+def with_earlier(count: int) -> dg.TimeWindowPartitionMapping:
+    """Map a partition to itself and so many before it, as far as there are any."""
+    return dg.TimeWindowPartitionMapping(start_offset=-count, end_offset=0, allow_nonexistent_upstream_partitions=True)
+
+
 def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
     """Return what forecasting from an origin reads: the latest observations and, if there are any, known covariates.
 
@@ -81,22 +87,16 @@ def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
         graph: of the forecast.
         before: so many partitions before, forecasts can be made too.
     """
-
-    def since(count: int) -> dg.TimeWindowPartitionMapping:
-        return dg.TimeWindowPartitionMapping(
-            start_offset=-count, end_offset=0, allow_nonexistent_upstream_partitions=True
-        )
-
     reach = periods(graph.spec, lookback(graph.spec.task)) + before
-    ins = {"observations": dg.AssetIn(graph.key("observations"), partition_mapping=since(reach))}
+    ins = {OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach))}
     if graph.spec.covariates.known:
-        ins["future_covariates"] = dg.AssetIn(
-            graph.key("future_covariates"), partition_mapping=since(before) if before else None
+        ins[FUTURE_COVARIATES] = dg.AssetIn(
+            graph.key(FUTURE_COVARIATES), partition_mapping=with_earlier(before) if before else None
         )
     return ins
 
 
 def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | None:
     """Return the known covariates after the origin of a partition; None where the spec has none."""
-    future = inputs.get("future_covariates")
+    future = inputs.get(FUTURE_COVARIATES)
     return None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
