@@ -41,6 +41,7 @@ def main(partition: str) -> None:
 
     run = CliRunner().invoke(cli, ["run", "demo", "--retrain", "--partition", partition], catch_exceptions=False)
     drawn = CliRunner().invoke(cli, ["evaluate", "demo"], catch_exceptions=False, env={"COLUMNS": "200"})
+    status = CliRunner().invoke(cli, ["status", "demo"], catch_exceptions=False)
     page = Path("page.html")
     CliRunner().invoke(cli, ["report", "demo", "--output", str(page)], catch_exceptions=False)
     with open_stores(Settings.read()) as stores:
@@ -50,6 +51,7 @@ def main(partition: str) -> None:
         found = {
             "run": run.output,
             "evaluate": drawn.output,
+            "status": status.output,
             "scores": dict(scores.query("scope == 'all'").groupby("partition")["msis"].last().astype(object)),
             "mlflow": registry.metrics(newest),
             "gate": str(stores.tables.read(["demo", "decisions"])["rules"].iloc[-1]),

@@ -28,6 +28,11 @@ def stamp(moment: pd.Timestamp) -> str:
     return moment.isoformat(sep=" ", timespec="minutes" if moment == moment.floor("min") else "auto")
 
 
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number as text; a dash where there is none."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
+
+
 def few(names: Sequence[str], most: int = 5) -> str:
     """Name the first few, and say how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

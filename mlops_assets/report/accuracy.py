@@ -117,7 +117,7 @@ def over_time(sources: Sources) -> Section:
     spec, metric = sources.spec, sources.spec.retraining.metric
     scores = read_scores(sources.tables, spec.name)
     revised = scores.loc[scores["revision"] > 1, "partition"].nunique()
-    whole = scores[(scores["scope"] == "all") & (scores["rows"] > 0)]
+    whole = scores[(scores["scope"] == ledger.ALL) & (scores["rows"] > 0)]
     if whole.empty:
         return Section("Accuracy over time", ["No forecast could be scored yet."])
     whole = whole.assign(timestamp=starts(spec, whole["partition"]))

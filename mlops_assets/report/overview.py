@@ -53,10 +53,8 @@ class AccuracyState:
         value: of the metric; None where it is not defined.
         limit: the lowest value that is a breach; None: none is.
         mean: of the metric over the latest partitions.
-        mase: mean absolute scaled error.
-        naive_mase: that of seasonal naive on the same rows.
-        skill: 1 less the ratio of the two; above 0 is better than seasonal naive.
-        coverage: share of the actuals within the outer quantiles.
+        scores: what the report shows (`ledger.shown_numbers`): the metrics, `naive_mase` of seasonal naive on the same
+            rows, and `skill`, above 0 if better than that; None where one is not defined.
         rows: forecasts that were scored.
     """
 
@@ -65,11 +63,18 @@ class AccuracyState:
     value: float | None
     limit: float | None
     mean: float | None
-    mase: float | None
-    naive_mase: float | None
-    skill: float | None
-    coverage: float | None
+    scores: dict[str, float | None]
     rows: int
+
+    @property
+    def skill(self) -> float | None:
+        """1 less the ratio of MASE to seasonal naive's; above 0 is better than seasonal naive."""
+        return self.scores.get("skill")
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the actuals within the outer quantiles."""
+        return self.scores.get("coverage")
 
 
 @dataclass(frozen=True)
@@ -185,5 +190,8 @@ class Overview:
         return rows.astype({"partitions": "Int64"})
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain JSON types."""
-        return json.loads(json.dumps(asdict(self)))
+        """Return everything as plain JSON types; scores by name beside the other facts of the accuracy."""
+        values = json.loads(json.dumps(asdict(self)))
+        if values["accuracy"] is not None:
+            values["accuracy"].update(values["accuracy"].pop("scores"))
+        return values

@@ -15,7 +15,7 @@ from mlops_assets.catalog.names import (
 )
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
-from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.forecasting.formatting import number, stamp
 from mlops_assets.forecasting.monitoring.change import PARTS
 from mlops_assets.report import accuracy
 from mlops_assets.report.overview import Overview
@@ -33,8 +33,7 @@ def cards(state: Overview) -> Iterator[Card]:
         yield Card("latest forecast from", last, f"next round {state.next_round or 'when you run it'}")
     if score is not None:
         limit = f"limit {score.limit:.3f}; " if score.limit is not None else ""
-        value = "–" if score.value is None else f"{score.value:.3f}"
-        yield Card(label(score.metric), value, f"{limit}of {score.partition}")
+        yield Card(label(score.metric), number(score.value), f"{limit}of {score.partition}")
         if score.skill is not None:
             yield Card("skill", f"{score.skill:.0%}", "above 0 is better than seasonal naive")
         if score.coverage is not None:

@@ -13,6 +13,7 @@ from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, OBSERVATIONS, QUARAN
 from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of
 from mlops_assets.catalog.run_tags import is_of
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -135,7 +136,7 @@ def _champion(sources: Sources, life: Lifecycle, version: Version, log: pd.DataF
 def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState | None:
     metric = sources.spec.retraining.metric
     scores = read_scores(sources.tables, sources.spec.name)
-    scores = scores[(scores["scope"] == "all") & (scores["rows"] > 0)]
+    scores = scores[(scores["scope"] == ALL) & (scores["rows"] > 0)]
     if scores.empty:
         return None
     last = scores.iloc[-1]
@@ -146,7 +147,7 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
         value=plain(last[metric]),
         limit=plain(limit),
         mean=plain(scores[metric].tail(LATEST).mean()),
-        **{name: plain(last[name]) for name in ("mase", "naive_mase", "skill", "coverage")},
+        scores={name: plain(last[name]) for name in shown_numbers()},
         rows=int(last["rows"]),
     )
 

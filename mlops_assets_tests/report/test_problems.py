@@ -31,7 +31,7 @@ GOOD = Overview(
         StoredAsset("forecasts", 6, DAY),
         StoredAsset("champion", None, None),
     ),
-    accuracy=AccuracyState(DAY, "wql", 0.1, 0.2, 0.1, 0.8, 1.0, 0.2, 0.8, 20),
+    accuracy=AccuracyState(DAY, "wql", 0.1, 0.2, 0.1, {"skill": 0.2, "coverage": 0.8}, 20),
     policy=PolicyState(DAY, "refresh", "", "", "wql 0.1 is within 0.2"),
     drift=DriftState(DAY, 0.1, (), 3),
     quarantine=QuarantineState("2024-05-14", 3, {"not_a_number": 3}),

@@ -80,7 +80,7 @@ def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     assert list(found.to_frame()) == ["name", "partitions", "last"]
     said = found.to_json()
     assert set(said["champion"]) == {"version", "since", "decided_by", "trained_until", "age_days", "link"}
-    scores = {"mase", "naive_mase", "skill", "coverage"}
+    scores = {"wql", "mase", "naive_mase", "skill", "coverage", "bias"}
     assert set(said["accuracy"]) == {"partition", "metric", "value", "limit", "mean", "rows", *scores}
     assert set(said["drift"]) == {"partition", "drift", "drifted", "judged"}
     assert said["assets"][0] == {"name": "observations", "partitions": 76, "last": "2024-05-15"}

@@ -6,10 +6,9 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.analysis.evaluate import Evaluation
-from mlops_assets.commands.rendering.cells import number
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import METRICS, shown_metrics
-from mlops_assets.forecasting.formatting import few, plain, plain_rows
+from mlops_assets.forecasting.formatting import few, number, plain, plain_rows
 
 _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
 

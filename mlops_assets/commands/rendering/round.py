@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, with_names_of_today
-from mlops_assets.forecasting.evaluation.ledger import summary
-from mlops_assets.forecasting.evaluation.metrics import shown_metrics
-from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.forecasting.evaluation.ledger import honest, shown_numbers, summary
+from mlops_assets.forecasting.evaluation.metrics import score, shown_metrics
+from mlops_assets.forecasting.formatting import number, stamp
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -57,8 +56,6 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
 def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     from rich.table import Table
 
-    from mlops_assets.forecasting.evaluation.metrics import score
-
     predictions = stores.tables.read([spec.name, BACKTEST])
     if predictions.empty:
         return
@@ -77,19 +74,18 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
 
 def _scores(row: dict[Any, Any]) -> list[str]:
     name = f"[bold]{row['model']}[/bold]" if row["model"] == CHALLENGER else row["model"]
-    return [name, *("–" if pd.isna(row[m]) else f"{row[m]:.3f}" for m in shown_metrics("summary"))]
+    return [name, *(number(row[metric]) for metric in shown_metrics("summary"))]
 
 
 def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
     rows = stores.tables.read([spec.name, FORECAST_ACCURACY], partitions=keys)
-    honest = rows[~rows["in_sample"].astype(bool)] if len(rows) else rows
-    if honest.empty:
+    rows = honest(rows) if len(rows) else rows
+    if rows.empty:
         yield "\n[bold]accuracy[/bold]: no earlier forecast could be scored yet"
         return
-    facts = summary(honest, spec.task)
-    days = honest["timestamp"].nunique()
+    facts = summary(rows, spec.task)
+    days = rows["timestamp"].nunique()
     yield (
         f"\n[bold]accuracy[/bold] of past forecasts over {days} timestamp{'s' * (days != 1)}, {facts['rows']:,} rows: "
-        f"MASE {facts['mase']:.3f} (seasonal naive {facts['naive_mase']:.3f}), wQL {facts['wql']:.3f}, "
-        f"coverage {facts['coverage']:.2f}"
+        + ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers())
     )

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops_assets.catalog.names import FORECASTS
-from mlops_assets.commands.rendering.cells import number
+from mlops_assets.forecasting.charts.style import label
+from mlops_assets.forecasting.formatting import number
 from mlops_assets.report.overview import Overview
 
 
@@ -65,12 +66,9 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
     if one.accuracy is not None:
         score = one.accuracy
         limit = f", limit {number(score.limit)}" if score.limit is not None else ""
-        yield (
-            "accuracy",
-            f"{score.metric} {number(score.value)} on {score.partition}{limit}; mean of the latest "
-            f"{number(score.mean)}; MASE {number(score.mase)}, seasonal naive {number(score.naive_mase)}, "
-            f"skill {number(score.skill, 2)}; coverage {number(score.coverage, 2)}",
-        )
+        scores = ", ".join(f"{label(name)} {number(value)}" for name, value in score.scores.items())
+        mean = f"mean of the latest {number(score.mean)}"
+        yield "accuracy", f"{score.metric} {number(score.value)} on {score.partition}{limit}; {mean}; {scores}"
     if one.policy is not None:
         yield "retraining", f"{one.policy.action}: {one.policy.reason} (at {one.policy.partition})"
     if one.drift is not None:
