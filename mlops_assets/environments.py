@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -80,8 +81,6 @@ def _tracking(settings: Settings) -> Tracking:
 
 def _server(uri: str) -> str:
     """A tracking server is its own web UI; a database has none. Never with a password."""
-    from urllib.parse import urlsplit
-
     parts = urlsplit(uri)
     if parts.scheme not in ("http", "https"):
         return ""

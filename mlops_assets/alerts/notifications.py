@@ -6,7 +6,9 @@ again by `resend`, later and later, and at last left to the log. Of several chan
 The keys of the partitions say what was told, so that looking costs the same after years of alerts.
 """
 
+import logging
 import re
+import socket
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -143,8 +145,6 @@ class Notifications(dg.ConfigurableResource):
         Raises:
             NotificationError: the extra is not installed, the address is not one, or nothing listens there.
         """
-        import socket
-
         if not self.channel:
             return "no channel is set (MLOPS_NOTIFY): alerts go to the log"
         words = []
@@ -195,7 +195,6 @@ class Notifications(dg.ConfigurableResource):
         return bool(one.notify(title=alert.title, body=alert.text, body_format="text"))
 
     def _services(self) -> Any:
-        import logging
 
         try:
             import apprise

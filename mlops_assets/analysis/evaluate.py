@@ -10,8 +10,11 @@ from mlops_assets.analysis import memory
 from mlops_assets.analysis.levels import by_level
 from mlops_assets.analysis.opened import QuestionError, read_history
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
+from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.model import regressors
+from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -94,9 +97,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     """
     import sklearn.ensemble  # noqa: F401 - now, so that no model's memory includes it
 
-    from mlops_assets.forecasting.evaluation.metrics import score
     from mlops_assets.forecasting.model.baselines import dead_items
-    from mlops_assets.forecasting.model.features import training_rows
 
     tasks = _tasks(spec.task, others)
     history, checked = read_history(spec, settings)
@@ -164,9 +165,6 @@ def _run(
 
 def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Score by the segments that the gate looks at: those of the challenger's rows, and of static covariates."""
-    from mlops_assets.forecasting.evaluation.metrics import score
-    from mlops_assets.forecasting.evaluation.segments import segments
-
     own = predictions[predictions["model"] == CHALLENGER]
     groups = segments(own, history[["item_id", *task.static]])[["item_id", "by", "value"]]
     parts = []

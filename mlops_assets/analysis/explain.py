@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast, read_timestamp
 from mlops_assets.forecasting.formatting import plain, plain_rows
+from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -133,7 +134,6 @@ def explain_row(
         ValueError, SourceError, TrackingError: as `open_forecast` does.
     """
     from mlops_assets.forecasting.evaluation.importance import by_group, resemblance
-    from mlops_assets.forecasting.model.features import training_rows
 
     opened = open_forecast(spec, settings, origin)
     key, rows, row = _row(opened, item, timestamp)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
+from mlops_assets.forecasting.evaluation.metrics import score, seasonal_scale
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.reconcile import add_up
 
@@ -25,7 +26,6 @@ def by_level(
         A row for each level and model: level, model and the columns of `metrics.score`.
     """
     from mlops_assets.forecasting.evaluation.hierarchy import summed_predictions
-    from mlops_assets.forecasting.evaluation.metrics import score, seasonal_scale
     from mlops_assets.forecasting.model.baselines import seasonal_naive
 
     task, parts = spec.task, []

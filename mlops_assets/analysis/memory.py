@@ -1,6 +1,7 @@
 """How much memory this process takes."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,6 @@ from pathlib import Path
 @contextmanager
 def growth() -> Iterator[Callable[[], float | None]]:
     """Give a function that tells, after the block, the most MB by which the process was larger during it."""
-    import threading
-
     start, most, done = resident_mb(), 0.0, threading.Event()
 
     def watch() -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlops_assets.catalog.partitions import origin_of, partitions_of, window_of
 from mlops_assets.forecasting.evaluation.ledger import match, summary
+from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.predict import ledger_rows
 from mlops_assets.stages.train import Fitting
@@ -81,7 +82,6 @@ class Models:
         return scored if scored["rows"] else None
 
     def _make(self, recipe: Recipe) -> "tuple[Forecaster, float]":
-        from mlops_assets.forecasting.model.features import training_rows
 
         if recipe not in self._made:
             seen = self.history[self.history["timestamp"] < self.end(recipe.until)]

@@ -7,6 +7,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -42,7 +43,6 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         training_set: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import charts
-        from mlops_assets.forecasting.evaluation.metrics import score
 
         until = pd.Timestamp(training_set["timestamp"].max())
         life = Lifecycle(tables, tracking, clock, spec.name)

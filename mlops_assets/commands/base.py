@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -76,8 +77,6 @@ def _tell_bug(command: str, error: Exception, debug: bool) -> None:
 
 def _write_trace(settings: Settings | None, command: str, trace: str) -> Path:
     """Write a trace into a new file below the data folder, or of the system's temporary folder if that cannot be."""
-    import tempfile
-
     name = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}-{command}-{os.getpid()}.log"
     try:
         if settings is None:

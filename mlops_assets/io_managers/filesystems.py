@@ -5,6 +5,7 @@ A file is committed whole or not at all, and only if nobody who started later ha
 
 import os
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -110,8 +111,6 @@ class LocalFolder(FileStore):
 
     def files(self, folder: str) -> dict[str, float]:
         """List the files, hidden ones left out."""
-        import time
-
         here, now = self.base / folder, time.time()
         if not here.is_dir():
             return {}

@@ -5,6 +5,8 @@ decision is the next numbered partition of the table `<name>/decisions`, which c
 second reads the log again, compares with the champion of now, and decides anew.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -174,8 +176,6 @@ def rolled_back(log: pd.DataFrame, data_version: str, spec_hash: str) -> str:
 
 def evidence_of(parts: Sequence[object]) -> str:
     """Return a hash of what a decision rests on (32 hex digits)."""
-    import hashlib
-
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
@@ -206,7 +206,6 @@ def verdict_of(rules: str) -> dict[str, Any] | None:
     """
     if not rules:
         return None
-    import json
 
     verdict = json.loads(rules)
     # Release 0.1.0 called a rule's message its words.

@@ -8,6 +8,7 @@ from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.forecasting.model.features.calendar import holiday_names
 from mlops_assets.lifecycle.decisions import milestones
 from mlops_assets.report.page import Picture, Section, Table
 from mlops_assets.report.state import Sources, limit_of
@@ -112,7 +113,6 @@ def by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
 def over_time(sources: Sources) -> Section:
     """Show error and coverage of every scored partition, with what happened to the model."""
     from mlops_assets.forecasting import charts
-    from mlops_assets.forecasting.model.features.calendar import holiday_names
 
     spec, metric = sources.spec, sources.spec.retraining.metric
     scores = read_scores(sources.tables, spec.name)

@@ -21,6 +21,7 @@ from mlops_assets.report import accuracy
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.page import Card, Picture, Section, Table, render
 from mlops_assets.report.state import Sources
+from mlops_assets.tracking.errors import TrackingError
 
 
 def cards(state: Overview) -> Iterator[Card]:
@@ -121,7 +122,6 @@ def _drift(sources: Sources, state: Overview) -> Section:
 
 def _model(sources: Sources, state: Overview) -> Section:
     from mlops_assets.forecasting import charts
-    from mlops_assets.tracking.errors import TrackingError
 
     if state.champion is None:
         return Section("Model and decisions")

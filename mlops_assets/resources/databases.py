@@ -1,5 +1,6 @@
 """`make_engine`: the only place that opens a database, so that every connection is opened rightly."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -152,8 +153,6 @@ def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
 
 def _wait_for_duckdb(engine: "Engine") -> None:
     """Wait for a process that has the file open, as the other databases do."""
-    import time
-
     from sqlalchemy import event
 
     @event.listens_for(engine, "do_connect")

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import dagster as dg
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
@@ -33,9 +34,6 @@ from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking
-
-if TYPE_CHECKING:
-    import numpy as np
 
 PLACES = ("files", "sql", "object_storage", "memory")
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
@@ -297,9 +295,6 @@ def read_model(place: Place, spec: ForecastSpec) -> Parts:
 
 def content_of(frame: pd.DataFrame) -> Content:
     """Take the content of a frame, the columns of a run left out."""
-    import numpy as np
-    import pyarrow as pa
-
     frame = frame.drop(columns=[name for name in OF_A_RUN if name in frame.columns])
     types = {
         str(name): str(column.dtype)
@@ -316,9 +311,7 @@ def content_of(frame: pd.DataFrame) -> Content:
     return Content(len(frame), types, missing, columns, _digest(rows))
 
 
-def _digest(hashes: "np.ndarray") -> str:
-    import numpy as np
-
+def _digest(hashes: np.ndarray) -> str:
     return hashlib.sha256(np.sort(hashes).tobytes()).hexdigest()
 
 

@@ -27,6 +27,7 @@ from mlops_assets.definitions import build
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import UsageError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import end_dead_runs
 from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
@@ -43,8 +44,6 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     Raises:
         UsageError: there is no such partition.
     """
-    from mlops_assets.resources.clock import Clock
-
     now = Clock.of(settings).now()
     keys = Graph(spec).partitions.get_partition_keys(current_time=now)
     if not keys:

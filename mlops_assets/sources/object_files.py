@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -191,8 +192,6 @@ def list_objects(url: str) -> dict[str, ObjectFile]:
 
 def _open(address: str) -> Any:
     """Open a bucket with the keys and the endpoint of the cloud's own variables."""
-    from datetime import timedelta
-
     from obstore import store as stores
 
     kinds: dict[str, Any] = {"s3": stores.S3Store, "gs": stores.GCSStore, "az": stores.AzureStore}

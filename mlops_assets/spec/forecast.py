@@ -1,5 +1,7 @@
 """The spec of one forecast, with what its parts must keep together."""
 
+import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -259,9 +261,6 @@ class ForecastSpec(Part):
 
     def fingerprint(self) -> str:
         """Hash of everything that a trained model depends on, the data aside (32 hex digits)."""
-        import hashlib
-        import json
-
         judged = self.backtest.model_dump()
         if self.backtest.conformal is None:
             del judged["conformal"]

@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
@@ -129,7 +130,6 @@ class HttpSource(Part):
     @field_validator("url")
     @classmethod
     def _plain_address(cls, value: str) -> str:
-        from urllib.parse import urlsplit
 
         try:
             parts = urlsplit(value)

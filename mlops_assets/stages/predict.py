@@ -11,6 +11,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import end_of_next, origin_of, window_of
 from mlops_assets.errors import DataError, TerminalError
+from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
@@ -115,7 +116,6 @@ def ledger_rows(
         The columns of `made`, `naive` (seasonal naive's point forecast), `mase_scale`, `rmsse_scale` (of the history),
         `model_version` and `trained_until`.
     """
-    from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
     from mlops_assets.forecasting.model.baselines import seasonal_naive
 
     naive = seasonal_naive(history, task, origin, items=made["item_id"].unique())

@@ -1,5 +1,6 @@
 """Registering a training: its one MLflow run, and the version that is made of it."""
 
+import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
+from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.model import regressors
+from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.resources.protocols import Models
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
@@ -79,8 +83,6 @@ def register(training: Training, tracking: Tracking, context: dg.AssetExecutionC
     Returns:
         The version, and whether it is new.
     """
-    from mlops_assets.forecasting.evaluation.metrics import score
-
     spec, facts, tags = training.spec, training.model["facts"], training.tags(context.run)
     registry = tracking.registry(spec.name)
     found = same_training(registry, tags["fingerprint"])
@@ -129,8 +131,6 @@ def fingerprint(spec_hash: str, data_version: str) -> str:
 
     That version is named by the release that introduced it, so that a later release knows its own trainings again.
     """
-    import hashlib
-
     from mlops_assets.forecasting.model.forecaster import STATE_RELEASE
 
     return hashlib.sha256(f"{spec_hash}|{data_version}|{STATE_RELEASE}".encode()).hexdigest()[:32]
@@ -168,9 +168,6 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
     from mlops_assets.forecasting import charts
     from mlops_assets.forecasting.evaluation.importance import by_group
-    from mlops_assets.forecasting.evaluation.metrics import score
-    from mlops_assets.forecasting.model import regressors
-    from mlops_assets.forecasting.model.features import lookback
 
     spec, task, backtest = training.spec, training.spec.task, training.backtest
     forecaster, facts = training.forecaster(), training.model["facts"]

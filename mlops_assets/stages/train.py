@@ -1,5 +1,6 @@
 """Training: what is learnt from, how a model is made of it, and the model."""
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from time import process_time
@@ -13,6 +14,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
+from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.spec import ForecastSpec
@@ -42,8 +44,6 @@ def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.Da
     Raises:
         DataError: there is no such row.
     """
-    from mlops_assets.forecasting.model.features import training_rows
-
     spec = graph.spec
     until = pd.Timestamp(history["timestamp"].max())
     if last:
@@ -59,8 +59,6 @@ def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.Da
 
 def data_hash(frame: pd.DataFrame) -> str:
     """Return a hash of a frame's content (32 hex digits), the order of its rows included."""
-    import hashlib
-
     digest = hashlib.sha256("|".join(map(str, frame.columns)).encode())
     digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     return digest.hexdigest()[:32]

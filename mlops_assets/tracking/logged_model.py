@@ -1,8 +1,10 @@
 """A forecaster as an MLflow model that a stranger can load without this package."""
 
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,6 @@ def log_forecaster(
     Returns:
         MLflow's address of the model and the sha256 of its file.
     """
-    import tempfile
-
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ParamSchema, ParamSpec
@@ -69,7 +69,6 @@ def _schema(frame: pd.DataFrame) -> Any:
 
 
 def _requirements() -> list[str]:
-    from importlib.metadata import version
 
     names = ["mlflow", "numpy", "pandas", "scikit-learn", "skops", "holidays"]
     return [f"{name}=={version(name)}" for name in names]

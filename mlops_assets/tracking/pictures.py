@@ -1,5 +1,6 @@
 """Pictures as files, for MLflow to keep."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 @contextmanager
 def png_file(figure: "Figure", file: str) -> Iterator[tuple[str, str | None]]:
     """Write a picture to a temporary file; give its path and the folder that it is to have as an artifact."""
-    import tempfile
-
     from mlops_assets.forecasting.charts.render import to_png
 
     folder, _, name = file.rpartition("/")

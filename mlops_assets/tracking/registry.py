@@ -1,5 +1,8 @@
 """The registered versions of a model, and the aliases that say who is champion."""
 
+import io
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,7 +187,6 @@ class Registry:
         """
         if not version.tags.get("sha256"):
             raise TrackingError(f"{version.uri}: no checksum was recorded when it was registered (tag sha256)")
-        import tempfile
 
         from mlflow.artifacts import download_artifacts
 
@@ -224,8 +226,6 @@ class Registry:
 
     def _own_code(self, version: Version) -> ModelCode:
         """Fetch the code that travels with a version, and hold it against what was registered."""
-        import tempfile
-
         from mlflow.artifacts import download_artifacts
 
         with tempfile.TemporaryDirectory() as folder:
@@ -247,8 +247,6 @@ class Registry:
         Raises:
             TrackingError: it cannot be fetched.
         """
-        import io
-
         from mlflow.artifacts import load_text
 
         version = self.version(number)
@@ -275,8 +273,6 @@ class Registry:
 
 def _patiently(write: Callable[[], None]) -> None:
     """Write to the registry, again if somebody else writes the same row at the same moment."""
-    import time
-
     from mlflow.exceptions import MlflowException
 
     for pause in (0.05, 0.2, 0.5, 2.0, None):

@@ -1,6 +1,7 @@
 """The MLflow run of one training, open for what is to be logged."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,8 +27,6 @@ class TrainingRun:
 
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log metrics in one call; those that are not finite are left out, because MLflow cannot plot them."""
-        from math import isfinite
-
         self._mlflow.log_metrics({k: float(v) for k, v in metrics.items() if v is not None and isfinite(v)})
 
     def log_table(self, frame: pd.DataFrame, file: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import isfinite
+from time import time
 from typing import Any
 
 from mlops_assets.tracking.tracking import Tracking
@@ -29,7 +30,6 @@ class Study:
         self._write(self.run_id, params, metrics)
 
     def _write(self, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        from time import time
 
         from mlflow.entities import Metric, Param
 

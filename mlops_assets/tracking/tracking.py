@@ -5,11 +5,13 @@ two Dagster runs in one process share an MLflow run, and a retried step writes i
 opens that resource for the length of a `with` block, on an MLflow run of its own, and ends it truthfully.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -137,7 +139,6 @@ class Tracking(dg.ConfigurableResource):
         """The tracking URI without its password."""
         if "://" not in self.address or self.address.startswith("sqlite"):
             return self.address
-        from urllib.parse import urlsplit
 
         parts = urlsplit(self.address)
         return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
@@ -147,7 +148,6 @@ class Tracking(dg.ConfigurableResource):
             os.environ.setdefault(variable, value)
         if self.address.startswith(("http://", "https://")):
             self._probe()
-        import logging
 
         import mlflow
 

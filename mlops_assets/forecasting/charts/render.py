@@ -1,10 +1,12 @@
 """Figures and series as bytes and as Markdown, small enough to keep beside what they show."""
 
 import base64
+import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +28,6 @@ def _quietly() -> Iterator[None]:
 
 def to_png(figure: "Figure", dpi: int = 100) -> bytes:
     """Render a figure as a PNG of 128 colours: half the size of full colour, and looks the same."""
-    import io
-
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -58,9 +58,6 @@ def to_svg(figure: "Figure", alt: str) -> str:
     The page defines the CSS variables `--ink`, `--muted`, `--grid`, `--grey`, `--paper`, `--blue`, `--orange`. Letters
     are drawn as paths, so they look alike wherever the page is opened.
     """
-    import io
-    from html import escape
-
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 

@@ -4,6 +4,7 @@ Rows are read as text where the source has no types, parsed strictly (`parsing`)
 (pandera). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -237,8 +238,6 @@ class _Verdict:
 
 def _records(frame: pd.DataFrame) -> list[str]:
     """Write each row as JSON, missing values as null."""
-    import json
-
     columns = [
         [None if gone else value for value, gone in zip(frame[name], frame[name].isna(), strict=True)]
         for name in frame.columns

@@ -7,6 +7,7 @@ nothing else of the package, so that it can travel with a model to where the pac
 """
 
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -278,7 +279,6 @@ def _allowed(loader: str, kind: str) -> bool:
 
 
 def _is_estimator(kind: str) -> bool:
-    import importlib
 
     from sklearn.base import BaseEstimator
 

@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -111,8 +112,6 @@ def forest(model: ModelSettings) -> Any:
         UsageError: the kind, a parameter or the accelerator is not known.
         MissingExtraError: the accelerator is not installed.
     """
-    from importlib import import_module
-
     if model.accelerator is None:
         return build(model)
     if model.accelerator != "intelex":
@@ -130,7 +129,6 @@ def parameters(kind: str) -> list[str]:
 
 
 def _class(kind: str) -> Any:
-    from importlib import import_module
 
     module, _, name = import_path(kind).rpartition(".")
     return getattr(import_module(module), name)
