@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import (
-    PROBLEM,
-    ROW,
-    SOURCE,
+    ROW_NUMBER,
+    ROW_PROBLEM,
+    ROW_SOURCE,
     Checked,
     Contract,
     Window,
@@ -33,7 +33,7 @@ GOOD = {"shop": "s", "item": "i", "day": "2024-03-05", "sales": "1.5", "price": 
 def table(*rows: dict[str, Any], **columns: Any) -> pd.DataFrame:
     """Raw rows of text as a source gives them; or whole columns."""
     frame = pd.DataFrame(list(rows), dtype=object) if rows else pd.DataFrame(columns)
-    return frame.assign(**{SOURCE: "a.csv", ROW: range(1, len(frame) + 1), PROBLEM: None})
+    return frame.assign(**{ROW_SOURCE: "a.csv", ROW_NUMBER: range(1, len(frame) + 1), ROW_PROBLEM: None})
 
 
 def one(**changes: Any) -> Checked:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.forecasting.data.contract import (
-    PROBLEM,
     REASONS,
-    ROW,
-    SOURCE,
+    ROW_NUMBER,
+    ROW_PROBLEM,
+    ROW_SOURCE,
     Contract,
     ContractError,
     Window,
@@ -63,7 +63,9 @@ def raw_tables(draw: st.DrawFn) -> pd.DataFrame:
     if draw(st.booleans()):
         raw = raw.infer_objects()
     problems = draw(st.lists(st.sampled_from([None, None, None, "torn"]), min_size=len(raw), max_size=len(raw)))
-    return raw.assign(**{SOURCE: "a.csv", ROW: range(1, len(raw) + 1), PROBLEM: pd.Series(problems, dtype=object)})
+    return raw.assign(
+        **{ROW_SOURCE: "a.csv", ROW_NUMBER: range(1, len(raw) + 1), ROW_PROBLEM: pd.Series(problems, dtype=object)}
+    )
 
 
 @given(
@@ -105,7 +107,7 @@ def test_every_row_ends_in_one_place_and_accepted_ones_obey(raw, frequency, zone
     assert set(bad["reason"]) <= set(REASONS)
     assert bad["detail"].str.len().gt(0).all()
     assert bad["source_row"].is_unique
-    assert set(bad["source_row"]) >= set(raw[ROW][raw[PROBLEM].notna()])
+    assert set(bad["source_row"]) >= set(raw[ROW_NUMBER][raw[ROW_PROBLEM].notna()])
     pd.testing.assert_frame_equal(raw, before)
 
 
@@ -244,7 +246,7 @@ def test_a_window_holds_its_start_and_not_its_end():
 
 def test_a_malformed_row_keeps_its_raw_text():
     raw = table({"item": "a,b", "day": None, "sales": None}, {"item": "a", "day": "2024-03-05", "sales": "1"})
-    raw.loc[0, PROBLEM] = "2 fields where the header has 3"
+    raw.loc[0, ROW_PROBLEM] = "2 fields where the header has 3"
     checked = check(raw, DAILY, MARCH, NOW)
     row = checked.quarantined.loc[0]
     assert (row["reason"], row["detail"], row["record"]) == ("malformed_row", "2 fields where the header has 3", "a,b")
