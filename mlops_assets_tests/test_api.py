@@ -10,7 +10,7 @@ import pytest
 
 import mlops_assets
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets_tests.conftest import declare, sandbox
+from mlops_assets_tests.worlds import declare, sandbox
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 HEAVY = ("pandas", "numpy", "dagster", "mlflow", "sklearn", "matplotlib", "pyarrow", "sqlalchemy", "rich", "click")

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
-from mlops_assets_tests.conftest import declare, sandbox
+from mlops_assets_tests.worlds import declare, sandbox
 
 
 @pytest.mark.process

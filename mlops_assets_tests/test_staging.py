@@ -16,8 +16,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.io_managers import servers
+from mlops_assets_tests.worlds import declare
 
 PASSWORD, S3_SECRET = "hunter2/secret", "a-key-of-object-storage"
 ORIGINS = ("2024-05-08", "2024-05-09", "2024-05-10")

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
-from mlops_assets_tests.conftest import declare, panel
+from mlops_assets_tests.worlds import declare, panel
 
 UNTIL_MAY_20 = {"kind": "daily", "start": "2024-03-01", "end": "2024-05-21"}
 

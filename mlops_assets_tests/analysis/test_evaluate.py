@@ -4,7 +4,7 @@ import pytest
 
 from mlops_assets.analysis.evaluate import evaluate
 from mlops_assets.settings import Settings
-from mlops_assets_tests.conftest import declare, panel
+from mlops_assets_tests.worlds import declare, panel
 
 SCORES = ["rows", "mase", "rmsse", "smape", "wape", "wql", "coverage", "bias", "interval"]
 

@@ -11,7 +11,7 @@ from mlops_assets.analysis.replay import ReplayError, changed, replay
 from mlops_assets.commands.main import main
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets_tests.automation.test_sensors import store
-from mlops_assets_tests.conftest import declare, panel, sandbox
+from mlops_assets_tests.worlds import declare, panel, sandbox
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
-from mlops_assets_tests.conftest import declare, panel, sandbox
+from mlops_assets_tests.worlds import declare, panel, sandbox
 
 
 @pytest.fixture

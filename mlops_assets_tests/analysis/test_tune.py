@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from mlops_assets.analysis.tune import TuningResult, TuningTrial
 from mlops_assets.commands.main import main
 from mlops_assets.forecasting.model.task import ModelSettings
-from mlops_assets_tests.conftest import declare, panel, sandbox
+from mlops_assets_tests.worlds import declare, panel, sandbox
 
 pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 BAD = {"kind": "random_forest", "parameters": {"n_estimators": 10, "n_jobs": 1, "min_samples_leaf": 400}}

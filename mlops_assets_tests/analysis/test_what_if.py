@@ -7,7 +7,7 @@ from mlops_assets.analysis.what_if import Change, what_if
 from mlops_assets.settings import Settings
 from mlops_assets.spec import load_spec
 from mlops_assets_tests.analysis.conftest import UNTIL_MAY_20
-from mlops_assets_tests.conftest import declare, panel
+from mlops_assets_tests.worlds import declare, panel
 
 
 def test_the_numbers_are_frames_and_plain_json(ask, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from mlops_assets.assets import build_assets
 from mlops_assets.forecasting.monitoring.change import PARTS
-from mlops_assets_tests.conftest import HISTORY, World, declare, panel, sandbox
+from mlops_assets_tests.worlds import HISTORY, World, declare, panel, sandbox
 
 DAYS = ["2024-05-07", "2024-05-08", "2024-05-09", "2024-05-10"]
 

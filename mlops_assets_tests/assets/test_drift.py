@@ -7,7 +7,7 @@ import pytest
 
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.stages.evidence import drift_history
-from mlops_assets_tests.conftest import HISTORY, World, declare, panel, sandbox
+from mlops_assets_tests.worlds import HISTORY, World, declare, panel, sandbox
 
 LAST = "2024-05-10"
 

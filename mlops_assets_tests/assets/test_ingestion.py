@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets_tests.conftest import panel
+from mlops_assets_tests.worlds import panel
 
 
 def _with(rows):

@@ -9,7 +9,7 @@ import pytest
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.tracking.model_code import ModelCode
-from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox
+from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
 
 
 def life_of(world: World) -> Lifecycle:

@@ -5,7 +5,7 @@ import pytest
 from mlops_assets.catalog.column import expand
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.spec import SpecError
-from mlops_assets_tests.conftest import HISTORY, panel
+from mlops_assets_tests.worlds import HISTORY, panel
 
 
 def regional(world, **changes):

@@ -5,7 +5,7 @@ import pandas as pd
 from mlops_assets.catalog.column import expand
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.names import ENTRIES
-from mlops_assets_tests.conftest import HISTORY, panel
+from mlops_assets_tests.worlds import HISTORY, panel
 
 
 def test_the_round_fills_every_table(trained):

@@ -17,7 +17,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.rounds.round import run_round
 from mlops_assets.rounds.runner import RunFailedError
 from mlops_assets_tests.channels import SECRET
-from mlops_assets_tests.conftest import World, declare, panel, sandbox
+from mlops_assets_tests.worlds import World, declare, panel, sandbox
 
 UI = "https://dagster.example.com"
 

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_assets.automation.approvals import build_approval_sensor, read_tag
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets_tests.conftest import HISTORY, World
+from mlops_assets_tests.worlds import HISTORY, World
 
 
 @pytest.mark.parametrize(

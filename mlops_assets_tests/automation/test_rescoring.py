@@ -8,7 +8,7 @@ from mlops_assets.automation.rescoring import build_reread_schedule, build_resco
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.stages.score import read_scores
-from mlops_assets_tests.conftest import HISTORY, World, panel
+from mlops_assets_tests.worlds import HISTORY, World, panel
 
 LAST = "2024-05-14"
 ROUND = ("observations", "quarantine", "forecast_accuracy")
@@ -17,7 +17,7 @@ ROUND = ("observations", "quarantine", "forecast_accuracy")
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory, empty_mlflow):
     """Forecasts from the 10th of May, scored until the 14th; the 12th's rows of one shop have not come yet."""
-    from mlops_assets_tests.conftest import declare, sandbox
+    from mlops_assets_tests.worlds import declare, sandbox
 
     folder = tmp_path_factory.mktemp("late")
     data = panel()

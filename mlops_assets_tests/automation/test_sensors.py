@@ -15,7 +15,7 @@ from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages.score import version_scores
-from mlops_assets_tests.conftest import World, declare, panel, sandbox
+from mlops_assets_tests.worlds import World, declare, panel, sandbox
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-21")]
 RULES = {"metric": "wql", "relative": None, "threshold": 0.2, "breaches": 2, "window": 3}

@@ -7,7 +7,7 @@ from mlops_assets.assets.factory import builders
 from mlops_assets.automation.jobs import build_jobs
 from mlops_assets.catalog.names import DAILY, ENTRIES, INGEST, asset_keys, asset_of, assets_of, step_name, step_of
 from mlops_assets.spec import ForecastSpec
-from mlops_assets_tests.conftest import declare
+from mlops_assets_tests.worlds import declare
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "all of it"])

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.catalog.partitions import end_of_next, holding, latest_complete, partitions_of, starts, window_of
-from mlops_assets_tests.conftest import declare
+from mlops_assets_tests.worlds import declare
 
 
 @pytest.mark.parametrize(("kind", "frequency"), [("hourly", "h"), ("daily", "D"), ("weekly", "D"), ("monthly", "MS")])

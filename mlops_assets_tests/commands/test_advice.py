@@ -27,8 +27,8 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.settings import Settings
 from mlops_assets.spec import load_specs
 from mlops_assets.stages.predict import chosen_versions
-from mlops_assets_tests.conftest import declare, panel, sandbox
 from mlops_assets_tests.tracking.planted import plant
+from mlops_assets_tests.worlds import declare, panel, sandbox
 
 PACKAGE = Path(mlops_assets.__file__).parent
 WHO = ("--by", "Ann O'Neil", "--reason", "looked at it")

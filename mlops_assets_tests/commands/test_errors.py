@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
 from mlops_assets.spec import reading
-from mlops_assets_tests.conftest import declare, sandbox
+from mlops_assets_tests.worlds import declare, sandbox
 
 WHO = ("--by", "Ann", "--reason", "looked at it")
 ARGUMENTS = {

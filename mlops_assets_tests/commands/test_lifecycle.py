@@ -9,8 +9,8 @@ from mlops_assets.commands.main import main
 from mlops_assets.environments import open_stores
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock
-from mlops_assets_tests.conftest import declare, sandbox
 from mlops_assets_tests.tracking.planted import plant
+from mlops_assets_tests.worlds import declare, sandbox
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from mlops_assets.report.overview import (
     StoredAsset,
 )
 from mlops_assets.report.problems import problems
-from mlops_assets_tests.conftest import declare
+from mlops_assets_tests.worlds import declare
 
 NOW = datetime(2024, 5, 16, 7, tzinfo=timezone.utc)
 DAY = "2024-05-15"

@@ -16,7 +16,7 @@ from mlops_assets.report.page import Table
 from mlops_assets.report.sections import page
 from mlops_assets.report.state import Sources, limit_of, overview
 from mlops_assets.resources.clock import Clock
-from mlops_assets_tests.conftest import HISTORY, World, declare, sandbox
+from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
 
 pytestmark = pytest.mark.pictures
 

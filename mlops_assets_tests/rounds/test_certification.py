@@ -12,8 +12,8 @@ from mlops_assets.commands.main import main
 from mlops_assets.io_managers import MemoryModels, MemoryTables
 from mlops_assets.rounds import certification as certify
 from mlops_assets.settings import Settings
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.io_managers import servers
+from mlops_assets_tests.worlds import declare
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from mlops_assets.sources import http_client
 from mlops_assets.sources.base import read_all
 from mlops_assets.sources.factory import open_source
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.sources.web_service import COLUMNS, WINDOW, Service
+from mlops_assets_tests.worlds import declare
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
 from mlops_assets.sources.factory import open_source
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.sources.web_service import (
     COLUMNS,
     PLANTED,
@@ -22,6 +21,7 @@ from mlops_assets_tests.sources.web_service import (
     expected,
     moved,
 )
+from mlops_assets_tests.worlds import declare
 
 
 def by_page(asked: Asked) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import pytest
 from mlops_assets.sources import http_client
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
 from mlops_assets.sources.factory import open_source
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.sources.web_service import (
     COLUMNS,
     PLANTED,
@@ -23,6 +22,7 @@ from mlops_assets_tests.sources.web_service import (
     expected,
     moved,
 )
+from mlops_assets_tests.worlds import declare
 
 
 def test_a_service_that_stumbles_is_asked_again(service, read):

@@ -9,8 +9,8 @@ import pytest
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
 from mlops_assets.sources.factory import open_source
-from mlops_assets_tests.conftest import declare, panel
 from mlops_assets_tests.io_managers import servers
+from mlops_assets_tests.worlds import declare, panel
 
 COLUMNS = ["shop", "day", "sales", "rain"]
 WINDOW = Window(pd.Timestamp("2024-03-01"), pd.Timestamp("2024-06-01"))

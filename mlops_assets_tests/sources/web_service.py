@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import Window
-from mlops_assets_tests.conftest import panel
+from mlops_assets_tests.worlds import panel
 
 COLUMNS = ["shop", "day", "sales", "rain"]
 WINDOW = Window(pd.Timestamp("2024-03-01"), pd.Timestamp("2024-06-01"))

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mlops_assets.spec import SpecError, load_spec
-from mlops_assets_tests.conftest import SPEC
+from mlops_assets_tests.worlds import SPEC
 
 PLANTED = "hunter2planted"
 

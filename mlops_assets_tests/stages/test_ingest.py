@@ -8,7 +8,7 @@ import pytest
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import whole_window
 from mlops_assets.stages import ingest
-from mlops_assets_tests.conftest import declare, panel
+from mlops_assets_tests.worlds import declare, panel
 
 NOW = datetime(2024, 6, 2, tzinfo=timezone.utc)
 KEYS = ["2024-03-04", "2024-03-05"]

@@ -10,7 +10,7 @@ from mlops_assets.forecasting.model.baselines import seasonal_naive
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages import predict, train
 from mlops_assets.tracking.registry import Version
-from mlops_assets_tests.conftest import declare, panel
+from mlops_assets_tests.worlds import declare, panel
 
 KEY, ORIGIN = "2024-05-10", pd.Timestamp("2024-05-10")
 VERSION = Version("demo", 4, "run", {"trained_until": "2024-05-01 00:00:00"})

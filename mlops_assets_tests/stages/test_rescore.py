@@ -1,7 +1,7 @@
 """Late and corrected data: which partitions go into one run, and which are read again."""
 
 from mlops_assets.stages.rescore import ranges, reread_keys
-from mlops_assets_tests.conftest import declare
+from mlops_assets_tests.worlds import declare
 
 
 def test_neighbours_are_scored_in_one_run():

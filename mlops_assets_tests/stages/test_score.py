@@ -9,8 +9,8 @@ from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.stages.score import keep_scores, latest_origins, read_scores, version_scores
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.releases.unpacked import unpack
+from mlops_assets_tests.worlds import declare
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-09")]
 NOW = pd.Timestamp("2024-05-10")

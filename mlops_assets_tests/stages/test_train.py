@@ -6,7 +6,7 @@ import pytest
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
 from mlops_assets.stages import train
-from mlops_assets_tests.conftest import declare, panel
+from mlops_assets_tests.worlds import declare, panel
 
 
 @pytest.fixture

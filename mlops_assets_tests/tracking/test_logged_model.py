@@ -11,8 +11,8 @@ import pytest
 from mlops_assets.tracking import logged_model
 from mlops_assets.tracking.logged_model import log_forecaster
 from mlops_assets.tracking.model_code import ModelCode, own_code
-from mlops_assets_tests.conftest import HISTORY
 from mlops_assets_tests.releases.unpacked import Deployment, expected, unpack
+from mlops_assets_tests.worlds import HISTORY
 
 ORIGIN = pd.Timestamp("2024-04-20")
 BESIDE_OTHERS = """

@@ -8,8 +8,8 @@ from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.conformal import MOST, widths
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.stages.register import with_right_intervals
-from mlops_assets_tests.conftest import declare
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
+from mlops_assets_tests.worlds import declare
 
 DAYS = 260
 

@@ -12,7 +12,7 @@ from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.grow import grow, join, why_not, youngest
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets.forecasting.model.trees import Trees
-from mlops_assets_tests.conftest import DAYS, panel
+from mlops_assets_tests.worlds import DAYS, panel
 
 TASK = Task(
     "D",
