@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from mlops_assets.alerts import messages
-from mlops_assets.alerts.messages import TOLD, FailedRun
+from mlops_assets.alerts.messages import ALERTED, FailedRun
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import asset_of
@@ -13,7 +13,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import scrub, secrets_of
 from mlops_assets.spec import ForecastSpec
 
-FIRST_LOOK = timedelta(days=1)
+FIRST_SPAN = timedelta(days=1)
 """So far back those look who have never looked before."""
 LONGEST = 600
 """Letters of an error that are told; chats take some thousand, and the run's log has the rest."""
@@ -41,7 +41,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
     failures = [event for event in events if event.is_step_failure]
     ends = [event for event in events if not event.is_step_failure]
     own = [event for event in failures if (event.step_key or "").rpartition("__")[0] == spec.name]
-    steps = {asset_of(event.step_key): first_line(spec, reason_of(event)) for event in own if not _is_told(event)}
+    steps = {asset_of(event.step_key): first_line(spec, reason_of(event)) for event in own if not _is_alerted(event)}
     if failures and not steps:
         return None
     if not failures and not run_tags.is_of(run, spec.name):
@@ -77,6 +77,6 @@ def _reason_of_run(event: dg.DagsterEvent) -> str:
     return (error.cause or error).message if error is not None else event.message or ""
 
 
-def _is_told(event: dg.DagsterEvent) -> bool:
+def _is_alerted(event: dg.DagsterEvent) -> bool:
     data = event.step_failure_data.user_failure_data
-    return data is not None and TOLD in data.metadata
+    return data is not None and ALERTED in data.metadata

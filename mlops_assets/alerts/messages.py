@@ -23,7 +23,7 @@ from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.spec import ForecastSpec
 
-TOLD = "alert"
+ALERTED = "alert"
 """Metadata of a `dagster.Failure` that an alert of its own kind has told: it is not told again as a failed run."""
 
 

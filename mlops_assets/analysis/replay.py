@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from mlops_assets.analysis.worlds import ReplayError, StoredWorld, TrainedWorld
-from mlops_assets.catalog.partitions import periods
+from mlops_assets.catalog.partitions import periods, starts
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.decisions import policy
 from mlops_assets.forecasting.decisions.policy import PolicyRules
@@ -50,11 +50,13 @@ class Replay:
         plays: name of the policy -> how it fared.
         metric: what was watched.
         trained: whether its retrainings were really carried out; else the errors are those that were stored.
+        spec: the forecast.
     """
 
     plays: Mapping[str, Play]
     metric: str
     trained: bool
+    spec: ForecastSpec
 
     def to_frame(self) -> pd.DataFrame:
         """Return every partition of every policy: policy, and the columns of `Play.days`."""
@@ -72,7 +74,10 @@ class Replay:
         """Return a PNG of the errors and the retrainings."""
         from mlops_assets.forecasting import charts
 
-        days = {name: made.days for name, made in self.plays.items()}
+        days = {
+            name: made.days.assign(timestamp=starts(self.spec, made.days["partition"]))
+            for name, made in self.plays.items()
+        }
         return charts.to_png(charts.policies(days, self.metric, self.trained))
 
 
@@ -107,4 +112,4 @@ def replay(
         policies[" ".join(assignments)] = lambda evidence: policy.decide(evidence, tried)
     policies |= {"never": never, f"always (every {every})": always(every)}
     metric = tried.metric
-    return Replay({name: play(world, decide, metric) for name, decide in policies.items()}, metric, really)
+    return Replay({name: play(world, decide, metric) for name, decide in policies.items()}, metric, really, spec)

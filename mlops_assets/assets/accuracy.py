@@ -62,10 +62,10 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         window = whole_window(graph.partitions, keys)
         scored = ledger.match(forecasts, observations, task, zero=spec.fill == "zero")
         scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]
-        place = partition_of(scored["timestamp"], graph.partitions, keys)
-        add_row_counts(context, place, key)
+        partitions = partition_of(scored["timestamp"], graph.partitions, keys)
+        add_row_counts(context, partitions, key)
         static = observations[["item_id", *spec.covariates.static]] if spec.covariates.static else None
-        matched = {partition: scored[place == partition] for partition in keys}
+        matched = {partition: scored[partitions == partition] for partition in keys}
         history = keep_scores(tables, spec, matched, static, naive_utc(clock.now()))
         known = pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True)
         reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"]) if len(forecasts) else pd.DataFrame()

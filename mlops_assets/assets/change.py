@@ -83,5 +83,5 @@ def _facts(table: pd.DataFrame) -> Mapping[str, Any]:
         f"{first['steps']} timestamps in common",
         **known_numbers(sums),
         **said,
-        "largest": dg.MetadataValue.md(markdown_table(shown.rename(columns=change.WORDS), 6)),
+        "largest": dg.MetadataValue.md(markdown_table(shown.rename(columns=change.TITLES), 6)),
     }

@@ -48,7 +48,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         found = detect(graph, tables, observations, context.partition_keys)
         for key, why in found.not_judged.items():
             context.log.info(f"{key}: {why}")
-        sampled = {"items_looked_at": found.looked_at} if found.looked_at else {}
+        sampled = {"items_looked_at": found.inspected} if found.inspected else {}
         for key, part in found.parts.items():
             for words in part.table.loc[part.table["drifted"], "explanation"]:
                 context.log.warning(f"{key}: {words}")
@@ -58,19 +58,19 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
     return data_drift
 
 
-def _facts(found: drift.DriftResult, end: pd.Timestamp) -> Mapping[str, Any]:
+def _facts(result: drift.DriftResult, end: pd.Timestamp) -> Mapping[str, Any]:
     """Return what the metadata of one partition says."""
-    table = found.table
+    table = result.table
     shown = table[["explanation", "psi", "usual_psi", "statistic", "p_value"]].head(SHOWN)
     names = [f"{row.feature} {row.kind}" for row in table[table["drifted"]].itertuples()]
-    reference = f"{found.windows} windows, {found.since} to {found.until}" if found.windows else "none yet"
+    reference = f"{result.windows} windows, {result.since} to {result.until}" if result.windows else "none yet"
     return {
         "dagster/row_count": len(table),
         "drift": float(table["drift"].max()),
         "drifted": ", ".join(names) or ("nothing" if table["p_value"].notna().any() else "nothing could be judged"),
-        "window": f"{found.first} to {end}",
+        "window": f"{result.first} to {end}",
         "reference": reference,
-        "new_items": ", ".join(found.new[:SHOWN]) or "none",
-        "vanished_items": ", ".join(found.vanished[:SHOWN]) or "none",
+        "new_items": ", ".join(result.new[:SHOWN]) or "none",
+        "vanished_items": ", ".join(result.vanished[:SHOWN]) or "none",
         "features": dg.MetadataValue.md(markdown_table(shown, 2)),
     }

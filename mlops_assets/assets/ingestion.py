@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.alerts import messages as alerts
+from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import add_row_counts
@@ -69,17 +69,17 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         yield dg.Output(quarantined, QUARANTINE, metadata={**facts, "reasons": checked.reasons})
         if share > spec.quarantine.max_share:
             span = ingest.span_of(keys)
-            alert = alerts.quarantine(spec, span, checked, context.run.run_id, notifications)
+            alert = messages.quarantine(spec, span, checked, context.run.run_id, notifications)
             notifications.send(tables, alert)
             raise dg.Failure(
                 ingest.too_many_rejected(spec, checked, source, span),
-                metadata={**facts, "reasons": checked.reasons, alerts.TOLD: alert.event},
+                metadata={**facts, "reasons": checked.reasons, messages.ALERTED: alert.event},
                 allow_retries=False,
             )
-        place = partition_of(checked.accepted["timestamp"], graph.partitions, keys)
-        add_row_counts(context, place, graph.key(OBSERVATIONS))
-        if keys[-1] not in set(place):
-            notifications.send(tables, alerts.empty(spec.name, keys[-1], source, notifications))
+        partitions = partition_of(checked.accepted["timestamp"], graph.partitions, keys)
+        add_row_counts(context, partitions, graph.key(OBSERVATIONS))
+        if keys[-1] not in set(partitions):
+            notifications.send(tables, messages.empty(spec.name, keys[-1], source, notifications))
         items = checked.accepted["item_id"].nunique()
         yield dg.Output(checked.accepted, OBSERVATIONS, metadata={**facts, "items": items})
 

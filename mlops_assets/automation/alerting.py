@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
-from mlops_assets.alerts.failures import FIRST_LOOK, tell_failures
+from mlops_assets.alerts.failures import FIRST_SPAN, tell_failures
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.alerts.overdue import tell_decision, tell_stale
 from mlops_assets.resources.clock import Clock
@@ -38,7 +38,7 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         now = datetime.now(timezone.utc)
         moment, _, settled = (context.cursor or "").partition(" ")
-        since = datetime.fromisoformat(moment) if moment else now - FIRST_LOOK
+        since = datetime.fromisoformat(moment) if moment else now - FIRST_SPAN
         told = tell_failures(spec, tables, notifications, context.instance, since)
         told += tell_decision(spec, tables, notifications)
         told += tell_stale(spec, tables, notifications, clock.now())

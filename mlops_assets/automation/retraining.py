@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.alerts import messages as alerts
+from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import RETRAIN, job_name
 from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, FORECAST
@@ -15,7 +15,7 @@ from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages import evidence as facts
+from mlops_assets.stages.evidence import gather, state_of
 from mlops_assets.tracking.tracking import Tracking
 
 FALSE_STARTS = 3
@@ -40,16 +40,16 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         notifications: Notifications,
     ) -> dg.RunRequest | dg.SkipReason:
         answers = Answers(tables, spec.name)
-        log, state = answers.all(), facts.state_of(spec, tables, context.instance)
+        log, state = answers.all(), state_of(spec, tables, context.instance)
         if len(log) and log["state"].iloc[-1] == state:
             return _again(spec, tables, context.instance, log.iloc[-1].to_dict())
-        evidence = facts.gather(spec, tables, tracking, clock, context.instance)
+        evidence = gather(spec, tables, tracking, clock, context.instance)
         answer = policy.decide(evidence, spec.retraining.rules)
         # Told before it is written down: a process that dies in between tells once more, and that is told once only.
         if answer.breach and answer.rule not in policy.STOCK:
-            notifications.send(tables, alerts.breach(spec.name, answer, notifications))
+            notifications.send(tables, messages.breach(spec.name, answer, notifications))
         if answer.guard == "futility":
-            notifications.send(tables, alerts.futility(spec.name, answer, notifications))
+            notifications.send(tables, messages.futility(spec.name, answer, notifications))
         if not answers.add(len(log) + 1, answer, evidence, state, clock.now()):
             return dg.SkipReason("another daemon has judged this at the same moment")
         if not answer.retrain:

@@ -8,15 +8,15 @@ import dagster as dg
 import pandas as pd
 
 
-def add_row_counts(context: dg.AssetExecutionContext, place: pd.Series, key: dg.AssetKey) -> None:
+def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key: dg.AssetKey) -> None:
     """Say for each partition of the run how many rows it has.
 
     Args:
         context: of the running step.
-        place: the partition's key for each row.
+        partitions: the partition's key for each row.
         key: the asset that the rows are of.
     """
-    counts = place.value_counts()
+    counts = partitions.value_counts()
     for partition in context.partition_keys:
         rows = int(counts.get(partition, 0))
         context.add_asset_metadata({"dagster/row_count": rows}, key, partition)

@@ -12,6 +12,8 @@ BREACH, ATTEMPT, CHAMPION, ACTION = "mlops/breach", "mlops/attempt", "mlops/cham
 """Of a retraining that the policy asked for: on which breach, for which time, whom it replaces, `grow` or `refit`."""
 RESCORED_FOR = "mlops/rescored_for"
 """The storage id of the event that made scores outdated."""
+PROCESS = "mlops/process"
+"""The process of a command that executes the run itself: nobody else watches whether it lives."""
 
 BY_HAND = "materialized by hand"
 """The reason of a run that gives none."""

@@ -19,8 +19,7 @@ import pyarrow as pa
 from pydantic import Field, SecretStr
 
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.io_managers import keys as names
-from mlops_assets.io_managers import schemas
+from mlops_assets.io_managers import keys, schemas
 from mlops_assets.io_managers.base import Models, Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
@@ -65,7 +64,7 @@ class ObjectTables(_InFileStore, Tables):
 
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return the address of a table's folder or of a partition's file."""
-        folder = names.folder(key)
+        folder = keys.folder(key)
         return self._files.uri(folder if partition is None else _file(key, partition))
 
     def delete(self, key: Sequence[str], partition: str | None = None) -> None:
@@ -74,12 +73,12 @@ class ObjectTables(_InFileStore, Tables):
             self._files.delete(_file(key, name))
 
     def _stored(self, key: Sequence[str]) -> list[str | None]:
-        folder = names.folder(key)
+        folder = keys.folder(key)
         found: list[str] = []
         for name in self._files.folders(folder):
             path = f"{folder}/{name}/{_TABLE}"
-            if name.startswith(names.PARTITION) and (isinstance(self._files, Bucket) or self._files.exists(path)):
-                partition = names.partition_of(name)
+            if name.startswith(keys.PARTITION) and (isinstance(self._files, Bucket) or self._files.exists(path)):
+                partition = keys.partition_of(name)
                 found.append(self._key_inside(path) if partition is None else partition)
         return [*sorted(found)] or ([None] if self._files.exists(f"{folder}/{_TABLE}") else [])
 
@@ -116,7 +115,7 @@ class ObjectTables(_InFileStore, Tables):
         def put(name: str | None) -> int:
             path = _file(key, name)
             data = _parquet(parts[name], name, claim)
-            self._files.put(path, data, lambda: self._refuse_if_newer(path, names.label(key, name), claim))
+            self._files.put(path, data, lambda: self._refuse_if_newer(path, keys.label(key, name), claim))
             return data.size
 
         return sum(self._at_once(put, list(parts)))
@@ -144,38 +143,36 @@ class ObjectModels(_InFileStore, Models):
 
     def uri(self, key: Sequence[str]) -> str:
         """Return the address of the model's folder."""
-        return self._files.uri(names.folder(key))
+        return self._files.uri(keys.folder(key))
 
     def exists(self, key: Sequence[str]) -> bool:
         """Whether a model is stored."""
-        return self._files.exists(f"{names.folder(key)}/{_POINTER}")
+        return self._files.exists(f"{keys.folder(key)}/{_POINTER}")
 
     def info(self, key: Sequence[str]) -> dict[str, Any]:
         """Return the record beside the model."""
         try:
-            return json.loads(self._files.get(f"{names.folder(key)}/{_POINTER}").to_pybytes())
+            return json.loads(self._files.get(f"{keys.folder(key)}/{_POINTER}").to_pybytes())
         except FileNotFoundError:
-            raise MissingTableError(
-                f"model {names.label(key)} has not been stored yet: materialize it first."
-            ) from None
+            raise MissingTableError(f"model {keys.label(key)} has not been stored yet: materialize it first.") from None
 
     def load(self, key: Sequence[str]) -> Any:
         """Load the model the record names."""
         for last in (False, True):
             record = self.info(key)
             try:
-                data = self._files.get(f"{names.folder(key)}/{record['file']}").to_pybytes()
+                data = self._files.get(f"{keys.folder(key)}/{record['file']}").to_pybytes()
             except FileNotFoundError:
                 if last:
                     raise model_file.ModelFileError(
-                        f"model {names.label(key)}: its file {record['file']} is gone. Materialize it again."
+                        f"model {keys.label(key)}: its file {record['file']} is gone. Materialize it again."
                     ) from None
                 continue  # Replaced between the two reads: the record names another file by now.
-            return model_file.loads(data, record["sha256"], f"model {names.label(key)}")
+            return model_file.loads(data, record["sha256"], f"model {keys.label(key)}")
         raise AssertionError
 
     def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
-        folder, data = names.folder(key), model_file.dumps(value)
+        folder, data = keys.folder(key), model_file.dumps(value)
         record = model_record(data, info, claim)
         record["file"] = f"model={record['sha256'][:24]}.skops"
         self._files.put(f"{folder}/{record['file']}", data, lambda: None)
@@ -183,7 +180,7 @@ class ObjectModels(_InFileStore, Models):
 
         def check() -> None:
             present = self.info(key) if self.exists(key) else {"claim": 0, "file": record["file"]}
-            refuse_older(claim, present["claim"], f"model {names.label(key)}")
+            refuse_older(claim, present["claim"], f"model {keys.label(key)}")
             replaced[:] = [present["file"]]
 
         self._files.put(f"{folder}/{_POINTER}", json.dumps(record).encode(), check)
@@ -210,8 +207,8 @@ def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any
 
 
 def _file(key: Sequence[str], partition: str | None) -> str:
-    folder = names.folder(key)
-    return f"{folder}/{_TABLE}" if partition is None else f"{folder}/{names.partition_folder(partition)}/{_TABLE}"
+    folder = keys.folder(key)
+    return f"{folder}/{_TABLE}" if partition is None else f"{folder}/{keys.partition_folder(partition)}/{_TABLE}"
 
 
 def _parquet(table: pa.Table, partition: str | None, claim: int) -> pa.Buffer:

@@ -13,74 +13,74 @@ FAILED_DAYS = 7
 """Days for which a failed run is something to look at."""
 
 
-def problems(spec: ForecastSpec, found: Overview, now: datetime) -> tuple[str, ...]:
+def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, ...]:
     """Return what is wrong with a forecast, in sentences; the gravest first.
 
     Args:
         spec: the forecast.
-        found: its state.
+        state: its state.
         now: the moment, with its time zone.
     """
-    if not found.assets:
+    if not state.assets:
         return (f"nothing is stored yet: mlops-assets run {spec.name}",)
     return (
-        *_no_champion(found),
-        *_stale(spec, found, now),
-        *_bad_accuracy(found),
-        *_breach(found),
-        *_waiting(found),
-        *_quarantined(found),
-        *_drifted(found),
-        *_failed(found),
+        *_no_champion(state),
+        *_stale(spec, state, now),
+        *_bad_accuracy(state),
+        *_breach(state),
+        *_waiting(state),
+        *_quarantined(state),
+        *_drifted(state),
+        *_failed(state),
     )
 
 
-def _no_champion(found: Overview) -> Iterator[str]:
-    if found.champion is None:
-        yield f"there is no champion, so nothing can be forecast: mlops-assets history {found.forecast} says why"
+def _no_champion(state: Overview) -> Iterator[str]:
+    if state.champion is None:
+        yield f"there is no champion, so nothing can be forecast: mlops-assets history {state.forecast} says why"
 
 
-def _stale(spec: ForecastSpec, found: Overview, now: datetime) -> Iterator[str]:
+def _stale(spec: ForecastSpec, state: Overview, now: datetime) -> Iterator[str]:
     due = expected(spec, now)
     if due is None:
         return
     for name in (OBSERVATIONS, FORECASTS):
-        last = found.last.get(name)
+        last = state.last.get(name)
         if last is not None and last < due[0]:
             yield f"{name} are stale: {due[0]} should be there, {last} is the last"
 
 
-def _bad_accuracy(found: Overview) -> Iterator[str]:
-    score = found.accuracy
+def _bad_accuracy(state: Overview) -> Iterator[str]:
+    score = state.accuracy
     if score is not None and score.limit is not None and score.value is not None and score.value > score.limit:
         yield f"{label(score.metric)} of {score.partition} is {score.value:.3f}, above {score.limit:.3f}"
 
 
-def _breach(found: Overview) -> Iterator[str]:
-    answer = found.policy
-    present = f"v{found.champion.version} " if found.champion is not None else "none"
+def _breach(state: Overview) -> Iterator[str]:
+    answer = state.policy
+    present = f"v{state.champion.version} " if state.champion is not None else "none"
     if answer is not None and (answer.breach or "").startswith(present):  # not one of a past champion
         said = f"{answer.action}: {answer.reason}"
         yield f"the retraining policy saw a breach ({answer.rule}) at {answer.partition}: {said}"
 
 
-def _waiting(found: Overview) -> Iterator[str]:
-    if found.waiting:
-        yield f"waiting for approval: version {', '.join(map(str, found.waiting))}"
+def _waiting(state: Overview) -> Iterator[str]:
+    if state.waiting:
+        yield f"waiting for approval: version {', '.join(map(str, state.waiting))}"
 
 
-def _quarantined(found: Overview) -> Iterator[str]:
-    bad = found.quarantine
-    if bad is not None and bad.partition == found.last.get(OBSERVATIONS):
+def _quarantined(state: Overview) -> Iterator[str]:
+    bad = state.quarantine
+    if bad is not None and bad.partition == state.last.get(OBSERVATIONS):
         yield f"{bad.rows} rows of {bad.partition} are in quarantine"
 
 
-def _drifted(found: Overview) -> Iterator[str]:
-    if found.drift is not None:
-        yield from (f"drift: {sentence}" for sentence in found.drift.drifted[:3])
+def _drifted(state: Overview) -> Iterator[str]:
+    if state.drift is not None:
+        yield from (f"drift: {sentence}" for sentence in state.drift.drifted[:3])
 
 
-def _failed(found: Overview) -> Iterator[str]:
-    if found.failed_runs:
-        newest = found.failed_runs[0]
+def _failed(state: Overview) -> Iterator[str]:
+    if state.failed_runs:
+        newest = state.failed_runs[0]
         yield f"a run has failed within {FAILED_DAYS} days: {newest.job}, {newest.ended} ({newest.link})"

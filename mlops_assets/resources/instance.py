@@ -1,7 +1,6 @@
 """The Dagster instance of the command line: the one that the web UI shows."""
 
 import os
-import socket
 from pathlib import Path
 
 import dagster as dg
@@ -41,39 +40,3 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         instance = dg.DagsterInstance.get()
         instance.get_runs(limit=1)
         return instance
-
-
-PROCESS = "mlops/process"
-"""Tag of a run that a command executes itself: nobody else watches whether its process lives."""
-
-
-def this_process() -> str:
-    """Return the value of the tag `PROCESS` for this process: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs of commands whose process on this machine is gone as failed, and return their ids.
-
-    A process killed by the system cannot do so itself, and its runs would stay STARTED for ever.
-    """
-    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
-    ended = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
-        if _is_dead(run.tags.get(PROCESS, "")):
-            instance.report_run_failed(run, f"the process {run.tags[PROCESS]} is gone: it was killed")
-            ended.append(run.run_id)
-    return ended
-
-
-def _is_dead(process: str) -> bool:
-    host, _, number = process.rpartition(":")
-    if host != socket.gethostname() or not number.isdigit() or os.name == "nt":  # there, signal 0 would kill
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -97,23 +97,23 @@ class Finding:
     difference: str = ""
 
 
-def certify(spec: ForecastSpec, settings: Settings, words: Sequence[str] | None, listen: Listener) -> list[Finding]:
+def certify(spec: ForecastSpec, settings: Settings, wanted: Sequence[str] | None, listen: Listener) -> list[Finding]:
     """Run the round on every place, in temporary folders and under names that are removed afterwards.
 
     Args:
         spec: the forecast whose round is run.
         settings: where the database and the object storage are.
-        words: names of places (`PLACES`) or URLs of databases and object stores. None: every place that is set.
+        wanted: names of places (`PLACES`) or URLs of databases and object stores. None: every place that is set.
         listen: is told of every step.
 
     Raises:
         UsageError: an unknown place, or one whose address is not set.
     """
-    if words is None:
-        words = [name for name in PLACES if name != "object_storage" or settings.object_storage]
+    if wanted is None:
+        wanted = [name for name in PLACES if name != "object_storage" or settings.object_storage]
     trial = small(spec, f"certify_{uuid4().hex[:10]}")
     with tempfile.TemporaryDirectory(prefix="mlops-assets-") as folder, ExitStack() as stack:
-        places = [stack.enter_context(open_place(word, settings, Path(folder), trial)) for word in words]
+        places = [stack.enter_context(open_place(word, settings, Path(folder), trial)) for word in wanted]
         findings = compare_places(trial, places, Path(folder), settings.now or "", listen)
         try:
             stack.close()

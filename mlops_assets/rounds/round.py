@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import dagster as dg
 
-from mlops_assets.alerts.failures import FIRST_LOOK, first_line, tell_failures
+from mlops_assets.alerts.failures import FIRST_SPAN, first_line, tell_failures
 from mlops_assets.alerts.overdue import tell_decision
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import (
@@ -28,7 +28,7 @@ from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import UsageError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.instance import end_dead_runs
+from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -106,7 +106,7 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
     """Tell people what has failed: where no daemon runs, nobody else does."""
     try:
         with open_stores(settings) as stores:
-            tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_LOOK)
+            tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_SPAN)
             tell_decision(spec, stores.tables, stores.notifications)
             stores.notifications.resend(stores.tables, spec.name)
     except Exception as error:  # the run's own error matters more

@@ -9,9 +9,9 @@ import dagster as dg
 
 from mlops_assets.alerts.failures import reason_of
 from mlops_assets.catalog.names import step_of
-from mlops_assets.catalog.run_tags import range_tags
+from mlops_assets.catalog.run_tags import PROCESS, range_tags
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.resources.instance import PROCESS, this_process
+from mlops_assets.rounds.processes import this_process
 
 
 class RunFailedError(MlopsAssetsError, RuntimeError):

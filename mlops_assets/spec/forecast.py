@@ -205,6 +205,11 @@ class ForecastSpec(Part):
                 )
         return self
 
+    def read_from(self, file: Path) -> "ForecastSpec":
+        """Note the file that it was read from, and return it."""
+        self._path = file
+        return self
+
     @property
     def folder(self) -> Path:
         """Folder that relative paths of the spec start from."""

@@ -35,10 +35,10 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def choice(found: Any, allowed: Iterable[str]) -> str:
+def choice(given: Any, allowed: Iterable[str]) -> str:
     """Say what is allowed and which of it is nearest to what was found."""
     names = list(allowed)
-    near = nearest(found, names, cutoff=0.5)
+    near = nearest(given, names, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
     return f"{hint}: {', '.join(names)}"
 

@@ -98,8 +98,7 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
     if spec is None:
         head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
         raise SpecError(head + "\n  - ".join(problems))
-    spec._path = file.resolve()
-    return spec
+    return spec.read_from(file.resolve())
 
 
 _EXPANDED = ("url", "path", "table", "headers")

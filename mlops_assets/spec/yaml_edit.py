@@ -45,19 +45,19 @@ def _is_empty(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
 
 
-def _replaced(text: str, node: yaml.Node, words: str) -> str:
-    return text[: node.start_mark.index] + words + text[node.end_mark.index :]
+def _replaced(text: str, node: yaml.Node, new: str) -> str:
+    return text[: node.start_mark.index] + new + text[node.end_mark.index :]
 
 
-def _inserted(text: str, node: yaml.MappingNode, words: str, at_end: bool) -> str:
+def _inserted(text: str, node: yaml.MappingNode, new: str, at_end: bool) -> str:
     if node.flow_style:
         end = node.end_mark.index - 1
         before = text[:end].rstrip()
-        return before + ("" if before.endswith(("{", ",")) else ",") + (" " * (before[-1] != "{")) + words + text[end:]
+        return before + ("" if before.endswith(("{", ",")) else ",") + (" " * (before[-1] != "{")) + new + text[end:]
     if at_end:
-        return text.rstrip("\n") + f"\n{words}\n"
+        return text.rstrip("\n") + f"\n{new}\n"
     first = node.value[0][0].start_mark
-    return text[: first.index] + words + "\n" + " " * first.column + text[first.index :]
+    return text[: first.index] + new + "\n" + " " * first.column + text[first.index :]
 
 
 def _flow(path: Path, value: Any, braces: bool) -> str:

@@ -27,13 +27,13 @@ class Drifts:
         ends: partition -> its origin.
         parts: partition -> what was found there.
         not_judged: partition -> why nothing can be said of it.
-        looked_at: how many items of how many, such as `300 of 1000`; empty if all were.
+        inspected: how many items of how many, such as `300 of 1000`; empty if all were.
     """
 
     ends: Mapping[str, pd.Timestamp]
     parts: Mapping[str, drift.DriftResult]
     not_judged: Mapping[str, str]
-    looked_at: str = ""
+    inspected: str = ""
 
     def table(self) -> pd.DataFrame:
         """Return the rows of the table `data_drift`."""
@@ -62,8 +62,8 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
             parts[key] = drift.detect(sheet, task, end, learnt[key], least)
         except DataError as error:  # the first partitions
             not_judged[key] = str(error)
-    looked_at = f"{len(sheet.items)} of {sheet.of}" if len(sheet.items) < sheet.of else ""
-    return Drifts(ends, parts, not_judged, looked_at)
+    inspected = f"{len(sheet.items)} of {sheet.of}" if len(sheet.items) < sheet.of else ""
+    return Drifts(ends, parts, not_judged, inspected)
 
 
 def trained_until(graph: Graph, tables: Tables, keys: Sequence[str]) -> dict[str, pd.Timestamp | None]:

@@ -48,8 +48,8 @@ def read_future(graph: Graph, origin: pd.Timestamp, now: datetime) -> pd.DataFra
 
 def quarantine_of(checked: contract.Checked, graph: Graph, keys: Sequence[str]) -> pd.DataFrame:
     """Return the rejected rows with their `partition`; those without a usable time belong to the last."""
-    place = partition_of(checked.quarantined["timestamp"], graph.partitions, keys)
-    return checked.quarantined.assign(partition=place.where(place.notna(), keys[-1]))
+    partitions = partition_of(checked.quarantined["timestamp"], graph.partitions, keys)
+    return checked.quarantined.assign(partition=partitions.where(partitions.notna(), keys[-1]))
 
 
 def too_many_rejected(spec: ForecastSpec, checked: contract.Checked, source: str, span: str) -> str:

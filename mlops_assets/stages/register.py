@@ -98,10 +98,10 @@ def register(training: Training, tracking: Tracking, context: dg.AssetExecutionC
         return registry.register(model_uri, run.run_id, tags, description), True
 
 
-def row_of(name: str, found: Version) -> pd.DataFrame:
+def row_of(name: str, version: Version) -> pd.DataFrame:
     """Return the row of the table `model_version`."""
-    told = {key: found.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")}
-    return pd.DataFrame([{"name": name, "version": found.number, "run_id": found.run_id, **told}])
+    told = {key: version.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")}
+    return pd.DataFrame([{"name": name, "version": version.number, "run_id": version.run_id, **told}])
 
 
 def keep_version(models: Models, name: str, version: Version, state: Mapping[str, Any]) -> None:

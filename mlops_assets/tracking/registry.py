@@ -50,14 +50,14 @@ class Version:
         return pd.Timestamp(value) if value else None
 
     @classmethod
-    def of(cls, found: "MlflowVersion") -> "Version":
+    def of(cls, version: "MlflowVersion") -> "Version":
         """Take over what MLflow says."""
         return cls(
-            found.name,
-            int(found.version),
-            str(found.run_id),
-            dict(found.tags or {}),
-            tuple(found.aliases or ()),
+            version.name,
+            int(version.version),
+            str(version.run_id),
+            dict(version.tags or {}),
+            tuple(version.aliases or ()),
         )
 
 

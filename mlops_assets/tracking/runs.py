@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 class TrainingRun:
     """The open MLflow run of one training."""
 
-    def __init__(self, mlflow: Any, run_id: str, url: str) -> None:
+    def __init__(self, mlflow: Any, run_id: str) -> None:
         self._mlflow = mlflow
         self.run_id = run_id
-        self.url = url
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters; they cannot be changed afterwards."""
@@ -32,10 +31,6 @@ class TrainingRun:
     def log_table(self, frame: pd.DataFrame, file: str) -> None:
         """Keep a frame as a CSV artifact."""
         self._mlflow.log_text(frame.to_csv(index=False), file)
-
-    def log_text(self, text: str, file: str) -> None:
-        """Keep a text as an artifact."""
-        self._mlflow.log_text(text, file)
 
     def log_figure(self, figure: "Figure", file: str) -> None:
         """Keep a picture as a PNG artifact."""

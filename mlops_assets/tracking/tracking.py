@@ -91,8 +91,7 @@ class Tracking(dg.ConfigurableResource):
                 log_manager=context.log,
             ) as resources:
                 client.set_tag(run.info.run_id, MLFLOW_RUN_NAME, name)  # the resource names runs after the job
-                url = self.links.run(experiment_id, run.info.run_id)
-                yield TrainingRun(resources.mlflow, run.info.run_id, url)
+                yield TrainingRun(resources.mlflow, run.info.run_id)
             status = "FINISHED"
         finally:
             mlflow.end_run(status)

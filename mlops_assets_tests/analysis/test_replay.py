@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from mlops_assets.analysis.replay import ReplayError, changed, replay
+from mlops_assets.analysis.replay import Replay, ReplayError, changed, replay
 from mlops_assets.commands.main import main
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.forecasting import charts
+from mlops_assets.forecasting.decisions.replay import Play
 from mlops_assets_tests.automation.test_sensors import store
 from mlops_assets_tests.worlds import declare, panel, sandbox
 
@@ -78,3 +80,14 @@ def test_a_wrong_change_names_the_fields(world):
     with pytest.raises(ReplayError, match="breaches"):
         changed(spec, ["retraining.breaches=many"])
     assert changed(spec, ["retraining.relative=null", "retraining.ladder=[grow, refit]"]).ladder == ("grow", "refit")
+
+
+def test_partitions_of_one_day_stand_apart_in_the_picture(tmp_path, monkeypatch):
+    keys = ["2024-05-10-06:00", "2024-05-10-07:00", "2024-05-10-08:00"]
+    spec = declare(tmp_path, frequency="h", partitions={"kind": "hourly", "start": "2024-05-01"})
+    days = pd.DataFrame({"partition": keys, "value": [0.1, 0.2, 0.3], "action": "refit", "promoted": True})
+    drawn = []
+    monkeypatch.setattr(charts, "to_png", lambda figure: drawn.append(figure) or b"")
+    Replay({"as in the spec": Play(days)}, "wql", trained=True, spec=spec).picture()
+    line = drawn[0].axes[0].get_lines()[0]
+    assert list(pd.DatetimeIndex(line.get_xdata()).hour) == [6, 7, 8]

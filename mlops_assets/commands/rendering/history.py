@@ -15,29 +15,29 @@ def decision_line(forecast: str, number: int, entry: Entry) -> str:
     return f"{forecast}: version {entry.version} is {entry.outcome}; {before} stays champion (decision {number})"
 
 
-def tables(found: History) -> Iterator[Any]:
+def tables(history: History) -> Iterator[Any]:
     """Render the history of a forecast's model for a terminal."""
     from rich.table import Table
 
-    at = f" at {found.at}" if found.at else ""
-    if not found.champions:
-        yield f"{found.forecast}: nobody was champion{at}" if at else f"{found.forecast}: no champion yet"
+    at = f" at {history.at}" if history.at else ""
+    if not history.champions:
+        yield f"{history.forecast}: nobody was champion{at}" if at else f"{history.forecast}: no champion yet"
     else:
         champions = Table(
             "version", "since (UTC)", "until", "decided by", "how", "trained until", title=f"champion{at}"
         )
-        for row in found.champions:
+        for row in history.champions:
             shown = (row[name] or "–" for name in ("since", "until", "decided_by", "kind", "trained_until"))
             champions.add_row(str(row["version"]), *map(_spaced, shown))
         yield champions
     listed = Table("#", "decided (UTC)", "version", "outcome", "by", "reason", title="decisions")
-    for row in found.decisions:
+    for row in history.decisions:
         said = (row[name] for name in ("outcome", "decided_by", "reason"))
         listed.add_row(str(row["number"]), _spaced(row["decided_at"]), str(row["version"]), *said)
-    if found.decisions:
+    if history.decisions:
         yield listed
-    if found.at:
-        for row in found.decisions:
+    if history.at:
+        for row in history.decisions:
             yield _evidence(row)
 
 

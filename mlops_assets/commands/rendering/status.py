@@ -9,13 +9,13 @@ from mlops_assets.forecasting.formatting import number
 from mlops_assets.report.overview import Overview
 
 
-def table(found: list[Overview]) -> Any:
+def table(overviews: list[Overview]) -> Any:
     """Render several forecasts as one table, a row each."""
     from rich.markup import escape
     from rich.table import Table
 
     made = Table("forecast", "champion", "forecasts until", "metric", "limit", "skill", "to look at")
-    for one in found:
+    for one in overviews:
         score = one.accuracy
         made.add_row(
             one.forecast,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.charts import style
 from mlops_assets.forecasting.formatting import stamp
-from mlops_assets.forecasting.monitoring.change import PARTS, WORDS
+from mlops_assets.forecasting.monitoring.change import PARTS, TITLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +93,7 @@ def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
     if frame.empty:
         return style.nothing("Why the forecast changed")
     divided = bool(frame[list(PARTS)].notna().all(axis=None))
-    parts = {name: WORDS[name] for name in PARTS} if divided else {"change": "change, undivided"}
+    parts = TITLES if divided else {"change": "change, undivided"}
     colours = dict(zip(parts, (style.GREY, style.BLUE, style.ORANGE), strict=False))
     shown = frame.sort_values("change", key=abs, ascending=False, kind="stable").head(top)
     shown = shown[shown["change"].abs() > 0]

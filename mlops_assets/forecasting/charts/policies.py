@@ -15,16 +15,13 @@ def policies(plays: Mapping[str, pd.DataFrame], metric: str, trained: bool = Tru
     """Draw how retraining policies fared: the error under each, and when each asked for a retraining.
 
     Args:
-        plays: name of the policy -> columns `partition`, `value`, `action`, `promoted` (see `replay.Play.days`).
+        plays: name of the policy -> columns `timestamp` (where the partition begins), `value`, `action`, `promoted`, as
+            `replay.Play.days` has them.
         metric: name of the error.
         trained: whether retrainings were carried out: each policy has its own errors, and promotions are known.
     """
     title = f"{style.label(metric)} and retrainings by policy"
-    frames = {
-        name: days.assign(time=pd.to_datetime(days["partition"].str[:10]))
-        for name, days in plays.items()
-        if days["value"].notna().any()
-    }
+    frames = {name: days for name, days in plays.items() if days["value"].notna().any()}
     if not frames:
         return style.nothing(title)
     figure = style.blank(height=3.4 + 0.28 * len(frames))
@@ -34,7 +31,7 @@ def policies(plays: Mapping[str, pd.DataFrame], metric: str, trained: bool = Tru
         style.tidy(axes)
     lines = frames if trained else dict(list(frames.items())[:1])
     for name, days in reversed(lines.items()):
-        smooth = days.set_index("time")["value"].rolling(5, min_periods=1).mean()
+        smooth = days.set_index("timestamp")["value"].rolling(5, min_periods=1).mean()
         style.line(upper, smooth, color=colours[name] if trained else style.INK, linewidth=1.4)
     for row, (name, days) in enumerate(frames.items()):
         asked = days[days["action"].isin(["grow", "refit"])]
@@ -42,7 +39,7 @@ def policies(plays: Mapping[str, pd.DataFrame], metric: str, trained: bool = Tru
             some = asked[asked["promoted"].astype(bool) == promoted]
             style.line(
                 lower,
-                pd.Series(row, index=some["time"]),
+                pd.Series(row, index=some["timestamp"]),
                 color=colours[name],
                 linewidth=0,
                 marker="o",
@@ -54,7 +51,7 @@ def policies(plays: Mapping[str, pd.DataFrame], metric: str, trained: bool = Tru
     upper.set_ylim(bottom=0)
     upper.set_ylabel(f"{style.label(metric)}, mean of five")
     upper.grid(axis="y", color=style.GRID)
-    first, last = style.ends(next(iter(frames.values()))["time"])
+    first, last = style.ends(next(iter(frames.values()))["timestamp"])
     style.time_axis(lower, first, last, ticks=9)
     known = "filled: the challenger became champion" if trained else "what came of them is not known"
     keys = [style.line_key(colours[name], name) for name in frames] if trained else []

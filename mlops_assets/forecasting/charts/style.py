@@ -143,14 +143,14 @@ def model_colours(models: Iterable[str], baseline: str) -> dict[str, str]:
 def note(
     axes: "Axes",
     text: str,
-    place: tuple[float, float],
+    at: tuple[float, float],
     coordinates: Any,
     offset: tuple[int, int],
     **style: Any,
 ) -> None:
     """Write small text at a place, moved by an offset in points."""
     style = {"color": MUTED, "fontsize": 8.5, **style}
-    axes.annotate(text, place, offset, xycoords=coordinates, textcoords="offset points", **style)
+    axes.annotate(text, at, offset, xycoords=coordinates, textcoords="offset points", **style)
 
 
 def mark_events(axes: "Axes", events: pd.DataFrame, shown: pd.Index) -> int:

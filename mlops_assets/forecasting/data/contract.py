@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.data.grid import on_grid
+from mlops_assets.forecasting.data.grid import KEY, on_grid
 from mlops_assets.forecasting.data.parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
 from mlops_assets.forecasting.model.errors import DataError
 
@@ -37,8 +37,6 @@ REASONS: dict[str, str] = {
     "covariate_infinite": "a known or past covariate is infinite",
     "conflicting_duplicate": "another row of the same item and timestamp says otherwise",
 }
-
-_KEY = ["item_id", "timestamp"]
 
 
 class ContractError(DataError):
@@ -174,9 +172,9 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     good = _rows(typed, ~verdict.rejected & ~other_times)
     collapsed = good.duplicated(contract.canonical_columns).to_numpy()
     good = _rows(good, ~collapsed)
-    clash = good.duplicated(_KEY, keep=False).to_numpy()
+    clash = good.duplicated(KEY, keep=False).to_numpy()
     _reject_conflicts(_rows(good, clash), verdict)
-    accepted = _rows(good, ~clash).sort_values(_KEY, kind="stable", ignore_index=True)
+    accepted = _rows(good, ~clash).sort_values(KEY, kind="stable", ignore_index=True)
     quarantined = verdict.quarantine(raw, moments)
     counts = {
         "rows_read": len(raw),
@@ -328,8 +326,8 @@ def _rule_words(hits: pd.DataFrame, contract: Contract) -> list[str]:
 
 def _reject_conflicts(clash: pd.DataFrame, verdict: _Verdict) -> None:
     """Reject rows that share item and timestamp, saying in what they differ."""
-    others = [name for name in clash.columns if name not in _KEY]
-    groups = clash.groupby(_KEY, sort=False)
+    others = [name for name in clash.columns if name not in KEY]
+    groups = clash.groupby(KEY, sort=False)
     differs = [groups[name].transform("nunique", dropna=False).to_numpy() > 1 for name in others]
     words = [
         f"item {item!r} at {moment}: its rows differ in {', '.join(np.array(others)[list(row)])}"

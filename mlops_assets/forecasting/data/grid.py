@@ -18,7 +18,8 @@ _SEASON_OF_SPAN = {2: (52,), 3: (12,), 4: (4,)}
 _SECOND = 10**9
 _HOUR = 3600 * _SECOND
 _DAY = 24 * _HOUR
-_KEY = ["item_id", "timestamp"]
+KEY = ["item_id", "timestamp"]
+"""Columns that tell one row of a canonical frame from another."""
 
 
 @cache
@@ -121,8 +122,8 @@ def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
     skipped = grid.searchsorted(pd.DatetimeIndex(first))
     counts = len(grid) - skipped
     position = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts - skipped, counts)
-    every = pd.MultiIndex.from_arrays([np.repeat(first.index.to_numpy(), counts), grid[position]], names=_KEY)
-    given = frame.set_index(_KEY)
+    every = pd.MultiIndex.from_arrays([np.repeat(first.index.to_numpy(), counts), grid[position]], names=KEY)
+    given = frame.set_index(KEY)
     filled = given.reindex(every)
     filled.loc[~every.isin(given.index), "target"] = 0.0
     static = list(filled.select_dtypes(exclude=["number", "datetime"]).columns)

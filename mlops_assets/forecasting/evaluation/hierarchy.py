@@ -76,13 +76,6 @@ class Tree:
             raise DataError(f"an item has the id of a sum, {taken[0]!r}: rename it in the source")
         return cls(items, np.array(nodes, dtype=object), np.array(level, dtype=object), np.array(member))
 
-    def among(self, items: np.ndarray) -> Tree:
-        """Return the tree of some of the items; nodes without any are left out."""
-        kept = np.isin(self.items, items)
-        member = self.member[:, kept]
-        some = member.any(axis=1)
-        return Tree(self.items[kept], self.nodes[some], self.level[some], member[some])
-
     def level_of(self) -> dict[str, str]:
         """Level by node."""
         return dict(zip(self.nodes, self.level, strict=True))

@@ -45,8 +45,8 @@ class Unusual:
         self._rows += len(items)
         for name, edges in zip(encoding.names, encoding.edges, strict=True):
             known = encoding.categories.get(name)
-            looked_at = name.startswith(("known_", "past_", "static_")) and not name.endswith("_change")
-            if not looked_at or not (len(edges) or known):
+            is_covariate = name.startswith(("known_", "past_", "static_")) and not name.endswith("_change")
+            if not is_covariate or not (len(edges) or known):
                 continue
             values = rows.features[name]
             missing = pd.isna(values)

@@ -62,20 +62,20 @@ def row_quantiles(outcomes: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return outcomes[:, below] * (1 - share) + outcomes[:, above] * share
 
 
-def right_levels(found: np.ndarray, target: np.ndarray) -> np.ndarray:
+def right_levels(quantiles: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Levels of a model's own distribution below which the nominal shares of what came did lie.
 
     After Kuleshov, Fenner and Ermon (2018), "Accurate uncertainties for deep learning using calibrated
     regression", ICML, at three levels only, because held-out rows are few moments in time, however many they are.
 
     Args:
-        found: quantiles at the levels of `GRID`, in the units of the target, shape (rows, levels).
+        quantiles: quantiles at the levels of `GRID`, in the units of the target, shape (rows, levels).
         target: what came, shape (rows,).
 
     Returns:
         One level per level of `NOMINAL`. Of ties (whole numbers), a share of `TIES` counts as outside.
     """
-    below, above = (target[:, None] < found).mean(axis=0), (target[:, None] > found).mean(axis=0)
+    below, above = (target[:, None] < quantiles).mean(axis=0), (target[:, None] > quantiles).mean(axis=0)
     ties = TIES * (1 - below - above)
     low, middle, high = NOMINAL
     return np.array(

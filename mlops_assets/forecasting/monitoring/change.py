@@ -8,7 +8,7 @@ import pandas as pd
 from mlops_assets.forecasting.model.panel import ITEM, TIME
 
 PARTS = ("revised_history", "new_data", "new_model")
-WORDS = {"revised_history": "revised history", "new_data": "new data", "new_model": "new model"}
+TITLES = {name: name.replace("_", " ") for name in PARTS}
 
 
 def bridge(

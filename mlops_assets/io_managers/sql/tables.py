@@ -10,8 +10,7 @@ import pyarrow as pa
 from pydantic import Field, SecretStr
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.io_managers import keys as names
-from mlops_assets.io_managers import schemas
+from mlops_assets.io_managers import keys, schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
@@ -55,7 +54,7 @@ class SqlTables(Tables):
         from mlops_assets.resources.databases import shown
 
         where = f"{shown(reveal(self.url))}#{sql_columns.table_name(key)}"
-        return where if partition is None else f"{where}/{names.segment(partition)}"
+        return where if partition is None else f"{where}/{keys.segment(partition)}"
 
     def delete(self, key: Sequence[str], partition: str | None = None) -> None:
         """Remove a table with all its partitions, or one partition."""
@@ -178,7 +177,7 @@ class SqlTables(Tables):
                 server, connection, table, schema=schema, rests=rests, stored=stored, stay=stay, key=primary_key
             )
             for name, (values, left) in encoded.items():
-                stored_as = "" if name is None else names.segment(name)
+                stored_as = "" if name is None else keys.segment(name)
                 data = _physical_table(parts[name].num_rows, values, left, targets, server.storage)
                 prepared = server.prepare(connection, table, stored_as, data)
                 server.replace(connection, table, stored_as, prepared)

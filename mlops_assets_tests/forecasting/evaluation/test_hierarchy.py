@@ -24,8 +24,6 @@ def test_every_prefix_of_the_levels_is_a_node():
     assert tree.nodes.tolist() == ["sum:*", "sum:east", "sum:west", "sum:east/a", "sum:east/b", "sum:west/a"]
     assert tree.level.tolist() == ["total", "region", "region", "town", "town", "town"]
     assert tree.member.sum(axis=1).tolist() == [4, 2, 2, 1, 1, 2]
-    part = tree.among(np.array(["item 0", "item 3"]))
-    assert part.nodes.tolist() == ["sum:*", "sum:east", "sum:west", "sum:east/a", "sum:west/a"]
 
 
 def test_a_level_of_single_items_is_left_out_and_missing_values_are_a_group():

@@ -14,7 +14,7 @@ import pandas as pd
 from mlops_assets.forecasting.model.panel import TARGET
 from mlops_assets.forecasting.model.task import Task, quantile_column
 
-Place = Literal["summary", "report", "windows", "side by side"]
+View = Literal["summary", "report", "windows", "side by side"]
 """Where there is no room for every metric: the summary of a round, the report and Dagster's tables, the windows and
 the models side by side of an evaluation."""
 DEFAULT = "wql"
@@ -90,7 +90,7 @@ class Metric(ABC):
     since: ClassVar[str]
     average: ClassVar[Literal["series", "size", "rows"]]
     in_gate: ClassVar[bool] = True
-    shown_in: ClassVar[frozenset[Place]] = frozenset({"summary", "report", "windows"})
+    shown_in: ClassVar[frozenset[View]] = frozenset({"summary", "report", "windows"})
 
     @abstractmethod
     def losses(self, rows: Rows) -> np.ndarray:
@@ -117,9 +117,9 @@ def gate_metrics() -> list[str]:
     return _default_first(name for name, metric in METRICS.items() if metric.in_gate)
 
 
-def shown_metrics(place: Place) -> list[str]:
-    """Names of the metrics that a place shows, the default first."""
-    return _default_first(name for name, metric in METRICS.items() if place in metric.shown_in)
+def shown_metrics(view: View) -> list[str]:
+    """Names of the metrics that a view shows, the default first."""
+    return _default_first(name for name, metric in METRICS.items() if view in metric.shown_in)
 
 
 def _default_first(names: Iterable[str]) -> list[str]:

@@ -63,11 +63,11 @@ def _working_days(grid: pd.DatetimeIndex, frequency: str) -> np.ndarray:
     return np.busday_count(first, after)
 
 
-def _holidays(grid: pd.DatetimeIndex, frequency: str, place: str, step: pd.Timedelta) -> dict[str, np.ndarray]:
+def _holidays(grid: pd.DatetimeIndex, frequency: str, country: str, step: pd.Timedelta) -> dict[str, np.ndarray]:
     day, next_day = _days(grid, frequency)
     years = (day[[0]] - FAR, next_day[[-1]] + FAR)
     first, last = (int(moment.astype("datetime64[Y]").astype(int)[0]) + 1970 for moment in years)
-    dates = np.array(holiday_dates(place, first, last), dtype="datetime64[D]")
+    dates = np.array(holiday_dates(country, first, last), dtype="datetime64[D]")
     after = np.searchsorted(dates, day)
     if step >= pd.Timedelta(days=2):
         return {"holidays": np.searchsorted(dates, next_day) - after}
@@ -81,13 +81,13 @@ def _holidays(grid: pd.DatetimeIndex, frequency: str, place: str, step: pd.Timed
     }
 
 
-def holiday_names(place: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
+def holiday_names(country: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DataFrame:
     """Return the public holidays within a span: timestamp, end (the next day) and label.
 
     Raises:
-        ValueError: the place is not known.
+        UsageError: the country is not known.
     """
-    found = _public_holidays(place, first.year, last.year)
+    found = _public_holidays(country, first.year, last.year)
     days = pd.DataFrame({"timestamp": pd.to_datetime(list(found)), "label": list(found.values())}).astype(
         {"label": str}
     )
@@ -95,20 +95,20 @@ def holiday_names(place: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.Dat
     return days.assign(end=days["timestamp"] + pd.Timedelta(days=1))
 
 
-def holiday_dates(place: str, first_year: int, last_year: int) -> list[Any]:
-    """Public holidays of a country or its subdivision, sorted; ValueError for a place that is not known."""
-    return sorted(_public_holidays(place, first_year, last_year))
+def holiday_dates(country: str, first_year: int, last_year: int) -> list[Any]:
+    """Public holidays of a country or its subdivision, sorted; UsageError for one that is not known."""
+    return sorted(_public_holidays(country, first_year, last_year))
 
 
-def _public_holidays(place: str, first_year: int, last_year: int) -> dict[Any, str]:
+def _public_holidays(name: str, first_year: int, last_year: int) -> dict[Any, str]:
     import holidays
 
-    country, _, subdivision = place.partition("-")
+    country, _, subdivision = name.partition("-")
     try:
         years = range(first_year, last_year + 1)
         # In English where there is such a translation, else as the country calls them.
         return dict(holidays.country_holidays(country, subdiv=subdivision or None, years=years, language="en_US"))
     except NotImplementedError as error:
         raise UsageError(
-            f"no holidays are known for {place!r}: give a country such as US, or a subdivision such as US-NY"
+            f"no holidays are known for {name!r}: give a country such as US, or a subdivision such as US-NY"
         ) from error
