@@ -1,5 +1,6 @@
 """A forecaster as an MLflow model that a stranger can load without this package."""
 
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -34,7 +35,7 @@ def log_forecaster(
     from mlflow.models import ModelSignature
     from mlflow.types import ParamSchema, ParamSpec
 
-    with tempfile.TemporaryDirectory() as folder, without_advice():
+    with tempfile.TemporaryDirectory() as folder, without_advice(), _without_bytecode():
         file = Path(folder) / FORECASTER
         sha256 = model_file.save(dict(state), file)
         python_model, code = own_code().write(Path(folder))
@@ -58,6 +59,16 @@ def without_advice() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Let Python write no bytecode beside sources: MLflow tries the model out in the folder that it then keeps."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _schema(frame: pd.DataFrame) -> Any:

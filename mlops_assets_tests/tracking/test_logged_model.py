@@ -179,6 +179,14 @@ def test_a_stranger_without_this_package_can_use_the_model(trained, tmp_path):
         assert made[name].to_numpy() == pytest.approx(ours[name].to_numpy(), rel=1e-6)
 
 
+def test_the_model_carries_no_bytecode(asked, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    log, _ = asked
+    folder = Path(mlflow.artifacts.download_artifacts(log()))
+    assert [file.name for file in folder.rglob("*") if "__pycache__" in file.parts or file.suffix == ".pyc"] == []
+    assert sys.dont_write_bytecode is False
+
+
 def test_the_model_carries_no_pickle(trained):
     registry = trained.tracking.registry("demo")
     folder = Path(mlflow.artifacts.download_artifacts(registry.champion().uri))
