@@ -110,12 +110,30 @@ class Settings(BaseModel):
         description="Show the trace of a bug in a command instead of logging it, as --debug does: true or false.",
     )
 
-    @field_validator("dagster_ui")
+    @field_validator("dagster_ui", "mlflow_ui")
     @classmethod
-    def _an_address(cls, value: str) -> str:
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         if not re.fullmatch(r"https?://\S+", value):
             raise ValueError("not an address such as http://127.0.0.1:3000")
         return re.sub(r"//[^/]*@", "//", value).rstrip("/")  # a link shows no password
+
+    @field_validator("object_storage")
+    @classmethod
+    def _without_keys(cls, value: str | None) -> str | None:
+        if value is not None and re.match(r"[\w+.-]+://[^/]*:[^/]*@", value):
+            raise ValueError("no user or password in this address: keys are given in the cloud's own variables")
+        return value
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _of_mlflow(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            scheme, _, rest = value.get_secret_value().partition("://")
+            if scheme.partition("+")[0] not in _MLFLOW or (scheme.startswith("http") and not _has_host(rest)):
+                raise ValueError(f"MLflow takes an address such as http://host:5000 or {_DATABASE}")
+        return value
 
     @field_validator("now")
     @classmethod
@@ -184,7 +202,24 @@ def moment(text: str) -> datetime:
         read = datetime.fromisoformat(text[:-1] + "+00:00" if text[-1:] in ("z", "Z") else text)
     except ValueError:
         raise ValueError("not a moment such as 2013-12-31 or 2013-12-31T06:00:00+01:00") from None
+    if not 1900 <= read.year <= 2200:
+        raise ValueError("not a moment between the years 1900 and 2200")
     return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
+
+
+_MLFLOW = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc", "file")
+"""What an address of MLflow may begin with."""
+
+
+def _has_host(rest: str) -> bool:
+    """Whether what follows `http://` names a host, and a port that can be one."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(f"http://{rest}")
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
@@ -203,7 +238,12 @@ def _describe(problem: Any) -> str:
         near = nearest(found, allowed, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         message = f"allowed: {', '.join(allowed)}{hint}"
+    if name in _NEVER_SHOWN or "@" in str(found):
+        return f"{name}: {message}"
     return f"{name}: found {found!r}; {message}"
+
+
+_NEVER_SHOWN = tuple(field.alias for field in Settings.model_fields.values() if "SecretStr" in str(field.annotation))
 
 
 def variables() -> dict[str, str]:

@@ -192,3 +192,31 @@ def test_a_moment_is_read_to_utc_and_the_clock_stands_still_there(text, hour):
 def test_the_clock_goes_by_itself():
     before = datetime.now(timezone.utc)
     assert before <= Clock().now() <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MLFLOW_TRACKING_URI", "htp://me:hunter2planted@mlflow"),
+        ("MLFLOW_TRACKING_URI", "http://me:hunter2planted@mlflow:99999"),
+        ("MLFLOW_TRACKING_URI", "http://"),
+        ("MLFLOW_TRACKING_URI", "http://[bad"),
+        ("MLOPS_OBJECT_STORAGE", "s3://me:hunter2planted@bucket/prefix"),
+        ("MLOPS_DAGSTER_UI", "ftp://me:hunter2planted@dagster"),
+        ("MLOPS_MLFLOW_UI", "javascript:alert"),
+        ("MLOPS_NOW", "0001-01-01"),
+    ],
+)
+def test_an_address_or_a_moment_that_cannot_be_is_refused_at_the_start_and_shows_no_secret(variable, value):
+    with pytest.raises(SettingsError, match=f"^wrong environment variable: {variable}: ") as raised:
+        Settings.read({variable: value})
+    assert "hunter2planted" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["databricks", "mysql+pymysql://u@h/db", "sqlite:///mlflow.db", "https://mlflow:5000/a"]
+)
+def test_whatever_mlflow_takes_as_its_address_is_taken(value):
+    uri = Settings.read({"MLFLOW_TRACKING_URI": value}).tracking_uri
+    assert uri is not None
+    assert uri.get_secret_value() == value
