@@ -21,6 +21,7 @@ Every class is defined where it is raised; this is their address and their tree:
     │   │   ├── ContractError           the source as a whole breaks the contract
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── NoChampionError             a forecast has no champion yet
+    │   ├── RefusedError                the machine lets nobody write there, or its disk is full
     │   ├── ModelFileError              a stored model is not what was saved
     │   └── MissingExtraError           a library is not installed
     │       ├── MissingDriverError      a database's (also a DatabaseError)

@@ -41,7 +41,9 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            expected = _expected(error)
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                raise  # click ends in silence, as every tool before a `head` does
+            expected = _expected(error) or _refusal(error)
             if expected is None:
                 _tell_bug(ctx.invoked_subcommand or "", error, ctx.params["debug"])
                 sys.exit(FAILED)
@@ -56,6 +58,23 @@ def _expected(error: BaseException | None) -> MlopsAssetsError | None:
     while error is not None and not isinstance(error, MlopsAssetsError):
         error = error.__cause__ if type(error).__module__.startswith("dagster.") else None
     return error
+
+
+def _refusal(error: Exception) -> MlopsAssetsError | None:
+    """Return the expected error that stands for what the machine refuses; see `refusals`."""
+    from mlops_assets.resources.refusals import refusal
+
+    return refusal(str(error))
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe that its reader has left: a further line finds out."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _tell_bug(command: str, error: Exception, debug: bool) -> None:

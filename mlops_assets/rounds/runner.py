@@ -11,6 +11,7 @@ from mlops_assets.alerts.failures import reason_of
 from mlops_assets.catalog.names import step_of
 from mlops_assets.catalog.run_tags import PROCESS, range_tags
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
 
 
@@ -117,10 +118,12 @@ def _failure(result: dg.ExecuteInProcessResult, job: str) -> Exception:
 
 
 def _trace_of_bug(event: dg.DagsterEvent) -> str:
-    """Return the trace of what a step raised; empty if it was an expected error or a `dagster.Failure`."""
+    """Return the trace of what a step raised; empty if it was expected, also as a `dagster.Failure`."""
     data = event.step_failure_data
     raised = data.error.cause or data.error if data.error is not None else None
     if raised is None or data.user_failure_data is not None or raised.cls_name in _names(MlopsAssetsError):
+        return ""
+    if refusal(raised.message) is not None:
         return ""
     return raised.to_string()
 

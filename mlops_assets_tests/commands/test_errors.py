@@ -1,6 +1,9 @@
 """How commands end: an expected error is one line and its exit code, a bug a line that names its trace."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +118,47 @@ def test_a_bug_in_a_step_of_a_round_is_told_as_one_with_the_trace_of_the_step(ca
     )
     assert said is not None, line
     assert "in broken" in (tmp_path / said[1]).read_text()
+
+
+@pytest.mark.parametrize("command", ["run", "history"])
+def test_a_folder_that_cannot_be_made_is_one_line(call, tmp_path, monkeypatch, command):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "file" / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "file" / "dagster"))
+    result = call(command, *ARGUMENTS[command])
+    assert result.exit_code == 1
+    line = one_line(result)
+    assert line.startswith(f"mlops-assets: {tmp_path / 'file'}/")
+    assert line.endswith("cannot be written or read: Not a directory; see MLOPS_DATA and DAGSTER_HOME")
+
+
+def test_a_full_disk_in_a_step_of_a_round_is_no_bug(call, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlops_assets.io_managers.filesystems.LocalFolder.put", full)
+    result = call("run", "demo", "--partition", "2024-05-10")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("mlops-assets:")]
+    assert line.startswith("mlops-assets: ingest failed (job demo_daily, run ")
+    assert "No space left on device" in line
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_a_reader_that_has_left_is_no_bug(call, command):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "mlops_assets", command],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_debug_shows_the_trace_and_writes_none(call, tmp_path, monkeypatch):

@@ -1,0 +1,36 @@
+"""What the machine refuses: folders that cannot be written, disks that are full.
+
+Whatever writes can meet it, each library in words of its own, so it is known by its text, in one place.
+"""
+
+import errno
+import os
+import re
+
+from mlops_assets.errors import TerminalError
+from mlops_assets.resources.secrets import scrub
+
+_REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
+_NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[])]")
+_SQLITE = re.compile(r"attempt to write a readonly database|unable to open database file|database or disk is full")
+_PATH = re.compile(r"'(/[^']*)'")
+
+
+class RefusedError(TerminalError):
+    """A folder or file cannot be written or read: no permission, a full disk, a file where a folder must be."""
+
+
+def refusal(text: str) -> RefusedError | None:
+    """Return what an error's text says that the machine refuses; None if the error is another.
+
+    Args:
+        text: of an error of the system (`[Errno 13] ...`), of obstore (`... (os error 13)`) or of SQLite.
+    """
+    number = next((int(found) for found in _NUMBER.findall(text) if int(found) in _REFUSALS), None)
+    in_sqlite = _SQLITE.search(text)
+    if number is None and in_sqlite is None:
+        return None
+    reason = os.strerror(number) if number is not None else f"SQLite: {in_sqlite[0]}" if in_sqlite else ""
+    path = _PATH.search(text)
+    where = path[1] if path else "a file of ours"
+    return RefusedError(scrub(f"{where} cannot be written or read: {reason}; see MLOPS_DATA and DAGSTER_HOME"))
