@@ -8,6 +8,8 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
+from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
+from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.resources.protocols import Models
 from mlops_assets.stages import register
@@ -44,8 +46,6 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         random_forest: dict[str, Any],
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
-        from mlops_assets.forecasting.evaluation.importance import by_group
 
         backtest = with_names_of_today(backtest)
         training = register.Training(

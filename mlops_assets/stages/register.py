@@ -14,6 +14,7 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
+from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.features import lookback
@@ -90,7 +91,7 @@ def register(training: Training, tracking: Tracking, context: dg.AssetExecutionC
         context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
         return found, False
     overall = score(training.backtest, spec.task, by=["model"])
-    description = f"{overall_words(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
+    description = f"{score_sentence(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
     with tracking.run(context, spec.name, f"{spec.name} until {facts['trained_until'][:16]}", tags) as run:
         model_uri, sha256 = _log(training, run)
         # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
@@ -147,8 +148,8 @@ def git_commit() -> str:
     return done.stdout.strip()
 
 
-def overall_words(overall: pd.DataFrame, metric: str) -> str:
-    """Return the main score in words."""
+def score_sentence(overall: pd.DataFrame, metric: str) -> str:
+    """Return the main score as a sentence."""
     scores = overall.set_index("model")[metric]
     return f"{metric} {scores[CHALLENGER]:.4f} on the backtest, seasonal naive {scores[NAIVE]:.4f}"
 
@@ -166,62 +167,64 @@ def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], back
 
 def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
-    from mlops_assets.forecasting import charts
-    from mlops_assets.forecasting.evaluation.importance import by_group
-
-    spec, task, backtest = training.spec, training.spec.task, training.backtest
-    forecaster, facts = training.forecaster(), training.model["facts"]
-    run.log_params(
-        {
-            "frequency": spec.frequency,
-            "horizon": spec.horizon,
-            "season_lengths": list(task.season_lengths),
-            "quantiles": spec.quantiles,
-            "point": spec.point,
-            "covariates": spec.covariate_columns,
-            "holidays": spec.holidays or "none",
-            "seed": spec.model.seed,
-            "training_rows": facts["training_rows"],
-            "model.kind": spec.model.kind,
-            "interval_factors": list(forecaster.widths),
-            **{
-                f"model.{name}": value
-                for name, value in {**regressors.defaults(spec.model.kind), **spec.model.parameters}.items()
-            },
-        }
-    )
-    overall = score(backtest, task, by=["model"])
-    by_window = score(backtest, task, by=["model", "window"])
-    by_lead = score(backtest, task, by=["model", "lead"])
-    run.log_metrics({**headline(overall), "fit_seconds": facts["fit_seconds"]})
+    spec, forecaster = training.spec, training.forecaster()
+    run.log_params(_parameters(training, forecaster))
     run.log_dataset(training.rows.head(1000), f"{spec.name}/training_set", f"{spec.name} training set")
-    importances = forecaster.importances()
-    tables = {
-        "overall": overall,
-        "by_window": by_window,
-        "by_lead": by_lead,
-        "by_item": score(backtest, task, by=["model", "item_id"]),
+    scores = {
+        name: score(training.backtest, spec.task, by=["model", *by])
+        for name, by in {"overall": [], "by_window": ["window"], "by_lead": ["lead"], "by_item": ["item_id"]}.items()
     }
-    for name, table in tables.items():
+    run.log_metrics({**headline(scores["overall"]), "fit_seconds": training.model["facts"]["fit_seconds"]})
+    for name, table in scores.items():
         run.log_table(table, f"backtest/{name}.csv")
+    importances = forecaster.importances()
     run.log_table(importances, "importances.csv")
     run.log_table(by_group(importances), "importances_by_group.csv")
-    metric = spec.gate.metric
+    _log_pictures(training, run, scores, importances)
+    until = pd.Timestamp(training.model["facts"]["trained_until"])
+    example = example_of(training.history, lookback(spec.task), until)
+    return run.log_forecaster(training.model["forecaster"], example, forecaster.predict(example), spec.horizon)
+
+
+def _parameters(training: Training, forecaster: "Forecaster") -> dict[str, Any]:
+    """Return what the run says of how the model was made."""
+    spec = training.spec
+    own = {**regressors.defaults(spec.model.kind), **spec.model.parameters}
+    return {
+        "frequency": spec.frequency,
+        "horizon": spec.horizon,
+        "season_lengths": list(spec.task.season_lengths),
+        "quantiles": spec.quantiles,
+        "point": spec.point,
+        "covariates": spec.covariate_columns,
+        "holidays": spec.holidays or "none",
+        "seed": spec.model.seed,
+        "training_rows": training.model["facts"]["training_rows"],
+        "model.kind": spec.model.kind,
+        "interval_factors": list(forecaster.widths),
+        **{f"model.{name}": value for name, value in own.items()},
+    }
+
+
+def _log_pictures(
+    training: Training, run: TrainingRun, scores: Mapping[str, pd.DataFrame], importances: pd.DataFrame
+) -> None:
+    """Draw what the model leans on, its scores, and its forecasts of the latest window."""
+    from mlops_assets.forecasting import charts
+
+    metric, history, backtest = training.spec.gate.metric, training.history, training.backtest
     run.log_figure(charts.importances(importances), "pictures/importances.png")
-    run.log_figure(charts.backtest_windows(by_window, metric), f"pictures/{metric}_by_window.png")
-    run.log_figure(charts.error_by_lead(by_lead, metric), f"pictures/{metric}_by_lead.png")
-    history = training.history
+    run.log_figure(charts.backtest_windows(scores["by_window"], metric), f"pictures/{metric}_by_window.png")
+    run.log_figure(charts.error_by_lead(scores["by_lead"], metric), f"pictures/{metric}_by_lead.png")
     latest = backtest[(backtest["model"] == CHALLENGER) & (backtest["window"] == backtest["window"].max())]
     origin = latest["origin"].iloc[0]
     picture = charts.fan(
         history[history["timestamp"] <= origin],
         latest,
         actuals=history[history["timestamp"].between(origin, latest["timestamp"].max(), inclusive="right")],
-        point=task.point_column,
+        point=training.spec.task.point_column,
     )
     run.log_figure(picture, "pictures/latest_window.png")
-    example = example_of(history, lookback(task), pd.Timestamp(facts["trained_until"]))
-    return run.log_forecaster(training.model["forecaster"], example, forecaster.predict(example), spec.horizon)
 
 
 def example_of(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: int = 2) -> pd.DataFrame:

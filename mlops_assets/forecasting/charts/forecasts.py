@@ -1,7 +1,7 @@
 """Pictures of forecasts: beside their history, and beside those of the origin before."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.forecasting.monitoring.change import PARTS, TITLES
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -105,6 +106,16 @@ def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
         axes.grid(axis="x", color=style.GRID)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.xaxis.set_major_formatter(lambda value, _: style.compact(value))
+    _draw_sums(left, frame, parts, colours)
+    _draw_items(right, shown, len(frame), colours)
+    keys = [style.patch_key(colour, parts[name]) for name, colour in colours.items()]
+    keys.append(style.line_key(style.INK, "all of it", linewidth=0, marker="D", markersize=4))
+    style.heading(figure, "Why the forecast changed", keys)
+    return figure
+
+
+def _draw_sums(axes: "Axes", frame: pd.DataFrame, parts: Mapping[str, str], colours: Mapping[str, str]) -> None:
+    """Draw the way of the sum of all items, part by part."""
     sums = frame[["previous", *parts, "current"]].sum()
     labels = [f"from {stamp(frame['previous_origin'].iloc[0])}", *parts.values()]
     labels.append(f"from {stamp(frame['origin'].iloc[0])}")
@@ -112,39 +123,39 @@ def change_bridge(frame: pd.DataFrame, top: int = 8) -> "Figure":
     ends = [at]
     digits = int(np.clip(2 - np.log10(max(float(sums[list(parts)].abs().max()), 1e-3)), 0, 5))
     for row, (name, colour) in enumerate(colours.items(), start=1):
-        left.barh(row, sums[name], left=at, height=0.6, color=colour)
-        left.vlines(at, row - 1, row + 0.3, color=style.MUTED, linewidth=0.8)
+        axes.barh(row, sums[name], left=at, height=0.6, color=colour)
+        axes.vlines(at, row - 1, row + 0.3, color=style.MUTED, linewidth=0.8)
         at += sums[name]
         ends.append(at)
         text = f"{sums[name]:+,.{digits}f}".replace("-", "−")
-        style.note(left, text, (max(ends[-2:]), row), "data", (4, 0), va="center")
+        style.note(axes, text, (max(ends[-2:]), row), "data", (4, 0), va="center")
     last = len(parts) + 1
-    left.vlines(at, last - 1, last, color=style.MUTED, linewidth=0.8)
+    axes.vlines(at, last - 1, last, color=style.MUTED, linewidth=0.8)
     for row, value in ((0, sums["previous"]), (last, at)):
-        left.plot([value], [row], "D", color=style.INK, markersize=6)
-        style.note(left, f"{value:,.{digits}f}", (value, row), "data", (7, 0), color=style.INK, va="center")
+        axes.plot([value], [row], "D", color=style.INK, markersize=6)
+        style.note(axes, f"{value:,.{digits}f}", (value, row), "data", (7, 0), color=style.INK, va="center")
     room = max(np.ptp(ends), 1e-3 * max(map(abs, ends)), 1e-9)
-    left.set_xlim(min(ends) - 0.1 * room, max(ends) + 0.7 * room)
-    left.set_yticks(range(last + 1), labels)
-    left.set_ylim(last + 0.6, -0.6)
-    left.set_title(
+    axes.set_xlim(min(ends) - 0.1 * room, max(ends) + 0.7 * room)
+    axes.set_yticks(range(last + 1), labels)
+    axes.set_ylim(last + 0.6, -0.6)
+    axes.set_title(
         f"sum of all items over {frame['steps'].iloc[0]} timestamps", fontsize=9.5, color=style.INK, loc="left"
     )
+
+
+def _draw_items(axes: "Axes", shown: pd.DataFrame, count: int, colours: Mapping[str, str]) -> None:
+    """Draw the parts of the items that changed most, of so many."""
     rows = np.arange(len(shown))
     up, down = np.zeros(len(shown)), np.zeros(len(shown))
     for name, colour in colours.items():
         values = shown[name].to_numpy(dtype=float)
-        right.barh(rows, values, left=np.where(values >= 0, up, down), height=0.62, color=colour)
+        axes.barh(rows, values, left=np.where(values >= 0, up, down), height=0.62, color=colour)
         up, down = up + np.maximum(values, 0), down + np.minimum(values, 0)
-    right.plot(shown["change"], rows, "D", color=style.INK, markersize=4, linewidth=0)
-    right.axvline(0, color=style.GREY, linewidth=0.8)
-    right.set_yticks(rows, [style.shorten(name, 22) for name in shown["item_id"]])
-    right.set_ylim(max(len(shown), 1) - 0.4, -0.6)
-    right.set_title(f"items that changed most: {len(shown)} of {len(frame)}", fontsize=9.5, color=style.INK, loc="left")
-    keys = [style.patch_key(colour, parts[name]) for name, colour in colours.items()]
-    keys.append(style.line_key(style.INK, "all of it", linewidth=0, marker="D", markersize=4))
-    style.heading(figure, "Why the forecast changed", keys)
-    return figure
+    axes.plot(shown["change"], rows, "D", color=style.INK, markersize=4, linewidth=0)
+    axes.axvline(0, color=style.GREY, linewidth=0.8)
+    axes.set_yticks(rows, [style.shorten(name, 22) for name in shown["item_id"]])
+    axes.set_ylim(max(len(shown), 1) - 0.4, -0.6)
+    axes.set_title(f"items that changed most: {len(shown)} of {count}", fontsize=9.5, color=style.INK, loc="left")
 
 
 def _largest(history: pd.DataFrame, forecasts: pd.DataFrame) -> list[str]:
