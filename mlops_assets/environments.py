@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -17,7 +16,7 @@ from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.secrets import keep
+from mlops_assets.resources.secrets import keep, without_login
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
 from mlops_assets.tracking.tracking import Tracking
 
@@ -81,10 +80,7 @@ def _tracking(settings: Settings) -> Tracking:
 
 def _server(uri: str) -> str:
     """A tracking server is its own web UI; a database has none. Never with a password."""
-    parts = urlsplit(uri)
-    if parts.scheme not in ("http", "https"):
-        return ""
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return without_login(uri) if uri.lower().startswith(("http://", "https://")) else ""
 
 
 def build_environment(settings: Settings) -> Environment:

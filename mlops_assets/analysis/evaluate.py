@@ -92,8 +92,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     Raises:
         QuestionError: one of the others is not known.
         SourceError: the source cannot be read.
-        ContractError: a column is absent.
-        ValueError: the history is too short for the backtest.
+        DataError: a column is absent, or the history is too short for the backtest.
     """
     import sklearn.ensemble  # noqa: F401 - now, so that no model's memory includes it
 

@@ -103,7 +103,7 @@ def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation:
     """Say what the model leans on.
 
     Raises:
-        ValueError, SourceError, TrackingError: as `open_forecast` does.
+        DataError, SourceError, TrackingError: as `open_forecast` does.
     """
     from mlops_assets.forecasting.evaluation.importance import by_group, permutation_importance
 
@@ -131,7 +131,7 @@ def explain_row(
 
     Raises:
         QuestionError: there is no such row, or it is a fallback.
-        ValueError, SourceError, TrackingError: as `open_forecast` does.
+        DataError, SourceError, TrackingError: as `open_forecast` does.
     """
     from mlops_assets.forecasting.evaluation.importance import by_group, resemblance
 

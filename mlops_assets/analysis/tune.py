@@ -145,7 +145,7 @@ def tune(
     Raises:
         MissingExtraError: Optuna is not installed.
         QuestionError: there is nothing to tune in this kind of model, or the file cannot be changed.
-        ValueError, SourceError, TrackingError: as `open_forecast` does.
+        DataError, SourceError, TrackingError: as `open_forecast` does.
     """
     _must_be_tunable(spec)
     metric = spec.gate.metric

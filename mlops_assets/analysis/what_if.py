@@ -133,7 +133,7 @@ def what_if(
 
     Raises:
         QuestionError: a covariate is not known ahead of time, or has no value to change, or an item is not known.
-        ValueError, SourceError, ContractError, TrackingError: as `open_forecast` does.
+        DataError, SourceError, TrackingError: as `open_forecast` does.
     """
     wanted = [Change.read(text) for text in changes]
     for change in wanted:

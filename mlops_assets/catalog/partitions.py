@@ -54,7 +54,7 @@ def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window
     """Return the span of a partition, naive, in the spec's zone.
 
     Raises:
-        ValueError: there is no such partition.
+        UsageError: there is no such partition.
     """
     try:
         span = partitions.time_window_for_partition_key(key)

@@ -75,6 +75,12 @@ def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | N
     return _NAMED.sub(rf"\1{HIDDEN}", _SCHEME.sub(rf"\1 {HIDDEN}", text))
 
 
+def without_login(address: str) -> str:
+    """Return an address without user, password and parameters."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
 def secrets_of(model: BaseModel) -> set[str]:
     """Return the values of all secret fields of a model, such as the source of a spec."""
     found: set[str] = set()

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import dagster as dg
 
-from mlops_assets.resources.secrets import reveal
+from mlops_assets.resources.secrets import reveal, without_login
 from mlops_assets.tracking.errors import TrackingUnavailableError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.registry import Registry
@@ -139,8 +138,7 @@ class Tracking(dg.ConfigurableResource):
         if "://" not in self.address or self.address.startswith("sqlite"):
             return self.address
 
-        parts = urlsplit(self.address)
-        return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        return without_login(self.address)
 
     def _mlflow(self) -> Any:
         for variable, value in _QUIET.items():
