@@ -46,6 +46,29 @@ def test_the_same_training_is_registered_once(trained):
     assert len(trained.tracking.registry("demo").versions()) == 1
 
 
+def test_a_training_is_one_run_with_its_parameters_scores_and_pictures(trained):
+    import mlflow
+
+    run = mlflow.get_run(trained.tracking.registry("demo").versions()[-1].run_id)
+    assert run.data.params["horizon"] == "7"
+    assert run.data.params["model.kind"] == "random_forest"
+    assert run.data.params["model.n_estimators"] == "10"
+    assert run.data.metrics["rows"] == 2 * 4 * 7
+    assert {"wql", "naive_wql", "coverage", "fit_seconds"} <= set(run.data.metrics)
+    kept = {
+        folder: {
+            file.path.removeprefix(f"{folder}/")
+            for file in mlflow.artifacts.list_artifacts(run_id=run.info.run_id, artifact_path=folder)
+        }
+        for folder in ("backtest", "pictures")
+    }
+    assert kept["backtest"] == {"overall.csv", "by_window.csv", "by_lead.csv", "by_item.csv"}
+    assert kept["pictures"] == {"importances.png", "wql_by_window.png", "wql_by_lead.png", "latest_window.png"}
+    assert len(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/backtest/by_item.csv").splitlines()) == 1 + 2 * 4
+    names = {file.path for file in mlflow.artifacts.list_artifacts(run_id=run.info.run_id)}
+    assert {"importances.csv", "importances_by_group.csv"} <= names
+
+
 def test_new_data_make_a_new_version_that_meets_the_champion_on_the_same_windows(world):
     made = world()
     made.run("observations", "quarantine", partition=HISTORY)
