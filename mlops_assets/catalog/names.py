@@ -43,7 +43,7 @@ Kind = Literal["table", "page", "model", "log"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """What a forecast stores under one name.
 
     Attributes:
@@ -67,30 +67,30 @@ class Entry:
 
 
 ENTRIES = (
-    Entry(OBSERVATIONS, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST),
-    Entry(QUARANTINE, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST, shown=False),
-    Entry(FUTURE_COVARIATES, jobs=(DAILY,), partitioned=True, needed=lambda spec: bool(spec.covariates.known)),
-    Entry(FORECASTS, jobs=(DAILY,), partitioned=True),
-    Entry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
-    Entry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),
-    Entry(DATA_DRIFT, jobs=(DAILY,), partitioned=True),
-    Entry(FORECAST_CHANGE, jobs=(DAILY,), partitioned=True),
-    Entry(REPORT, kind="page", jobs=(DAILY,), partitioned=True),
-    Entry(TRAINING_SET, jobs=(RETRAIN,)),
-    Entry(RANDOM_FOREST, kind="model", jobs=(RETRAIN,), shown=False),
-    Entry(BACKTEST, jobs=(RETRAIN,)),
-    Entry(MODEL_VERSION, jobs=(RETRAIN,)),
-    Entry(CHAMPION, jobs=(RETRAIN, DECIDE)),
-    Entry(ACCURACY_SCORES, kind="log"),
-    Entry(DECISIONS, kind="log"),
-    Entry(ALERTS, kind="log"),
-    Entry(RETRAINING_DECISIONS, kind="log"),
-    Entry(RETRAINING_LAUNCHES, kind="log"),
+    CatalogEntry(OBSERVATIONS, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST),
+    CatalogEntry(QUARANTINE, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST, shown=False),
+    CatalogEntry(FUTURE_COVARIATES, jobs=(DAILY,), partitioned=True, needed=lambda spec: bool(spec.covariates.known)),
+    CatalogEntry(FORECASTS, jobs=(DAILY,), partitioned=True),
+    CatalogEntry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
+    CatalogEntry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),
+    CatalogEntry(DATA_DRIFT, jobs=(DAILY,), partitioned=True),
+    CatalogEntry(FORECAST_CHANGE, jobs=(DAILY,), partitioned=True),
+    CatalogEntry(REPORT, kind="page", jobs=(DAILY,), partitioned=True),
+    CatalogEntry(TRAINING_SET, jobs=(RETRAIN,)),
+    CatalogEntry(RANDOM_FOREST, kind="model", jobs=(RETRAIN,), shown=False),
+    CatalogEntry(BACKTEST, jobs=(RETRAIN,)),
+    CatalogEntry(MODEL_VERSION, jobs=(RETRAIN,)),
+    CatalogEntry(CHAMPION, jobs=(RETRAIN, DECIDE)),
+    CatalogEntry(ACCURACY_SCORES, kind="log"),
+    CatalogEntry(DECISIONS, kind="log"),
+    CatalogEntry(ALERTS, kind="log"),
+    CatalogEntry(RETRAINING_DECISIONS, kind="log"),
+    CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
 )
 """In the order in which they are shown."""
 
 
-def assets_of(spec: ForecastSpec, job: str | None = None) -> list[Entry]:
+def assets_of(spec: ForecastSpec, job: str | None = None) -> list[CatalogEntry]:
     """Return the assets of a forecast, all or those that one of its jobs makes."""
     return [one for one in ENTRIES if one.kind != "log" and one.needed(spec) and (job is None or job in one.jobs)]
 
