@@ -19,6 +19,9 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
+MANY_VALUES = 20
+"""Values of a static covariate beyond which it makes no segments."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -163,9 +166,13 @@ def _run(
 
 
 def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Score by the segments that the gate looks at: those of the challenger's rows, and of static covariates."""
+    """Score by the segments that the gate looks at: those of the challenger's rows, and of static covariates.
+
+    A covariate that has one value only, or more than a person reads, makes none.
+    """
     own = predictions[predictions["model"] == CHALLENGER]
     groups = segments(own, history[["item_id", *task.static]])[["item_id", "by", "value"]]
+    groups = groups[groups.groupby("by")["value"].transform("nunique").between(2, MANY_VALUES)]
     parts = []
     for by, rows in groups.groupby("by", sort=False):
         scores = score(predictions.merge(rows, on="item_id"), task, by=["model", "value"]).assign(segment=by)

@@ -105,3 +105,11 @@ def test_evaluate_refuses_a_model_that_it_does_not_know(ask):
 
 def test_evaluate_of_a_missing_file_is_wrong_usage(ask):
     assert "cannot be read" in ask("evaluate", "nowhere.yaml", code=2)
+
+
+def test_a_covariate_of_one_value_or_of_very_many_makes_no_segments(tmp_path):
+    data = panel(items=22).assign(country="here", serial=lambda rows: "number " + rows["shop"], side="east")
+    data.loc[data["shop"] < "shop 2", "side"] = "west"
+    spec = declare(tmp_path / "forecasts", data, covariates={"past": ["rain"], "static": ["country", "serial", "side"]})
+    found = evaluate(spec, Settings.read({}))
+    assert set(found.by_segment["segment"]) == {"volume", "side"}
