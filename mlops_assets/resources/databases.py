@@ -92,6 +92,12 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
     return engine
 
 
+def with_driver(address: str) -> str:
+    """Return an address with the driver that this package brings, where it names none."""
+    dialect, separator, rest = address.partition("://")
+    return f"{_DRIVERS.get(dialect, dialect)}{separator}{rest}"
+
+
 def open_adbc(url: "URL") -> Any:
     """Open a second, Arrow-native connection to a PostgreSQL database (use it in a `with` block)."""
     from adbc_driver_postgresql import dbapi

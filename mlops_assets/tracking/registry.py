@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.errors import ModelCodeError, TrackingError
+from mlops_assets.tracking.errors import ModelCodeError, TrackingError, answered
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
 from mlops_assets.tracking.model_code import KNOWN, FeatureCode, ModelCode, own_code
@@ -192,7 +193,10 @@ class Registry:
 
         with tempfile.TemporaryDirectory() as folder:
             try:
-                path = download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
+                with answered("the server of the artifacts"):
+                    path = download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
+            except TransientError:
+                raise
             except Exception as error:
                 raise TrackingError(
                     f"{version.uri}: the model's file cannot be fetched from the artifact store ({error})"
@@ -221,6 +225,8 @@ class Registry:
             return FeatureCode(entry.rebuild, entry.refit)
         try:
             return self._own_code(version).run()
+        except TransientError:
+            raise
         except Exception as error:
             raise ModelCodeError.of(self.name, version.number, " ".join(str(error).split())) from error
 
@@ -229,7 +235,8 @@ class Registry:
         from mlflow.artifacts import download_artifacts
 
         with tempfile.TemporaryDirectory() as folder:
-            fetched = Path(download_artifacts(f"{version.uri}/code", dst_path=folder))
+            with answered("the server of the artifacts"):
+                fetched = Path(download_artifacts(f"{version.uri}/code", dst_path=folder))
             packages = sorted(file.parent for file in fetched.glob("*/__init__.py"))
             if len(packages) != 1:
                 raise TrackingError(f"one package of code was expected beside it, found: {len(packages)}")

@@ -14,13 +14,15 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.resources.databases import DatabaseUnavailableError, make_engine, with_driver
 from mlops_assets.resources.secrets import reveal, without_login
-from mlops_assets.tracking.errors import TrackingUnavailableError
+from mlops_assets.tracking.errors import Client, TrackingUnavailableError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import TrainingRun
 
 _FILE = "sqlite:///"
+_SERVERS = ("postgresql", "mysql", "mssql")
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -47,8 +49,8 @@ class Tracking(dg.ConfigurableResource):
 
     @property
     def address(self) -> str:
-        """The tracking URI with its password, if it has one."""
-        return reveal(self.uri).get_secret_value()
+        """The tracking URI with its password, if it has one, and with the driver of a database."""
+        return with_driver(reveal(self.uri).get_secret_value())
 
     @contextmanager
     def run(
@@ -62,7 +64,7 @@ class Tracking(dg.ConfigurableResource):
             TrackingError: MLflow cannot be reached.
         """
         mlflow = self._mlflow()
-        client = mlflow.MlflowClient()
+        client = Client(mlflow.MlflowClient(), self.safe_uri)
         experiment_id = self._experiment(client, experiment)
         self.close_orphans(experiment, context.instance, context.run.run_id)
         while mlflow.active_run() is not None:  # a run left by other code of this process is not ours to write into
@@ -102,7 +104,7 @@ class Tracking(dg.ConfigurableResource):
         Raises:
             TrackingError: MLflow cannot be reached.
         """
-        return Registry(self._mlflow().MlflowClient(), name, self.links)
+        return Registry(self._client(), name, self.links)
 
     def experiment(self, name: str) -> tuple[Any, str]:
         """Return MLflow's client and the id of an experiment, which is made if it is new.
@@ -110,7 +112,7 @@ class Tracking(dg.ConfigurableResource):
         Raises:
             TrackingError: MLflow cannot be reached.
         """
-        client = self._mlflow().MlflowClient()
+        client = self._client()
         return client, self._experiment(client, name)
 
     @property
@@ -128,7 +130,7 @@ class Tracking(dg.ConfigurableResource):
         Raises:
             TrackingError: nothing did.
         """
-        client = self._mlflow().MlflowClient()
+        client = self._client()
         count = len(client.search_registered_models(max_results=100))
         return f"{self.safe_uri} answers, {count} registered model{'s' * (count != 1)}"
 
@@ -140,11 +142,16 @@ class Tracking(dg.ConfigurableResource):
 
         return without_login(self.address)
 
+    def _client(self) -> Client:
+        return Client(self._mlflow().MlflowClient(), self.safe_uri)
+
     def _mlflow(self) -> Any:
         for variable, value in _QUIET.items():
             os.environ.setdefault(variable, value)
         if self.address.startswith(("http://", "https://")):
             self._probe()
+        elif self.address.startswith(_SERVERS):
+            self._probe_database()
 
         import mlflow
 
@@ -168,6 +175,16 @@ class Tracking(dg.ConfigurableResource):
             raise TrackingUnavailableError(
                 f"MLflow at {self.safe_uri} does not answer ({reason}); see MLFLOW_TRACKING_URI"
             ) from None
+
+    def _probe_database(self) -> None:
+        """Connect once: MLflow itself would try for minutes."""
+        engine = make_engine(self.address, read_only=True)
+        try:
+            engine.connect().close()
+        except DatabaseUnavailableError as error:
+            raise TrackingUnavailableError(f"MLflow's database {error.message}; see MLFLOW_TRACKING_URI") from None
+        finally:
+            engine.dispose()
 
     def _create_database(self, mlflow: Any) -> None:
         """Create a SQLite database once: processes that do it at the same time would collide."""
@@ -206,7 +223,7 @@ class Tracking(dg.ConfigurableResource):
         Returns:
             Ids of the MLflow runs that were ended.
         """
-        client = self._mlflow().MlflowClient()
+        client = self._client()
         found = client.get_experiment_by_name(experiment)
         ended = []
         for run in client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else ():

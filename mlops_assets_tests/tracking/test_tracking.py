@@ -1,10 +1,14 @@
 """Run states and the registry, against a real MLflow database."""
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import dagster as dg
 import mlflow
 import pytest
 
-from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.errors import TransientError
+from mlops_assets.tracking.errors import TrackingError, TrackingUnavailableError
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -125,3 +129,34 @@ def test_whether_there_is_a_database_is_told_without_making_one(tmp_path, tracki
     assert not (tmp_path / "nothing").exists()
     assert tracking.exists()
     assert Tracking(uri="http://127.0.0.1:1").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "transient"),
+    [(401, "lets nobody in", False), (403, "lets nobody in", False), (200, "does not answer as it should", True)],
+)
+def test_a_server_that_is_healthy_and_answers_nothing_is_an_expected_error(code, message, transient):
+    class Login(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/health" else code)
+            self.end_headers()
+            self.wfile.write(b"<html>please log in</html>")
+
+        def log_message(self, format, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Login) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        registry = Tracking(uri=f"http://127.0.0.1:{server.server_port}").registry("demo")
+        for ask in (registry.champion, registry.versions):
+            with pytest.raises(TrackingError, match=message) as raised:
+                ask()
+            assert isinstance(raised.value, TransientError) is transient
+        server.shutdown()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
+def test_a_database_that_does_not_answer_is_told_at_once_without_its_password(dialect):
+    with pytest.raises(TrackingUnavailableError, match="cannot be reached") as raised:
+        Tracking(uri=f"{dialect}://me:hunter2planted@127.0.0.1:9/mlflow").registry("demo")
+    assert "hunter2planted" not in str(raised.value)
