@@ -103,7 +103,11 @@ def backtest(
 
 
 def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = None) -> list[pd.Timestamp]:
-    """Origins of a backtest, the oldest first; ValueError if the data do not reach back far enough."""
+    """Return the origins of a backtest, the oldest first.
+
+    Raises:
+        DataError: the data do not reach back far enough.
+    """
     step = task.horizon if step is None else step
     if windows < 1 or step < 1:
         raise UsageError(f"a backtest needs at least one window and one step, not {windows} and {step}")
@@ -117,7 +121,7 @@ def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = No
     if observed.min() > needed:
         raise DataError(
             f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they "
-            f"begin at {observed.min()}: use fewer windows, a shorter step or a shorter horizon"
+            f"begin at {observed.min()}: use fewer windows, a shorter step or horizon, or partitions that start earlier"
         )
     return found
 
