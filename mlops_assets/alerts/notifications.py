@@ -203,9 +203,10 @@ class Notifications(dg.ConfigurableResource):
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its own lines name addresses, tokens and all
         services = apprise.Apprise()
         if not services.add(self._address) or len(services) != len(self._kinds()):
+            kinds = ", ".join(self._kinds()) or "without ://"
             raise NotificationError(
-                f"MLOPS_NOTIFY ({', '.join(self._kinds())}) is not an address that apprise understands, such as "
-                "mailto://user:password@mail.example.org?to=me@example.org"
+                f"MLOPS_NOTIFY ({kinds}) is not an address that apprise understands, "
+                "such as mailto://user:password@mail.example.org?to=me@example.org"
             )
         return services
 

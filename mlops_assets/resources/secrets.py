@@ -78,7 +78,7 @@ def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | N
 def without_login(address: str) -> str:
     """Return an address without user, password and parameters."""
     parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def secrets_of(model: BaseModel) -> set[str]:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dagster as dg
 
 from mlops_assets.resources.databases import DatabaseUnavailableError, make_engine, with_driver
 from mlops_assets.resources.secrets import reveal, without_login
+from mlops_assets.settings import SettingsError
 from mlops_assets.tracking.errors import Client, TrackingUnavailableError
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.registry import Registry
@@ -148,6 +150,7 @@ class Tracking(dg.ConfigurableResource):
     def _mlflow(self) -> Any:
         for variable, value in _QUIET.items():
             os.environ.setdefault(variable, value)
+        self._check_address()
         if self.address.startswith(("http://", "https://")):
             self._probe()
         elif self.address.startswith(_SERVERS):
@@ -174,6 +177,21 @@ class Tracking(dg.ConfigurableResource):
             reason = getattr(error, "reason", error)
             raise TrackingUnavailableError(
                 f"MLflow at {self.safe_uri} does not answer ({reason}); see MLFLOW_TRACKING_URI"
+            ) from None
+
+    def _check_address(self) -> None:
+        """Raise a SettingsError if neither MLflow nor a plugin of it knows such an address."""
+        try:
+            parts = urlsplit(self.address)
+            kind, _ = parts.scheme.partition("+")[0], parts.port
+            if kind not in ("", "file", "sqlite", "http", "https", *_SERVERS):
+                from mlflow import MlflowClient
+
+                MlflowClient(self.address)
+        except Exception:  # what a plugin raises is its own; the address may hold a password and is not shown
+            raise SettingsError(
+                "wrong environment variable: MLFLOW_TRACKING_URI: not an address that MLflow knows; it takes "
+                "http://host:5000, sqlite:///folder/mlflow.db, postgresql://user:password@host/name or the like"
             ) from None
 
     def _probe_database(self) -> None:

@@ -8,6 +8,7 @@ import mlflow
 import pytest
 
 from mlops_assets.errors import TransientError
+from mlops_assets.settings import SettingsError
 from mlops_assets.tracking.errors import TrackingError, TrackingUnavailableError
 from mlops_assets.tracking.tracking import Tracking
 
@@ -160,3 +161,10 @@ def test_a_database_that_does_not_answer_is_told_at_once_without_its_password(di
     with pytest.raises(TrackingUnavailableError, match="cannot be reached") as raised:
         Tracking(uri=f"{dialect}://me:hunter2planted@127.0.0.1:9/mlflow").registry("demo")
     assert "hunter2planted" not in str(raised.value)
+
+
+@pytest.mark.parametrize("uri", ["htp://u:hunter2@127.0.0.1:9", "http://u:hunter2@127.0.0.1:port"])
+def test_an_address_that_mlflow_does_not_know_is_a_wrong_setting(uri):
+    with pytest.raises(SettingsError, match="MLFLOW_TRACKING_URI: not an address that") as error:
+        Tracking(uri=uri).ping()
+    assert "hunter2" not in str(error.value)
