@@ -76,7 +76,7 @@ class Settings(BaseModel):
     tracking_uri: SecretStr | None = Field(
         default=None,
         alias="MLFLOW_TRACKING_URI",
-        description="MLflow server or database. Default (local): SQLite in the data folder.",
+        description="MLflow server or database. Default: SQLite in the data folder.",
     )
     mlflow_ui: str | None = Field(
         default=None,
