@@ -61,7 +61,7 @@ class Retraining(Part):
     """When what has been seen asks for a new model, and what holds it back (docs/lifecycle.md)."""
 
     metric: MetricName = Field(
-        default="wql", description="Of the forecasts that the partition's actuals allow to score."
+        default=DEFAULT, description="Of the forecasts that the partition's actuals allow to score."
     )
     threshold: float | None = Field(default=None, gt=0, description="A higher metric is a breach. Default: off.")
     relative: float | None = Field(

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
 from mlops_assets.forecasting.evaluation.compare import Comparison, compare
-from mlops_assets.forecasting.evaluation.metrics import outer_pair, score
+from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair, score
 from mlops_assets.forecasting.evaluation.segments import by_volume
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
@@ -39,7 +39,7 @@ class GateRules:
         non_negative: whether a negative forecast is wrong.
     """
 
-    metric: str = "wql"
+    metric: str = DEFAULT
     require: Literal["no_worse", "better"] = "no_worse"
     tolerance: float = 0.02
     margin: float = 0.02

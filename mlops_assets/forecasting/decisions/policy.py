@@ -19,6 +19,8 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.forecasting.evaluation.metrics import DEFAULT
+
 KEEP, REFRESH, GROW, REFIT = "keep", "refresh", "grow", "refit"
 """The ladder of reuse, cheapest first: nothing; the same forest on new history; new trees for the oldest; anew."""
 
@@ -48,7 +50,7 @@ class PolicyRules:
         ladder: what the first try on a breach does, the second, ...; the last for all further ones.
     """
 
-    metric: str = "wql"
+    metric: str = DEFAULT
     threshold: float | None = None
     relative: float | None = 1.25
     skill: float | None = None

@@ -33,7 +33,7 @@ def permutation_importance(
     windows: int = 3,
     step: int | None = None,
     *,
-    metric: str = "wql",
+    metric: str = metrics.DEFAULT,
     repeats: int = 3,
 ) -> pd.DataFrame:
     """Say how much worse the backtest's forecasts get when a group of features tells nothing.
