@@ -90,12 +90,15 @@ class ModelCode:
 
     def run(self) -> FeatureCode:
         """Import the package from these very sources, and return what it offers."""
-        from mlops_assets.forecasting.model import errors
+        from mlops_assets.forecasting.model import errors, guards
 
         name = f"{self.name}_checked"
         if name not in sys.modules:
             sys.meta_path.append(_Importer(name, self.files))
-            sys.modules[f"{name}.errors"] = errors  # whoever catches our errors catches its too
+            # Whoever catches our errors and warnings catches its too.
+            sys.modules[f"{name}.errors"] = errors
+            if "guards.py" in self.files:
+                vars(import_module(f"{name}.guards"))["UnusualInput"] = guards.UnusualInput
         if KNOWN.get(self.digest) == "0.1.0":  # before there was an `entry`
             forest, features = import_module(f"{name}.forest"), import_module(f"{name}.features")
             return FeatureCode(

@@ -23,6 +23,9 @@ from mlops_assets.tracking.errors import ModelCodeError
 from mlops_assets.tracking.registry import CODE
 from mlops_assets_tests.releases.unpacked import RELEASES, Deployment, expected, unpack
 
+# Warnings of code that is imported from memory have classes that no other process can import.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 ORIGIN = "2024-04-20"
 
 

@@ -8,11 +8,15 @@ import mlflow
 import pandas as pd
 import pytest
 
+from mlops_assets.forecasting.model import guards
 from mlops_assets.tracking import logged_model
 from mlops_assets.tracking.logged_model import log_forecaster
 from mlops_assets.tracking.model_code import ModelCode, own_code
 from mlops_assets_tests.releases.unpacked import Deployment, expected, unpack
 from mlops_assets_tests.worlds import HISTORY
+
+# Warnings of code that travels have classes that no other process can import.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 ORIGIN = pd.Timestamp("2024-04-20")
 BESIDE_OTHERS = """
@@ -117,6 +121,12 @@ def test_the_name_depends_on_the_code_and_on_nothing_else(tmp_path):
     assert ModelCode.read(folder).name == own_code().name
     (folder / "task.py").write_text("CONSTANT = 2\n")
     assert ModelCode.read(folder).name != own_code().name
+
+
+def test_warnings_of_a_version_run_by_its_own_code_are_caught_as_ours():
+    code = ModelCode({**own_code().files, "task.py": own_code().files["task.py"] + "# of another release\n"})
+    code.run()
+    assert sys.modules[f"{code.name}_checked.guards"].UnusualInput is guards.UnusualInput
 
 
 def test_code_is_run_from_the_sources_that_were_read(tmp_path):
