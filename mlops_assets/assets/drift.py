@@ -48,7 +48,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
         found = detect(graph, tables, observations, context.partition_keys)
         for key, why in found.not_judged.items():
             context.log.info(f"{key}: {why}")
-        sampled = {"items_looked_at": found.inspected} if found.inspected else {}
+        sampled = {"items_inspected": found.inspected} if found.inspected else {}
         for key, part in found.parts.items():
             for words in part.table.loc[part.table["drifted"], "explanation"]:
                 context.log.warning(f"{key}: {words}")

@@ -47,8 +47,8 @@ TREES, TRAINING_ROWS, WINDOWS = 10, 2000, 1
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place on trial.
+class Store:
+    """A store of tables and one of models on trial.
 
     Attributes:
         name: as it is shown, without secrets.
@@ -113,7 +113,7 @@ def certify(spec: ForecastSpec, settings: Settings, wanted: Sequence[str] | None
         wanted = [name for name in PLACES if name != "object_storage" or settings.object_storage]
     trial = small(spec, f"certify_{uuid4().hex[:10]}")
     with tempfile.TemporaryDirectory(prefix="mlops-assets-") as folder, ExitStack() as stack:
-        places = [stack.enter_context(open_place(word, settings, Path(folder), trial)) for word in wanted]
+        places = [stack.enter_context(open_store(word, settings, Path(folder), trial)) for word in wanted]
         findings = compare_places(trial, places, Path(folder), settings.now or "", listen)
         try:
             stack.close()
@@ -123,7 +123,7 @@ def certify(spec: ForecastSpec, settings: Settings, wanted: Sequence[str] | None
 
 
 def compare_places(
-    spec: ForecastSpec, places: Sequence[Place], folder: Path, now: str, listen: Listener
+    spec: ForecastSpec, places: Sequence[Store], folder: Path, now: str, listen: Listener
 ) -> list[Finding]:
     """Run the round of a spec on every place and compare what each holds with the first that got through.
 
@@ -159,7 +159,7 @@ def _words(error: Exception) -> str:
 
 
 @contextmanager
-def open_place(word: str, settings: Settings, folder: Path, spec: ForecastSpec) -> Iterator[Place]:
+def open_store(word: str, settings: Settings, folder: Path, spec: ForecastSpec) -> Iterator[Store]:
     """Open a place, and remove what the spec's round has left there afterwards.
 
     Raises:
@@ -168,16 +168,16 @@ def open_place(word: str, settings: Settings, folder: Path, spec: ForecastSpec) 
     own = Path(tempfile.mkdtemp(dir=folder))
     scheme = word.partition("://")[0] if "://" in word else ""
     if word == "memory":
-        yield Place(word, MemoryTables(), MemoryModels())
+        yield Store(word, MemoryTables(), MemoryModels())
     elif word == "files":
-        yield Place(word, ObjectTables(str(own / "tables")), ObjectModels(str(own / "models")))
+        yield Store(word, ObjectTables(str(own / "tables")), ObjectModels(str(own / "models")))
     elif word == "object_storage" or scheme in OBJECT_SCHEMES:
         base = settings.object_storage if word == "object_storage" else word
         if not base:
             raise UsageError("object_storage: MLOPS_OBJECT_STORAGE is not set; it takes s3://bucket/prefix or the like")
         tables = ObjectTables(base)
         try:
-            yield Place(word, tables, ObjectModels(base))
+            yield Store(word, tables, ObjectModels(base))
         finally:
             _empty(base, spec)
     elif word == "sql" or scheme:
@@ -189,7 +189,7 @@ def open_place(word: str, settings: Settings, folder: Path, spec: ForecastSpec) 
         except DatabaseError as error:
             raise UsageError(f"{_dialect(url)}: {error.message}", advice=error.advice) from None
         try:
-            yield Place(name, tables, ObjectModels(str(own / "models")))
+            yield Store(name, tables, ObjectModels(str(own / "models")))
         finally:
             for table in tables_of(spec):
                 tables.delete([spec.name, table])
@@ -246,7 +246,7 @@ def span(spec: ForecastSpec, clock: Clock) -> list[str]:
     return keys[-(periods(spec, steps) + ORIGINS) :]
 
 
-def run_small_round(spec: ForecastSpec, place: Place, tracking: Tracking, clock: Clock, listen: Listener) -> None:
+def run_small_round(spec: ForecastSpec, place: Store, tracking: Tracking, clock: Clock, listen: Listener) -> None:
     """Ingest, train, forecast from the last partitions and score, with all tables and models in one place."""
     keys = span(spec, clock)
     origins = keys[-ORIGINS:]
@@ -277,7 +277,7 @@ def _tracking(folder: Path, number: int) -> Tracking:
     return Tracking(uri=f"sqlite:///{own / 'mlflow.db'}", artifact_root=str(own / "artifacts"))
 
 
-def read_parts(place: Place, spec: ForecastSpec, name: str) -> Parts:
+def read_parts(place: Store, spec: ForecastSpec, name: str) -> Parts:
     """Read a table partition by partition, and once more as a whole."""
     key = [spec.name, name]
     partitions = place.tables.partitions(key)
@@ -285,7 +285,7 @@ def read_parts(place: Place, spec: ForecastSpec, name: str) -> Parts:
     return {**parts, WHOLE: content_of(place.tables.read(key))}
 
 
-def read_model(place: Place, spec: ForecastSpec) -> Parts:
+def read_model(place: Store, spec: ForecastSpec) -> Parts:
     """Read the model back and take its checksum; how long the fit took is left out, being new each time."""
     state = place.models.load([spec.name, RANDOM_FOREST])
     facts = {name: value for name, value in state["facts"].items() if name != "fit_seconds"}

@@ -25,7 +25,7 @@ def trial(tmp_path: Path, empty_mlflow: Path):
     return certify.small(declare(tmp_path / "forecasts"), "certify_test"), folder
 
 
-def compare(trial, *places: certify.Place) -> dict[tuple[str, str], str]:
+def compare(trial, *places: certify.Store) -> dict[tuple[str, str], str]:
     spec, folder = trial
     findings = certify.compare_places(spec, places, folder, "2024-06-01", lambda _: None)
     return {(finding.place, finding.table): finding.difference for finding in findings}
@@ -34,10 +34,10 @@ def compare(trial, *places: certify.Place) -> dict[tuple[str, str], str]:
 def test_every_place_keeps_the_same_and_what_differs_is_named(trial, tmp_path):
     spec, folder = trial
     settings, words = Settings.read({}), ["sql", f"file://{tmp_path}/bucket"]
-    opened = [certify.open_place(word, settings, folder, spec) for word in words]
+    opened = [certify.open_store(word, settings, folder, spec) for word in words]
     places = [place.__enter__() for place in opened]
-    forgetful = certify.Place("forgetful", Forgetful(), MemoryModels())
-    broken = certify.Place("broken", Broken(), MemoryModels())
+    forgetful = certify.Store("forgetful", Forgetful(), MemoryModels())
+    broken = certify.Store("broken", Broken(), MemoryModels())
     found = compare(trial, *places, forgetful, broken)
     equal = {finding: difference for finding, difference in found.items() if finding[0] in [p.name for p in places]}
     assert len(equal) == len(words) * (len(certify.table_names(spec)) + 1)
