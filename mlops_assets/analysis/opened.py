@@ -77,11 +77,11 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
         DataError: there is no usable row, or no partition has ended yet.
     """
     graph = Graph(spec)
-    now = Clock.of(settings).now()
-    keys = graph.partitions.get_partition_keys(current_time=now)
+    clock = Clock.of(settings)
+    keys = graph.partitions.get_partition_keys(current_time=clock.now())
     if not keys:
         raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
-    checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), now)
+    checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
     history = history_of(spec, checked.accepted)
     if history["target"].notna().sum() == 0:
         raise DataError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
@@ -106,16 +106,16 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     from mlops_assets.forecasting.model import features, fitting
 
     graph = Graph(spec)
-    now = Clock.of(settings).now()
+    clock = Clock.of(settings)
     history, _ = read_history(spec, settings)
     observed = history.loc[history["target"].notna(), "timestamp"]
     if origin is None:
-        last = graph.partitions.get_partition_keys(current_time=now)[-1]
+        last = graph.partitions.get_partition_keys(current_time=clock.now())[-1]
         moment = min(origin_of(spec, window_of(graph.partitions, last)), observed.max())
     else:
         moment = _moment(origin, history)
     history = history[history["timestamp"] <= moment]
-    future = read_future(graph, moment, now) if spec.covariates.known else None
+    future = read_future(graph, moment, clock) if spec.covariates.known else None
     found = _champion(spec, settings, moment)
     if found is not None:
         forecaster, model, learnt_until = found

@@ -58,11 +58,12 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         keys = list(context.partition_keys)
         window = whole_window(graph.partitions, keys)
         try:
-            checked, source = ingest.read_observations(graph, window, clock.now())
+            checked, source = ingest.read_observations(graph, window, clock)
         except (SourceError, ContractError) as error:
             raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, TransientError)) from error
         share = checked.quarantine_share
         facts = {"source": source, **checked.counts, "quarantine_share": share}
+        facts |= {"targets_left_out": checked.targets_left_out} if checked.targets_left_out else {}
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
         quarantined = ingest.quarantine_of(checked, graph, keys)
         add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))
@@ -105,7 +106,7 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         frames = []
         for key in context.partition_keys:
             origin = origin_of(spec, window_of(graph.partitions, key))
-            frames.append(ingest.read_future(graph, origin, clock.now()).assign(partition=key))
+            frames.append(ingest.read_future(graph, origin, clock).assign(partition=key))
         return dg.Output(pd.concat(frames, ignore_index=True))
 
     return future_covariates

@@ -51,6 +51,9 @@ class Graph:
             known=tuple(spec.covariates.known),
             past=tuple(spec.covariates.past),
             static=tuple(spec.covariates.static),
+            timestamp_floor=spec.columns.timestamp_floor,
+            aggregate=spec.columns.aggregate,
+            future=spec.columns.future,
         )
 
     def key(self, name: str) -> dg.AssetKey:

@@ -22,6 +22,11 @@ class Clock(dg.ConfigurableResource):
         """Return the clock that the settings ask for."""
         return cls(fixed=settings.now or "")
 
+    @property
+    def pinned(self) -> bool:
+        """Whether it stands still: what a source holds of later moments has not come yet."""
+        return bool(self.fixed)
+
     def now(self) -> datetime:
         """Return the present moment, aware, in UTC."""
         return moment(self.fixed) if self.fixed else datetime.now(timezone.utc)

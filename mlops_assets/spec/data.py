@@ -6,8 +6,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mlops_assets.errors import nearest
+from mlops_assets.forecasting.data.aggregation import Aggregate
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.forecasting.data.grid import PartitionKind
+from mlops_assets.forecasting.data.parsing import EPOCHS, with_weekday
 from mlops_assets.spec.parts import MisfitError, Name, Names, Part, repeated
 
 OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM})
@@ -23,19 +26,41 @@ class Columns(Part):
     timestamp: Name = Field(description="Column of the time; without an offset, it is in the spec's time zone.")
     target: Name = Field(description="Column of the value to forecast.")
     timestamp_format: str | None = Field(
-        default=None, description="strptime format of text timestamps, such as %d.%m.%Y. Default: ISO 8601."
+        default=None,
+        description="strptime format of text timestamps, such as %d.%m.%Y; a week without its day (%G-W%V) is its "
+        "Monday. Or what numbers count since 1970: epoch_s, epoch_ms, epoch_us, epoch_ns. Default: ISO 8601.",
+    )
+    timestamp_floor: bool = Field(
+        default=False,
+        description="Stamps between two steps of the grid, such as 23:59:59 or 08:13 of a day, count to the period "
+        "that they lie in.",
+    )
+    aggregate: Aggregate | None = Field(
+        default=None,
+        description="How several rows of an item and timestamp become one: sum, for sales that come one by one. "
+        "Default: they contradict each other.",
+    )
+    future: Literal["quarantine", "ignore"] = Field(
+        default="quarantine",
+        description="What a target of a moment that has not come yet is: a fault, or a plan that is left out (known "
+        "covariates of its row are used).",
     )
 
     @field_validator("timestamp_format")
     @classmethod
     def _holds_a_year(cls, value: str | None) -> str | None:
         moment = datetime.datetime(2013, 12, 31, tzinfo=datetime.timezone.utc)
+        if value is None or value in EPOCHS:
+            return value
+        code, day = with_weekday(value)
         try:
-            read = value is None or datetime.datetime.strptime(moment.strftime(value), value).year == moment.year
+            read = datetime.datetime.strptime(moment.strftime(value) + day, value + code).year == moment.year
         except ValueError:
             read = False
         if not read:
-            raise ValueError("not a strptime format of a date, such as %d.%m.%Y or %Y-%m-%d %H:%M")
+            near = nearest(value, EPOCHS)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"not a strptime format of a date, such as %d.%m.%Y or %Y-%m-%d %H:%M or %G-W%V{hint}")
         return value
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """Ingesting: what the source says of a span of time, held against the contract."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 
 import pandas as pd
 
@@ -9,12 +9,13 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import partition_of
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.resources.clock import Clock
 from mlops_assets.sources.base import read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec
 
 
-def read_observations(graph: Graph, window: contract.Window, now: datetime) -> tuple[contract.Checked, str]:
+def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tuple[contract.Checked, str]:
     """Read a window of a forecast's source and hold it against the contract.
 
     Returns:
@@ -26,10 +27,15 @@ def read_observations(graph: Graph, window: contract.Window, now: datetime) -> t
     """
     reader = open_source(graph.spec)
     raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window)
-    return contract.check(raw, graph.contract, window, now, exact=reader.exact), reader.name
+    return contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact), reader.name
 
 
-def read_future(graph: Graph, origin: pd.Timestamp, now: datetime) -> pd.DataFrame:
+def rules_of(graph: Graph, clock: Clock) -> contract.Contract:
+    """Return the contract; under a clock that stands still, rows of later moments have not come yet."""
+    return replace(graph.contract, future="ignore") if clock.pinned else graph.contract
+
+
+def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFrame:
     """Read the known covariates over the horizon after an origin: item_id, timestamp and the covariates.
 
     Raises:
@@ -42,7 +48,7 @@ def read_future(graph: Graph, origin: pd.Timestamp, now: datetime) -> pd.DataFra
     steps = steps_after(origin, spec.horizon, spec.frequency)
     window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
     raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
-    checked = contract.check(raw, graph.contract, window, now, exact=reader.exact)
+    checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
     return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
 
 

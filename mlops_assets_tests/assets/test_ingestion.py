@@ -26,7 +26,11 @@ def test_bad_rows_go_to_quarantine_and_are_counted(world):
     facts = made.metadata(result, "observations")
     assert (
         facts["rows_read"]
-        == facts["rows_accepted"] + facts["rows_quarantined"] + facts["rows_collapsed"] + facts["rows_of_other_times"]
+        == facts["rows_accepted"]
+        + facts["rows_quarantined"]
+        + facts["rows_collapsed"]
+        + facts["rows_aggregated"]
+        + facts["rows_of_other_times"]
     )
     assert facts["rows_quarantined"] == 3
 

@@ -8,13 +8,14 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.data.grid import KEY, on_grid
+from mlops_assets.forecasting.data.aggregation import Aggregate, aggregate
+from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, on_grid, within_a_day
 from mlops_assets.forecasting.data.parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
 from mlops_assets.forecasting.model.errors import DataError
 
@@ -64,10 +65,13 @@ class Contract:
         target: column of the value.
         frequency: pandas offset alias of the grid.
         time_zone: IANA zone of the result; timestamps that name an offset are converted to it.
-        timestamp_format: strptime format of text timestamps; None: ISO 8601.
+        timestamp_format: strptime format of text timestamps, or one of `parsing.EPOCHS`; None: ISO 8601.
         known: covariates known for the future; numbers.
         past: covariates known up to the origin; numbers.
         static: covariates that are constant per item; text.
+        timestamp_floor: whether a moment between two steps of the grid counts to the period that it lies in.
+        aggregate: how several rows of an item and timestamp become one; None: they contradict each other.
+        future: what a target of a moment that has not come yet is: a fault, or a plan that is left out.
     """
 
     item_id: tuple[str, ...]
@@ -79,6 +83,9 @@ class Contract:
     known: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    timestamp_floor: bool = False
+    aggregate: Aggregate | None = None
+    future: Literal["quarantine", "ignore"] = "quarantine"
 
     @property
     def columns(self) -> list[str]:
@@ -101,7 +108,10 @@ class Checked:
             naive), `target` (float64), known and past covariates (float64), static covariates (str).
         quarantined: `reason`, `detail`, `source`, `source_row` (1 is the first row of data), `timestamp` (as
             accepted, or missing) and `record`, the row as read, as JSON (a malformed row: its raw text).
-        counts: `rows_read` = `rows_accepted` + `rows_quarantined` + `rows_collapsed` + `rows_of_other_times`.
+        counts: `rows_read` = `rows_accepted` + `rows_quarantined` + `rows_collapsed` (the same row stood there
+            before) + `rows_aggregated` (taken into another row of its item and timestamp) + `rows_of_other_times`.
+        targets_left_out: rows whose target was left out because its moment has not come yet.
+        collapsed: timestamps of the collapsed rows.
         rows_unplaced: quarantined rows that cannot be told to be of the window: their timestamp is missing,
             unreadable, or lies outside of it in the future.
     """
@@ -110,6 +120,14 @@ class Checked:
     quarantined: pd.DataFrame
     counts: dict[str, int] = field(default_factory=dict)
     rows_unplaced: int = 0
+    targets_left_out: int = 0
+    collapsed: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
+
+    @property
+    def collapsed_share(self) -> float:
+        """Collapsed rows as a share of the good ones."""
+        collapsed = self.counts["rows_collapsed"]
+        return _share(collapsed, collapsed + self.counts["rows_accepted"])
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -120,7 +138,7 @@ class Checked:
     def quarantine_share(self) -> float:
         """The larger of two shares: bad rows of the window's rows, and unplaceable rows of all rows read."""
         placed = self.counts["rows_quarantined"] - self.rows_unplaced
-        of_window = placed + self.counts["rows_accepted"] + self.counts["rows_collapsed"]
+        of_window = placed + sum(self.counts[f"rows_{name}"] for name in ("accepted", "collapsed", "aggregated"))
         shares = (
             placed / of_window if of_window else 0.0,
             _share(self.rows_unplaced, self.counts["rows_read"]),
@@ -154,12 +172,22 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     raw = raw.reset_index(drop=True)
     verdict = _Verdict(len(raw))
     typed, second_time, unparsed = _parse(raw, contract, verdict)
-    moments = _column(typed, "timestamp")
-    placed = moments.notna().to_numpy()
-    inside = moments.between(window.start, window.end, inclusive="left").to_numpy()
+    times = _column(typed, "timestamp")
+    placed = times.notna().to_numpy()
     present = pd.Timestamp(now).tz_convert(ZoneInfo(contract.time_zone)).tz_localize(None)
-    future = placed & (moments > present).to_numpy() & typed["target"].notna().to_numpy()
-    verdict.reject(future, "in_the_future", moments, lambda m: f"{m} is after {present:%Y-%m-%d %H:%M}")
+    future = placed & (times > present).to_numpy()
+    left_out = 0
+    if contract.future == "ignore":
+        unparsed = [u._replace(rows=u.rows & ~future) if u.column == contract.target else u for u in unparsed]
+        left_out = int((future & ~is_empty(_column(raw, contract.target))).sum())
+        typed["target"] = typed["target"].mask(future)
+    if contract.timestamp_floor:
+        typed["timestamp"] = floor_to_grid(times, contract.frequency)
+        second_time = second_time & within_a_day(contract.frequency)
+    moments = _column(typed, "timestamp")
+    inside = moments.between(window.start, window.end, inclusive="left").to_numpy()
+    early = future & typed["target"].notna().to_numpy()
+    verdict.reject(early, "in_the_future", times, lambda m: f"{m} is after {present:%Y-%m-%d %H:%M}")
     unplaced = verdict.rejected & ~inside
     if exact:
         verdict.reject(placed & ~inside, "outside_window", moments, lambda m: f"{m} is not in {window}")
@@ -170,8 +198,12 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         verdict.reject(bad, reason, _column(raw, name), lambda value, c=name: f"column {c}: {value!r}")
     _apply_rules(_rows(typed, ~verdict.rejected & ~other_times), contract, verdict)
     good = _rows(typed, ~verdict.rejected & ~other_times)
-    collapsed = good.duplicated(contract.canonical_columns).to_numpy()
-    good = _rows(good, ~collapsed)
+    aggregated = 0
+    if contract.aggregate is not None:
+        whole = aggregate(good, times, contract.aggregate, [*contract.known, *contract.past])
+        aggregated, good = len(good) - len(whole), whole
+    again = good.duplicated(contract.canonical_columns).to_numpy()
+    collapsed, good = _rows(good, again), _rows(good, ~again)
     clash = good.duplicated(KEY, keep=False).to_numpy()
     _reject_conflicts(_rows(good, clash), verdict)
     accepted = _rows(good, ~clash).sort_values(KEY, kind="stable", ignore_index=True)
@@ -180,10 +212,11 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         "rows_read": len(raw),
         "rows_accepted": len(accepted),
         "rows_quarantined": len(quarantined),
-        "rows_collapsed": int(collapsed.sum()),
+        "rows_collapsed": len(collapsed),
+        "rows_aggregated": aggregated,
         "rows_of_other_times": int(other_times.sum()),
     }
-    return Checked(accepted, quarantined, counts, int(unplaced.sum()))
+    return Checked(accepted, quarantined, counts, int(unplaced.sum()), left_out, _column(collapsed, "timestamp"))
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:

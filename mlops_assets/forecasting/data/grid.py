@@ -7,7 +7,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset, Day, Tick
+from pandas.tseries.offsets import BaseOffset, Day, MonthEnd, Tick
 
 EXAMPLES = "h, 30min, D, B, W-SUN, MS, ME, QS, YS"
 PartitionKind = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"]
@@ -59,6 +59,12 @@ def _span(offset: BaseOffset) -> int:
     return _SPAN_OF_RULE[_rule(offset)]
 
 
+def within_a_day(alias: str) -> bool:
+    """Whether the grid has more than one step a day."""
+    offset = parse_frequency(alias)
+    return isinstance(offset, Tick) and offset.nanos < _DAY
+
+
 def partition_kinds(alias: str) -> list[PartitionKind]:
     """Return the kinds of partition that are not finer than the frequency, the default first.
 
@@ -86,6 +92,28 @@ def on_grid(timestamps: pd.Series, alias: str) -> np.ndarray:
         return ((since_midnight % pd.Timedelta(offset.nanos, unit="ns")) == pd.Timedelta(0)).to_numpy()
     midnights = pd.DatetimeIndex(timestamps.where(timestamps == timestamps.dt.normalize()).dropna().unique())
     return timestamps.isin([moment for moment in midnights if offset.is_on_offset(moment)]).to_numpy()
+
+
+def floor_to_grid(timestamps: pd.Series, alias: str) -> pd.Series:
+    """Return the grid's timestamp of the period that holds each moment (naive; missing ones stay missing).
+
+    A period has the name that the grid gives it: its first moment, or its last day for ME, BME, QE and YE.
+    """
+    offset = parse_frequency(alias)
+    if isinstance(offset, Tick):
+        return timestamps.dt.floor("D" if isinstance(offset, Day) else offset.freqstr)
+    days = timestamps.dt.normalize()
+    stamps = {day: _period_of(pd.Timestamp(day), offset) for day in days.dropna().unique()}
+    return days.map(stamps).astype("datetime64[us]")
+
+
+def _period_of(day: pd.Timestamp, offset: BaseOffset) -> pd.Timestamp:
+    rule = _rule(offset)
+    if rule in ("MS", "BMS"):
+        return cast(pd.Timestamp, offset.rollback(day + MonthEnd(0)))
+    if rule in ("ME", "BME"):
+        return cast(pd.Timestamp, offset.rollforward(day.replace(day=1)))
+    return cast(pd.Timestamp, offset.rollforward(day) if rule in ("QE", "YE") else offset.rollback(day))
 
 
 def last_before(end: pd.Timestamp, alias: str) -> pd.Timestamp:

@@ -7,6 +7,7 @@ read it leaves missing and says so.
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from math import nan
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +26,10 @@ _TIME = r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?)?"
 _OFFSET = r" ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _ISO_8601 = re.compile(rf"(?:{_DATE})(?:[T ]{_TIME}(?P<offset>{_OFFSET})?)?")
 _TRUTH = {"true": 1.0, "false": 0.0}
+EPOCHS = {"epoch_s": 10**6, "epoch_ms": 10**3, "epoch_us": 1, "epoch_ns": Decimal("1e-3")}
+"""Formats of moments counted since 1970 in UTC: microseconds of one of their units."""
+_EARLIEST, _LATEST = -62_135_596_800 * 10**6, 253_402_300_800 * 10**6
+_WEEKDAY = set("uwaA")
 
 
 def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> Moments:
@@ -34,7 +39,7 @@ def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> 
         values: texts, date and time objects, or a typed column. Numbers are read by a declared format only:
             without one, 20130101 could be anything.
         zone: the zone of the result, and of moments that name no offset.
-        form: strptime format of the texts; None: ISO 8601.
+        form: strptime format of the texts, or one of `EPOCHS`; None: ISO 8601.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return _to_zone(values, zone)
@@ -46,6 +51,14 @@ def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> 
         others, others_second = _read_unique(formatted, lambda texts: _read_format(texts, form, zone))
         moments, second_time = moments.fillna(others), second_time | others_second
     return moments.set_axis(values.index), second_time
+
+
+def with_weekday(form: str) -> tuple[str, str]:
+    """Return what a format of weeks and its texts lack to name a day: the week's first; else two empty strings."""
+    parts = set(re.findall("%(.)", form))
+    if parts & _WEEKDAY or not parts & set("VWU"):
+        return "", ""
+    return " %w", " 0" if "U" in parts else " 1"
 
 
 def read_numbers(values: pd.Series, booleans: bool = False) -> tuple[pd.Series, Mask]:
@@ -102,7 +115,7 @@ def _moment_texts(values: pd.Series, form: str | None) -> tuple[np.ndarray, np.n
             iso[number] = value.isoformat()
         elif isinstance(value, np.datetime64):
             iso[number] = str(value)
-        elif form is not None and isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        elif form is not None and isinstance(value, int | float | np.number | Decimal) and not isinstance(value, bool):
             formatted[number] = _plain(value)
     return iso, formatted
 
@@ -128,11 +141,27 @@ def _read_iso(texts: np.ndarray, zone: ZoneInfo) -> Moments:
 
 
 def _read_format(texts: np.ndarray, form: str, zone: ZoneInfo) -> Moments:
+    if form in EPOCHS:
+        return _to_zone(_read_epochs(texts, form), zone)
     # pandas reads the words now and today whatever the format.
     texts = np.array([text if re.search("[0-9]", text) else None for text in texts], dtype=object)
+    code, day = with_weekday(form)
+    form, texts = form + code, np.array([None if text is None else text + day for text in texts], dtype=object)
     if re.search("%[zZ]", form):
         return _to_zone(_by_pandas(texts, form, utc=True), zone)
     return _by_pandas(texts, form), np.zeros(len(texts), dtype=bool)
+
+
+def _read_epochs(texts: np.ndarray, form: str) -> pd.Series:
+    found = []
+    for text in texts:
+        try:
+            micros = Decimal(text) * EPOCHS[form]
+        except InvalidOperation:
+            micros = Decimal("nan")
+        inside = _EARLIEST <= micros < _LATEST if micros.is_finite() else False
+        found.append(np.datetime64(int(micros), "us") if inside else np.datetime64("NaT", "us"))
+    return pd.Series(pd.DatetimeIndex(np.array(found, dtype="datetime64[us]"), tz="UTC"))
 
 
 def _by_pandas(texts: np.ndarray, form: str, utc: bool = False) -> pd.Series:

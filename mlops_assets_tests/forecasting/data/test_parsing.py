@@ -4,6 +4,7 @@ import json
 import math
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from mlops_assets.forecasting.data.contract import (
     Window,
     check,
 )
-from mlops_assets.forecasting.data.parsing import read_numbers
+from mlops_assets.forecasting.data.parsing import read_moments, read_numbers
 from mlops_assets_tests.forecasting.data.rows import GOOD, MARCH, NOW, RICH, accepted_moments, days, table, targets
 
 
@@ -50,6 +51,50 @@ def test_numbers_are_no_moments_unless_a_format_is_declared():
     by_format = Contract(("item",), "day", "sales", "D", timestamp_format="%Y%m%d")
     for dtype in ("int64", "Int64", "float64", object):
         assert accepted_moments(days(20240305, dtype=dtype, contract=by_format)) == ["2024-03-05 00:00:00"]
+
+
+@pytest.mark.parametrize(
+    ("form", "moment"),
+    [
+        ("epoch_s", 1709596800),
+        ("epoch_s", "1709596800"),
+        ("epoch_s", 1709596800.0),
+        ("epoch_s", "1709596800.0"),
+        ("epoch_ms", 1709596800000),
+        ("epoch_ms", "1709596800000"),
+        ("epoch_us", 1709596800000000),
+        ("epoch_ns", 1709596800000000000),
+        ("epoch_ns", np.int64(1709596800000000000)),
+        ("%G-W%V", "2024-W10"),
+        ("%GW%V", "2024W10"),
+        ("%G-W%V-%u", "2024-W10-1"),
+        ("%Y-%W", "2024-10"),
+        ("%Y-%U", "2024-09"),
+    ],
+)
+def test_epochs_and_weeks_are_read_by_their_format(form, moment):
+    contract = Contract(("item",), "day", "sales", "h", timestamp_format=form)
+    expected = {"%G": "2024-03-04", "%Y-%W": "2024-03-04", "%Y-%U": "2024-03-03"}
+    wanted = next((day for code, day in expected.items() if form.startswith(code)), "2024-03-05")
+    assert accepted_moments(days(moment, contract=contract)) == [f"{wanted} 00:00:00"]
+
+
+def test_an_epoch_is_a_moment_of_the_spec_s_zone():
+    contract = Contract(("item",), "day", "sales", "D", "Europe/Berlin", "epoch_ms")
+    assert accepted_moments(days(1709593200000, contract=contract)) == ["2024-03-05 00:00:00"]
+
+
+@pytest.mark.parametrize("moment", ["2024-03-05", "soon", "1e3000", "nan", "-inf", "9" * 30, True])
+def test_what_is_no_number_of_this_age_is_no_epoch(moment):
+    contract = Contract(("item",), "day", "sales", "D", timestamp_format="epoch_s")
+    assert days(moment, contract=contract).reasons == {"unparsable_timestamp": 1}
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1)))
+def test_every_moment_comes_back_from_microseconds(moment):
+    micros = (pd.Timestamp(moment) - pd.Timestamp(1970, 1, 1)) // pd.Timedelta(1, unit="us")
+    read, _ = read_moments(pd.Series([micros]), ZoneInfo("UTC"), "epoch_us")
+    assert read[0] == pd.Timestamp(moment)
 
 
 def test_a_declared_format_is_the_only_one_for_text_and_none_for_dates():
