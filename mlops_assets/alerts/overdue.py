@@ -36,6 +36,6 @@ def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications,
         stored = tables.partitions([spec.name, asset])
         if not stored:
             return 0
-        if key not in stored:
+        if max(stored) < key:
             return int(notifications.send(tables, messages.stale(spec.name, asset, key, stored, due, notifications)))
     return 0

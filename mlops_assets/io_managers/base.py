@@ -19,8 +19,8 @@ from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
-from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, StorageError
-from mlops_assets.io_managers.evolution import as_of_today, schema_of_today
+from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, SchemaDriftError, StorageError
+from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, with_texts
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
@@ -120,6 +120,12 @@ class Tables(Claiming):
     def partitions(self, key: Sequence[str]) -> list[str]:
         """Return the keys of the stored partitions, sorted; empty for a table without partitions."""
         return [name for name in self._stored(key) if name is not None]
+
+    def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
+        """Return how many rows each of some partitions has; those that are not stored are left out."""
+        stored = set(self._stored(key))
+        first = {name: self._schema_of(key, name).names[:1] for name in partitions if name in stored}
+        return {name: self._scan(key, [name], column)[name].num_rows for name, column in first.items()}
 
     def exists(self, key: Sequence[str], partition: str | None = None) -> bool:
         """Whether anything is stored under the key, or this partition of it."""
@@ -264,15 +270,26 @@ class Tables(Claiming):
                 f"{'without' if None in parts else 'with'}: delete the stored table, then materialize again."
             )
         others = [name for name in stored if name not in parts]
+        parts = {name: with_texts(part, evolution_of(key)) for name, part in parts.items()}
         if others:
-            against = schema_of_today(self._schema_of(key, others[-1]), evolution_of(key))
-            allow = bool(options.get("allow_new_columns"))
-            parts = {
-                name: schemas.agree(part, against, label(key, name), label(key, others[-1]), allow)
-                for name, part in parts.items()
-            }
+            parts = self._agreeing(key, parts, others, bool(options.get("allow_new_columns")))
         release = package_version()
         return self._put(key, {name: schemas.stamped(part, release) for name, part in parts.items()}, options, claim)
+
+    def _agreeing(self, key: Sequence[str], parts: Parts, others: Sequence[Any], allow: bool) -> Parts:
+        """Give parts the columns and types of the newest partition that stays; one without rows binds nobody."""
+        evolution = evolution_of(key)
+        for other in reversed(others):
+            against = schema_of_today(self._schema_of(key, other), evolution)
+            try:
+                return {
+                    name: schemas.agree(part, against, label(key, name), label(key, other), allow)
+                    for name, part in parts.items()
+                }
+            except SchemaDriftError:
+                if self.row_counts(key, [other])[other]:
+                    raise
+        return parts
 
 
 class Models(Claiming):

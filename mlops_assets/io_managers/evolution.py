@@ -38,13 +38,20 @@ def schema_of_today(schema: pa.Schema, evolution: Evolution) -> pa.Schema:
     return as_of_today(schema.empty_table(), evolution).schema if evolution else schema
 
 
+def with_texts(table: pa.Table, evolution: Evolution) -> pa.Table:
+    """Return a table in which columns of texts are such without any text too: pandas cannot tell their type."""
+    for column in evolution.columns:
+        place = table.schema.get_field_index(column.name) if column.dtype == "str" else -1
+        if place >= 0 and pa.types.is_null(table.schema.field(place).type):
+            field = table.schema.field(place).with_type(pa.string())
+            table = table.set_column(place, field, pa.nulls(table.num_rows, pa.string()))
+    return table
+
+
 def _filled(column: Column, rows: int) -> "tuple[pa.Field, pa.ChunkedArray, dict]":
     """Return a column of default values as it would have been stored."""
     missing = pd.NaT if column.dtype.startswith("datetime") else pd.NA if column.dtype == "Int64" else None
     value = missing if column.default is None else column.default
     frame = pd.DataFrame({column.name: pd.Series([value] * rows, dtype="object")})
-    made = to_arrow(typed(frame, (column,)))
-    kind = made.schema.field(0)
-    if column.dtype == "str":  # of missing values alone, and of none, pandas cannot tell the type
-        kind = kind.with_type(pa.string())
-    return kind, made.column(0).cast(kind.type), columns_record(made.schema)[column.name]
+    made = with_texts(to_arrow(typed(frame, (column,))), Evolution((column,)))
+    return made.schema.field(0), made.column(0), columns_record(made.schema)[column.name]

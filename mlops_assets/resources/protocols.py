@@ -22,6 +22,10 @@ class Tables(Protocol):
         """Return the keys of the stored partitions."""
         ...
 
+    def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
+        """Return how many rows each of some partitions has; absent ones are left out."""
+        ...
+
     def exists(self, key: Sequence[str]) -> bool:
         """Return whether anything is stored under the key."""
         ...

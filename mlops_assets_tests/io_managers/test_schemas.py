@@ -114,3 +114,18 @@ def test_what_is_declared_is_not_a_way_to_another_type(grown: Tables, key: list[
     assert grown.create(key, pd.DataFrame({"a": [4], "more": [1]}), "4", allow_new_columns=True)
     same(grown.read(key, ["4"]), pd.DataFrame({"a": [4], "more": [1]}))
     assert grown.read(key)["more"].isna().sum() == 4
+
+
+def test_a_partition_without_rows_binds_nobody(tables: Tables, key: list[str]):
+    nothing = pd.DataFrame({"lead": pd.Series(dtype="int64"), "gone": pd.Series(dtype="str")})
+    tables.write_all(key, {"1": nothing, "2": nothing})
+    full = pd.DataFrame({"lead": [1, 2], "mean": [1.5, 2.5]}).astype({"lead": "int32"})
+    tables.write(key, full, "3")
+    same(tables.read(key, ["3"]), full)
+    assert tables.read(key, columns=["lead"])["lead"].tolist() == [1, 2]
+    with pytest.raises(SchemaDriftError, match="column 'lead' was int32 and is float64"):
+        tables.write(key, full.astype({"lead": "float64"}), "4")
+    tables.write(key, full.iloc[:0].astype({"lead": "int64"}), "4")
+    tables.write(key, full, "1")
+    assert tables.row_counts(key, ["1", "2", "3", "no"]) == {"1": 2, "2": 0, "3": 2}
+    assert tables.read(key, ["1", "3"])["lead"].tolist() == [1, 2, 1, 2]

@@ -61,7 +61,7 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
 
 
 def _nothing(columns: list[str]) -> pd.DataFrame:
-    kinds = {ITEM: "object", "source": "object", "lead": "int64", "model_version": "int64", "in_sample": "bool"}
+    kinds = {ITEM: "object", "source": "object", "lead": "int32", "model_version": "int64", "in_sample": "bool"}
     kinds |= {TIME: "datetime64[us]", "origin": "datetime64[us]"}
     return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "float64")) for name in columns})
 

@@ -68,6 +68,13 @@ class SqlTables(Tables):
             if gone and len(gone) == len(found):
                 self._server.drop(connection, table)
 
+    def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
+        """Return how many rows each of some partitions has, as the register says."""
+        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+            entries = self._register.entries(connection, sql_columns.table_name(key))
+        rows = {entry.partition: entry.rows for entry in entries}
+        return {name: rows[name] for name in partitions if name in rows}
+
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 
