@@ -9,7 +9,7 @@ from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, UsageError, nearest
 from mlops_assets.forecasting.data.contract import Checked
-from mlops_assets.forecasting.model.baselines import dead_items
+from mlops_assets.forecasting.model.baselines import bounded, clipped, dead_items
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
@@ -46,8 +46,8 @@ class OpenForecast:
 
     def predict(self, future: pd.DataFrame | None = None, items: list[str] | None = None) -> pd.DataFrame:
         """Forecast, with other known covariates if given."""
-        task = self.spec.task
-        return self.forecaster.predict(
+        task = bounded(self.spec.task, self.history, getattr(self.forecaster, "lowest", 0.0))
+        made = self.forecaster.predict(
             self.history,
             self.origin,
             future=self.future if future is None else future,
@@ -55,6 +55,7 @@ class OpenForecast:
             quantiles=task.quantiles,
             items=items,
         )
+        return clipped(made, task)
 
     def must_know(self, item: str) -> None:
         """Raise QuestionError unless there is such an item in the data."""

@@ -58,7 +58,10 @@ class ForecastSpec(Part):
         default=[0.1, 0.5, 0.9], min_length=1, description="Levels between 0 and 1, the limits excluded."
     )
     point: Literal["median", "mean"] = Field(default="median", description="Which one is scored as the point forecast.")
-    non_negative: bool = Field(default=False, description="Forecasts below zero make no sense: clip them.")
+    non_negative: bool | None = Field(
+        default=None,
+        description="true: forecasts are clipped at zero; false: never. null: where no observation was ever below it.",
+    )
     covariates: Covariates = Field(default_factory=Covariates)
     hierarchy: Hierarchy | None = Field(
         default=None, description="Sums of items that get forecasts too, with means that add up."
@@ -244,7 +247,8 @@ class ForecastSpec(Part):
             past=tuple(self.covariates.past),
             static=tuple(self.covariates.static),
             holidays=self.holidays,
-            non_negative=self.non_negative,
+            non_negative=bool(self.non_negative),
+            may_be_negative=self.non_negative is False,
             model=ModelSettings(
                 kind=self.model.kind,
                 parameters=dict(self.model.parameters),

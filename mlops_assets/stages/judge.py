@@ -36,7 +36,7 @@ class Judge:
         self._backtest = with_names_of_today(backtest)
         self._smoke_test = smoke_test(life, challenger, history, spec)
         limits = spec.gate.model_dump(exclude={"require"})
-        self._rules = gate.GateRules(**limits, require=require, non_negative=spec.non_negative)
+        self._rules = gate.GateRules(**limits, require=require, non_negative=bool(spec.non_negative))
 
     def __call__(self, champion: Version | None, log: pd.DataFrame) -> Verdict:
         """Judge the challenger against the champion of the moment."""

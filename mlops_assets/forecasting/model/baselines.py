@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from .errors import DataError
-from .panel import ITEM, TIME, Panel
+from .panel import ITEM, TARGET, TIME, Panel
 from .quantiles import row_quantiles
 from .scaling import Seasons, distance
 from .task import Task, quantile_column
+
+OWN_ERRORS = 5
+"""With fewer, an item's own errors say nothing of its quantiles."""
 
 
 def seasonal_naive(
@@ -23,10 +28,12 @@ def seasonal_naive(
 ) -> pd.DataFrame:
     """Forecast the value of the same slot of the last season known at the origin.
 
-    The last observation of that slot is taken; where the slot was never seen, the mean of what was. Quantiles
-    are the quantiles of the errors that the same forecast, over as many seasons, made within the lookback:
-    all leads of one season share them, so intervals widen season by season. The quantiles are not centred,
-    the point is the `mean` column and the 0.5 quantile alike.
+    The last observation of that slot is taken; where the slot was never seen, the mean of what was. It is the
+    `mean` column and the 0.5 quantile alike, whichever other quantiles are asked for. Those lie around it by the
+    quantiles of the errors that the same forecast, over as many seasons, made within the lookback: all leads of one
+    season share them, so intervals widen season by season. Where all errors were on one side (growth), the
+    quantiles of the other side are the point itself. An item with hardly any errors of its own gets those of the
+    others, relative to its level.
 
     Args:
         history: canonical long table; rows after the origin are ignored.
@@ -44,6 +51,7 @@ def seasonal_naive(
     plain = without_covariates(task)
     panel = recent_panel(history, plain, origin)
     names = alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
+    task = bounded(task, history if origin is None else history[history[TIME] <= origin])
     return naive_table(panel, task, names, source="seasonal_naive")
 
 
@@ -60,6 +68,28 @@ def dead_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None = 
     """Items of the history until the origin that are not alive any more (see `alive_items`): they get no forecast."""
     known = history[ITEM] if origin is None else history.loc[(history[TIME] <= origin).to_numpy(), ITEM]
     return sorted({*known} - {*alive_items(history, task, origin)})
+
+
+def bounded(task: Task, history: pd.DataFrame, lowest: float = 0.0) -> Task:
+    """Return the task as the data bound it: where nothing was ever below zero, no forecast is.
+
+    Args:
+        task: says if it is so in any case (`non_negative`) or in none (`may_be_negative`).
+        history: canonical frame up to the origin.
+        lowest: the lowest target that is known beside it.
+    """
+    if task.non_negative or task.may_be_negative:
+        return task
+    least = history[TARGET].min(skipna=True)
+    return replace(task, non_negative=bool(lowest >= 0 and least >= 0))
+
+
+def clipped(table: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return forecasts with nothing below zero, where the task says so (see `bounded`)."""
+    if not task.non_negative:
+        return table
+    columns = ["mean", *task.quantile_columns]
+    return table.assign(**{name: table[name].clip(lower=0.0) for name in columns})
 
 
 def without_covariates(task: Task) -> Task:
@@ -114,29 +144,44 @@ def alive(panel: Panel, task: Task) -> np.ndarray:
     return panel.items[seen[end] > seen[end - silence]]
 
 
-def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str) -> pd.DataFrame:
-    """Seasonal naive forecasts of a recent panel; names it does not know get its own distribution."""
+def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str, sorts: bool = False) -> pd.DataFrame:
+    """Seasonal naive forecasts of a recent panel; names it does not know get its own distribution.
+
+    Args:
+        panel: see `panel_at`.
+        task: horizon, seasons and quantiles.
+        names: ids of the items.
+        source: what the column of that name says.
+        sorts: as release 0.1.0 did, whose stored models go on so: no spread is borrowed, and the quantiles of a row are
+            sorted, which may move the median.
+    """
     season = min(task.season_lengths)
     levels = np.asarray(task.quantiles)
     lead = np.arange(1, task.horizon + 1)
     item = pd.Index(panel.items).get_indexer(pd.Index(names))
     known = np.flatnonzero(item >= 0)
     steps = Seasons.of(task).lookback
-    end = panel.edges[1:][item[known]] - task.horizon
-    window = panel.target[end[:, None] + np.arange(-steps, 0)]
+    windows = panel.target[(panel.edges[1:] - task.horizon)[:, None] + np.arange(-steps, 0)]
+    window = windows[item[known]]
 
     mean = np.full((len(names), task.horizon), np.nan)
     mean[known] = _last_of_slot(window, lead, season)
     table = np.full((len(names), task.horizon, len(levels)), np.nan)
     for back in np.unique(distance(lead, season)):
         columns = np.flatnonzero(distance(lead, season) == back)
-        errors = window[:, back:] - window[:, :-back]
-        away = _quantiles_of_present(errors, levels)
+        away = _quantiles_of_present(window[:, back:] - window[:, :-back], levels)
+        if not sorts:
+            away = _with_borrowed(away, window, windows, int(back), levels)
         table[np.ix_(known, columns)] = mean[known][:, columns, None] + away[:, None, :]
     _fill_strangers(mean, table, panel.target, levels)
-    if 0.5 in task.quantiles:
+    if sorts and 0.5 in task.quantiles:
         table[:, :, task.quantiles.index(0.5)] = mean
         table.sort(axis=2)
+    elif not sorts:
+        middle = mean[:, :, None]
+        table = np.where(
+            levels < 0.5, np.minimum(table, middle), np.where(levels > 0.5, np.maximum(table, middle), middle)
+        )
     return forecast_table(panel, task, names, mean, table, source=source)
 
 
@@ -185,6 +230,47 @@ def _quantiles_of_present(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     high = np.take_along_axis(ordered, np.minimum(below + 1, last), axis=1)
     share = place - below
     return np.nan_to_num(low * (1 - share) + high * share)
+
+
+def _with_borrowed(
+    away: np.ndarray, window: np.ndarray, windows: np.ndarray, back: int, levels: np.ndarray
+) -> np.ndarray:
+    """Give items with hardly any errors of their own those of the others, relative to their levels.
+
+    Args:
+        away: quantiles of the items' own errors, shape (names, levels).
+        window: recent targets of the same items, shape (names, steps).
+        windows: recent targets of all items of the panel, shape (items, steps).
+        back: steps between a value and what it is forecast by.
+        levels: of the quantiles.
+
+    Returns:
+        `away`, with other rows where an item has fewer than `OWN_ERRORS`. Without any item to borrow from, they are
+        those of a normal distribution as wide as the item's level.
+    """
+    few = (~np.isnan(window[:, back:] - window[:, :-back])).sum(axis=1) < OWN_ERRORS
+    if not few.any():
+        return away
+    errors, sizes = windows[:, back:] - windows[:, :-back], _sizes(windows)
+    lenders = ((~np.isnan(errors)).sum(axis=1) >= OWN_ERRORS) & (sizes > 0)
+    if lenders.any():
+        relative = (errors[lenders] / sizes[lenders, None]).ravel()
+        relative = _quantiles_of_present(relative[None, :], levels)[0]
+        typical = float(np.median(sizes[lenders]))
+    else:
+        relative = np.array([NormalDist().inv_cdf(level) for level in levels])
+        typical = float(sizes.max(initial=0.0)) or 1.0
+    level = _sizes(window[few])
+    borrowed = np.where(level > 0, level, typical)[:, None] * relative
+    # What it has seen of its own counts as well, if that is wider.
+    away[few] = np.where(levels < 0.5, np.minimum(borrowed, away[few]), np.maximum(borrowed, away[few]))
+    return away
+
+
+def _sizes(windows: np.ndarray) -> np.ndarray:
+    """Mean absolute value of each row, zero of a row without any."""
+    count = (~np.isnan(windows)).sum(axis=1)
+    return np.nansum(np.abs(windows), axis=1) / np.maximum(count, 1)
 
 
 def _fill_strangers(mean: np.ndarray, table: np.ndarray, recent: np.ndarray, levels: np.ndarray) -> None:

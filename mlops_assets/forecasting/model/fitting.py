@@ -40,13 +40,16 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     scaling = Scaling.from_name(str(training["scaling"].iloc[0]))
     X = encoding.matrix(plain_columns(training, encoding.names))
     y = training["y"].to_numpy(dtype=np.float32)
-    seen = (float(training["reference"].min()), float(training["reference"].max()))
+    known = {
+        "seen": (float(training["reference"].min()), float(training["reference"].max())),
+        "lowest": float(training[TARGET].min()),
+    }
     origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
     if not regressors.is_forest(task.model.kind):
         model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
-        return Forecaster(task, scaling, encoding, model, importance, seen=seen)
+        return Forecaster(task, scaling, encoding, model, importance, **known)
     model, importance = fit_trees(task.model, X, y)
-    forecaster = Forecaster(task, scaling, encoding, model, importance, seen=seen)
+    forecaster = Forecaster(task, scaling, encoding, model, importance, **known)
     # Drawn by recency, the last fifth of the rows would be too few moments: there it is the last fifth of the time.
     moments = np.sort(origin) if task.model.recency is None else np.unique(origin)
     early, late = _before_and_after(moments[int(HELD_OUT * len(moments))], origin, timestamp)

@@ -47,6 +47,8 @@ class Forecaster:
         anchors: levels of the model's own distribution that stand for the nominal levels of `quantiles.NOMINAL`.
         seen: lowest and highest level of an item in the training rows, in transformed units.
         widths: factors of the distances of the quantiles below and above the median, see `conformal.widths`.
+        lowest: lowest target of the training rows; 0 where an earlier release trained it and did not say.
+        sorts: of release 0.1.0: how it forecasts items with hardly any history, see `baselines.naive_table`.
     """
 
     task: Task
@@ -57,6 +59,8 @@ class Forecaster:
     anchors: tuple[float, ...] = NOMINAL
     seen: tuple[float, float] = (-np.inf, np.inf)
     widths: tuple[float, float] = (1.0, 1.0)
+    lowest: float = 0.0
+    sorts: bool = False
 
     def predict(
         self,
@@ -107,7 +111,7 @@ class Forecaster:
         for part, ahead, asked in _chunks(history, recent, now, future, wanted):
             panel = baselines.panel_at(part, task, now, future=ahead)
             names = baselines.alive(panel, task) if asked is None else asked
-            table = baselines.naive_table(panel, task, names, source="fallback")
+            table = baselines.naive_table(panel, task, names, source="fallback", sorts=self.sorts)
             table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
             ready, rows = self._rows(panel, names)
             if ready.any():
@@ -232,6 +236,8 @@ class Forecaster:
             "anchors": np.array(self.anchors),
             "seen": np.array(self.seen),
             "widths": np.array(self.widths),
+            "lowest": float(self.lowest),
+            "sorts": self.sorts,
         }
 
     @classmethod
@@ -256,6 +262,8 @@ class Forecaster:
             anchors=tuple(np.asarray(state.get("anchors", NOMINAL)).tolist()),
             seen=tuple(np.asarray(state.get("seen", (-np.inf, np.inf))).tolist()),
             widths=tuple(np.asarray(state.get("widths", (1.0, 1.0))).tolist()),
+            lowest=float(state.get("lowest", 0.0)),
+            sorts=bool(state.get("sorts", True)),
         )
 
 

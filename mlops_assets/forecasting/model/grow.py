@@ -21,7 +21,7 @@ from .features import feature_columns
 from .fitting import SHARE as ROWS_SHARE
 from .fitting import fit_trees
 from .forecaster import Forecaster
-from .panel import TIME
+from .panel import TARGET, TIME
 from .scaling import Scaling
 from .task import Task
 from .trees import Trees
@@ -87,7 +87,7 @@ def grow(
     younger, their_importance = fit_trees(model, X, rows["y"].to_numpy(dtype=np.float32), share=as_many)
     grown = join(youngest(old.model, trees - new), younger)
     importance = (1 - new / trees) * old.importance + new / trees * their_importance
-    return replace(old, model=grown, importance=importance)
+    return replace(old, model=grown, importance=importance, lowest=min(old.lowest, float(training[TARGET].min())))
 
 
 def youngest(trees: Trees, count: int) -> Trees:

@@ -41,6 +41,8 @@ class Task:
         static: covariates that are constant per item (numbers or categories).
         holidays: country code of the `holidays` package, with an optional subdivision (`US`, `US-NY`), or None.
         non_negative: forecasts are clipped at zero.
+        may_be_negative: forecasts may lie below zero though no observation did; else they are clipped where none did
+            (see `baselines.bounded`). About what is delivered: no part of what a model learns, nor stored with it.
         model: the regressor.
     """
 
@@ -55,6 +57,7 @@ class Task:
     holidays: str | None = None
     non_negative: bool = False
     model: ModelSettings = field(default_factory=ModelSettings)
+    may_be_negative: bool = field(default=False, compare=False)
 
     @property
     def quantile_columns(self) -> list[str]:
@@ -69,6 +72,7 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""
         values = asdict(self)
+        del values["may_be_negative"]
         for name in ("recency", "accelerator"):
             if values["model"][name] is None:
                 del values["model"][name]

@@ -187,3 +187,16 @@ def test_items_in_parts_give_the_same_forecasts(rich, monkeypatch):
         pd.testing.assert_frame_equal(rich.predict(frame, future=future, items=items), table)
     stranger = rich.predict(frame, future=future, items=["item 1", "stranger"])
     assert stranger.groupby("item_id")["source"].first().to_dict() == {"item 1": "model", "stranger": "fallback"}
+
+
+def test_a_model_of_the_first_release_goes_on_with_its_own_fallback():
+    frame = daily_panel(items=3)
+    model = fitting.fit(features.training_rows(frame, DAILY), DAILY)
+    start = frame["timestamp"].max() - pd.Timedelta(days=1)
+    new = pd.DataFrame({"item_id": "new", "timestamp": [start], "target": [5.0]})
+    state = {name: part for name, part in model.state().items() if name not in ("sorts", "lowest")}
+    tables = [one.predict(pd.concat([frame, new])) for one in (model, Forecaster.from_state(state))]
+    today, then = (table[table["item_id"] == "new"] for table in tables)
+    assert (today["q10"] < 5).all()
+    assert (then[["q10", "q50", "q90"]] == 5).all().all(), "as release 0.1.0 forecast it"
+    pd.testing.assert_frame_equal(tables[0][: -len(today)], tables[1][: -len(then)])
