@@ -171,7 +171,7 @@ def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) ->
     A covariate that has one value only, or more than a person reads, makes none.
     """
     own = predictions[predictions["model"] == CHALLENGER]
-    groups = segments(own, history[["item_id", *task.static]])[["item_id", "by", "value"]]
+    groups = segments(own, history[["item_id", "timestamp", *task.static]])[["item_id", "by", "value"]]
     groups = groups[groups.groupby("by")["value"].transform("nunique").between(2, MANY_VALUES)]
     parts = []
     for by, rows in groups.groupby("by", sort=False):

@@ -17,7 +17,7 @@ from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.score import earlier, keep_scores
+from mlops_assets.stages.score import earlier, keep_scores, known_static
 
 SHOWN = ["rows", *ledger.shown_numbers()]
 AHEAD = ["scored", "missing", "awaited", *ledger.shown_numbers()]
@@ -64,7 +64,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]
         partitions = partition_of(scored["timestamp"], graph.partitions, keys)
         add_row_counts(context, partitions, key)
-        static = observations[["item_id", *spec.covariates.static]] if spec.covariates.static else None
+        static = known_static(tables, spec, observations, keys[0])
         matched = {partition: scored[partitions == partition] for partition in keys}
         history = keep_scores(tables, spec, matched, static, naive_utc(clock.now()))
         known = pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True)

@@ -154,7 +154,7 @@ def items(sources: Sources, honest: pd.DataFrame) -> Section:
     static = None
     if spec.covariates.static:
         keys = sources.stored.partitions(OBSERVATIONS)[-1:]
-        static = sources.stored.read(OBSERVATIONS, keys, ["item_id", *spec.covariates.static])
+        static = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", *spec.covariates.static])
     inside = honest.merge(segments(honest, static), on="item_id")
     tables = []
     if len(inside):

@@ -6,11 +6,12 @@ import pandas as pd
 
 from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
-from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY
-from mlops_assets.catalog.partitions import holding
+from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
+from mlops_assets.catalog.partitions import holding, periods
 from mlops_assets.forecasting.decisions.policy import Champion
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.segments import segments
+from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -34,7 +35,7 @@ def keep_scores(
         tables: where they are written.
         spec: the forecast.
         matched: partition -> its forecasts beside the actuals, as `ledger.match` returns them.
-        static: item_id and the static covariates that make segments; None without.
+        static: as `known_static` returns it.
         now: the present moment, naive, in UTC.
 
     Returns:
@@ -137,6 +138,29 @@ def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.D
     rows = rows.assign(model_version=rows["value"].astype("int64"))
     rows = rows.sort_values(["partition", "model_version"], ignore_index=True)
     return rows[["partition", "model_version", "rows", *ledger.NUMBERS]]
+
+
+def known_static(tables: Tables, spec: ForecastSpec, observations: pd.DataFrame, first: str) -> pd.DataFrame | None:
+    """Return what makes segments of the items: item_id, timestamp and the static covariates; None without any.
+
+    Args:
+        tables: where observations are stored.
+        spec: the forecast.
+        observations: of the partitions that are scored. Where they leave a static covariate out, so much more of the
+            history is read as a forecast sees.
+        first: key of the first of the partitions.
+    """
+    names = spec.covariates.static
+    if not names:
+        return None
+    columns = ["item_id", "timestamp", *names]
+    rows = observations[columns]
+    if not rows[names].isna().to_numpy().any():
+        return rows
+    key = [spec.name, OBSERVATIONS]
+    before = [partition for partition in tables.partitions(key) if partition < first]
+    before = before[-periods(spec, lookback(spec.task)) :]
+    return pd.concat([tables.read(key, partitions=before, columns=columns), rows]) if before else rows
 
 
 def earlier(tables: Tables, name: str, first: str, reach: int) -> pd.DataFrame:

@@ -139,8 +139,8 @@ def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
         alias: the frequency.
 
     Returns:
-        The frame with the new rows, sorted by item and timestamp. Static covariates (neither numbers nor
-        times) are those of the item; other covariates of new rows are missing, and so is a target that was.
+        The frame with the new rows, sorted by item and timestamp. Covariates of new rows are missing, and so is a
+        target that was; of static ones, the latest known value of the item counts anyway.
     """
     if frame.empty:
         return frame.copy()
@@ -154,8 +154,4 @@ def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
     given = frame.set_index(KEY)
     filled = given.reindex(every)
     filled.loc[~every.isin(given.index), "target"] = 0.0
-    static = list(filled.select_dtypes(exclude=["number", "datetime"]).columns)
-    if static:
-        filled[static] = filled.groupby(level="item_id")[static].ffill()
-        filled[static] = filled.groupby(level="item_id")[static].bfill()
     return filled.reset_index().reindex(columns=frame.columns)

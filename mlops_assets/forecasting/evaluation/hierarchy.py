@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.model.errors import DataError, MissingExtraError, UsageError
-from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME, as_text
+from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME, as_text, latest_known
 from mlops_assets.forecasting.model.task import Task
 
 PREFIX = "sum:"
@@ -92,7 +92,7 @@ def summed_history(frame: pd.DataFrame, tree: Tree, task: Task) -> pd.DataFrame:
     Returns:
         A canonical long table of the nodes. A target is missing where items of more than a tenth of the node's volume
         are unknown; less is taken at the items' means. Known and past covariates are means over the items, static ones
-        are missing unless all items share them.
+        are missing unless all items that have begun share what is known of them at that time.
     """
     frame = frame[frame[ITEM].isin(tree.items)]
     wide = frame.pivot_table(index=TIME, columns=ITEM, values=TARGET, aggfunc="first", dropna=False)
@@ -112,20 +112,23 @@ def summed_history(frame: pd.DataFrame, tree: Tree, task: Task) -> pd.DataFrame:
     if numbers:
         long = long.merge(summed_known(frame[[ITEM, TIME, *numbers]], tree), on=[ITEM, TIME], how="left")
     for name in task.static:
-        own = frame.groupby(ITEM)[name].first().reindex(tree.items)
-        shared = [_shared(own[row]) for row in tree.member]
-        values = long[ITEM].map(dict(zip(tree.nodes, shared, strict=True)))
-        long[name] = values.astype(own.dtype)
+        own = frame.pivot_table(index=TIME, columns=ITEM, values=name, aggfunc="first", dropna=False)
+        own = own.reindex(index=wide.index, columns=tree.items).ffill()
+        code, values = pd.factorize(own.to_numpy().ravel())
+        code = np.where(begun, code.reshape(own.shape), len(values))  # an item that has not begun has no say
+        shared = np.full((len(own), len(tree.nodes)), -1)
+        for node, member in enumerate(tree.member):
+            lowest, highest = code[:, member].min(axis=1), np.where(code < len(values), code, -1)[:, member].max(axis=1)
+            shared[:, node] = np.where(lowest == highest, lowest, -1)
+        known = np.array([*values, None], dtype=object)
+        column = pd.Series(known[shared.T.ravel()])
+        long[name] = column.astype(frame[name].dtype)
     return long
 
 
 def _plain(text: str | None) -> str:
     """A value as part of an id: what ids are made of, `/` and the `*` of the total, is not taken from it."""
     return UNKNOWN if text is None else {"*": "%2A"}.get(text, text.replace("/", "%2F"))
-
-
-def _shared(values: pd.Series) -> object:
-    return values.iloc[0] if values.nunique(dropna=False) == 1 else None
 
 
 def summed_known(frame: pd.DataFrame, tree: Tree) -> pd.DataFrame:
@@ -250,7 +253,7 @@ def level_values(frame: pd.DataFrame, levels: Sequence[str], item_columns: Seque
     found = {}
     for name in levels:
         if name in frame.columns:
-            found[name] = frame.groupby(ITEM)[name].first().reindex(items)
+            found[name] = latest_known(frame, [name])[name].reindex(items)
         elif parts is not None:
             found[name] = parts[list(item_columns).index(name)]
     return pd.DataFrame(found, index=pd.Index(items, name=ITEM))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.model.panel import ITEM, TARGET
+from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME, latest_known
 
 LEAST_ITEMS = 9
 """With fewer there are no thirds by volume."""
@@ -32,10 +32,10 @@ def by_volume(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_static(history: pd.DataFrame, static: Sequence[str]) -> pd.DataFrame | None:
-    """Return a row for each item and static covariate; None without any.
+    """Return a row for each item and static covariate, by what is known of it last; None without any.
 
     Args:
-        history: item_id and the covariates.
+        history: item_id, timestamp and the covariates.
         static: names of the covariates.
 
     Returns:
@@ -43,7 +43,7 @@ def by_static(history: pd.DataFrame, static: Sequence[str]) -> pd.DataFrame | No
     """
     if not static:
         return None
-    latest = history.groupby(ITEM)[list(static)].last()
+    latest = latest_known(history, static)
     parts = [
         pd.DataFrame(
             {
@@ -59,8 +59,9 @@ def by_static(history: pd.DataFrame, static: Sequence[str]) -> pd.DataFrame | No
 
 
 def segments(rows: pd.DataFrame, static: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the thirds by volume, and the values of each covariate in `static` (beside item_id)."""
+    """Return the thirds by volume, and the values of each covariate in `static` (beside item_id and timestamp)."""
     parts = [by_volume(rows)]
-    if static is not None and (found := by_static(static, [str(name) for name in static if name != ITEM])) is not None:
+    names = [] if static is None else [str(name) for name in static if name not in (ITEM, TIME)]
+    if static is not None and (found := by_static(static, names)) is not None:
         parts.append(found)
     return pd.concat(parts, ignore_index=True)

@@ -8,6 +8,7 @@ steps back is therefore a gather at `index - k`, and needs no test for the borde
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,43 @@ from .errors import DataError
 from .task import Task
 
 ITEM, TIME, TARGET = "item_id", "timestamp", "target"
+
+
+@dataclass(frozen=True)
+class Static:
+    """What is known of one static covariate at each cell: an item may move to another region, or be named late.
+
+    Attributes:
+        code: shape (cells,), int32: which of the values a row has; -1 where it has none, and where there is no row.
+        values: the distinct values and, last, what stands for a missing one: float32, or strings and None.
+    """
+
+    code: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, column: pd.Series, cell: np.ndarray, cells: int) -> Static:
+        """Put a column, of which `cell` says where its rows lie, into so many cells."""
+        number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        found, values = pd.factorize(column)
+        code = np.full(cells, -1, dtype=np.int32)
+        code[cell] = found
+        if number:
+            return cls(code, np.append(values.to_numpy(dtype=np.float32), np.float32("nan")))
+        return cls(code, np.array([*map(str, values), None], dtype=object))
+
+    def at(self, index: np.ndarray, steps: int) -> np.ndarray:
+        """Return the latest known value of the last `steps` cells up to each of some cells, shape as `index`.
+
+        No older one counts: a forecast sees no more of the history, so training must not either.
+        """
+        found = self.code[index]
+        for back in range(1, steps):
+            unknown = np.flatnonzero(found < 0)
+            if not len(unknown):
+                break
+            found[unknown] = self.code[index[unknown] - back]
+        return self.values[found]
 
 
 @dataclass(frozen=True)
@@ -35,7 +73,7 @@ class Panel:
         target: shape (cells,), float64, original units, NaN where missing.
         known: covariates known ahead, name -> shape (cells,), float32.
         past: covariates known up to the origin, name -> shape (cells,), float32.
-        static: one row per item in the order of `items`: float32 columns for numbers, strings for categories.
+        static: covariates of the item, name -> what is known of them at each cell.
     """
 
     items: np.ndarray
@@ -48,7 +86,7 @@ class Panel:
     target: np.ndarray
     known: dict[str, np.ndarray]
     past: dict[str, np.ndarray]
-    static: pd.DataFrame
+    static: dict[str, Static]
 
     @classmethod
     def from_frame(
@@ -127,12 +165,18 @@ class Panel:
             target=flat(TARGET, "target"),
             known={name: flat(name, "known covariate") for name in task.known},
             past={name: flat(name, "past covariate") for name in task.past},
-            static=_static(frame, code, items, task.static),
+            static={name: Static.of(frame[name], cell, edges[-1]) for name in task.static},
         )
         for rows in (later, future):
             if task.known and rows is not None and len(rows):
                 _fill_ahead(panel, rows, task.frequency)
         return panel
+
+
+def latest_known(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return what is known last of each item's static covariates, by time: the names as columns, item_id as index."""
+    ordered = frame[[ITEM, TIME, *names]].sort_values(TIME, kind="stable")
+    return ordered.groupby(ITEM)[list(names)].last()
 
 
 def as_text(column: pd.Series) -> np.ndarray:
@@ -223,16 +267,3 @@ def _fill_ahead(panel: Panel, rows: pd.DataFrame, frequency: str) -> None:
     cell = panel.base[item[owned]] + position[row[owned]]
     for name, values in panel.known.items():
         values[cell] = numbers(rows, name, "known covariate")[row[owned]]
-
-
-def _static(frame: pd.DataFrame, code: np.ndarray, items: np.ndarray, names: tuple[str, ...]) -> pd.DataFrame:
-    row = np.zeros(len(items), dtype=np.int64)
-    row[code[::-1]] = np.arange(len(code))[::-1]
-    columns: dict[str, np.ndarray] = {}
-    for name in names:
-        column = frame[name].iloc[row]
-        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            columns[name] = column.to_numpy(dtype=np.float32, na_value=np.nan)
-        else:
-            columns[name] = as_text(column)
-    return pd.DataFrame(columns, index=pd.Index(items, name=ITEM))

@@ -89,7 +89,8 @@ def test_better_on_average_that_ruins_a_segment_is_refused_and_the_segment_named
     assert failed(decision) == {"segments": "failed"}
     assert "worse than the champion by more than 10% in low volume" in decision.reason
     towns = ["Bonn"] * 3 + ["Rome"] * (ITEMS - 3)
-    history = pd.DataFrame({"item_id": [f"item {n}" for n in range(ITEMS)], "town": towns})
+    day = pd.Timestamp("2024-01-01")
+    history = pd.DataFrame({"item_id": [f"item {n}" for n in range(ITEMS)], "timestamp": day, "town": towns})
     by_town = judge(
         duel(challenger, champion),
         TASK,

@@ -77,6 +77,19 @@ def test_covariates_are_means_and_static_ones_are_kept_where_shared():
     assert table.loc[("sum:*", day), "region"] is None
 
 
+def test_a_sum_has_what_its_items_share_at_the_time():
+    task = replace(DAILY, static=("region",))
+    frame = daily_panel(items=4, days=60).merge(LEVELS, left_on="item_id", right_index=True)
+    move = pd.Timestamp("2024-02-10")
+    frame.loc[(frame["timestamp"] >= move) & (frame["region"] == "west"), "region"] = "east"
+    frame.loc[(frame["timestamp"] > move) & (frame["item_id"] == "item 3"), "region"] = None
+    levels = hierarchy.level_values(frame.sample(frac=1, random_state=0), ["region"], ["shop"])
+    assert levels["region"].tolist() == ["east"] * 4
+    table = hierarchy.summed_history(frame, Tree.of(LEVELS), task).set_index(["item_id", "timestamp"])["region"]
+    assert table["sum:*", move - pd.Timedelta(days=1)] is None
+    assert table["sum:*", move] == table["sum:*", pd.Timestamp("2024-02-28")] == "east"
+
+
 @pytest.fixture(scope="module")
 def forecasts():
     frame = daily_panel(items=4, days=150)

@@ -85,7 +85,9 @@ def test_each_scope_splits_the_same_rows():
 
 def test_a_static_covariate_makes_segments_beside_the_volumes():
     rows = matched(forecasts(), actuals("2024-01-05"))
-    static = pd.DataFrame({"item_id": [f"i{n}" for n in range(9)], "kind": list("aabbbcccc")})
+    static = pd.DataFrame(
+        {"item_id": [f"i{n}" for n in range(9)], "timestamp": pd.Timestamp("2024-01-05"), "kind": list("aabbbcccc")}
+    )
     names = set(segments(rows, static)["segment"])
     assert names == {"kind=a", "kind=b", "kind=c", "low volume", "middle volume", "high volume"}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model.panel import Panel
+from mlops_assets.forecasting.model.panel import Panel, latest_known
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel, with_gaps
 
@@ -57,8 +57,24 @@ def test_static_columns_are_numbers_or_text():
     frame["size"] = frame["item_id"].map({"item 0": 1, "item 1": 2}).astype("Int32")
     frame["place"] = frame["item_id"].map({"item 0": "north"}).astype("category")
     panel = Panel.from_frame(frame, Task("D", 3, (7,), static=("size", "place")))
-    assert panel.static["size"].dtype == np.float32
-    assert panel.static["place"].tolist() == ["north", None]
+    ends = panel.base + panel.last
+    assert panel.static["size"].at(ends, 1).dtype == np.float32
+    assert panel.static["size"].at(ends, 1).tolist() == [1.0, 2.0]
+    assert panel.static["place"].at(ends, 1).tolist() == ["north", None]
+
+
+def test_a_static_covariate_is_the_latest_known_one_whatever_the_order_of_rows():
+    frame = daily_panel(items=2, days=40).sort_values(["item_id", "timestamp"], ignore_index=True)
+    frame["place"] = None
+    first = frame["item_id"] == "item 0"
+    frame.loc[first, "place"] = ["north"] * 20 + ["south"] * 10 + [None] * 10
+    frame.loc[frame.index[~first][5], "place"] = "east"
+    panel = Panel.from_frame(frame.sample(frac=1, random_state=1), Task("D", 3, (7,), static=("place",)), pad=35)
+    place = panel.static["place"]
+    assert place.at(panel.base[0] + np.array([0, 19, 20, 39]), 35).tolist() == ["north", "north", "south", "south"]
+    assert place.at(panel.base[1] + np.array([15, 16, 39]), 35).tolist() == [None, "east", "east"]
+    assert place.at(panel.base[1] + np.array([39]), 23).tolist() == [None]  # longer ago than may be looked back
+    assert latest_known(frame.iloc[::-1], ["place"])["place"].to_dict() == {"item 0": "south", "item 1": "east"}
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def feature_rows(
         columns[f"known_{name}"] = values[target]
         columns[f"known_{name}_change"] = values[target] - values[before]
     for name in task.static:
-        columns[f"static_{name}"] = panel.static[name].to_numpy()[item[row]]
+        columns[f"static_{name}"] = panel.static[name].at(index, signal.seasons.lookback)[row]
     return Rows(item[row], origin[row], lead, reference=size[row], scale=units[row], features=columns)
 
 

@@ -14,11 +14,16 @@ from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel, with_gaps
 
 RICH = Task("D", 10, (7,), known=("price",), past=("rain",), static=("place",), holidays="US", model=SMALL)
+MOVED = pd.Timestamp("2024-03-20")
+"""When an item's static covariate changes."""
 
 
 def rich_panel(**options) -> pd.DataFrame:
     frame = with_gaps(daily_panel(price=1.0, rain=1.0, **options))
-    return frame.assign(place=frame["item_id"].str[-1].map({"0": "north", "1": "south"}))
+    place = frame["item_id"].str[-1].map({"0": "north", "1": "south"})
+    moved = (frame["item_id"].str[-1] == "0") & (frame["timestamp"] >= MOVED)
+    unknown = frame["timestamp"].dt.dayofyear % 3 == 0
+    return frame.assign(place=place.mask(moved, "west").mask(unknown, None))
 
 
 def garble(frame: pd.DataFrame, after: pd.Timestamp, seed: int) -> pd.DataFrame:
