@@ -219,22 +219,22 @@ def status(forecast: Forecast, *, settings: Settings | None = None) -> Overview:
 def status(forecast: Forecast | None = None, *, settings: Settings | None = None) -> Overview | list[Overview]:
     """Say how a forecast is, or every declared one: what is stored, who is champion, how good, what is wrong.
 
-    Looks only, and changes nothing.
+    Looks only, and changes nothing. What cannot be reached is named in `unreachable`, and the rest is told.
 
     Args:
-        forecast: a name, a path or a spec. Default: every declared forecast.
+        forecast: a name, a path or a spec. Default: every declared forecast, those with a broken spec among them.
         settings: where things are kept. Default: the environment's.
 
     Raises:
         UnknownNameError, SpecError: as `load_spec` does.
-        TrackingError: MLflow cannot be reached.
     """
     from mlops_assets.analysis import status as analysis
-    from mlops_assets.spec import load_specs
+    from mlops_assets.definitions import usable
 
     settings = _or_default(settings)
     if forecast is None:
-        return analysis.status(load_specs(settings.forecasts), settings)
+        declared = usable(settings)
+        return analysis.status(declared.specs, settings, declared.broken)
     return analysis.status([load_spec(forecast, settings)], settings)[0]
 
 

@@ -7,9 +7,10 @@ from typing import get_args
 import dagster as dg
 import pytest
 
-from mlops_assets.definitions import build
+from mlops_assets.definitions import build, usable
 from mlops_assets.environments import EXECUTORS
 from mlops_assets.settings import PLACES, Environment, Settings
+from mlops_assets_tests.worlds import declare
 
 ASSETS = {
     "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion", "forecasts",
@@ -70,3 +71,48 @@ def test_accuracy_reads_the_forecasts_of_the_horizon_before(tmp_path):
     mapping = graph.get_partition_mapping(accuracy, forecasts)
     assert isinstance(mapping, dg.TimeWindowPartitionMapping)
     assert mapping.start_offset <= -14
+
+
+def one_good_and_two_broken(folder) -> Settings:
+    """Declare a good forecast, one with a typing error, and one whose assets cannot be made."""
+    declare(folder / "forecasts")
+    (folder / "forecasts" / "typo.yaml").write_text("name: typo\nhorison: 3\n")
+    declare(folder / "forecasts", name="endless", season_lengths=[7, 100_000])
+    values = {"MLOPS_ENV": "test", "MLOPS_DATA": str(folder / "data"), "MLOPS_FORECASTS": str(folder / "forecasts")}
+    return Settings.read(values)
+
+
+def test_a_broken_spec_takes_no_other_down(tmp_path):
+    settings = one_good_and_two_broken(tmp_path)
+    repository = build(settings).get_repository_def()
+    keys = {"/".join(key.path) for key in repository.asset_graph.get_all_asset_keys()}
+    assert keys == {f"demo/{name}" for name in ASSETS} | {"typo/spec", "endless/spec"}
+    assert repository.has_job("demo_daily")
+    assert "horison" in (repository.asset_graph.get(dg.AssetKey(["typo", "spec"])).description or "")
+    declared = usable(settings)
+    assert [spec.name for spec in declared.specs] == ["demo"]
+    assert [spec.name for spec in declared.broken] == ["endless", "typo"]
+    assert "the assets of endless cannot be made" in declared.broken[0].message
+    assert "look at frequency, partitions, horizon, season_lengths" in declared.broken[0].message
+
+
+def test_what_stands_for_a_broken_spec_fails_with_its_message_and_tells_people_once(tmp_path):
+    definitions = build(one_good_and_two_broken(tmp_path))
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = definitions.get_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey(["typo", "spec"])], instance=instance, raise_on_error=False
+        )
+        (failed,) = [event for event in run.all_events if event.is_step_failure]
+        failure = failed.step_failure_data.user_failure_data
+        assert failure is not None
+        assert failure.description is not None
+        assert "horison (line 2): unknown field; did you mean 'horizon'?" in failure.description
+        said = []
+        with dg.build_resources(definitions.resources or {}) as resources:
+            for _ in range(2):
+                context = dg.build_sensor_context(instance=instance, resources=resources.original_resource_dict)
+                said.append(definitions.resolve_sensor_def("typo_alerts").evaluate_tick(context).skip_message)
+            alerts = resources.tables.read(["typo", "alerts"])
+    assert [words.partition(",")[0] for words in said] == ["1 new", "0 new"]
+    assert alerts["event"].tolist() == ["broken spec"]
+    assert "did you mean 'horizon'?" in alerts["what"].iloc[0]

@@ -48,7 +48,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
         return None
     return FailedRun(
         run_id=run.run_id,
-        job=run.job_name,
+        job=run_tags.job_of(run),
         partition=run_tags.partition_of(run.tags),
         tries=run_tags.tries_of(run),
         steps=steps,

@@ -16,12 +16,13 @@ from mlops_assets.catalog.names import (
     QUARANTINE,
     RETRAIN,
     RETRAINING_DECISIONS,
+    SPEC,
     job_name,
 )
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.lifecycle.decisions import Entry
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec import BrokenSpec, ForecastSpec
 
 ALERTED = "alert"
 """Metadata of a `dagster.Failure` that an alert of its own kind has told: it is not told again as a failed run."""
@@ -191,4 +192,17 @@ def stale(
         where=f"{links.asset_link(forecast, asset, expected)} (table {forecast}/{asset})",
         to_do=f"See whether the schedule {forecast}_daily_schedule is on, whether its last run has failed, and whether "
         f"the source has the data; then run mlops-assets run {forecast} --partition {expected}.",
+    )
+
+
+def broken_spec(broken: BrokenSpec, links: Notifications) -> Alert:
+    """Tell that a forecast's spec cannot be used; one alert for each fault of it."""
+    return Alert(
+        event="broken spec",
+        forecast=broken.name,
+        key=sha256(broken.message.encode()).hexdigest()[:12],
+        what=f"nothing of it runs until its spec is mended: {broken.message}",
+        where=links.asset_link(broken.name, SPEC),
+        to_do="Mend the file (mlops-assets check reads it), then reload the code location in Dagster. The other "
+        "forecasts go on, and what is stored of this one is kept.",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST
+from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.base import Models, Tables
@@ -12,7 +13,7 @@ from mlops_assets.resources.instance import dagster_home, open_instance
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources.factory import open_source
-from mlops_assets.spec import ForecastSpec, SpecError, load_specs
+from mlops_assets.spec import Declared, ForecastSpec, SpecError
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,15 @@ def checks() -> Iterator[CheckResult]:
         return
     yield CheckResult("settings", True, f"environment {settings.environment}, data in {settings.data_folder}")
     try:
-        specs = load_specs(settings.forecasts)
+        declared = usable(settings)
     except SpecError as error:
         yield CheckResult("specs", False, str(error))
-        specs = []
+        declared = Declared([], [])
     else:
-        names = ", ".join(spec.name for spec in specs)
-        yield CheckResult("specs", True, f"{len(specs)} in {settings.forecasts}: {names}")
+        yield _specs(declared, settings)
+    for broken in declared.broken:
+        yield CheckResult(f"spec of {broken.name}", False, scrub(broken.message))
+    specs = declared.specs
     for spec in specs:
         yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
     try:
@@ -57,6 +60,12 @@ def checks() -> Iterator[CheckResult]:
     except Exception as error:
         yield _failed("stores", error)
     yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
+
+
+def _specs(declared: Declared, settings: Settings) -> CheckResult:
+    names = ", ".join(spec.name for spec in declared.specs) or "none"
+    unusable = f"; {len(declared.broken)} cannot be used" if declared.broken else ""
+    return CheckResult("specs", not unusable, f"{len(declared.specs)} in {settings.forecasts}: {names}{unusable}")
 
 
 def _try(name: str, probe: Callable[[], str]) -> CheckResult:

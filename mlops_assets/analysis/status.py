@@ -1,14 +1,20 @@
 """The state of forecasts, and the page that shows one: what `mlops-assets status` and `report` give."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from mlops_assets.environments import Stores, open_stores
+from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.report.overview import Overview
+from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.sections import page
-from mlops_assets.report.state import Sources, overview
-from mlops_assets.resources.instance import dagster_home, open_instance
+from mlops_assets.report.state import RUNS, Sources, overview
+from mlops_assets.resources.clock import naive_utc
+from mlops_assets.resources.instance import dagster_home
+from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec import BrokenSpec, ForecastSpec
 
 
 def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance | None) -> Sources:
@@ -17,19 +23,27 @@ def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance 
 
 
 def present_instance(settings: Settings) -> dg.DagsterInstance | None:
-    """Return the Dagster instance, or None where there has been none yet: looking makes none."""
-    return open_instance(settings) if (dagster_home(settings) / "dagster.yaml").exists() else None
+    """Return the Dagster instance, or None where there has been none yet: looking makes none, and needs no lock."""
+    home = dagster_home(settings)
+    if not (home / "dagster.yaml").exists():
+        return None
+    instance = dg.DagsterInstance.from_config(str(home))
+    instance.get_runs(limit=1)
+    return instance
 
 
-def status(specs: list[ForecastSpec], settings: Settings) -> list[Overview]:
-    """Collect the state of some forecasts.
+def status(specs: Iterable[ForecastSpec], settings: Settings, broken: Iterable[BrokenSpec] = ()) -> list[Overview]:
+    """Collect the state of some forecasts, and of those whose specs cannot be used, sorted by name.
 
-    Raises:
-        TrackingError: MLflow cannot be reached.
+    It always answers: what cannot be reached is a line of its own.
     """
-    instance = present_instance(settings)
+    reached = Reachable()
+    instance = reached.ask(RUNS, lambda: present_instance(settings), None)
     with open_stores(settings) as stores:
-        return [overview(sources_of(spec, stores, instance)) for spec in specs]
+        found = [overview(sources_of(spec, stores, instance), reached.unreachable) for spec in specs]
+        at = stamp(naive_utc(stores.clock.now()).floor("min"))
+    found += [Overview.of_broken(spec.name, scrub(spec.message), at) for spec in broken]
+    return sorted(found, key=lambda one: one.forecast)
 
 
 def page_of(spec: ForecastSpec, settings: Settings) -> str:

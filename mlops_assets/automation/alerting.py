@@ -4,12 +4,13 @@ from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
+from mlops_assets.alerts import messages
 from mlops_assets.alerts.failures import FIRST_SPAN, tell_failures
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.alerts.overdue import tell_decision, tell_stale
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec import BrokenSpec, ForecastSpec
 
 OVERLAP = timedelta(minutes=10)
 """Clocks of machines differ; what was told already is not told again."""
@@ -45,5 +46,22 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         again, settled = notifications.resend(tables, spec.name, int(settled or 0))
         context.update_cursor(f"{(now - OVERLAP).isoformat()} {settled}")
         return dg.SkipReason(f"{told} new, {again} delivered after all; see the table {spec.name}/alerts")
+
+    return tell
+
+
+def build_broken_sensor(broken: BrokenSpec) -> dg.SensorDefinition:
+    """Define `<name>_alerts` of a forecast whose spec cannot be used: it tells so, once for each fault."""
+
+    @dg.sensor(
+        name=f"{broken.name}_alerts",
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Tells that the spec of {broken.name} cannot be used. Starts no run.",
+    )
+    def tell(tables: dg.ResourceParam[Tables], notifications: Notifications) -> dg.SkipReason:
+        told = notifications.send(tables, messages.broken_spec(broken, notifications))
+        again, _ = notifications.resend(tables, broken.name)
+        return dg.SkipReason(f"{int(told)} new, {again} delivered after all; see the table {broken.name}/alerts")
 
     return tell

@@ -247,7 +247,7 @@ TABLES: Mapping[str, Columns] = {
         Column("claimed_at", "datetime64[us]", "When, in UTC."),
     ),
     names.ALERTS: (
-        Column("event", "str", "run failure, breach, refused, awaiting approval, futility, quarantine or stale data."),
+        Column("event", "str", "What has happened: run failure, breach, refused, stale data, broken spec, ..."),
         Column("forecast", "str", "Name of the forecast."),
         Column("key", "str", "Which event of its kind: the same one is told once."),
         Column("what", "str", "What has happened."),

@@ -32,6 +32,8 @@ DECISIONS = "decisions"
 RETRAINING_DECISIONS = "retraining_decisions"
 RETRAINING_LAUNCHES = "retraining_launches"
 ALERTS = "alerts"
+SPEC = "spec"
+"""Stands for a forecast whose spec cannot be used."""
 
 DAILY, RESCORE, RETRAIN, DECIDE = "daily", "rescore", "retrain", "decide"
 """The jobs: the round of a partition, what is scored again, the training, the decision on a version."""

@@ -18,6 +18,8 @@ PROCESS = "mlops/process"
 BY_HAND = "materialized by hand"
 """The reason of a run that gives none."""
 
+_SHOWN = 3
+"""Assets of a run that are named."""
 _PARTITION = "dagster/partition"
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _WILL_RETRY, _RETRY_NUMBER = "dagster/will_retry", "dagster/retry_number"
@@ -31,6 +33,15 @@ def reason_of(run: dg.DagsterRun) -> str:
 def is_of(run: dg.DagsterRun, forecast: str) -> bool:
     """Whether a run is one of the forecast's, by its tag or its assets; job names would not tell `a` from `a_b`."""
     return run.tags.get(FORECAST) == forecast or any(key.path[0] == forecast for key in run.asset_selection or ())
+
+
+def job_of(run: dg.DagsterRun) -> str:
+    """Return the name of a run's job; of assets that were materialized by hand, which."""
+    if not run.job_name.startswith("__"):
+        return run.job_name
+    names = sorted(key.path[-1] for key in run.asset_selection or ())
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{BY_HAND}: {', '.join(names[:_SHOWN])}{more}" if names else BY_HAND
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from mlops_assets.settings import Settings
 
 if TYPE_CHECKING:
     from mlops_assets.rounds.runner import Step
+    from mlops_assets.spec import BrokenSpec
 
 OK, FAILED = 0, 1
 
@@ -190,6 +191,14 @@ def _line(step: "Step") -> str:
     sign = {"done": "✓", "failed": "✗"}.get(step.state, "!")
     seconds = f" {step.seconds:6.1f} s" if step.seconds is not None else ""
     return f"{sign} {step.asset:<20}{seconds}{'  ' + step.message if step.message else ''}"
+
+
+def tell_broken(broken: "Iterable[BrokenSpec]") -> None:
+    """Say which forecasts cannot be used, and why."""
+    from mlops_assets.resources.secrets import scrub
+
+    for spec in broken:
+        click.secho(f"✗ {spec.name}: {scrub(spec.message)}", fg="red")
 
 
 def short_path(path: str | Path) -> str:

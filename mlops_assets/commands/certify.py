@@ -6,7 +6,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
-from mlops_assets.spec import find_spec, load_specs
+from mlops_assets.spec import find_spec, first_spec
 
 
 @click.command()
@@ -19,7 +19,7 @@ def certify(on: str | None, name: str | None) -> None:
     all that is read back with the first place's. Default: files, sql and memory, and object storage if it is set.
     """
     settings = Settings.read()
-    spec = find_spec(settings.forecasts, name) if name else load_specs(settings.forecasts)[0]
+    spec = find_spec(settings.forecasts, name) if name else first_spec(settings.forecasts)
     from mlops_assets.commands.rendering.certification import table
     from mlops_assets.rounds import certification
 

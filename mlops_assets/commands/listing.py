@@ -4,16 +4,18 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
-from mlops_assets.spec import load_specs
 
 
 @click.command("list")
 def list_forecasts() -> None:
-    """Show the declared forecasts."""
+    """Show the declared forecasts; one that cannot be used is red, with its reason below."""
     from rich.table import Table
 
+    from mlops_assets.definitions import usable
+
     table = Table("name", "frequency", "horizon", "partitions", "schedule", "file")
-    for spec in load_specs(Settings.read().forecasts):
+    declared = usable(Settings.read())
+    for spec in declared.specs:
         table.add_row(
             spec.name,
             spec.frequency,
@@ -22,4 +24,7 @@ def list_forecasts() -> None:
             spec.schedule or "–",
             base.short_path(spec.file),
         )
+    for broken in declared.broken:
+        table.add_row(broken.name, "–", "–", "–", "–", base.short_path(broken.file), style="red")
     base.show([table])
+    base.tell_broken(declared.broken)

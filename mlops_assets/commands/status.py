@@ -6,7 +6,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
-from mlops_assets.spec import find_spec, load_specs
+from mlops_assets.spec import Declared, find_spec
 
 
 @click.command()
@@ -15,19 +15,21 @@ from mlops_assets.spec import find_spec, load_specs
 def status(name: str | None, as_json: bool) -> None:
     """Show how the forecast NAME, or every forecast, is: what is stored, who is champion, how good, what is wrong.
 
-    Looks only, and changes nothing.
+    Looks only, and changes nothing. It always answers: a store that cannot be reached is a line of its own.
     """
     settings = Settings.read()
-    specs = [find_spec(settings.forecasts, name)] if name else load_specs(settings.forecasts)
     from mlops_assets.analysis import status as asking
     from mlops_assets.commands.rendering import status as rendering
+    from mlops_assets.definitions import usable
 
-    found = asking.status(specs, settings)
+    declared = Declared([find_spec(settings.forecasts, name)], []) if name else usable(settings)
+    found = asking.status(declared.specs, settings, declared.broken)
     if as_json:
         shown = [one.to_json() for one in found]
         base.show_json(shown[0] if name else shown)
     else:
         base.show(rendering.parts(found[0]) if name else [rendering.table(found)])
+        base.tell_broken(declared.broken)
 
 
 @click.command()

@@ -6,6 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+BROKEN = "broken spec"
+"""How the only problem begins of a forecast whose spec cannot be used."""
+
 
 @dataclass(frozen=True)
 class ChampionState:
@@ -162,6 +165,7 @@ class Overview:
         quarantine: None if the latest partitions have no row in it.
         next_round: when the schedule ticks next; None without a schedule.
         failed_runs: the latest, newest first.
+        unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -177,7 +181,14 @@ class Overview:
     quarantine: QuarantineState | None
     next_round: str | None
     failed_runs: tuple[FailedRun, ...]
+    unreachable: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of_broken(cls, name: str, message: str, at: str) -> "Overview":
+        """Return the state of a forecast whose spec cannot be used: that, and nothing else, is known."""
+        nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "policy", "drift", "quarantine", "next_round"))
+        return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(f"{BROKEN}: {message}",), **nothing)
 
     @property
     def last(self) -> dict[str, str | None]:

@@ -21,9 +21,10 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         state: its state.
         now: the moment, with its time zone.
     """
-    if not state.assets:
+    if not state.assets and not state.unreachable:
         return (f"nothing is stored yet: mlops-assets run {spec.name}",)
     return (
+        *state.unreachable,
         *_no_champion(state),
         *_stale(spec, state, now),
         *_bad_accuracy(state),
@@ -36,7 +37,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
 
 
 def _no_champion(state: Overview) -> Iterator[str]:
-    if state.champion is None:
+    if state.champion is None and not state.unreachable:
         yield f"there is no champion, so nothing can be forecast: mlops-assets history {state.forecast} says why"
 
 

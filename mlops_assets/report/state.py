@@ -11,7 +11,7 @@ import pandas as pd
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
 from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of
-from mlops_assets.catalog.run_tags import is_of
+from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
@@ -28,6 +28,7 @@ from mlops_assets.report.overview import (
     StoredAsset,
 )
 from mlops_assets.report.problems import FAILED_DAYS, problems
+from mlops_assets.report.reachable import Reachable
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -39,6 +40,8 @@ LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""
 SHOWN = 5
 """Failed runs that are listed."""
+TABLES, MLFLOW, RUNS = "tables", "MLflow", "Dagster's runs"
+"""What is asked, as it is called where it does not answer."""
 
 
 @dataclass(frozen=True)
@@ -63,33 +66,36 @@ class Sources:
         return ForecastTables(self.tables, self.spec.name)
 
 
-def overview(sources: Sources) -> Overview:
-    """Collect the state of a forecast.
+def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
+    """Collect the state of a forecast; what a store does not tell is named in `unreachable`, and the rest is told.
 
-    Raises:
-        TrackingError: MLflow cannot be reached.
+    Args:
+        sources: where the facts come from.
+        unreachable: what could not be opened.
     """
-    spec, now = sources.spec, sources.clock.now()
-    assets = stored_assets(sources)
-    life = sources.life if assets and sources.tracking.exists() else None
-    log = life.log.all() if life is not None else decisions.NONE
-    version = life.champion() if life is not None else None
+    spec, now, reached = sources.spec, sources.clock.now(), Reachable()
+    assets = reached.ask(TABLES, lambda: stored_assets(sources), ())
+    log = reached.ask(TABLES, decisions.Decisions(sources.tables, spec.name).all, decisions.NONE)
+    life = reached.ask(MLFLOW, lambda: sources.life if assets and sources.tracking.exists() else None, None)
+    version = reached.ask(MLFLOW, life.champion, None) if life is not None else None
+    backtest = reached.ask(MLFLOW, lambda: life.registry.metrics(version) if life and version else {}, {})
     rounds = rounds_of(spec)
     tick = rounds.get_next_partition_window(now, respect_bounds=False) if rounds is not None else None
     found = Overview(
         forecast=spec.name,
         description=spec.description,
         at=stamp(naive_utc(now).floor("min")),
-        champion=_champion(sources, life, version, log) if life is not None and version is not None else None,
+        champion=reached.ask(TABLES, lambda: _champion(sources, life, version, log), None),
         waiting=tuple(decisions.waiting(log)),
         assets=assets,
-        accuracy=_accuracy(sources, life.registry.metrics(version) if life is not None and version is not None else {}),
-        policy=_policy(sources),
-        drift=_drift(sources),
-        quarantine=_quarantine(sources),
+        accuracy=reached.ask(TABLES, lambda: _accuracy(sources, backtest), None),
+        policy=reached.ask(TABLES, lambda: _policy(sources), None),
+        drift=reached.ask(TABLES, lambda: _drift(sources), None),
+        quarantine=reached.ask(TABLES, lambda: _quarantine(sources), None),
         next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
-        failed_runs=_failed_runs(sources),
+        failed_runs=reached.ask(RUNS, lambda: _failed_runs(sources), ()),
     )
+    found = replace(found, unreachable=(*unreachable, *reached.unreachable))
     return replace(found, problems=problems(spec, found, now))
 
 
@@ -115,21 +121,29 @@ def limit_of(spec: ForecastSpec, backtest: Mapping[str, float]) -> float | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _champion(sources: Sources, life: Lifecycle, version: Version, log: pd.DataFrame) -> ChampionState:
+def _champion(
+    sources: Sources, life: Lifecycle | None, version: Version | None, log: pd.DataFrame
+) -> ChampionState | None:
+    """Return who is champion: by MLflow, or by the log alone where MLflow cannot be asked."""
+    number = version.number if version is not None else decisions.champion_of(log)
+    if number is None:
+        return None
     reigns = decisions.reigns(log)
-    reign = reigns[reigns["version"] == version.number].iloc[-1:] if len(reigns) else reigns
-    until, age = version.trained_until, None
+    reign = reigns[reigns["version"] == number].iloc[-1:] if len(reigns) else reigns
+    until, age = version.trained_until if version is not None else None, None
+    if until is None and len(reign) and pd.notna(reign["trained_until"].iloc[0]):
+        until = reign["trained_until"].iloc[0]
     stored = sources.stored.partitions(OBSERVATIONS)
     if until is not None and stored:
         latest = window_of(partitions_of(sources.spec), max(stored)).start
         age = max(0, (latest.normalize() - until.normalize()).days)
     return ChampionState(
-        version=version.number,
+        version=number,
         since=plain(reign["since"].iloc[0].floor("s")) if len(reign) else None,
         decided_by=plain(reign["decided_by"].iloc[0]) if len(reign) else None,
         trained_until=plain(until),
         age_days=age,
-        link=life.registry.link(version.number) if sources.tracking.ui else "",
+        link=life.registry.link(number) if life is not None and sources.tracking.ui else "",
     )
 
 
@@ -192,5 +206,5 @@ def _failed_runs(sources: Sources) -> tuple[FailedRun, ...]:
         if is_of(run, sources.spec.name):
             ended = stamp(naive_utc(record.update_timestamp).floor("min"))
             link = sources.notifications.run_link(run.run_id)
-            found.append(FailedRun(run.run_id, run.job_name, ended, link))
+            found.append(FailedRun(run.run_id, job_of(run), ended, link))
     return tuple(found[:SHOWN])

@@ -23,8 +23,8 @@ from mlops_assets.catalog.names import (
 )
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.catalog.run_tags import REASON
-from mlops_assets.definitions import build
-from mlops_assets.environments import Stores, open_stores
+from mlops_assets.definitions import assemble
+from mlops_assets.environments import Stores, build_environment, open_stores
 from mlops_assets.errors import UsageError
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -79,7 +79,8 @@ def run_round(
     Raises:
         RunFailedError: a Dagster run failed.
     """
-    definitions = build(settings)
+    # Of this forecast alone: a fault of another is no reason not to run it.
+    definitions = assemble([spec.approved_by(settings.approval)], build_environment(settings))
     with open_stores(settings) as stores:
         gap = first_missing(stores, spec, keys[-1])
         end_dead_runs(instance)

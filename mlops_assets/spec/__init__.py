@@ -1,8 +1,9 @@
 """The forecast spec: what a user declares in one short YAML file, validated."""
 
+from mlops_assets.spec.folder import BrokenSpec, Declared, find_or_load_spec, find_spec, first_spec, load_specs
 from mlops_assets.spec.forecast import COMMON_COUNTRIES, ForecastSpec
 from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
-from mlops_assets.spec.reading import SpecError, find_or_load_spec, find_spec, load_spec, load_specs, parse_spec
+from mlops_assets.spec.reading import SpecError, load_spec, parse_spec
 from mlops_assets.spec.rules import Retraining
 from mlops_assets.spec.schema import json_schema
 from mlops_assets.spec.sources import FileSource, HttpSource, SqlSource
@@ -11,6 +12,8 @@ __all__ = [
     "BOOSTING_PARAMETERS",
     "COMMON_COUNTRIES",
     "FOREST_PARAMETERS",
+    "BrokenSpec",
+    "Declared",
     "FileSource",
     "ForecastSpec",
     "HttpSource",
@@ -19,6 +22,7 @@ __all__ = [
     "SqlSource",
     "find_or_load_spec",
     "find_spec",
+    "first_spec",
     "json_schema",
     "load_spec",
     "load_specs",

@@ -96,9 +96,11 @@ class Partitions(Part):
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError("not a date such as 2013-01-01")
         try:
-            datetime.date.fromisoformat(value)
+            day = datetime.date.fromisoformat(value)
         except ValueError as error:
             raise ValueError(f"not a date: {error}") from None
+        if not 1700 <= day.year <= 2200:
+            raise ValueError("not a date between the years 1700 and 2200")
         return value
 
     @model_validator(mode="after")

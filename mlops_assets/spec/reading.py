@@ -1,4 +1,4 @@
-"""Specs from YAML files, with every wrong field told at once."""
+"""One spec from its YAML file, with every wrong field told at once."""
 
 import os
 import re
@@ -8,52 +8,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlops_assets.errors import UnknownNameError, UsageError
+from mlops_assets.errors import UsageError
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.messages import describe, field_and_line
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
 
+LARGEST = 100_000
+"""Bytes of a spec's file at most: what is larger is no spec, and would take seconds to read."""
+MOST_TOLD = 30
+"""Wrong fields of one file that are told at most."""
+
 
 class SpecError(UsageError):
     """A spec that cannot be used; the message names the file and every wrong field."""
-
-
-def load_specs(folder: Path) -> list[ForecastSpec]:
-    """Read every `*.yaml` and `*.yml` of a folder, sorted by name.
-
-    Raises:
-        SpecError: no folder, no file, a wrong file, or two files with one name.
-    """
-    if not folder.is_dir():
-        raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
-    if not files:
-        raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")
-    specs: dict[str, ForecastSpec] = {}
-    for file in files:
-        spec = load_spec(file)
-        if spec.name in specs:
-            raise SpecError(f"{file}: name: {spec.name!r} is taken by {specs[spec.name].file}")
-        specs[spec.name] = spec
-    return [specs[name] for name in sorted(specs)]
-
-
-def find_spec(folder: Path, name: str) -> ForecastSpec:
-    """Return the spec of that name in a folder.
-
-    Raises:
-        UnknownNameError: there is none.
-        SpecError: a spec of the folder is wrong.
-    """
-    specs = {spec.name: spec for spec in load_specs(folder)}
-    if name not in specs:
-        raise UnknownNameError.of("forecast", name, specs, str(folder), ["mlops-assets list"])
-    return specs[name]
-
-
-def find_or_load_spec(folder: Path, text: str) -> ForecastSpec:
-    """Return the spec of a YAML file, or the one of that name in a folder. Raises as `find_spec`, `load_spec` do."""
-    return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(folder, text)
 
 
 def load_spec(file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:
@@ -67,6 +34,10 @@ def load_spec(file: Path, environ: Mapping[str, str] | None = None) -> ForecastS
         SpecError: the file cannot be read or breaks the rules; the message has one line for each wrong field.
     """
     try:
+        if file.exists() and not file.is_file():
+            raise SpecError(f"{file}: no file that can be read")
+        if file.stat().st_size > LARGEST:
+            raise SpecError(f"{file}: larger than {LARGEST // 1000} kB, which no spec is")
         text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SpecError(f"{file}: cannot be read ({error.strerror})") from None
@@ -97,7 +68,8 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
             problems = [describe(problem, document) for problem in error.errors(include_url=False)]
     if spec is None:
         head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
-        raise SpecError(head + "\n  - ".join(problems))
+        more = [f"and {len(problems) - MOST_TOLD} more"] if len(problems) > MOST_TOLD else []
+        raise SpecError(head + "\n  - ".join([*problems[:MOST_TOLD], *more]))
     return spec.read_from(file.resolve())
 
 

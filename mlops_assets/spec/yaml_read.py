@@ -12,6 +12,13 @@ from mlops_assets.errors import UsageError
 Path = tuple[str, ...]
 
 
+MOST_VALUES, DEEPEST = 10_000, 40
+"""A text with more values, its aliases (*) followed, or with deeper ones, is refused: nine short lines can hold
+billions."""
+_TOO_MANY = f"more than {MOST_VALUES:,} values, aliases (*) followed"
+_TOO_DEEP = f"nested deeper than {DEEPEST} levels"
+
+
 class YamlTextError(UsageError):
     """The text is not YAML; the message says where, and quotes nothing of it, for it may hold a password."""
 
@@ -49,6 +56,22 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own way)
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._values = self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        """Give up as soon as a text is too large or too deep."""
+        self._values += 1
+        self._depth += 1
+        if self._values > MOST_VALUES:
+            raise YamlTextError(_TOO_MANY)
+        if self._depth > DEEPEST:
+            raise YamlTextError(_TOO_DEEP)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         """Join the halves that JSON writes a character outside the basic plane in."""
         node = super().compose_scalar_node(anchor)
@@ -78,7 +101,7 @@ def read_yaml(text: str) -> Document:
     """Read a YAML text of one document; an empty one holds None.
 
     Raises:
-        YamlTextError: it is not YAML, or an anchor holds itself.
+        YamlTextError: it is not YAML, an anchor holds itself, or it holds more than `MOST_VALUES`.
     """
     try:
         loader = _Loader(text)
@@ -91,7 +114,11 @@ def read_yaml(text: str) -> Document:
             if not is_new:
                 repeated.append((path, position.line))
             positions[path] = position
+            if len(positions) > MOST_VALUES:
+                raise YamlTextError(_TOO_MANY)
         return Document(loader.construct_document(root), positions, repeated)
+    except YamlTextError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -99,23 +126,34 @@ def read_yaml(text: str) -> Document:
     except yaml.YAMLError as error:
         raise YamlTextError(str(error).splitlines()[0]) from None
     except RecursionError:
-        raise YamlTextError("an anchor (&) holds itself") from None
+        raise YamlTextError(_TOO_DEEP) from None
+    except ValueError as error:  # of int(), which takes no more than thousands of digits
+        raise YamlTextError(f"a number cannot be read: {str(error).partition(':')[0]}") from None
 
 
-def _walk(node: yaml.Node, path: Path = ()) -> Iterator[tuple[Path, Position, bool]]:
-    """Yield every value with its path and position, and whether its key is new in its mapping."""
+def _walk(node: yaml.Node, path: Path = (), above: tuple[yaml.Node, ...] = ()) -> Iterator[tuple[Path, Position, bool]]:
+    """Yield every value with its path and position, and whether its key is new in its mapping.
+
+    Raises:
+        YamlTextError: a value holds itself, or lies too deep.
+    """
+    if any(node is one for one in above):
+        raise YamlTextError("an anchor (&) holds itself")
+    if len(above) > DEEPEST:
+        raise YamlTextError(_TOO_DEEP)
+    above = (*above, node)
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
             below = (*path, str(key.value))
             yield below, Position(key.start_mark.line + 1, _text(value)), below not in seen
             seen.add(below)
-            yield from _walk(value, below)
+            yield from _walk(value, below, above)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             below = (*path, str(index))
             yield below, Position(value.start_mark.line + 1, _text(value)), True
-            yield from _walk(value, below)
+            yield from _walk(value, below, above)
 
 
 def _text(node: yaml.Node) -> str | None:

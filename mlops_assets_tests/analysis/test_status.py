@@ -52,7 +52,7 @@ def test_one_forecast_is_told_whole_and_nothing_is_made_by_looking(cli, tmp_path
     assert {"name": "observations", "partitions": 1, "last": "2024-03-04"} in found["assets"]
     assert list(found) == [
         "forecast", "description", "at", "champion", "waiting", "assets", "accuracy", "policy", "drift", "quarantine",
-        "next_round", "failed_runs", "problems",
+        "next_round", "failed_runs", "unreachable", "problems",
     ]  # fmt: skip
     assert found["quarantine"] is None
     assert found["champion"] is None
@@ -74,3 +74,38 @@ def test_the_report_is_written_where_it_is_asked_for(cli, tmp_path):
     assert done.exit_code == 0, done.output
     assert file.name in done.output
     assert "Data quality" in file.read_text(encoding="utf-8")
+
+
+def test_each_store_that_does_not_answer_is_a_line_and_the_rest_is_told(cli, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2planted@127.0.0.1:9")
+    found = json.loads(cli("status", "demo", "--json").stdout)
+    assert found["assets"][0]["last"] == "2024-03-04"
+    assert found["next_round"] is not None
+    (silent,) = found["unreachable"]
+    assert silent.startswith("MLflow cannot be read: MLflow at http://127.0.0.1:9 does not answer")
+    assert found["problems"][0] == silent
+    assert not any("there is no champion" in words for words in found["problems"])
+    monkeypatch.setenv("MLOPS_TABLES", "sql")
+    monkeypatch.setenv("MLOPS_DATABASE_URL", "postgresql://me:hunter2planted@127.0.0.1:9/none")
+    shown = cli("status")
+    assert shown.exit_code == 0
+    assert "tables cannot be" in shown.output
+    assert "nothing is stored yet" not in shown.output
+    assert "hunter2planted" not in shown.output
+
+
+def test_a_dagster_home_that_cannot_be_read_is_a_line(cli, tmp_path):
+    (tmp_path / "nowhere").mkdir()
+    (tmp_path / "nowhere" / "dagster.yaml").write_text("storage: {sqlite: {base_dir: /proc/nothing}}")
+    shown = cli("status", "demo")
+    assert shown.exit_code == 0
+    assert "Dagster's runs cannot be read: " in shown.output
+    assert "observations" in shown.output
+
+
+def test_a_broken_spec_is_a_line_of_its_own(cli, tmp_path):
+    (tmp_path / "forecasts" / "other.yaml").write_text("name: other\nhorizon: 0\n")
+    found = {one["forecast"]: one for one in json.loads(cli("status", "--json").stdout)}
+    assert found["other"]["problems"][0].startswith(f"broken spec: {tmp_path}/forecasts/other.yaml: ")
+    assert found["demo"]["assets"]
+    assert cli("status", "other").exit_code == 2

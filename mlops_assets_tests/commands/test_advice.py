@@ -25,7 +25,7 @@ from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.settings import Settings
-from mlops_assets.spec import load_specs
+from mlops_assets.spec import first_spec
 from mlops_assets.stages.predict import chosen_versions
 from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, panel, sandbox
@@ -183,7 +183,7 @@ def no_code_of_a_version(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
 
 
 def no_champion(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
-    graph = Graph(load_specs(box.settings.forecasts)[0])
+    graph = Graph(first_spec(box.settings.forecasts))
     with open_stores(box.settings) as stores:
         return raised(lambda: chosen_versions(life_of(stores), graph, ["2024-05-10"], stores.clock.now()))
 
@@ -208,7 +208,7 @@ def no_accelerator(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExcepti
 
 
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
-    "spec/reading.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
+    "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
     "resources/databases.py:make_engine": without_library(

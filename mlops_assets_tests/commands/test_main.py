@@ -41,11 +41,17 @@ def test_an_unknown_partition_is_wrong_usage(call):
     assert "2024-03-01 to 2024-05-31" in result.output
 
 
-def test_a_wrong_spec_is_wrong_usage(call, tmp_path):
+def test_a_broken_spec_is_a_line_beside_the_others(call, tmp_path):
     (tmp_path / "forecasts" / "broken.yaml").write_text("name: Broken Name\n")
-    result = call("list")
-    assert result.exit_code == 2
-    assert "broken.yaml" in result.output
+    for command in ("list", "status"):
+        result = call(command)
+        assert result.exit_code == 0, result.output
+        assert "demo" in result.output
+        assert "broken.yaml" in result.output
+        assert "Broken Name" in result.output
+    broken = call("run", "broken")
+    assert broken.exit_code == 2
+    assert "name (line 1): found 'Broken Name'" in broken.output
 
 
 def test_a_run_does_the_whole_round_and_again_changes_nothing(call, tmp_path):

@@ -3,6 +3,7 @@
 from mlops_assets.forecasting.decisions.policy import PolicyRules
 from mlops_assets.spec import (
     COMMON_COUNTRIES,
+    Declared,
     load_spec,
     load_specs,
     parse_spec,
@@ -46,7 +47,7 @@ def test_every_field_reaches_the_engine():
 
 def test_the_shipped_example_is_right():
     spec = load_spec(EXAMPLES / "nyc_departures.yaml", {})
-    assert [spec] == load_specs(EXAMPLES)
+    assert load_specs(EXAMPLES) == Declared([spec], [])
     assert (spec.partition_kind, spec.horizon, spec.holidays) == ("daily", 14, "US")
 
 

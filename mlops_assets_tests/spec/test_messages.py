@@ -162,6 +162,10 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             "partitions.start (line 5): found '01.01.2013'; not a date such as 2013-01-01",
         ),
         (
+            changed("start: 2013-01-01", "start: 0213-01-01"),
+            "partitions.start (line 5): found '0213-01-01'; not a date between the years 1700 and 2200",
+        ),
+        (
             changed("start: 2013-01-01", "start: 2013-02-30"),
             "partitions.start (line 5): found '2013-02-30'; not a date: day is out of range for month",
         ),

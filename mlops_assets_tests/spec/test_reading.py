@@ -1,4 +1,6 @@
-"""Files and folders of specs, and variables in them, whose values are never shown."""
+"""Files of specs, and variables in them, whose values are never shown."""
+
+import os
 
 import pytest
 
@@ -6,16 +8,10 @@ from mlops_assets.spec import (
     SpecError,
     SqlSource,
     load_spec,
-    load_specs,
     parse_spec,
 )
-from mlops_assets_tests.spec.declared import FILE, MINIMAL, changed, plus, problem, sql
-
-
-def test_specs_of_a_folder_come_sorted_by_name(tmp_path):
-    (tmp_path / "1.yaml").write_text(changed("name: demo", "name: zeta"))
-    (tmp_path / "2.yml").write_text(changed("name: demo", "name: alpha"))
-    assert [spec.name for spec in load_specs(tmp_path)] == ["alpha", "zeta"]
+from mlops_assets.spec.reading import LARGEST
+from mlops_assets_tests.spec.declared import FILE, MINIMAL, plus, problem, sql
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "- name: demo\n", "demo\n", "---\n"])
@@ -42,19 +38,20 @@ def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path):
     assert load_spec(file).name == "demo"
 
 
-def test_folders_without_specs(tmp_path):
-    with pytest.raises(SpecError, match="no such folder; MLOPS_FORECASTS"):
-        load_specs(tmp_path / "none")
-    with pytest.raises(SpecError, match="no forecast declared here"):
-        load_specs(tmp_path)
+def test_what_is_no_file_and_what_is_too_large_is_told_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "large.yaml").write_text("# " + "x" * LARGEST)
+    for name, said in (("pipe", "no file that can be read"), ("large", "larger than 100 kB, which no spec is")):
+        with pytest.raises(SpecError) as error:
+            load_spec(tmp_path / f"{name}.yaml")
+        assert str(error.value) == f"{tmp_path}/{name}.yaml: {said}"
 
 
-def test_two_specs_of_one_name(tmp_path):
-    for name in ("a.yaml", "b.yaml"):
-        (tmp_path / name).write_text(MINIMAL)
-    with pytest.raises(SpecError) as error:
-        load_specs(tmp_path)
-    assert str(error.value) == f"{tmp_path}/b.yaml: name: 'demo' is taken by {tmp_path}/a.yaml"
+def test_of_very_many_wrong_fields_the_first_are_told():
+    said = problem(MINIMAL + "".join(f"f{number}: 1\n" for number in range(100)))
+    assert said.startswith("100 problems")
+    assert said.endswith("\n  - and 70 more")
+    assert said.count("\n") == 31
 
 
 def test_a_variable_is_replaced_and_its_value_is_never_shown():

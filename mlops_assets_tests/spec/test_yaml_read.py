@@ -1,6 +1,7 @@
 """YAML 1.2 as editors read it; what is no YAML is placed and not quoted."""
 
 import json
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -64,6 +65,37 @@ def test_broken_yaml_is_placed(text, says):
 
 def test_broken_yaml_is_not_quoted():
     assert "hunter2" not in problem("source: {kind: sql, url: 'x://u:hunter2@h\n")
+
+
+ONCE = "k0: &k0 [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+BOMBS = {
+    "aliases": ONCE + "".join(f"k{n}: &k{n} [{', '.join([f'*k{n - 1}'] * 9)}]\n" for n in range(1, 10)),
+    "merged mappings": "k0: &k0 {a: 1, b: 2}\n"
+    + "".join(f"k{n}: &k{n} {{<<: [{', '.join([f'*k{n - 1}'] * 9)}]}}\n" for n in range(1, 9)),
+    "a long list": f"k: [{'1,' * 20_000}]",
+    "a deep list": "[" * 40_000,
+    "a deep mapping": "".join(" " * depth + "a:\n" for depth in range(300)),
+    "deep through aliases": "k0: &k0 [1]\n" + "".join(f"k{n}: &k{n} [*k{n - 1}]\n" for n in range(1, 60)),
+    "a number of many digits": f"horizon: {'9' * 5000}",
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_text_that_would_hold_a_machine_up_is_refused_within_a_second(kind):
+    began = perf_counter()
+    said = problem(BOMBS[kind])
+    assert perf_counter() - began < 1
+    assert said.removeprefix("not valid YAML: ") in (
+        "more than 10,000 values, aliases (*) followed",
+        "nested deeper than 40 levels",
+        "a number cannot be read: Exceeds the limit (4300 digits) for integer string conversion",
+    )
+
+
+def test_an_alias_that_is_followed_a_few_times_is_fine():
+    assert read_yaml("a: &a [1, 2]\nb: [*a, *a]\nc: {<<: {d: *a}}").values == {
+        "a": [1, 2], "b": [[1, 2], [1, 2]], "c": {"d": [1, 2]}
+    }  # fmt: skip
 
 
 def test_a_character_in_two_halves_is_one_and_half_a_character_is_told():

@@ -6,7 +6,7 @@ from typing import Any
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.formatting import number
-from mlops_assets.report.overview import Overview
+from mlops_assets.report.overview import BROKEN, Overview
 
 
 def table(overviews: list[Overview]) -> Any:
@@ -16,6 +16,7 @@ def table(overviews: list[Overview]) -> Any:
 
     made = Table("forecast", "champion", "forecasts until", "metric", "limit", "skill", "to look at")
     for one in overviews:
+        broken = bool(one.problems) and one.problems[0].startswith(BROKEN)
         score = one.accuracy
         made.add_row(
             one.forecast,
@@ -24,7 +25,8 @@ def table(overviews: list[Overview]) -> Any:
             f"{score.metric} {number(score.value)}" if score else "–",
             number(score.limit if score else None),
             number(score.skill if score else None, 2),
-            escape("\n".join(one.problems)) or "nothing",
+            f"{BROKEN}, see below" if broken else escape("\n".join(one.problems)) or "nothing",
+            style="red" if broken else None,
         )
     return made
 

@@ -1,0 +1,138 @@
+"""The specs of a folder: a file that cannot be used is told, and takes no other down."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlops_assets.errors import UnknownNameError
+from mlops_assets.spec.forecast import NAME_PATTERN, ForecastSpec
+from mlops_assets.spec.reading import LARGEST, SpecError, load_spec
+
+
+@dataclass(frozen=True)
+class BrokenSpec:
+    """A declared forecast that cannot be used.
+
+    Attributes:
+        name: that its file gives it, else made of the file's name; no usable spec of the folder has the same.
+        file: path of its YAML file.
+        error: why it cannot be used; one that is no SpecError is a bug of ours.
+    """
+
+    name: str
+    file: str
+    error: Exception
+
+    @property
+    def message(self) -> str:
+        """Why it cannot be used, with file and fields."""
+        if isinstance(self.error, SpecError):
+            return self.error.message
+        return f"{self.file}: a bug in reading it: {type(self.error).__name__}: {self.error}"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a folder declares, both sorted by name.
+
+    Attributes:
+        specs: those that can be used.
+        broken: those that cannot.
+    """
+
+    specs: list[ForecastSpec]
+    broken: list[BrokenSpec]
+
+
+def load_specs(folder: Path) -> Declared:
+    """Read every `*.yaml` and `*.yml` of a folder.
+
+    Of two files with one name neither can be used: which is meant, nobody can know.
+
+    Raises:
+        SpecError: no folder, or no file in it.
+    """
+    if not folder.is_dir():
+        raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    if not files:
+        raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")
+    found: dict[str, list[ForecastSpec]] = {}
+    failed: dict[Path, Exception] = {}
+    for file in files:
+        try:
+            spec = load_spec(file)
+        except Exception as error:  # a bug in reading one must not take the others down either
+            failed[file] = error
+        else:
+            found.setdefault(spec.name, []).append(spec)
+    twice = {name: specs for name, specs in found.items() if len(specs) > 1}
+    broken = [BrokenSpec(name, specs[-1].file, _taken(name, specs)) for name, specs in twice.items()]
+    taken = set(found)
+    for file, error in failed.items():
+        name = _free(_name_in(file), _named_as(file), taken)
+        taken.add(name)
+        broken.append(BrokenSpec(name, str(file.resolve()), error))
+    good = [specs[0] for name, specs in sorted(found.items()) if name not in twice]
+    return Declared(good, sorted(broken, key=lambda spec: spec.name))
+
+
+def find_spec(folder: Path, name: str) -> ForecastSpec:
+    """Return the spec of that name in a folder.
+
+    Raises:
+        UnknownNameError: there is none.
+        SpecError: it cannot be used.
+    """
+    declared = load_specs(folder)
+    for spec in declared.specs:
+        if spec.name == name:
+            return spec
+    for spec in declared.broken:
+        if name in (spec.name, Path(spec.file).stem):
+            raise spec.error
+    known = [spec.name for spec in (*declared.specs, *declared.broken)]
+    raise UnknownNameError.of("forecast", name, known, str(folder), ["mlops-assets list"])
+
+
+def first_spec(folder: Path) -> ForecastSpec:
+    """Return the first spec of a folder that can be used; SpecError if there is none."""
+    declared = load_specs(folder)
+    if not declared.specs:
+        raise declared.broken[0].error
+    return declared.specs[0]
+
+
+def find_or_load_spec(folder: Path, text: str) -> ForecastSpec:
+    """Return the spec of a YAML file, or the one of that name in a folder. Raises as `find_spec`, `load_spec` do."""
+    return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(folder, text)
+
+
+def _taken(name: str, specs: list[ForecastSpec]) -> SpecError:
+    *others, last = (str(spec.file) for spec in specs)
+    return SpecError(f"{last}: name: {name!r} is taken by {', '.join(others)}; neither is used until one has another")
+
+
+def _name_in(file: Path) -> str | None:
+    """Return the name that a file gives its forecast, also where the file is no YAML."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as opened:
+            line = re.search(r"^name:\s*[\"']?([^\"'\s#]+)", opened.read(LARGEST), re.MULTILINE)
+    except OSError:
+        return None
+    return line[1] if line is not None and re.match(NAME_PATTERN, line[1]) else None
+
+
+def _named_as(file: Path) -> str:
+    """Return a name that is allowed, made of a file's."""
+    return (re.sub(r"[^a-z0-9_]+", "_", file.stem.lower()).lstrip("_0123456789") or "spec")[:50]
+
+
+def _free(wanted: str | None, other: str, taken: set[str]) -> str:
+    if wanted is not None and wanted not in taken:
+        return wanted
+    count, name = 1, other
+    while name in taken:
+        count += 1
+        name = f"{other}_{count}"
+    return name
