@@ -1,7 +1,7 @@
 """The words of every alert: what has happened, where to look, what to do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -155,6 +155,35 @@ def quarantine(spec: ForecastSpec, span: str, checked: Checked, run_id: str, lin
         where=f"{links.run_link(run_id)} (table {forecast}/{QUARANTINE} has each row with its reason)",
         to_do="Mend the source, or the spec if it is the contract that is wrong (columns, frequency, "
         "quarantine.max_share), and ingest the partition again.",
+    )
+
+
+def partition_refused(spec: ForecastSpec, partition: str, checked: Checked, run_id: str, links: Notifications) -> Alert:
+    """Tell that one partition of several has too many rejected rows; see `quarantine`."""
+    told = quarantine(spec, partition, checked, run_id, links)
+    return replace(told, what=told.what.replace("The run has failed, and the", "The others are ingested; the"))
+
+
+def fewer_rows(forecast: str, partition: str, loss: str, source: str, stays: bool, links: Notifications) -> Alert:
+    """Tell that fewer rows of a partition have come than are stored; once for each loss.
+
+    Args:
+        forecast: its name.
+        partition: its key.
+        loss: what has come and what is stored, in words.
+        source: where the rows come from.
+        stays: whether the stored rows are kept.
+        links: makes the links.
+    """
+    done = "the stored rows are kept" if stays else "partitions.max_shrink allows it, so they are replaced"
+    return Alert(
+        event="fewer rows",
+        forecast=forecast,
+        key=f"{partition} {sha256(loss.encode()).hexdigest()[:12]}",
+        what=f"{source}, {partition}: {loss}; {done}",
+        where=f"{links.asset_link(forecast, OBSERVATIONS, partition)} (table {forecast}/{OBSERVATIONS})",
+        to_do="See whether the export is whole, and mend the source. If the rows were deleted on purpose, run "
+        f"mlops-assets ingest {forecast} --partition {partition} --allow-shrink.",
     )
 
 

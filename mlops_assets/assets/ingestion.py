@@ -1,12 +1,15 @@
 """observations and quarantine: what the source says, held against the contract."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
 from mlops_assets.alerts import messages
-from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.metadata import add_row_counts
+from mlops_assets.catalog.metadata import UNTOUCHED, add_row_counts
 from mlops_assets.catalog.names import FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, step_name
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
 from mlops_assets.errors import TransientError
@@ -14,7 +17,16 @@ from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
+from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ingest
+
+
+class IngestConfig(dg.Config):
+    """What an ingestion may do."""
+
+    allow_shrink: bool = Field(
+        False, description="Replace stored rows by fewer, however many get lost: what is gone was deleted on purpose."
+    )
 
 
 def build_observations(graph: Graph) -> dg.AssetsDefinition:
@@ -51,6 +63,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
     )
     def ingestion(
         context: dg.AssetExecutionContext,
+        config: IngestConfig,
         clock: Clock,
         tables: dg.ResourceParam[Tables],
         notifications: Notifications,
@@ -61,30 +74,49 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             checked, source = ingest.read_observations(graph, window, clock)
         except (SourceError, ContractError) as error:
             raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, TransientError)) from error
-        share = checked.quarantine_share
-        facts = {"source": source, **checked.counts, "quarantine_share": share}
+        intake = ingest.take_in(graph, tables, checked, keys, config.allow_shrink)
+        facts = {"source": source, **checked.counts, "quarantine_share": checked.quarantine_share}
         facts |= {"targets_left_out": checked.targets_left_out} if checked.targets_left_out else {}
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
         quarantined = ingest.quarantine_of(checked, graph, keys)
         add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))
         yield dg.Output(quarantined, QUARANTINE, metadata={**facts, "reasons": checked.reasons})
-        if share > spec.quarantine.max_share:
-            span = ingest.span_of(keys)
-            alert = messages.quarantine(spec, span, checked, context.run.run_id, notifications)
+        too_many = (ingest.span_of(keys), checked) if checked.quarantine_share > spec.quarantine.max_share else None
+        if keys[-1] in intake.over:
+            too_many = too_many or (keys[-1], intake.over[keys[-1]])
+        if too_many is not None:
+            span, bad = too_many
+            alert = messages.quarantine(spec, span, bad, context.run.run_id, notifications)
             notifications.send(tables, alert)
             raise dg.Failure(
-                ingest.too_many_rejected(spec, checked, source, span),
-                metadata={**facts, "reasons": checked.reasons, messages.ALERTED: alert.event},
+                ingest.too_many_rejected(spec, bad, source, span),
+                metadata={**facts, "reasons": bad.reasons, messages.ALERTED: alert.event},
                 allow_retries=False,
             )
-        partitions = partition_of(checked.accepted["timestamp"], graph.partitions, keys)
+        for partition, loss in intake.losses.items() if config.allow_shrink else ():
+            context.log.warning(f"{partition}: {loss}; they are replaced, as was asked for")
+        for alert in _told(spec, intake, source, context.run.run_id, notifications):
+            if not notifications.send(tables, alert):
+                context.log.warning(alert.what)
+        partitions = partition_of(intake.rows["timestamp"], graph.partitions, keys)
         add_row_counts(context, partitions, graph.key(OBSERVATIONS))
-        if keys[-1] not in set(partitions):
+        if keys[-1] not in set(partitions) | set(intake.untouched):
             notifications.send(tables, messages.empty(spec.name, keys[-1], source, notifications))
-        items = checked.accepted["item_id"].nunique()
-        yield dg.Output(checked.accepted, OBSERVATIONS, metadata={**facts, "items": items})
+        facts["items"] = intake.rows["item_id"].nunique()
+        facts |= {UNTOUCHED: list(intake.untouched)} if intake.untouched else {}
+        yield dg.Output(intake.rows, OBSERVATIONS, metadata=facts)
 
     return ingestion
+
+
+def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, links: Notifications) -> Iterator[Alert]:
+    """Yield what people are told of partitions that have lost rows, or have too many rejected ones."""
+    for partition, checked in intake.over.items():
+        yield messages.partition_refused(spec, partition, checked, run_id, links)
+    for partition, loss in intake.losses.items():
+        if partition not in intake.over and (loss.share <= spec.partitions.max_shrink or partition in intake.untouched):
+            stays = partition in intake.untouched
+            yield messages.fewer_rows(spec.name, partition, str(loss), source, stays, links)
 
 
 def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:

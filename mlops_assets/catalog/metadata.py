@@ -7,6 +7,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+UNTOUCHED = "untouched_partitions"
+"""Metadata of an output: partitions of the run that are not written, for what is stored of them stays."""
+
 
 def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key: dg.AssetKey) -> None:
     """Say for each partition of the run how many rows it has.

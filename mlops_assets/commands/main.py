@@ -15,6 +15,7 @@ def main(debug: bool) -> None:
 for command in (
     listing.list_forecasts,
     run.run,
+    run.ingest,
     lifecycle.approve,
     lifecycle.reject,
     lifecycle.rollback,

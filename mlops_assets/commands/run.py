@@ -1,4 +1,4 @@
-"""A whole round: run."""
+"""A whole round, or the first step of it: run, ingest."""
 
 import click
 
@@ -27,4 +27,26 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     instance = open_instance(settings)
     with base.progress() as listen:
         run_round(spec, keys, settings, instance, retrain, listen)
-    base.show(round_summary(spec, keys, settings))
+    base.show(round_summary(spec, keys, settings, instance))
+
+
+@click.command()
+@base.name_argument
+@click.option("--partition", metavar="KEY", help="A partition, or FIRST...LAST. Default: the latest complete one.")
+@click.option("--allow-shrink", is_flag=True, help="Replace stored rows by fewer: they were deleted on purpose.")
+def ingest(name: str, partition: str | None, allow_shrink: bool) -> None:
+    """Read a partition of the forecast NAME, or each of a range, from its source again, or for the first time.
+
+    What was forecast stays as it was made; forecasts of the partition are scored again.
+    """
+    settings = Settings.read()
+    spec = find_spec(settings.forecasts, name)
+    from mlops_assets.commands.rendering.round import ingested
+    from mlops_assets.resources.instance import open_instance
+    from mlops_assets.rounds.round import resolve_partitions, run_ingestion
+
+    keys = resolve_partitions(spec, partition, settings)
+    instance = open_instance(settings)
+    with base.progress() as listen:
+        run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
+    base.show(ingested(spec, instance))

@@ -16,6 +16,7 @@ import pyarrow as pa
 from dagster_shared.check import CheckError
 
 from mlops_assets.catalog.evolution import evolution_of
+from mlops_assets.catalog.metadata import UNTOUCHED
 from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
@@ -41,7 +42,7 @@ class Tables(Claiming):
     Definition metadata of an asset that is understood: `partition_expr` (the column that tells a row's
     partition), `allow_new_columns` (new partitions may have more columns, or fewer: what a partition lacks is
     missing in its rows), `primary_key` (list of columns, for SQL). Metadata of an input: `columns`
-    (list of names), `allow_missing_partitions`.
+    (list of names), `allow_missing_partitions`. Metadata of an output: `catalog.metadata.UNTOUCHED`.
     """
 
     def read(
@@ -198,7 +199,10 @@ class Tables(Claiming):
             parts = {**split(obj, keys, context.asset_partitions_def, expression, label(key))}
         start = time.perf_counter()
         tables = {name: to_arrow(frame) for name, frame in parts.items()}
-        size = self._replace(key, tables, options, self._claim())
+        untouched = context.output_metadata.get(UNTOUCHED)
+        untouched = getattr(untouched, "value", untouched) or ()
+        written = {name: table for name, table in tables.items() if name not in untouched}
+        size = self._replace(key, written, options, self._claim()) if written else 0
         seconds = time.perf_counter() - start
         one = next(iter(parts)) if len(parts) == 1 else None
         facts: dict[str, Any] = {

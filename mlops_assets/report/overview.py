@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.forecasting.formatting import few
+
 BROKEN = "broken spec"
 """How the only problem begins of a forecast whose spec cannot be used."""
 
@@ -132,6 +134,36 @@ class QuarantineState:
 
 
 @dataclass(frozen=True)
+class IngestionState:
+    """What the latest ingestion has counted.
+
+    Attributes:
+        source: that was read.
+        read: rows that were read.
+        counts: what has become of them, in words -> rows; only what there is.
+        kept: partitions whose stored rows stay, for fewer or too many bad ones have come.
+        left_out: items that the latest forecasts have left out, because nothing was observed of them lately.
+        left_out_items: the first of them.
+    """
+
+    source: str
+    read: int
+    counts: dict[str, int]
+    kept: tuple[str, ...] = ()
+    left_out: int = 0
+    left_out_items: str = ""
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count:,} {words}" for words, count in self.counts.items())
+        said = f"{self.read:,} rows read of {self.source}" + (f": {counts}" if counts else "")
+        if self.kept:
+            said += f"; what was stored of {few(self.kept)} stays"
+        if self.left_out:
+            said += f"; {self.left_out:,} items left out of the forecasts: {self.left_out_items}"
+        return said
+
+
+@dataclass(frozen=True)
 class FailedRun:
     """A Dagster run that failed.
 
@@ -163,6 +195,7 @@ class Overview:
         policy: None before it was asked.
         drift: None before it was measured.
         quarantine: None if the latest partitions have no row in it.
+        ingestion: the latest; None before there was one.
         next_round: when the schedule ticks next; None without a schedule.
         failed_runs: the latest, newest first.
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
@@ -181,6 +214,7 @@ class Overview:
     quarantine: QuarantineState | None
     next_round: str | None
     failed_runs: tuple[FailedRun, ...]
+    ingestion: IngestionState | None = None
     unreachable: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

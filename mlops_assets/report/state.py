@@ -17,6 +17,7 @@ from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import (
     AccuracyState,
     ChampionState,
@@ -94,6 +95,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         quarantine=reached.ask(TABLES, lambda: _quarantine(sources), None),
         next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
         failed_runs=reached.ask(RUNS, lambda: _failed_runs(sources), ()),
+        ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
     return replace(found, problems=problems(spec, found, now))

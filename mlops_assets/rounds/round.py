@@ -11,6 +11,7 @@ from mlops_assets.alerts.overdue import tell_decision
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import (
     DAILY,
+    FORECAST_ACCURACY,
     INGEST,
     OBSERVATIONS,
     RESCORE,
@@ -32,7 +33,7 @@ from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import reread_keys
+from mlops_assets.stages.rescore import outdated, ranges, reread_keys
 
 RANGE = "..."
 log = logging.getLogger(__name__)
@@ -103,6 +104,28 @@ def run_round(
         _tell(spec, settings, instance, began)
 
 
+def run_ingestion(
+    spec: ForecastSpec,
+    keys: list[str],
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    allow_shrink: bool,
+    listen: Listener,
+) -> None:
+    """Read some partitions again, or for the first time, and score what that changes; forecasts stay as they are.
+
+    Raises:
+        RunFailedError: a Dagster run failed.
+    """
+    run = Runner(assemble([spec], build_environment(settings)), instance, listen)
+    began = datetime.now(timezone.utc)
+    try:
+        ingest(run, spec, keys[0], keys[-1], allow_shrink)
+        rescore(run, spec, keys)
+    finally:
+        _tell(spec, settings, instance, began)
+
+
 def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, began: datetime) -> None:
     """Tell people what has failed: where no daemon runs, nobody else does."""
     try:
@@ -116,13 +139,20 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
         )
 
 
-def ingest(run: Runner, spec: ForecastSpec, first: str, last: str) -> None:
-    """Ingest the partitions from `first` to `last`."""
+def ingest(run: Runner, spec: ForecastSpec, first: str, last: str, allow_shrink: bool = False) -> None:
+    """Ingest the partitions from `first` to `last`; with `allow_shrink`, stored rows may be replaced by fewer."""
     run(
         job_name(spec.name, DAILY),
         keys=[first, last],
         selection=[dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, DAILY) if one.step == INGEST],
+        config={"ops": {step_name(spec.name, INGEST): {"config": {"allow_shrink": allow_shrink}}}},
     )
+
+
+def rescore(run: Runner, spec: ForecastSpec, keys: list[str]) -> None:
+    """Score those of some partitions again whose observations or forecasts are newer than their scores."""
+    for first, last in ranges(keys, outdated(spec, keys, run.instance)):
+        run(job_name(spec.name, RESCORE), keys=[first, last], selection=[dg.AssetKey([spec.name, FORECAST_ACCURACY])])
 
 
 def train(run: Runner, spec: ForecastSpec, until: str, reason: str) -> None:

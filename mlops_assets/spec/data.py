@@ -87,6 +87,13 @@ class Partitions(Part):
         description="So many partitions before the latest are read and scored again in each round: rows that come "
         "late, corrections.",
     )
+    max_shrink: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="Share of a partition's stored rows that may vanish when it is read again; if more would, they are "
+        "kept, and an alert says so.",
+    )
 
     @field_validator("start", "end")
     @classmethod
@@ -150,7 +157,8 @@ class Quarantine(Part):
         default=0.05,
         ge=0,
         le=1,
-        description="A larger share of rejected rows fails the run; the last good partition stays.",
+        description="A larger share of rejected rows, of all or of the latest partition, fails the run; the last good "
+        "partition stays. An earlier partition with a larger share is told.",
     )
 
 

@@ -1,7 +1,7 @@
 """Ingesting: what the source says of a span of time, held against the contract."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -10,9 +10,11 @@ from mlops_assets.catalog.partitions import partition_of
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.losses import Loss, losses
 
 
 def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tuple[contract.Checked, str]:
@@ -56,6 +58,73 @@ def quarantine_of(checked: contract.Checked, graph: Graph, keys: Sequence[str]) 
     """Return the rejected rows with their `partition`; those without a usable time belong to the last."""
     partitions = partition_of(checked.quarantined["timestamp"], graph.partitions, keys)
     return checked.quarantined.assign(partition=partitions.where(partitions.notna(), keys[-1]))
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What is to be stored of what has come, partition by partition.
+
+    Attributes:
+        rows: canonical frame without the partitions that are over the limit.
+        over: partitions of which too large a share is rejected, with what the contract said of each.
+        losses: partitions for which fewer rows have come than are stored.
+        untouched: partitions whose stored rows stay.
+    """
+
+    rows: pd.DataFrame
+    over: Mapping[str, contract.Checked]
+    losses: Mapping[str, Loss]
+    untouched: Sequence[str]
+
+
+def take_in(
+    graph: Graph, tables: Tables, checked: contract.Checked, keys: Sequence[str], allow_shrink: bool = False
+) -> Intake:
+    """Decide what is stored: no partition with too many rejected rows, and no fewer rows than before.
+
+    Args:
+        graph: of the forecast.
+        tables: what is stored.
+        checked: what the contract said of the partitions together.
+        keys: of the partitions, consecutive.
+        allow_shrink: whether stored rows may be replaced by fewer, however many get lost.
+    """
+    spec = graph.spec
+    over = over_limit(checked, graph, keys) if len(keys) > 1 else {}
+    rows = checked.accepted
+    if over:
+        rows = rows[~partition_of(rows["timestamp"], graph.partitions, keys).isin(list(over))].reset_index(drop=True)
+    lost = losses(graph, tables, rows, keys)
+    most = 1.0 if allow_shrink else spec.partitions.max_shrink
+    return Intake(rows, over, lost, [key for key, loss in lost.items() if key in over or loss.share > most])
+
+
+def over_limit(checked: contract.Checked, graph: Graph, keys: Sequence[str]) -> dict[str, contract.Checked]:
+    """Return the partitions of which too large a share is rejected, with what the contract said of each."""
+    rejected = partition_of(checked.quarantined["timestamp"], graph.partitions, keys).value_counts()
+    rows = partition_of(checked.of_window, graph.partitions, keys).value_counts().reindex(rejected.index)
+    over = sorted(rejected.index[rejected / rows > graph.spec.quarantine.max_share])
+    return {key: _only(checked, graph, keys, key) for key in over}
+
+
+def _only(checked: contract.Checked, graph: Graph, keys: Sequence[str], key: str) -> contract.Checked:
+    """Return what the contract said of one of the partitions."""
+
+    def inside(times: pd.Series) -> pd.Series:
+        return partition_of(times, graph.partitions, keys) == key
+
+    accepted = checked.accepted[inside(checked.accepted["timestamp"])]
+    quarantined = checked.quarantined[inside(checked.quarantined["timestamp"])]
+    collapsed, rows = (times[inside(times)] for times in (checked.collapsed, checked.of_window))
+    counts = {
+        "rows_read": len(rows),
+        "rows_accepted": len(accepted),
+        "rows_quarantined": len(quarantined),
+        "rows_collapsed": len(collapsed),
+        "rows_aggregated": len(rows) - len(accepted) - len(quarantined) - len(collapsed),
+        "rows_of_other_times": 0,
+    }
+    return contract.Checked(accepted, quarantined, counts, collapsed=collapsed, of_window=rows)
 
 
 def too_many_rejected(spec: ForecastSpec, checked: contract.Checked, source: str, span: str) -> str:

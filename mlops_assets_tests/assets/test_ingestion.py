@@ -2,8 +2,9 @@
 
 import dagster as dg
 import pandas as pd
+import pytest
 
-from mlops_assets_tests.worlds import panel
+from mlops_assets_tests.worlds import SPEC, panel
 
 
 def _with(rows):
@@ -76,3 +77,99 @@ def test_both_tables_carry_what_the_ui_shows(world):
         facts = made.metadata(result, name)
         assert facts["dagster/row_count"] == (4 if name == "observations" else 0)
         assert isinstance(facts["dagster/column_schema"], dg.TableSchema)
+
+
+DAYS = "2024-03-03...2024-03-05"
+
+
+def _left(made, rows):
+    """Let the source hold other rows from now on."""
+    rows.to_csv(made.spec.folder / "sales.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (panel().iloc[:0], "0 rows have come where 4 are stored (nothing of shop 0, shop 1, shop 2, shop 3)"),
+        (panel()[panel()["shop"].isin(["shop 1", "shop 3"])], "2 rows have come where 4 are stored (nothing of shop 0"),
+        (panel().assign(sales=None), "0 values have come where 4 are stored;"),
+    ],
+)
+@pytest.mark.parametrize("partition", [DAYS, "2024-03-04"])
+def test_stored_rows_are_not_replaced_by_fewer(world, left, words, partition):
+    made = world()
+    made.run("observations", "quarantine", partition=DAYS)
+    stored = made.table("observations")
+    _left(made, left)
+    result = made.run("observations", "quarantine", partition=partition)
+    pd.testing.assert_frame_equal(made.table("observations"), stored)
+    told = made.table("alerts")
+    assert set(told["event"]) == {"fewer rows"}
+    assert len(told) == (1 if partition == "2024-03-04" else 3)
+    assert all(words in what and "the stored rows are kept" in what for what in told["what"])
+    assert "mlops-assets ingest demo --partition 2024-03-04 --allow-shrink" in "".join(told["to_do"])
+    assert "2024-03-04" in made.metadata(result, "observations")["untouched_partitions"]
+
+
+def test_rows_that_were_deleted_on_purpose_go(world):
+    made = world()
+    made.run("observations", "quarantine", partition=DAYS)
+    _left(made, panel()[panel()["shop"] != "shop 2"])
+    config = {"ops": {"demo__ingest": {"config": {"allow_shrink": True}}}}
+    made.run("observations", "quarantine", partition="2024-03-04", config=config)
+    rows = made.table("observations").groupby("timestamp")["item_id"].nunique()
+    assert rows.tolist() == [4, 3, 4]
+    assert not made.tables.exists(["demo", "alerts"]), "whoever asked for it need not be told"
+
+
+def test_a_spec_may_allow_a_share_to_vanish_and_it_is_told(world):
+    made = world(partitions={**SPEC["partitions"], "max_shrink": 0.25})
+    made.run("observations", "quarantine", partition=DAYS)
+    _left(made, panel()[panel()["shop"] != "shop 2"])
+    made.run("observations", "quarantine", partition="2024-03-04")
+    assert len(made.table("observations", ["2024-03-04"])) == 3
+    assert "partitions.max_shrink allows it, so they are replaced" in made.table("alerts")["what"].iloc[0]
+    _left(made, panel()[panel()["shop"] == "shop 1"])
+    made.run("observations", "quarantine", partition="2024-03-04")
+    assert len(made.table("observations", ["2024-03-04"])) == 3
+
+
+def test_more_rows_and_other_values_replace_what_is_stored(world):
+    made = world(panel()[panel()["shop"] != "shop 2"])
+    made.run("observations", "quarantine", partition=DAYS)
+    _left(made, panel().assign(sales=7.0))
+    made.run("observations", "quarantine", partition=DAYS)
+    assert made.table("observations")["target"].tolist() == [7.0] * 12
+    assert not made.tables.exists(["demo", "alerts"])
+
+
+def _doubled(day):
+    again = panel().query("day == @day")
+    return pd.concat([panel(), again.assign(sales=again["sales"] + 1)], ignore_index=True)
+
+
+def test_the_limit_holds_for_the_latest_partition_of_many(world):
+    made = world(_doubled("2024-04-30"))
+    result = made.run("observations", "quarantine", partition="2024-03-01...2024-04-30", raise_on_error=False)
+    words = result.failure_data_for_node("demo__ingest").user_failure_data.description
+    assert "100.0% of the rows of 2024-04-30 break the contract" in words
+    assert "conflicting_duplicate (8)" in words
+    assert not made.tables.exists(["demo", "observations"])
+    assert set(made.table("quarantine")["partition"]) == {"2024-04-30"}
+
+
+def test_an_earlier_partition_over_the_limit_keeps_what_is_stored_and_the_others_are_ingested(world):
+    made = world()
+    made.run("observations", "quarantine", partition="2024-03-10")
+    stored = made.table("observations")
+    _left(made, _doubled("2024-03-10"))
+    made.run("observations", "quarantine", partition="2024-03-01...2024-04-30")
+    pd.testing.assert_frame_equal(made.table("observations", ["2024-03-10"]), stored)
+    assert len(made.table("observations")) == 61 * 4
+    (told,) = made.table("alerts")["what"]
+    assert told.startswith("100.0% of the rows of 2024-03-10 break the contract, 5.0% are allowed: conflicting")
+    assert "The others are ingested" in told
+    fresh = world(_doubled("2024-03-10"), name="other")
+    fresh.run("observations", "quarantine", partition="2024-03-01...2024-04-30")
+    assert len(fresh.table("observations")) == 60 * 4
+    assert fresh.tables.row_counts(["other", "observations"], ["2024-03-10"]) == {"2024-03-10": 0}

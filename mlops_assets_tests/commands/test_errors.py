@@ -17,6 +17,7 @@ WHO = ("--by", "Ann", "--reason", "looked at it")
 ARGUMENTS = {
     "list": (),
     "run": ("demo",),
+    "ingest": ("demo",),
     "approve": ("demo", "1", *WHO),
     "reject": ("demo", "1", *WHO),
     "rollback": ("demo", *WHO),

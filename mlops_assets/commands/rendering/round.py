@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import dagster as dg
+from rich.markup import escape
+
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
@@ -10,13 +13,17 @@ from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, with_names_
 from mlops_assets.forecasting.evaluation.ledger import honest, shown_numbers, summary
 from mlops_assets.forecasting.evaluation.metrics import score, shown_metrics
 from mlops_assets.forecasting.formatting import number, stamp
+from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
 
-def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> Iterator[Any]:
+def round_summary(
+    spec: ForecastSpec, keys: list[str], settings: Settings, instance: dg.DagsterInstance
+) -> Iterator[Any]:
     """Yield the parts of the summary of the round of some partitions, for rich to print."""
+    yield from ingested(spec, instance)
     with open_stores(settings) as stores:
         yield from _forecasts(spec, keys[-1], stores)
         yield from _backtest(spec, stores)
@@ -28,6 +35,13 @@ def round_summary(spec: ForecastSpec, keys: list[str], settings: Settings) -> It
         f"  DAGSTER_HOME={dagster_home(settings)} dagster dev --workspace workspace.yaml\n"
         f"  mlflow ui --backend-store-uri {stores.tracking.safe_uri}"
     )
+
+
+def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
+    """Yield what the latest ingestion has counted."""
+    found = latest_ingestion(spec, instance)
+    if found is not None:
+        yield f"\n[bold]ingestion[/bold]: {escape(str(found))}"
 
 
 def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:

@@ -79,6 +79,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
     if one.quarantine is not None:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.quarantine.reasons.items())
         yield "quarantine", f"{one.quarantine.rows} rows of {one.quarantine.partition}: {reasons}"
+    if one.ingestion is not None:
+        yield "latest ingestion", str(one.ingestion)
     yield "next round", one.next_round or "no schedule"
     for run in one.failed_runs:
         yield "failed run", f"{run.job}, {run.ended} UTC: {run.link}"

@@ -112,6 +112,7 @@ class Checked:
             before) + `rows_aggregated` (taken into another row of its item and timestamp) + `rows_of_other_times`.
         targets_left_out: rows whose target was left out because its moment has not come yet.
         collapsed: timestamps of the collapsed rows.
+        of_window: timestamps of all rows of the window, whatever has become of them.
         rows_unplaced: quarantined rows that cannot be told to be of the window: their timestamp is missing,
             unreadable, or lies outside of it in the future.
     """
@@ -122,6 +123,7 @@ class Checked:
     rows_unplaced: int = 0
     targets_left_out: int = 0
     collapsed: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
+    of_window: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
 
     @property
     def collapsed_share(self) -> float:
@@ -216,7 +218,8 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         "rows_aggregated": aggregated,
         "rows_of_other_times": int(other_times.sum()),
     }
-    return Checked(accepted, quarantined, counts, int(unplaced.sum()), left_out, _column(collapsed, "timestamp"))
+    gone = _column(collapsed, "timestamp")
+    return Checked(accepted, quarantined, counts, int(unplaced.sum()), left_out, gone, moments[inside])
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
