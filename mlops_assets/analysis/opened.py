@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.partitions import origin_of, whole_window, window_of
+from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, UsageError, nearest
 from mlops_assets.forecasting.data.contract import Checked
@@ -79,7 +79,7 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
     """
     graph = Graph(spec)
     clock = Clock.of(settings)
-    keys = graph.partitions.get_partition_keys(current_time=clock.now())
+    keys = complete_keys(spec, clock.now())
     if not keys:
         raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
     checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
@@ -111,7 +111,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     history, _ = read_history(spec, settings)
     observed = history.loc[history["target"].notna(), "timestamp"]
     if origin is None:
-        last = graph.partitions.get_partition_keys(current_time=clock.now())[-1]
+        last = complete_keys(spec, clock.now())[-1]
         moment = min(origin_of(spec, window_of(graph.partitions, last)), observed.max())
     else:
         moment = _moment(origin, history)

@@ -2,9 +2,8 @@
 
 import dagster as dg
 
-from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FORECAST_ACCURACY, RESCORE, job_name
-from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.partitions import complete_keys, latest_complete
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
@@ -55,7 +54,7 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         tags = {FORECAST: spec.name}
         if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
             return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
-        keys = list(Graph(spec).partitions.get_partition_keys(current_time=clock.now()))
+        keys = complete_keys(spec, clock.now())
         late = outdated(spec, keys, context.instance)
         if not late:
             return dg.SkipReason("every partition is scored on the observations and forecasts that are stored")

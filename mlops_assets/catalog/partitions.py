@@ -1,27 +1,22 @@
-"""Partitions of a forecast's assets: spans of time in the spec's zone."""
+"""Partitions of a forecast's assets: spans of time in the spec's zone, and which of them are complete."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
+from typing import cast
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
-from mlops_assets.errors import UsageError
+from mlops_assets.catalog.windows import CRON, DAY_KEY, HOUR_KEY, Windows, places_in, windows_between, windows_of
 from mlops_assets.forecasting.data.contract import Window
-from mlops_assets.forecasting.data.grid import last_before, steps_after
+from mlops_assets.forecasting.data.grid import known_from, last_before, steps_after, week_after
+from mlops_assets.forecasting.data.wall_clock import instants_of
 from mlops_assets.spec import ForecastSpec
 
-_CRON = {
-    "hourly": "0 * * * *",
-    "daily": "0 0 * * *",
-    "weekly": "0 0 * * 0",
-    "monthly": "0 0 1 * *",
-    "quarterly": "0 0 1 */3 *",
-    "yearly": "0 0 1 1 *",
-}
 _SHORTEST = {
-    kind: pd.Timedelta(days=days)
+    kind: timedelta(days=days)
     for kind, days in {
         "hourly": 1 / 24,
         "daily": 1,
@@ -31,23 +26,31 @@ _SHORTEST = {
         "yearly": 365,
     }.items()
 }
-
+_AHEAD = pd.Timedelta(days=2)
+"""More than two clocks on Earth differ by."""
 _TICKS = 32
 """So many are enough to see a schedule's longest pause: a weekend, a night, a long month."""
 
 
 def partitions_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition:
-    """Return the partitions of a forecast: hours, days, weeks (from Sunday), months, quarters or years."""
+    """Return the partitions of a forecast: hours, days, weeks, months, quarters or years.
+
+    Weeks begin on Sunday; where the stamps of a weekly frequency are said to be its last days, on the day after.
+    """
     hourly = spec.partition_kind == "hourly"
-    fmt = "%Y-%m-%d-%H:%M" if hourly else "%Y-%m-%d"
     suffix = "-00:00" if hourly else ""
     return dg.TimeWindowPartitionsDefinition(
-        cron_schedule=_CRON[spec.partition_kind],
+        cron_schedule=CRON[spec.partition_kind].format(weekday=_first_weekday(spec)),
         start=f"{spec.partitions.start}{suffix}",
         end=f"{spec.partitions.end}{suffix}" if spec.partitions.end else None,
-        fmt=fmt,
+        fmt=HOUR_KEY if hourly else DAY_KEY,
         timezone=spec.time_zone,
     )
+
+
+def _first_weekday(spec: ForecastSpec) -> int:
+    after = week_after(spec.frequency) if spec.columns.stamp == "end" else None
+    return 0 if after is None else after
 
 
 def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window:
@@ -56,21 +59,19 @@ def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window
     Raises:
         UsageError: there is no such partition.
     """
-    try:
-        span = partitions.time_window_for_partition_key(key)
-    except ValueError:
-        raise UsageError(f"{key!r} is not a partition key such as {partitions.start:{partitions.fmt}}") from None
-    return Window(*(pd.Timestamp(moment).tz_localize(None) for moment in (span.start, span.end)))
+    found = windows_of(partitions, [key])
+    return Window(found.start[0], found.end[0])
 
 
 def starts(spec: ForecastSpec, keys: pd.Series) -> pd.Series:
     """Return where the partitions of some keys begin, naive, in the spec's zone."""
-    return pd.to_datetime(keys, format=partitions_of(spec).fmt)
+    return pd.Series(windows_of(partitions_of(spec), keys.tolist()).start, index=keys.index)
 
 
-def whole_window(partitions: dg.TimeWindowPartitionsDefinition, keys: list[str]) -> Window:
+def whole_window(partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]) -> Window:
     """Return the span from the first to the last of some consecutive partitions."""
-    return Window(window_of(partitions, keys[0]).start, window_of(partitions, keys[-1]).end)
+    found = windows_of(partitions, keys)
+    return Window(found.start.min(), found.end.max())
 
 
 def partition_of(
@@ -81,12 +82,11 @@ def partition_of(
     Args:
         timestamps: naive, in the partitions' zone; may be missing.
         partitions: the partitions.
-        keys: consecutive keys; a timestamp outside them, or a missing one, gives None.
+        keys: a timestamp outside them, or a missing one, gives None.
     """
-    starts = pd.DatetimeIndex([window_of(partitions, key).start for key in keys])
-    position = starts.searchsorted(pd.DatetimeIndex(timestamps), side="right") - 1
-    inside = timestamps.notna() & (position >= 0) & (timestamps < window_of(partitions, keys[-1]).end)
-    names = [keys[int(p)] if known else None for p, known in zip(position, inside, strict=True)]
+    windows = windows_of(partitions, keys)
+    position = places_in(windows.start, windows.end, timestamps)
+    names = np.array([*keys, None], dtype=object)[position]
     return pd.Series(names, index=timestamps.index, dtype=object)
 
 
@@ -100,40 +100,121 @@ def holding(spec: ForecastSpec, moment: pd.Timestamp) -> str:
         spec: the forecast.
         moment: naive, in the spec's zone.
     """
-    partitions = partitions_of(spec)
-    aware = moment.tz_localize(spec.time_zone, ambiguous=True, nonexistent="shift_forward").to_pydatetime()
-    window = partitions.get_next_partition_window(aware, respect_bounds=False)
-    if window is not None and window.start > aware:
-        window = partitions.get_prev_partition_window(window.start, respect_bounds=False)
-    assert window is not None, "without bounds there is always a partition"
-    return window.start.strftime(partitions.fmt)
+    near = windows_between(partitions_of(spec), moment - _reach(spec), moment + _AHEAD)
+    return str(near.where((near.start <= moment) & (moment < near.end)).keys[-1])
 
 
-def end_of_next(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> datetime:
-    """Return when the partition after one ends: until then the forecasts of this one are the latest."""
-    ended = partitions.time_window_for_partition_key(key).end
-    following = partitions.get_next_partition_window(ended, respect_bounds=False)
-    assert following is not None, "without bounds there is always a next one"
-    return following.end
+def with_steps(spec: ForecastSpec, keys: Sequence[str]) -> list[str]:
+    """Return the keys of those partitions whose window holds a timestamp of the grid.
+
+    A weekend of business days has none, and neither has the hour that comes for the first of two times.
+    """
+    return _with_steps(spec, windows_of(partitions_of(spec), keys)).keys.tolist()
+
+
+def _with_steps(spec: ForecastSpec, windows: Windows) -> Windows:
+    return windows.where(last_before(windows.end, spec.frequency, spec.zone) >= windows.start)
+
+
+def _known(spec: ForecastSpec, windows: Windows) -> pd.DatetimeIndex:
+    """Return the instants from which partitions with steps are complete: they and all their periods are over."""
+    steps = last_before(windows.end, spec.frequency, spec.zone)
+    known = instants_of(known_from(steps, spec.frequency, spec.columns.stamp == "end"), spec.zone)
+    return known.where(known > windows.over, windows.over)
+
+
+def _complete(spec: ForecastSpec, windows: Windows, now: datetime) -> list[str]:
+    found = _with_steps(spec, windows)
+    return found.where(_known(spec, found) <= pd.Timestamp(now)).keys.tolist()
+
+
+def _bounded(spec: ForecastSpec, since: pd.Timestamp, until: pd.Timestamp) -> Windows:
+    """Return the forecast's own partitions that begin in a span."""
+    windows = windows_between(partitions_of(spec), max(since, pd.Timestamp(spec.partitions.start)), until)
+    end = spec.partitions.end
+    return windows if end is None else windows.where(windows.end <= pd.Timestamp(end))
+
+
+def _reach(spec: ForecastSpec) -> pd.Timedelta:
+    return pd.Timedelta(_SHORTEST[spec.partition_kind]) * 2 + _AHEAD
+
+
+def _wall(spec: ForecastSpec, now: datetime) -> pd.Timestamp:
+    return cast(pd.Timestamp, pd.Timestamp(now).tz_convert(spec.zone).tz_localize(None)).as_unit("us")
+
+
+def complete_keys(spec: ForecastSpec, now: datetime) -> list[str]:
+    """Return all partitions that are complete by now, oldest first.
+
+    One is complete when its window has ended, and with it the period of each timestamp in it: a week that is stamped
+    with its Monday is known when its Sunday is over. Partitions without a timestamp of the grid are none.
+    """
+    return _complete(spec, _bounded(spec, pd.Timestamp(spec.partitions.start), _wall(spec, now) + _AHEAD), now)
+
+
+def latest_complete(spec: ForecastSpec, now: datetime, bounded: bool = True) -> str | None:
+    """Return the last partition that is complete, see `complete_keys`; None before the first is.
+
+    Args:
+        spec: the forecast.
+        now: the present moment.
+        bounded: whether partitions after `partitions.end` do not count.
+    """
+    # Not the last of all keys: years of hours take a second to list, and sensors ask each minute.
+    first, until = pd.Timestamp(spec.partitions.start), _wall(spec, now) + _AHEAD
+    if bounded and spec.partitions.end is not None:
+        until = min(until, pd.Timestamp(spec.partitions.end))
+    span = _reach(spec) * 2
+    while until > first:
+        since = max(first, until - span)
+        windows = _bounded(spec, since, until) if bounded else windows_between(partitions_of(spec), since, until)
+        if found := _complete(spec, windows, now):
+            return found[-1]
+        if since == first:
+            break
+        span *= 2
+    return None
+
+
+def before(spec: ForecastSpec, key: str, count: int = 1) -> list[str]:
+    """Return the keys of up to so many partitions before one that hold a timestamp of the grid, oldest first."""
+    start, span = window_of(partitions_of(spec), key).start, _reach(spec) * (count + 1)
+    while True:
+        found = _with_steps(spec, _bounded(spec, start - span, start)).keys.tolist()
+        if len(found) >= count or start - span <= pd.Timestamp(spec.partitions.start):
+            return found[-count:]
+        span *= 2
+
+
+def end_of_next(spec: ForecastSpec, key: str) -> datetime:
+    """Return when the partition after one is complete: until then the forecasts of this one are the latest."""
+    following = _first_from(spec, window_of(partitions_of(spec), key).start, key)
+    return _known(spec, following)[0].to_pydatetime()
+
+
+def first_key(spec: ForecastSpec) -> str:
+    """Return the first partition that holds a timestamp of the grid."""
+    return str(_first_from(spec, pd.Timestamp(spec.partitions.start)).keys[0])
+
+
+def _first_from(spec: ForecastSpec, start: pd.Timestamp, after: str = "") -> Windows:
+    span = _reach(spec) * 2
+    while True:
+        found = _with_steps(spec, windows_between(partitions_of(spec), start, start + span))
+        if (found.keys > after).any():
+            return found.where(np.arange(len(found.keys)) == np.argmax(found.keys > after))
+        span *= 2
 
 
 def origin_of(spec: ForecastSpec, window: Window) -> pd.Timestamp:
     """Return the origin of a partition: the last timestamp of the grid in it."""
-    return last_before(window.end, spec.frequency)
-
-
-def latest_complete(spec: ForecastSpec, now: datetime) -> str | None:
-    """Return the last partition that has ended, or None before the end of the first."""
-    partitions = partitions_of(spec)
-    # Not the last of all keys: years of hours take a second to list, and sensors ask each minute.
-    last = partitions.get_prev_partition_window(min(now, partitions.end) if partitions.end else now)
-    return last.start.strftime(partitions.fmt) if last is not None else None
+    return last_before(pd.DatetimeIndex([window.end]), spec.frequency, spec.zone)[0]
 
 
 def periods(spec: ForecastSpec, steps: int) -> int:
     """Return how many partitions cover a number of steps of the frequency, one to spare."""
     start = pd.Timestamp(spec.partitions.start)
-    reach = steps_after(start, steps, spec.frequency)[-1] - start
+    reach = steps_after(start, steps, spec.frequency)[-1].to_pydatetime() - start.to_pydatetime()
     return ceil(reach / _SHORTEST[spec.partition_kind]) + 1
 
 
@@ -158,7 +239,7 @@ def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
     key = latest_complete(spec, last.end) if last is not None else None
     if last is None or key is None:
         return None
-    return None if end_of_next(partitions_of(spec), key) <= last.end else (key, last.end + grace)
+    return None if key != latest_complete(spec, last.end, bounded=False) else (key, last.end + grace)
 
 
 def freshness_of(spec: ForecastSpec) -> dg.FreshnessPolicy | None:

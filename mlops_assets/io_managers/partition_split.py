@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from mlops_assets.catalog.windows import is_known, places_in, windows_of
 from mlops_assets.io_managers.errors import ForeignRowsError, StorageError
 
 
@@ -111,19 +112,16 @@ def _holds_keys(values: pd.Series) -> bool:
 
 def _by_window(values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition) -> np.ndarray:
     times: Any = pd.to_datetime(values)
+    if times.dt.tz is None and is_known(definition):
+        windows = windows_of(definition, keys)
+        return places_in(windows.start, windows.end, times)
     zone = definition.timezone or "UTC"
     if times.dt.tz is not None:
         zone, times = "UTC", times.dt.tz_convert("UTC").dt.tz_localize(None)
-    windows = [definition.time_window_for_partition_key(key) for key in keys]
-    bounds = [[pd.Timestamp(edge).tz_convert(zone).tz_localize(None) for edge in window] for window in windows]
-    starts = np.array([start.to_datetime64() for start, _ in bounds], dtype="datetime64[us]")
-    ends = np.array([end.to_datetime64() for _, end in bounds], dtype="datetime64[us]")
-    order = np.argsort(starts, kind="stable")
-    stamps = times.to_numpy().astype("datetime64[us]")
-    latest = np.searchsorted(starts[order], stamps, side="right") - 1
-    inside = (latest >= 0) & ~np.isnat(stamps)
-    position = order[np.where(inside, latest, 0)]
-    return np.where(inside & (stamps < ends[position]), position, -1)
+    spans = [definition.time_window_for_partition_key(key) for key in keys]
+    edges = [[pd.Timestamp(edge).tz_convert(zone).tz_localize(None) for edge in span] for span in spans]
+    begins, ends = (pd.DatetimeIndex(side) for side in zip(*edges, strict=True))
+    return places_in(begins, ends, times)
 
 
 def _few(keys: Sequence[str]) -> str:

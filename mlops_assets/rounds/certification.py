@@ -16,9 +16,8 @@ import pyarrow as pa
 from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST, REPORT, assets_of, tables_of
-from mlops_assets.catalog.partitions import periods
+from mlops_assets.catalog.partitions import complete_keys, periods
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
 from mlops_assets.errors import UsageError
@@ -240,7 +239,7 @@ def span(spec: ForecastSpec, clock: Clock) -> list[str]:
     """
     task, step = spec.task, spec.backtest.step or spec.horizon
     steps = lookback(task) + spec.backtest.windows * step + spec.horizon
-    keys = list(Graph(spec).partitions.get_partition_keys(current_time=clock.now()))
+    keys = complete_keys(spec, clock.now())
     if len(keys) <= ORIGINS:
         raise UsageError(f"{spec.file}: fewer than {ORIGINS + 1} partitions have ended yet")
     return keys[-(periods(spec, steps) + ORIGINS) :]

@@ -8,7 +8,6 @@ import dagster as dg
 
 from mlops_assets.alerts.failures import FIRST_SPAN, first_line, tell_failures
 from mlops_assets.alerts.overdue import tell_decision
-from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import (
     DAILY,
     FORECAST_ACCURACY,
@@ -22,7 +21,7 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.partitions import complete_keys
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
@@ -46,11 +45,11 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
         UsageError: there is no such partition.
     """
     now = Clock.of(settings).now()
-    keys = Graph(spec).partitions.get_partition_keys(current_time=now)
+    keys = complete_keys(spec, now)
     if not keys:
         raise UsageError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")
     if partition is None:
-        return [str(latest_complete(spec, now))]
+        return keys[-1:]
     first, _, last = partition.partition(RANGE)
     for key in (first, last or first):
         if key not in keys:
@@ -61,7 +60,7 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     start, stop = keys.index(first), keys.index(last or first)
     if stop < start:
         raise UsageError(f"{partition}: {last} comes before {first}")
-    return list(keys[start : stop + 1])
+    return keys[start : stop + 1]
 
 
 def run_round(
@@ -180,7 +179,7 @@ def forecast(run: Runner, spec: ForecastSpec, keys: list[str], without: Sequence
 
 def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
     """Return the first partition before `last` whose observations are not stored, or None."""
-    keys = Graph(spec).partitions.get_partition_keys(current_time=stores.clock.now())
+    keys = complete_keys(spec, stores.clock.now())
     present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
     return next((key for key in keys[: keys.index(last)] if key not in present), None)
 

@@ -45,6 +45,11 @@ class Columns(Part):
         description="What a target of a moment that has not come yet is: a fault, or a plan that is left out (known "
         "covariates of its row are used).",
     )
+    stamp: Literal["start", "end"] | None = Field(
+        default=None,
+        description="What a timestamp says of its period: the moment or day that begins it, or the one that ends it "
+        "(docs/spec.md). Default: end for ME, BME, QE, YE, else start.",
+    )
 
     @field_validator("timestamp_format")
     @classmethod

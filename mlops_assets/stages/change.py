@@ -11,7 +11,7 @@ from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import Graph, known_after
 from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.catalog.partitions import before, origin_of, window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.monitoring import change
@@ -35,12 +35,11 @@ class Explanation:
     def __call__(self, key: str) -> pd.DataFrame:
         """Return the table of a partition; without rows if the previous origin has no forecasts in the ledger."""
         nothing = without_rows(COLUMNS)
-        partitions = self.graph.partitions
-        earlier = partitions.get_prev_partition_window(partitions.time_window_for_partition_key(key).start)
-        if earlier is None:
+        spec, partitions = self.graph.spec, self.graph.partitions
+        earlier = before(spec, key)
+        if not earlier:
             return nothing
-        before = earlier.start.strftime(partitions.fmt)
-        origin, first = (origin_of(self.graph.spec, window_of(partitions, name)) for name in (key, before))
+        origin, first = (origin_of(spec, window_of(partitions, name)) for name in (key, earlier[0]))
         previous, current = (self.ledger[self.ledger["origin"] == moment] for moment in (first, origin))
         if previous.empty or current.empty:
             return nothing
@@ -55,7 +54,7 @@ class Explanation:
         )
         try:
             if shared and replayed is None:
-                replayed = self._predict(old, before, first, steps)
+                replayed = self._predict(old, earlier[0], first, steps)
             if shared and updated is None:
                 updated = self._predict(old, key, origin, ahead)
         except (MlopsAssetsError, ValueError) as error:

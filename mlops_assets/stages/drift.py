@@ -9,7 +9,7 @@ from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import DATA_DRIFT
-from mlops_assets.catalog.partitions import end_of_next, origin_of, window_of
+from mlops_assets.catalog.partitions import end_of_next, first_key, origin_of, window_of
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import parse_frequency
 from mlops_assets.forecasting.monitoring import drift
@@ -72,15 +72,12 @@ def trained_until(graph: Graph, tables: Tables, keys: Sequence[str]) -> dict[str
     ends = log.dropna(subset=["trained_until"]).groupby("version")["trained_until"].last()
     found: dict[str, pd.Timestamp | None] = {}
     for key in keys:
-        number = champion_of(log, end_of_next(graph.partitions, key)) or champion_of(log)
+        number = champion_of(log, end_of_next(graph.spec, key)) or champion_of(log)
         found[key] = ends.get(number) if number is not None else None
     return found
 
 
 def steps_of(graph: Graph) -> int:
     """Return how many steps the first partition has."""
-    window = graph.partitions.get_next_partition_window(graph.partitions.start, respect_bounds=False)
-    if window is None:
-        return 1
-    start, end = (pd.Timestamp(moment).tz_localize(None) for moment in (window.start, window.end))
-    return max(1, len(pd.date_range(start, end, freq=parse_frequency(graph.spec.frequency), inclusive="left")))
+    window = window_of(graph.partitions, first_key(graph.spec))
+    return len(pd.date_range(window.start, window.end, freq=parse_frequency(graph.spec.frequency), inclusive="left"))

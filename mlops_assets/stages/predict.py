@@ -175,7 +175,7 @@ def chosen_versions(
     versions = {present.number: present}
     chosen = {}
     for key in keys:
-        end = end_of_next(graph.partitions, key)
+        end = end_of_next(graph.spec, key)
         number = (champion_of(log, end) if end <= now else None) or present.number
         if number not in versions:
             versions[number] = life.registry.version(number)

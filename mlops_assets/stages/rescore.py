@@ -4,17 +4,15 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import periods
+from mlops_assets.catalog.partitions import before, periods
 from mlops_assets.spec import ForecastSpec
 
 
 def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
     """Return the partitions before `last` that are read again in its round."""
-    partitions, count = Graph(spec).partitions, spec.partitions.reread
-    before = partitions.get_partition_keys(current_time=partitions.time_window_for_partition_key(last).start)
-    return list(before[-count:]) if count else []
+    count = spec.partitions.reread
+    return before(spec, last, count) if count else []
 
 
 def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
     """Return observations as the engine wants them: absent rows filled where the spec says that they mean zero."""
     if spec.fill == "zero" and len(observations):
-        return fill_with_zero(observations, spec.frequency)
+        return fill_with_zero(observations, spec.frequency, spec.zone)
     return observations
 
 

@@ -3,7 +3,19 @@
 import pandas as pd
 import pytest
 
-from mlops_assets.catalog.partitions import end_of_next, holding, latest_complete, partitions_of, starts, window_of
+from mlops_assets.catalog.partitions import (
+    before,
+    complete_keys,
+    end_of_next,
+    expected,
+    first_key,
+    holding,
+    latest_complete,
+    partitions_of,
+    starts,
+    window_of,
+    with_steps,
+)
 from mlops_assets_tests.worlds import declare
 
 
@@ -47,6 +59,46 @@ def test_a_moment_is_held_by_one_partition(tmp_path, kind):
         assert holding(spec, window.start - pd.Timedelta(minutes=1)) < key
         assert holding(spec, window.end) > key
         following = holding(spec, window.end)
-        assert pd.Timestamp(end_of_next(partitions, key)).tz_localize(None) == window_of(partitions, following).end
+        assert pd.Timestamp(end_of_next(spec, key)).tz_convert(spec.time_zone).tz_localize(None) == (
+            window_of(partitions, following).end
+        )
     assert holding(spec, pd.Timestamp("2020-01-15 12:00")) < keys[0]
     assert holding(spec, pd.Timestamp("2030-01-15 12:00")) > keys[-1]
+
+
+def at(moment):
+    return pd.Timestamp(moment, tz="UTC").to_pydatetime()
+
+
+def test_a_weekend_of_business_days_is_neither_offered_nor_expected(tmp_path):
+    spec = declare(tmp_path, partitions={"start": "2024-03-02"}, frequency="B")  # a Saturday
+    assert first_key(spec) == "2024-03-04"
+    assert with_steps(spec, ["2024-03-08", "2024-03-09", "2024-03-10", "2024-03-11"]) == ["2024-03-08", "2024-03-11"]
+    for day in ("09", "10", "11"):
+        assert latest_complete(spec, at(f"2024-03-{day} 06:00")) == "2024-03-08"
+        assert expected(spec, at(f"2024-03-{day} 13:00")) == ("2024-03-08", at(f"2024-03-{day} 12:00"))
+    assert latest_complete(spec, at("2024-03-12 06:00")) == "2024-03-11"
+    assert complete_keys(spec, at("2024-03-12 06:00")) == [f"2024-03-{day:02}" for day in (4, 5, 6, 7, 8, 11)]
+    assert before(spec, "2024-03-11", 2) == ["2024-03-07", "2024-03-08"]
+    assert end_of_next(spec, "2024-03-08") == at("2024-03-12")
+
+
+def test_of_partitions_that_have_come_to_their_end_nothing_is_expected(tmp_path):
+    spec = declare(tmp_path, partitions={"start": "2024-03-01", "end": "2024-03-09"}, frequency="B")
+    assert expected(spec, at("2024-03-11 23:00")) == ("2024-03-08", at("2024-03-11 12:00"))
+    assert expected(spec, at("2024-03-12 13:00")) is None
+
+
+def test_a_week_that_is_stamped_with_its_monday_counts_when_its_sunday_is_over(tmp_path):
+    spec = declare(tmp_path, partitions={"start": "2024-03-03"}, frequency="W-MON")
+    assert latest_complete(spec, at("2024-05-05 06:00")) == "2024-04-21"
+    assert latest_complete(spec, at("2024-05-06 00:00")) == "2024-04-28"
+
+
+def test_a_week_that_is_stamped_with_its_last_day_counts_when_that_day_is_over(tmp_path):
+    columns = {"item_id": "shop", "timestamp": "day", "target": "sales", "stamp": "end"}
+    spec = declare(tmp_path, columns=columns, partitions={"start": "2024-03-03"}, frequency="W-SUN")
+    window = window_of(partitions_of(spec), "2024-04-29")
+    assert window.start < pd.Timestamp("2024-05-05") < window.end
+    assert latest_complete(spec, at("2024-05-05 23:59")) == "2024-04-22"
+    assert latest_complete(spec, at("2024-05-06 00:00")) == "2024-04-29"

@@ -2,12 +2,15 @@
 
 import warnings
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from pandas.tseries.offsets import BaseOffset, Day, MonthEnd, Tick
+
+from mlops_assets.forecasting.data.wall_clock import exist
 
 EXAMPLES = "h, 30min, D, B, W-SUN, MS, ME, QS, YS"
 PartitionKind = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"]
@@ -18,6 +21,11 @@ _SEASON_OF_SPAN = {2: (52,), 3: (12,), 4: (4,)}
 _SECOND = 10**9
 _HOUR = 3600 * _SECOND
 _DAY = 24 * _HOUR
+_INSTANT = pd.Timedelta(1, unit="us")
+_ONE_DAY = pd.Timedelta(days=1)
+_REACH = pd.Timedelta(days=7)
+"""No zone skips so many days."""
+UTC = ZoneInfo("UTC")
 KEY = ["item_id", "timestamp"]
 """Columns that tell one row of a canonical frame from another."""
 
@@ -116,27 +124,93 @@ def _period_of(day: pd.Timestamp, offset: BaseOffset) -> pd.Timestamp:
     return cast(pd.Timestamp, offset.rollforward(day) if rule in ("QE", "YE") else offset.rollback(day))
 
 
-def last_before(end: pd.Timestamp, alias: str) -> pd.Timestamp:
-    """Return the last timestamp of the grid that lies before `end` (naive)."""
+def last_before(ends: pd.DatetimeIndex, alias: str, zone: ZoneInfo = UTC) -> pd.DatetimeIndex:
+    """Return the last timestamp of the grid, as the zone has it, that lies before each of `ends` (naive)."""
     offset = parse_frequency(alias)
-    just_before = cast(pd.Timestamp, end - pd.Timedelta(1, unit="us"))
+    if len(ends) == 0:
+        return ends
+    if isinstance(offset, Tick) and not isinstance(offset, Day):
+        last = (ends - _INSTANT).floor(offset.freqstr)
+        while not (there := is_there(last, alias, zone)).all():
+            last = last.where(there, last - offset)
+        return last.as_unit("us")
+    first = offset.rollback((ends.min() - _INSTANT).normalize() - _REACH)
+    days = pd.date_range(first, ends.max(), freq=offset, unit="us")
+    days = days[is_there(days, alias, zone)]
+    return days[days.searchsorted(ends, side="left") - 1]
+
+
+def is_there(timestamps: pd.DatetimeIndex, alias: str, zone: ZoneInfo) -> np.ndarray:
+    """Say which timestamps of a grid (naive) a zone has: of an hour or a day that its clocks skip whole, none."""
+    step = _step(parse_frequency(alias))
+    if zone == UTC or step is None:
+        return np.ones(len(timestamps), dtype=bool)
+    there = exist(timestamps, zone)
+    if not there.all():
+        there |= exist(timestamps + (step - _INSTANT), zone)
+    return there
+
+
+def known_from(timestamps: pd.DatetimeIndex, alias: str, at_end: bool = False) -> pd.DatetimeIndex:
+    """Return when the periods of timestamps (naive) are over, so that their values can be known.
+
+    A date names its day, so that of days and business days nothing but the next midnight can be the end.
+
+    Args:
+        timestamps: on the grid.
+        alias: of the frequency.
+        at_end: whether a timestamp is the last day of its period or, within the day, the moment that ends it. Months,
+            quarters and years that are named by their last day always are.
+    """
+    offset = parse_frequency(alias)
+    step = _step(offset)
+    if step is not None:
+        within_the_day = step < _ONE_DAY
+        return timestamps if at_end and within_the_day else timestamps + step
+    if at_end or ends_on_its_stamp(alias):
+        return timestamps + _ONE_DAY
+    return pd.DatetimeIndex(timestamps + (pd.offsets.MonthBegin() if _rule(offset) == "BMS" else offset))
+
+
+def ends_on_its_stamp(alias: str) -> bool:
+    """Whether the frequency itself names periods by their last day: ME, BME, QE, YE."""
+    return _rule(parse_frequency(alias)).endswith("E")
+
+
+def begins_on_its_stamp(alias: str) -> bool:
+    """Whether the frequency itself names periods by their first day: MS, BMS, QS, YS."""
+    return _rule(parse_frequency(alias)).endswith("S")
+
+
+def week_after(alias: str) -> int | None:
+    """Return the weekday (0: Sunday) that follows the stamps of a weekly frequency; None for others."""
+    offset = parse_frequency(alias)
+    return (cast(Any, offset).weekday + 2) % 7 if _rule(offset) == "W" else None
+
+
+def _step(offset: BaseOffset) -> pd.Timedelta | None:
+    """Return the length of a period within a day or of a day; None if it is longer."""
     if isinstance(offset, Tick):
-        return just_before.floor(offset.freqstr)
-    return cast(pd.Timestamp, offset.rollback(just_before.normalize()))
+        return pd.Timedelta(offset.nanos, unit="ns")
+    return _ONE_DAY if _rule(offset) == "B" else None
 
 
 def steps_after(origin: pd.Timestamp, count: int, alias: str) -> pd.DatetimeIndex:
-    """Return the `count` timestamps of the grid that follow the origin, which need not be on it."""
+    """Return the `count` timestamps of the grid that follow the origin, which need not be on it.
+
+    A zone may have fewer of them, see `is_there`; they count nevertheless, so that a season has always the same length.
+    """
     steps = pd.date_range(origin, periods=count + 1, freq=parse_frequency(alias), unit="us")
     return pd.DatetimeIndex(steps[steps > origin][:count])
 
 
-def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
+def fill_with_zero(frame: pd.DataFrame, alias: str, zone: ZoneInfo = UTC) -> pd.DataFrame:
     """Give every item a row at each step from its first to the frame's last; the target of new rows is 0.
 
     Args:
         frame: canonical frame (`item_id`, `timestamp`, `target`, covariates), on the grid, no row twice.
         alias: the frequency.
+        zone: of the timestamps; an hour that its clocks skip gets no row.
 
     Returns:
         The frame with the new rows, sorted by item and timestamp. Covariates of new rows are missing, and so is a
@@ -146,6 +220,7 @@ def fill_with_zero(frame: pd.DataFrame, alias: str) -> pd.DataFrame:
         return frame.copy()
     start, end = frame["timestamp"].min(), frame["timestamp"].max()
     grid = pd.date_range(start, end, freq=parse_frequency(alias), unit="us")
+    grid = grid[is_there(grid, alias, zone) | grid.isin(frame["timestamp"])]
     first = frame.groupby("item_id", sort=True)["timestamp"].min()
     skipped = grid.searchsorted(pd.DatetimeIndex(first))
     counts = len(grid) - skipped

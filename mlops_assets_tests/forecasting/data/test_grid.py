@@ -16,6 +16,11 @@ from mlops_assets.forecasting.data.grid import (
     steps_after,
 )
 
+
+def before_end(end, alias):
+    return last_before(pd.DatetimeIndex([end]), alias)[0]
+
+
 FREQUENCIES = [
     "s",
     "15min",
@@ -128,15 +133,15 @@ def test_steps_lie_on_the_grid_and_leave_none_out(alias, start, count):
     assert (steps > start).all()
     assert on_grid(pd.Series(steps), alias).all()
     for step, before in zip(steps[1:], steps[:-1], strict=True):
-        assert last_before(step, alias) == before
-    assert last_before(steps[0], alias) <= start
+        assert before_end(step, alias) == before
+    assert before_end(steps[0], alias) <= start
 
 
 @pytest.mark.parametrize("alias", FREQUENCIES)
 @given(end=MOMENTS)
 @settings(max_examples=15, deadline=None)
 def test_the_last_before_is_on_the_grid_and_nothing_lies_between(alias, end):
-    last = last_before(end, alias)
+    last = before_end(end, alias)
     assert last < end
     assert on_grid(pd.Series([last]), alias).all()
     assert steps_after(last, 1, alias)[0] >= end
@@ -165,7 +170,7 @@ def test_the_last_before_is_on_the_grid_and_nothing_lies_between(alias, end):
     ],
 )
 def test_the_last_before_an_end(alias, end, last):
-    assert last_before(pd.Timestamp(end), alias) == pd.Timestamp(last)
+    assert before_end(pd.Timestamp(end), alias) == pd.Timestamp(last)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Keys and windows of partitions by the wall clock: from midnight to midnight, from hour to hour, whatever it does.
+
+Dagster knows a partition by an instant; what it makes of a midnight that does not exist, or exists twice, is no
+midnight any more. So windows are computed from the keys, which are Dagster's own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from mlops_assets.errors import UsageError
+from mlops_assets.forecasting.data.wall_clock import come_twice, instants_of, walls_of
+
+CRON = {
+    "hourly": "0 * * * *",
+    "daily": "0 0 * * *",
+    "weekly": "0 0 * * {weekday}",
+    "monthly": "0 0 1 * *",
+    "quarterly": "0 0 1 */3 *",
+    "yearly": "0 0 1 1 *",
+}
+DAY_KEY, HOUR_KEY = "%Y-%m-%d", "%Y-%m-%d-%H:%M"
+_WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_BEGINS = {
+    CRON["daily"]: "D",
+    CRON["monthly"]: "MS",
+    CRON["quarterly"]: "QS",
+    CRON["yearly"]: "YS",
+    **{CRON["weekly"].format(weekday=number): f"W-{name}" for number, name in enumerate(_WEEKDAYS)},
+}
+"""Line of cron -> pandas alias of the days on which partitions begin."""
+_HOUR = pd.Timedelta(hours=1)
+_PLAIN = len("2024-10-27-02:00")
+_OFFSET = r"^([+-])(\d{2})(\d{2})$"
+"""What follows in the key of an hour that comes for the second time: +0100."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Some partitions, and where they begin and end.
+
+    Attributes:
+        keys: Dagster's.
+        start: naive, in the partitions' zone; included.
+        end: the same, excluded. The first time of an hour that comes twice ends where it begins: the hour is over,
+            and belongs to its second time, when the clock has passed it for good.
+        over: the instants (in UTC) at which they end.
+    """
+
+    keys: np.ndarray
+    start: pd.DatetimeIndex
+    end: pd.DatetimeIndex
+    over: pd.DatetimeIndex
+
+    def where(self, wanted: Any) -> "Windows":
+        """Return those of a mask."""
+        places = np.flatnonzero(wanted)
+        return Windows(self.keys[places], self.start[places], self.end[places], self.over[places])
+
+
+def is_known(partitions: dg.PartitionsDefinition) -> bool:
+    """Whether these are partitions of a kind whose windows are known here."""
+    return isinstance(partitions, dg.TimeWindowPartitionsDefinition) and (
+        (partitions.cron_schedule == CRON["hourly"] and partitions.fmt == HOUR_KEY)
+        or (partitions.cron_schedule in _BEGINS and partitions.fmt == DAY_KEY)
+    )
+
+
+def windows_between(partitions: dg.TimeWindowPartitionsDefinition, since: pd.Timestamp, until: pd.Timestamp) -> Windows:
+    """Return the partitions that begin in a span, which may lie outside of the partitions' own.
+
+    Args:
+        partitions: the partitions.
+        since: naive, included.
+        until: naive, excluded.
+    """
+    zone = ZoneInfo(partitions.timezone)
+    if partitions.cron_schedule != CRON["hourly"]:
+        begins = _BEGINS[partitions.cron_schedule]
+        days = pd.date_range(since.ceil("D"), until, freq=begins, unit="us")
+        return _days(days[days < until], begins, zone)
+    first, last = instants_of(pd.DatetimeIndex([since, until]), zone)
+    hours = pd.date_range(first.ceil("h"), last, freq="h", unit="us")
+    return _hours(hours[hours < last], zone)
+
+
+def windows_of(partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]) -> Windows:
+    """Return the partitions of some keys.
+
+    Raises:
+        UsageError: there is no such partition.
+    """
+    zone, names = ZoneInfo(partitions.timezone), pd.Series(list(keys), dtype=object)
+    if partitions.cron_schedule != CRON["hourly"]:
+        begins = _BEGINS[partitions.cron_schedule]
+        starts = _read(names, DAY_KEY)
+        on_first = starts[starts.notna()]
+        firsts = pd.date_range(on_first.min(), on_first.max(), freq=begins) if len(on_first) else on_first
+        _refuse(partitions, names, starts.isin(firsts))
+        return _days(starts, begins, zone)
+    starts = _read(names.str[:_PLAIN], HOUR_KEY)
+    _refuse(partitions, names, np.asarray(starts.notna()))
+    offsets = pd.to_timedelta(names.str[_PLAIN:].str.replace(_OFFSET, r"\1\2:\3:00", regex=True), errors="coerce")
+    given = (starts - pd.TimedeltaIndex(offsets)).tz_localize("UTC")
+    found = _hours(instants_of(starts, zone).where(given.isna(), given), zone)
+    _refuse(partitions, names, found.keys == names.to_numpy())
+    return found
+
+
+def places_in(begins: pd.DatetimeIndex, ends: pd.DatetimeIndex, timestamps: pd.Series) -> np.ndarray:
+    """Return the position of the window that holds each timestamp, -1 where none does.
+
+    Args:
+        begins: of the windows, naive; in any order.
+        ends: of the windows, excluded; no two windows have anything in common.
+        timestamps: naive, may be missing.
+    """
+    stamps = timestamps.to_numpy().astype("datetime64[us]")
+    starts, stops = (edge.as_unit("us").to_numpy() for edge in (begins, ends))
+    order = np.flatnonzero(starts < stops)
+    order = order[np.argsort(starts[order], kind="stable")]
+    latest = np.searchsorted(starts[order], stamps, side="right") - 1
+    inside = (latest >= 0) & ~np.isnat(stamps)
+    position = np.append(order, 0)[np.where(inside, latest, -1)]
+    return np.where(inside & (stamps < stops[position]), position, -1)
+
+
+def _read(names: pd.Series, form: str) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(names, format=form, errors="coerce")).as_unit("us")
+
+
+def _refuse(partitions: dg.TimeWindowPartitionsDefinition, names: pd.Series, known: np.ndarray) -> None:
+    if not known.all():
+        key = names[int(np.flatnonzero(~known)[0])]
+        raise UsageError(f"{key!r} is not a partition key such as {partitions.start:{partitions.fmt}}")
+
+
+def _days(starts: pd.DatetimeIndex, begins: str, zone: ZoneInfo) -> Windows:
+    ends = pd.DatetimeIndex(starts + to_offset(begins))
+    keys = np.datetime_as_string(starts.to_numpy(), unit="D").astype(object)
+    return Windows(keys, starts, ends, instants_of(ends, zone))
+
+
+def _hours(instants: pd.DatetimeIndex, zone: ZoneInfo) -> Windows:
+    """Return the hours that begin at some instants."""
+    walls, over = walls_of(instants, zone), instants + _HOUR
+    second = np.asarray(instants_of(walls, zone) != instants)
+    passed = np.where(come_twice(walls, zone) & ~second, walls, walls_of(over, zone))
+    letters = np.datetime_as_string(walls.to_numpy(), unit="m").astype(f"U{_PLAIN}")
+    letters.view("U1").reshape(-1, _PLAIN)[:, _PLAIN - len("T00:00")] = "-"
+    keys = letters.astype(object)
+    for place in np.flatnonzero(second):
+        keys[place] += instants[int(place)].tz_convert(zone).strftime("%z")
+    return Windows(keys, walls, pd.DatetimeIndex(passed), over)
