@@ -77,7 +77,7 @@ def one_good_and_two_broken(folder) -> Settings:
     """Declare a good forecast, one with a typing error, and one whose assets cannot be made."""
     declare(folder / "forecasts")
     (folder / "forecasts" / "typo.yaml").write_text("name: typo\nhorison: 3\n")
-    declare(folder / "forecasts", name="endless", season_lengths=[7, 100_000])
+    declare(folder / "forecasts", name="endless", season_lengths=[7, 10_000_000])
     values = {"MLOPS_ENV": "test", "MLOPS_DATA": str(folder / "data"), "MLOPS_FORECASTS": str(folder / "forecasts")}
     return Settings.read(values)
 
