@@ -14,6 +14,7 @@ from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ahead import future_of
 from mlops_assets.stages.ingest import read_future, read_observations
 from mlops_assets.stages.train import history_of
 
@@ -117,6 +118,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
         moment = _moment(origin, history)
     history = history[history["timestamp"] <= moment]
     future = read_future(graph, moment, clock) if spec.covariates.known else None
+    future = future_of(spec, history, future, moment)
     found = _champion(spec, settings, moment)
     if found is not None:
         forecaster, model, learnt_until = found

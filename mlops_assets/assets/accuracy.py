@@ -17,7 +17,7 @@ from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.score import earlier, keep_scores, known_static
+from mlops_assets.stages.score import believed, earlier, keep_scores, known_static
 
 SHOWN = ["rows", *ledger.shown_numbers()]
 AHEAD = ["scored", "missing", "awaited", *ledger.shown_numbers()]
@@ -60,7 +60,8 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         keys = list(context.partition_keys)
         window = whole_window(graph.partitions, keys)
-        scored = ledger.match(forecasts, observations, task, zero=spec.fill == "zero")
+        actuals = believed(tables, spec, observations, forecasts, keys[0])
+        scored = ledger.match(forecasts, actuals, task, zero=spec.fill == "zero")
         scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]
         partitions = partition_of(scored["timestamp"], graph.partitions, keys)
         add_row_counts(context, partitions, key)

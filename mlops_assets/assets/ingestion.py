@@ -19,6 +19,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ingest
+from mlops_assets.stages.remarks import Remarks
 
 
 class IngestConfig(dg.Config):
@@ -102,7 +103,10 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         add_row_counts(context, partitions, graph.key(OBSERVATIONS))
         if keys[-1] not in set(partitions) | set(intake.untouched):
             notifications.send(tables, messages.empty(spec.name, keys[-1], source, notifications))
-        facts["items"] = intake.rows["item_id"].nunique()
+        odd = Remarks.of(spec, intake.rows)
+        for sentence in odd.sentences():
+            context.log.warning(sentence)
+        facts |= {**odd.facts(), "items": intake.rows["item_id"].nunique()}
         facts |= {UNTOUCHED: list(intake.untouched)} if intake.untouched else {}
         yield dg.Output(intake.rows, OBSERVATIONS, metadata=facts)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import freshness_of
+from mlops_assets.catalog.partitions import freshness_of, window_of
 from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.task import Task
@@ -17,6 +17,8 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages import predict
+from mlops_assets.stages.ahead import sentence
+from mlops_assets.stages.remarks import Remarks
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
 
@@ -69,14 +71,17 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             versions = predict.chosen_versions(life, graph, keys, now, config.champion, config.version)
             forecasters = predict.load(life, versions.values())
             history = history_of(spec, inputs[OBSERVATIONS])
+            odd = Remarks.of(spec, inputs[OBSERVATIONS])
             parts = []
             for key in keys:
                 version, known = versions[key], known_after(inputs, key)
                 made = predict.forecast(graph, key, history, known, forecasters[version.number], version)
                 parts.append(made.rows)
-                for warning in made.warnings:
+                window = window_of(graph.partitions, key)
+                news = odd.within(window.start, window.end)
+                for warning in (*made.warnings, *news.sentences()):
                     context.log.warning(warning)
-                facts = _facts(made.rows, task) | _left_out(made.left_out)
+                facts = _facts(made.rows, task) | _left_out(made.left_out) | news.facts() | _missing(made.missing_ahead)
                 if key in keys[-PICTURES:]:
                     fan = charts.fan(made.history, made.rows, point=task.point_column, max_items=4)
                     facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
@@ -103,6 +108,14 @@ def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
         "total": float(total.sum()),
         "sum_by_step": dg.MetadataValue.md(charts.sparkline(total, "sum of all items by step")),
     }
+
+
+def _missing(ahead: pd.DataFrame | None) -> dict[str, Any]:
+    """Return what the metadata says of known covariates that are missing over the horizon; nothing without any."""
+    if ahead is None:
+        return {}
+    found: dict[str, Any] = {"missing_ahead": int(ahead["missing"].sum())}
+    return found | ({"missing_ahead_of": sentence(ahead)} if len(ahead) else {})
 
 
 def _left_out(items: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages import train
+from mlops_assets.stages.remarks import Remarks
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -71,6 +72,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
                 "items": rows["item_id"].nunique(),
                 "rows": len(rows),
                 "observations": len(history),
+                **Remarks.of(spec, observations).facts(),
                 "latest_partition": max(stored),
             },
             data_version=dg.DataVersion(train.data_hash(rows)),

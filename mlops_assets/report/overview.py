@@ -199,6 +199,7 @@ class Overview:
         next_round: when the schedule ticks next; None without a schedule.
         failed_runs: the latest, newest first.
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
+        outliers: values of late that are hardly true, in a sentence; empty without any.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -216,6 +217,7 @@ class Overview:
     failed_runs: tuple[FailedRun, ...]
     ingestion: IngestionState | None = None
     unreachable: tuple[str, ...] = ()
+    outliers: str = ""
     problems: tuple[str, ...] = ()
 
     @classmethod

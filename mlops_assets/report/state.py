@@ -10,11 +10,13 @@ import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
-from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of
+from mlops_assets.catalog.partitions import partitions_of, periods, rounds_of, window_of
 from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
+from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.report.ingestion import latest_ingestion
@@ -33,12 +35,15 @@ from mlops_assets.report.reachable import Reachable
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.remarks import outlier_sentence
 from mlops_assets.stages.score import read_scores
 from mlops_assets.tracking.registry import Version
 from mlops_assets.tracking.tracking import Tracking
 
 LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""
+SPAN = 100
+"""Partitions that are searched for outliers, at most."""
 SHOWN = 5
 """Failed runs that are listed."""
 TABLES, MLFLOW, RUNS = "tables", "MLflow", "Dagster's runs"
@@ -96,6 +101,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
         failed_runs=reached.ask(RUNS, lambda: _failed_runs(sources), ()),
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
+        outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
     return replace(found, problems=problems(spec, found, now))
@@ -195,6 +201,14 @@ def _quarantine(sources: Sources) -> QuarantineState | None:
             reasons = {str(reason): int(count) for reason, count in rows["reason"].value_counts().items()}
             return QuarantineState(partition, len(rows), reasons)
     return None
+
+
+def _outliers(sources: Sources) -> str:
+    """Say which of the latest values are hardly true."""
+    spec = sources.spec
+    keys = sources.stored.partitions(OBSERVATIONS)[-min(SPAN, periods(spec, lookback(spec.task))) :]
+    rows = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", "target"])
+    return outlier_sentence(spec, outliers.outliers(rows))
 
 
 def _failed_runs(sources: Sources) -> tuple[FailedRun, ...]:

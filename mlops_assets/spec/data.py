@@ -127,7 +127,15 @@ class Covariates(Part):
 
     known: Names = Field(default_factory=list, description="Known for the future too: price, promotion.")
     past: Names = Field(default_factory=list, description="Known up to the origin only: weather seen.")
-    static: Names = Field(default_factory=list, description="The same for all rows of an item: its category.")
+    static: Names = Field(
+        default_factory=list,
+        description="What an item is, such as its category; where it changes, the latest known value counts.",
+    )
+    missing_future: Literal["warn", "error", "last"] = Field(
+        default="warn",
+        description="What happens where known covariates are missing over the horizon: they count as unknown and that "
+        "is said; nothing is forecast; the item's last known value counts.",
+    )
 
     @model_validator(mode="after")
     def _one_kind_each(self) -> "Covariates":

@@ -71,6 +71,11 @@ class ForecastSpec(Part):
         default="missing",
         description="What an absent row of a running series means: unknown, or nothing happened.",
     )
+    outliers: Literal["missing", "keep"] = Field(
+        default="missing",
+        description="What a target twenty times as far from the item's median as all others counts as in training, "
+        "forecasts and scores: unknown, or what it says. It is told in any case.",
+    )
     quarantine: Quarantine = Field(default_factory=Quarantine)
     model: Model = Field(default_factory=Model)
     backtest: BacktestSettings = Field(default_factory=BacktestSettings)

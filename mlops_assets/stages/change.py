@@ -16,6 +16,7 @@ from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.stages.ahead import future_of
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.errors import TrackingError
 
@@ -70,12 +71,13 @@ class Explanation:
         known = known_after(self.inputs, key)
         if known is not None and known.empty:
             raise DataError(f"the known covariates of partition {key} are not stored")
+        history = self.history[self.history["timestamp"] <= origin]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # said when the forecasts were made
             return self._forecaster(number).predict(
-                self.history[self.history["timestamp"] <= origin],
+                history,
                 origin,
-                future=known,
+                future=future_of(spec, history, known, origin),
                 horizon=horizon,
                 quantiles=spec.task.quantiles,
             )

@@ -12,11 +12,14 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import end_of_next, origin_of, window_of
 from mlops_assets.errors import DataError, TerminalError
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
+from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.forecasting.model import guards
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.decisions import champion_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.stages import ahead
 from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
@@ -36,12 +39,14 @@ class Predicted:
         history: canonical frame up to the origin.
         warnings: what is unusual about it, in sentences.
         left_out: items that get no forecast, because nothing was observed of them lately.
+        missing_ahead: known covariates that are missing over the horizon, see `ahead.missing_ahead`; None without any.
     """
 
     rows: pd.DataFrame
     history: pd.DataFrame
     warnings: list[str]
     left_out: list[str]
+    missing_ahead: pd.DataFrame | None = None
 
 
 def load(life: Lifecycle, versions: Iterable[Version]) -> "dict[int, Forecaster]":
@@ -84,14 +89,21 @@ def forecast(
             f"{spec.name}: no observation is stored for the {lookback(task)} steps up to the origin {origin}; "
             f"materialize {spec.name}/observations for partition {key} and before"
         )
+    given = ahead.future_of(spec, history, future, origin)
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", UnusualInput)
-        made = forecaster.predict(history, origin, future=future, horizon=spec.horizon, quantiles=task.quantiles)
-    said = [f"origin {origin}: {warning.message}" for warning in unusual]
+        made = forecaster.predict(history, origin, future=given, horizon=spec.horizon, quantiles=task.quantiles)
+    said = [str(warning.message) for warning in unusual]
+    missing = ahead.missing_ahead(spec, history, future, made) if future is not None else None
+    if missing is not None and len(missing):
+        ahead.refuse(spec, missing)
+        if spec.covariates.missing_future == "warn":
+            said = [ahead.warning(missing), *guards.without_known(said)]
     if history["timestamp"].max() < origin:
-        said.append(f"origin {origin}: the latest observation is of {history['timestamp'].max()}")
+        said.append(f"the latest observation is of {stamp(history['timestamp'].max())}")
+    said = [f"origin {stamp(origin)}: {words}" for words in said]
     rows = ledger_rows(made, history, task, origin, version.number, version.trained_until)
-    return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}))
+    return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}), missing)
 
 
 def ledger_rows(

@@ -9,6 +9,7 @@ from mlops_assets.forecasting.evaluation.hierarchy import Tree
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ahead import future_of
 
 ITEM_LEVEL = "item"
 
@@ -39,6 +40,7 @@ def add_up(
     known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]
     tree = Tree.of(hierarchy.level_values(known, spec.hierarchy.levels, spec.columns.item_id))
     sums = hierarchy.summed_history(known, tree, task)
+    future = future_of(spec, known, future, origin)
     summed_future = None if future is None else hierarchy.summed_known(future, tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualInput)  # a sum is larger than any item; scaled, it is like them

@@ -8,6 +8,7 @@ from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
 from mlops_assets.catalog.partitions import holding, periods
+from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.decisions.policy import Champion
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.segments import segments
@@ -157,10 +158,41 @@ def known_static(tables: Tables, spec: ForecastSpec, observations: pd.DataFrame,
     rows = observations[columns]
     if not rows[names].isna().to_numpy().any():
         return rows
+    return pd.concat([_lookback(tables, spec, first, columns), rows])
+
+
+def believed(
+    tables: Tables, spec: ForecastSpec, observations: pd.DataFrame, forecasts: pd.DataFrame, first: str
+) -> pd.DataFrame:
+    """Return the actuals that forecasts are scored against: outliers are missing, unless the spec keeps them.
+
+    Only where an actual is further from its forecasts than an outlier would have to be is the history before read.
+
+    Args:
+        tables: where observations are stored.
+        spec: the forecast.
+        observations: of the partitions that are scored.
+        forecasts: rows of the ledger.
+        first: key of the first of the partitions.
+    """
+    if spec.outliers == "keep" or observations.empty or forecasts.empty:
+        return observations
+    both = forecasts[["item_id", "timestamp", "mean", "mase_scale"]].merge(observations, on=["item_id", "timestamp"])
+    if not ((both["target"] - both["mean"]).abs() > outliers.FAR / 2 * both["mase_scale"]).any():
+        return observations
+    before = _lookback(tables, spec, first, ["item_id", "timestamp", "target"])
+    found = outliers.outliers(pd.concat([before, observations], ignore_index=True)).index - len(before)
+    target = observations["target"].to_numpy(dtype=float, na_value=float("nan")).copy()
+    target[found[found >= 0]] = float("nan")
+    return observations.assign(target=target)
+
+
+def _lookback(tables: Tables, spec: ForecastSpec, first: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the observations before a partition, so many of them as a forecast sees; without rows if none are."""
     key = [spec.name, OBSERVATIONS]
     before = [partition for partition in tables.partitions(key) if partition < first]
     before = before[-periods(spec, lookback(spec.task)) :]
-    return pd.concat([tables.read(key, partitions=before, columns=columns), rows]) if before else rows
+    return tables.read(key, partitions=before, columns=columns) if before else pd.DataFrame(columns=list(columns))
 
 
 def earlier(tables: Tables, name: str, first: str, reach: int) -> pd.DataFrame:

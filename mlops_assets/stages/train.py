@@ -14,6 +14,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
+from mlops_assets.forecasting.data.outliers import without_outliers
 from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
-    """Return observations as the engine wants them: absent rows filled where the spec says that they mean zero."""
+    """Return observations as the engine wants them: without outliers, absent rows filled where they mean zero."""
+    if spec.outliers == "missing":
+        observations = without_outliers(observations)
     if spec.fill == "zero" and len(observations):
         return fill_with_zero(observations, spec.frequency, spec.zone)
     return observations

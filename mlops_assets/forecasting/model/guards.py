@@ -6,6 +6,7 @@ trusted is a warning: the forecast is made all the same, since a level never see
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -17,6 +18,7 @@ DISTINCT = 20
 MOST = 0.5
 """Share of the rows far beyond the outermost cut points, or of unknown categories, that is remarked on."""
 SHOWN = 3
+_KNOWN_MISSING = re.compile(r"the known covariate .* is missing in every row")
 
 
 class UnusualInput(UserWarning):
@@ -83,6 +85,12 @@ class Unusual:
             said.append(f"the level of {len(self._items)} items is far from any seen in training: {some}")
         if said:
             warnings.warn("; ".join(said), UnusualInput, stacklevel=3)
+
+
+def without_known(said: list[str]) -> list[str]:
+    """Return what `Unusual.warn` has said, but for known covariates that are missing: for whoever has counted those."""
+    kept = [[part for part in words.split("; ") if not _KNOWN_MISSING.fullmatch(part)] for words in said]
+    return ["; ".join(parts) for parts in kept if parts]
 
 
 def _far(values: np.ndarray, low: float, high: float) -> np.ndarray:

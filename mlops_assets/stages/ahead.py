@@ -1,0 +1,84 @@
+"""Known covariates over the horizon: what is missing of them, and what that means."""
+
+import pandas as pd
+
+from mlops_assets.errors import DataError
+from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.spec import ForecastSpec
+
+KEY = ["item_id", "timestamp"]
+UNUSUAL = 0.1
+"""Share of the rows ahead by which more must be missing than in the history, where some always are."""
+
+
+def missing_ahead(
+    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame, expected: pd.DataFrame
+) -> pd.DataFrame:
+    """Count what is missing of each known covariate over the horizon, where the history has it.
+
+    Args:
+        spec: names the covariates.
+        history: canonical frame up to the origin.
+        future: item_id, timestamp and the known covariates after it.
+        expected: item_id and timestamp of each forecast.
+
+    Returns:
+        A row for each covariate of which more is missing than usual: name, missing, rows, first (the first timestamp
+        without it).
+    """
+    rows = expected[KEY].merge(future, on=KEY, how="left")
+    found = []
+    for name in spec.covariates.known:
+        absent = rows[name].isna()
+        usual = float(history[name].isna().mean())
+        if absent.sum() > (usual + UNUSUAL if usual else 0) * len(rows):
+            first = rows.loc[absent, "timestamp"].min()
+            found.append({"name": name, "missing": int(absent.sum()), "rows": len(rows), "first": first})
+    return pd.DataFrame(found, columns=["name", "missing", "rows", "first"])
+
+
+def sentence(missing: pd.DataFrame) -> str:
+    """Say what `missing_ahead` has counted."""
+    return ", ".join(
+        f"{row['name']} in {row['missing']} of {row['rows']} rows from {stamp(row['first'])} on"
+        for row in missing.to_dict("records")
+    )
+
+
+def warning(missing: pd.DataFrame) -> str:
+    """Say what is missing, and what to do."""
+    todo = "Load them and run again, or set covariates.missing_future: last"
+    return f"known covariates are missing over the horizon: {sentence(missing)}. {todo}"
+
+
+def refuse(spec: ForecastSpec, missing: pd.DataFrame) -> None:
+    """Raise DataError if something is missing and the spec calls that an error."""
+    if len(missing) and spec.covariates.missing_future == "error":
+        raise DataError(
+            f"{spec.name}: known covariates are missing over the horizon: {sentence(missing)}. Load them and run "
+            "again, or set covariates.missing_future to warn or last"
+        )
+
+
+def future_of(
+    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
+) -> pd.DataFrame | None:
+    """Return the known covariates that a forecast is made with: as they are, or what is missing the item's last one.
+
+    Args:
+        spec: names the covariates, and says in `covariates.missing_future` which of the two.
+        history: canonical frame up to the origin.
+        future: item_id, timestamp and the known covariates after it; None without such covariates.
+        origin: of the forecast.
+    """
+    if future is None or spec.covariates.missing_future != "last":
+        return future
+    names = spec.covariates.known
+    items, steps = history["item_id"].unique(), steps_after(origin, spec.horizon, spec.frequency)
+    every = pd.MultiIndex.from_product([items, steps], names=KEY).to_frame(index=False)
+    every["timestamp"] = every["timestamp"].astype(history["timestamp"].dtype)
+    ahead = every.merge(future[[*KEY, *names]], on=KEY, how="left")
+    both = pd.concat([history[[*KEY, *names]], ahead], ignore_index=True).sort_values(KEY, kind="stable")
+    both[names] = both.groupby("item_id")[names].ffill()
+    return both[both["timestamp"] > origin].reset_index(drop=True)

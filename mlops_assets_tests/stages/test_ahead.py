@@ -1,0 +1,90 @@
+"""Known covariates over the horizon: what is missing is counted where it is news, and taken as the spec says."""
+
+import pandas as pd
+import pytest
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.errors import DataError
+from mlops_assets.stages import ahead, predict, train
+from mlops_assets.tracking.registry import Version
+from mlops_assets_tests.worlds import declare, panel
+
+KEY, ORIGIN = "2024-05-10", pd.Timestamp("2024-05-10")
+VERSION = Version("demo", 1, "run", {"trained_until": "2024-05-10 00:00:00"})
+
+
+def graph_of(folder, policy: str) -> Graph:
+    return Graph(declare(folder, covariates={"known": ["promo"], "missing_future": policy}, horizon=4))
+
+
+@pytest.fixture(scope="module")
+def history() -> pd.DataFrame:
+    rows = panel(items=2).rename(columns={"day": "timestamp", "shop": "item_id", "sales": "target"})
+    rows["promo"] = (rows["timestamp"].dt.day % 5 == 0).astype(float)
+    rows["target"] *= 1 + rows["promo"]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def forecaster(history, tmp_path_factory):
+    graph = graph_of(tmp_path_factory.mktemp("ahead"), "warn")
+    return train.fit(train.training_set(graph, history, KEY), train.Fitting(graph.spec.task))[0]
+
+
+def future_of(history: pd.DataFrame, days: int) -> pd.DataFrame:
+    """The known covariates of both items, for so many days after the origin; of one, a day less."""
+    rows = history[(history["timestamp"] > ORIGIN) & (history["timestamp"] <= ORIGIN + pd.Timedelta(days=days))]
+    rows = rows[~((rows["item_id"] == "shop 0") & (rows["timestamp"] == ORIGIN + pd.Timedelta(days=days)))]
+    return rows[["item_id", "timestamp", "promo"]]
+
+
+def test_an_end_within_the_horizon_is_counted_and_said_in_one_line(history, forecaster, tmp_path):
+    made = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, future_of(history, 2), forecaster, VERSION)
+    assert made.warnings == [
+        "origin 2024-05-10: known covariates are missing over the horizon: promo in 5 of 8 rows from 2024-05-12 on. "
+        "Load them and run again, or set covariates.missing_future: last"
+    ]
+    assert made.missing_ahead is not None
+    assert made.missing_ahead["missing"].tolist() == [5]
+
+
+def test_a_future_without_any_is_said_once(history, forecaster, tmp_path):
+    made = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, future_of(history, 0), forecaster, VERSION)
+    assert [words.count("missing") for words in made.warnings] == [2], "in one line: that, and what to set"
+    assert "promo in 8 of 8 rows from 2024-05-11 on" in made.warnings[0]
+
+
+def test_a_future_that_is_there_is_no_news(history, forecaster, tmp_path):
+    whole = pd.concat([future_of(history, 4), future_of(history, 5)]).drop_duplicates(["item_id", "timestamp"])
+    made = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, whole, forecaster, VERSION)
+    assert made.warnings == []
+    assert made.missing_ahead is not None
+    assert made.missing_ahead.empty
+
+
+def test_what_is_missing_as_often_as_ever_is_no_news(history, tmp_path):
+    spec = graph_of(tmp_path, "warn").spec
+    sparse = history.assign(promo=history["promo"].where(history["promo"] == 1))  # a blank means none
+    future = future_of(sparse, 5)
+    expected = future[["item_id", "timestamp"]]
+    assert ahead.missing_ahead(spec, sparse, future, expected).empty
+    assert ahead.missing_ahead(spec, history, future, expected)["missing"].tolist() == [8]
+
+
+def test_an_error_where_the_spec_calls_it_one(history, forecaster, tmp_path):
+    with pytest.raises(DataError, match=r"demo: .* promo in 5 of 8 rows from 2024-05-12 on\. Load them and run again"):
+        predict.forecast(graph_of(tmp_path, "error"), KEY, history, future_of(history, 2), forecaster, VERSION)
+
+
+def test_the_last_known_value_goes_on_where_the_spec_says_so(history, forecaster, tmp_path):
+    spec = graph_of(tmp_path, "last").spec
+    past, future = history[history["timestamp"] <= ORIGIN], future_of(history, 2)
+    future.loc[future["item_id"] == "shop 1", "promo"] = [0.0, 7.0]
+    filled = ahead.future_of(spec, past, future, ORIGIN)
+    assert filled is not None
+    by_item = filled.sort_values(["item_id", "timestamp"]).groupby("item_id")["promo"].agg(list)
+    assert by_item.to_dict() == {"shop 0": [0.0] * 4, "shop 1": [0.0, 7.0, 7.0, 7.0]}
+    made = predict.forecast(graph_of(tmp_path, "last"), KEY, history, future, forecaster, VERSION)
+    told = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, filled, forecaster, VERSION)
+    pd.testing.assert_frame_equal(made.rows, told.rows)
+    assert made.warnings == []
