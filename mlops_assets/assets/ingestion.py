@@ -78,6 +78,9 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         intake = ingest.take_in(graph, tables, checked, keys, config.allow_shrink)
         facts = {"source": source, **checked.counts, "quarantine_share": checked.quarantine_share}
         facts |= {"targets_left_out": checked.targets_left_out} if checked.targets_left_out else {}
+        facts |= {"notes": list(checked.notes)} if checked.notes else {}
+        for note in checked.notes:
+            context.log.info(f"{source}: {note}")
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
         quarantined = ingest.quarantine_of(checked, graph, keys)
         add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))

@@ -11,8 +11,9 @@ import pandas as pd
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods
 from mlops_assets.forecasting.data.contract import Contract
+from mlops_assets.forecasting.data.numbers import NumberFormat
 from mlops_assets.forecasting.model.features import lookback
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec import FileSource, ForecastSpec
 
 
 class Attributes(TypedDict):
@@ -54,6 +55,8 @@ class Graph:
             timestamp_floor=spec.columns.timestamp_floor,
             aggregate=spec.columns.aggregate,
             future=spec.columns.future,
+            numbers=NumberFormat(spec.source.decimal, spec.source.thousands, tuple(spec.source.na_values)),
+            latest_wins=spec.source.latest_wins is not None if isinstance(spec.source, FileSource) else None,
         )
 
     def key(self, name: str) -> dg.AssetKey:

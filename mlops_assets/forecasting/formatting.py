@@ -36,3 +36,10 @@ def number(value: float | None, digits: int = 3) -> str:
 def few(names: Sequence[str], most: int = 5) -> str:
     """Name the first few, and say how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def in_files(names: Sequence[Any]) -> str:
+    """Say in which files something is; empty for a file without a name."""
+    if not names or names[0] is None:
+        return ""
+    return f" in {names[0]}" if len(names) == 1 else f" in {len(names)} files, {names[0]} the first"

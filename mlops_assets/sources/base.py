@@ -24,10 +24,16 @@ class SourceReader(Protocol):
     Attributes:
         name: how messages call it; no secret in it.
         exact: True when `read` honours the window, so that a row outside is the source's fault.
+        notes: what the last read found out that the spec does not say (a delimiter, an encoding), a line each.
     """
 
     name: str
     exact: bool
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """See above."""
+        ...
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield batches of raw rows.
@@ -61,6 +67,11 @@ class OpenableFile(Protocol):
     @property
     def suffixes(self) -> Sequence[str]:
         """Endings of the name, as of a `Path`."""
+        ...
+
+    @property
+    def modified(self) -> float:
+        """When it was written, in seconds since 1970."""
         ...
 
     def open(self) -> IO[bytes]:

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
-from mlops_assets.sources.base import SourceError, SourceUnavailableError, require
-from mlops_assets.sources.formats import read_csv
+from mlops_assets.forecasting.data.contract import ROW_SOURCE, Window
+from mlops_assets.forecasting.formatting import in_files
+from mlops_assets.sources.base import SourceError, SourceUnavailableError
+from mlops_assets.sources.csv_files import read_csv
 from mlops_assets.sources.http_client import HttpClient, Page, Query
+from mlops_assets.sources.json_files import at, frame_of, parse, records_of
 from mlops_assets.spec import HttpSource
 
 
@@ -26,9 +28,16 @@ class HttpReader:
         self.source = source
         self.time_zone = time_zone
         self.name = source.url
+        self._found: dict[str, list[str]] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the last read found out about the answers that the spec does not say."""
+        return [f"{words}{in_files(names)}" for words, names in self._found.items()]
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield the rows of each page: of JSON as it types them, of CSV as text."""
+        self._found = {}
         try:
             yield from self._read(columns, window)
         except SourceError as error:
@@ -56,7 +65,7 @@ class HttpReader:
                 asked[request] = number
                 page = client.fetch(name, *request)
                 document = _json(page) if self.source.format == "json" else None
-                records = None if document is None else _records(document, self.source.records, page)
+                records = None if document is None else records_of(document, self.source.records, page)
                 digest = sha256(page.body if records is None else json.dumps(records).encode()).digest()
                 found = 0
                 for frame in self._frames(page, records, columns):
@@ -123,10 +132,10 @@ class HttpReader:
         if pages is None:
             return None
         if pages.kind == "link":
-            target = _at(document, pages.path) if pages.path else page.next_link
+            target = at(document, pages.path) if pages.path else page.next_link
             return (urljoin(page.url, str(target)), ()) if target else None
         if pages.kind == "cursor":
-            value = _at(document, str(pages.path))
+            value = at(document, str(pages.path))
             if value in (None, "", False):
                 return None
         else:
@@ -139,7 +148,7 @@ class HttpReader:
         pages = self.source.pages
         if pages is None or pages.total is None:
             return None
-        text = _at(document, pages.total) if self.source.format == "json" else page.headers.get(pages.total)
+        text = at(document, pages.total) if self.source.format == "json" else page.headers.get(pages.total)
         try:
             return int(str(text))
         except ValueError:
@@ -149,12 +158,28 @@ class HttpReader:
         import pyarrow as pa
 
         if records:
-            yield _frame(records, columns, page)
+            yield frame_of(records, columns, page, escaped=b"\\u" in page.body)
         elif records is None and page.body.strip():
             try:
-                yield from read_csv(page, columns, self.source.delimiter)
+                yield from self._csv(page, columns)
             except pa.ArrowException as error:
                 raise SourceError(f"{page}: not CSV: {error}") from None
+
+    def _csv(self, page: Page, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        def note(words: str) -> None:
+            self._found.setdefault(words, []).append(page.name)
+
+        source = self.source
+        if source.encoding is None and page.encoding is not None:
+            note(f"encoding {page.encoding}")
+        return read_csv(
+            page,
+            columns,
+            note,
+            delimiter=source.delimiter,
+            encoding=source.encoding or page.encoding,
+            complete=source.complete or page.whole,
+        )
 
     def _without_secrets(self, text: str) -> str:
         for secret in self.source.headers.values():
@@ -166,45 +191,7 @@ class HttpReader:
 
 def _json(page: Page) -> Any:
     try:
-        return json.loads(page.body)
+        return parse(page.body)
     except (ValueError, RecursionError) as error:
         at = f": {error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         raise SourceError(f"{page}: not JSON{at}") from None
-
-
-def _at(document: Any, path: str) -> Any:
-    """Return what stands at a dotted path, None if nothing does."""
-    for name in path.split("."):
-        document = document.get(name) if isinstance(document, dict) else None
-    return document
-
-
-def _records(document: Any, path: str | None, page: Page) -> list[Any]:
-    found = document if path is None else _at(document, path)
-    if isinstance(found, list):
-        return found
-    there = f"; it has: {', '.join(map(str, document))}" if isinstance(document, dict) else ""
-    raise SourceError(f"{page}: no list of rows {f'at {path!r}' if path else 'at the top'}{there}. See source.records")
-
-
-def _frame(records: Sequence[Any], columns: Sequence[str], page: Page) -> pd.DataFrame:
-    escaped = b"\\u" in page.body
-    rows = []
-    for number, record in enumerate(records, start=1):
-        problem = _problem(record, escaped)
-        values = {columns[0]: json.dumps(record)} if problem else {name: record.get(name) for name in columns}
-        rows.append({**values, ROW_NUMBER: number, ROW_PROBLEM: problem})
-    # A key that one row lacks is a missing value; one that a whole page lacks is misspelt, or the service has changed.
-    require(page, columns, list(dict.fromkeys(key for record in records if isinstance(record, dict) for key in record)))
-    return pd.DataFrame(rows, columns=[*columns, ROW_NUMBER, ROW_PROBLEM], dtype=object)
-
-
-def _problem(record: Any, escaped: bool) -> str | None:
-    if not isinstance(record, dict):
-        return "the row is not a JSON object"
-    try:
-        if escaped:
-            json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeError:
-        return "the row is not UTF-8 text"
-    return None

@@ -1,9 +1,11 @@
 """Asking a web service: again when it stumbles, within limits of time, size and hosts, its headers kept secret."""
 
+import codecs
 import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -39,6 +41,7 @@ class Page:
         headers: of the answer.
         next_link: `rel="next"` of its `Link` header, empty if there is none.
         suffixes: of a file's name; an answer has none.
+        modified: it was written now.
     """
 
     name: str
@@ -47,6 +50,21 @@ class Page:
     headers: Mapping[str, str]
     next_link: str = ""
     suffixes: tuple[str, ...] = ()
+    modified: float = field(default_factory=time.time)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the service has said where the answer ends, so that one that is cut is known."""
+        return "Content-Length" in self.headers or "chunked" in self.headers.get("Transfer-Encoding", "")
+
+    @property
+    def encoding(self) -> str | None:
+        """Encoding that the service names, where it is not UTF-8; None if the answer is."""
+        try:
+            self.body.decode()
+        except UnicodeDecodeError:
+            return _charset(self.headers.get("Content-Type", ""))
+        return None
 
     def __str__(self) -> str:
         return self.name
@@ -227,6 +245,17 @@ def _why(error: Exception) -> str:
     if isinstance(error, requests.ConnectionError) and "NewConnection" in str(error):
         return "it cannot be reached"
     return f"its answer breaks off ({type(error).__name__})"
+
+
+def _charset(content_type: str) -> str | None:
+    """Return the charset that a content type names, if it is one."""
+    named = Message()
+    named["Content-Type"] = content_type
+    charset = named.get_content_charset()
+    try:
+        return codecs.lookup(charset).name if charset else None
+    except LookupError:
+        return None
 
 
 def _fits(kind: str, form: str) -> bool:

@@ -31,6 +31,7 @@ class ObjectReader(FileReader):
     def __init__(self, source: FileSource) -> None:
         self.source = source
         self.name = source.path
+        self._found: dict[str, list[str]] = {}
 
     def files(self) -> "Mapping[str, ObjectFile]":
         """Return the objects in the order of their names, which start below the folder that all are in.
@@ -46,7 +47,7 @@ class ObjectReader(FileReader):
         return files
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
-        """Yield batches of all objects; CSV and JSON lines as text, Parquet with its types."""
+        """Yield batches of all objects; CSV and JSON lines as text, Parquet and Excel with their types."""
         with _storage_errors(self.name):
             yield from super().read(columns, time_column, window)
 
@@ -74,12 +75,14 @@ class ObjectFile:
         path: its key.
         size: in bytes.
         bucket: address of the bucket, for messages.
+        modified: when it was written, in seconds since 1970.
     """
 
     store: "ObjectStore"
     path: str
     size: int
     bucket: str
+    modified: float
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.path}"
@@ -177,7 +180,7 @@ def list_objects(url: str) -> dict[str, ObjectFile]:
         except FileNotFoundError:
             pass
         else:
-            return {parts[-1]: ObjectFile(store, key, found["size"], address)}
+            return {parts[-1]: _object(store, found, address)}
     base = "/".join(parts if wild is None else parts[:wild])
     wanted = re.compile(_regex("**/*" if wild is None else "/".join(parts[wild:])))
     files = {}
@@ -186,8 +189,12 @@ def list_objects(url: str) -> dict[str, ObjectFile]:
             name = entry["path"].removeprefix(f"{base}/") if base else entry["path"]
             hidden = wild is None and re.search(r"(?:^|/)[._]", name)
             if wanted.fullmatch(name) and not hidden and not name.endswith("/"):
-                files[name] = ObjectFile(store, entry["path"], entry["size"], address)
+                files[name] = _object(store, entry, address)
     return dict(sorted(files.items()))
+
+
+def _object(store: "ObjectStore", entry: Mapping[str, Any], address: str) -> ObjectFile:
+    return ObjectFile(store, entry["path"], entry["size"], address, entry["last_modified"].timestamp())
 
 
 def _open(address: str) -> Any:

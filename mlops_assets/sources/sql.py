@@ -30,6 +30,7 @@ class SqlReader:
         self.name = f"table {source.table}" if source.table else "query"
         self.parameters = _parameters(source.query or "")
         self.exact = self.parameters == _BOUNDS
+        self.notes: list[str] = []
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield chunks of rows as the database types them."""

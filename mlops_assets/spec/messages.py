@@ -39,7 +39,7 @@ def describe(problem: Any, document: Document) -> str:
     path += getattr(context.get("error"), "path", ())
     where = field_and_line(path, document)
     if kind == "extra_forbidden":
-        return f"{where}: unknown field; {choice(path[-1], _model_at(path[:-1], loc).model_fields)}"
+        return f"{where}: unknown field; {choice(path[-1], _fields(_model_at(path[:-1], loc)))}"
     if kind == "missing":
         field = _model_at(path[:-1], loc).model_fields[path[-1]]
         return f"{where}: missing{f' ({field.description})' if field.description else ''}"
@@ -76,6 +76,11 @@ def _shown(path: tuple[str, ...], found: Any, document: Document) -> str | None:
     if position is None or path[:2] in (("source", "url"), ("source", "headers")):
         return None
     return repr(found) if isinstance(found, list) and position.text is None else position.text
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    """Names of a part's fields, its own before those that it shares with others."""
+    return sorted(model.model_fields, key=lambda name: name not in model.__annotations__)
 
 
 def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:

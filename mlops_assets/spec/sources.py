@@ -1,5 +1,6 @@
 """Where the rows of a forecast come from."""
 
+import codecs
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -9,8 +10,76 @@ from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_va
 from mlops_assets.spec.parts import MisfitError, Name, Names, Part
 
 
-class FileSource(Part):
-    """Files on a disk or in object storage: CSV, Parquet or JSON lines."""
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Parameter = Annotated[
+    str, BeforeValidator(_as_text), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
+]
+_TEXT_OR_NUMBER = {"type": ["string", "number"]}
+_ONE_OR_SEVERAL = {"anyOf": [_TEXT_OR_NUMBER, {"type": "array", "items": _TEXT_OR_NUMBER}]}
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class Numbers(Part):
+    """How numbers are written that come as text, and what stands for none."""
+
+    decimal: Literal[".", ","] | None = Field(
+        default=None,
+        description="Decimal sign of numbers in text. Default: the point, or the comma where nothing else is possible.",
+    )
+    thousands: Literal[",", ".", " ", "'", "_"] | None = Field(
+        default=None,
+        description="What groups their digits; ' ' stands for every kind of space. Default: nothing, or what no other "
+        "reading is possible of.",
+    )
+    na_values: Annotated[list[Parameter], BeforeValidator(_as_list), WithJsonSchema(_ONE_OR_SEVERAL)] = Field(
+        default_factory=list,
+        description="What stands for a missing number, besides the usual (empty, NA, n/a, null, -, ...).",
+    )
+
+    @model_validator(mode="after")
+    def _two_signs(self) -> "Numbers":
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise MisfitError("thousands", "the same sign as decimal")
+        return self
+
+
+class Text(Part):
+    """How files of text are written."""
+
+    encoding: str | None = Field(
+        default=None, description="Encoding of text, such as cp1252. Default: UTF-8, or UTF-16 where a file shows it."
+    )
+    delimiter: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="Field separator of CSV. Default: whichever of , ; tab | gives the header the columns wanted.",
+    )
+    complete: bool = Field(
+        default=False,
+        description="CSV is whole even without a line end after its last row. Default: such a row may be cut, and is "
+        "quarantined.",
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                "a".encode(codecs.lookup(value).name)
+        except (LookupError, ValueError):
+            raise ValueError("not an encoding such as cp1252, latin-1, utf-16, shift_jis") from None
+        return value
+
+
+class FileSource(Numbers, Text):
+    """Files on a disk or in object storage: CSV, Parquet, JSON or Excel."""
 
     kind: Literal["file"]
     path: str = Field(
@@ -18,19 +87,22 @@ class FileSource(Part):
         description="A file, a folder or a glob, relative to the spec's folder or at s3://, gs:// or az://; may hold "
         "${VARIABLE}.",
     )
-    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
+    format: Literal["auto", "csv", "parquet", "jsonl", "json", "excel"] = Field(
         default="auto",
-        description="Format of the files; auto: by their ending (.csv, .csv.gz, .parquet, .jsonl, ...).",
+        description="Format of the files; auto: by their ending (.csv, .csv.gz, .parquet, .jsonl, .xlsx, ...).",
     )
-    delimiter: str = Field(
-        default=",",
-        min_length=1,
-        max_length=1,
-        description="Field separator of CSV files (of .tsv files, the tab).",
+    records: Name | None = Field(
+        default=None, description="Where a JSON file has the list of rows, such as data.items. Default: it is the list."
+    )
+    sheet: Name | None = Field(default=None, description="Sheet of an Excel workbook. Default: the first one.")
+    latest_wins: Literal["name", "modified"] | None = Field(
+        default=None,
+        description="Of rows for the same item and time in several files, the one of the last file counts: the last "
+        "by name or by time of modification. Default: none does if they differ.",
     )
 
 
-class SqlSource(Part):
+class SqlSource(Numbers):
     """A table or a query in any database that SQLAlchemy reaches."""
 
     kind: Literal["sql"]
@@ -89,16 +161,7 @@ class Pages(Part):
         return self
 
 
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Parameter = Annotated[
-    str, BeforeValidator(_as_text), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}]})
-]
-
-
-class HttpSource(Part):
+class HttpSource(Numbers, Text):
     """Rows of a web service: JSON or CSV, in one answer or in pages."""
 
     kind: Literal["http"]
@@ -118,7 +181,6 @@ class HttpSource(Part):
     records: Name | None = Field(
         default=None, description="Where the JSON has the list of rows, such as data.items. Default: it is the list."
     )
-    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Field separator of CSV.")
     pages: Pages | None = Field(default=None, description="How pages follow one another. Default: one answer is all.")
     hosts: Names = Field(
         default_factory=list,

@@ -29,7 +29,9 @@ def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tu
     """
     reader = open_source(graph.spec)
     raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window)
-    return contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact), reader.name
+    checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
+    checked.notes[:0] = reader.notes
+    return checked, reader.name
 
 
 def rules_of(graph: Graph, clock: Clock) -> contract.Contract:

@@ -19,9 +19,12 @@ MOMENTS = pd.date_range("2024-01-01", periods=120, freq="D")
 NOW = datetime(2024, 5, 1, tzinfo=timezone.utc)
 
 
+def reader_of(path: Path, **fields: Any) -> FileReader:
+    return FileReader(FileSource(kind="file", path=str(path), **fields), Path("/nowhere"))
+
+
 def read(path: Path, window: Window = MARCH, columns: list[str] = COLUMNS, **fields: Any) -> pd.DataFrame:
-    reader = FileReader(FileSource(kind="file", path=str(path), **fields), Path("/nowhere"))
-    frame = read_all(reader, columns, columns[1], window)
+    frame = read_all(reader_of(path, **fields), columns, columns[1], window)
     assert list(frame.columns) == [*columns, ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE] or list(frame.columns) == [
         *columns,
         ROW_SOURCE,

@@ -50,7 +50,9 @@ def test_files_of_all_kinds_in_one_folder(csv, tmp_path):
 
 def test_a_file_of_no_known_kind(csv, tmp_path):
     file = csv("", "data/readme.md")
-    assert fails(tmp_path / "data").startswith(f"{file}: unknown ending; say source.format: csv, parquet or jsonl")
+    assert fails(tmp_path / "data").startswith(
+        f"{file}: unknown ending; say source.format: csv, parquet, jsonl, json or excel"
+    )
     csv(HEADER + "a,2024-03-01,1\n", "data/readme.md")
     assert len(read(tmp_path / "data", format="csv")) == 1
 

@@ -11,9 +11,21 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_SOURCE, Contract, check
-from mlops_assets.sources import formats
-from mlops_assets_tests.sources.reading import HEADER, MARCH, MOMENTS, NOW, broken, fails, read, rows
+from mlops_assets.forecasting.data.contract import CUT_OFF, ROW_NUMBER, ROW_SOURCE, Contract, check
+from mlops_assets.sources import csv_files, json_files
+from mlops_assets.sources.base import read_all
+from mlops_assets_tests.sources.reading import (
+    COLUMNS,
+    HEADER,
+    MARCH,
+    MOMENTS,
+    NOW,
+    broken,
+    fails,
+    read,
+    reader_of,
+    rows,
+)
 
 # CSV
 
@@ -29,7 +41,25 @@ def test_csv_is_read_as_text_and_nothing_is_guessed(csv):
 @pytest.mark.parametrize("last", [True, False])
 def test_csv_of_any_system(csv, end, mark, last):
     text = mark + end.join(["item,day,sales", "a,2024-03-01,1", "b,2024-03-02,2"]) + end * last
-    assert rows(read(csv(text))) == [(1, "a", "2024-03-01", "1"), (2, "b", "2024-03-02", "2")]
+    assert rows(read(csv(text), complete=True)) == [(1, "a", "2024-03-01", "1"), (2, "b", "2024-03-02", "2")]
+    cut = [] if last else [(2, "b", CUT_OFF)]
+    assert broken(read(csv(text))) == cut
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + 'a,2024-03-01,"1"',
+        "item,day,sales,note\na,2024-03-01,1,seen by B",
+        HEADER + "a,2024-03-01,1\nb,2024-03",
+        HEADER + "a,2024-03-01,1\n\n",
+    ],
+    ids=["closed by a quotation mark", "cut in a column that is not wanted", "fewer fields", "blank line"],
+)
+def test_a_last_row_that_cannot_be_cut_or_is_surely_cut_is_no_question(csv, text):
+    frame = read(csv(text))
+    assert rows(frame) == [(1, "a", "2024-03-01", "1")]
+    assert CUT_OFF not in [words for _, _, words in broken(frame)]
 
 
 def test_quotes_newlines_and_other_columns(csv):
@@ -50,7 +80,7 @@ def test_rows_of_a_wrong_length_keep_their_number_and_text(csv):
 
 @pytest.mark.parametrize("every", [1, 2, 7, 50])
 def test_row_numbers_hold_across_blocks(csv, monkeypatch, every):
-    monkeypatch.setattr(formats, "_BLOCK_BYTES", 512)
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 512)
     lines = [f"bad {n}" if n % every == 0 else f"i{n},2024-03-01,{n}" for n in range(1, 301)]
     frame = read(csv(HEADER + "\n".join(lines) + "\n"))
     assert len(frame) == 300
@@ -62,6 +92,11 @@ def test_row_numbers_hold_across_blocks(csv, monkeypatch, every):
 
 def test_delimiters(csv):
     assert rows(read(csv("item;day;sales\na;b;1,5\n"), delimiter=";")) == [(1, "a", "b", "1,5")]
+    for sign, name in {";": "';'", "\t": "tab", "|": "'|'"}.items():
+        reader = reader_of(csv(f"item,more{sign}item{sign}day{sign}sales\nx{sign}a{sign}b{sign}1,5\n"))
+        assert rows(read_all(reader, COLUMNS, "day", MARCH)) == [(1, "a", "b", "1,5")]
+        assert reader.notes == [f"delimiter {name} in sales.csv"]
+    assert rows(read(csv("sep=;\nitem;day;sales\na;b;1,5\n"))) == [(1, "a", "b", "1,5")]
     assert rows(read(csv("item\tday\tsales\na\tb\t1\n", "sales.TSV"))) == [(1, "a", "b", "1")]
     assert rows(read(csv("item|day|sales\na|b|1\n", "sales.tsv"), delimiter="|")) == [(1, "a", "b", "1")]
 
@@ -101,7 +136,7 @@ def test_missing_columns_are_named_with_the_nearest(csv):
         f"{file}: no column 'day', 'sales'; it has: 'item', 'Day', 'amount'. Did you mean 'Day'? "
         "See columns and covariates in the spec"
     )
-    assert "no column 'item', 'day', 'sales'; it has: 'item;day;sales'" in fails(csv("item;day;sales\n"))
+    assert "no column 'sales'; it has: 'item', 'day', 'sale'. Did you mean 'sale'?" in fails(csv("item;day;sale\n"))
 
 
 def test_a_column_that_stands_twice_matters_only_if_it_is_wanted(csv):
@@ -110,17 +145,53 @@ def test_a_column_that_stands_twice_matters_only_if_it_is_wanted(csv):
     assert rows(read(csv("x,item,day,sales,x\n0,a,b,1,2\n"))) == [(1, "a", "b", "1")]
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_another_encoding(csv, encoding):
-    file = csv((HEADER + "Zürich,2024-03-01,1\n").encode(encoding))
-    assert fails(file) == f"{file}: not UTF-8 text; save it as UTF-8 first"
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_an_encoding_that_shows_is_read_and_said(csv, encoding, ending):
+    line = json.dumps({"item": "Zürich", "day": "2024-03-01", "sales": "1"}, ensure_ascii=False) + "\n"
+    text = line if ending == "jsonl" else HEADER + "Zürich,2024-03-01,1\n"
+    reader = reader_of(csv(text.encode(encoding), f"sales.{ending}"))
+    assert rows(read_all(reader, COLUMNS, "day", MARCH)) == [(1, "Zürich", "2024-03-01", "1")]
+    assert reader.notes == ([] if encoding == "utf-8-sig" else [f"encoding {encoding} in sales.{ending}"])
 
 
-def test_another_encoding_far_down(csv):
-    file = csv((HEADER + "a,2024-03-01,1\n" * 2000).encode() + b"Z\xfcrich,2024-03-01,1\n")
-    message = fails(file)
-    assert message.startswith(f"{file}: cannot be read: ")
-    assert "UTF8" in message
+@pytest.mark.parametrize(
+    ("encoding", "word"),
+    [("cp1252", "Zürich"), ("latin-1", "Zürich"), ("cp1251", "Москва"), ("shift_jis", "東京都"), ("cp1250", "Łódź")],
+)
+@pytest.mark.parametrize("ending", ["csv", "json", "jsonl"])
+def test_a_declared_encoding(csv, encoding, word, ending):
+    record = json.dumps({"item": word, "day": "2024-03-01", "sales": "1"}, ensure_ascii=False)
+    text = {"csv": HEADER + f"{word},2024-03-01,1\n", "json": f"[{record}]", "jsonl": record}[ending]
+    file = csv(text.encode(encoding), f"sales.{ending}")
+    assert rows(read(file, encoding=encoding)) == [(1, word, "2024-03-01", "1")]
+
+
+@pytest.mark.parametrize("above", [0, 2000])
+def test_another_encoding_is_told_with_its_line_its_bytes_and_what_would_read_it(csv, above):
+    file = csv((HEADER + "a,2024-03-01,1\n" * above).encode() + b"Z\xfcrich,2024-03-01,1\n")
+    assert fails(file) == (
+        f"{file}: not UTF-8 text: line {above + 2} has the bytes b'Z\\xfcrich'. Say source.encoding: "
+        "cp1252 ('Zürich'), or save the file as UTF-8"
+    )
+    assert rows(read(file, encoding="cp1252"))[-1] == (above + 1, "Zürich", "2024-03-01", "1")
+
+
+def test_another_alphabet_is_told_with_the_words_that_it_would_be(csv):
+    message = fails(csv((HEADER + "Москва,2024-03-01,1\n").encode("cp1251")))
+    assert "source.encoding: cp1251 ('Москва')" in message
+    header = fails(csv("Größe,day,sales\n".encode("cp1252")), columns=["Größe", "day", "sales"])
+    assert "line 1 has the bytes b'Gr\\xf6\\xdfe'. Say source.encoding: cp1252 ('Größe')" in header
+
+
+def test_a_wrong_encoding_is_told(csv):
+    file = csv((HEADER + "Zürich,2024-03-01,1\n").encode())
+    assert "not UTF-16 text" in fails(file, encoding="utf-16")
+    assert "not CP932 text" in fails(csv(b"item,day,sales\n\x85\x20,2024-03-01,1\n"), encoding="cp932")
+
+
+def test_bytes_in_a_column_that_is_not_wanted_do_not_matter(csv):
+    assert len(read(csv(b"note,item,day,sales\nZ\xfcrich,a,2024-03-01,1\n"))) == 1
 
 
 def test_a_quotation_mark_that_is_never_closed_loses_no_rows_in_silence(csv):
@@ -189,7 +260,7 @@ def test_a_key_that_no_line_has_is_misspelt(csv, monkeypatch):
     text = '{"item": "a", "day": "2024-03-01", "sale": 1}\n'
     file = csv(text * 5, "sales.jsonl")
     for batch in (2, 5, 100):
-        monkeypatch.setattr(formats, "_BATCH_ROWS", batch)
+        monkeypatch.setattr(json_files, "_BATCH_ROWS", batch)
         assert "no column 'sales'; it has: 'item', 'day', 'sale'. Did you mean 'sale'?" in fails(file)
     late = csv(text * 4 + text.replace("sale", "sales"), "late.jsonl")
     assert [row[-1] for row in rows(read(late))] == [None] * 4 + [1]

@@ -189,7 +189,7 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str]] = {
         lambda asked: (
             200,
             {"Content-Type": "text/csv"},
-            (b"shop,day,sales,rain\n" if asked.number == 1 else b"shop;day;sales;rain\n") + b"a,2024-03-01,1,1\n",
+            (b"shop,day,sales,rain\n" if asked.number == 1 else b"store;day;sales;rain\n") + b"a,2024-03-01,1,1\n",
         ),
         {"format": "csv", "pages": {"kind": "page"}},
         "page 2 of {url}: no column 'shop'",

@@ -4,8 +4,6 @@ Rows are read as text where the source has no types, parsed strictly (`parsing`)
 (pandera). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
 """
 
-import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, cast
@@ -15,29 +13,28 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.aggregation import Aggregate, aggregate
-from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, on_grid, within_a_day
-from mlops_assets.forecasting.data.parsing import Mask, is_empty, read_item_ids, read_moments, read_numbers, read_texts
+from mlops_assets.forecasting.data.duplicates import conflicts, is_superseded
+from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, is_there, on_grid, within_a_day
+from mlops_assets.forecasting.data.numbers import PLAIN, NumberFormat, read_numbers, readings
+from mlops_assets.forecasting.data.parsing import (
+    Mask,
+    has_nul,
+    is_empty,
+    offsets_named,
+    read_item_ids,
+    read_moments,
+    read_texts,
+)
+from mlops_assets.forecasting.data.verdict import (
+    CUT_OFF,
+    REASONS,
+    ROW_NUMBER,
+    ROW_PROBLEM,
+    ROW_SOURCE,
+    Verdict,
+    is_cut,
+)
 from mlops_assets.forecasting.model.errors import DataError
-
-ROW_SOURCE = "_source"
-ROW_NUMBER = "_row"
-ROW_PROBLEM = "_problem"
-
-REASONS: dict[str, str] = {
-    "malformed_row": "the source could not split the row into its columns",
-    "missing_timestamp": "the timestamp is empty",
-    "unparsable_timestamp": "the timestamp is not a date or time in the declared format",
-    "in_the_future": "a target is given for a moment that has not come yet",
-    "outside_window": "the source was asked for a window of time and gave a row outside it",
-    "off_grid": "the timestamp is not on the grid of the frequency",
-    "repeated_hour": "the hour comes twice when the clocks go back, and this is its second time",
-    "missing_item": "a column that names the item is empty",
-    "target_not_a_number": "the target is not a number",
-    "target_infinite": "the target is infinite",
-    "covariate_not_a_number": "a known or past covariate is neither a number nor true or false",
-    "covariate_infinite": "a known or past covariate is infinite",
-    "conflicting_duplicate": "another row of the same item and timestamp says otherwise",
-}
 
 
 class ContractError(DataError):
@@ -72,6 +69,9 @@ class Contract:
         timestamp_floor: whether a moment between two steps of the grid counts to the period that it lies in.
         aggregate: how several rows of an item and timestamp become one; None: they contradict each other.
         future: what a target of a moment that has not come yet is: a fault, or a plan that is left out.
+        numbers: how numbers in text are written.
+        latest_wins: whether a row replaces those of the same item and time in earlier files; None: the source has no
+            files in an order.
     """
 
     item_id: tuple[str, ...]
@@ -86,6 +86,8 @@ class Contract:
     timestamp_floor: bool = False
     aggregate: Aggregate | None = None
     future: Literal["quarantine", "ignore"] = "quarantine"
+    numbers: NumberFormat = PLAIN
+    latest_wins: bool | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -109,12 +111,14 @@ class Checked:
         quarantined: `reason`, `detail`, `source`, `source_row` (1 is the first row of data), `timestamp` (as
             accepted, or missing) and `record`, the row as read, as JSON (a malformed row: its raw text).
         counts: `rows_read` = `rows_accepted` + `rows_quarantined` + `rows_collapsed` (the same row stood there
-            before) + `rows_aggregated` (taken into another row of its item and timestamp) + `rows_of_other_times`.
+            before) + `rows_superseded` (a later file has another for its item and timestamp) + `rows_aggregated` (taken
+            into another row of its item and timestamp) + `rows_of_other_times`.
         targets_left_out: rows whose target was left out because its moment has not come yet.
         collapsed: timestamps of the collapsed rows.
         of_window: timestamps of all rows of the window, whatever has become of them.
         rows_unplaced: quarantined rows that cannot be told to be of the window: their timestamp is missing,
             unreadable, or lies outside of it in the future.
+        notes: what was taken for what, and what is odd without being wrong, a line each.
     """
 
     accepted: pd.DataFrame
@@ -124,6 +128,7 @@ class Checked:
     targets_left_out: int = 0
     collapsed: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
     of_window: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
+    notes: list[str] = field(default_factory=list)
 
     @property
     def collapsed_share(self) -> float:
@@ -140,7 +145,7 @@ class Checked:
     def quarantine_share(self) -> float:
         """The larger of two shares: bad rows of the window's rows, and unplaceable rows of all rows read."""
         placed = self.counts["rows_quarantined"] - self.rows_unplaced
-        of_window = placed + sum(self.counts[f"rows_{name}"] for name in ("accepted", "collapsed", "aggregated"))
+        of_window = self.counts["rows_read"] - self.counts["rows_of_other_times"] - self.rows_unplaced
         shares = (
             placed / of_window if of_window else 0.0,
             _share(self.rows_unplaced, self.counts["rows_read"]),
@@ -172,8 +177,8 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         present = ", ".join(str(c) for c in raw.columns if c not in (ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM))
         raise ContractError(f"missing column: {', '.join(missing)}; the source has: {present}")
     raw = raw.reset_index(drop=True)
-    verdict = _Verdict(len(raw))
-    typed, second_time, unparsed = _parse(raw, contract, verdict)
+    verdict = Verdict(len(raw))
+    typed, second_time, unparsed, notes = _parse(raw, contract, verdict)
     times = _column(typed, "timestamp")
     placed = times.notna().to_numpy()
     present = pd.Timestamp(now).tz_convert(ZoneInfo(contract.time_zone)).tz_localize(None)
@@ -195,11 +200,17 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         verdict.reject(placed & ~inside, "outside_window", moments, lambda m: f"{m} is not in {window}")
     other_times = placed & ~inside & ~verdict.rejected
     verdict.ignored = other_times
+    verdict.reject(is_cut(raw), "cut_off_row", _column(raw, ROW_SOURCE), lambda _: CUT_OFF)
     verdict.reject(second_time, "repeated_hour", moments, lambda m: f"{m}; use time_zone: UTC to keep both")
+    there = is_there(pd.DatetimeIndex(moments.where(inside)), contract.frequency, ZoneInfo(contract.time_zone))
+    verdict.reject(inside & ~there, "skipped_hour", moments, lambda m: f"{m} does not come in {contract.time_zone}")
     for name, reason, bad in unparsed:
-        verdict.reject(bad, reason, _column(raw, name), lambda value, c=name: f"column {c}: {value!r}")
+        verdict.reject(bad, reason, _column(raw, name), lambda value, c=name: f"column {c}: {value!r}{_or(value)}")
     _apply_rules(_rows(typed, ~verdict.rejected & ~other_times), contract, verdict)
     good = _rows(typed, ~verdict.rejected & ~other_times)
+    files = _column(raw, ROW_SOURCE)
+    superseded = is_superseded(good, files) if contract.latest_wins else np.zeros(len(good), dtype=bool)
+    good = _rows(good, ~superseded)
     aggregated = 0
     if contract.aggregate is not None:
         whole = aggregate(good, times, contract.aggregate, [*contract.known, *contract.past])
@@ -207,7 +218,9 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     again = good.duplicated(contract.canonical_columns).to_numpy()
     collapsed, good = _rows(good, again), _rows(good, ~again)
     clash = good.duplicated(KEY, keep=False).to_numpy()
-    _reject_conflicts(_rows(good, clash), verdict)
+    words, between_files = conflicts(_rows(good, clash), None if contract.latest_wins is None else files)
+    verdict.put(good.index[clash].to_numpy(), "conflicting_duplicate", words)
+    notes += between_files
     accepted = _rows(good, ~clash).sort_values(KEY, kind="stable", ignore_index=True)
     quarantined = verdict.quarantine(raw, moments)
     counts = {
@@ -215,11 +228,18 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         "rows_accepted": len(accepted),
         "rows_quarantined": len(quarantined),
         "rows_collapsed": len(collapsed),
+        "rows_superseded": int(superseded.sum()),
         "rows_aggregated": aggregated,
         "rows_of_other_times": int(other_times.sum()),
     }
     gone = _column(collapsed, "timestamp")
-    return Checked(accepted, quarantined, counts, int(unplaced.sum()), left_out, gone, moments[inside])
+    return Checked(accepted, quarantined, counts, int(unplaced.sum()), left_out, gone, moments[inside], notes)
+
+
+def _or(value: Any) -> str:
+    """Say what a value that is no number would be if a field of the source said so."""
+    words = readings(value)
+    return f", {words}" if words else ""
 
 
 def _column(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -230,70 +250,23 @@ def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:
     return frame.take(np.flatnonzero(mask))
 
 
-class _Verdict:
-    """Which rows are rejected and why; the first reason stays. Rows that are ignored are rejected no more."""
-
-    def __init__(self, rows: int) -> None:
-        self.reason = np.full(rows, None, dtype=object)
-        self.detail = np.full(rows, "", dtype=object)
-        self.rejected = np.zeros(rows, dtype=bool)
-        self.ignored = np.zeros(rows, dtype=bool)
-
-    def reject(self, rows: Mask, reason: str, values: pd.Series, detail: Callable[[Any], str]) -> None:
-        """Reject the rows of a mask; `detail` says in words what is wrong with the value of one."""
-        new = np.flatnonzero(rows & ~self.rejected & ~self.ignored)
-        self.put(new, reason, [detail(value) for value in values.iloc[new]])
-
-    def put(self, numbers: np.ndarray, reason: str, words: Sequence[str]) -> None:
-        """Reject rows by number, none of which is rejected yet, with words for each."""
-        self.reason[numbers] = reason
-        self.detail[numbers] = words
-        self.rejected[numbers] = True
-
-    def quarantine(self, raw: pd.DataFrame, moments: pd.Series) -> pd.DataFrame:
-        """Return the table of the rejected rows."""
-        rows = _rows(raw, self.rejected)
-        content = rows.drop(columns=[ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM], errors="ignore")
-        records = _records(content)
-        if ROW_PROBLEM in rows.columns:
-            malformed, text = rows[ROW_PROBLEM].notna(), content.iloc[:, 0]
-            records = [str(t) if bad else r for t, bad, r in zip(text, malformed, records, strict=True)]
-        return pd.DataFrame(
-            {
-                "reason": self.reason[self.rejected],
-                "detail": self.detail[self.rejected],
-                "source": rows[ROW_SOURCE].astype(str).to_numpy(),
-                "source_row": rows[ROW_NUMBER].astype("int64").to_numpy(),
-                "timestamp": moments[self.rejected].to_numpy(),
-                "record": np.array(records, dtype=object),
-            }
-        )
-
-
-def _records(frame: pd.DataFrame) -> list[str]:
-    """Write each row as JSON, missing values as null."""
-    columns = [
-        [None if gone else value for value, gone in zip(frame[name], frame[name].isna(), strict=True)]
-        for name in frame.columns
-    ]
-    encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
-    return [encode(dict(zip(frame.columns, row, strict=True))) for row in zip(*columns, strict=True)]
-
-
 class _Unparsed(NamedTuple):
     column: str
     reason: str
     rows: Mask
 
 
-def _parse(raw: pd.DataFrame, contract: Contract, verdict: _Verdict) -> tuple[pd.DataFrame, Mask, list[_Unparsed]]:
-    """Turn the raw columns into canonical ones; also say which rows are the second time of their hour.
+def _parse(
+    raw: pd.DataFrame, contract: Contract, verdict: Verdict
+) -> tuple[pd.DataFrame, Mask, list[_Unparsed], list[str]]:
+    """Turn the raw columns into canonical ones; also say which rows are the second time of their hour, and what is odd.
 
     Rows without a usable timestamp are rejected at once. What else does not parse is returned, because only
     the rows of the window are judged by it.
     """
     if ROW_PROBLEM in raw.columns:
-        verdict.reject(raw[ROW_PROBLEM].notna().to_numpy(), "malformed_row", _column(raw, ROW_PROBLEM), str)
+        malformed = raw[ROW_PROBLEM].notna().to_numpy() & ~is_cut(raw)
+        verdict.reject(malformed, "malformed_row", _column(raw, ROW_PROBLEM), str)
     name, stamps = contract.timestamp, _column(raw, contract.timestamp)
     verdict.reject(is_empty(stamps), "missing_timestamp", stamps, lambda _: f"column {name}")
     moments, second_time = read_moments(stamps, ZoneInfo(contract.time_zone), contract.timestamp_format)
@@ -301,18 +274,26 @@ def _parse(raw: pd.DataFrame, contract: Contract, verdict: _Verdict) -> tuple[pd
     unread = moments.isna().to_numpy()
     verdict.reject(unread, "unparsable_timestamp", stamps, lambda v: f"column {name}: {v!r} is not {form}")
     item_id = read_item_ids([_column(raw, name) for name in contract.item_id])
-    target, bad = read_numbers(_column(raw, contract.target))
-    unparsed = [_Unparsed(contract.target, "target_not_a_number", bad)]
-    columns = {"item_id": item_id, "timestamp": moments, "target": target}
-    for name in (*contract.known, *contract.past):
-        columns[name], bad = read_numbers(_column(raw, name), booleans=True)
-        unparsed.append(_Unparsed(name, "covariate_not_a_number", bad))
+    notes = offsets_named(stamps) if contract.timestamp_format is None else []
+    notes = [f"column {contract.timestamp}: {note} in {contract.time_zone}" for note in notes]
+    columns = {"item_id": item_id, "timestamp": moments}
+    unparsed: list[_Unparsed] = []
+    for name in (contract.target, *contract.known, *contract.past):
+        is_target = name == contract.target
+        read = read_numbers(
+            _column(raw, name), contract.numbers, booleans=not is_target, sources=_column(raw, ROW_SOURCE)
+        )
+        columns["target" if is_target else name] = read.values
+        unparsed.append(_Unparsed(name, f"{'target' if is_target else 'covariate'}_not_a_number", read.bad))
+        notes += [f"column {name}: {note}" for note in read.notes]
     for name in contract.static:
         columns[name] = read_texts(_column(raw, name))
-    return pd.DataFrame(columns), second_time, unparsed
+    for name in (*contract.item_id, *contract.static):
+        unparsed.append(_Unparsed(name, "nul_in_text", has_nul(_column(raw, name))))
+    return pd.DataFrame(columns), second_time, unparsed, notes
 
 
-def _apply_rules(typed: pd.DataFrame, contract: Contract, verdict: _Verdict) -> None:
+def _apply_rules(typed: pd.DataFrame, contract: Contract, verdict: Verdict) -> None:
     """Reject what breaks a row rule; `typed` holds the rows to judge, its index their numbers."""
     import pandera.errors
     import pandera.pandas as pa
@@ -358,15 +339,3 @@ def _rule_words(hits: pd.DataFrame, contract: Contract) -> list[str]:
         f"{value} {words[rule]}" if rule == "off_grid" else words.get(rule, f"column {column}: {value}")
         for rule, column, value in found
     ]
-
-
-def _reject_conflicts(clash: pd.DataFrame, verdict: _Verdict) -> None:
-    """Reject rows that share item and timestamp, saying in what they differ."""
-    others = [name for name in clash.columns if name not in KEY]
-    groups = clash.groupby(KEY, sort=False)
-    differs = [groups[name].transform("nunique", dropna=False).to_numpy() > 1 for name in others]
-    words = [
-        f"item {item!r} at {moment}: its rows differ in {', '.join(np.array(others)[list(row)])}"
-        for item, moment, *row in zip(clash["item_id"], clash["timestamp"], *differs, strict=True)
-    ]
-    verdict.put(clash.index.to_numpy(), "conflicting_duplicate", words)

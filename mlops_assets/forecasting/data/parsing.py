@@ -1,14 +1,14 @@
-"""Strict readers of raw columns: text or typed values become moments, numbers and names.
+"""Strict readers of raw columns: text or typed values become moments and names.
 
-Nothing is guessed: no month-first dates, no thousands separators, no words such as `today`. What a reader cannot
-read it leaves missing and says so.
+Nothing is guessed: no month-first dates, no words such as `today`. What a reader cannot read it leaves missing and
+says so.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from math import nan
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,12 +20,10 @@ Mask = np.ndarray
 Moments = tuple[pd.Series, Mask]
 """Moments (naive datetime64[us], NaT where there is none), and which are the second time of their hour."""
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?(?:inf|infinity)|nan", re.IGNORECASE)
 _DATE = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}|[0-9]{8}|[0-9]{4}-[0-9]{2}|[0-9]{4}"
 _TIME = r"[0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?)?"
 _OFFSET = r" ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _ISO_8601 = re.compile(rf"(?:{_DATE})(?:[T ]{_TIME}(?P<offset>{_OFFSET})?)?")
-_TRUTH = {"true": 1.0, "false": 0.0}
 EPOCHS = {"epoch_s": 10**6, "epoch_ms": 10**3, "epoch_us": 1, "epoch_ns": Decimal("1e-3")}
 """Formats of moments counted since 1970 in UTC: microseconds of one of their units."""
 _EARLIEST, _LATEST = -62_135_596_800 * 10**6, 253_402_300_800 * 10**6
@@ -61,25 +59,6 @@ def with_weekday(form: str) -> tuple[str, str]:
     return " %w", " 0" if "U" in parts else " 1"
 
 
-def read_numbers(values: pd.Series, booleans: bool = False) -> tuple[pd.Series, Mask]:
-    """Read a column of numbers as float64, NaN where empty; also which values are neither a number nor empty.
-
-    Args:
-        values: texts, number objects, or a typed column. Texts are plain decimal numbers, `inf` or `nan`.
-        booleans: whether true and false count as 1 and 0.
-    """
-    missing = values.isna().to_numpy()
-    if pd.api.types.is_bool_dtype(values.dtype):
-        numbers = values.astype("Float64").astype("float64")
-        return (numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)
-    if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind in "iuf":
-        return values.astype("Float64").astype("float64"), np.zeros_like(missing)
-    truth = _TRUTH if booleans else {}
-    found = [nan if gone else _number(value, truth) for value, gone in zip(values, missing, strict=True)]
-    bad = np.array([number is None for number in found], dtype=bool)
-    return pd.Series(found, index=values.index, dtype="float64"), bad
-
-
 def read_texts(values: pd.Series) -> pd.Series:
     """Read a column of names or categories as text without spaces around it; None where empty."""
     texts = [
@@ -101,6 +80,31 @@ def is_empty(values: pd.Series) -> Mask:
     """Say which values are missing, or text of nothing but spaces."""
     missing = values.isna().to_numpy()
     return missing | np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
+
+
+def has_nul(values: pd.Series) -> Mask:
+    """Say which values are text with the character NUL in it."""
+    return np.array([isinstance(value, str) and "\0" in value for value in values], dtype=bool)
+
+
+def offsets_named(values: pd.Series) -> list[str]:
+    """Note that some moments of a column name an offset and others do not."""
+    if values.dtype != object:
+        return []
+    counts = Counter(value for value in values if isinstance(value, str | date) and value is not pd.NaT)
+    aware = [value for value in counts if _is_aware(value)]
+    named = sum(counts[value] for value in aware)
+    others = sum(count for value, count in counts.items() if str(value).strip()) - named
+    if not named or not others:
+        return []
+    return [f"{named} values name an offset, such as {str(aware[0])!r}; the other {others} are taken for times"]
+
+
+def _is_aware(value: Any) -> bool:
+    if isinstance(value, str):
+        found = _ISO_8601.fullmatch(value.strip())
+        return found is not None and found["offset"] is not None
+    return getattr(value, "tzinfo", None) is not None
 
 
 def _moment_texts(values: pd.Series, form: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -186,11 +190,3 @@ def _plain(value: Any) -> str:
 def _escaped(part: str) -> str:
     """Write a slash within a part as %2F, so that a/b with c and a with b/c stay two items."""
     return re.sub("%(?=2F|25)", "%25", part).replace("/", "%2F")
-
-
-def _number(value: Any, truth: dict[str, float]) -> float | None:
-    """Read one value: NaN if it is blank, None if it is no number."""
-    text = str(value).strip()
-    if not text:
-        return nan
-    return float(text) if _NUMBER.fullmatch(text) else truth.get(text.lower())

@@ -1,0 +1,266 @@
+"""Numbers as tables have them: text or typed values become float64, with a word on whatever was taken for something.
+
+A plain number is itself. Other writings (a decimal comma, grouped digits) are read if they are declared, or if no
+other reading is possible; where two are, as of `1,234`, the value is no number, and the message names the field.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from mlops_assets.forecasting.data.parsing import Mask
+from mlops_assets.forecasting.formatting import in_files
+
+NA_VALUES = (
+    "NA", "N/A", "n/a", "na", "n.a.", "<NA>", "#N/A", "#N/A N/A", "#NA", "#NV", "NULL", "Null", "null", "(null)",
+    "None", "none", "NaN", "NAN", "nan", "-NaN", "-nan", "NaT", "\\N", "-", "–", "—", "--", ".", "..",
+)  # fmt: skip
+"""What usually stands for a missing number in text, besides nothing and spaces."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?(?:inf|infinity)", re.IGNORECASE)
+_TRUTH = {"true": 1.0, "false": 0.0}
+_SPACES = " \u00a0\u202f\u2009"
+_THOUSANDS = {",": ",", ".": r"\.", " ": f"[{_SPACES}]", "'": "['’]", "_": "_"}
+_EXACT = 2**53
+"""Beyond it, float64 does not hold each whole number."""
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How numbers in text are written.
+
+    Attributes:
+        decimal: the decimal sign, `.` or `,`; None: not declared.
+        thousands: what groups the digits: one of `,`, `.`, ` `, `'`, `_`; None: not declared.
+        na_values: what stands for a missing number, besides `NA_VALUES`; numbers among them count as numbers.
+    """
+
+    decimal: str | None = None
+    thousands: str | None = None
+    na_values: tuple[str, ...] = ()
+
+    @property
+    def declared(self) -> bool:
+        """Whether the writing is declared, so that no other is thought of."""
+        return self.decimal is not None or self.thousands is not None
+
+    @property
+    def writing(self) -> "Writing":
+        """The declared writing; plain numbers if there is none."""
+        return Writing(self.decimal or ("," if self.thousands == "." else "."), self.thousands, strict=False)
+
+    @cached_property
+    def missing(self) -> frozenset[str]:
+        """Texts that stand for a missing number."""
+        return frozenset((*NA_VALUES, *(text.strip() for text in self.na_values)))
+
+    @cached_property
+    def sentinels(self) -> frozenset[float]:
+        """Numbers that stand for a missing one."""
+        return frozenset(float(text) for text in self.na_values if _NUMBER.fullmatch(text.strip()))
+
+
+@dataclass(frozen=True)
+class Writing:
+    """One way to write numbers.
+
+    Attributes:
+        decimal: the decimal sign.
+        thousands: what groups the digits; None: nothing does.
+        strict: groups have three digits; otherwise those after the first may have two (1,00,000).
+    """
+
+    decimal: str
+    thousands: str | None
+    strict: bool = True
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        sign, digits = re.escape(self.decimal), "[0-9]+"
+        if self.thousands is not None:
+            group = _THOUSANDS[self.thousands]
+            inner = "{3}" if self.strict else "{2,3}"
+            digits = rf"(?:[1-9][0-9]{{0,2}}(?:{group}[0-9]{inner})*{group}[0-9]{{3}}|[0-9]+)"
+        return re.compile(rf"([+-]?)((?:{digits})?)(?:{sign}([0-9]*))?((?:[eE][+-]?[0-9]+)?)")
+
+    def read(self, text: str) -> float | None:
+        """Read a number; None if it is not written so."""
+        found = self._pattern.fullmatch(text)
+        if found is None or not (found[2] or found[3]):
+            return None
+        return float(f"{found[1]}{re.sub('[^0-9]', '', found[2]) or 0}.{found[3] or 0}{found[4]}")
+
+    def shows(self, text: str) -> bool:
+        """Whether a number is so written that the place of the signs says which is which: 1.234,5 or 1,234,567."""
+        if self.thousands is None or self.read(text) is None:
+            return False
+        groups = len(re.findall(_THOUSANDS[self.thousands], text))
+        return groups > 1 or (groups == 1 and self.decimal in text)
+
+    def __str__(self) -> str:
+        return f"decimal {self.decimal!r}" + (f" and thousands {self.thousands!r}" if self.thousands else "")
+
+
+PLAIN = NumberFormat()
+_WRITINGS = tuple(Writing(decimal, group) for decimal, group in product(".,", (None, *",. '")) if decimal != group)
+"""What is thought of where nothing is declared; the plain one first."""
+
+
+class Numbers(NamedTuple):
+    """A column read as numbers.
+
+    Attributes:
+        values: float64, NaN where missing or bad.
+        bad: which values are neither a number nor missing.
+        notes: what was taken for what, in words.
+    """
+
+    values: pd.Series
+    bad: Mask
+    notes: list[str]
+
+
+def read_numbers(
+    values: pd.Series, form: NumberFormat = PLAIN, *, booleans: bool = False, sources: pd.Series | None = None
+) -> Numbers:
+    """Read a column of numbers.
+
+    Args:
+        values: texts, number objects, or a typed column.
+        form: how texts are written.
+        booleans: whether true and false count as 1 and 0.
+        sources: which file each value is from: one may be written in another way than the next.
+    """
+    missing = values.isna().to_numpy()
+    if pd.api.types.is_bool_dtype(values.dtype):
+        numbers = values.astype("Float64").astype("float64")
+        return Numbers(*((numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)), [])
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind in "iuf":
+        numbers = values.astype("Float64").astype("float64")
+        return _without_sentinels(numbers, np.zeros_like(missing), form, _rounded(values))
+    truth = _TRUTH if booleans else {}
+    plain = not form.declared or form.writing == Writing(".", None, strict=False)
+    found: list[float | None] = []
+    tokens: Counter[str] = Counter()
+    for value, gone in zip(values, missing, strict=True):
+        text = "" if gone else str(value).strip()
+        if text and text in form.missing:
+            tokens[text] += 1
+        if not text or text in form.missing:
+            found.append(math.nan)
+        elif _NUMBER.fullmatch(text) and (plain or not isinstance(value, str)):
+            found.append(float(text))
+        else:
+            found.append(truth.get(text.lower()))
+    notes = [_missing(count, repr(text)) for text, count in tokens.most_common()]
+    odd = [n for n, (value, number) in enumerate(zip(values, found, strict=True)) if number is None and _texty(value)]
+    if odd and not plain:
+        for n in odd:
+            found[n] = form.writing.read(values.iloc[n].strip())
+    elif odd and not form.declared:
+        notes += _read_obvious(values, found, odd, sources)
+    bad = np.array([number is None for number in found], dtype=bool)
+    numbers = pd.Series(found, index=values.index, dtype="float64")
+    return _without_sentinels(numbers, bad, form, [*notes, *_rounded_texts(values, numbers)])
+
+
+def readings(value: Any) -> str:
+    """Say what a value that is no plain number would be, and by which field; empty if it is no number at all."""
+    if not _texty(value):
+        return ""
+    found: dict[float, Writing] = {}
+    for writing in _WRITINGS:
+        number = writing.read(value.strip())
+        if number is not None:
+            found.setdefault(number, writing)
+    return " or ".join(f"{number:g} with {_fields(writing)}" for number, writing in found.items())
+
+
+def _fields(writing: Writing) -> str:
+    both = {"decimal": writing.decimal if writing.decimal != "." else None, "thousands": writing.thousands}
+    return ", ".join(f"source.{name}: {sign!r}" for name, sign in both.items() if sign)
+
+
+def _texty(value: Any) -> bool:
+    return isinstance(value, str) and re.search("[0-9]", value) is not None
+
+
+def _missing(count: int, shown: str) -> str:
+    return f"{count} × {shown} read as missing"
+
+
+def _read_obvious(
+    values: pd.Series, found: list[float | None], odd: Sequence[int], sources: pd.Series | None
+) -> list[str]:
+    """Read in place what is no plain number and can be read in one way only, source by source."""
+    groups: dict[Any, list[int]] = {}
+    for n in odd:
+        groups.setdefault(None if sources is None else sources.iloc[n], []).append(n)
+    notes: dict[str, list[Any]] = {}
+    for source, rows in groups.items():
+        here = range(len(values)) if sources is None else np.flatnonzero((sources == source).to_numpy())
+        texts = {values.iloc[n].strip() for n in here if _texty(values.iloc[n])}
+        writing = _only_writing(texts)
+        shown = [text for n in rows if writing and writing.read(text := values.iloc[n].strip()) is not None]
+        if writing is None or not shown:
+            continue
+        for n in here:
+            if _texty(values.iloc[n]):
+                found[n] = writing.read(values.iloc[n].strip())
+        notes.setdefault(f"read with {writing}, such as {shown[0]!r}", []).append(source)
+    return [f"{words}{in_files(names)}" for words, names in notes.items()]
+
+
+def _only_writing(texts: Iterable[str]) -> Writing | None:
+    """Return the writing that all numbers among the texts are of, if all that are possible say the same numbers."""
+    numbers = [text for text in texts if any(writing.read(text) is not None for writing in _WRITINGS)]
+    possible = [writing for writing in _WRITINGS if all(writing.read(text) is not None for text in numbers)]
+    plain = [(text, float(text)) for text in numbers if _NUMBER.fullmatch(text)]
+    # Where a plain number would say something else, the signs of some value must show the writing.
+    possible = [
+        writing
+        for writing in possible
+        if all(writing.read(text) == number for text, number in plain) or any(map(writing.shows, numbers))
+    ]
+    if not numbers:
+        return None
+    said = {tuple(writing.read(text) for text in numbers) for writing in possible}
+    return possible[0] if len(said) == 1 else None
+
+
+def _without_sentinels(numbers: pd.Series, bad: Mask, form: NumberFormat, notes: list[str]) -> Numbers:
+    if form.sentinels:
+        gone = numbers.isin(form.sentinels)
+        counted: Mapping[Any, int] = numbers[gone].value_counts().to_dict()
+        notes = [*notes, *(_missing(count, f"{number:g}") for number, count in counted.items())]
+        numbers = numbers.mask(gone)
+    return Numbers(numbers, bad, notes)
+
+
+def _rounded(values: pd.Series) -> list[str]:
+    """Say which whole numbers of a typed column float64 cannot hold."""
+    if values.dtype.kind not in "iu":
+        return []
+    large = values[(values > _EXACT) | (values < -_EXACT)].dropna()
+    return _rounding([int(value) for value in large if int(float(value)) != int(value)])
+
+
+def _rounded_texts(values: pd.Series, numbers: pd.Series) -> list[str]:
+    large = np.flatnonzero((numbers.abs() >= _EXACT).to_numpy() & np.isfinite(numbers.to_numpy()))
+    texts = [str(value).strip() for value in values.iloc[large]]
+    whole = [int(text) for text in texts if re.fullmatch("[+-]?[0-9]+", text) and len(text) < 400]
+    return _rounding([number for number in whole if int(float(number)) != number])
+
+
+def _rounding(numbers: Sequence[int]) -> list[str]:
+    if not numbers:
+        return []
+    return [f"{len(numbers)} × a whole number beyond 2^53 rounded, such as {numbers[0]}"]

@@ -1,0 +1,181 @@
+"""JSON lines and JSON documents, read as raw rows with their numbers."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM
+from mlops_assets.sources.base import AnyFile, SourceError, require
+from mlops_assets.sources.text import Note, TextFile
+
+_BATCH_ROWS = 100_000
+
+
+class DoubledKeys(dict[str, Any]):
+    """A JSON object in which keys stand twice, the later value kept.
+
+    Attributes:
+        names: of the keys.
+    """
+
+    names: frozenset[str]
+
+
+def parse(text: str | bytes) -> Any:
+    """Parse a JSON document; an object with doubled keys becomes `DoubledKeys`.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) == len(pairs):
+        return values
+    doubled = DoubledKeys(values)
+    names = [name for name, _ in pairs]
+    doubled.names = frozenset(name for name in values if names.count(name) > 1)
+    return doubled
+
+
+def at(document: Any, path: str) -> Any:
+    """Return what stands at a dotted path, None if nothing does."""
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
+
+
+def records_of(document: Any, path: str | None, name: AnyFile) -> list[Any]:
+    """Return the list of rows in a document.
+
+    Args:
+        document: parsed.
+        path: dotted; None: the document is the list.
+        name: of the document, for messages.
+
+    Raises:
+        SourceError: there is no list.
+    """
+    found = document if path is None else at(document, path)
+    if isinstance(found, list):
+        return found
+    there = f"; it has: {', '.join(map(str, document))}" if isinstance(document, dict) else ""
+    raise SourceError(f"{name}: no list of rows {f'at {path!r}' if path else 'at the top'}{there}. See source.records")
+
+
+def frame_of(records: Sequence[Any], columns: Sequence[str], name: AnyFile, *, escaped: bool) -> pd.DataFrame:
+    """Return rows as they are in a document, numbered from 1.
+
+    Args:
+        records: the rows.
+        columns: the columns wanted.
+        name: of the document, for messages.
+        escaped: whether there is a backslash in it, and so perhaps half of a character.
+
+    Raises:
+        SourceError: no row has one of the columns.
+    """
+    rows = []
+    for number, record in enumerate(records, start=1):
+        problem = problem_of(record, columns, "row", escaped)
+        values = {columns[0]: json.dumps(record)} if problem else {name: record.get(name) for name in columns}
+        rows.append({**values, ROW_NUMBER: number, ROW_PROBLEM: problem})
+    # A key that one row lacks is a missing value; one that all lack is misspelt, or the source has changed.
+    require(name, columns, list(dict.fromkeys(key for record in records if isinstance(record, dict) for key in record)))
+    return pd.DataFrame(rows, columns=[*columns, ROW_NUMBER, ROW_PROBLEM], dtype=object)
+
+
+def problem_of(record: Any, columns: Iterable[str], what: str, escaped: bool) -> str | None:
+    """Say why a parsed row cannot be used; None if it can."""
+    if not isinstance(record, dict):
+        return f"the {what} is not a JSON object"
+    if isinstance(record, DoubledKeys) and (twice := sorted(record.names.intersection(columns))):
+        return f"the {what} has the key {', '.join(map(repr, twice))} twice"
+    try:
+        if escaped:
+            json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeError:
+        return f"the {what} is not UTF-8 text"
+    return None
+
+
+def read_json(
+    file: AnyFile, columns: Sequence[str], note: Note, *, encoding: str | None = None, records: str | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a JSON document: a list of objects, at its top or at a dotted path.
+
+    Raises:
+        SourceError: it is no JSON, has no such list, or lacks a column.
+    """
+    with TextFile(file, encoding, note).open() as stream:
+        content = stream.read().removeprefix(b"\xef\xbb\xbf")
+    try:
+        document = parse(content)
+    except (ValueError, RecursionError) as error:
+        at_end = isinstance(error, json.JSONDecodeError) and not content[error.pos :].strip()
+        where = f": {error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
+        cut = "; it ends there: the file may be cut" if at_end and content.strip() else ""
+        raise SourceError(f"{file}: not JSON{where}{cut}") from None
+    rows = records_of(document, records, file)
+    if rows:
+        yield frame_of(rows, columns, file, escaped=b"\\u" in content)
+
+
+def read_jsonl(
+    file: AnyFile, columns: Sequence[str], note: Note, *, encoding: str | None = None
+) -> Iterator[pd.DataFrame]:
+    """Yield batches of JSON lines, values as JSON types them; a line that is no JSON object comes with its problem.
+
+    A file that starts with a bracket is a list, whatever its name says.
+
+    Raises:
+        SourceError: a column is in no line.
+    """
+    text = TextFile(file, encoding, note)
+    if text.head.lstrip().startswith("["):
+        note("a JSON list")
+        yield from read_json(file, columns, lambda _: None, encoding=encoding)
+        return
+    seen: dict[str, None] = {}
+    with text.open() as stream:
+        lines = enumerate(_lines(stream), start=1)
+        more = True
+        while more:
+            chunk = list(islice(lines, _BATCH_ROWS))
+            more = len(chunk) == _BATCH_ROWS
+            rows = [_row(number, line, columns, seen) for number, line in chunk if line.strip()]
+            if not more and seen:
+                # A key that one line lacks is a missing value; one that all lack is misspelt.
+                require(file, columns, list(seen))
+            yield pd.DataFrame(rows, columns=[*columns, ROW_NUMBER, ROW_PROBLEM], dtype=object)
+
+
+def _lines(stream: Any) -> Iterator[bytes]:
+    import io
+
+    yield from io.BufferedReader(stream)
+
+
+def _row(number: int, line: bytes, columns: Sequence[str], seen: dict[str, None]) -> dict[str, Any]:
+    values: Any = None
+    try:
+        values = parse(line)
+        problem = problem_of(values, columns, "line", b"\\u" in line)
+    except json.JSONDecodeError as error:
+        problem = f"the line is not JSON: {error.msg} at character {error.pos + 1}"
+    except RecursionError:
+        problem = "the line is nested too deeply"
+    except UnicodeError:
+        problem = "the line is not UTF-8 text"
+    except ValueError as error:
+        problem = f"the line is not JSON: {error}"
+    if problem is not None:
+        return {columns[0]: line.decode("utf-8", "replace").strip(), ROW_NUMBER: number, ROW_PROBLEM: problem}
+    seen.update(dict.fromkeys(values))
+    return {**{name: values.get(name) for name in columns}, ROW_NUMBER: number, ROW_PROBLEM: None}
