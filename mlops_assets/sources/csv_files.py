@@ -91,13 +91,13 @@ def read_csv(
                 last = frame[present[-1]].iat[-1] if len(frame) else last
                 frame[ROW_NUMBER] = list(islice(numbers, len(frame)))
                 frame[ROW_PROBLEM] = None
-                held = frame[[*columns, ROW_NUMBER, ROW_PROBLEM]]
+                held = frame[[*columns, ROW_NUMBER, ROW_PROBLEM]].copy()
                 yield _broken_rows(new, columns)
     bad_numbers.update(row.number - 1 for row in broken)
     if held is not None and len(held):
-        is_last = held[ROW_NUMBER].iat[-1] > max(bad_numbers, default=0)
+        is_last = int(held[ROW_NUMBER].iloc[-1]) > max(bad_numbers, default=0)
         if not complete and is_last and watched.may_be_cut and present[-1] in columns:
-            held = held.assign(**{ROW_PROBLEM: [None] * (len(held) - 1) + [CUT_OFF]})
+            held[ROW_PROBLEM] = [None] * (len(held) - 1) + [CUT_OFF]
         yield held
     yield _broken_rows(broken, columns)
     if watched.quotes % 2 and "\n" in last and not watched.ends_with_quote:

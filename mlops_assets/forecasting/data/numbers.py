@@ -193,6 +193,10 @@ def _texty(value: Any) -> bool:
     return isinstance(value, str) and re.search("[0-9]", value) is not None
 
 
+def _is_nan(number: float | None) -> bool:
+    return number is not None and math.isnan(number)
+
+
 def _missing(count: int, shown: str) -> str:
     return f"{count} × {shown} read as missing"
 
@@ -213,7 +217,7 @@ def _read_obvious(
         if writing is None or not shown:
             continue
         for n in here:
-            if _texty(values.iloc[n]):
+            if _texty(values.iloc[n]) and not _is_nan(found[n]):
                 found[n] = writing.read(values.iloc[n].strip())
         notes.setdefault(f"read with {writing}, such as {shown[0]!r}", []).append(source)
     return [f"{words}{in_files(names)}" for words, names in notes.items()]
