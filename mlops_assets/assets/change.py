@@ -9,6 +9,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph, origin_inputs, with_earlier
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS
+from mlops_assets.catalog.partitions import most_between, with_steps
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -22,10 +23,10 @@ SHOWN = 10
 def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecast_change`."""
     spec = graph.spec
-    ins = origin_inputs(graph, before=1)
+    ins = origin_inputs(graph, before=most_between(spec))
     ins[FORECASTS] = dg.AssetIn(
         graph.key(FORECASTS),
-        partition_mapping=with_earlier(1),
+        partition_mapping=with_earlier(most_between(spec)),
     )
 
     @dg.asset(
@@ -52,10 +53,12 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
 
         explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name), inputs)
         parts = []
-        for key in context.partition_keys:
+        for key in with_steps(spec, context.partition_keys):
             table = explain(key)
             parts.append(table)
             context.add_asset_metadata(_facts(table), graph.key(FORECAST_CHANGE), key)
+        if not parts:
+            return dg.Output(graph.without_rows(FORECAST_CHANGE))
         # One picture, of the last origin, as of the forecasts.
         picture = charts.markdown_image(charts.change_bridge(parts[-1]), "why the forecast changed")
         last = context.partition_keys[-1]

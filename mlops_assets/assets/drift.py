@@ -9,7 +9,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph, with_earlier
 from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.names import DATA_DRIFT, OBSERVATIONS
-from mlops_assets.catalog.partitions import periods
+from mlops_assets.catalog.partitions import periods, with_steps
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages.drift import detect, steps_of
@@ -45,7 +45,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         if observations.empty:  # the source begins later than the partitions
             context.log.info("no observations in reach: there is nothing to look at")
-        found = detect(graph, tables, observations, context.partition_keys)
+        found = detect(graph, tables, observations, with_steps(spec, context.partition_keys))
         for key, why in found.not_judged.items():
             context.log.info(f"{key}: {why}")
         sampled = {"items_inspected": found.inspected} if found.inspected else {}

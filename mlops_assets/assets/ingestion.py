@@ -11,7 +11,7 @@ from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import UNTOUCHED, add_row_counts
 from mlops_assets.catalog.names import FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, step_name
-from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of
+from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of, with_steps
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.resources.clock import Clock
@@ -104,7 +104,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
                 context.log.warning(alert.what)
         partitions = partition_of(intake.rows["timestamp"], graph.partitions, keys)
         add_row_counts(context, partitions, graph.key(OBSERVATIONS))
-        if keys[-1] not in set(partitions) | set(intake.untouched):
+        if keys[-1] not in set(partitions) | set(intake.untouched) and with_steps(spec, keys[-1:]):
             notifications.send(tables, messages.empty(spec.name, keys[-1], source, notifications))
         odd = Remarks.of(spec, intake.rows)
         for sentence in odd.sentences():
@@ -143,9 +143,9 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
     )
     def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
         frames = []
-        for key in context.partition_keys:
+        for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
             frames.append(ingest.read_future(graph, origin, clock).assign(partition=key))
-        return dg.Output(pd.concat(frames, ignore_index=True))
+        return dg.Output(pd.concat(frames or [graph.without_rows(FUTURE_COVARIATES)], ignore_index=True))
 
     return future_covariates

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import freshness_of, window_of
+from mlops_assets.catalog.partitions import freshness_of, window_of, with_steps
 from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.task import Task
@@ -65,8 +65,10 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import charts
 
+        keys, now = with_steps(spec, context.partition_keys), clock.now()
+        if not keys:  # a weekend of business days
+            return dg.Output(graph.without_rows(FORECASTS))
         life = Lifecycle(tables, tracking, clock, spec.name)
-        keys, now = context.partition_keys, clock.now()
         try:
             versions = predict.chosen_versions(life, graph, keys, now, config.champion, config.version)
             forecasters = predict.load(life, versions.values())

@@ -8,7 +8,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FORECASTS
-from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
 from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
@@ -39,7 +39,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         numbers = sorted(ledger["model_version"].unique())
         forecasters = {n: registry.forecaster(registry.version(int(n))) for n in numbers}
         parts = []
-        for key in context.partition_keys:
+        for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
             own = ledger[ledger["origin"] == origin]
             known = known_after(inputs, key)
@@ -48,7 +48,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             both, _, _ = add_up(spec, forecasters[number], history, origin, own[columns], known)
             parts.append(both.assign(model_version=number, run_id=context.run.run_id))
             context.add_asset_metadata(_facts(parts[-1]), graph.key(RECONCILED_FORECASTS), key)
-        return dg.Output(pd.concat(parts, ignore_index=True))
+        return dg.Output(pd.concat(parts or [graph.without_rows(RECONCILED_FORECASTS)], ignore_index=True))
 
     return reconciled_forecasts
 

@@ -1,13 +1,15 @@
 """What all assets of a forecast share: partitions, contract, keys, owners, tags, group, inputs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypedDict
 
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog.column import expand, without_rows
+from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods
 from mlops_assets.forecasting.data.contract import Contract
@@ -62,6 +64,13 @@ class Graph:
     def key(self, name: str) -> dg.AssetKey:
         """Return the key of one of the forecast's assets."""
         return dg.AssetKey([self.spec.name, name])
+
+    def without_rows(self, name: str) -> pd.DataFrame:
+        """Return one of the forecast's tables without rows, with the columns that the spec gives it."""
+        spec = self.spec
+        covariates = spec.covariates.known if name == FUTURE_COVARIATES else spec.covariate_columns
+        columns = expand(TABLES[name], spec.task.quantile_columns, covariates)
+        return without_rows(tuple(replace(one, name=name) for name, one in columns.items()))
 
     def attributes(
         self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None

@@ -186,6 +186,11 @@ def before(spec: ForecastSpec, key: str, count: int = 1) -> list[str]:
         span *= 2
 
 
+def most_between(spec: ForecastSpec) -> int:
+    """Return how many partitions before one the last lies that holds a timestamp of the grid too, at the most."""
+    return 3 if spec.partition_kind == "hourly" or spec.frequency == "B" else 1
+
+
 def end_of_next(spec: ForecastSpec, key: str) -> datetime:
     """Return when the partition after one is complete: until then the forecasts of this one are the latest."""
     following = _first_from(spec, window_of(partitions_of(spec), key).start, key)

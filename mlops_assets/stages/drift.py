@@ -52,7 +52,7 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
     """
     spec, task = graph.spec, graph.spec.task
     ends = {key: origin_of(spec, window_of(graph.partitions, key)) for key in keys}
-    if observations.empty:
+    if observations.empty or not keys:
         return Drifts(ends, {}, {})
     learnt, least = trained_until(graph, tables, keys), steps_of(graph)
     sheet = drift.lay_out(observations, task, max(ends.values()), zero=spec.fill == "zero")
