@@ -8,16 +8,22 @@ import pandas as pd
 
 from mlops_assets.analysis import memory
 from mlops_assets.analysis.levels import by_level
-from mlops_assets.analysis.opened import QuestionError, read_history
+from mlops_assets.analysis.opened import QuestionError, latest_origin, read_history
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.evaluation.segments import segments
-from mlops_assets.forecasting.formatting import plain_rows
+from mlops_assets.forecasting.formatting import plain_rows, stamp
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.forecasting.model.task import Task
+from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages import ahead
+from mlops_assets.stages.ingest import read_future
+from mlops_assets.stages.remarks import Remarks
 
 MANY_VALUES = 20
 """Values of a static covariate beyond which it makes no segments."""
@@ -33,6 +39,7 @@ class Evaluation:
         quarantine: reason -> rows in quarantine for it.
         items: how many items have a usable row.
         left_out: items of which nothing has been observed lately: they would get no forecast.
+        remarks: what is odd about the rows, and what is missing of the future, a sentence each.
         observations: rows of the history.
         training_rows: rows that a model of the whole history would learn from.
         windows: origins of the backtest, oldest first.
@@ -50,6 +57,7 @@ class Evaluation:
     quarantine: Mapping[str, int]
     items: int
     left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
     observations: int
     training_rows: int
     windows: tuple[pd.Timestamp, ...]
@@ -72,6 +80,7 @@ class Evaluation:
             "source": {**self.source, "quarantine": dict(self.quarantine)},
             "items": self.items,
             "left_out": list(self.left_out),
+            "remarks": list(self.remarks),
             "observations": self.observations,
             "training_rows": self.training_rows,
             "windows": [str(origin) for origin in self.windows],
@@ -115,6 +124,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         left_out=tuple(
             dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
         ),
+        remarks=_remarks(spec, settings, history, checked.accepted),
         observations=len(history),
         training_rows=len(training_rows(history, spec.task)),
         windows=tuple(pd.Timestamp(origin) for origin in sorted(predictions["origin"].unique())),
@@ -163,6 +173,23 @@ def _run(
     seconds = result.seconds.iloc[0]
     cost = {"fit_seconds": seconds["fit"], "predict_seconds": seconds["predict"], "memory_mb": grown()}
     return result.predictions.assign(model=name), cost
+
+
+def _remarks(spec: ForecastSpec, settings: Settings, history: pd.DataFrame, accepted: pd.DataFrame) -> tuple[str, ...]:
+    """Say what a round would: of rows that are odd, and of known covariates that are missing ahead."""
+    said = Remarks.of(spec, accepted).sentences()
+    if not spec.covariates.known:
+        return tuple(said)
+    from mlops_assets.forecasting.model.baselines import alive_items
+
+    graph, clock = Graph(spec), Clock.of(settings)
+    origin = latest_origin(graph, history, clock)
+    seen = history[history["timestamp"] <= origin]
+    steps = steps_after(origin, spec.horizon, spec.frequency)
+    items = alive_items(seen, spec.task, origin)
+    expected = pd.MultiIndex.from_product([items, steps], names=ahead.KEY).to_frame(index=False)
+    missing = ahead.missing_ahead(spec, seen, read_future(graph, origin, clock), expected)
+    return (*said, *([f"origin {stamp(origin)}: {ahead.warning(missing)}"] if len(missing) else []))
 
 
 def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:

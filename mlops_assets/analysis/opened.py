@@ -90,6 +90,13 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
     return history, checked
 
 
+def latest_origin(graph: Graph, history: pd.DataFrame, clock: Clock) -> pd.Timestamp:
+    """Return the origin of the last partition that has ended, or the last observation's time if that is earlier."""
+    last = complete_keys(graph.spec, clock.now())[-1]
+    observed = history.loc[history["target"].notna(), "timestamp"]
+    return min(origin_of(graph.spec, window_of(graph.partitions, last)), pd.Timestamp(observed.max()))
+
+
 def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = None) -> OpenForecast:
     """Read the source and take the champion's model, or fit one if there is none that may be used.
 
@@ -110,12 +117,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     graph = Graph(spec)
     clock = Clock.of(settings)
     history, _ = read_history(spec, settings)
-    observed = history.loc[history["target"].notna(), "timestamp"]
-    if origin is None:
-        last = complete_keys(spec, clock.now())[-1]
-        moment = min(origin_of(spec, window_of(graph.partitions, last)), observed.max())
-    else:
-        moment = _moment(origin, history)
+    moment = latest_origin(graph, history, clock) if origin is None else _moment(origin, history)
     history = history[history["timestamp"] <= moment]
     future = read_future(graph, moment, clock) if spec.covariates.known else None
     future = future_of(spec, history, future, moment)

@@ -13,8 +13,8 @@ def test_the_numbers_are_frames_and_plain_json(tmp_path):
     found = evaluate(declare(tmp_path / "forecasts", panel(items=9)), Settings.read({}), ["extra_trees"])
     said = found.to_json()
     assert list(said) == [
-        "forecast", "source", "items", "left_out", "observations", "training_rows", "windows", "models", "by_window",
-        "by_lead", "by_segment", "peak_memory_mb",
+        "forecast", "source", "items", "left_out", "remarks", "observations", "training_rows", "windows", "models",
+        "by_window", "by_lead", "by_segment", "peak_memory_mb",
     ]  # fmt: skip
     assert set(said["source"]) == {
         "rows_read",
@@ -114,3 +114,15 @@ def test_a_covariate_of_one_value_or_of_very_many_makes_no_segments(tmp_path):
     spec = declare(tmp_path / "forecasts", data, covariates={"past": ["rain"], "static": ["country", "serial", "side"]})
     found = evaluate(spec, Settings.read({}))
     assert set(found.by_segment["segment"]) == {"volume", "side"}
+
+
+def test_evaluate_says_what_is_odd_about_rows_and_what_is_missing_ahead(tmp_path):
+    rows = panel(items=2, odd_days=False)
+    rows["promo"] = (rows["day"].dt.day == 9).astype(int)
+    rows.loc[(rows["shop"] == "shop 1") & (rows["day"] == "2024-04-12"), "sales"] *= 1000
+    ended = (rows["shop"] == "shop 0") & (rows["day"] > "2024-05-22")
+    spec = declare(tmp_path, rows[~ended], covariates={"known": ["promo"]})
+    found = evaluate(spec, Settings.read({"MLOPS_NOW": "2024-05-21T06:00:00Z"}))
+    odd, missing = found.remarks
+    assert odd.startswith("1 value is hardly true and counted as missing: shop 1 on 2024-04-12: ")
+    assert missing.startswith("origin 2024-05-20: known covariates are missing over the horizon: promo in 5 of 14 rows")

@@ -29,6 +29,8 @@ def tables(result: Evaluation) -> Iterator[Any]:
             f"{len(result.left_out)} items would get no forecast, nothing has been observed of them lately: "
             f"{escape(few(result.left_out))}"
         )
+    for remark in result.remarks:
+        yield f"[yellow]![/yellow] {escape(remark)}"
     overall = Table("model", *METRICS, *_COSTS.values())
     for row in plain_rows(result.models):
         costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
