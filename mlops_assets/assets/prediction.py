@@ -83,7 +83,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                 news = odd.within(window.start, window.end)
                 for warning in (*made.warnings, *news.sentences()):
                     context.log.warning(warning)
-                facts = _facts(made.rows, task) | _left_out(made.left_out) | news.facts() | _missing(made.missing_ahead)
+                facts = _facts(made.rows, task) | _left_out(made.left_out) | news.facts() | _missing(made)
                 if key in keys[-PICTURES:]:
                     fan = charts.fan(made.history, made.rows, point=task.point_column, max_items=4)
                     facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
@@ -112,12 +112,13 @@ def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
     }
 
 
-def _missing(ahead: pd.DataFrame | None) -> dict[str, Any]:
-    """Return what the metadata says of known covariates that are missing over the horizon; nothing without any."""
-    if ahead is None:
-        return {}
-    found: dict[str, Any] = {"missing_ahead": int(ahead["missing"].sum())}
-    return found | ({"missing_ahead_of": sentence(ahead)} if len(ahead) else {})
+def _missing(made: predict.Predicted) -> dict[str, Any]:
+    """Return what the metadata says of covariates that are missing over the horizon, or late at the origin."""
+    found: dict[str, Any] = {"late_covariates": ", ".join(made.late)} if made.late else {}
+    if made.missing_ahead is not None:
+        found["missing_ahead"] = int(made.missing_ahead["missing"].sum())
+        found |= {"missing_ahead_of": sentence(made.missing_ahead)} if len(made.missing_ahead) else {}
+    return found
 
 
 def _left_out(items: Sequence[str]) -> dict[str, Any]:

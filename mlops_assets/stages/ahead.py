@@ -1,4 +1,4 @@
-"""Known covariates over the horizon: what is missing of them, and what that means."""
+"""Covariates of a forecast: what is missing of the known ones over the horizon, and of the past ones at the origin."""
 
 import pandas as pd
 
@@ -44,6 +44,17 @@ def sentence(missing: pd.DataFrame) -> str:
         f"{row['name']} in {row['missing']} of {row['rows']} rows from {stamp(row['first'])} on"
         for row in missing.to_dict("records")
     )
+
+
+def late_covariates(spec: ForecastSpec, history: pd.DataFrame) -> list[str]:
+    """Return the past covariates of which nothing is known at the origin, but was within the season before.
+
+    Data of the newest steps often come late; a feed that has stopped is another matter.
+    """
+    steps = sorted(history["timestamp"].unique())[-max(spec.task.season_lengths[0], 2) :]
+    recent = history[history["timestamp"].isin(steps)]
+    newest = recent[recent["timestamp"] == steps[-1]]
+    return [name for name in spec.covariates.past if newest[name].isna().all() and recent[name].notna().any()]
 
 
 def warning(missing: pd.DataFrame) -> str:

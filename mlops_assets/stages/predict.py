@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -39,6 +39,7 @@ class Predicted:
         history: canonical frame up to the origin.
         warnings: what is unusual about it, in sentences.
         left_out: items that get no forecast, because nothing was observed of them lately.
+        late: past covariates of which the newest values have not come yet, see `ahead.late_covariates`.
         missing_ahead: known covariates that are missing over the horizon, see `ahead.missing_ahead`; None without any.
     """
 
@@ -46,6 +47,7 @@ class Predicted:
     history: pd.DataFrame
     warnings: list[str]
     left_out: list[str]
+    late: list[str] = field(default_factory=list)
     missing_ahead: pd.DataFrame | None = None
 
 
@@ -93,17 +95,21 @@ def forecast(
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", UnusualInput)
         made = forecaster.predict(history, origin, future=given, horizon=spec.horizon, quantiles=task.quantiles)
-    said = [str(warning.message) for warning in unusual]
+    late = ahead.late_covariates(spec, history)
+    todo = f"Mend the source, or train again: mlops-assets run {spec.name} --retrain"
+    unlike = [str(warning.message) for warning in unusual]
+    said = [f"{words}. {todo}" for words in guards.without_missing(unlike, late)]
     missing = ahead.missing_ahead(spec, history, future, made) if future is not None else None
     if missing is not None and len(missing):
         ahead.refuse(spec, missing)
         if spec.covariates.missing_future == "warn":
-            said = [ahead.warning(missing), *guards.without_known(said)]
+            unlike = guards.without_missing(unlike, [*late, *spec.covariates.known])
+            said = [ahead.warning(missing), *(f"{words}. {todo}" for words in unlike)]
     if history["timestamp"].max() < origin:
         said.append(f"the latest observation is of {stamp(history['timestamp'].max())}")
     said = [f"origin {stamp(origin)}: {words}" for words in said]
     rows = ledger_rows(made, history, task, origin, version.number, version.trained_until)
-    return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}), missing)
+    return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}), late, missing)
 
 
 def ledger_rows(

@@ -88,3 +88,18 @@ def test_the_last_known_value_goes_on_where_the_spec_says_so(history, forecaster
     told = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, filled, forecaster, VERSION)
     pd.testing.assert_frame_equal(made.rows, told.rows)
     assert made.warnings == []
+
+
+def test_the_newest_values_may_come_late_but_a_feed_that_has_stopped_is_said(history, tmp_path):
+    graph = Graph(declare(tmp_path, covariates={"past": ["rain"]}, horizon=4))
+    forecaster = train.fit(train.training_set(graph, history, KEY), train.Fitting(graph.spec.task))[0]
+    late = history.assign(rain=history["rain"].where(history["timestamp"] < ORIGIN))
+    made = predict.forecast(graph, KEY, late, None, forecaster, VERSION)
+    assert (made.warnings, made.late) == ([], ["rain"])
+    stopped = history.assign(rain=history["rain"].where(history["timestamp"] < "2024-05-04"))
+    made = predict.forecast(graph, KEY, stopped, None, forecaster, VERSION)
+    assert made.warnings == [
+        "origin 2024-05-10: the past covariate 'rain' is missing in every row. Mend the source, or train again: "
+        "mlops-assets run demo --retrain"
+    ]
+    assert made.late == []

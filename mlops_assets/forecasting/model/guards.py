@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ DISTINCT = 20
 MOST = 0.5
 """Share of the rows far beyond the outermost cut points, or of unknown categories, that is remarked on."""
 SHOWN = 3
-_KNOWN_MISSING = re.compile(r"the known covariate .* is missing in every row")
+_MISSING = re.compile(r"the \w+ covariate '(.*)' is missing in every row")
 
 
 class UnusualInput(UserWarning):
@@ -87,10 +88,15 @@ class Unusual:
             warnings.warn("; ".join(said), UnusualInput, stacklevel=3)
 
 
-def without_known(said: list[str]) -> list[str]:
-    """Return what `Unusual.warn` has said, but for known covariates that are missing: for whoever has counted those."""
-    kept = [[part for part in words.split("; ") if not _KNOWN_MISSING.fullmatch(part)] for words in said]
+def without_missing(said: list[str], names: Collection[str]) -> list[str]:
+    """Return what `Unusual.warn` has said, but for some covariates that are missing: for whoever knows of those."""
+    kept = [[part for part in words.split("; ") if not _is_of(part, names)] for words in said]
     return ["; ".join(parts) for parts in kept if parts]
+
+
+def _is_of(part: str, names: Collection[str]) -> bool:
+    found = _MISSING.fullmatch(part)
+    return found is not None and found[1] in names
 
 
 def _far(values: np.ndarray, low: float, high: float) -> np.ndarray:
