@@ -14,6 +14,7 @@ COUNTED = {
     "rows_accepted": "accepted",
     "rows_quarantined": "in quarantine",
     "rows_collapsed": "collapsed, for the same row stood there before",
+    "rows_superseded": "replaced by a later file",
     "rows_aggregated": "taken into another row of their item and time",
     "rows_of_other_times": "of other times",
     "targets_left_out": "targets left out that have not come yet",
@@ -34,6 +35,7 @@ def latest_ingestion(spec: ForecastSpec, instance: dg.DagsterInstance | None) ->
         kept=tuple(facts.get(UNTOUCHED) or ()),
         left_out=int(made.get("left_out") or 0),
         left_out_items=str(made.get("left_out_items") or ""),
+        notes=tuple(facts.get("notes") or ()),
     )
 
 

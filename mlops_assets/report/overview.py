@@ -144,6 +144,7 @@ class IngestionState:
         kept: partitions whose stored rows stay, for fewer or too many bad ones have come.
         left_out: items that the latest forecasts have left out, because nothing was observed of them lately.
         left_out_items: the first of them.
+        notes: what was taken for what in the rows, and what is odd, a line each.
     """
 
     source: str
@@ -152,6 +153,7 @@ class IngestionState:
     kept: tuple[str, ...] = ()
     left_out: int = 0
     left_out_items: str = ""
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {words}" for words, count in self.counts.items())

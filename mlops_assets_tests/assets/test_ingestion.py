@@ -30,6 +30,7 @@ def test_bad_rows_go_to_quarantine_and_are_counted(world):
         == facts["rows_accepted"]
         + facts["rows_quarantined"]
         + facts["rows_collapsed"]
+        + facts["rows_superseded"]
         + facts["rows_aggregated"]
         + facts["rows_of_other_times"]
     )

@@ -38,10 +38,11 @@ def round_summary(
 
 
 def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
-    """Yield what the latest ingestion has counted."""
+    """Yield what the latest ingestion has counted, and what it has taken for what."""
     found = latest_ingestion(spec, instance)
     if found is not None:
         yield f"\n[bold]ingestion[/bold]: {escape(str(found))}"
+        yield from (f"  {escape(note)}" for note in found.notes)
 
 
 def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from mlops_assets.forecasting.data.numbers import NA_VALUES, NumberFormat, read_numbers, readings
 
-
 AMOUNTS = st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=1, max_size=5)
 SIGNS = st.sampled_from([".,", ",.", ", ", ".'"])
 
