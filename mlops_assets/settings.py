@@ -124,6 +124,8 @@ class Settings(BaseModel):
     def _without_keys(cls, value: str | None) -> str | None:
         if value is not None and re.match(r"[\w+.-]+://[^/]*:[^/]*@", value):
             raise ValueError("no user or password in this address: keys are given in the cloud's own variables")
+        if value is not None and not value.startswith("/") and value.partition("://")[0] not in _STORAGE:
+            raise ValueError(f"object storage takes an address such as {_BUCKET}; it starts with {', '.join(_STORAGE)}")
         return value
 
     @field_validator("tracking_uri")
@@ -131,8 +133,13 @@ class Settings(BaseModel):
     def _of_mlflow(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             scheme, _, rest = value.get_secret_value().partition("://")
-            if scheme.partition("+")[0] not in _MLFLOW or (scheme.startswith("http") and not _has_host(rest)):
-                raise ValueError(f"MLflow takes an address such as http://host:5000 or {_DATABASE}")
+            kind = scheme.partition("+")[0]
+            known = kind in _MLFLOW or scheme in _plugins()
+            wrong = (kind in _WITH_PORT and not _has_port(rest)) or (kind.startswith("http") and not _has_host(rest))
+            if not known or wrong:
+                raise ValueError(
+                    f"MLflow takes an address such as http://host:5000, sqlite:///folder/mlflow.db or {_DATABASE}"
+                )
         return value
 
     @field_validator("now")
@@ -211,13 +218,31 @@ _MLFLOW = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databrick
 """What an address of MLflow may begin with."""
 
 
+_WITH_PORT = ("http", "https", "postgresql", "mysql", "mssql")
+_STORAGE = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
+"""What an address of object storage may begin with."""
+
+
+def _plugins() -> set[str]:
+    """Return what addresses begin with that MLflow knows by a plugin."""
+    from importlib.metadata import entry_points
+
+    return {plugin.name for plugin in entry_points(group="mlflow.tracking_store")}
+
+
 def _has_host(rest: str) -> bool:
-    """Whether what follows `http://` names a host, and a port that can be one."""
+    """Whether what follows `http://` names a host."""
+    from urllib.parse import urlsplit
+
+    return bool(urlsplit(f"http://{rest}").hostname)
+
+
+def _has_port(rest: str) -> bool:
+    """Whether what follows `://` has a port that can be one, or none."""
     from urllib.parse import urlsplit
 
     try:
-        parts = urlsplit(f"http://{rest}")
-        return bool(parts.hostname) and parts.port != 0
+        return urlsplit(f"http://{rest}").port != 0
     except ValueError:
         return False
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timezone
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pandas as pd
@@ -199,9 +200,13 @@ def test_the_clock_goes_by_itself():
     [
         ("MLFLOW_TRACKING_URI", "htp://me:hunter2planted@mlflow"),
         ("MLFLOW_TRACKING_URI", "http://me:hunter2planted@mlflow:99999"),
+        ("MLFLOW_TRACKING_URI", "http://me:hunter2planted@mlflow:port"),
+        ("MLFLOW_TRACKING_URI", "postgresql://me:hunter2planted@host:port/name"),
         ("MLFLOW_TRACKING_URI", "http://"),
         ("MLFLOW_TRACKING_URI", "http://[bad"),
         ("MLOPS_OBJECT_STORAGE", "s3://me:hunter2planted@bucket/prefix"),
+        ("MLOPS_OBJECT_STORAGE", "nonsense"),
+        ("MLOPS_OBJECT_STORAGE", "s3:bucket"),
         ("MLOPS_DAGSTER_UI", "ftp://me:hunter2planted@dagster"),
         ("MLOPS_MLFLOW_UI", "javascript:alert"),
         ("MLOPS_NOW", "0001-01-01"),
@@ -214,9 +219,29 @@ def test_an_address_or_a_moment_that_cannot_be_is_refused_at_the_start_and_shows
 
 
 @pytest.mark.parametrize(
-    "value", ["databricks", "mysql+pymysql://u@h/db", "sqlite:///mlflow.db", "https://mlflow:5000/a"]
+    "value",
+    [
+        "databricks",
+        "databricks://profile:scope",
+        "mysql+pymysql://u@h/db",
+        "sqlite:///mlflow.db",
+        "https://mlflow:5000/a",
+    ],
 )
 def test_whatever_mlflow_takes_as_its_address_is_taken(value):
     uri = Settings.read({"MLFLOW_TRACKING_URI": value}).tracking_uri
     assert uri is not None
     assert uri.get_secret_value() == value
+
+
+def test_an_address_that_a_plugin_of_mlflow_takes_is_taken(monkeypatch):
+    plugin = EntryPoint("acme", "acme.store:Store", "mlflow.tracking_store")
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [plugin] if group == plugin.group else [])
+    assert Settings.read({"MLFLOW_TRACKING_URI": "acme://here"}).tracking_uri is not None
+    with pytest.raises(SettingsError, match="MLFLOW_TRACKING_URI"):
+        Settings.read({"MLFLOW_TRACKING_URI": "other://here"})
+
+
+@pytest.mark.parametrize("value", ["/mnt/bucket", "gs://bucket", "memory://", "file:///mnt/bucket"])
+def test_whatever_object_storage_takes_as_its_address_is_taken(value):
+    assert Settings.read({"MLOPS_OBJECT_STORAGE": value}).object_storage == value

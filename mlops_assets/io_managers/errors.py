@@ -36,4 +36,4 @@ class LockTimeoutError(StorageError, TransientError, TimeoutError):
 
 
 class StorageUnavailableError(StorageError, TransientError):
-    """Object storage does not answer, or does not let us in."""
+    """Object storage does not answer now; a later try may succeed."""

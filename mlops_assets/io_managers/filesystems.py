@@ -4,6 +4,7 @@ A file is committed whole or not at all, and only if nobody who started later ha
 """
 
 import os
+import re
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -17,6 +18,7 @@ import pyarrow as pa
 from pydantic import SecretStr
 
 from mlops_assets.io_managers.errors import StorageError, StorageUnavailableError
+from mlops_assets.resources.secrets import scrub
 from mlops_assets.sources.object_files import open_ranges
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _TEMPORARY = ".writing-"
 _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "timeout", "connect_timeout")
 _RETRIES: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 _SMALL = 64 * 1024
+_FORBIDDEN = re.compile(r"\b40[13] (Forbidden|Unauthorized)|AccessDenied|NoSuchBucket|InvalidAccessKeyId")
 _MEMORY: dict[str, Any] = {}
 """Object stores in memory by address, shared within the process."""
 
@@ -135,13 +138,20 @@ def _answered(method: Method) -> Method:
 
     @wraps(method)
     def call(bucket: "Bucket", *arguments: Any) -> Any:
-        from obstore.exceptions import BaseError
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         try:
             return method(bucket, *arguments)
         except BaseError as error:
-            reason = " ".join(str(error).partition("Debug source")[0].split())
-            raise StorageUnavailableError(f"{bucket.url} does not answer as it should: {reason}") from None
+            reason = scrub(" ".join(str(error).partition("Debug source")[0].split()))
+            if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _FORBIDDEN.search(reason):
+                raise StorageError(
+                    f"{bucket.url} lets us not in: {reason}; see MLOPS_OBJECT_STORAGE, and the cloud's own variables "
+                    "for the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...)"
+                ) from None
+            raise StorageUnavailableError(
+                f"{bucket.url} does not answer as it should: {reason}; see MLOPS_OBJECT_STORAGE"
+            ) from None
 
     return cast("Method", call)
 

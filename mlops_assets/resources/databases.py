@@ -45,7 +45,7 @@ class MissingDriverError(DatabaseError, MissingExtraError):
     """The driver of a database is not installed."""
 
 
-def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engine":
+def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable: str = "") -> "Engine":
     """Return a SQLAlchemy engine for an address such as `sqlite:///data/tables.db` or `postgresql://…`.
 
     SQLite waits for other writers instead of failing, keeps readers and writers apart (WAL), and takes its
@@ -55,6 +55,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
     Args:
         url: the address; a driver is added where it names none.
         read_only: for databases that are not ours: nothing is changed, not even SQLite's journal mode.
+        variable: of the environment, which gave the address; empty: another gave it.
 
     Raises:
         DatabaseError: the address is not one.
@@ -84,7 +85,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False) -> "Engin
         raise MissingDriverError.of(shown(address), missing, _EXTRAS.get(missing)) from None
     except (ArgumentError, TypeError) as error:
         raise DatabaseError(f"{shown(address)} cannot be opened: {error}") from None
-    _tell_unavailable(engine)
+    _tell_unavailable(engine, f"; see {variable}" if variable else "")
     if name == "sqlite":
         _prepare_sqlite(engine, read_only)
     if name == "duckdb":
@@ -125,7 +126,7 @@ def _address(url: "str | SecretStr | URL") -> "URL":
     return address.set(drivername=_DRIVERS.get(address.drivername, address.drivername))
 
 
-def _tell_unavailable(engine: "Engine") -> None:
+def _tell_unavailable(engine: "Engine", see: str) -> None:
     """Let a failure to connect be an error of ours, which any driver names otherwise."""
     from sqlalchemy import event
 
@@ -133,7 +134,7 @@ def _tell_unavailable(engine: "Engine") -> None:
     def on_error(context: "ExceptionContext") -> None:
         if context.connection is None and context.sqlalchemy_exception is not None:
             reason = scrub(" ".join(str(context.original_exception).split()))
-            raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}") from None
+            raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}{see}") from None
 
 
 def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:

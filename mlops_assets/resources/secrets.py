@@ -53,6 +53,11 @@ def reveal(value: str) -> SecretStr:
     return _KEPT.get(value) or SecretStr(value)
 
 
+def variable_of(value: str) -> str:
+    """Return the environment variable that a reference to a secret names; empty if it names none."""
+    return value.removeprefix("secret:").partition(" ")[0] if value in _KEPT else ""
+
+
 def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> str:
     """Return a text without secrets: `***` stands in their place.
 

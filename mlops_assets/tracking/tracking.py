@@ -11,17 +11,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import dagster as dg
 
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.resources.databases import DatabaseUnavailableError, make_engine, with_driver
 from mlops_assets.resources.secrets import reveal, without_login
-from mlops_assets.settings import SettingsError
-from mlops_assets.tracking.errors import Client, TrackingUnavailableError
+from mlops_assets.tracking.errors import Client, TrackingUnavailableError, answered
 from mlops_assets.tracking.links import Links
+from mlops_assets.tracking.local_database import ensure_made
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import TrainingRun
+from mlops_assets.tracking.server import knock
 
 _FILE = "sqlite:///"
 _SERVERS = ("postgresql", "mysql", "mssql")
@@ -66,7 +67,7 @@ class Tracking(dg.ConfigurableResource):
             TrackingError: MLflow cannot be reached.
         """
         mlflow = self._mlflow()
-        client = Client(mlflow.MlflowClient(), self.safe_uri)
+        client = self._client()
         experiment_id = self._experiment(client, experiment)
         self.close_orphans(experiment, context.instance, context.run.run_id)
         while mlflow.active_run() is not None:  # a run left by other code of this process is not ours to write into
@@ -87,18 +88,28 @@ class Tracking(dg.ConfigurableResource):
         )
         status = "FAILED"
         try:
-            with dg.build_resources(
-                {"mlflow": configured},
-                instance=context.instance,
-                dagster_run=context.run,
-                log_manager=context.log,
-            ) as resources:
+            with (
+                answered(self.safe_uri),  # MLflow's own functions, which the training calls, go past the client
+                dg.build_resources(
+                    {"mlflow": configured},
+                    instance=context.instance,
+                    dagster_run=context.run,
+                    log_manager=context.log,
+                ) as resources,
+            ):
                 client.set_tag(run.info.run_id, MLFLOW_RUN_NAME, name)  # the resource names runs after the job
                 yield TrainingRun(resources.mlflow, run.info.run_id)
             status = "FINISHED"
         finally:
-            mlflow.end_run(status)
-            client.set_terminated(run.info.run_id, status)
+            try:
+                with answered(self.safe_uri):
+                    mlflow.end_run(status)
+                client.set_terminated(run.info.run_id, status)
+            except MlopsAssetsError as error:
+                if status == "FINISHED":
+                    raise
+                # What failed the training matters more; the next run closes this one.
+                context.log.warning(f"the MLflow run {run.info.run_id} could not be ended: {error.message}")
 
     def registry(self, name: str) -> Registry:
         """Return the versions of one model.
@@ -145,54 +156,28 @@ class Tracking(dg.ConfigurableResource):
         return without_login(self.address)
 
     def _client(self) -> Client:
-        return Client(self._mlflow().MlflowClient(), self.safe_uri)
+        mlflow = self._mlflow()
+        with answered(self.safe_uri):
+            return Client(mlflow.MlflowClient(), self.safe_uri)
 
     def _mlflow(self) -> Any:
         for variable, value in _QUIET.items():
             os.environ.setdefault(variable, value)
-        self._check_address()
-        if self.address.startswith(("http://", "https://")):
-            self._probe()
-        elif self.address.startswith(_SERVERS):
+        if self.address.startswith(_SERVERS):
             self._probe_database()
 
         import mlflow
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # traces of what is told in one line
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        if self.address.startswith(_FILE):
-            self._create_database(mlflow)
+        if self.address.startswith(("http://", "https://")):
+            knock(self.address, self.safe_uri)
+        elif self.address.startswith(_FILE):
+            with answered(self.safe_uri):
+                ensure_made(Path(self.address.removeprefix(_FILE)))
         mlflow.set_tracking_uri(self.address)
         return mlflow
-
-    def _probe(self) -> None:
-        """Ask the server for its health: a dead one would hang MLflow's client for minutes."""
-        from urllib.error import URLError
-        from urllib.request import urlopen
-
-        try:
-            with urlopen(f"{self.address.rstrip('/')}/health", timeout=5):  # noqa: S310 - the scheme is http(s)
-                pass
-        except (URLError, TimeoutError, OSError) as error:
-            reason = getattr(error, "reason", error)
-            raise TrackingUnavailableError(
-                f"MLflow at {self.safe_uri} does not answer ({reason}); see MLFLOW_TRACKING_URI"
-            ) from None
-
-    def _check_address(self) -> None:
-        """Raise a SettingsError if neither MLflow nor a plugin of it knows such an address."""
-        try:
-            parts = urlsplit(self.address)
-            kind, _ = parts.scheme.partition("+")[0], parts.port
-            if kind not in ("", "file", "sqlite", "http", "https", *_SERVERS):
-                from mlflow import MlflowClient
-
-                MlflowClient(self.address)
-        except Exception:  # what a plugin raises is its own; the address may hold a password and is not shown
-            raise SettingsError(
-                "wrong environment variable: MLFLOW_TRACKING_URI: not an address that MLflow knows; it takes "
-                "http://host:5000, sqlite:///folder/mlflow.db, postgresql://user:password@host/name or the like"
-            ) from None
 
     def _probe_database(self) -> None:
         """Connect once: MLflow itself would try for minutes."""
@@ -203,17 +188,6 @@ class Tracking(dg.ConfigurableResource):
             raise TrackingUnavailableError(f"MLflow's database {error.message}; see MLFLOW_TRACKING_URI") from None
         finally:
             engine.dispose()
-
-    def _create_database(self, mlflow: Any) -> None:
-        """Create a SQLite database once: processes that do it at the same time would collide."""
-        file = Path(self.address.removeprefix(_FILE))
-        if self.exists():
-            return
-        from filelock import FileLock
-
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_suffix(".lock")):
-            mlflow.MlflowClient(self.address).search_experiments(max_results=1)
 
     def _experiment(self, client: Any, name: str) -> str:
         from mlflow.exceptions import MlflowException

@@ -210,10 +210,15 @@ SERVERS = {
         "sql",
         "MLOPS_DATABASE_URL",
         "postgresql://me:hunter2planted@127.0.0.1:9/none",
-        "cannot be reached",
+        "; see MLOPS_DATABASE_URL",
     ),
-    "MLOPS_MODELS": ("object_storage", "MLOPS_OBJECT_STORAGE", "s3://bucket/prefix", "does not answer"),
-    "MLFLOW_TRACKING_URI": ("http://me:hunter2planted@127.0.0.1:9", "MLOPS_NOW", "2024-06-01", "does not answer"),
+    "MLOPS_MODELS": ("object_storage", "MLOPS_OBJECT_STORAGE", "s3://bucket/prefix", "; see MLOPS_OBJECT_STORAGE"),
+    "MLFLOW_TRACKING_URI": (
+        "http://me:hunter2planted@127.0.0.1:9",
+        "MLOPS_NOW",
+        "2024-06-01",
+        "; see MLFLOW_TRACKING_URI",
+    ),
 }
 
 

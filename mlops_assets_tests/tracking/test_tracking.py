@@ -1,14 +1,9 @@
 """Run states and the registry, against a real MLflow database."""
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import dagster as dg
 import mlflow
 import pytest
 
-from mlops_assets.errors import TransientError
-from mlops_assets.settings import SettingsError
 from mlops_assets.tracking.errors import TrackingError, TrackingUnavailableError
 from mlops_assets.tracking.tracking import Tracking
 
@@ -132,39 +127,8 @@ def test_whether_there_is_a_database_is_told_without_making_one(tmp_path, tracki
     assert Tracking(uri="http://127.0.0.1:1").exists()
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "transient"),
-    [(401, "lets nobody in", False), (403, "lets nobody in", False), (200, "does not answer as it should", True)],
-)
-def test_a_server_that_is_healthy_and_answers_nothing_is_an_expected_error(code, message, transient):
-    class Login(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200 if self.path == "/health" else code)
-            self.end_headers()
-            self.wfile.write(b"<html>please log in</html>")
-
-        def log_message(self, format, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Login) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        registry = Tracking(uri=f"http://127.0.0.1:{server.server_port}").registry("demo")
-        for ask in (registry.champion, registry.versions):
-            with pytest.raises(TrackingError, match=message) as raised:
-                ask()
-            assert isinstance(raised.value, TransientError) is transient
-        server.shutdown()
-
-
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
 def test_a_database_that_does_not_answer_is_told_at_once_without_its_password(dialect):
     with pytest.raises(TrackingUnavailableError, match="cannot be reached") as raised:
         Tracking(uri=f"{dialect}://me:hunter2planted@127.0.0.1:9/mlflow").registry("demo")
     assert "hunter2planted" not in str(raised.value)
-
-
-@pytest.mark.parametrize("uri", ["htp://u:hunter2@127.0.0.1:9", "http://u:hunter2@127.0.0.1:port"])
-def test_an_address_that_mlflow_does_not_know_is_a_wrong_setting(uri):
-    with pytest.raises(SettingsError, match="MLFLOW_TRACKING_URI: not an address that") as error:
-        Tracking(uri=uri).ping()
-    assert "hunter2" not in str(error.value)

@@ -18,7 +18,7 @@ from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.sql import columns as sql_columns
 from mlops_assets.io_managers.sql.columns import ROW, Column
-from mlops_assets.resources.secrets import keep, reveal
+from mlops_assets.resources.secrets import keep, reveal, variable_of
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -41,7 +41,7 @@ class SqlTables(Tables):
         from mlops_assets.io_managers.sql.servers import server_of
         from mlops_assets.resources.databases import make_engine
 
-        return server_of(make_engine(reveal(self.url)))
+        return server_of(make_engine(reveal(self.url), variable=variable_of(self.url)))
 
     @cached_property
     def _register(self) -> "Register":

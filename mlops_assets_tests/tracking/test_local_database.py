@@ -1,0 +1,116 @@
+"""MLflow's SQLite file is made whole or not at all, whoever dies or comes at the same time."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.tracking import local_database
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.local_database import is_made
+from mlops_assets.tracking.tracking import Tracking
+
+PING = "import sys; from mlops_assets.tracking.tracking import Tracking; print(Tracking(uri=sys.argv[1]).ping())"
+BARE = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
+
+
+def start(code: str, file: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, f"sqlite:///{file}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def half(file: Path, empty: Path) -> None:
+    """Make a database as a process leaves it that was killed while MLflow made its tables."""
+    shutil.copy(empty, file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM experiments")
+        connection.execute("DROP TABLE trace_info")
+        connection.execute("UPDATE alembic_version SET version_num = 'acf3f17fdcc7'")
+    file.with_name(file.name + "-journal").write_bytes(b"")
+
+
+def grow_old(file: Path) -> None:
+    os.utime(file, (time.time() - 60, time.time() - 60))
+
+
+@pytest.mark.parametrize("left", ["half", "nothing"])
+def test_what_a_killed_process_left_half_made_is_set_aside_and_made_anew(tmp_path, empty_mlflow, monkeypatch, left):
+    file = tmp_path / "mlflow.db"
+    if left == "half":
+        half(file, empty_mlflow)
+    else:
+        file.write_bytes(b"")
+    grow_old(file)
+    monkeypatch.setattr(local_database, "_make", lambda new: shutil.copy(empty_mlflow, new))
+    assert Tracking(uri=f"sqlite:///{file}").ping() == f"sqlite:///{file} answers, 0 registered models"
+    assert (tmp_path / "mlflow.db.unfinished").exists()
+    assert not (tmp_path / "mlflow.db-journal").exists()
+
+
+def test_a_database_that_is_being_made_is_waited_for(tmp_path, empty_mlflow, monkeypatch):
+    file = tmp_path / "mlflow.db"
+    half(file, empty_mlflow)
+    pauses = []
+
+    def finish(seconds: float) -> None:
+        pauses.append(seconds)
+        shutil.copy(empty_mlflow, file)
+
+    monkeypatch.setattr(local_database.time, "sleep", finish)
+    local_database.ensure_made(file)
+    assert len(pauses) == 1
+    assert not (tmp_path / "mlflow.db.unfinished").exists()
+
+
+def test_a_database_with_something_in_it_is_left_alone(tmp_path, empty_mlflow):
+    file = tmp_path / "mlflow.db"
+    shutil.copy(empty_mlflow, file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'acf3f17fdcc7'")
+    grow_old(file)
+    with pytest.raises(TrackingError, match="was written by another release of MLflow") as raised:
+        Tracking(uri=f"sqlite:///{file}").ping()
+    assert "mlflow db upgrade" in raised.value.message
+    assert not (tmp_path / "mlflow.db.unfinished").exists()
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    file = tmp_path / "mlflow.db"
+    file.write_text("these are notes on shops, and no database at all" * 50)
+    with pytest.raises(TrackingError, match="is not a database of MLflow") as raised:
+        Tracking(uri=f"sqlite:///{file}").ping()
+    assert str(file) in raised.value.message
+
+
+@pytest.mark.process
+def test_a_first_run_that_is_killed_does_not_stop_the_next_and_two_at_once_both_work(tmp_path):
+    file = tmp_path / "data" / "mlflow.db"
+    killed = start(PING, file)
+    new = file.with_name("mlflow.db.new")
+    deadline = time.monotonic() + 90
+    while not (new.exists() and new.stat().st_size):
+        assert killed.poll() is None, killed.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert not file.exists(), "what is not whole is not in its place"
+    both = [start(PING, file), start(PING, file)]
+    for process in both:
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == 0, said
+        assert said.strip().endswith("answers, 0 registered models")
+    assert is_made(file)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["mlflow.db", "mlflow.lock"]
