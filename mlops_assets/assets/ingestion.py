@@ -9,8 +9,8 @@ from pydantic import Field
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.metadata import UNTOUCHED, add_row_counts
-from mlops_assets.catalog.names import FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, step_name
+from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts
+from mlops_assets.catalog.names import DAILY, FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, job_name, step_name
 from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of, with_steps
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
@@ -70,6 +70,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         notifications: Notifications,
     ):
         keys = list(context.partition_keys)
+        filled = _fill(context, graph, tables, clock) if context.job_name == job_name(spec.name, DAILY) else {}
         window = whole_window(graph.partitions, keys)
         try:
             checked, source = ingest.read_observations(graph, window, clock)
@@ -111,9 +112,27 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             context.log.warning(sentence)
         facts |= {**odd.facts(), "items": intake.rows["item_id"].nunique()}
         facts |= {UNTOUCHED: list(intake.untouched)} if intake.untouched else {}
+        facts |= {FILLED: filled} if filled else {}
         yield dg.Output(intake.rows, OBSERVATIONS, metadata=facts)
 
     return ingestion
+
+
+def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock: Clock) -> dict[str, int]:
+    """Let a round fill the holes before its partitions, and tell Dagster what it has stored."""
+    try:
+        filled = ingest.fill(graph, tables, clock, context.partition_keys[0])
+    except (SourceError, ContractError) as error:
+        context.log.warning(f"earlier partitions without rows could not be read again: {error}")
+        return {}
+    for partition, rows in filled.items():
+        facts = {"dagster/row_count": rows}
+        context.log_event(
+            dg.AssetMaterialization(
+                graph.key(OBSERVATIONS), description="read again in a later round", metadata=facts, partition=partition
+            )
+        )
+    return {partition: rows for partition, rows in filled.items() if rows}
 
 
 def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, links: Notifications) -> Iterator[Alert]:

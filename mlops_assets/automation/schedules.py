@@ -2,14 +2,21 @@
 
 import dagster as dg
 
-from mlops_assets.automation.rescoring import build_reread_schedule
+from mlops_assets.automation.rescoring import UNDER_WAY, build_reread_schedule
 from mlops_assets.catalog.names import DAILY, job_name
-from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.partitions import before, latest_complete
+from mlops_assets.catalog.run_tags import partition_of, range_tags
+from mlops_assets.errors import TransientError
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.holes import LONGEST_GAP, unforecast
+from mlops_assets.stages.rescore import ranges
 
 
 def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
     """Define `<name>_daily_schedule` if the spec has a schedule: at each tick, the latest complete partition.
+
+    A tick asks too for what earlier ones should have: Dagster itself makes up for none of them.
 
     With `partitions.reread`, also `<name>_reread_schedule`.
     """
@@ -22,14 +29,42 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
         cron_schedule=spec.schedule,
         execution_timezone=spec.time_zone,
         job_name=job,
-        description=f"Runs the daily round of {spec.name} for the latest complete partition.",
+        description=f"Runs the daily round of {spec.name} for the latest complete partition, and for those that "
+        "earlier ticks asked for in vain: the daemon was down, or their run was lost.",
     )
-    def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def daily_schedule(
+        context: dg.ScheduleEvaluationContext, tables: dg.ResourceParam[Tables]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
         moment = context.scheduled_execution_time
         key = latest_complete(spec, moment)
         if key is None:
             return dg.SkipReason(f"the first partition, from {spec.partitions.start}, has not ended at {moment}")
-        # The run key makes a second tick for the same partition harmless, also after partitions.end.
-        return dg.RunRequest(run_key=key, partition_key=key)
+        try:
+            missed = unforecast(spec, tables, key, moment)
+        except TransientError as error:  # the present round is asked for all the same: it may begin when they are back
+            context.log.warning(f"the tables do not say what earlier ticks have missed: {error}")
+            missed = []
+        busy = _under_way(spec, context.instance)
+        missed = [one for one in missed if not any(first <= one <= last for first, last in busy)]
+        rounds = ranges([*before(spec, key, LONGEST_GAP), key], dict.fromkeys([*missed, key], 0))
+        return [_request(first, last, key) for first, last in rounds]
 
     return [daily_schedule, *([build_reread_schedule(spec)] if spec.partitions.reread else [])]
+
+
+def _request(first: str, last: str, key: str) -> dg.RunRequest:
+    """Ask for the round of some partitions, at the tick that asks for `key`."""
+    if first == last == key:
+        # The run key makes a second tick for the same partition harmless, also after partitions.end.
+        return dg.RunRequest(run_key=key, partition_key=key)
+    run_key = f"{first} {last} with {key}"
+    if first == last:
+        return dg.RunRequest(run_key=run_key, partition_key=first)
+    return dg.RunRequest(run_key=run_key, tags=range_tags(first, last))
+
+
+def _under_way(spec: ForecastSpec, instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Return the first and last partitions of the daily rounds that are under way."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=job_name(spec.name, DAILY), statuses=UNDER_WAY))
+    spans = [partition_of(run.tags).partition("...") for run in runs]
+    return [(first, last or first) for first, _, last in spans]

@@ -10,6 +10,9 @@ import pandas as pd
 UNTOUCHED = "untouched_partitions"
 """Metadata of an output: partitions of the run that are not written, for what is stored of them stays."""
 
+FILLED = "filled_partitions"
+"""Metadata of an output: earlier partitions without rows that have been filled, with their rows."""
+
 
 def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key: dg.AssetKey) -> None:
     """Say for each partition of the run how many rows it has.

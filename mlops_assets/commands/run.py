@@ -15,7 +15,8 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     """Run the whole round of the forecast NAME for one partition, or for each of a range.
 
     Ingests the partition and all history that is not stored yet, trains if there is no champion or the spec has
-    changed (on data up to the first of the partitions), forecasts, and scores earlier forecasts.
+    changed (on data up to the first of the partitions), forecasts, and scores earlier forecasts. Without --partition,
+    it makes the forecasts too that the schedule asked for in vain.
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
@@ -26,7 +27,7 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     keys = resolve_partitions(spec, partition, settings)
     instance = open_instance(settings)
     with base.progress() as listen:
-        run_round(spec, keys, settings, instance, retrain, listen)
+        run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
     base.show(round_summary(spec, keys, settings, instance))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.catalog.metadata import UNTOUCHED
+from mlops_assets.catalog.metadata import FILLED, UNTOUCHED
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.report.overview import IngestionState
 from mlops_assets.spec import ForecastSpec
@@ -32,6 +32,7 @@ def latest_ingestion(spec: ForecastSpec, instance: dg.DagsterInstance | None) ->
         source=str(facts.get("source", "")),
         read=int(facts["rows_read"]),
         counts={words: int(facts[name]) for name, words in COUNTED.items() if facts.get(name)},
+        filled=dict(facts.get(FILLED) or {}),
         kept=tuple(facts.get(UNTOUCHED) or ()),
         left_out=int(made.get("left_out") or 0),
         left_out_items=str(made.get("left_out_items") or ""),

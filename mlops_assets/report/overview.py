@@ -1,7 +1,7 @@
 """The state of a forecast in figures: what `mlops-assets status` and the report show."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -141,6 +141,7 @@ class IngestionState:
         source: that was read.
         read: rows that were read.
         counts: what has become of them, in words -> rows; only what there is.
+        filled: earlier partitions that had no rows -> rows that have come since.
         kept: partitions whose stored rows stay, for fewer or too many bad ones have come.
         left_out: items that the latest forecasts have left out, because nothing was observed of them lately.
         left_out_items: the first of them.
@@ -150,6 +151,7 @@ class IngestionState:
     source: str
     read: int
     counts: dict[str, int]
+    filled: dict[str, int] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     left_out: int = 0
     left_out_items: str = ""
@@ -158,6 +160,9 @@ class IngestionState:
     def __str__(self) -> str:
         counts = ", ".join(f"{count:,} {words}" for words, count in self.counts.items())
         said = f"{self.read:,} rows read of {self.source}" + (f": {counts}" if counts else "")
+        if self.filled:
+            late = ", ".join(f"{partition} ({rows:,} rows)" for partition, rows in list(self.filled.items())[:5])
+            said += f"; came late and was filled in: {late}" + (", …" if len(self.filled) > 5 else "")
         if self.kept:
             said += f"; what was stored of {few(self.kept)} stays"
         if self.left_out:
@@ -198,6 +203,8 @@ class Overview:
         drift: None before it was measured.
         quarantine: None if the latest partitions have no row in it.
         ingestion: the latest; None before there was one.
+        unobserved: partitions that no row has come of, those aside that never have any.
+        unforecast: partitions that the schedule asked to forecast from, and nobody has.
         next_round: when the schedule ticks next; None without a schedule.
         failed_runs: the latest, newest first.
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
@@ -218,6 +225,8 @@ class Overview:
     next_round: str | None
     failed_runs: tuple[FailedRun, ...]
     ingestion: IngestionState | None = None
+    unobserved: tuple[str, ...] = ()
+    unforecast: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     outliers: str = ""
     problems: tuple[str, ...] = ()

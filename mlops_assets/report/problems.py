@@ -6,6 +6,7 @@ from datetime import datetime
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import expected
 from mlops_assets.forecasting.charts.style import label
+from mlops_assets.forecasting.formatting import few
 from mlops_assets.report.overview import Overview
 from mlops_assets.spec import ForecastSpec
 
@@ -27,6 +28,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *state.unreachable,
         *_no_champion(state),
         *_stale(spec, state, now),
+        *_holes(state),
         *_bad_accuracy(state),
         *_breach(state),
         *_waiting(state),
@@ -50,6 +52,16 @@ def _stale(spec: ForecastSpec, state: Overview, now: datetime) -> Iterator[str]:
         last = state.last.get(name)
         if last is not None and last < due[0]:
             yield f"{name} are stale: {due[0]} should be there, {last} is the last"
+
+
+def _holes(state: Overview) -> Iterator[str]:
+    if state.unobserved:
+        again = f"mlops-assets ingest {state.forecast} --partition {state.unobserved[0]}"
+        yield f"no observations of {few(state.unobserved)}: the next round reads them again, and so does {again}"
+    if state.unforecast:
+        yield f"no forecasts from {few(state.unforecast)}: the next round makes them, and so does mlops-assets run " + (
+            state.forecast
+        )
 
 
 def _bad_accuracy(state: Overview) -> Iterator[str]:

@@ -71,6 +71,8 @@ def _forecasts(sources: Sources) -> Section:
     if not stored:
         return Section("Forecasts")
     made = sources.stored.read(FORECASTS, [stored[-1]])
+    if made.empty:
+        return Section("Forecasts", [f"None from {stored[-1]}: nothing has been observed of any item lately."])
     origin = made["origin"].iloc[0]
     history = accuracy.before(sources, origin, made)
     pictures = [

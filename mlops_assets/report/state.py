@@ -9,8 +9,8 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
-from mlops_assets.catalog.partitions import partitions_of, periods, rounds_of, window_of
+from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
+from mlops_assets.catalog.partitions import partitions_of, periods, rounds_of, window_of, with_steps
 from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.data import outliers
@@ -35,6 +35,7 @@ from mlops_assets.report.reachable import Reachable
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages import holes
 from mlops_assets.stages.remarks import outlier_sentence
 from mlops_assets.stages.score import read_scores
 from mlops_assets.tracking.registry import Version
@@ -100,6 +101,8 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         quarantine=reached.ask(TABLES, lambda: _quarantine(sources), None),
         next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
         failed_runs=reached.ask(RUNS, lambda: _failed_runs(sources), ()),
+        unobserved=reached.ask(TABLES, lambda: _unobserved(sources), ()),
+        unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
     )
@@ -209,6 +212,20 @@ def _outliers(sources: Sources) -> str:
     keys = sources.stored.partitions(OBSERVATIONS)[-min(SPAN, periods(spec, lookback(spec.task))) :]
     rows = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", "target"])
     return outlier_sentence(spec, outliers.outliers(rows))
+
+
+def _unobserved(sources: Sources) -> tuple[str, ...]:
+    spec, tables, stored = sources.spec, sources.tables, sources.stored.partitions(OBSERVATIONS)
+    if not stored:
+        return ()
+    last = max(stored)
+    vain = [*holes.empty(spec, tables, last), *holes.without_rows(spec, tables, with_steps(spec, [last]))]
+    return tuple(sorted({*holes.unread(spec, tables, last), *holes.unusual(spec, vain)}))
+
+
+def _unforecast(sources: Sources) -> tuple[str, ...]:
+    stored = sources.stored.partitions(FORECASTS)
+    return tuple(holes.unforecast(sources.spec, sources.tables, max(stored), sources.clock.now())) if stored else ()
 
 
 def _failed_runs(sources: Sources) -> tuple[FailedRun, ...]:

@@ -21,7 +21,7 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import complete_keys
+from mlops_assets.catalog.partitions import before, complete_keys
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
@@ -32,6 +32,7 @@ from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.holes import LONGEST_GAP, unforecast
 from mlops_assets.stages.rescore import outdated, ranges, reread_keys
 
 RANGE = "..."
@@ -70,11 +71,13 @@ def run_round(
     instance: dg.DagsterInstance,
     retrain: bool,
     listen: Listener,
+    catch_up: bool = False,
 ) -> None:
     """Run the round of some partitions.
 
     History that is not stored yet is ingested first. A model is trained, on data up to the first of the partitions, if
-    there is no champion, if the spec has changed since the latest training, or if `retrain` says so.
+    there is no champion, if the spec has changed since the latest training, or if `retrain` says so. With `catch_up`,
+    forecasts are made too from partitions that earlier ticks of the schedule asked for in vain.
 
     Raises:
         RunFailedError: a Dagster run failed.
@@ -86,19 +89,24 @@ def run_round(
         end_dead_runs(instance)
         stores.tracking.close_orphans(spec.name, instance)
         training = retrain or needs_training(stores, spec)
+        missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
+    rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], dict.fromkeys([*missed, *keys], 0))
     run = Runner(definitions, instance, listen)
     began = datetime.now(timezone.utc)
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
             run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
-        if gap is None and not training:
-            run(job_name(spec.name, DAILY), keys=keys)
-            return
-        ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
+        if gap is not None or training:
+            ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
         if training:
             reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
             train(run, spec, keys[0], reason)
-        forecast(run, spec, keys)
+        for span in rounds:
+            if gap is not None or training:
+                forecast(run, spec, span)
+            else:
+                run(job_name(spec.name, DAILY), keys=span)
+        rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
     finally:
         _tell(spec, settings, instance, began)
 
@@ -164,7 +172,7 @@ def train(run: Runner, spec: ForecastSpec, until: str, reason: str) -> None:
     )
 
 
-def forecast(run: Runner, spec: ForecastSpec, keys: list[str], without: Sequence[str] = ()) -> None:
+def forecast(run: Runner, spec: ForecastSpec, keys: Sequence[str], without: Sequence[str] = ()) -> None:
     """Forecast from consecutive partitions that are ingested, score what they allow, and what else the round makes.
 
     Args:

@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.partitions import partition_of
+from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
+from mlops_assets.catalog.partitions import partition_of, whole_window
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.io_managers.errors import StaleWriteError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages import holes
 from mlops_assets.stages.losses import Loss, losses
 
 
@@ -54,6 +57,40 @@ def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFram
     raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
     checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
     return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
+
+
+def fill(graph: Graph, tables: Tables, clock: Clock, key: str) -> dict[str, int]:
+    """Read the partitions before one that were never read, or in vain, and store what has come of them since.
+
+    One of which too large a share is rejected stays as it is.
+
+    Returns:
+        The partitions that were stored, with their rows.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+    """
+    name = graph.spec.name
+    new, vain = holes.unread(graph.spec, tables, key), holes.empty(graph.spec, tables, key)
+    wanted = sorted([*new, *vain])
+    if not wanted:
+        return {}
+    checked, _ = read_observations(graph, whole_window(graph.partitions, wanted), clock)
+    over = over_limit(checked, graph, wanted)
+    accepted = partition_of(checked.accepted["timestamp"], graph.partitions, wanted)
+    filled = [one for one in wanted if one not in over and (one in new or (accepted == one).any())]
+    rejected = partition_of(checked.quarantined["timestamp"], graph.partitions, wanted)
+    try:
+        tables.write_all([name, QUARANTINE], {one: _of(checked.quarantined, rejected, one) for one in filled})
+        tables.write_all([name, OBSERVATIONS], {one: checked.accepted[accepted == one] for one in filled})
+    except StaleWriteError:  # another run has filled them meanwhile
+        return {}
+    return {one: int((accepted == one).sum()) for one in filled}
+
+
+def _of(rows: pd.DataFrame, partitions: pd.Series, key: str) -> pd.DataFrame:
+    return rows[partitions == key].assign(partition=key)
 
 
 def quarantine_of(checked: contract.Checked, graph: Graph, keys: Sequence[str]) -> pd.DataFrame:

@@ -1,33 +1,119 @@
-"""The schedule of the daily round."""
+"""The schedule of the daily round: what a tick asks for, and what it makes up for."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pandas as pd
+import pytest
 
 from mlops_assets.automation.schedules import build_schedules
+from mlops_assets.io_managers.memory import MemoryTables
+
+UTC = ZoneInfo("UTC")
 
 
-def tick(spec, moment: datetime):
-    (schedule,) = build_schedules(spec)
-    return schedule(dg.build_schedule_context(scheduled_execution_time=moment))
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory):
+    """An instance with storage, as a schedule needs it."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("home"))) as made:
+        yield made
 
 
-def test_a_tick_asks_for_the_latest_complete_partition(world):
-    request = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=ZoneInfo("UTC")))
-    assert (request.partition_key, request.run_key) == ("2024-05-10", "2024-05-10")
+@pytest.fixture
+def tick(instance):
+    """Evaluate the schedule at a moment: what it asks for, see `asked`, or why it does not."""
+
+    def evaluate(spec, moment: datetime, tables=None):
+        (schedule,) = build_schedules(spec)
+        resources = {"tables": tables or MemoryTables()}
+        with dg.build_schedule_context(instance, scheduled_execution_time=moment, resources=resources) as context:
+            found = schedule(context)
+        return found if isinstance(found, dg.SkipReason) else [asked(request) for request in found]
+
+    return evaluate
 
 
-def test_the_zone_of_the_spec_decides_when_a_day_is_over(world):
+def asked(request):
+    """The partition, or the first and last of them, and the run key."""
+    first, last = (request.tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    return request.partition_key or f"{first}...{last}", request.run_key
+
+
+def forecast_from(*keys):
+    """Tables in which some partitions of demo are ingested and forecast from."""
+    tables = MemoryTables()
+    for name in ("observations", "forecasts"):
+        tables.write_all(["demo", name], {key: pd.DataFrame({"item_id": ["a"]}) for key in keys})
+    return tables
+
+
+def test_a_tick_asks_for_the_latest_complete_partition(world, tick):
+    requests = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC))
+    assert requests == [("2024-05-10", "2024-05-10")]
+
+
+def test_the_zone_of_the_spec_decides_when_a_day_is_over(world, tick):
     spec = world(time_zone="America/New_York").spec
-    request = tick(spec, datetime(2024, 5, 11, 3, tzinfo=ZoneInfo("UTC")))
-    assert request.partition_key == "2024-05-09"
+    assert tick(spec, datetime(2024, 5, 11, 3, tzinfo=UTC))[0][0] == "2024-05-09"
 
 
-def test_before_the_first_partition_ends_it_says_so(world):
-    skip = tick(world().spec, datetime(2024, 3, 1, 6, tzinfo=ZoneInfo("UTC")))
+def test_before_the_first_partition_ends_it_says_so(world, tick):
+    skip = tick(world().spec, datetime(2024, 3, 1, 6, tzinfo=UTC))
     assert "2024-03-01" in skip.skip_message
 
 
 def test_no_schedule_in_the_spec_means_none(world):
     assert build_schedules(world(schedule=None).spec) == []
+
+
+def test_a_daemon_that_slept_makes_up_for_all_ticks_in_one_run(world, tick):
+    tables = forecast_from("2024-05-05", "2024-05-06")
+    requests = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC), tables)
+    assert requests == [("2024-05-07...2024-05-10", "2024-05-07 2024-05-10 with 2024-05-10")]
+
+
+def test_holes_between_forecasts_are_runs_of_their_own(world, tick):
+    tables = forecast_from("2024-05-02", "2024-05-05", "2024-05-07", "2024-05-08", "2024-05-09")
+    requests = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC), tables)
+    assert requests == [
+        ("2024-05-03...2024-05-04", "2024-05-03 2024-05-04 with 2024-05-10"),
+        ("2024-05-06", "2024-05-06 2024-05-06 with 2024-05-10"),
+        ("2024-05-10", "2024-05-10"),
+    ]
+
+
+def test_a_round_that_is_under_way_is_not_asked_for_again(world, tick, instance):
+    tables = forecast_from("2024-05-05", "2024-05-06")
+
+    @dg.job
+    def demo_daily():
+        pass
+
+    tags = {"dagster/asset_partition_range_start": "2024-05-07", "dagster/asset_partition_range_end": "2024-05-09"}
+    run = instance.create_run_for_job(demo_daily, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    requests = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC), tables)
+    assert requests == [("2024-05-10", "2024-05-10")]
+    instance.report_run_failed(run)
+    assert tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC), tables)[0][0] == "2024-05-07...2024-05-10"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "partitions"),
+    [("0 6 * * 1", ["2024-04-28", "2024-05-05", "2024-05-12"]), ("0 6 1 * *", ["2024-04-30", "2024-05-12"])],
+)
+def test_only_what_a_tick_asked_for_is_made_up_for(world, tick, schedule, partitions):
+    spec = world(schedule=schedule).spec
+    requests = tick(spec, datetime(2024, 5, 13, 6, tzinfo=UTC), forecast_from("2024-04-23"))
+    assert [partition for partition, _ in requests] == partitions
+
+
+def test_tables_that_do_not_answer_take_no_round_away(world, tick):
+    from mlops_assets.resources.databases import DatabaseUnavailableError
+
+    class Dead(MemoryTables):
+        def partitions(self, key):
+            raise DatabaseUnavailableError("nobody answers")
+
+    requests = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC), Dead())
+    assert requests == [("2024-05-10", "2024-05-10")]

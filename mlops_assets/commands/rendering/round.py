@@ -50,6 +50,7 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
 
     rows = stores.tables.read([spec.name, FORECASTS], partitions=[key])
     if rows.empty:
+        yield f"\n[bold]forecasts[/bold]: none from {key}, for nothing has been observed of any item lately"
         return
     quantiles = spec.task.quantile_columns
     largest = rows.groupby("item_id")["mean"].sum().nlargest(3).index

@@ -1,0 +1,67 @@
+"""Holes: partitions that lack observations, or forecasts that the schedule asked for."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.partitions import before, holding, latest_complete, partitions_of, rounds_of, window_of
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.spec import ForecastSpec
+
+REACH = 31
+"""Partitions back that one without rows is read again, and ticks of the schedule that are made up for."""
+LONGEST_GAP = 400
+"""Partitions back that one that was never read is read."""
+_SHORT = ("hourly", "daily")
+_WEEK = pd.Timedelta(days=7)
+
+
+def unread(spec: ForecastSpec, tables: Tables, key: str) -> list[str]:
+    """Return the partitions before one whose observations were never stored, those before all stored ones aside."""
+    stored = set(tables.partitions([spec.name, OBSERVATIONS]))
+    if not stored:
+        return []
+    first = min(stored)
+    return [one for one in before(spec, key, LONGEST_GAP) if one > first and one not in stored]
+
+
+def empty(spec: ForecastSpec, tables: Tables, key: str) -> list[str]:
+    """Return the last partitions before one that are stored without a row."""
+    return without_rows(spec, tables, before(spec, key, REACH))
+
+
+def without_rows(spec: ForecastSpec, tables: Tables, keys: list[str]) -> list[str]:
+    """Return those of some partitions that are stored without a row."""
+    return [one for one, count in tables.row_counts([spec.name, OBSERVATIONS], keys).items() if not count]
+
+
+def unusual(spec: ForecastSpec, keys: list[str]) -> list[str]:
+    """Return partitions without rows except those of which a week earlier had none either: closed on Sundays."""
+    if spec.partition_kind not in _SHORT:
+        return keys
+    starts = {one: window_of(partitions_of(spec), one).start for one in keys}
+    return [one for one in keys if holding(spec, starts[one] - _WEEK) not in starts]
+
+
+def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> list[str]:
+    """Return the partitions before one that a tick of the schedule asked to forecast from, and nobody has.
+
+    Args:
+        spec: the forecast.
+        tables: what is stored.
+        key: of the partition that the present round forecasts from.
+        now: the present moment; the last `REACH` ticks before it are looked at, none before the first forecast.
+    """
+    rounds, stored = rounds_of(spec), set(tables.partitions([spec.name, FORECASTS]))
+    if rounds is None or not stored:
+        return []
+    first, found, moment = min(stored), set(), now
+    for _ in range(REACH):
+        tick = rounds.get_prev_partition_window(moment)
+        asked = latest_complete(spec, tick.end) if tick is not None else None
+        if tick is None or asked is None or asked <= first:
+            break
+        found.add(asked)
+        moment = tick.start
+    return sorted(one for one in found if one < key and one not in stored)
