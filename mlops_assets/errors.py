@@ -29,6 +29,7 @@ Every class is defined where it is raised; this is their address and their tree:
     ├── DatabaseError                   a database cannot be opened as asked
     ├── SourceError                     a source cannot be read
     ├── TrackingError                   MLflow, or what it holds, cannot be used
+    │   ├── VersionGoneError            a version is not in it any more (also a TerminalError)
     │   └── ModelCodeError              the code that a version has to be run by (also a TerminalError)
     ├── NotificationError               the channel of alerts cannot be used
     ├── StorageError                    a table or model cannot be stored or read

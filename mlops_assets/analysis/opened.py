@@ -11,6 +11,7 @@ from mlops_assets.errors import DataError, UsageError, nearest
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.model.baselines import bounded, clipped, dead_items
 from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -134,14 +135,14 @@ def _champion(
     spec: ForecastSpec, settings: Settings, origin: pd.Timestamp
 ) -> tuple[Forecaster, str, pd.Timestamp] | None:
     with open_stores(settings) as stores:
-        if not stores.tracking.exists():
+        life = Lifecycle.of(stores, spec.name)
+        if life.log.all().empty and not stores.tracking.exists():
             return None
-        registry = stores.tracking.registry(spec.name)
-        version = registry.champion()
+        version = life.champion()
         if version is None or version.trained_until is None or version.trained_until > origin:
             return None
         words = f"version {version.number} of {spec.name}, the champion, trained until {version.trained_until}"
-        return registry.forecaster(version), words, version.trained_until
+        return life.versions.forecaster(version), words, version.trained_until
 
 
 def _moment(text: str, history: pd.DataFrame) -> pd.Timestamp:

@@ -13,7 +13,7 @@ from mlops_assets.catalog.partitions import most_between, with_steps
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.change import Explanation
 from mlops_assets.tracking.tracking import Tracking
 
@@ -45,13 +45,14 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
     def forecast_change(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
+        models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import charts
 
-        explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name), inputs)
+        explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name, models), inputs)
         parts = []
         for key in with_steps(spec, context.partition_keys):
             table = explain(key)

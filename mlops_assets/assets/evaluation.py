@@ -10,7 +10,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import backtest as stage
 from mlops_assets.stages.train import fitting_of, history_of
 from mlops_assets.tracking.tracking import Tracking
@@ -37,6 +37,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
     def backtest(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
+        models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
         observations: pd.DataFrame,
@@ -45,7 +46,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         from mlops_assets.forecasting import charts
 
         until = pd.Timestamp(training_set["timestamp"].max())
-        life = Lifecycle(tables, tracking, clock, spec.name)
+        life = Lifecycle(tables, tracking, clock, spec.name, models)
         fitting = fitting_of(context.run, life, spec.task, context.log)
         try:
             found = stage.backtest(spec, life, history_of(spec, observations), until, fitting)

@@ -11,13 +11,15 @@ from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import freshness_of, window_of, with_steps
 from mlops_assets.errors import TerminalError
+from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.protocols import Tables
-from mlops_assets.stages import predict
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.ahead import sentence
+from mlops_assets.stages.deliver import Deliverer
+from mlops_assets.stages.predict import UNREGISTERED, Predicted, ledger_of
 from mlops_assets.stages.remarks import Remarks
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
@@ -51,7 +53,8 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         **graph.attributes(
             ["scikitlearn", "mlflow"],
             "The ledger of forecasts, a partition for each origin: every item that is alive, every lead, with "
-            "quantiles, the model's version and the run. Making an origin again replaces its rows.",
+            "quantiles, the model's version, who made it and why, and the run. Making an origin again replaces its "
+            "rows.",
             {"partition_expr": "origin"},
         ),
     )
@@ -59,6 +62,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: ForecastConfig,
         tables: dg.ResourceParam[Tables],
+        models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
         **inputs: pd.DataFrame,
@@ -68,16 +72,14 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         keys, now = with_steps(spec, context.partition_keys), clock.now()
         if not keys:  # a weekend of business days
             return dg.Output(graph.without_rows(FORECASTS))
-        life = Lifecycle(tables, tracking, clock, spec.name)
+        life = Lifecycle(tables, tracking, clock, spec.name, models)
         try:
-            versions = predict.chosen_versions(life, graph, keys, now, config.champion, config.version)
-            forecasters = predict.load(life, versions.values())
+            deliver = Deliverer(graph, life, now, config.champion, config.version)
             history = history_of(spec, inputs[OBSERVATIONS])
             odd = Remarks.of(spec, inputs[OBSERVATIONS])
             parts = []
             for key in keys:
-                version, known = versions[key], known_after(inputs, key)
-                made = predict.forecast(graph, key, history, known, forecasters[version.number], version)
+                made = deliver(key, history, known_after(inputs, key))
                 parts.append(made.rows)
                 window = window_of(graph.partitions, key)
                 news = odd.within(window.start, window.end)
@@ -90,10 +92,16 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                 context.add_asset_metadata(facts, graph.key(FORECASTS), key)
         except TerminalError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        rows = predict.ledger_of(parts, context.run.run_id, naive_utc(now))
-        latest = versions[keys[-1]].number
-        link = {"mlflow_version": dg.MetadataValue.url(life.registry.link(latest))} if tracking.ui else {}
-        return dg.Output(rows, metadata={"model_version": latest, **link})
+        for reason in deliver.said:
+            context.log.warning(reason)
+        rows = ledger_of(parts, context.run.run_id, naive_utc(now))
+        latest = int(parts[-1]["model_version"].max()) if len(parts[-1]) else UNREGISTERED
+        facts: dict[str, Any] = {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}
+        if latest != UNREGISTERED:
+            facts["model_version"] = latest
+            if tracking.ui:
+                facts["mlflow_version"] = dg.MetadataValue.url(tracking.links.version(spec.name, latest))
+        return dg.Output(rows, metadata=facts)
 
     return forecasts
 
@@ -107,12 +115,14 @@ def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
         "dagster/row_count": len(made),
         "items": int(made["item_id"].nunique()),
         "fallback_rows": int((made["source"] == "fallback").sum()),
+        "seasonal_naive_rows": int((made["source"] == NAIVE).sum()),
+        "delivered_because": ", ".join(sorted(made["delivered_because"].unique())),
         "total": float(total.sum()),
         "sum_by_step": dg.MetadataValue.md(charts.sparkline(total, "sum of all items by step")),
     }
 
 
-def _missing(made: predict.Predicted) -> dict[str, Any]:
+def _missing(made: Predicted) -> dict[str, Any]:
     """Return what the metadata says of covariates that are missing over the horizon, or late at the origin."""
     found: dict[str, Any] = {"late_covariates": ", ".join(made.late)} if made.late else {}
     if made.missing_ahead is not None:

@@ -14,7 +14,7 @@ from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERV
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import judge
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
@@ -52,6 +52,7 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: DecisionConfig,
         tables: dg.ResourceParam[Tables],
+        models: dg.ResourceParam[Models],
         tracking: Tracking,
         notifications: Notifications,
         clock: Clock,
@@ -59,7 +60,7 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         model_version: pd.DataFrame,
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        life = Lifecycle(tables, tracking, clock, spec.name)
+        life = Lifecycle(tables, tracking, clock, spec.name, models)
         challenger = life.registry.version(int(model_version["version"].iloc[0]))
         if config.decision == "gate":
             history, require = history_of(spec, observations), judge.required(spec, context.run)

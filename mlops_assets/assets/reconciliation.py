@@ -9,6 +9,10 @@ from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
+from mlops_assets.forecasting.model.baselines import SeasonalNaive
+from mlops_assets.lifecycle.versions import Versions
+from mlops_assets.resources.protocols import Models
+from mlops_assets.stages.predict import UNREGISTERED
 from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
@@ -32,21 +36,30 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     def reconciled_forecasts(
-        context: dg.AssetExecutionContext, tracking: Tracking, **inputs: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        models: dg.ResourceParam[Models],
+        tracking: Tracking,
+        **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
-        registry = tracking.registry(spec.name)
+        versions = Versions(lambda: tracking.registry(spec.name), models, spec.name)
         history, ledger = history_of(spec, inputs[OBSERVATIONS]), inputs[FORECASTS]
         numbers = sorted(ledger["model_version"].unique())
-        forecasters = {n: registry.forecaster(registry.version(int(n))) for n in numbers}
+        forecasters = {
+            number: SeasonalNaive(task)
+            if number == UNREGISTERED
+            else versions.forecaster(versions.version(int(number)))
+            for number in numbers
+        }
         parts = []
         for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
             own = ledger[ledger["origin"] == origin]
             known = known_after(inputs, key)
-            number = own["model_version"].iloc[0]
+            number = own["model_version"].max()
             columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
             both, _, _ = add_up(spec, forecasters[number], history, origin, own[columns], known)
-            parts.append(both.assign(model_version=number, run_id=context.run.run_id))
+            by_lead = own.groupby("lead")["model_version"].first()
+            parts.append(both.assign(model_version=both["lead"].map(by_lead), run_id=context.run.run_id))
             context.add_asset_metadata(_facts(parts[-1]), graph.key(RECONCILED_FORECASTS), key)
         return dg.Output(pd.concat(parts or [graph.without_rows(RECONCILED_FORECASTS)], ignore_index=True))
 

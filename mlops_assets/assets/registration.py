@@ -11,7 +11,9 @@ from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, RA
 from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
-from mlops_assets.resources.protocols import Models
+from mlops_assets.lifecycle.decisions import Decisions, highest
+from mlops_assets.lifecycle.versions import keep
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import register
 from mlops_assets.stages.backtest import headline
 from mlops_assets.stages.train import history_of
@@ -39,6 +41,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
     )
     def model_version(
         context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
         tracking: Tracking,
         observations: pd.DataFrame,
@@ -55,8 +58,8 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             register.with_right_intervals(spec, random_forest, backtest),
             backtest,
         )
-        version, is_new = register.register(training, tracking, context)
-        register.keep_version(models, spec.name, version, training.model["forecaster"])
+        version, is_new = register.register(training, tracking, context, highest(Decisions(tables, spec.name).all()))
+        keep(models, spec.name, version, training.model["forecaster"])
         news = "registered" if is_new else "unchanged: nothing that this version depends on has changed"
         registry = tracking.registry(spec.name)
         links = {

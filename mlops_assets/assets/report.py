@@ -11,7 +11,7 @@ from mlops_assets.report.page import render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.tracking.tracking import Tracking
 
 FILE = "report/report.html"
@@ -38,13 +38,14 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
     def report(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
+        models: dg.ResourceParam[Models],
         tracking: Tracking,
         notifications: Notifications,
         clock: Clock,
     ) -> dg.Output[pd.DataFrame]:
         # A page tells of the present, so a run over many partitions makes one, of the last.
         partition = context.partition_keys[-1]
-        sources = Sources(spec, tables, tracking, clock, notifications, context.instance)
+        sources = Sources(spec, tables, tracking, clock, notifications, context.instance, models)
         state = overview(sources)
         shown = contents(sources, state)
         html = render(state, partition, list(cards(state)), shown)

@@ -17,10 +17,13 @@ _TARGET = Column("target", "float64", "The value that came.")
 _MEAN = Column("mean", "float64", "Expected value.")
 _QUANTILE = Column(QUANTILES, "float64", "Quantile; q50 is the median.")
 _SOURCE = Column(
-    "source", "str", "champion: the model's; fallback: seasonal naive, for an item that the model cannot forecast."
+    "source",
+    "str",
+    "champion: the model's; fallback: seasonal naive, for an item that the model cannot forecast; seasonal_naive: for "
+    "all items, where no model could.",
 )
 _NAIVE = Column("naive", "float64", "Point forecast of seasonal naive, for comparison.")
-_VERSION = Column("model_version", "int64", "Version of the model in MLflow.")
+_VERSION = Column("model_version", "int64", "Version of the model in MLflow; 0 of seasonal naive's.")
 _RUN = Column("run_id", "str", "Dagster run that wrote the row.")
 _SCALES = (
     Column(
@@ -119,6 +122,15 @@ TABLES: Mapping[str, Columns] = {
         *_SCALES,
         _VERSION,
         Column("trained_until", "datetime64[us]", "Last timestamp that the model has learnt from."),
+        Column(
+            "delivered_because",
+            "str",
+            "champion: the champion forecasts. Why it does not: no_champion: there is none; refused: the gate let no "
+            "version through; unloadable: it cannot be loaded, or cannot do the present task; late: who was asked did "
+            "not answer in time.",
+            since="0.2.0",
+            default="champion",
+        ),
         _RUN,
         Column("created_at", "datetime64[us]", "When the forecast was made, in UTC."),
     ),
@@ -199,12 +211,12 @@ TABLES: Mapping[str, Columns] = {
     names.DECISIONS: (
         Column("number", "int64", "From 1, in the order of the decisions."),
         Column("decided_at", "datetime64[us]", "When, in UTC."),
-        Column("kind", "str", "gate, approval, rejection or rollback."),
-        Column("outcome", "str", "promoted, refused, awaiting approval, rejected or rolled back."),
+        Column("kind", "str", "gate, approval, rejection, rollback, or loss: MLflow has the champion no more."),
+        Column("outcome", "str", "promoted, refused, awaiting approval, rejected, rolled back or gone."),
         Column("version", "Int64", "Version that was decided on; of a rollback, the one that comes back."),
         Column("champion_before", "Int64", "Who was champion."),
         Column("champion_after", "Int64", "Who is from then on."),
-        Column("decided_by", "str", "gate, or who."),
+        Column("decided_by", "str", "gate, MLflow (of a loss), or who."),
         Column("reason", "str", "Why."),
         Column("rules", "str", "The gate's verdict with every rule and number, as JSON."),
         Column("evidence", "str", "Hash of all that the gate has looked at."),

@@ -28,12 +28,12 @@ class Entry:
     """One decision.
 
     Attributes:
-        kind: `gate`, `approval`, `rejection` or `rollback`.
-        outcome: `promoted`, `refused`, `awaiting approval`, `rejected` or `rolled back`.
+        kind: `gate`, `approval`, `rejection`, `rollback` or `loss`.
+        outcome: `promoted`, `refused`, `awaiting approval`, `rejected`, `rolled back` or `gone`.
         version: the version that was decided on; of a rollback, the one that comes back.
         champion_before: who was champion.
         champion_after: who is champion from now on.
-        decided_by: `gate`, or who.
+        decided_by: `gate`, `MLflow`, or who.
         reason: in words.
         rules: the gate's verdict and rules as JSON, or an empty text.
         evidence: hash of all that the gate looked at: the same evidence is not judged twice.
@@ -129,19 +129,43 @@ def champion_before(log: pd.DataFrame) -> int | None:
     return _number(entered["champion_before"].iloc[-1]) if present is not None and len(entered) else None
 
 
+def former(log: pd.DataFrame) -> list[int]:
+    """Return who has been champion, the latest first, without those that a person has rolled back."""
+    left = {*log.loc[log["kind"] == "rollback", "champion_before"].dropna().astype(int)}
+    numbers = log.loc[log["champion_after"].notna(), "champion_after"].astype(int)
+    return [number for number in dict.fromkeys(numbers[::-1]) if number not in left]
+
+
+def why_nobody(log: pd.DataFrame, name: str) -> tuple[str, str]:
+    """Return why nobody is champion: as the ledger's `delivered_because` says it, and as a sentence with a way out."""
+    if log.empty:
+        return "no_champion", f"no version of {name} has been judged yet: mlops-assets run {name} trains one"
+    last = log.iloc[-1]
+    version, reason = f"version {last['version']}", str(last["reason"])
+    approve = f"mlops-assets approve {name} {last['version']} --by YOU --reason WHY"
+    if last["outcome"] == "awaiting approval":
+        return "no_champion", f"{version} waits for approval: {approve}"
+    if last["outcome"] not in ("refused", "rejected"):
+        return "no_champion", reason
+    return "refused", (
+        f"{version} was {last['outcome']} by {last['decided_by']} ({reason}). Each round trains another and judges "
+        f"it anew; mlops-assets history {name} lists the decisions, {approve} --force takes this one all the same"
+    )
+
+
 def reigns(log: pd.DataFrame) -> pd.DataFrame:
     """Return who was champion from when to when, oldest first.
 
     Returns:
         version, since, until (NaT: still), number (of the decision), kind, decided_by, reason, trained_until, rules.
     """
-    changed = log[log["champion_after"].notna() & (log["champion_after"] != log["champion_before"].fillna(-1))]
+    changed = log[log["champion_after"].fillna(-1) != log["champion_before"].fillna(-1)]
     columns = ["number", "kind", "decided_by", "reason", "trained_until", "rules"]
     spans = changed[columns].copy()
     spans.insert(0, "version", changed["champion_after"])
     spans.insert(1, "since", changed["decided_at"])
     spans.insert(2, "until", changed["decided_at"].shift(-1))
-    return spans.reset_index(drop=True)
+    return spans[spans["version"].notna()].reset_index(drop=True)
 
 
 def milestones(log: pd.DataFrame) -> pd.DataFrame:
@@ -155,6 +179,11 @@ def waiting(log: pd.DataFrame) -> list[int]:
     """Return the versions that wait for a person: those whose last decision is `awaiting approval`."""
     last = log.drop_duplicates("version", keep="last")
     return [int(number) for number in last.loc[last["outcome"] == "awaiting approval", "version"]]
+
+
+def highest(log: pd.DataFrame) -> int:
+    """Return the highest number of a version that was decided on; 0 without any."""
+    return int(log["version"].max()) if log["version"].notna().any() else 0
 
 
 def rolled_back(log: pd.DataFrame, data_version: str, spec_hash: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from shlex import quote
 from typing import Any, Protocol
 
@@ -10,13 +11,15 @@ import pandas as pd
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry, entry_of
+from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.protocols import Tables
-from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.tracking.errors import TrackingError, VersionGoneError
 from mlops_assets.tracking.registry import Registry, Version
 from mlops_assets.tracking.tracking import Tracking
 
-GATE = "gate"
+GATE, MLFLOW = "gate", "MLflow"
+"""Who decides where no person does: the rules, or what MLflow has lost."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Stores(Protocol):
         ...
 
     @property
+    def models(self) -> Models | None:
+        """Keep the versions."""
+        ...
+
+    @property
     def tracking(self) -> Tracking:
         """Has the registry."""
         ...
@@ -55,20 +63,52 @@ class Stores(Protocol):
 class Lifecycle:
     """The versions of one forecast's model: who is champion, and every way to change it."""
 
-    def __init__(self, tables: Tables, tracking: Tracking, clock: Clock, name: str) -> None:
+    def __init__(
+        self, tables: Tables, tracking: Tracking, clock: Clock, name: str, models: Models | None = None
+    ) -> None:
         self.name = name
-        self.registry: Registry = tracking.registry(name)
         self.log = Decisions(tables, name)
+        self.versions = Versions(lambda: self.registry, models, name)
+        self._tracking = tracking
         self._clock = clock
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow's versions and aliases; TrackingError where it cannot be reached."""
+        return self._tracking.registry(self.name)
 
     @classmethod
     def of(cls, stores: Stores, name: str) -> "Lifecycle":
         """Return the versions of a forecast's model in some stores."""
-        return cls(stores.tables, stores.tracking, stores.clock, name)
+        return cls(stores.tables, stores.tracking, stores.clock, name, stores.models)
 
     def champion(self) -> Version | None:
-        """Return the champion by the log; before the first decision, the version that the alias names."""
+        """Return the champion by the log; before the first decision, the version that the alias names.
+
+        One that is kept in the store of models is found without MLflow. None as well for a champion that neither has.
+        """
         return self._champion(self.log.all())
+
+    def missing(self) -> int | None:
+        """Return the champion's number if MLflow does not have that version any more, else None."""
+        number = decisions.champion_of(self.log.all())
+        return number if number is not None and number not in self._registered() else None
+
+    def settle(self) -> None:
+        """Write down that the champion is gone, if MLflow does not have it any more: then nobody is champion."""
+        there = self._registered()
+
+        def entry(log: pd.DataFrame) -> Entry | None:
+            number = decisions.champion_of(log)
+            if number is None or number in there:
+                return None
+            words = (
+                f"version {number} is gone from MLflow (deleted, or its database is another), so nobody is champion; "
+                "the next round trains a new one"
+            )
+            return Entry("loss", "gone", number, number, None, MLFLOW, words)
+
+        self.log.append(entry, self._clock.now())
 
     def decide(self, challenger: Version, judge: Judge, facts: dict[str, Any]) -> tuple[int, Entry]:
         """Let a judge decide on a challenger, once for the same evidence, and make the registry follow.
@@ -111,6 +151,7 @@ class Lifecycle:
                 **{**_of(challenger), **facts},
             )
 
+        self.settle()
         made = self.log.append(entry, self._clock.now())
         self.repair()
         if made is None:
@@ -185,8 +226,10 @@ class Lifecycle:
     def repair(self) -> None:
         """Make the registry say what the log says: aliases, stages, the last decision on each version.
 
-        What a killed process left half done is completed here; doing it twice changes nothing.
+        A champion that the registry does not have any more is written down as gone (see `settle`). What a killed
+        process left half done is completed here; doing it twice changes nothing.
         """
+        self.settle()
         log = self.log.all()
         for _ in range(_TRIES):
             told = {
@@ -198,6 +241,7 @@ class Lifecycle:
                 break
 
     def _append(self, entry: Callable[[pd.DataFrame], Entry]) -> tuple[int, Entry]:
+        self.settle()
         made = self.log.append(entry, self._clock.now())
         if made is None:
             raise AssertionError("a person's decision is always written down")
@@ -211,7 +255,15 @@ class Lifecycle:
 
     def _champion(self, log: pd.DataFrame) -> Version | None:
         number = decisions.champion_of(log)
-        return self.registry.champion() if number is None else self.registry.version(number)
+        if number is None:
+            return self.registry.champion() if log.empty else None
+        try:
+            return self.versions.version(number)
+        except VersionGoneError:
+            return None
+
+    def _registered(self) -> set[int]:
+        return {version.number for version in self.registry.versions()}
 
     def _present(self, log: pd.DataFrame) -> int | None:
         champion = self._champion(log)
@@ -228,7 +280,13 @@ class Lifecycle:
         known = {version.number: version for version in self.registry.versions()}
         if number not in known:
             have = ", ".join(map(str, sorted(known))) or "none"
-            raise DecisionError(f"{self.name} has no version {number}; there are: {have}", advice=[self._history])
+            was = (self.log.all()["version"] == number).any()
+            lost = (
+                f"version {number} of {self.name} is gone from MLflow"
+                if was
+                else f"{self.name} has no version {number}"
+            )
+            raise DecisionError(f"{lost}; there are: {have}", advice=[self._history])
         return known[number]
 
     def _check(self, version: Version) -> None:

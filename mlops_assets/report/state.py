@@ -33,7 +33,7 @@ from mlops_assets.report.overview import (
 from mlops_assets.report.problems import FAILED_DAYS, problems
 from mlops_assets.report.reachable import Reachable
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
 from mlops_assets.stages.remarks import outlier_sentence
@@ -61,6 +61,7 @@ class Sources:
     clock: Clock
     notifications: Notifications
     instance: dg.DagsterInstance | None = None
+    models: Models | None = None
 
     @cached_property
     def life(self) -> Lifecycle:

@@ -53,3 +53,11 @@ class Models(Protocol):
     def exists(self, key: Sequence[str]) -> bool:
         """Return whether a model is stored under the key."""
         ...
+
+    def load(self, key: Sequence[str]) -> Any:
+        """Return a copy of a stored model; ModelFileError if its file is not what was saved."""
+        ...
+
+    def info(self, key: Sequence[str]) -> dict[str, Any]:
+        """Return the record kept beside a model: its `sha256`, and what `save` was given."""
+        ...

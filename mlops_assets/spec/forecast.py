@@ -84,6 +84,11 @@ class ForecastSpec(Part):
         default="automatic",
         description="manual: what the gate lets through waits for a person. MLOPS_APPROVAL replaces it.",
     )
+    deliver: Literal["always", "champion_only"] = Field(
+        default="always",
+        description="always: without a champion that can forecast, an earlier one does, or seasonal naive, and the "
+        "rows say so. champion_only: the round fails.",
+    )
     retraining: Retraining = Field(default_factory=Retraining)
     schedule: str | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."

@@ -6,11 +6,13 @@ import pandas as pd
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
+from mlops_assets.forecasting.model.baselines import bounded, clipped
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.train import Fitting
-from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.registry import Version
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def backtest(
     if champion is None:
         return Backtested(predictions, result.seconds)
     try:
-        rows = champion_forecasts(life.registry, champion, history, predictions, task)
+        rows = champion_forecasts(life.versions, champion, history, predictions, task)
     except (MlopsAssetsError, ValueError) as error:
         words = f"version {champion.number}, the champion, takes no part in the backtest: {error}"
         return Backtested(predictions, result.seconds, words)
@@ -71,16 +73,17 @@ def headline(overall: pd.DataFrame) -> dict[str, float]:
 
 
 def champion_forecasts(
-    registry: Registry, version: Version, history: pd.DataFrame, predictions: pd.DataFrame, task: Task
+    versions: Versions, version: Version, history: pd.DataFrame, predictions: pd.DataFrame, task: Task
 ) -> pd.DataFrame:
     """Forecast with a champion at the origins of a backtest, and with what it had not seen.
 
     From an origin after its training, the stored model forecasts. An earlier window it has learnt from; there its
     recipe (features, covariates, parameters) is fitted to what was known at the origin, exactly as the challenger's
-    is. The same recipe then has the challenger's very forecasts, and only newer windows tell the two apart.
+    is. The same recipe then has the challenger's very forecasts, and only newer windows tell the two apart. Leads that
+    it was not trained for have no forecast, and no part in the comparison.
 
     Args:
-        registry: where the champion's model is.
+        versions: have the champion's model.
         version: the champion.
         history: canonical frame.
         predictions: rows of a backtest, the challenger's among them.
@@ -90,12 +93,12 @@ def champion_forecasts(
         Rows like the challenger's, with the model named `champion`.
 
     Raises:
-        DataError: the champion was made for another task (covariates, horizon, quantiles) and cannot do this one.
+        DataError: the champion was made for another task (covariates, frequency) and cannot do this one.
         TrackingError: its file is gone.
         ModelFileError: its file is not the one that was registered.
     """
-    state = registry.load(version)
-    code = registry.code(version, state)
+    state = versions.load(version)
+    code = versions.code(version, state)
     forecaster = code.rebuild(state)
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]
@@ -108,7 +111,10 @@ def champion_forecasts(
                 continue
             model = code.refit(forecaster, history[history["timestamp"] <= origin])
         items = rows["item_id"].unique()
-        made = model.predict(history, origin, horizon=task.horizon, quantiles=task.quantiles, items=items)
+        reach = min(task.horizon, forecaster.task.horizon)
+        made = model.predict(history, origin, horizon=reach, quantiles=task.quantiles, items=items)
+        known = history[history["timestamp"] <= origin]
+        made = clipped(made, bounded(task, known, getattr(model, "lowest", 0.0)))
         frames.append(rows[given].merge(made, on=["item_id", "origin", "timestamp", "lead"], how="left"))
     made = pd.concat(frames, ignore_index=True).assign(model=CHAMPION, version=version.number)
     return made[[*predictions.columns, *(["version"] if "version" not in predictions else [])]]

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,11 +15,12 @@ from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import before, origin_of, window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages.ahead import future_of
+from mlops_assets.stages.predict import UNREGISTERED, ask
 from mlops_assets.stages.train import history_of
-from mlops_assets.tracking.errors import TrackingError
 
 COLUMNS = TABLES[FORECAST_CHANGE]
 
@@ -31,7 +33,7 @@ class Explanation:
         self.inputs = inputs
         self.ledger = inputs[FORECASTS]
         self.history = history_of(graph.spec, inputs[OBSERVATIONS])
-        self._forecaster = cache(lambda number: _load(life, number))
+        self._forecaster = cache(lambda number: _load(life, graph.spec.task, number))
 
     def __call__(self, key: str) -> pd.DataFrame:
         """Return the table of a partition; without rows if the previous origin has no forecasts in the ledger."""
@@ -74,21 +76,14 @@ class Explanation:
         history = self.history[self.history["timestamp"] <= origin]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # said when the forecasts were made
-            return self._forecaster(number).predict(
-                history,
-                origin,
-                future=future_of(spec, history, known, origin),
-                horizon=horizon,
-                quantiles=spec.task.quantiles,
-            )
+            given = future_of(spec, history, known, origin)
+            return ask(self._forecaster(number), replace(spec.task, horizon=horizon), history, origin, given)
 
 
-def _load(life: Lifecycle, number: int) -> Any:
+def _load(life: Lifecycle, task: Task, number: int) -> Any:
     """Load a version's forecaster; TrackingError, ModelFileError or ValueError if that cannot be done."""
-    from mlflow.exceptions import MlflowException
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive
 
-    try:
-        version = life.registry.version(number)
-    except MlflowException as error:
-        raise TrackingError(str(error)) from None
-    return life.registry.forecaster(version)
+    if number == UNREGISTERED:
+        return SeasonalNaive(task)
+    return life.versions.forecaster(life.versions.version(number))

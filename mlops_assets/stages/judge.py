@@ -71,7 +71,7 @@ class Judge:
         if len(present):
             return pd.concat([others, present]), gate.Opponent(champion.number)
         try:
-            made = champion_forecasts(self._life.registry, champion, self._history, others, self._spec.task)
+            made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec.task)
         except (MlopsAssetsError, ValueError) as error:
             return others, gate.Opponent(champion.number, str(error))
         return pd.concat([others, made]), gate.Opponent(champion.number)

@@ -1,33 +1,32 @@
-"""Forecasting from an origin: with which version, and the rows of the ledger that come of it."""
+"""Forecasting from an origin, and the rows of the ledger that come of it."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.partitions import end_of_next, origin_of, window_of
-from mlops_assets.errors import DataError, TerminalError
+from mlops_assets.catalog.partitions import origin_of, window_of
+from mlops_assets.errors import DataError
+from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.forecasting.model import guards
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
-from mlops_assets.lifecycle.decisions import champion_of
-from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages import ahead
 from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive
     from mlops_assets.forecasting.model.forecaster import Forecaster
 
 
-class NoChampionError(TerminalError, LookupError):
-    """There is no champion that could forecast."""
+UNREGISTERED = 0
+"""The ledger's `model_version` of forecasts that no registered version has made: seasonal naive's."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,51 @@ class Predicted:
     missing_ahead: pd.DataFrame | None = None
 
 
-def load(life: Lifecycle, versions: Iterable[Version]) -> "dict[int, Forecaster]":
-    """Load the forecasters of some versions, each once: number -> forecaster.
+def known_at(graph: Graph, key: str, observations: pd.DataFrame) -> tuple[pd.DataFrame, pd.Timestamp]:
+    """Return what is known at the origin of a partition, and that origin.
 
     Raises:
-        TrackingError: a file is gone.
-        ModelFileError: a file is not the one that was registered.
+        DataError: nothing was observed up to it.
     """
-    distinct = {version.number: version for version in versions}
-    return {number: life.registry.forecaster(version) for number, version in distinct.items()}
+    spec = graph.spec
+    origin = origin_of(spec, window_of(graph.partitions, key))
+    history = observations[observations["timestamp"] <= origin]
+    if history.empty:
+        raise DataError(
+            f"{spec.name}: no observation is stored for the {lookback(spec.task)} steps up to the origin {origin}; "
+            f"materialize {spec.name}/observations for partition {key} and before"
+        )
+    return history, origin
+
+
+def ask(
+    forecaster: "Forecaster | SeasonalNaive",
+    task: Task,
+    history: pd.DataFrame,
+    origin: pd.Timestamp,
+    future: pd.DataFrame | None,
+    items: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Forecast the whole horizon of a task: beyond the leads that a model was trained for, seasonal naive does.
+
+    Args:
+        forecaster: is asked as far as it reaches.
+        task: what is forecast, and whether it is bounded by zero.
+        history: canonical frame up to the origin.
+        origin: the last timestamp known.
+        future: known covariates over the horizon; None without such covariates.
+        items: ids to forecast; None: those that are alive.
+    """
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive, bounded, clipped
+
+    reach = min(task.horizon, forecaster.task.horizon)
+    made = forecaster.predict(history, origin, future=future, horizon=reach, quantiles=task.quantiles, items=items)
+    made = clipped(made, bounded(task, history, getattr(forecaster, "lowest", 0.0)))
+    if reach == task.horizon:
+        return made
+    rest = SeasonalNaive(task).predict(history, origin, items=list(made["item_id"].unique()))
+    both = pd.concat([made, rest[rest["lead"] > reach]], ignore_index=True)
+    return both.sort_values(["item_id", "lead"], ignore_index=True)
 
 
 def forecast(
@@ -67,8 +102,10 @@ def forecast(
     key: str,
     observations: pd.DataFrame,
     future: pd.DataFrame | None,
-    forecaster: "Forecaster",
-    version: Version,
+    forecaster: "Forecaster | None",
+    version: Version | None,
+    because: str = "champion",
+    beyond: str = "no_champion",
 ) -> Predicted:
     """Forecast from the origin of a partition.
 
@@ -77,24 +114,23 @@ def forecast(
         key: of the partition.
         observations: canonical frame; rows after the origin are not looked at.
         future: known covariates over the horizon; None without such covariates.
-        forecaster: makes the forecasts.
-        version: which one it is.
+        forecaster: makes the forecasts; None: seasonal naive does.
+        version: which one it is; None of seasonal naive.
+        because: why this one forecasts, see the ledger's column `delivered_because`.
+        beyond: the same of leads that the version was not trained for, which are seasonal naive's.
 
     Raises:
-        DataError: nothing was observed up to the origin.
+        DataError: nothing was observed up to the origin, or known covariates are missing over the horizon and the spec
+            calls that an error.
     """
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive
+
     spec, task = graph.spec, graph.spec.task
-    origin = origin_of(spec, window_of(graph.partitions, key))
-    history = observations[observations["timestamp"] <= origin]
-    if history.empty:
-        raise DataError(
-            f"{spec.name}: no observation is stored for the {lookback(task)} steps up to the origin {origin}; "
-            f"materialize {spec.name}/observations for partition {key} and before"
-        )
+    history, origin = known_at(graph, key, observations)
     given = ahead.future_of(spec, history, future, origin)
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", UnusualInput)
-        made = forecaster.predict(history, origin, future=given, horizon=spec.horizon, quantiles=task.quantiles)
+        made = ask(forecaster or SeasonalNaive(task), task, history, origin, given)
     late = ahead.late_covariates(spec, history)
     todo = f"Mend the source, or train again: mlops-assets run {spec.name} --retrain"
     unlike = [str(warning.message) for warning in unusual]
@@ -108,7 +144,12 @@ def forecast(
     if history["timestamp"].max() < origin:
         said.append(f"the latest observation is of {stamp(history['timestamp'].max())}")
     said = [f"origin {stamp(origin)}: {words}" for words in said]
-    rows = ledger_rows(made, history, task, origin, version.number, version.trained_until)
+    number, until = (version.number, version.trained_until) if version else (UNREGISTERED, None)
+    rows = ledger_rows(made, history, task, origin, number, until)
+    naive = (rows["source"] == NAIVE) & (version is not None)
+    rows["model_version"] = rows["model_version"].mask(naive, UNREGISTERED)
+    rows["trained_until"] = rows["trained_until"].mask(naive)
+    rows["delivered_because"] = naive.map({True: beyond, False: because})
     return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}), late, missing)
 
 
@@ -117,7 +158,7 @@ def ledger_rows(
     history: pd.DataFrame,
     task: Task,
     origin: pd.Timestamp,
-    version: int = 0,
+    version: int = UNREGISTERED,
     trained_until: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Complete forecasts to rows of the ledger: what they are scored against, and who made them.
@@ -152,50 +193,3 @@ def ledger_of(parts: Sequence[pd.DataFrame], run_id: str, now: pd.Timestamp) -> 
     rows["run_id"] = run_id
     rows["created_at"] = pd.Series(now, index=rows.index).astype("datetime64[us]")
     return rows
-
-
-def chosen_versions(
-    life: Lifecycle,
-    graph: Graph,
-    keys: Sequence[str],
-    now: datetime,
-    champion: Literal["then", "now"] = "then",
-    version: int = 0,
-) -> dict[str, Version]:
-    """Return the version that forecasts each origin.
-
-    An origin is the latest one until the partition after it has ended. Before the first decision nobody was champion;
-    such an origin gets the present one, as does the latest.
-
-    Args:
-        life: knows who is and was champion.
-        graph: of the forecast.
-        keys: of the origins' partitions.
-        now: the present moment.
-        champion: `then`: for a past origin, who was champion while it was the latest; `now`: who is champion.
-        version: exactly this one, whoever is or was champion; 0: see `champion`.
-
-    Raises:
-        NoChampionError: there is no champion.
-    """
-    if version:
-        return dict.fromkeys(keys, life.registry.version(version))
-    present = life.champion()
-    if present is None:
-        name = graph.spec.name
-        raise NoChampionError(
-            f"{name} has no champion yet: materialize training_set to champion first (job {name}_retrain)",
-            advice=[f"mlops-assets run {name}", f"mlops-assets history {name}"],
-        )
-    if champion == "now":
-        return dict.fromkeys(keys, present)
-    log = life.log.all()
-    versions = {present.number: present}
-    chosen = {}
-    for key in keys:
-        end = end_of_next(graph.spec, key)
-        number = (champion_of(log, end) if end <= now else None) or present.number
-        if number not in versions:
-            versions[number] = life.registry.version(number)
-        chosen[key] = versions[number]
-    return chosen

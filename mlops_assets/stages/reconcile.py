@@ -6,17 +6,19 @@ import pandas as pd
 
 from mlops_assets.forecasting.evaluation import hierarchy
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
+from mlops_assets.forecasting.model.baselines import SeasonalNaive, bounded
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
+from mlops_assets.stages.predict import ask
 
 ITEM_LEVEL = "item"
 
 
 def add_up(
     spec: ForecastSpec,
-    forecaster: Forecaster,
+    forecaster: Forecaster | SeasonalNaive,
     history: pd.DataFrame,
     origin: pd.Timestamp,
     forecasts: pd.DataFrame,
@@ -36,7 +38,7 @@ def add_up(
         Items and sums as `hierarchy.reconcile` gives them, the sums' histories until the origin, and the tree.
     """
     assert spec.hierarchy is not None
-    task = spec.task
+    task = bounded(spec.task, history[history["timestamp"] <= origin])
     known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]
     tree = Tree.of(hierarchy.level_values(known, spec.hierarchy.levels, spec.columns.item_id))
     sums = hierarchy.summed_history(known, tree, task)
@@ -44,9 +46,7 @@ def add_up(
     summed_future = None if future is None else hierarchy.summed_known(future, tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualInput)  # a sum is larger than any item; scaled, it is like them
-        made = forecaster.predict(
-            sums, origin, future=summed_future, horizon=task.horizon, quantiles=task.quantiles, items=list(tree.nodes)
-        )
+        made = ask(forecaster, task, sums, origin, summed_future, items=list(tree.nodes))
     items, nodes = hierarchy.reconcile(forecasts, made, tree, task, spec.hierarchy.method)
     level = {**tree.level_of(), **dict.fromkeys(tree.items, ITEM_LEVEL)}
     both = pd.concat([nodes, items], ignore_index=True)

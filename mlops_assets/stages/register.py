@@ -13,19 +13,16 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
-from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
-from mlops_assets.resources.protocols import Models
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import headline
-from mlops_assets.tracking.model_code import own_code
-from mlops_assets.tracking.registry import CODE, Registry, Version
+from mlops_assets.tracking.registry import Registry, Version
 from mlops_assets.tracking.runs import TrainingRun
 from mlops_assets.tracking.tracking import Tracking
 
@@ -75,13 +72,16 @@ class Training:
         }
 
 
-def register(training: Training, tracking: Tracking, context: dg.AssetExecutionContext) -> tuple[Version, bool]:
+def register(
+    training: Training, tracking: Tracking, context: dg.AssetExecutionContext, after: int = 0
+) -> tuple[Version, bool]:
     """Log a training as one MLflow run and register its model, unless this very training is registered already.
 
     Args:
         training: what is registered.
         tracking: where.
         context: of the step that does it.
+        after: the highest number that was ever decided on: a new version has a higher one.
 
     Returns:
         The version, and whether it is new.
@@ -98,30 +98,13 @@ def register(training: Training, tracking: Tracking, context: dg.AssetExecutionC
         model_uri, sha256 = _log(training, run)
         # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
         tags |= {"sha256": sha256, "stage": "Staging"}
-        return registry.register(model_uri, run.run_id, tags, description), True
+        return registry.register(model_uri, run.run_id, tags, description, after), True
 
 
 def row_of(name: str, version: Version) -> pd.DataFrame:
     """Return the row of the table `model_version`."""
     told = {key: version.tags.get(key, "") for key in ("trained_until", "spec_hash", "data_version", "sha256")}
     return pd.DataFrame([{"name": name, "version": version.number, "run_id": version.run_id, **told}])
-
-
-def keep_version(models: Models, name: str, version: Version, state: Mapping[str, Any]) -> None:
-    """Keep a registered version in the store of models too, so that it is found without MLflow.
-
-    Its key is `<name>/model_versions/<number>`; the record beside it has the version, the commit, the spec's hash and
-    what else its tags say. The code that runs it is kept once, as sources by path: `<name>/model_code/<sha256>`.
-    """
-    key = [name, MODEL_VERSIONS, f"{version.number:06d}"]
-    if models.exists(key):
-        return
-    told = ("git_commit", "spec_hash", "data_version", "trained_until", "package_version", "fingerprint", CODE)
-    facts = {label: version.tags.get(label, "") for label in told}
-    models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
-    code = own_code()
-    if version.tags.get(CODE) == code.digest and not models.exists([name, MODEL_CODE, code.digest]):
-        models.save([name, MODEL_CODE, code.digest], dict(code.files))
 
 
 def same_training(registry: Registry, training: str) -> Version | None:

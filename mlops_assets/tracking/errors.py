@@ -25,6 +25,10 @@ class TrackingUnavailableError(TrackingError, TransientError):
     """MLflow does not answer now; a later try may succeed."""
 
 
+class VersionGoneError(TrackingError, TerminalError):
+    """A registered version is not in MLflow any more: it was deleted, or MLflow's database is another."""
+
+
 class ModelCodeError(TrackingError, TerminalError):
     """A version has to be run by the code that travels with it, and that cannot be."""
 

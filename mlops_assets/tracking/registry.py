@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.errors import ModelCodeError, TrackingError, answered
+from mlops_assets.tracking.errors import ModelCodeError, TrackingError, VersionGoneError, answered
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
 from mlops_assets.tracking.model_code import KNOWN, FeatureCode, ModelCode, own_code
@@ -91,18 +91,32 @@ class Registry:
         return self.by_alias(CHAMPION)
 
     def version(self, number: int) -> Version:
-        """Return one version."""
-        return Version.of(self._client.get_model_version(self.name, str(number)))
+        """Return one version.
+
+        Raises:
+            VersionGoneError: MLflow does not have it.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Version.of(self._client.get_model_version(self.name, str(number)))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise VersionGoneError(f"version {number} of {self.name} is gone from MLflow") from None
+            raise
 
     def versions(self) -> list[Version]:
         """Return all versions, newest first, without their aliases."""
         found = self._client.search_model_versions(f"name = '{self.name}'")
         return sorted(map(Version.of, found), key=lambda version: -version.number)
 
-    def register(self, model_uri: str, run_id: str, tags: Mapping[str, str], description: str) -> Version:
+    def register(
+        self, model_uri: str, run_id: str, tags: Mapping[str, str], description: str, after: int = 0
+    ) -> Version:
         """Register a model that this process has logged, as a new version under the alias `challenger`.
 
-        Its tag `code_sha256` is the digest of the code that travels with it; see `code`.
+        Its tag `code_sha256` is the digest of the code that travels with it; see `code`. Its number is above `after`:
+        an MLflow that was lost and begins anew gives no number a second time that our tables know.
         """
         from mlflow.exceptions import MlflowException
 
@@ -112,14 +126,22 @@ class Registry:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         model_id = model_uri.removeprefix("models:/")
-        made = self._client.create_model_version(
-            self.name,
-            source=self._client.get_logged_model(model_id).artifact_location,
-            run_id=run_id,
-            tags={**tags, CODE: own_code().digest},
-            description=description,
-            model_id=model_id,
-        )
+        source = self._client.get_logged_model(model_id).artifact_location
+        skipped = 0
+        while True:
+            made = self._client.create_model_version(
+                self.name,
+                source=source,
+                run_id=run_id,
+                tags={**tags, CODE: own_code().digest},
+                description=description,
+                model_id=model_id,
+            )
+            number = int(made.version)
+            if number > after or number <= skipped:  # not above the one before: this registry takes no such hint
+                break
+            self._client.delete_model_version(self.name, str(number))
+            skipped = number
         self.set_alias(CHALLENGER, int(made.version))
         return self.version(int(made.version))
 
@@ -155,8 +177,9 @@ class Registry:
             return
         aliases = {name: int(number) for name, number in self._client.get_registered_model(self.name).aliases.items()}
         # The newest version is the challenger: a killed process may have registered it and no more.
+        there = {version.number for version in versions}
         for alias, number in ((CHAMPION, champion), (PREVIOUS, previous), (CHALLENGER, versions[0].number)):
-            if number is not None and aliases.get(alias) != number:
+            if number in there and aliases.get(alias) != number:
                 self.set_alias(alias, number)
         if champion is not None and previous is None and PREVIOUS in aliases:
             self._client.delete_registered_model_alias(self.name, PREVIOUS)

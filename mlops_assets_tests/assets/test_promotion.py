@@ -2,11 +2,11 @@
 
 import json
 
-import dagster as dg
 import pandas as pd
 import pytest
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.io_managers.keys import folder
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.tracking.model_code import ModelCode
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
@@ -40,8 +40,9 @@ def test_a_life_under_manual_approval(manual: World):
     (alert,) = manual.table("alerts").to_dict("records")
     assert (alert["event"], alert["outcome"]) == ("awaiting approval", "delivered")
     assert "mlops-assets approve demo 1" in alert["to_do"]
-    with pytest.raises(dg.Failure, match="demo has no champion yet"):
-        manual.run("forecasts", partition="2024-05-10")
+    waits = manual.metadata(manual.run("forecasts", partition="2024-05-10"), "forecasts")
+    assert waits["delivered_because"] == "no_champion"
+    assert "version 1 waits for approval: mlops-assets approve demo 1" in waits["delivered_in_place_of_the_champion"]
 
     result = manual.run("champion", config=person("approve", 1))
     facts = manual.metadata(result, "champion")
@@ -99,6 +100,11 @@ def test_a_challenger_whose_file_is_gone_is_refused_by_that_rule(trained: World,
     assert life.champion().number == 1
 
 
+def forget(world: World, number: int) -> None:
+    """Take a version out of the store of models, so that only MLflow has it."""
+    del world.resources["models"]._models[folder(["demo", "model_versions", f"{number:06d}"])]
+
+
 def _model_id(world: World, run_id: str) -> str:
     import mlflow
 
@@ -111,6 +117,7 @@ def test_a_champion_that_cannot_be_loaded_leaves_the_decision_to_a_person(world)
     made.train(until="2024-05-01")
     life = life_of(made)
     life.registry.set_tags(1, {"sha256": "0" * 64})
+    forget(made, 1)
     made.train()
     row = life.log.all().iloc[-1]
     assert (row["outcome"], row["version"], row["champion_after"]) == ("awaiting approval", 2, 1)

@@ -124,8 +124,8 @@ def test_forecasts_look_at_nothing_after_their_origin(world):
     pd.testing.assert_frame_equal(honest, made.table("forecasts").drop(columns=["run_id", "created_at"]))
 
 
-def test_without_a_champion_forecasts_say_what_to_do(world):
-    made = world()
+def test_without_a_champion_forecasts_say_what_to_do_where_nobody_else_may(world):
+    made = world(deliver="champion_only")
     made.run("observations", "quarantine", partition="2024-03-01...2024-03-31")
     result = made.run("forecasts", partition="2024-03-31", raise_on_error=False)
     failure = result.failure_data_for_node("demo__forecasts")

@@ -26,7 +26,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
-from mlops_assets.stages.predict import chosen_versions
+from mlops_assets.stages.deliver import Deliverer
 from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, panel, sandbox
 
@@ -183,9 +183,11 @@ def no_code_of_a_version(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
 
 
 def no_champion(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
-    graph = Graph(first_spec(box.settings.forecasts))
+    spec = first_spec(box.settings.forecasts).model_copy(update={"deliver": "champion_only"})
+    history = panel().rename(columns={"day": "timestamp", "shop": "item_id", "sales": "target"})
     with open_stores(box.settings) as stores:
-        return raised(lambda: chosen_versions(life_of(stores), graph, ["2024-05-10"], stores.clock.now()))
+        deliver = Deliverer(Graph(spec), life_of(stores), stores.clock.now())
+        return raised(lambda: deliver("2024-05-10", history, None))
 
 
 def no_library_of_the_hierarchy(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
@@ -226,7 +228,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "lifecycle/lifecycle.py:Lifecycle.rollback": with_versions("promoted", ask=("rollback", "demo", *WHO)),
     "lifecycle/lifecycle.py:Lifecycle._version": with_versions("promoted", ask=("approve", "demo", "9", *WHO)),
     "lifecycle/lifecycle.py:Lifecycle._check": no_file_of_a_version,
-    "stages/predict.py:chosen_versions": no_champion,
+    "stages/deliver.py:Deliverer._only": no_champion,
     "analysis/worlds.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
     "analysis/worlds.py:TrainedWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
     "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),

@@ -7,7 +7,6 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.model.baselines import seasonal_naive
-from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages import predict, train
 from mlops_assets.tracking.registry import Version
 from mlops_assets_tests.worlds import declare, panel
@@ -67,10 +66,3 @@ def test_old_observations_are_said_and_items_without_any_are_left_out(graph, his
 def test_without_history_nothing_is_forecast(graph, history, forecaster):
     with pytest.raises(DataError, match=r"no observation is stored for the .* steps up to the origin"):
         predict.forecast(graph, KEY, history[history["timestamp"] > ORIGIN], None, forecaster, VERSION)
-
-
-def test_without_a_champion_nobody_forecasts(world):
-    made = world()
-    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
-    with pytest.raises(predict.NoChampionError, match="demo has no champion yet"):
-        predict.chosen_versions(life, Graph(made.spec), [KEY], made.resources["clock"].now())

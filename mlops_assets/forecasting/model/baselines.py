@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -53,6 +53,28 @@ def seasonal_naive(
     names = alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
     task = bounded(task, history if origin is None else history[history[TIME] <= origin])
     return naive_table(panel, task, names, source="seasonal_naive")
+
+
+@dataclass(frozen=True)
+class SeasonalNaive:
+    """Seasonal naive, asked as a fitted `forecaster.Forecaster` is."""
+
+    task: Task
+
+    def predict(
+        self,
+        history: pd.DataFrame,
+        origin: pd.Timestamp | None = None,
+        *,
+        future: pd.DataFrame | None = None,
+        horizon: int | None = None,
+        quantiles: Sequence[float] | None = None,
+        items: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Forecast every item at every lead up to the horizon; see `seasonal_naive`."""
+        task = self.task if quantiles is None else replace(self.task, quantiles=tuple(sorted(set(quantiles))))
+        made = seasonal_naive(history, task, origin, items)
+        return made if horizon is None else made[made["lead"] <= horizon].reset_index(drop=True)
 
 
 def alive_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None = None) -> list[str]:

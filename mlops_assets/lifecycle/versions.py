@@ -1,0 +1,101 @@
+"""The versions of a forecast's model: from our own store of models, and from MLflow what that has not."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.catalog.log import numbered
+from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
+from mlops_assets.forecasting.model.model_file import ModelFileError
+from mlops_assets.resources.protocols import Models
+from mlops_assets.tracking.model_code import FeatureCode, ModelCode, own_code
+from mlops_assets.tracking.registry import CODE, Registry, Version
+
+if TYPE_CHECKING:
+    from mlops_assets.forecasting.model.forecaster import Forecaster
+
+_TOLD = ("git_commit", "spec_hash", "data_version", "trained_until", "package_version", "fingerprint", CODE)
+"""What the record beside a kept version says of it, as its tags in MLflow do."""
+
+
+def keep(models: Models, name: str, version: Version, state: Mapping[str, Any]) -> None:
+    """Keep a registered version in the store of models too, so that it forecasts without MLflow.
+
+    Its key is `<name>/model_versions/<number>`; the record beside it has the version, the commit, the spec's hash and
+    what else its tags say. The code that runs it is kept once, as sources by path: `<name>/model_code/<sha256>`.
+    """
+    key = _key(name, version.number)
+    if models.exists(key) and models.info(key).get("mlflow_run_id") == version.run_id:
+        return
+    facts = {label: version.tags.get(label, "") for label in _TOLD}
+    models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
+    code = own_code()
+    if version.tags.get(CODE) == code.digest and not models.exists([name, MODEL_CODE, code.digest]):
+        models.save([name, MODEL_CODE, code.digest], dict(code.files))
+
+
+class Versions:
+    """The versions of one forecast's model, as far as they are to forecast; `models` None: only MLflow has them."""
+
+    def __init__(self, registry: Callable[[], Registry], models: Models | None, name: str) -> None:
+        self._registry = registry
+        self._models = models
+        self._name = name
+
+    def version(self, number: int) -> Version:
+        """Return a version; of a kept one, MLflow is not asked.
+
+        Raises:
+            VersionGoneError: it is neither kept nor in MLflow.
+            TrackingUnavailableError: it is not kept, and MLflow does not answer.
+        """
+        record = self._record(number)
+        if record is None:
+            return self._registry().version(number)
+        tags = {label: str(record[label]) for label in (*_TOLD, "sha256") if record.get(label)}
+        return Version(self._name, number, str(record.get("mlflow_run_id", "")), tags)
+
+    def forecaster(self, version: Version) -> "Forecaster":
+        """Return a version's forecaster, run by the code that defined its features."""
+        state = self.load(version)
+        return self.code(version, state).rebuild(state)
+
+    def load(self, version: Version) -> dict[str, Any]:
+        """Return the forecaster's state of a version, checked against its checksum; what MLflow had is kept.
+
+        Raises:
+            TrackingError: it is not kept, and its file is gone from MLflow.
+            ModelFileError: the file is not the one that was registered, or is unsafe.
+        """
+        record = self._record(version.number)
+        if self._models is not None and record is not None and record.get("sha256") == version.tags.get("sha256"):
+            try:
+                return self._models.load(_key(self._name, version.number))
+            except ModelFileError:
+                state = self._registry().load(version)
+                self._models.save(_key(self._name, version.number), state, record)
+                return state
+        state = self._registry().load(version)
+        if self._models is not None and record is None:
+            keep(self._models, self._name, version, state)
+        return state
+
+    def code(self, version: Version, state: Mapping[str, Any]) -> FeatureCode:
+        """Return the code that runs a version; see `Registry.code`."""
+        from mlops_assets.forecasting.model.forecaster import STATE_VERSION
+
+        digest = version.tags.get(CODE, "")
+        key = [self._name, MODEL_CODE, digest]
+        if state["version"] != STATE_VERSION and self._models is not None and digest and self._models.exists(key):
+            code = ModelCode(self._models.load(key))
+            if code.digest == digest:
+                return code.run()
+        return self._registry().code(version, state)
+
+    def _record(self, number: int) -> dict[str, Any] | None:
+        """Return what is recorded beside a kept version; None of one that is not kept."""
+        key = _key(self._name, number)
+        return self._models.info(key) if self._models is not None and self._models.exists(key) else None
+
+
+def _key(name: str, number: int) -> list[str]:
+    return [name, MODEL_VERSIONS, numbered(number)]
