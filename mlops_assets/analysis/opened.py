@@ -17,6 +17,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
 from mlops_assets.stages.ingest import read_future, read_observations
+from mlops_assets.stages.predict import on_the_clock
 from mlops_assets.stages.train import history_of
 
 
@@ -57,7 +58,7 @@ class OpenForecast:
             quantiles=task.quantiles,
             items=items,
         )
-        return clipped(made, task)
+        return on_the_clock(self.spec, clipped(made, task))
 
     def must_know(self, item: str) -> None:
         """Raise QuestionError unless there is such an item in the data."""

@@ -11,7 +11,15 @@ from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts
 from mlops_assets.catalog.names import DAILY, FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, job_name, step_name
-from mlops_assets.catalog.partitions import freshness_of, origin_of, partition_of, whole_window, window_of, with_steps
+from mlops_assets.catalog.partitions import (
+    freshness_of,
+    not_over,
+    origin_of,
+    partition_of,
+    whole_window,
+    window_of,
+    with_steps,
+)
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.resources.clock import Clock
@@ -70,6 +78,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         notifications: Notifications,
     ):
         keys = list(context.partition_keys)
+        if early := not_over(spec, keys, clock.now()):
+            raise dg.Failure(ingest.too_early(spec, early), allow_retries=False)
         filled = _fill(context, graph, tables, clock) if context.job_name == job_name(spec.name, DAILY) else {}
         window = whole_window(graph.partitions, keys)
         try:

@@ -10,7 +10,11 @@ from mlops_assets.catalog.column import COVARIATES, QUANTILES, Column, Columns
 from mlops_assets.forecasting.evaluation.metrics import METRICS
 
 _ITEM = Column("item_id", "str", "Name of the series; parts of a joint name are separated by '/'.")
-_TIME = Column("timestamp", "datetime64[us]", "Beginning of the period, naive, in the spec's time zone.")
+_TIME = Column(
+    "timestamp",
+    "datetime64[us]",
+    "Time of the period, as the source stamps it (columns.stamp), naive, in the spec's time zone.",
+)
 _ORIGIN = Column("origin", "datetime64[us]", "Last timestamp known when the forecast was made.")
 _LEAD = Column("lead", "int32", "Steps from the origin: 1 is the next timestamp.")
 _TARGET = Column("target", "float64", "The value that came.")

@@ -152,6 +152,13 @@ def complete_keys(spec: ForecastSpec, now: datetime) -> list[str]:
     return _complete(spec, _bounded(spec, pd.Timestamp(spec.partitions.start), _wall(spec, now) + _AHEAD), now)
 
 
+def not_over(spec: ForecastSpec, keys: Sequence[str], now: datetime) -> list[str]:
+    """Return those partitions whose window has ended, but not all periods in it: Dagster offers them already."""
+    windows = windows_of(partitions_of(spec), with_steps(spec, keys))
+    ended = windows.where(windows.over <= pd.Timestamp(now))
+    return ended.where(_known(spec, ended) > pd.Timestamp(now)).keys.tolist()
+
+
 def latest_complete(spec: ForecastSpec, now: datetime, bounded: bool = True) -> str | None:
     """Return the last partition that is complete, see `complete_keys`; None before the first is.
 

@@ -10,7 +10,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from mlops_assets.errors import nearest
-from mlops_assets.forecasting.data.grid import PartitionKind, default_season_lengths, parse_frequency, partition_kinds
+from mlops_assets.forecasting.data.grid import (
+    PartitionKind,
+    default_season_lengths,
+    parse_frequency,
+    partition_kinds,
+    stamp_misfit,
+)
+from mlops_assets.forecasting.data.wall_clock import keeps_whole_hours
 from mlops_assets.forecasting.model.task import ModelSettings, Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
@@ -190,6 +197,15 @@ class ForecastSpec(Part):
         if self.partitions.kind is not None and self.partitions.kind not in allowed:
             raise MisfitError(
                 "partitions.kind", f"finer than the frequency {self.frequency}; allowed: {', '.join(allowed)}"
+            )
+        if problem := stamp_misfit(self.frequency, self.columns.stamp):
+            raise MisfitError("columns.stamp", problem)
+        if self.partition_kind == "hourly" and not keeps_whole_hours(self.zone, self.partitions.start):
+            raise MisfitError(
+                "partitions.kind",
+                f"since {self.partitions.start} the clocks of {self.time_zone} are moved by parts of an hour, "
+                "so that hours do not follow one another; take daily partitions (the frequency may stay), or "
+                "time_zone: UTC",
             )
         roles = {self.columns.target: "target", self.columns.timestamp: "timestamp"}
         for kind in ("known", "past", "static"):

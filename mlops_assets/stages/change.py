@@ -19,7 +19,7 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.stages.ahead import future_of
-from mlops_assets.stages.predict import UNREGISTERED, ask
+from mlops_assets.stages.predict import UNREGISTERED, ask, on_the_clock
 from mlops_assets.stages.train import history_of
 
 COLUMNS = TABLES[FORECAST_CHANGE]
@@ -77,7 +77,8 @@ class Explanation:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # said when the forecasts were made
             given = future_of(spec, history, known, origin)
-            return ask(self._forecaster(number), replace(spec.task, horizon=horizon), history, origin, given)
+            made = ask(self._forecaster(number), replace(spec.task, horizon=horizon), history, origin, given)
+        return on_the_clock(spec, made)
 
 
 def _load(life: Lifecycle, task: Task, number: int) -> Any:

@@ -9,7 +9,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
 from mlops_assets.catalog.partitions import partition_of, whole_window
 from mlops_assets.forecasting.data import contract
-from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.data.grid import stamp_misfit, steps_after
 from mlops_assets.io_managers.errors import StaleWriteError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -180,6 +180,16 @@ def too_many_rejected(spec: ForecastSpec, checked: contract.Checked, source: str
         f"{source}: {checked.quarantine_share:.1%} of the rows of {span} break the contract, more than the "
         f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
         f"stored before are kept; see the table {spec.name}/quarantine for the rows"
+    )
+
+
+def too_early(spec: ForecastSpec, keys: Sequence[str]) -> str:
+    """Say that partitions hold periods which are not over yet; see `partitions.not_over`."""
+    at_end = stamp_misfit(spec.frequency, "end") == ""
+    hint = "; if its stamps are the last days of their periods, declare columns.stamp: end" if at_end else ""
+    return (
+        f"{spec.file}: the last period of frequency {spec.frequency} in {span_of(keys)} is not over yet, so that only "
+        f"a part of it can be known; the daily round takes it as soon as it is{hint}"
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.errors import DataError
+from mlops_assets.forecasting.data.grid import is_there
 from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.formatting import stamp
@@ -17,6 +18,7 @@ from mlops_assets.forecasting.model import guards
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
+from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ahead
 from mlops_assets.tracking.registry import Version
 
@@ -135,6 +137,7 @@ def forecast(
     todo = f"Mend the source, or train again: mlops-assets run {spec.name} --retrain"
     unlike = [str(warning.message) for warning in unusual]
     said = [f"{words}. {todo}" for words in guards.without_missing(unlike, late)]
+    made = on_the_clock(spec, made)
     missing = ahead.missing_ahead(spec, history, future, made) if future is not None else None
     if missing is not None and len(missing):
         ahead.refuse(spec, missing)
@@ -151,6 +154,12 @@ def forecast(
     rows["trained_until"] = rows["trained_until"].mask(naive)
     rows["delivered_because"] = naive.map({True: beyond, False: because})
     return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}), late, missing)
+
+
+def on_the_clock(spec: ForecastSpec, made: pd.DataFrame) -> pd.DataFrame:
+    """Return forecasts without those of hours that the zone's clocks skip: nothing can come of them."""
+    there = is_there(pd.DatetimeIndex(made["timestamp"]), spec.frequency, spec.zone)
+    return made if there.all() else made[there].reset_index(drop=True)
 
 
 def ledger_rows(

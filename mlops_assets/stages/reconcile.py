@@ -11,7 +11,7 @@ from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
-from mlops_assets.stages.predict import ask
+from mlops_assets.stages.predict import ask, on_the_clock
 
 ITEM_LEVEL = "item"
 
@@ -47,7 +47,7 @@ def add_up(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualInput)  # a sum is larger than any item; scaled, it is like them
         made = ask(forecaster, task, sums, origin, summed_future, items=list(tree.nodes))
-    items, nodes = hierarchy.reconcile(forecasts, made, tree, task, spec.hierarchy.method)
+    items, nodes = hierarchy.reconcile(forecasts, on_the_clock(spec, made), tree, task, spec.hierarchy.method)
     level = {**tree.level_of(), **dict.fromkeys(tree.items, ITEM_LEVEL)}
     both = pd.concat([nodes, items], ignore_index=True)
     return both.assign(level=both["item_id"].map(level)), sums, tree

@@ -191,6 +191,23 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             "allowed: daily, weekly, monthly, quarterly, yearly",
         ),
         (
+            changed("frequency: D", "frequency: MS").replace("target: y", "target: y, stamp: end"),
+            "columns.stamp (line 3): found 'end'; MS names a period by its first day; if yours have the last, it is "
+            "frequency: ME",
+        ),
+        (
+            changed("frequency: D", "frequency: BME").replace("target: y", "target: y, stamp: start"),
+            "columns.stamp (line 3): found 'start'; BME names a period by its last day; if yours have the first, it is "
+            "frequency: BMS",
+        ),
+        (
+            changed("frequency: D", "frequency: h\ntime_zone: Australia/Lord_Howe").replace(
+                "start:", "kind: hourly, start:"
+            ),
+            "partitions.kind (line 6): found 'hourly'; since 2013-01-01 the clocks of Australia/Lord_Howe are "
+            "moved by parts of an hour, so that hours do not follow one another; take daily partitions",
+        ),
+        (
             changed("start: 2013-01-01", "start: 2013-01-01, end: 2013-01-01"),
             "partitions.end (line 5): found '2013-01-01'; not after the start, 2013-01-01",
         ),

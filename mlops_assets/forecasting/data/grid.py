@@ -17,6 +17,8 @@ PartitionKind = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "ye
 _SPANS: tuple[PartitionKind, ...] = get_args(PartitionKind)
 _WORDS = dict(zip(_SPANS, ("h", "D", "W-SUN", "MS", "QS", "YS"), strict=True))
 _SPAN_OF_RULE = {"B": 1, "W": 2, "MS": 3, "ME": 3, "BMS": 3, "BME": 3, "QS": 4, "QE": 4, "YS": 5, "YE": 5}
+_NAMED_BY = {"ME": "MS", "BME": "BMS", "QE": "QS", "YE": "YS"}
+"""Frequencies that name a period by its last day, and those that name the same one by its first."""
 _SEASON_OF_SPAN = {2: (52,), 3: (12,), 4: (4,)}
 _SECOND = 10**9
 _HOUR = 3600 * _SECOND
@@ -174,12 +176,18 @@ def known_from(timestamps: pd.DatetimeIndex, alias: str, at_end: bool = False) -
 
 def ends_on_its_stamp(alias: str) -> bool:
     """Whether the frequency itself names periods by their last day: ME, BME, QE, YE."""
-    return _rule(parse_frequency(alias)).endswith("E")
+    return _rule(parse_frequency(alias)) in _NAMED_BY
 
 
-def begins_on_its_stamp(alias: str) -> bool:
-    """Whether the frequency itself names periods by their first day: MS, BMS, QS, YS."""
-    return _rule(parse_frequency(alias)).endswith("S")
+def stamp_misfit(alias: str, stamp: Literal["start", "end"] | None) -> str:
+    """Say what is wrong with stamps at the start or the end of this frequency's periods; empty if nothing is."""
+    rule = _rule(parse_frequency(alias))
+    first_days = {first: last for last, first in _NAMED_BY.items()}
+    if stamp == "start" and rule in _NAMED_BY:
+        return f"{alias} names a period by its last day; if yours have the first, it is frequency: {_NAMED_BY[rule]}"
+    if stamp == "end" and rule in first_days:
+        return f"{alias} names a period by its first day; if yours have the last, it is frequency: {first_days[rule]}"
+    return ""
 
 
 def week_after(alias: str) -> int | None:

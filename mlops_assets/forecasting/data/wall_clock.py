@@ -1,5 +1,6 @@
 """What the clock on a wall of a zone shows: most times once, some twice, some never."""
 
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -37,6 +38,14 @@ def come_twice(walls: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     found = np.zeros(len(walls), dtype=bool)
     found[near] = _shows(early, walls, zone, near) & _shows(late, walls, zone, near)
     return found
+
+
+@cache
+def keeps_whole_hours(zone: ZoneInfo, since: str) -> bool:
+    """Whether a zone's clocks are moved by whole hours only, from a date until the end of 2037."""
+    weeks = pd.date_range(since, max(since, "2038-01-01"), freq="7D", tz="UTC", unit="us")
+    past_the_hour = (walls_of(weeks, zone) - weeks.tz_localize(None)) % pd.Timedelta(hours=1)
+    return len(past_the_hour.unique()) <= 1
 
 
 def _candidates(walls: pd.DatetimeIndex, zone: ZoneInfo) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex, np.ndarray]:
