@@ -13,7 +13,6 @@ from mlops_assets.catalog.names import (
     DECISIONS,
     FORECAST_ACCURACY,
     OBSERVATIONS,
-    QUARANTINE,
     RETRAIN,
     RETRAINING_DECISIONS,
     SPEC,
@@ -131,36 +130,37 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
     )
 
 
-def quarantine(spec: ForecastSpec, span: str, checked: Checked, run_id: str, links: Notifications) -> Alert:
-    """Tell that too many rows break the contract; once for each partition and set of rows.
+def quarantine(spec: ForecastSpec, span: str, words: str, checked: Checked, run_id: str, links: Notifications) -> Alert:
+    """Tell that too many rows break the contract, or repeat others; once for each partition and set of rows.
 
     Args:
         spec: the forecast.
         span: the partition, or the first and last of them.
+        words: why the rows are refused, in whole sentences.
         checked: what the contract said; the reasons and records of the rows say whether they are those of before.
         run_id: the run that has failed of it.
         links: makes the links.
     """
     forecast, rows = spec.name, checked.quarantined
     texts = sorted(f"{reason} {record}" for reason, record in zip(rows["reason"], rows["record"], strict=True))
+    texts += [f"{len(checked.repeated)} repeated"] if len(checked.repeated) else []
     digest = sha256("\n".join(texts).encode()).hexdigest()[:12]
-    counts = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
     return Alert(
         event="quarantine",
         forecast=forecast,
         key=f"{span} {digest}",
-        what=f"{checked.quarantine_share:.1%} of the rows of {span} break the contract, "
-        f"{spec.quarantine.max_share:.1%} are allowed: {counts}. The run has failed, and the observations "
-        "stored before are kept",
-        where=f"{links.run_link(run_id)} (table {forecast}/{QUARANTINE} has each row with its reason)",
+        what=f"{words} The run has failed, and the observations stored before are kept",
+        where=f"{links.run_link(run_id)}; mlops-assets quarantine {forecast} shows each rejected row with its reason",
         to_do="Mend the source, or the spec if it is the contract that is wrong (columns, frequency, "
         "quarantine.max_share), and ingest the partition again.",
     )
 
 
-def partition_refused(spec: ForecastSpec, partition: str, checked: Checked, run_id: str, links: Notifications) -> Alert:
+def partition_refused(
+    spec: ForecastSpec, partition: str, words: str, checked: Checked, run_id: str, links: Notifications
+) -> Alert:
     """Tell that one partition of several has too many rejected rows; see `quarantine`."""
-    told = quarantine(spec, partition, checked, run_id, links)
+    told = quarantine(spec, partition, words, checked, run_id, links)
     return replace(told, what=told.what.replace("The run has failed, and the", "The others are ingested; the"))
 
 

@@ -8,12 +8,18 @@ from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST
 from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.io_managers.base import Models, Tables
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import Declared, ForecastSpec, SpecError
+from mlops_assets.stages import findings, ingest
+
+FIRST_ROWS = 1_000
+"""So many rows of a source are held against the contract."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ def checks() -> Iterator[CheckResult]:
     specs = declared.specs
     for spec in specs:
         yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
+        yield _try(f"rows of {spec.name}", lambda spec=spec: _rows(spec, settings))
     try:
         with open_stores(settings) as stores:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
@@ -85,6 +92,22 @@ def _failed(name: str, error: Exception) -> CheckResult:
 
 def _source(spec: ForecastSpec) -> str:
     return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp)
+
+
+def _rows(spec: ForecastSpec, settings: Settings) -> str:
+    """Hold the first rows against the contract; what a run would refuse is raised."""
+    graph = Graph(spec)
+    checked = ingest.read_first(graph, Clock.of(settings), FIRST_ROWS)
+    counts = checked.counts
+    span = f"the first {counts['rows_read']:,} rows"
+    if refused := findings.refusal(spec, checked, "", span):
+        raise ContractError(refused)
+    if not counts["rows_read"]:
+        return "the source has none yet"
+    noted = [f"{findings.capitalized(note)}." for note in checked.notes]
+    told = [*noted, findings.in_words(spec, checked), *findings.remarks(spec, checked)]
+    said = " ".join(["", *filter(None, told)])
+    return f"of {span} {counts['rows_accepted']:,} are good, {counts['rows_quarantined']:,} rejected.{said}"
 
 
 def _tables(tables: Tables, names: list[str]) -> str:

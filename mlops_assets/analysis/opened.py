@@ -8,7 +8,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, UsageError, nearest
-from mlops_assets.forecasting.data.contract import Checked
+from mlops_assets.forecasting.data.contract import Checked, ContractError
 from mlops_assets.forecasting.model.baselines import bounded, clipped, dead_items
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -16,6 +16,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
+from mlops_assets.stages.findings import no_usable_row, refusal
 from mlops_assets.stages.ingest import read_future, read_observations
 from mlops_assets.stages.predict import on_the_clock
 from mlops_assets.stages.train import history_of
@@ -77,7 +78,7 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
 
     Raises:
         SourceError: the source cannot be read.
-        ContractError: a column is absent.
+        ContractError: a column is absent, or more rows are rejected or repeated than the spec allows.
         DataError: there is no usable row, or no partition has ended yet.
     """
     graph = Graph(spec)
@@ -85,10 +86,13 @@ def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, 
     keys = complete_keys(spec, clock.now())
     if not keys:
         raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
-    checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
+    checked, source = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
+    span = f"{keys[0]} to {keys[-1]}"
+    if refused := refusal(spec, checked, source, f"the rows of {span}"):
+        raise ContractError(refused)
     history = history_of(spec, checked.accepted)
     if history["target"].notna().sum() == 0:
-        raise DataError(f"the source has no usable row between {keys[0]} and {keys[-1]}: {checked.counts}")
+        raise DataError(no_usable_row(spec, checked, source, span))
     return history, checked
 
 

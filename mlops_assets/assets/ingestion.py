@@ -26,7 +26,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages import ingest
+from mlops_assets.stages import findings, ingest
 from mlops_assets.stages.remarks import Remarks
 
 
@@ -96,15 +96,16 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         quarantined = ingest.quarantine_of(checked, graph, keys)
         add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))
         yield dg.Output(quarantined, QUARANTINE, metadata={**facts, "reasons": checked.reasons})
-        too_many = (ingest.span_of(keys), checked) if checked.quarantine_share > spec.quarantine.max_share else None
+        too_many = (ingest.span_of(keys), checked) if findings.too_many(spec, checked) else None
         if keys[-1] in intake.over:
             too_many = too_many or (keys[-1], intake.over[keys[-1]])
         if too_many is not None:
             span, bad = too_many
-            alert = messages.quarantine(spec, span, bad, context.run.run_id, notifications)
+            words = findings.refusal(spec, bad, source, f"the rows of {span}")
+            alert = messages.quarantine(spec, span, words, bad, context.run.run_id, notifications)
             notifications.send(tables, alert)
             raise dg.Failure(
-                ingest.too_many_rejected(spec, bad, source, span),
+                f"{words} The observations stored before are kept",
                 metadata={**facts, "reasons": bad.reasons, messages.ALERTED: alert.event},
                 allow_retries=False,
             )
@@ -148,7 +149,8 @@ def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock
 def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, links: Notifications) -> Iterator[Alert]:
     """Yield what people are told of partitions that have lost rows, or have too many rejected ones."""
     for partition, checked in intake.over.items():
-        yield messages.partition_refused(spec, partition, checked, run_id, links)
+        words = findings.refusal(spec, checked, source, f"the rows of {partition}")
+        yield messages.partition_refused(spec, partition, words, checked, run_id, links)
     for partition, loss in intake.losses.items():
         if partition not in intake.over and (loss.share <= spec.partitions.max_shrink or partition in intake.untouched):
             stays = partition in intake.untouched

@@ -2,7 +2,7 @@
 
 import click
 
-from mlops_assets.commands import analysis, base, certify, check, lifecycle, listing, policy, run, status
+from mlops_assets.commands import analysis, base, certify, check, lifecycle, listing, policy, quarantine, run, status
 
 
 @click.group(cls=base.Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,6 +28,7 @@ for command in (
     status.report,
     policy.replay_policy,
     check.check,
+    quarantine.quarantine,
     certify.certify,
 ):
     main.add_command(command)

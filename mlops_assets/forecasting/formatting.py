@@ -43,3 +43,10 @@ def in_files(names: Sequence[Any]) -> str:
     if not names or names[0] is None:
         return ""
     return f" in {names[0]}" if len(names) == 1 else f" in {len(names)} files, {names[0]} the first"
+
+
+def of_all(part: int, whole: int, one: str = "is", more: str = "are") -> str:
+    """Say how many rows: `all 104 rows are`, `98 of 104 rows are`, `1 of 104 rows is`; the verb fits the number."""
+    if part == whole:
+        return f"the one row {one}" if whole == 1 else f"{'both' if whole == 2 else f'all {whole:,}'} rows {more}"
+    return f"{part:,} of {whole:,} rows {one if part == 1 else more}"

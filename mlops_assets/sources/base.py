@@ -82,9 +82,24 @@ class OpenableFile(Protocol):
 AnyFile: TypeAlias = Path | OpenableFile
 
 
-def read_all(reader: SourceReader, columns: Sequence[str], time_column: str, window: Window) -> pd.DataFrame:
-    """Read a window as one frame, with the columns of `SourceReader.read` even if it has no rows."""
-    batches = [batch for batch in reader.read(columns, time_column, window) if len(batch)]
+def read_all(
+    reader: SourceReader, columns: Sequence[str], time_column: str, window: Window, enough: int | None = None
+) -> pd.DataFrame:
+    """Read a window as one frame, with the columns of `SourceReader.read` even if it has no rows.
+
+    Args:
+        reader: of the source.
+        columns: wanted.
+        time_column: the one of them that holds the time.
+        window: wanted.
+        enough: no further batch is read once there are so many rows.
+    """
+    batches, rows = [], 0
+    for batch in reader.read(columns, time_column, window):
+        batches += [batch] if len(batch) else []
+        rows += len(batch)
+        if enough is not None and rows >= enough:
+            break
     if not batches:
         return pd.DataFrame(columns=[*columns, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
     return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]

@@ -173,6 +173,13 @@ class Quarantine(Part):
         description="A larger share of rejected rows, of all or of the latest partition, fails the run; the last good "
         "partition stays. An earlier partition with a larger share is told.",
     )
+    max_repeated_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="So does a larger share of good rows that repeat another one of their file word for word: two "
+        "sales alike, or an export that repeats itself. 1: they always count once.",
+    )
 
 
 class Freshness(Part):

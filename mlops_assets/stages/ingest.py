@@ -37,6 +37,17 @@ def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tu
     return checked, reader.name
 
 
+def read_first(graph: Graph, clock: Clock, most: int) -> contract.Checked:
+    """Read about the first so many rows of a source and hold them against the contract; raises as the whole would."""
+    start = pd.Timestamp(graph.spec.partitions.start)
+    window = contract.Window(start, max(start, pd.Timestamp(clock.now()).tz_convert(graph.spec.zone).tz_localize(None)))
+    reader = open_source(graph.spec)
+    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window, most)
+    checked = contract.check(raw.head(most), rules_of(graph, clock), window, clock.now(), exact=reader.exact)
+    checked.notes[:0] = reader.notes
+    return checked
+
+
 def rules_of(graph: Graph, clock: Clock) -> contract.Contract:
     """Return the contract; under a clock that stands still, rows of later moments have not come yet."""
     return replace(graph.contract, future="ignore") if clock.pinned else graph.contract
@@ -105,7 +116,7 @@ class Intake:
 
     Attributes:
         rows: canonical frame without the partitions that are over the limit.
-        over: partitions of which too large a share is rejected, with what the contract said of each.
+        over: partitions of which too large a share is rejected or repeated, with what the contract said of each.
         losses: partitions for which fewer rows have come than are stored.
         untouched: partitions whose stored rows stay.
     """
@@ -139,11 +150,17 @@ def take_in(
 
 
 def over_limit(checked: contract.Checked, graph: Graph, keys: Sequence[str]) -> dict[str, contract.Checked]:
-    """Return the partitions of which too large a share is rejected, with what the contract said of each."""
-    rejected = partition_of(checked.quarantined["timestamp"], graph.partitions, keys).value_counts()
-    rows = partition_of(checked.of_window, graph.partitions, keys).value_counts().reindex(rejected.index)
-    over = sorted(rejected.index[rejected / rows > graph.spec.quarantine.max_share])
-    return {key: _only(checked, graph, keys, key) for key in over}
+    """Return the partitions of which too many rows are rejected or repeated, with what the contract said of each."""
+
+    def count(times: pd.Series) -> pd.Series:
+        return partition_of(times, graph.partitions, keys).value_counts()
+
+    limits, rejected, repeated = graph.spec.quarantine, count(checked.quarantined["timestamp"]), count(checked.repeated)
+    rows = count(checked.of_window)
+    bad = rejected / rows.reindex(rejected.index)
+    again = repeated / rows.sub(rejected, fill_value=0).reindex(repeated.index)
+    over = {*bad.index[bad > limits.max_share], *again.index[again > limits.max_repeated_share]}
+    return {key: _only(checked, graph, keys, key) for key in sorted(over)}
 
 
 def _only(checked: contract.Checked, graph: Graph, keys: Sequence[str], key: str) -> contract.Checked:
@@ -154,33 +171,19 @@ def _only(checked: contract.Checked, graph: Graph, keys: Sequence[str], key: str
 
     accepted = checked.accepted[inside(checked.accepted["timestamp"])]
     quarantined = checked.quarantined[inside(checked.quarantined["timestamp"])]
-    collapsed, rows = (times[inside(times)] for times in (checked.collapsed, checked.of_window))
+    collapsed, repeated, rows = (
+        times[inside(times)] for times in (checked.collapsed, checked.repeated, checked.of_window)
+    )
     counts = {
         "rows_read": len(rows),
         "rows_accepted": len(accepted),
         "rows_quarantined": len(quarantined),
         "rows_collapsed": len(collapsed),
+        "rows_superseded": 0,
         "rows_aggregated": len(rows) - len(accepted) - len(quarantined) - len(collapsed),
         "rows_of_other_times": 0,
     }
-    return contract.Checked(accepted, quarantined, counts, collapsed=collapsed, of_window=rows)
-
-
-def too_many_rejected(spec: ForecastSpec, checked: contract.Checked, source: str, span: str) -> str:
-    """Say that more rows were rejected than the spec allows.
-
-    Args:
-        spec: the forecast.
-        checked: what the contract said.
-        source: its name.
-        span: of partitions, see `span_of`.
-    """
-    worst = ", ".join(f"{reason} ({count})" for reason, count in checked.reasons.items())
-    return (
-        f"{source}: {checked.quarantine_share:.1%} of the rows of {span} break the contract, more than the "
-        f"{spec.quarantine.max_share:.1%} that quarantine.max_share allows: {worst}. The observations "
-        f"stored before are kept; see the table {spec.name}/quarantine for the rows"
-    )
+    return contract.Checked(accepted, quarantined, counts, collapsed=collapsed, repeated=repeated, of_window=rows)
 
 
 def too_early(spec: ForecastSpec, keys: Sequence[str]) -> str:

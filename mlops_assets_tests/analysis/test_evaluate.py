@@ -23,6 +23,7 @@ def test_the_numbers_are_frames_and_plain_json(tmp_path):
         "rows_of_other_times",
         "rows_collapsed",
         "rows_aggregated",
+        "rows_superseded",
         "quarantine",
     }
     assert [list(scores) for scores in said["models"].values()] == [

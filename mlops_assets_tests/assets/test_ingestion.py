@@ -168,7 +168,9 @@ def test_an_earlier_partition_over_the_limit_keeps_what_is_stored_and_the_others
     pd.testing.assert_frame_equal(made.table("observations", ["2024-03-10"]), stored)
     assert len(made.table("observations")) == 61 * 4
     (told,) = made.table("alerts")["what"]
-    assert told.startswith("100.0% of the rows of 2024-03-10 break the contract, 5.0% are allowed: conflicting")
+    assert "sales.csv: 100.0% of the rows of 2024-03-10 break the contract, more than the 5.0%" in told
+    assert "conflicting_duplicate (8), such as row 10 of sales.csv: item 'shop 0' at 2024-03-10" in told
+    assert "columns.aggregate: sum" in told
     assert "The others are ingested" in told
     fresh = world(_doubled("2024-03-10"), name="other")
     fresh.run("observations", "quarantine", partition="2024-03-01...2024-04-30")

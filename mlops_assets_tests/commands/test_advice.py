@@ -211,6 +211,7 @@ def no_accelerator(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExcepti
 
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
+    "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
     "resources/databases.py:make_engine": without_library(

@@ -30,6 +30,7 @@ ARGUMENTS = {
     "report": ("demo",),
     "replay-policy": ("demo",),
     "check": (),
+    "quarantine": ("demo",),
     "certify": ("--forecast", "demo"),
 }
 """For each command, arguments that are right; a new command stands here or the tests fail."""

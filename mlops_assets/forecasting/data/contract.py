@@ -115,6 +115,8 @@ class Checked:
             into another row of its item and timestamp) + `rows_of_other_times`.
         targets_left_out: rows whose target was left out because its moment has not come yet.
         collapsed: timestamps of the collapsed rows.
+        repeated: timestamps of the collapsed rows that stood in the same file before. Files may overlap; a file that
+            says the same twice may mean two sales.
         of_window: timestamps of all rows of the window, whatever has become of them.
         rows_unplaced: quarantined rows that cannot be told to be of the window: their timestamp is missing,
             unreadable, or lies outside of it in the future.
@@ -127,14 +129,14 @@ class Checked:
     rows_unplaced: int = 0
     targets_left_out: int = 0
     collapsed: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
+    repeated: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
     of_window: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
     notes: list[str] = field(default_factory=list)
 
     @property
-    def collapsed_share(self) -> float:
-        """Collapsed rows as a share of the good ones."""
-        collapsed = self.counts["rows_collapsed"]
-        return _share(collapsed, collapsed + self.counts["rows_accepted"])
+    def repeated_share(self) -> float:
+        """Rows that repeat another one of their file, as a share of the good ones."""
+        return _share(len(self.repeated), self.counts["rows_collapsed"] + self.counts["rows_accepted"])
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -215,6 +217,9 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     if contract.aggregate is not None:
         whole = aggregate(good, times, contract.aggregate, [*contract.known, *contract.past])
         aggregated, good = len(good) - len(whole), whole
+    repeated = good.assign(**{ROW_SOURCE: files.reindex(good.index)}).duplicated(
+        [*contract.canonical_columns, ROW_SOURCE]
+    )
     again = good.duplicated(contract.canonical_columns).to_numpy()
     collapsed, good = _rows(good, again), _rows(good, ~again)
     clash = good.duplicated(KEY, keep=False).to_numpy()
@@ -233,7 +238,10 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         "rows_of_other_times": int(other_times.sum()),
     }
     gone = _column(collapsed, "timestamp")
-    return Checked(accepted, quarantined, counts, int(unplaced.sum()), left_out, gone, moments[inside], notes)
+    again_here = moments[repeated[repeated].index]
+    return Checked(
+        accepted, quarantined, counts, int(unplaced.sum()), left_out, gone, again_here, moments[inside], notes
+    )
 
 
 def _or(value: Any) -> str:

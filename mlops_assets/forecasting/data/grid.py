@@ -212,6 +212,11 @@ def steps_after(origin: pd.Timestamp, count: int, alias: str) -> pd.DatetimeInde
     return pd.DatetimeIndex(steps[steps > origin][:count])
 
 
+def steps_between(first: pd.Timestamp, last: pd.Timestamp, alias: str) -> int:
+    """Return how many steps of the grid lead from its first timestamp in a span to its last one."""
+    return max(len(pd.date_range(first, last, freq=parse_frequency(alias), unit="us")) - 1, 0)
+
+
 def fill_with_zero(frame: pd.DataFrame, alias: str, zone: ZoneInfo = UTC) -> pd.DataFrame:
     """Give every item a row at each step from its first to the frame's last; the target of new rows is 0.
 
