@@ -110,8 +110,8 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
     approve = f"mlops-assets approve {forecast} {decision.version}"
     to_do = {
         "refused": (
-            "Read the rules that failed. The champion stays in office; if there is none yet, nothing is forecast: mend "
-            f"the data or the spec, or {approve} --force --by YOU --reason WHY."
+            "Read the rules that failed. The champion stays in office; if there is none yet, seasonal naive forecasts "
+            f"until a version passes: mend the data or the spec, or {approve} --force --by YOU --reason WHY."
         ),
         "awaiting approval": (
             f"{approve} --by YOU --reason WHY, or reject; or materialize "

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from math import isfinite
+from math import isfinite, isinf, isnan
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
-from mlops_assets.forecasting.evaluation.compare import Comparison, compare
+from mlops_assets.forecasting.evaluation.compare import OUTLYING, Comparison, compare
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair, score
 from mlops_assets.forecasting.evaluation.segments import by_volume
 from mlops_assets.forecasting.model.panel import ITEM
@@ -154,10 +154,12 @@ def judge(
     segments = by_volume(challenger) if segments is None else segments
     against = None
     if present is not None and champion is not None and not champion.problem:
-        against = compare(challenger, present, task, limits.metric, confidence=limits.confidence)
+        against = compare(challenger, present, task, limits.metric, confidence=limits.confidence, robust=True)
     rules = [
         _loads(smoke_test),
-        _better_than_naive(compare(challenger, naive, task, limits.metric, confidence=limits.confidence), limits),
+        _better_than_naive(
+            compare(challenger, naive, task, limits.metric, confidence=limits.confidence, robust=True), limits
+        ),
         _against_champion(against, champion, limits),
         _segments(challenger, present, segments, task, limits, champion),
         _coverage(challenger, task, limits),
@@ -185,6 +187,8 @@ def judge(
 
 
 _OF_CHAMPION = ("against_champion", "segments")
+_LITTLE = 4
+"""Fewer items × origins are little to go by."""
 _SEGMENT_BLOCKS = 6
 """Fewer items × origins say nothing of a segment."""
 
@@ -197,12 +201,26 @@ def _loads(smoke_test: SmokeTest) -> Rule:
 
 def _better_than_naive(found: Comparison, limits: GateRules) -> Rule:
     name = "better_than_naive"
-    if not isfinite(found.change):
-        return Rule(name, "missing", f"{limits.metric} is missing for the challenger or seasonal naive")
-    passed = found.change < 0
-    sign = "below" if passed else "not below"
-    message = f"{limits.metric} {found.first:.4f} is {sign} seasonal naive's {found.second:.4f} ({_percent(found)})"
-    return Rule(name, "passed" if passed else "failed", message, _numbers(found))
+    if not found.rows:
+        return Rule(
+            name, "missing", "no row of the backtest has a target and both forecasts, of it and of seasonal naive"
+        )
+    zero = ", whose targets are all zero" if isnan(found.first) else ""
+    rows = f"the {found.rows} rows of the backtest{zero}"
+    if found.losses == 0:
+        words = f"neither it nor seasonal naive makes any error on {rows}: nothing tells them apart"
+        return Rule(name, "missing", words, _numbers(found))
+    passed, sign = found.change < 0, _sign(found)
+    if isinf(found.change):
+        message = f"seasonal naive makes no error on {rows}, and the challenger does"
+    elif zero:
+        message = f"the error is {sign} seasonal naive's ({_percent(found)}) on {rows}"
+    else:
+        first, second = _told(found)
+        message = f"{limits.metric} {first} is {sign} seasonal naive's {second} ({_percent(found)})"
+    if not passed and found.blocks < _LITTLE:
+        message += f"; that rests on {_count(found.blocks, 'forecast')} of an item: more backtest.windows tell more"
+    return Rule(name, "passed" if passed else "failed", message + _left_out(found), _numbers(found))
 
 
 def _against_champion(found: Comparison | None, champion: Opponent | None, limits: GateRules) -> Rule:
@@ -213,9 +231,15 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
         return Rule(
             name, "missing", f"version {champion.version}, the champion, cannot be compared: {champion.problem}"
         )
-    if not isfinite(found.change):
-        return Rule(name, "missing", f"{limits.metric} is missing for the challenger or version {champion.version}")
-    numbers = f"{limits.metric} {found.first:.4f} against {found.second:.4f} of version {champion.version}"
+    if not found.rows:
+        words = f"no row of the backtest has a target and both forecasts, of it and of version {champion.version}"
+        return Rule(name, "missing", words)
+    first, second = _told(found)
+    numbers = f"{limits.metric} {first} against {second} of version {champion.version}"
+    if isnan(found.first):
+        numbers = f"the targets are all zero; its errors against those of version {champion.version}"
+    if isinf(found.change):
+        return Rule(name, "failed", f"version {champion.version} makes no error there, and the challenger does")
     if limits.require == "better":
         passed = _is_better(found, limits)
         message = (
@@ -228,7 +252,7 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
         message = (
             f"{numbers} ({_percent(found)}) {'stays' if passed else 'may not stay'} within {limits.tolerance:.1%} of it"
         )
-    return Rule(name, "passed" if passed else "failed", message, _numbers(found))
+    return Rule(name, "passed" if passed else "failed", message + _left_out(found), _numbers(found))
 
 
 def _segments(
@@ -248,7 +272,7 @@ def _segments(
     found: dict[str, Comparison] = {}
     for segment, items in groups:
         first, second = (rows[rows[ITEM].isin(items)] for rows in (challenger, present))
-        compared = compare(first, second, task, limits.metric, confidence=limits.confidence)
+        compared = compare(first, second, task, limits.metric, confidence=limits.confidence, robust=True)
         if compared.blocks >= _SEGMENT_BLOCKS and isfinite(compared.change):
             found[segment] = compared
     if not found:
@@ -341,7 +365,34 @@ def _reason(outcome: str, rules: list[Rule]) -> str:
 
 
 def _percent(found: Comparison) -> str:
-    return f"{found.change:+.1%}, {found.low:+.1%} to {found.high:+.1%}"
+    high = "any" if isinf(found.high) else f"{found.high:+.1%}"
+    return f"{found.change:+.1%}, {found.low:+.1%} to {high}"
+
+
+def _sign(found: Comparison) -> str:
+    return "below" if found.change < 0 else "not below" if found.change > 0 else "no lower than, but equal to,"
+
+
+def _told(found: Comparison) -> tuple[str, str]:
+    """Return the metric of both sides with four decimals, or as many digits as tell them apart."""
+    sides = found.first, found.second
+    for digits in (".4f", ".4g", ".8g"):
+        told = tuple(format(side, digits) for side in sides)
+        if all(map(float, told)) and len({*told}) == len({*sides}):
+            break
+    return told[0], told[1]
+
+
+def _left_out(found: Comparison) -> str:
+    if not found.outlying:
+        return ""
+    return (
+        f"; {_count(found.outlying, 'row')} missed by more than {OUTLYING} times the usual left out: look at the data"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _numbers(found: Comparison) -> dict[str, float]:

@@ -15,6 +15,9 @@ from mlops_assets.forecasting.model.task import Task
 PAIRED_BY = (ITEM, "origin", TIME)
 """Columns that make two rows a pair."""
 RESAMPLES = 2000
+OUTLYING, FEW, ENOUGH = 50, 0.2, 8
+"""A miss so many times the item's median one is no model's, as long as it is this share of the rows at most, of so many
+rows at least: of an item that is mostly zero, say, large misses are the rule."""
 _MOST_BLOCKS = 2000
 
 
@@ -23,7 +26,7 @@ class Comparison:
     """How two models compare on the rows that both have forecast and that have a target.
 
     Attributes:
-        rows: number of paired rows.
+        rows: number of paired rows that count.
         blocks: number of blocks (item and origin) that were resampled.
         first: the metric of the first model, NaN without rows.
         second: the metric of the second.
@@ -32,6 +35,8 @@ class Comparison:
         high: upper end of it.
         chance: probability of so large an excess of the first if the two were equal (one-sided paired t-test over the
             blocks; Student (1908), "The probable error of a mean", Biometrika 6): it holds for few blocks, too.
+        losses: sum of all losses of both: zero where neither has made any error.
+        outlying: rows that do not count, see `compare`.
     """
 
     rows: int
@@ -42,10 +47,19 @@ class Comparison:
     low: float
     high: float
     chance: float
+    losses: float = np.nan
+    outlying: int = 0
 
 
 def compare(
-    first: pd.DataFrame, second: pd.DataFrame, task: Task, metric: str, *, confidence: float = 0.95, seed: int = 0
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    task: Task,
+    metric: str,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    robust: bool = False,
 ) -> Comparison:
     """Compare two models by a metric.
 
@@ -61,6 +75,8 @@ def compare(
         metric: one of `metrics.gate_metrics`.
         confidence: probability that the interval is made for.
         seed: of the draws.
+        robust: rows do not count that one of the two misses by more than `OUTLYING` times the median miss of the item:
+            a single wrong value in the data, which seasonal naive repeats, would decide for all others.
 
     Raises:
         ValueError: models cannot be compared by the metric.
@@ -71,6 +87,9 @@ def compare(
     sides = [_losses(rows, task, measure) for rows in (first, second)]
     # Sorted, so that sums of the same rows are the same to the last bit.
     pairs = sides[0].merge(sides[1], on=list(PAIRED_BY), suffixes=("_first", "_second")).sort_values(list(PAIRED_BY))
+    every = len(pairs)
+    if robust:
+        pairs = pairs[~_outlying(pairs)]
     if pairs.empty:
         return Comparison(0, 0, *[np.nan] * 6)
     losses = ["loss_first", "loss_second"]
@@ -89,7 +108,18 @@ def compare(
     tail = (1 - confidence) / 2
     low, high = (float(end) for end in np.quantile(drawn, [tail, 1 - tail], method="nearest"))
     change = float(_change(*parts.sum(axis=0, keepdims=True).T)[0])
-    return Comparison(len(pairs), count, one, two, change, low, high, chance)
+    return Comparison(
+        len(pairs), count, one, two, change, low, high, chance, float(parts.sum()), int(every - len(pairs))
+    )
+
+
+def _outlying(pairs: pd.DataFrame) -> np.ndarray:
+    """Whether one of the two misses a row beyond all measure; shape (rows,)."""
+    both = pairs.melt(ITEM, ["miss_first", "miss_second"], value_name="miss")
+    usual = pairs[ITEM].map(both[both["miss"] > 0].groupby(ITEM, observed=True)["miss"].median())
+    beyond = pairs[["miss_first", "miss_second"]].max(axis=1) > OUTLYING * usual
+    items = beyond.groupby(pairs[ITEM], observed=True)
+    return (beyond & (items.transform("mean") <= FEW) & (items.transform("size") >= ENOUGH)).to_numpy()
 
 
 def _change(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -108,10 +138,10 @@ def _chance(excess: np.ndarray) -> float:
 
 
 def _losses(rows: pd.DataFrame, task: Task, metric: Metric) -> pd.DataFrame:
-    """Return the rows that can be scored: what makes them a pair, `loss`, and `size`, the target's absolute value."""
+    """Return the rows that can be scored: what makes them a pair, `loss`, `size` (of the target) and `miss`."""
     view = Rows(rows, task)
     loss = metric.losses(view)
-    return rows[list(PAIRED_BY)].assign(loss=loss, size=view.size)[~np.isnan(loss)]
+    return rows[list(PAIRED_BY)].assign(loss=loss, size=view.size, miss=np.abs(view.error))[~np.isnan(loss)]
 
 
 def _blocks(parts: np.ndarray) -> np.ndarray:

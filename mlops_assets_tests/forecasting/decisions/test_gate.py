@@ -239,3 +239,89 @@ def test_the_rules_are_the_evidence_that_the_first_release_wrote():
         "segment_tolerance=0.1, coverage_tolerance=0.2, predict_seconds=600.0, "
         "model_megabytes=500.0, non_negative=False)"
     )
+
+
+def naive_rule(challenger: pd.DataFrame, naive: pd.DataFrame, metric: str = "wql"):
+    limits = replace(LIMITS, metric=metric)
+    decision = judge(duel(challenger, naive=naive), TASK, limits, smoke_test=GOOD)
+    return next(rule for rule in decision.rules if rule.name == "better_than_naive")
+
+
+def always(value: float, target: float = 0.0) -> pd.DataFrame:
+    """A model that says one value of a shop with one target."""
+    forecast = dict.fromkeys(["mean", "q10", "q50", "q90"], value)
+    return model_rows("x", 1).assign(target=target, **forecast)
+
+
+@pytest.mark.parametrize("metric", ["wql", "mase", "rmsse", "wape", "smape"])
+@pytest.mark.parametrize("target", [0.0, 5.0])
+def test_two_without_any_error_are_no_evidence(metric, target):
+    rule = naive_rule(always(target, target), always(target, target), metric)
+    assert rule.state == "missing"
+    assert rule.message.startswith("neither it nor seasonal naive makes any error on the 252 rows of the backtest")
+
+
+@pytest.mark.parametrize("target", [0.0, 5.0])
+def test_an_error_where_seasonal_naive_makes_none_is_a_failure(target):
+    rule = naive_rule(always(6.0, target), always(target, target))
+    assert rule.state == "failed"
+    assert "seasonal naive makes no error on the 252 rows" in rule.message
+
+
+def test_of_a_closed_shop_the_smaller_error_wins():
+    rule = naive_rule(always(1.0), always(2.0))
+    assert rule.state == "passed"
+    assert rule.message == (
+        "the error is below seasonal naive's (-50.0%, -50.0% to -50.0%) on the 252 rows of the backtest, whose targets "
+        "are all zero"
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (5.00002, 5.00001, "wql 4e-06 is not below seasonal naive's 2e-06"),
+        (5.1, 5.1, "wql 0.0200 is no lower than, but equal to, seasonal naive's 0.0200 (+0.0%, +0.0% to +0.0%)"),
+    ],
+)
+def test_numbers_are_told_so_that_they_differ(first, second, words):
+    message = naive_rule(always(first, 5.0), always(second, 5.0)).message
+    assert words in message
+
+
+def test_little_to_go_by_is_said():
+    rows = model_rows("x", 1, noise=0.5)
+    one = (rows["item_id"] == "item 0") & (rows["window"] == 0)
+    rule = naive_rule(rows[one], model_rows("n", 2, noise=0.01)[one])
+    assert rule.state == "failed"
+    assert rule.message.endswith("; that rests on 1 forecast of an item: more backtest.windows tell more")
+
+
+@pytest.mark.parametrize("side", ["naive", "target"])
+@pytest.mark.parametrize("factor", [1000, -1000])
+def test_one_wrong_value_does_not_decide(side, factor):
+    """Seasonal naive repeats it, or all miss it: then the other rows decide."""
+    worse, naive = model_rows("x", 1, noise=0.4), model_rows("n", 2, noise=0.1)
+    values = ["mean", "q10", "q50", "q90"]
+    assert naive_rule(worse, naive).state == "failed"
+    if side == "naive":
+        naive.loc[5, values] *= factor
+    else:
+        worse.loc[5, "target"] *= factor
+        naive.loc[5, "target"] *= factor
+    rule = naive_rule(worse, naive)
+    assert rule.state == "failed"
+    assert rule.numbers["outlying"] == 1
+    assert "1 row missed by more than 50 times the usual left out" in rule.message
+    assert naive_rule(naive.assign(**{v: model_rows("n", 2, noise=0.01)[v] for v in values}), worse).state == "passed"
+
+
+def test_peaks_of_an_item_that_is_mostly_zero_do_count():
+    rows = model_rows("x", 1)
+    peaks = rows["lead"] % 3 == 0
+    target = np.where(peaks, 100.0, 0.01)
+    flat = dict.fromkeys(["mean", "q10", "q50", "q90"], 0.0)
+    knowing = dict.fromkeys(flat, target * 0.99)
+    found = naive_rule(rows.assign(target=target, **knowing), rows.assign(target=target, **flat))
+    assert found.state == "passed"
+    assert found.numbers["outlying"] == 0
