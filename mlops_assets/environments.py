@@ -11,8 +11,9 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.io_managers.base import Models, Tables
+from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
+from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.resources.clock import Clock

@@ -19,6 +19,7 @@ Every class is defined where it is raised; this is their address and their tree:
     │   │   └── DecisionError           a person's decision on a version
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract
+    │   │   ├── ChangedSpecError        observations are stored that were ingested under another spec
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── NoChampionError             a forecast has no champion yet
     │   ├── RefusedError                the machine lets nobody write there, or its disk is full

@@ -8,8 +8,10 @@ from pydantic import BaseModel
 
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.descriptions import to_markdown
+from mlops_assets.catalog.meaning import NOT_OF_ROWS
 from mlops_assets.forecasting.data.contract import REASONS
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec.sources import SOURCES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -29,6 +31,33 @@ def fields(model: type[BaseModel], prefix: str = "") -> list[str]:
 @pytest.mark.parametrize("field", fields(ForecastSpec))
 def test_every_field_of_the_spec_is_documented(field):
     assert f"`{field}`" in (DOCS / "spec.md").read_text(encoding="utf-8")
+
+
+ANSWERS = ("nothing", "retrain", "ingest anew", "new forecast name")
+
+
+def changing() -> dict[str, str]:
+    """Return what docs/changing.md says of each field: its path to the first words of the answer."""
+    found = {}
+    for line in (DOCS / "changing.md").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("| `"):
+            continue
+        names, answer = line.strip("| ").split(" | ")
+        prefix = "source." if names.startswith("`source`:") else ""
+        for name in re.findall("`([^`]+)`", names.removeprefix("`source`:")):
+            found[f"{prefix}{name}"] = answer
+    return found
+
+
+def test_what_a_change_means_is_said_of_every_field_and_of_no_other():
+    of_sources = {f"source.{name}" for part in SOURCES.values() for name in part.model_fields}
+    assert changing().keys() == {*fields(ForecastSpec), *of_sources} - {"source"}
+    assert all(any(answer in said for answer in ANSWERS) for said in changing().values())
+
+
+@pytest.mark.parametrize("field", [name for name in changing() if name.startswith(("source.", "columns."))])
+def test_what_is_to_be_ingested_anew_is_what_decides_on_the_rows(field):
+    assert changing()[field].startswith("nothing" if field in NOT_OF_ROWS else "ingest anew")
 
 
 @pytest.mark.parametrize("reason", REASONS)

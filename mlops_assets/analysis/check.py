@@ -1,6 +1,6 @@
 """`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlops_assets.catalog.graph import Graph
@@ -9,7 +9,9 @@ from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ContractError
-from mlops_assets.io_managers.base import Models, Tables
+from mlops_assets.io_managers.base import Tables
+from mlops_assets.io_managers.models import Models
+from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance
 from mlops_assets.resources.secrets import scrub
@@ -61,6 +63,7 @@ def checks() -> Iterator[CheckResult]:
     try:
         with open_stores(settings) as stores:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
+            yield from _changed(stores.tables, specs)
             yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
             yield _try("mlflow", stores.tracking.ping)
             yield _try("alerts", stores.notifications.ping)
@@ -119,6 +122,17 @@ def _observations(tables: Tables, name: str) -> str:
     count = len(tables.partitions(key))
     last = f", the last written by release {tables.written_by(key) or '0.1.0'}" if count else ""
     return f"{name} {count} partitions of observations{last}"
+
+
+def _changed(tables: Tables, specs: Sequence[ForecastSpec]) -> Iterator[CheckResult]:
+    """Tell which forecasts' observations were ingested under another spec."""
+    for spec in specs:
+        name = f"observations of {spec.name}"
+        try:
+            if words := difference(tables, spec):
+                yield CheckResult(name, False, f"{words} (try: mlops-assets reingest {spec.name})")
+        except Exception as error:
+            yield _failed(name, error)
 
 
 def _models(models: Models, names: list[str]) -> str:

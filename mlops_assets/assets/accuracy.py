@@ -14,6 +14,7 @@ from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.lifecycle.decisions import Decisions, milestones
+from mlops_assets.lifecycle.meanings import ChangedSpecError, Meanings, require_present
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -48,7 +49,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are over all "
             "forecasts of the partition's timestamps whose model had not seen them. The table accuracy_scores has the "
             "scores by version, vintage, lead and segment, and what they were before actuals were corrected.",
-            {"partition_expr": "timestamp"},
+            {"partition_expr": "timestamp", "allow_new_columns": True},
         ),
     )
     def forecast_accuracy(
@@ -60,6 +61,11 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         keys = list(context.partition_keys)
         window = whole_window(graph.partitions, keys)
+        try:
+            require_present(tables, spec, keys)
+        except ChangedSpecError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        forecasts = Meanings(tables, spec.name).scorable(forecasts, spec)
         actuals = believed(tables, spec, observations, forecasts, keys[0])
         scored = ledger.match(forecasts, actuals, task, zero=spec.fill == "zero")
         scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]

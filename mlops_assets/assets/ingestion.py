@@ -22,6 +22,7 @@ from mlops_assets.catalog.partitions import (
 )
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
+from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
@@ -46,22 +47,25 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=step_name(spec.name, INGEST),
         partitions_def=graph.partitions,
+        can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
         outs={
             OBSERVATIONS: dg.AssetOut(
                 key=graph.key(OBSERVATIONS),
                 io_manager_key="tables",
+                is_required=False,
                 freshness_policy=freshness_of(spec),
                 **graph.attributes(
                     kinds,
                     "The series as they are known: one row for each item and timestamp, accepted by the contract.",
-                    {"partition_expr": "timestamp"},
+                    {"partition_expr": "timestamp", **graph.observed},
                 ),
             ),
             QUARANTINE: dg.AssetOut(
                 key=graph.key(QUARANTINE),
                 io_manager_key="tables",
+                is_required=False,
                 **graph.attributes(
                     kinds,
                     "Rows of the source that break the contract, as they were read, each with its reason.",
@@ -77,7 +81,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         tables: dg.ResourceParam[Tables],
         notifications: Notifications,
     ):
-        keys = list(context.partition_keys)
+        keys, selected = list(context.partition_keys), context.op_execution_context.selected_output_names
         if early := not_over(spec, keys, clock.now()):
             raise dg.Failure(ingest.too_early(spec, early), allow_retries=False)
         filled = _fill(context, graph, tables, clock) if context.job_name == job_name(spec.name, DAILY) else {}
@@ -94,8 +98,12 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             context.log.info(f"{source}: {note}")
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
         quarantined = ingest.quarantine_of(checked, graph, keys)
-        add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))
-        yield dg.Output(quarantined, QUARANTINE, metadata={**facts, "reasons": checked.reasons})
+        if QUARANTINE in selected:
+            add_row_counts(context, quarantined["partition"], graph.key(QUARANTINE))
+            yield dg.Output(quarantined, QUARANTINE, metadata={**facts, "reasons": checked.reasons})
+        else:
+            parts = {key: quarantined[quarantined["partition"] == key] for key in keys}
+            tables.write_all([spec.name, QUARANTINE], parts)
         too_many = (ingest.span_of(keys), checked) if findings.too_many(spec, checked) else None
         if keys[-1] in intake.over:
             too_many = too_many or (keys[-1], intake.over[keys[-1]])
@@ -109,6 +117,9 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
                 metadata={**facts, "reasons": bad.reasons, messages.ALERTED: alert.event},
                 allow_retries=False,
             )
+        if OBSERVATIONS not in selected:
+            return
+        Meanings(tables, spec.name).note(spec, clock.now())
         for partition, loss in intake.losses.items() if config.allow_shrink else ():
             context.log.warning(f"{partition}: {loss}; they are replaced, as was asked for")
         for alert in _told(spec, intake, source, context.run.run_id, notifications):
@@ -169,7 +180,7 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         **graph.attributes(
             ["pandas"],
             "Covariates that are known ahead of time, over the horizon after the partition's origin.",
-            {"partition_expr": "partition"},
+            {"partition_expr": "partition", "allow_new_columns": True},
         ),
     )
     def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:

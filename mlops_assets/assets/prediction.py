@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
+from mlops_assets.catalog.graph import Graph, known_after, origin_inputs, reach_of
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import freshness_of, window_of, with_steps
 from mlops_assets.errors import TerminalError
@@ -15,6 +15,7 @@ from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.ahead import sentence
@@ -55,7 +56,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             "The ledger of forecasts, a partition for each origin: every item that is alive, every lead, with "
             "quantiles, the model's version, who made it and why, and the run. Making an origin again replaces its "
             "rows.",
-            {"partition_expr": "origin"},
+            {"partition_expr": "origin", "allow_new_columns": True},
         ),
     )
     def forecasts(
@@ -74,6 +75,8 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             return dg.Output(graph.without_rows(FORECASTS))
         life = Lifecycle(tables, tracking, clock, spec.name, models)
         try:
+            stored = [key for key in tables.partitions([spec.name, OBSERVATIONS]) if key <= keys[-1]]
+            require_present(tables, spec, stored[-reach_of(spec) - len(keys) :])
             deliver = Deliverer(graph, life, now, config.champion, config.version)
             history = history_of(spec, inputs[OBSERVATIONS])
             odd = Remarks.of(spec, inputs[OBSERVATIONS])

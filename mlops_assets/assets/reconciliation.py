@@ -32,7 +32,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             ["scikitlearn", "pandas"],
             "Forecasts of the items and of their sums over the declared levels; the means add up. Sums have the source "
             "aggregate and ids that start with sum:.",
-            {"partition_expr": "origin"},
+            {"partition_expr": "origin", "allow_new_columns": True},
         ),
     )
     def reconciled_forecasts(

@@ -14,6 +14,7 @@ from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages import train
@@ -62,6 +63,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
             return
         history = train.history_of(spec, observations)
         try:
+            require_present(tables, spec)
             rows = train.training_set(graph, history, last)
         except DataError as error:
             raise dg.Failure(str(error), allow_retries=False) from error

@@ -8,10 +8,12 @@ import dagster as dg
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import RETRAIN, job_name
-from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, FORECAST
+from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, CHANGED, FORECAST
 from mlops_assets.forecasting.decisions import policy
 from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.meanings import changed_since_training, difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -39,6 +41,8 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         clock: Clock,
         notifications: Notifications,
     ) -> dg.RunRequest | dg.SkipReason:
+        if (asked := _changed(spec, tables, tracking, clock, context.instance)) is not None:
+            return asked
         answers = Answers(tables, spec.name)
         log, state = answers.all(), state_of(spec, tables, context.instance)
         if len(log) and log["state"].iloc[-1] == state:
@@ -57,6 +61,28 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         return _request(spec, context.instance, policy.as_row(answer, evidence.champion))
 
     return retrain_on_breach
+
+
+def _changed(
+    spec: ForecastSpec, tables: Tables, tracking: Tracking, clock: Clock, instance: dg.DagsterInstance
+) -> dg.RunRequest | dg.SkipReason | None:
+    """Ask for the training of a spec that has changed since the latest version was trained; None if it has not.
+
+    Once: what the gate refuses is the latest version then, and runs that fail again and again are left to people.
+    """
+    life = Lifecycle(tables, tracking, clock, spec.name)
+    versions = life.registry.versions() if life.champion() is not None else []
+    why = changed_since_training(tables, spec, versions[0]) if versions else ""
+    if not why:
+        return None
+    if words := difference(tables, spec):
+        return dg.SkipReason(f"{why}, but {words}: mlops-assets reingest {spec.name}")
+    breach = f"{CHANGED} {spec.fingerprint()[:12]} after version {versions[0].number}"
+    runs = instance.get_runs(dg.RunsFilter(tags={FORECAST: spec.name, BREACH: breach}), limit=FALSE_STARTS)
+    if len(runs) >= FALSE_STARTS or any(run.is_success for run in runs):
+        return None
+    row = {"breach": breach, "attempt": 1, "champion": versions[0].number, "action": policy.REFIT}
+    return _request(spec, instance, {**row, "rule": CHANGED, "reason": why})
 
 
 def _again(

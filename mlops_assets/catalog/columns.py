@@ -274,5 +274,11 @@ TABLES: Mapping[str, Columns] = {
         Column("outcome", "str", "sending, delivered or failed."),
         Column("at", "datetime64[us]", "When, in UTC."),
     ),
+    names.MEANINGS: (
+        Column("number", "int64", "From 1, in the order of the changes."),
+        Column("since", "datetime64[us]", "When something was first ingested with this meaning, in UTC."),
+        Column("meaning", "str", "Fields of the spec that decide what an observation is, as JSON."),
+        Column("changes", "str", "Fields that were changed, each with its value before and after; empty of the first."),
+    ),
 }
 """By the table's name, in the order in which they are stored."""

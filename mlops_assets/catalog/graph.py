@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlops_assets.catalog.column import expand, without_rows
 from mlops_assets.catalog.columns import TABLES
+from mlops_assets.catalog.meaning import meaning_of, to_text
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods
 from mlops_assets.forecasting.data.contract import Contract
@@ -61,6 +62,11 @@ class Graph:
             latest_wins=spec.source.latest_wins is not None if isinstance(spec.source, FileSource) else None,
         )
 
+    @property
+    def observed(self) -> dict[str, Any]:
+        """How observations are stored: with what they mean, and whatever covariates other partitions have."""
+        return {"allow_new_columns": True, "meaning": to_text(meaning_of(self.spec))}
+
     def key(self, name: str) -> dg.AssetKey:
         """Return the key of one of the forecast's assets."""
         return dg.AssetKey([self.spec.name, name])
@@ -102,13 +108,18 @@ def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
         graph: of the forecast.
         before: so many partitions before, forecasts can be made too.
     """
-    reach = periods(graph.spec, lookback(graph.spec.task)) + before
+    reach = reach_of(graph.spec) + before
     ins = {OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach))}
     if graph.spec.covariates.known:
         ins[FUTURE_COVARIATES] = dg.AssetIn(
             graph.key(FUTURE_COVARIATES), partition_mapping=with_earlier(before) if before else None
         )
     return ins
+
+
+def reach_of(spec: ForecastSpec) -> int:
+    """Return how many partitions of observations before its own forecasting from an origin reads."""
+    return periods(spec, lookback(spec.task))
 
 
 def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | None:

@@ -32,6 +32,7 @@ DECISIONS = "decisions"
 RETRAINING_DECISIONS = "retraining_decisions"
 RETRAINING_LAUNCHES = "retraining_launches"
 ALERTS = "alerts"
+MEANINGS = "meanings"
 SPEC = "spec"
 """Stands for a forecast whose spec cannot be used."""
 
@@ -86,6 +87,7 @@ ENTRIES = (
     CatalogEntry(ACCURACY_SCORES, kind="log"),
     CatalogEntry(DECISIONS, kind="log"),
     CatalogEntry(ALERTS, kind="log"),
+    CatalogEntry(MEANINGS, kind="log"),
     CatalogEntry(RETRAINING_DECISIONS, kind="log"),
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
 )

@@ -15,6 +15,8 @@ RESCORED_FOR = "mlops/rescored_for"
 PROCESS = "mlops/process"
 """The process of a command that executes the run itself: nobody else watches whether it lives."""
 
+CHANGED = "spec"
+"""Beginning of a breach that is none of the champion's: the spec has changed since the latest training."""
 BY_HAND = "materialized by hand"
 """The reason of a run that gives none."""
 
@@ -28,6 +30,12 @@ _WILL_RETRY, _RETRY_NUMBER = "dagster/will_retry", "dagster/retry_number"
 def reason_of(run: dg.DagsterRun) -> str:
     """Return why a run was asked for."""
     return run.tags.get(REASON, BY_HAND)
+
+
+def is_of_breach(run: dg.DagsterRun) -> bool:
+    """Whether a training was asked for because the champion forecasts badly, and not because the spec has changed."""
+    breach = run.tags.get(BREACH, "")
+    return bool(breach) and not breach.startswith(f"{CHANGED} ")
 
 
 def is_of(run: dg.DagsterRun, forecast: str) -> bool:

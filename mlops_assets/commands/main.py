@@ -2,7 +2,19 @@
 
 import click
 
-from mlops_assets.commands import analysis, base, certify, check, lifecycle, listing, policy, quarantine, run, status
+from mlops_assets.commands import (
+    analysis,
+    base,
+    certify,
+    check,
+    lifecycle,
+    listing,
+    policy,
+    quarantine,
+    reingest,
+    run,
+    status,
+)
 
 
 @click.group(cls=base.Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,6 +28,7 @@ for command in (
     listing.list_forecasts,
     run.run,
     run.ingest,
+    reingest.reingest,
     lifecycle.approve,
     lifecycle.reject,
     lifecycle.rollback,

@@ -4,7 +4,7 @@ Two kinds of thing (`Tables`, `Models` in `base.py`), in several kinds of store:
 (`objects.py`), databases (`sql/tables.py`), memory (`memory.py`).
 """
 
-from mlops_assets.io_managers.base import Models, Tables
+from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.errors import (
     ForeignRowsError,
     MissingTableError,
@@ -14,6 +14,7 @@ from mlops_assets.io_managers.errors import (
     UnstorableFrameError,
 )
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
+from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
 

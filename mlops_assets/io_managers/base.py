@@ -1,4 +1,4 @@
-"""What every store of tables, and every store of models, has in common: the Dagster side of it.
+"""What every store of tables has in common: the Dagster side of it.
 
 A store (files, object storage, SQL, memory) only knows how to keep Arrow tables under a key and a partition;
 splitting, loading many partitions as one frame, schema rules and metadata are here, the same for all of them.
@@ -41,8 +41,9 @@ class Tables(Claiming):
 
     Definition metadata of an asset that is understood: `partition_expr` (the column that tells a row's
     partition), `allow_new_columns` (new partitions may have more columns, or fewer: what a partition lacks is
-    missing in its rows), `primary_key` (list of columns, for SQL). Metadata of an input: `columns`
-    (list of names), `allow_missing_partitions`. Metadata of an output: `catalog.metadata.UNTOUCHED`.
+    missing in its rows), `primary_key` (list of columns, for SQL), `meaning` (of the rows, kept beside each partition).
+    Metadata of an input: `columns` (list of names), `allow_missing_partitions`. Metadata of an output:
+    `catalog.metadata.UNTOUCHED`.
     """
 
     def read(
@@ -151,6 +152,17 @@ class Tables(Claiming):
             raise MissingTableError(_nothing_there(key, None if partition is None else [partition], stored))
         return schemas.release_of(self._schema_of(key, stored[-1] if partition is None else partition))
 
+    def meanings(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> dict[str, str | None]:
+        """Return what the rows of stored partitions mean, as their writer said; None where it did not.
+
+        Args:
+            key: the asset's key, part by part.
+            partitions: which ones; those that are not there are skipped. None: all.
+        """
+        wanted = [name for name in self.partitions(key) if partitions is None or name in set(partitions)]
+        found = self._schemas_of(key, wanted)
+        return {name: schemas.meaning_of(found[name]) for name in wanted if name in found}
+
     @abstractmethod
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return where a table or partition is, without secrets."""
@@ -166,6 +178,10 @@ class Tables(Claiming):
     @abstractmethod
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         """Return the schema of a stored partition."""
+
+    def _schemas_of(self, key: Sequence[str], partitions: Sequence[str | None]) -> dict[str | None, pa.Schema]:
+        """Return the schemas of several stored partitions; those that are gone meanwhile are left out."""
+        return {name: self._schema_of(key, name) for name in partitions}
 
     @abstractmethod
     def _scan(
@@ -184,7 +200,7 @@ class Tables(Claiming):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset returned: a frame, split into the run's partitions."""
-        key = _asset_path(context)
+        key = asset_path(context)
         if not isinstance(obj, pd.DataFrame):
             raise StorageError(
                 f"{label(key)}: tables take a pandas DataFrame, the asset returned {type(obj).__name__}. "
@@ -221,7 +237,7 @@ class Tables(Claiming):
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Load the partitions an asset depends on as one frame; absent ones are skipped and counted."""
-        key = _asset_path(context)
+        key = asset_path(context)
         wishes = dict(context.definition_metadata or {})
         columns = list(wishes["columns"]) if wishes.get("columns") is not None else None
         if not context.has_asset_partitions:
@@ -278,7 +294,8 @@ class Tables(Claiming):
         if others:
             parts = self._agreeing(key, parts, others, bool(options.get("allow_new_columns")))
         release = package_version()
-        return self._put(key, {name: schemas.stamped(part, release) for name, part in parts.items()}, options, claim)
+        told = {name: schemas.stamped(part, release, options.get("meaning")) for name, part in parts.items()}
+        return self._put(key, told, options, claim)
 
     def _agreeing(self, key: Sequence[str], parts: Parts, others: Sequence[Any], allow: bool) -> Parts:
         """Give parts the columns and types of the newest partition that stays; one without rows binds nobody."""
@@ -296,87 +313,11 @@ class Tables(Claiming):
         return parts
 
 
-class Models(Claiming):
-    """A store of fitted models: plain containers, NumPy arrays and scikit-learn estimators, never pickled."""
-
-    def save(self, key: Sequence[str], value: Any, info: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Replace a model.
-
-        Args:
-            key: the asset's key, part by part.
-            value: the model's state; see `model_file.dumps`.
-            info: what should be known of this version beside it (commit, spec hash, ...), as JSON types.
-
-        Returns:
-            The record kept beside the model: `sha256`, `bytes`, `saved_at`, `release` and what `info` says.
-        """
-        return self._save(key, value, dict(info or {}), time.time_ns())
-
-    @abstractmethod
-    def load(self, key: Sequence[str]) -> Any:
-        """Return a copy of a stored model, after all checks of `model_file.loads`.
-
-        Raises:
-            MissingTableError: nothing is stored under the key.
-            ModelFileError: the file is not what was saved, or must not be loaded.
-        """
-
-    @abstractmethod
-    def info(self, key: Sequence[str]) -> dict[str, Any]:
-        """Return the record kept beside a model; see `save`."""
-
-    @abstractmethod
-    def exists(self, key: Sequence[str]) -> bool:
-        """Whether a model is stored under the key."""
-
-    @abstractmethod
-    def uri(self, key: Sequence[str]) -> str:
-        """Return where the model is, without secrets."""
-
-    @abstractmethod
-    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
-        """Replace a model and return its record."""
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store what an asset returned, and beside it what its metadata say in text or numbers."""
-        key = _model_path(context)
-        if obj is None:
-            raise StorageError(f"{label(key)}: the asset returned None, not a model. Return its state.")
-        start = time.perf_counter()
-        own = {name: _plain(value) for name, value in context.output_metadata.items()}
-        info = {name: value for name, value in own.items() if value is not None}
-        record = self._save(key, obj, {**info, "run_id": context.run_id}, self._claim())
-        context.add_output_metadata(
-            {
-                "dagster/uri": self.uri(key),
-                "sha256": record["sha256"],
-                "bytes": record["bytes"],
-                "write_seconds": round(time.perf_counter() - start, 3),
-            }
-        )
-
-    def load_input(self, context: dg.InputContext) -> Any:
-        """Load the model an asset depends on."""
-        key = _model_path(context)
-        value = self.load(key)
-        context.add_input_metadata({"sha256": self.info(key)["sha256"]})
-        return value
-
-
-def _asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
+def asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
+    """Return the key of the asset that is stored or loaded; StorageError for what is no asset."""
     if not context.has_asset_key:
         raise StorageError("only assets are stored here: give plain ops another IO manager.")
     return list(context.asset_key.path)
-
-
-def _model_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
-    path = _asset_path(context)
-    if not context.has_asset_partitions:
-        return path
-    keys = list(context.asset_partition_keys)
-    if len(keys) != 1:
-        raise StorageError(f"{label(path)}: one model at a time, found {len(keys)} partitions. Run them one by one.")
-    return [*path, f"partition {keys[0]}"]
 
 
 def _nothing_there(key: Sequence[str], asked: Sequence[str] | None, present: Sequence[str | None]) -> str:
@@ -388,8 +329,3 @@ def _nothing_there(key: Sequence[str], asked: Sequence[str] | None, present: Seq
         f"there are {len(present)}, the last is {present[-1]!r}. Materialize them first, "
         "or give the input the metadata allow_missing_partitions: True."
     )
-
-
-def _plain(value: Any) -> Any:
-    value = value.value if isinstance(value, dg.MetadataValue) else value
-    return value if isinstance(value, str | int | float | bool) else None

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.io_managers import schemas
-from mlops_assets.io_managers.base import Models, Parts, Tables
+from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.keys import folder, label, partition_folder
+from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.objects import model_record
 
 _STORES: dict[str, dict[str, Any]] = {}

@@ -20,10 +20,11 @@ from pydantic import Field, SecretStr
 
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.io_managers import keys, schemas
-from mlops_assets.io_managers.base import Models, Parts, Tables
+from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
+from mlops_assets.io_managers.models import Models
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.secrets import keep, reveal
 
@@ -93,6 +94,10 @@ class ObjectTables(_InFileStore, Tables):
 
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         return _ours(self._footer(_file(key, partition)))
+
+    def _schemas_of(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, pa.Schema]":
+        found = self._at_once(lambda name: self._schema_of(key, name), partitions) if partitions else []
+        return dict(zip(partitions, found, strict=True))
 
     def _scan(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None

@@ -12,17 +12,31 @@ from mlops_assets.io_managers.arrow import RECORD, columns_record, pack_categori
 from mlops_assets.io_managers.errors import SchemaDriftError
 
 _RELEASE = b"mlops_assets.release"
+_MEANING = b"mlops_assets.meaning"
 
 
-def stamped(table: pa.Table, release: str) -> pa.Table:
-    """Return a table whose schema says which release of this package writes it."""
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), _RELEASE: release.encode()})
+def stamped(table: pa.Table, release: str, meaning: str | None = None) -> pa.Table:
+    """Return a table whose schema says which release of this package writes it, and what its rows mean if that is told.
+
+    Args:
+        table: what is written.
+        release: of this package.
+        meaning: of the rows, see `catalog.meaning`.
+    """
+    said = {_RELEASE: release.encode()} | ({_MEANING: meaning.encode()} if meaning is not None else {})
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **said})
 
 
 def release_of(schema: pa.Schema) -> str | None:
     """Return the release that wrote a table with this schema; None for one that did not say (0.1.0)."""
     release = (schema.metadata or {}).get(_RELEASE)
     return None if release is None else release.decode()
+
+
+def meaning_of(schema: pa.Schema) -> str | None:
+    """Return what the rows of a table with this schema mean; None where its writer did not say."""
+    meaning = (schema.metadata or {}).get(_MEANING)
+    return None if meaning is None else meaning.decode()
 
 
 def select_columns(schema: pa.Schema, columns: list[str] | None, table: str) -> list[str]:

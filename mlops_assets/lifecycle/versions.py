@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.catalog.log import numbered
+from mlops_assets.catalog.meaning import TAG
 from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.resources.protocols import Models
@@ -13,7 +14,7 @@ from mlops_assets.tracking.registry import CODE, Registry, Version
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.forecaster import Forecaster
 
-_TOLD = ("git_commit", "spec_hash", "data_version", "trained_until", "package_version", "fingerprint", CODE)
+_TOLD = ("git_commit", "spec_hash", TAG, "data_version", "trained_until", "package_version", "fingerprint", CODE)
 """What the record beside a kept version says of it, as its tags in MLflow do."""
 
 

@@ -209,6 +209,7 @@ class Overview:
         failed_runs: the latest, newest first.
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
         outliers: values of late that are hardly true, in a sentence; empty without any.
+        changed_spec: which observations were ingested under another spec, in words; empty if none were.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -229,6 +230,7 @@ class Overview:
     unforecast: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     outliers: str = ""
+    changed_spec: str = ""
     problems: tuple[str, ...] = ()
 
     @classmethod

@@ -26,6 +26,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         return (f"nothing is stored yet: mlops-assets run {spec.name}",)
     return (
         *state.unreachable,
+        *_changed_spec(state),
         *_no_champion(state),
         *_stale(spec, state, now),
         *_holes(state),
@@ -37,6 +38,11 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *_drifted(state),
         *_failed(state),
     )
+
+
+def _changed_spec(state: Overview) -> Iterator[str]:
+    if state.changed_spec:
+        yield f"{state.changed_spec}: mlops-assets reingest {state.forecast}"
 
 
 def _no_champion(state: Overview) -> Iterator[str]:

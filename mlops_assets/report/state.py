@@ -19,6 +19,7 @@ from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import (
     AccuracyState,
@@ -106,6 +107,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
+        changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
     return replace(found, problems=problems(spec, found, now))

@@ -30,12 +30,20 @@ class Tables(Protocol):
         """Return whether anything is stored under the key."""
         ...
 
+    def meanings(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> Mapping[str, str | None]:
+        """Return what the rows of stored partitions, all or some, mean; None where their writer did not say."""
+        ...
+
+    def delete(self, key: Sequence[str], partition: str | None = None) -> None:
+        """Remove a table with all its partitions, or one partition."""
+        ...
+
     def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None) -> None:
         """Replace a table, or one partition of it."""
         ...
 
-    def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame]) -> None:
-        """Replace several partitions of a table at once."""
+    def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame], **options: Any) -> None:
+        """Replace several partitions of a table at once; options are the asset's definition metadata."""
         ...
 
     def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str) -> bool:

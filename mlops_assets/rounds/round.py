@@ -21,15 +21,18 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import before, complete_keys
+from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, window_of
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
 from mlops_assets.errors import UsageError
+from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.meanings import changed_since_training, require_present
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.processes import end_dead_runs
-from mlops_assets.rounds.runner import Listener, Runner
+from mlops_assets.rounds.runner import Listener, Runner, Step
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
@@ -80,15 +83,17 @@ def run_round(
     forecasts are made too from partitions that earlier ticks of the schedule asked for in vain.
 
     Raises:
+        ChangedSpecError: observations are stored that were ingested under another spec; nothing was done.
         RunFailedError: a Dagster run failed.
     """
     # Of this forecast alone: a fault of another is no reason not to run it.
     definitions = assemble([spec.approved_by(settings.approval)], build_environment(settings))
     with open_stores(settings) as stores:
+        require_present(stores.tables, spec)
         gap = first_missing(stores, spec, keys[-1])
         end_dead_runs(instance)
         stores.tracking.close_orphans(spec.name, instance)
-        training = retrain or needs_training(stores, spec)
+        reason = "asked for on the command line" if retrain else why_train(stores, spec)
         missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
     rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], dict.fromkeys([*missed, *keys], 0))
     run = Runner(definitions, instance, listen)
@@ -96,19 +101,48 @@ def run_round(
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
             run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
-        if gap is not None or training:
+        if gap is not None or reason:
             ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
-        if training:
-            reason = "asked for on the command line" if retrain else "no champion, or the spec has changed"
-            train(run, spec, keys[0], reason)
+        if reason:
+            train(run, spec, _until(spec, settings, keys, listen), reason)
         for span in rounds:
-            if gap is not None or training:
+            if gap is not None or reason:
                 forecast(run, spec, span)
             else:
                 run(job_name(spec.name, DAILY), keys=span)
         rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
     finally:
         _tell(spec, settings, instance, began)
+
+
+def _until(spec: ForecastSpec, settings: Settings, keys: list[str], listen: Listener) -> str:
+    """Return the partition to train up to: the first of the round, or the first that has enough history before it."""
+    with open_stores(settings) as stores:
+        until = first_trainable(spec, stores.tables, keys)
+    if until > keys[0]:
+        words = (
+            f"data up to {keys[0]} are too few to learn from: trained on data up to {until}. Forecasts of what a model "
+            "has seen are marked in_sample, and count in no score"
+        )
+        listen(Step(job_name(spec.name, RETRAIN), TRAINING_SET, "warning", message=words))
+    return until
+
+
+def first_trainable(spec: ForecastSpec, tables: Tables, keys: list[str]) -> str:
+    """Return the first of some partitions up to which there is enough history for a training and its backtest.
+
+    Args:
+        spec: the forecast.
+        tables: where the observations are.
+        keys: of the partitions, consecutive; where none has enough, the last is returned.
+    """
+    from mlops_assets.forecasting.evaluation.backtest import steps_needed
+
+    key = [spec.name, OBSERVATIONS]
+    first = next((one for one in tables.partitions(key) if tables.row_counts(key, [one])[one]), keys[0])
+    begins = window_of(partitions_of(spec), first).start
+    enough = steps_after(begins, steps_needed(spec.task, spec.backtest.windows, spec.backtest.step), spec.frequency)[-1]
+    return max(keys[0], min(holding(spec, enough), keys[-1]))
 
 
 def run_ingestion(
@@ -192,10 +226,11 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
     return next((key for key in keys[: keys.index(last)] if key not in present), None)
 
 
-def needs_training(stores: Stores, spec: ForecastSpec) -> bool:
-    """Whether there is no champion, or the latest version was trained by another spec."""
+def why_train(stores: Stores, spec: ForecastSpec) -> str:
+    """Return why a model is to be trained first: there is no champion, or the spec has changed; empty if it is not."""
     life = Lifecycle.of(stores, spec.name)
     life.repair()
     if life.champion() is None:
-        return True
-    return life.registry.versions()[0].tags.get("spec_hash") != spec.fingerprint()
+        return "there is no champion"
+    versions = life.registry.versions()
+    return changed_since_training(stores.tables, spec, versions[0]) if versions else "there is no version"

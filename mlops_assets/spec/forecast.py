@@ -4,7 +4,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
@@ -105,6 +105,7 @@ class ForecastSpec(Part):
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
 
     _path: Path | None = PrivateAttr(None)
+    _source: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @field_validator("time_zone")
     @classmethod
@@ -234,10 +235,15 @@ class ForecastSpec(Part):
                 )
         return self
 
-    def read_from(self, file: Path) -> "ForecastSpec":
-        """Note the file that it was read from, and return it."""
-        self._path = file
+    def read_from(self, file: Path, source: dict[str, Any] | None = None) -> "ForecastSpec":
+        """Note the file that it was read from, and its source with `${VARIABLE}` as it stands there, and return it."""
+        self._path, self._source = file, dict(source or {})
         return self
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Fields of the source that hold a `${VARIABLE}`, as they stand in the file."""
+        return {name: text for name, text in self._source.items() if isinstance(text, str) and "${" in text}
 
     @property
     def folder(self) -> Path:

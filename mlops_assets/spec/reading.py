@@ -57,9 +57,10 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
     if not isinstance(values, dict):
         raise SpecError(f"{file}: holds no fields; start with name:, source:, columns:")
     problems = [f"{field_and_line(path, document)}: stands twice" for path, _ in document.repeated]
-    if isinstance(values.get("source"), dict):
+    declared = values.get("source")
+    if isinstance(declared, dict):
         environ = os.environ if environ is None else environ
-        values = {**values, "source": _expand(values["source"], ("source",), environ, document, problems)}
+        values = {**values, "source": _expand(declared, ("source",), environ, document, problems)}
     spec = None
     if not problems:
         try:
@@ -70,7 +71,7 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
         head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
         more = [f"and {len(problems) - MOST_TOLD} more"] if len(problems) > MOST_TOLD else []
         raise SpecError(head + "\n  - ".join([*problems[:MOST_TOLD], *more]))
-    return spec.read_from(file.resolve())
+    return spec.read_from(file.resolve(), declared)
 
 
 _EXPANDED = ("url", "path", "table", "headers")

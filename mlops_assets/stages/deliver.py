@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.meaning import TAG, from_text, meaning_of, other_values
 from mlops_assets.catalog.partitions import end_of_next
 from mlops_assets.errors import DataError, MlopsAssetsError, TerminalError
 from mlops_assets.lifecycle import decisions
@@ -80,7 +81,7 @@ class Deliverer:
         for number in self._candidates(first):
             try:
                 forecaster, version = self._load(number)
-                _fits(forecaster, spec)
+                _fits(forecaster, version, spec)
                 because = CHAMPION if number == first else UNLOADABLE if first is not None else nobody
                 made = forecast(graph, key, observations, future, forecaster, version, because, nobody)
             except (MlopsAssetsError, ValueError) as error:
@@ -150,7 +151,10 @@ def _present(life: Lifecycle, log: pd.DataFrame) -> tuple[int | None, str]:
     return (alias.number if alias else None), ""
 
 
-def _fits(forecaster: "Forecaster", spec: ForecastSpec) -> None:
-    """Raise a DataError if a model is of another grid than the spec: what it would say were of other times."""
+def _fits(forecaster: "Forecaster", version: Version, spec: ForecastSpec) -> None:
+    """Raise a DataError if a model has learnt on another grid, or other values, than the spec's: it knows nothing."""
+    learnt = version.tags.get(TAG)
+    if learnt and (found := other_values(from_text(learnt), meaning_of(spec))):
+        raise DataError(f"it has learnt from other observations ({'; '.join(map(str, found))})")
     if forecaster.task.frequency != spec.frequency:
         raise DataError(f"it was trained for the frequency {forecaster.task.frequency}, and now it is {spec.frequency}")

@@ -94,7 +94,9 @@ def fill(graph: Graph, tables: Tables, clock: Clock, key: str) -> dict[str, int]
     rejected = partition_of(checked.quarantined["timestamp"], graph.partitions, wanted)
     try:
         tables.write_all([name, QUARANTINE], {one: _of(checked.quarantined, rejected, one) for one in filled})
-        tables.write_all([name, OBSERVATIONS], {one: checked.accepted[accepted == one] for one in filled})
+        tables.write_all(
+            [name, OBSERVATIONS], {one: checked.accepted[accepted == one] for one in filled}, **graph.observed
+        )
     except StaleWriteError:  # another run has filled them meanwhile
         return {}
     return {one: int((accepted == one).sum()) for one in filled}

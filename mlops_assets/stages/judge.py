@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
-from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.errors import MlopsAssetsError, TransientError
 from mlops_assets.forecasting.decisions import gate
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.segments import by_static
@@ -72,6 +72,8 @@ class Judge:
             return pd.concat([others, present]), gate.Opponent(champion.number)
         try:
             made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec.task)
+        except TransientError:
+            raise
         except (MlopsAssetsError, ValueError) as error:
             return others, gate.Opponent(champion.number, str(error))
         return pd.concat([others, made]), gate.Opponent(champion.number)
@@ -99,7 +101,7 @@ def smoke_test(life: Lifecycle, version: Version, history: pd.DataFrame, spec: F
 def required(spec: ForecastSpec, run: dg.DagsterRun) -> Literal["no_worse", "better"]:
     """Return what the challenger must be: a training that a breach asked for has to cure something."""
     if spec.gate.require == "auto":
-        return "better" if run.tags.get(run_tags.BREACH) else "no_worse"
+        return "better" if run_tags.is_of_breach(run) else "no_worse"
     return spec.gate.require
 
 

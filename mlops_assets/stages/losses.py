@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.meaning import same_rows
 from mlops_assets.catalog.names import OBSERVATIONS
 from mlops_assets.catalog.partitions import partition_of
 from mlops_assets.forecasting.formatting import few
+from mlops_assets.lifecycle.meanings import outdated
 from mlops_assets.resources.protocols import Tables
 
 
@@ -42,6 +44,8 @@ class Loss:
 def losses(graph: Graph, tables: Tables, accepted: pd.DataFrame, keys: Sequence[str]) -> dict[str, Loss]:
     """Return the partitions that would lose rows, or values, with what they would lose.
 
+    Where a row stood for something else when it was stored, as a day does for hours, nothing can be compared.
+
     Args:
         graph: of the forecast.
         tables: what is stored.
@@ -49,7 +53,9 @@ def losses(graph: Graph, tables: Tables, accepted: pd.DataFrame, keys: Sequence[
         keys: of the partitions, consecutive.
     """
     key = [graph.spec.name, OBSERVATIONS]
-    present = sorted(set(tables.partitions(key)).intersection(keys))
+    other = outdated(tables, graph.spec, keys)
+    recut = {name for name, changes in other.items() if not same_rows(changes)}
+    present = sorted(set(tables.partitions(key)).intersection(keys) - recut)
     if not present:
         return {}
     before = _counted(graph, tables.read(key, present, ["item_id", "timestamp", "target"]), keys)

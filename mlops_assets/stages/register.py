@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
+from mlops_assets.catalog.meaning import TAG, meaning_of, to_text
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
@@ -61,6 +62,7 @@ class Training:
         return {
             "fingerprint": fingerprint(spec_hash, learnt),
             "spec_hash": spec_hash,
+            TAG: to_text(meaning_of(self.spec)),
             "data_version": facts["data_version"],
             "trained_until": facts["trained_until"],
             "package_version": package_version(),
@@ -91,6 +93,7 @@ def register(
     found = same_training(registry, tags["fingerprint"])
     if found is not None:
         context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
+        registry.set_tags(found.number, {TAG: tags[TAG]})  # these rows, whatever the spec called them then
         return found, False
     overall = score(training.backtest, spec.task, by=["model"])
     description = f"{score_sentence(overall, spec.gate.metric)}; trained until {facts['trained_until']}"

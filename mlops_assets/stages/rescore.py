@@ -1,6 +1,6 @@
 """Late and corrected data: which partitions are read again, and which are scored again because of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import dagster as dg
 
@@ -32,7 +32,7 @@ def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) 
     return found
 
 
-def ranges(keys: list[str], chosen: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def ranges(keys: list[str], chosen: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the first and last of each run of neighbours among the chosen keys."""
     places = {place: None for place, key in enumerate(keys) if key in chosen}
     begins = [place for place in places if place - 1 not in places]

@@ -16,9 +16,6 @@ from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
-NEEDED = ["item_id", "timestamp", "origin", "lead", "target", "mean", "naive", "mase_scale", "rmsse_scale"]
-NEEDED += ["model_version", "in_sample"]
-"""Columns of `forecast_accuracy` that scores are computed from, beside the quantiles."""
 SPAN = 400
 """Partitions that scores are looked back over: what they cost does not grow with the years."""
 
@@ -131,8 +128,7 @@ def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.D
     parts = [_latest(_read(tables, spec.name, sorted(stored)))]
     for key in keys:
         if key not in stored:
-            columns = [*NEEDED, *spec.task.quantile_columns]
-            rows = ledger.honest(tables.read([spec.name, FORECAST_ACCURACY], partitions=[key], columns=columns))
+            rows = ledger.honest(tables.read([spec.name, FORECAST_ACCURACY], partitions=[key]))
             parts.append(ledger.scores(rows, spec.task, segments(rows)).assign(partition=key))
     rows = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     rows = rows[rows["scope"] == ledger.VERSION]

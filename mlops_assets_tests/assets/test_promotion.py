@@ -111,7 +111,7 @@ def _model_id(world: World, run_id: str) -> str:
     return mlflow.MlflowClient(world.tracking.uri).get_run(run_id).outputs.model_outputs[0].model_id
 
 
-def test_a_champion_that_cannot_be_loaded_leaves_the_decision_to_a_person(world):
+def test_a_champion_that_cannot_be_loaded_is_replaced_by_a_challenger_that_can(world):
     made = world(retraining={"metric": "wql"})
     made.run("observations", "quarantine", partition=HISTORY)
     made.train(until="2024-05-01")
@@ -120,7 +120,7 @@ def test_a_champion_that_cannot_be_loaded_leaves_the_decision_to_a_person(world)
     forget(made, 1)
     made.train()
     row = life.log.all().iloc[-1]
-    assert (row["outcome"], row["version"], row["champion_after"]) == ("awaiting approval", 2, 1)
+    assert (row["outcome"], row["version"], row["champion_after"]) == ("promoted", 2, 2)
     assert "version 1, the champion, cannot be compared" in row["reason"]
 
 

@@ -1,5 +1,6 @@
 """The retraining sensor over real tables, a real registry and real runs."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -14,6 +15,7 @@ from mlops_assets.forecasting.decisions.policy import Champion
 from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.settings import Settings
 from mlops_assets.stages.score import version_scores
 from mlops_assets_tests.worlds import World, declare, panel, sandbox
 
@@ -279,3 +281,24 @@ def test_thirty_bad_periods_are_three_launches_and_one_alert_of_each_kind(watche
     )
     assert breach["where"].startswith("http://127.0.0.1:3000/assets/demo/forecast_accuracy?view=partitions&partition=")
     assert "have changed nothing (3 unchanged)" in futility["what"]
+
+
+def test_a_spec_that_has_changed_is_a_reason_to_retrain_once(world, tmp_path):
+    made = world(panel(odd_days=False))
+    made.run("observations", "quarantine", partition=f"2024-03-01...{DAYS[-1]}")
+    made.train(until="2024-05-01")
+    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
+    if life.champion() is None:
+        life.approve(1, "a test", "a champion is needed", force=True)
+    changed = World(declare(tmp_path / "changed", panel(odd_days=False), horizon=8), Settings.read({}))
+    changed.resources, changed.instance = made.resources, made.instance
+    request = tick(changed)
+    assert request.tags["mlops/reason"] == "spec: the spec has changed since version 1"
+    assert tick(changed).run_key == request.run_key  # Dagster launches it once
+    assert retrain(changed, request).success
+    assert life.registry.versions()[0].number == 2
+    (rule,) = [
+        one for one in json.loads(life.log.all()["rules"].iloc[-1])["rules"] if one["name"] == "against_champion"
+    ]
+    assert "horizon 8 is not within 1..7" in rule["message"]
+    assert isinstance(tick(changed), dg.SkipReason)

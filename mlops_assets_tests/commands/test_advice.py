@@ -209,6 +209,16 @@ def no_accelerator(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExcepti
     return box.error_of("evaluate", "demo")
 
 
+def another_spec(*arguments: str, shops: int = 4) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
+    def provoke(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+        assert box.call("ingest", "demo", "--partition", "2024-03-01...2024-03-03").exit_code == 0
+        columns = {"item_id": "shop", "timestamp": "day", "target": "rain"}
+        declare(box.folder / "forecasts", panel(items=shops), columns=columns, covariates={})
+        return box.error_of(*arguments)
+
+    return provoke
+
+
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
     "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
@@ -232,6 +242,8 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "stages/deliver.py:Deliverer._only": no_champion,
     "analysis/worlds.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
     "analysis/worlds.py:TrainedWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
+    "lifecycle/meanings.py:require_present": another_spec("run", "demo"),
+    "commands/reingest.py:reingest": another_spec("reingest", "demo", shops=3),
     "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),
 }
 """For each place that gives advice, how to come to it."""

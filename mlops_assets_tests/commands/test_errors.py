@@ -18,6 +18,7 @@ ARGUMENTS = {
     "list": (),
     "run": ("demo",),
     "ingest": ("demo",),
+    "reingest": ("demo",),
     "approve": ("demo", "1", *WHO),
     "reject": ("demo", "1", *WHO),
     "rollback": ("demo", *WHO),

@@ -133,8 +133,8 @@ def judge(
 ) -> Decision:
     """Judge a challenger by what it, seasonal naive and the champion forecast at the same origins.
 
-    A rule whose evidence is missing does not hold. What only the comparison with the champion lacks, because the
-    champion cannot be loaded or cannot do the task, is for a person to decide.
+    A rule whose evidence is missing does not hold. Only a champion that cannot be loaded, or cannot do the task, need
+    not be beaten: nothing can be forecast with it, and a challenger that can takes its place.
 
     Args:
         backtest: rows of the models `challenger`, `seasonal_naive` and `champion`, as of
@@ -176,13 +176,11 @@ def judge(
         ),
     ]
     stopping = [rule for rule in rules if not rule.holds]
-    only_person = champion is not None and bool(champion.problem)
-    if not stopping:
-        outcome: Outcome = "promoted" if approval == "automatic" else "awaiting approval"
-    elif only_person and all(rule.name in _OF_CHAMPION for rule in stopping):
-        outcome = "awaiting approval"
-    else:
-        outcome = "refused"
+    useless = champion is not None and bool(champion.problem)
+    passes = all(useless and rule.name in _OF_CHAMPION for rule in stopping)
+    outcome: Outcome = "refused"
+    if passes:
+        outcome = "promoted" if approval == "automatic" else "awaiting approval"
     return Decision(outcome, tuple(rules), _verdict(against, champion, limits), _reason(outcome, rules))
 
 
@@ -355,12 +353,12 @@ def _verdict(found: Comparison | None, champion: Opponent | None, limits: GateRu
 
 
 def _reason(outcome: str, rules: list[Rule]) -> str:
-    stopping = [f"{rule.name}: {rule.message}" for rule in rules if not rule.holds]
-    if stopping:
-        return "; ".join(stopping)
+    if outcome == "refused":
+        return "; ".join(f"{rule.name}: {rule.message}" for rule in rules if not rule.holds)
     against = next(rule for rule in rules if rule.name == "against_champion")
     naive = next(rule for rule in rules if rule.name == "better_than_naive")
-    waits = "every rule holds, and approval is manual; " if outcome == "awaiting approval" else ""
+    all_hold = "every rule holds" if all(rule.holds for rule in rules) else "every rule but those on the champion holds"
+    waits = f"{all_hold}, and approval is manual; " if outcome == "awaiting approval" else ""
     return f"{waits}{naive.message}; {against.message}"
 
 

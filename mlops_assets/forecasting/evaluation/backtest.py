@@ -127,6 +127,12 @@ def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = No
     return found
 
 
+def steps_needed(task: Task, windows: int, step: int | None = None) -> int:
+    """Return over how many steps targets must be observed, so that the first window has a season to learn from."""
+    step = task.horizon if step is None else step
+    return features.MINIMUM_HISTORY + 1 + min(task.season_lengths) + step * (windows - 1) + task.horizon
+
+
 def with_names_of_today(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return a stored backtest, of any release, with the models called as they are now."""
     return predictions.assign(model=predictions["model"].replace(FORMERLY))

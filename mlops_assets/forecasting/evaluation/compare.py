@@ -138,10 +138,11 @@ def _chance(excess: np.ndarray) -> float:
 
 
 def _losses(rows: pd.DataFrame, task: Task, metric: Metric) -> pd.DataFrame:
-    """Return the rows that can be scored: what makes them a pair, `loss`, `size` (of the target) and `miss`."""
+    """Return the rows that have all that is compared: what makes a pair, `loss`, `size` (of the target) and `miss`."""
     view = Rows(rows, task)
     loss = metric.losses(view)
-    return rows[list(PAIRED_BY)].assign(loss=loss, size=view.size, miss=np.abs(view.error))[~np.isnan(loss)]
+    usable = ~np.isnan(loss) & view.known.all(axis=1)
+    return rows[list(PAIRED_BY)].assign(loss=loss, size=view.size, miss=np.abs(view.error))[usable]
 
 
 def _blocks(parts: np.ndarray) -> np.ndarray:

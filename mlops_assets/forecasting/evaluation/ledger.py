@@ -45,6 +45,7 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
     kept += ["error", "mase_scale", "rmsse_scale", "source", "model_version", "in_sample"]
     if forecasts.empty or observations.empty:
         return _nothing(kept)
+    forecasts = _with_quantiles(forecasts, task)
     actuals = observations[[ITEM, TIME, TARGET]]
     if zero:
         forecasts = forecasts[forecasts[TIME].isin(actuals[TIME].unique())]
@@ -58,6 +59,11 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
         in_sample=(rows[TIME] <= rows["trained_until"]).fillna(False).astype(bool),
     )
     return rows[kept].sort_values([TIME, ITEM, "lead"], ignore_index=True)
+
+
+def _with_quantiles(forecasts: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return forecasts with the columns of the task's quantiles, missing where they were made without them."""
+    return forecasts.assign(**{name: np.nan for name in task.quantile_columns if name not in forecasts})
 
 
 def _nothing(columns: list[str]) -> pd.DataFrame:

@@ -86,6 +86,12 @@ class SqlTables(Tables):
                     return entry.schema
         raise MissingTableError(f"{label(key, partition)} is not stored.")
 
+    def _schemas_of(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, pa.Schema]":
+        wanted = set(partitions)
+        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+            found = self._register.entries(connection, sql_columns.table_name(key))
+        return {entry.partition: entry.schema for entry in found if entry.partition in wanted}
+
     def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> pa.Table:
 
         table = sql_columns.table_name(key)

@@ -154,14 +154,17 @@ def test_negative_forecasts_are_fine_unless_the_spec_forbids_them():
     assert judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=smoke_test).outcome == "promoted"
 
 
-def test_a_champion_that_cannot_be_loaded_is_for_a_person_to_decide():
+def test_a_champion_that_cannot_forecast_need_not_be_beaten():
     opponent = Opponent(7, "its file is gone")
     decision = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, champion=opponent)
-    assert (decision.outcome, decision.verdict) == ("awaiting approval", "unknown")
+    assert (decision.outcome, decision.verdict) == ("promoted", "unknown")
     assert failed(decision) == {"against_champion": "missing", "segments": "missing"}
     assert "version 7, the champion, cannot be compared: its file is gone" in decision.reason
     bad = judge(duel(model_rows("x", 1, noise=2.0)), TASK, LIMITS, smoke_test=GOOD, champion=opponent)
     assert bad.outcome == "refused"
+    waits = judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, champion=opponent, approval="manual")
+    assert waits.outcome == "awaiting approval"
+    assert waits.reason.startswith("every rule but those on the champion holds, and approval is manual; wql")
 
 
 @pytest.mark.parametrize("model", [CHALLENGER, NAIVE])

@@ -37,6 +37,10 @@ class Rows:
         """Return a column, shape (rows,), NaN where missing."""
         return self.frame[name].to_numpy(dtype=float)
 
+    def forecast(self, name: str) -> np.ndarray:
+        """Return a column of forecasts, shape (rows,), NaN where the rows were made without it."""
+        return self.column(name) if name in self.frame else np.full(len(self.frame), np.nan)
+
     @cached_property
     def target(self) -> np.ndarray:
         """What came, shape (rows,)."""
@@ -45,7 +49,7 @@ class Rows:
     @cached_property
     def point(self) -> np.ndarray:
         """The point forecast, shape (rows,)."""
-        return self.column(self.task.point_column)
+        return self.forecast(self.task.point_column)
 
     @cached_property
     def error(self) -> np.ndarray:
@@ -59,15 +63,20 @@ class Rows:
 
     def quantile(self, level: float) -> np.ndarray:
         """Return the quantile of a level, shape (rows,)."""
-        return self.column(quantile_column(level))
+        return self.forecast(quantile_column(level))
 
     @cached_property
-    def complete(self) -> np.ndarray:
-        """Whether the target, the point forecast and all quantiles are there, shape (rows,)."""
-        there = ~np.isnan(self.error)
-        for level in self.task.quantiles:
-            there &= ~np.isnan(self.quantile(level))
-        return there
+    def known(self) -> np.ndarray:
+        """Which of the task's quantiles are there, shape (rows, levels)."""
+        return ~np.isnan([self.quantile(level) for level in self.task.quantiles]).T
+
+    @cached_property
+    def scorable(self) -> np.ndarray:
+        """Whether the target, the point forecast and a quantile are there, shape (rows,).
+
+        Not all quantiles: a forecast that was made when others were asked for is scored by those that it has.
+        """
+        return ~np.isnan(self.error) & self.known.any(axis=1)
 
 
 class Metric(ABC):

@@ -105,9 +105,12 @@ class Wql(Metric):
     shown_in = frozenset({"summary", "report", "windows", "side by side"})
 
     def losses(self, rows: Rows) -> np.ndarray:
-        """Twice the mean pinball loss over the levels."""
+        """Twice the mean pinball loss over the levels that a row has."""
         away = [(level, rows.target - rows.quantile(level)) for level in rows.task.quantiles]
-        return 2 * np.mean([np.maximum(level * miss, (level - 1) * miss) for level, miss in away], axis=0)
+        losses = np.array([np.maximum(level * miss, (level - 1) * miss) for level, miss in away])
+        there = ~np.isnan(losses)
+        total, count = np.where(there, losses, 0.0).sum(axis=0), there.sum(axis=0)
+        return 2 * np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
 @register
@@ -121,12 +124,13 @@ class Coverage(Metric):
     in_gate = False
 
     def losses(self, rows: Rows) -> np.ndarray:
-        """Whether the target lies within, as 0 and 1; NaN where the levels hold no interval."""
+        """Whether the target lies within, as 0 and 1; NaN where the levels, or a row, hold no interval."""
         pair = outer_pair(rows.task.quantiles)
         if pair is None:
             return np.full(len(rows.target), np.nan)
         low, high = (rows.quantile(level) for level in pair)
-        return ((rows.target >= low) & (rows.target <= high)).astype(float)
+        inside = ((rows.target >= low) & (rows.target <= high)).astype(float)
+        return np.where(np.isnan(low) | np.isnan(high), np.nan, inside)
 
 
 @register

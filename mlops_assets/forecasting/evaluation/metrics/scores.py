@@ -60,7 +60,7 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
     keys = predictions.assign(all=0) if by == ["all"] else predictions
     series = list(dict.fromkeys([*by, *(name for name in SERIES if name in keys.columns)]))
     table = pd.DataFrame({**losses, "size": rows.size, "rows": 1}, index=predictions.index)
-    table = pd.concat([keys[series], table], axis=1).loc[rows.complete]
+    table = pd.concat([keys[series], table], axis=1).loc[rows.scorable]
     groups = table.groupby(by, observed=True)
     sums = groups[["rows", "size", *_averaged_by("size")]].sum()
     each = table.groupby(series, observed=True)[_averaged_by("series")].mean()

@@ -1,0 +1,150 @@
+"""What the stored observations mean, held against the spec of today, so that nothing is made of other rows."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from mlops_assets.catalog.log import Log, numbered
+from mlops_assets.catalog.meaning import KIND, TAG, Change, Meaning, changes, from_text, meaning_of, scorable, to_text
+from mlops_assets.catalog.names import MEANINGS, OBSERVATIONS
+from mlops_assets.catalog.partitions import partitions_of
+from mlops_assets.errors import DataError
+from mlops_assets.resources.clock import naive_utc
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.registry import Version
+
+_FINE = ("daily", "hourly")
+"""Kinds of partitions of which any key of the right form is one."""
+
+
+class ChangedSpecError(DataError):
+    """Observations are stored that were ingested under another spec."""
+
+
+class Meanings:
+    """The log of what observations have meant: a row for each change, noted by the first ingest after it.
+
+    What release 0.1.0 has stored says nothing of its meaning; it is taken to be that of the first row.
+    """
+
+    def __init__(self, tables: Tables, name: str) -> None:
+        self._log = Log(tables, name, MEANINGS)
+
+    def all(self) -> list[tuple[pd.Timestamp, dict[str, object]]]:
+        """Return since when (UTC) observations mean what, in order."""
+        rows = self._log.rows().sort_values("number")
+        return [(since, from_text(text)) for since, text in zip(rows["since"], rows["meaning"], strict=True)]
+
+    def first(self) -> dict[str, object] | None:
+        """Return the meaning of rows, and of versions, that do not say theirs; None before anything was ingested."""
+        known = self.all()
+        return known[0][1] if known else None
+
+    def note(self, spec: ForecastSpec, now: datetime) -> None:
+        """Add the spec's meaning if it is not the latest."""
+        known, present = self.all(), meaning_of(spec)
+        if known and known[-1][1] == present:
+            return
+        words = "; ".join(map(str, changes(known[-1][1], present))) if known else ""
+        row = {"number": len(known) + 1, "since": naive_utc(now), "meaning": to_text(present), "changes": words}
+        self._log.add(row, numbered(len(known) + 1))
+
+    def scorable(self, forecasts: pd.DataFrame, spec: ForecastSpec) -> pd.DataFrame:
+        """Return the rows of the ledger that forecast what the spec's observations are."""
+        known, present = self.all(), meaning_of(spec)
+        if forecasts.empty or all(scorable(meaning, present) for _, meaning in known):
+            return forecasts
+        since = pd.DatetimeIndex([moment for moment, _ in known])
+        fits = [scorable(meaning, present) for _, meaning in known]
+        position = (since.searchsorted(pd.DatetimeIndex(forecasts["created_at"]), side="right") - 1).clip(0)
+        return forecasts[[fits[at] for at in position]]
+
+
+def outdated(tables: Tables, spec: ForecastSpec, keys: Sequence[str] | None = None) -> dict[str, tuple[Change, ...]]:
+    """Return the stored partitions of observations whose rows mean something else than the spec says, and in what.
+
+    Those before the first partition and after the last one of the spec are never among them: they are not read.
+
+    Args:
+        tables: where they are.
+        spec: the forecast.
+        keys: of the partitions that matter; None: all.
+    """
+    first, end = spec.partitions.start, spec.partitions.end
+    told = tables.meanings([spec.name, OBSERVATIONS], keys)
+    stored = {key: text for key, text in told.items() if key >= first and (end is None or key < end)}
+    present = meaning_of(spec)
+    silent = [key for key, text in stored.items() if text is None]
+    before = (Meanings(tables, spec.name).first() if silent else None) or present
+    known = {text: changes(from_text(text), present) for text in set(stored.values()) if text is not None}
+    found = {key: changes(before, present) if text is None else known[text] for key, text in stored.items()}
+    other = Change(KIND, "another", spec.partition_kind)
+    found |= {key: (other,) for key in of_another_kind(spec, silent) if not found[key]}
+    return {key: what for key, what in found.items() if what}
+
+
+def require_present(tables: Tables, spec: ForecastSpec, keys: Sequence[str] | None = None) -> None:
+    """Refuse observations that were ingested under another spec.
+
+    Args:
+        tables: where they are.
+        spec: the forecast.
+        keys: of the partitions that matter; None: all.
+
+    Raises:
+        ChangedSpecError: there are such; it names the fields, and the command that ingests them anew.
+    """
+    if words := difference(tables, spec, keys):
+        raise ChangedSpecError(f"{spec.name}: {words}", advice=[f"mlops-assets reingest {spec.name}"])
+
+
+def difference(tables: Tables, spec: ForecastSpec, keys: Sequence[str] | None = None) -> str:
+    """Say which partitions of observations were ingested under another spec, and in which fields; empty if none."""
+    found = outdated(tables, spec, keys)
+    if not found:
+        return ""
+    late = sorted(found)
+    span = late[0] if len(late) == 1 else f"{late[0]} to {late[-1]}"
+    count = len(tables.partitions([spec.name, OBSERVATIONS]))
+    fields = "; ".join(dict.fromkeys(str(one) for key in late for one in found[key]))
+    return (
+        f"{len(late)} of {count} stored partitions of observations ({span}) were ingested under another spec "
+        f"({fields}); before they are ingested anew, nothing is trained or forecast with them"
+    )
+
+
+def changed_since_training(tables: Tables, spec: ForecastSpec, latest: Version) -> str:
+    """Return in words what asks for a training although nothing is wrong with the model; empty if nothing does.
+
+    Args:
+        tables: have the log of meanings.
+        spec: the forecast.
+        latest: the newest version, champion or not: what was tried and refused is not tried again and again.
+    """
+    present, tag = meaning_of(spec), latest.tags.get(TAG)
+    learnt: Meaning = from_text(tag) if tag else Meanings(tables, spec.name).first() or present
+    if found := [one for one in changes(learnt, present) if one.field != KIND]:
+        return f"the spec has changed since version {latest.number} ({'; '.join(map(str, found))})"
+    if latest.tags.get("spec_hash") != spec.fingerprint():
+        return f"the spec has changed since version {latest.number}"
+    return ""
+
+
+def of_another_kind(spec: ForecastSpec, keys: Sequence[str]) -> list[str]:
+    """Return keys that are none of the spec's kind of partitions."""
+    if not keys:
+        return []
+    partitions = partitions_of(spec)
+    odd = []
+    for key in keys:
+        try:
+            datetime.strptime(key, partitions.fmt)
+        except ValueError:
+            odd.append(key)
+    if spec.partition_kind in _FINE:
+        return odd
+    known = set(partitions.get_partition_keys())
+    last = max(known, default="")
+    return [key for key in keys if key in odd or (key not in known and key < last)]
