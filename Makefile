@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-storage test-lifecycle test-ceph services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test test-storage test-lifecycle test-ceph test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's 
 
 test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill before every write of a promotion.
 	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/lifecycle/test_lifecycle.py
+
+test-time: .venv/installed  ## Windows of partitions around every change of every zone's clocks, 1970 to 2037.
+	MLOPS_TEST_TIME=all $(BIN)/python -m pytest mlops_assets_tests/catalog/test_windows.py
 
 # Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed

@@ -85,8 +85,8 @@ def windows_between(partitions: dg.TimeWindowPartitionsDefinition, since: pd.Tim
         begins = _BEGINS[partitions.cron_schedule]
         days = pd.date_range(since.ceil("D"), until, freq=begins, unit="us")
         return _days(days[days < until], begins, zone)
-    first, last = instants_of(pd.DatetimeIndex([since, until]), zone)
-    hours = pd.date_range(first.ceil("h"), last, freq="h", unit="us")
+    first, last = instants_of(pd.DatetimeIndex([since.ceil("h"), until]), zone)
+    hours = pd.date_range(first, last, freq="h", unit="us")
     return _hours(hours[hours < last], zone)
 
 
@@ -105,7 +105,7 @@ def windows_of(partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str
         _refuse(partitions, names, starts.isin(firsts))
         return _days(starts, begins, zone)
     starts = _read(names.str[:_PLAIN], HOUR_KEY)
-    _refuse(partitions, names, np.asarray(starts.notna()))
+    _refuse(partitions, names, np.asarray(starts == starts.floor("h")))
     offsets = pd.to_timedelta(names.str[_PLAIN:].str.replace(_OFFSET, r"\1\2:\3:00", regex=True), errors="coerce")
     given = (starts - pd.TimedeltaIndex(offsets)).tz_localize("UTC")
     found = _hours(instants_of(starts, zone).where(given.isna(), given), zone)

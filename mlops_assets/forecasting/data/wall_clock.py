@@ -19,6 +19,8 @@ def walls_of(instants: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
 def instants_of(walls: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
     """Return when (in UTC) the clock shows some times (naive) first; of one that it skips, when it would have come."""
     early, late, near = _candidates(walls, zone)
+    if not near.size:
+        return early
     second_only = np.zeros(len(walls), dtype=bool)
     second_only[near] = ~_shows(early, walls, zone, near) & _shows(late, walls, zone, near)
     return early.where(~second_only, late)
@@ -28,7 +30,8 @@ def exist(walls: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     """Say which times (naive) the clock shows at all: none within the hour that it is set forward by."""
     early, late, near = _candidates(walls, zone)
     found = np.ones(len(walls), dtype=bool)
-    found[near] = _shows(early, walls, zone, near) | _shows(late, walls, zone, near)
+    if near.size:
+        found[near] = _shows(early, walls, zone, near) | _shows(late, walls, zone, near)
     return found
 
 
@@ -36,7 +39,8 @@ def come_twice(walls: pd.DatetimeIndex, zone: ZoneInfo) -> np.ndarray:
     """Say which times (naive) the clock shows twice: those within the hour that it is set back by."""
     early, late, near = _candidates(walls, zone)
     found = np.zeros(len(walls), dtype=bool)
-    found[near] = _shows(early, walls, zone, near) & _shows(late, walls, zone, near)
+    if near.size:
+        found[near] = _shows(early, walls, zone, near) & _shows(late, walls, zone, near)
     return found
 
 
