@@ -16,6 +16,7 @@ from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.lifecycle.meanings import ChangedSpecError, Meanings, require_present
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import believed, earlier, keep_scores, known_static
@@ -52,6 +53,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "timestamp", "allow_new_columns": True},
         ),
     )
+    @patient
     def forecast_accuracy(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],

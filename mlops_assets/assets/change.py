@@ -13,6 +13,7 @@ from mlops_assets.catalog.partitions import most_between, with_steps
 from mlops_assets.forecasting.monitoring import change
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.change import Explanation
 from mlops_assets.tracking.tracking import Tracking
@@ -42,6 +43,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "origin"},
         ),
     )
+    @patient
     def forecast_change(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],

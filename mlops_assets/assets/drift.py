@@ -11,6 +11,7 @@ from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.names import DATA_DRIFT, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods, with_steps
 from mlops_assets.forecasting.monitoring import drift
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages.drift import detect, steps_of
 
@@ -40,6 +41,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "partition"},
         ),
     )
+    @patient
     def data_drift(
         context: dg.AssetExecutionContext, tables: dg.ResourceParam[Tables], observations: pd.DataFrame
     ) -> dg.Output[pd.DataFrame]:

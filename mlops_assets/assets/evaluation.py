@@ -10,6 +10,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import backtest as stage
 from mlops_assets.stages.train import fitting_of, history_of
@@ -34,6 +35,7 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
             "champion, beside what really came.",
         ),
     )
+    @patient
     def backtest(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],

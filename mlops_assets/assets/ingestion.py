@@ -24,6 +24,7 @@ from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import ForecastSpec
@@ -49,7 +50,6 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         partitions_def=graph.partitions,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
         outs={
             OBSERVATIONS: dg.AssetOut(
                 key=graph.key(OBSERVATIONS),
@@ -74,6 +74,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             ),
         },
     )
+    @patient
     def ingestion(
         context: dg.AssetExecutionContext,
         config: IngestConfig,
@@ -89,7 +90,9 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         try:
             checked, source = ingest.read_observations(graph, window, clock)
         except (SourceError, ContractError) as error:
-            raise dg.Failure(f"{spec.file}: {error}", allow_retries=isinstance(error, TransientError)) from error
+            if isinstance(error, TransientError):
+                raise error.about(spec.file) from error
+            raise dg.Failure(f"{spec.file}: {error}", allow_retries=False) from error
         intake = ingest.take_in(graph, tables, checked, keys, config.allow_shrink)
         facts = {"source": source, **checked.counts, "quarantine_share": checked.quarantine_share}
         facts |= {"targets_left_out": checked.targets_left_out} if checked.targets_left_out else {}
@@ -183,6 +186,7 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "partition", "allow_new_columns": True},
         ),
     )
+    @patient
     def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
         frames = []
         for key in with_steps(spec, context.partition_keys):

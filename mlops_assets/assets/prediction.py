@@ -17,6 +17,7 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.ahead import sentence
 from mlops_assets.stages.deliver import Deliverer
@@ -59,6 +60,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "origin", "allow_new_columns": True},
         ),
     )
+    @patient
     def forecasts(
         context: dg.AssetExecutionContext,
         config: ForecastConfig,

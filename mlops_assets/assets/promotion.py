@@ -14,6 +14,7 @@ from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERV
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import judge
 from mlops_assets.stages.train import history_of
@@ -48,6 +49,7 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
             "Every decision is a row of the table decisions.",
         ),
     )
+    @patient
     def champion(
         context: dg.AssetExecutionContext,
         config: DecisionConfig,

@@ -11,6 +11,7 @@ from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FOREC
 from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
 from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.lifecycle.versions import Versions
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models
 from mlops_assets.stages.predict import UNREGISTERED
 from mlops_assets.stages.reconcile import add_up
@@ -35,6 +36,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "origin", "allow_new_columns": True},
         ),
     )
+    @patient
     def reconciled_forecasts(
         context: dg.AssetExecutionContext,
         models: dg.ResourceParam[Models],

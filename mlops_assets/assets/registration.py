@@ -13,6 +13,7 @@ from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.lifecycle.decisions import Decisions, highest
 from mlops_assets.lifecycle.versions import keep
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import register
 from mlops_assets.stages.backtest import headline
@@ -39,6 +40,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             "version under the alias challenger. The same training is not registered twice.",
         ),
     )
+    @patient
     def model_version(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],

@@ -11,6 +11,7 @@ from mlops_assets.report.page import render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.tracking.tracking import Tracking
 
@@ -35,6 +36,7 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
             {"partition_expr": "partition"},
         ),
     )
+    @patient
     def report(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],

@@ -16,6 +16,7 @@ from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages import train
 from mlops_assets.stages.remarks import Remarks
@@ -47,6 +48,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
             "that a breach has asked for claims it first, and ends here if another run has.",
         ),
     )
+    @patient
     def training_set(
         context: dg.AssetExecutionContext,
         config: TrainingConfig,
@@ -96,6 +98,7 @@ def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
             "One Random Forest for all items and all leads, with the quantiles of its leaves.",
         ),
     )
+    @patient
     def random_forest(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],

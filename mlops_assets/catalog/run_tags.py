@@ -14,6 +14,8 @@ RESCORED_FOR = "mlops/rescored_for"
 """The storage id of the event that made scores outdated."""
 PROCESS = "mlops/process"
 """The process of a command that executes the run itself: nobody else watches whether it lives."""
+MAX_RETRIES = "dagster/max_retries"
+"""How often Dagster makes a run again whose worker was killed, instead of as often as dagster.yaml says."""
 
 CHANGED = "spec"
 """Beginning of a breach that is none of the champion's: the spec has changed since the latest training."""

@@ -25,6 +25,7 @@ from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, wit
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.release import package_version
 
 Parts = Mapping[str | None, pa.Table]
@@ -198,6 +199,7 @@ class Tables(Claiming):
             AlreadyStoredError: one of them is there, and the claim is `FIRST`.
         """
 
+    @patient
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset returned: a frame, split into the run's partitions."""
         key = asset_path(context)
@@ -235,6 +237,7 @@ class Tables(Claiming):
             facts["partitions"] = len(parts)
         context.add_output_metadata(facts)
 
+    @patient
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """Load the partitions an asset depends on as one frame; absent ones are skipped and counted."""
         key = asset_path(context)

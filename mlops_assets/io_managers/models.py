@@ -11,6 +11,7 @@ from mlops_assets.io_managers.base import asset_path
 from mlops_assets.io_managers.claims import Claiming
 from mlops_assets.io_managers.errors import StorageError
 from mlops_assets.io_managers.keys import label
+from mlops_assets.resources.patience import patient
 
 
 class Models(Claiming):
@@ -54,6 +55,7 @@ class Models(Claiming):
     def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
         """Replace a model and return its record."""
 
+    @patient
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset returned, and beside it what its metadata say in text or numbers."""
         key = _model_path(context)
@@ -72,6 +74,7 @@ class Models(Claiming):
             }
         )
 
+    @patient
     def load_input(self, context: dg.InputContext) -> Any:
         """Load the model an asset depends on."""
         key = _model_path(context)

@@ -127,12 +127,15 @@ def _address(url: "str | SecretStr | URL") -> "URL":
 
 
 def _tell_unavailable(engine: "Engine", see: str) -> None:
-    """Let a failure to connect be an error of ours, which any driver names otherwise."""
+    """Let a failure to connect, and a connection that gets lost, be an error of ours: drivers name it otherwise."""
     from sqlalchemy import event
 
     @event.listens_for(engine, "handle_error")
     def on_error(context: "ExceptionContext") -> None:
-        if context.connection is None and context.sqlalchemy_exception is not None:
+        if context.is_pre_ping:  # of a connection that lay in the pool: another one is made
+            return
+        lost = context.connection is None or context.is_disconnect
+        if lost and context.sqlalchemy_exception is not None:
             reason = scrub(" ".join(str(context.original_exception).split()))
             raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}{see}") from None
 

@@ -12,6 +12,10 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
 """
 
 

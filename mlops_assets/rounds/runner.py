@@ -9,7 +9,7 @@ import dagster as dg
 
 from mlops_assets.alerts.failures import reason_of
 from mlops_assets.catalog.names import step_of
-from mlops_assets.catalog.run_tags import PROCESS, range_tags
+from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, range_tags
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
@@ -64,7 +64,8 @@ class Runner:
             RunFailedError: it failed, for a reason that a person can act on.
             StepBugError: it failed by a bug.
         """
-        every = {PROCESS: this_process(), **(tags or {})}
+        # Nobody but its command can make it again.
+        every = {PROCESS: this_process(), MAX_RETRIES: "0", **(tags or {})}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
             every |= range_tags(keys[0], keys[-1])

@@ -1,0 +1,80 @@
+"""Patience: a step that meets a server which does not answer is tried again, for minutes; one that is wrong is not."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from mlops_assets.errors import TransientError
+from mlops_assets.resources.secrets import scrub
+
+TRIES = 6
+"""Times that a step is tried again: together they wait for five minutes."""
+FIRST_WAIT = 5.0
+"""Seconds before the first; each wait is twice the one before."""
+_DRIVERS = ("psycopg", "adbc_driver_manager", "pymysql")
+
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def patient(step: Step) -> Step:
+    """Let an asset's function, or a method that stores or loads, be tried again while what it asks does not answer.
+
+    One of its parameters is `context`. A retry policy of Dagster would try again with every error, a bug among them.
+    """
+    place = list(inspect.signature(step).parameters).index("context")
+    if inspect.isgeneratorfunction(step):
+
+        @wraps(step)
+        def outputs(*arguments: Any, **named: Any) -> Iterator[Any]:
+            with patience(arguments[place]):
+                yield from step(*arguments, **named)
+
+        return outputs  # pyright: ignore[reportReturnType]
+
+    @wraps(step)
+    def output(*arguments: Any, **named: Any) -> Any:
+        with patience(arguments[place]):
+            return step(*arguments, **named)
+
+    return output  # pyright: ignore[reportReturnType]
+
+
+@contextmanager
+def patience(context: Any) -> Iterator[None]:
+    """Ask Dagster to try a step again if what is done here meets a passing error; outside a step it is raised.
+
+    Args:
+        context: of an asset, or of what an IO manager stores or loads.
+    """
+    try:
+        yield
+    except Exception as error:
+        tried = _tried(context)
+        if not passing(error) or tried is None or tried >= TRIES:
+            raise
+        wait = FIRST_WAIT * 2**tried
+        reason = scrub(" ".join(f"{error}".split()))[:300]
+        context.log.warning(f"{reason}: tried again in {wait:g} s ({tried + 1} of {TRIES})")
+        raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=wait) from error
+
+
+def passing(error: BaseException) -> bool:
+    """Whether an error may pass by itself: one of ours that says so, or of a database's driver."""
+    return isinstance(error, TransientError) or any(
+        kind.__name__ == "OperationalError" and kind.__module__.partition(".")[0] in _DRIVERS
+        for kind in type(error).__mro__
+    )
+
+
+def _tried(context: Any) -> int | None:
+    """Return how often the step was tried before; None outside a step."""
+    if isinstance(context, dg.AssetExecutionContext):
+        return context.retry_number
+    try:
+        return context.step_context.previous_attempt_count
+    except dg.DagsterInvariantViolationError:
+        return None
