@@ -23,10 +23,11 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     from mlops_assets.commands.rendering.round import round_summary
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.rounds.round import resolve_partitions, run_round
+    from mlops_assets.rounds.turns import turn_of
 
     keys = resolve_partitions(spec, partition, settings)
     instance = open_instance(settings)
-    with base.progress() as listen:
+    with base.progress() as listen, turn_of(name, settings, listen):
         run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
     base.show(round_summary(spec, keys, settings, instance))
 
@@ -45,9 +46,10 @@ def ingest(name: str, partition: str | None, allow_shrink: bool) -> None:
     from mlops_assets.commands.rendering.round import ingested
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.rounds.round import resolve_partitions, run_ingestion
+    from mlops_assets.rounds.turns import turn_of
 
     keys = resolve_partitions(spec, partition, settings)
     instance = open_instance(settings)
-    with base.progress() as listen:
+    with base.progress() as listen, turn_of(name, settings, listen):
         run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
     base.show(ingested(spec, instance))
