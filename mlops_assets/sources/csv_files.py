@@ -67,7 +67,7 @@ def read_csv(
     # Broken rows come with their number in the file, the header being 1; good ones have the numbers between.
     bad_numbers: set[int] = set()
     numbers = (number for number in count(1) if number not in bad_numbers)
-    last = ""
+    last, last_bad = "", None
     held: pd.DataFrame | None = None
     with _utf8_only(text), text.open() as stream:
         while skipped and stream.read(1) not in (b"\n", b""):
@@ -88,15 +88,19 @@ def read_csv(
                 new = broken[:]
                 del broken[: len(new)]
                 bad_numbers.update(row.number - 1 for row in new)
+                last_bad = new[-1] if new else last_bad
                 last = frame[present[-1]].iat[-1] if len(frame) else last
                 frame[ROW_NUMBER] = list(islice(numbers, len(frame)))
                 frame[ROW_PROBLEM] = None
                 held = frame[[*columns, ROW_NUMBER, ROW_PROBLEM]].copy()
                 yield _broken_rows(new, columns)
     bad_numbers.update(row.number - 1 for row in broken)
+    last_bad = broken[-1] if broken else last_bad
+    ends_well = next(numbers) - 1 not in bad_numbers
+    if last_bad is not None and not ends_well:
+        last = last_bad.text
     if held is not None and len(held):
-        is_last = int(held[ROW_NUMBER].iloc[-1]) > max(bad_numbers, default=0)
-        if not complete and is_last and watched.may_be_cut and present[-1] in columns:
+        if not complete and ends_well and watched.may_be_cut and present[-1] in columns:
             held[ROW_PROBLEM] = [None] * (len(held) - 1) + [CUT_OFF]
         yield held
     yield _broken_rows(broken, columns)
