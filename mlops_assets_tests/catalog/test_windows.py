@@ -106,10 +106,10 @@ def ahead_of(instants: pd.DatetimeIndex, zone: str) -> pd.TimedeltaIndex:
     return walls_of(instants, ZoneInfo(zone)) - instants.tz_localize(None)
 
 
+@cache
 def distinct_changes() -> dict[Change, str]:
-    """Return every change there is, each with one zone that has it, by year."""
-    every = {change: zone for zone in ZONES for change in changes_of(zone)}
-    return dict(sorted(every.items()))
+    """Return every change there is, each with one zone that has it."""
+    return {change: zone for zone in ZONES for change in changes_of(zone)}
 
 
 def check_windows(zone: str, kind: str, day: pd.Timestamp) -> None:
@@ -143,10 +143,8 @@ def check_windows(zone: str, kind: str, day: pd.Timestamp) -> None:
     assert [holding(spec, moment) for moment in steps[sample]] == owners[sample].tolist()
 
     real, grid = with_steps(spec, keys), (spec.frequency, spec.zone)
-    assert (
-        origin_of(spec, window_of(partitions, real[0])) == last_before(windows_of(partitions, real[:1]).end, *grid)[0]
-    )
     origins = last_before(windows_of(partitions, real).end, *grid)
+    assert origin_of(spec, window_of(partitions, real[0])) == origins[0]
     assert origins.is_unique, "no origin twice"
     assert kind != "hourly" or exist(origins, there).all(), "no origin at a time that does not come"
 
@@ -206,9 +204,10 @@ def test_windows_around_any_change_of_any_clock(zone, share, kind):
 
 
 @pytest.mark.skipif(os.environ.get("MLOPS_TEST_TIME") != "all", reason="long: make test-time")
-def test_windows_around_every_change_of_every_clock():
-    changes = distinct_changes()
-    assert len(changes) > 5000
+@pytest.mark.parametrize("year", range(1970, 2038))
+def test_windows_around_every_change_of_every_clock(year):
+    changes = {change: zone for change, zone in distinct_changes().items() if change.at.year == year}
+    assert len(changes) > 20
     for place, (change, zone) in enumerate(changes.items()):
         for kind in kinds_of(zone, change.day):
             # A change shows in the hours and days around it; longer kinds are tried at a part of the changes.
