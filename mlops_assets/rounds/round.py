@@ -31,6 +31,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import changed_since_training, require_present
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.rounds.history import first_missing
 from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, Runner, Step
 from mlops_assets.settings import Settings
@@ -90,7 +91,7 @@ def run_round(
     definitions = assemble([spec.approved_by(settings.approval)], build_environment(settings))
     with open_stores(settings) as stores:
         require_present(stores.tables, spec)
-        gap = first_missing(stores, spec, keys[-1])
+        gap = first_missing(stores, spec, keys[-1], listen)
         end_dead_runs(instance)
         stores.tracking.close_orphans(spec.name, instance)
         reason = "asked for on the command line" if retrain else why_train(stores, spec)
@@ -217,13 +218,6 @@ def forecast(run: Runner, spec: ForecastSpec, keys: Sequence[str], without: Sequ
     """
     names = [one.name for one in assets_of(spec, DAILY) if one.step != INGEST and one.name not in without]
     run(job_name(spec.name, DAILY), keys=keys, selection=[dg.AssetKey([spec.name, name]) for name in names])
-
-
-def first_missing(stores: Stores, spec: ForecastSpec, last: str) -> str | None:
-    """Return the first partition before `last` whose observations are not stored, or None."""
-    keys = complete_keys(spec, stores.clock.now())
-    present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
-    return next((key for key in keys[: keys.index(last)] if key not in present), None)
 
 
 def why_train(stores: Stores, spec: ForecastSpec) -> str:

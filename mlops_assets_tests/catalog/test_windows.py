@@ -135,7 +135,8 @@ def check_windows(zone: str, kind: str, day: pd.Timestamp) -> None:
     order = np.argsort(held.start)
     assert (held.end[order][:-1] == held.start[order][1:]).all(), "windows follow one another without gap or overlap"
 
-    steps = pd.date_range(held.start.min(), held.end.max(), freq="30min", inclusive="left", unit="us")
+    often = "30min" if kind in ("hourly", "daily") else "12h"
+    steps = pd.date_range(held.start.min(), held.end.max(), freq=often, inclusive="left", unit="us")
     owners = partition_of(pd.Series(steps), partitions, keys)
     assert owners.notna().all(), "each moment in a partition"
     assert owners.value_counts().sum() == len(steps)

@@ -1,0 +1,54 @@
+"""Which partitions before a round are ingested first: those that are missing, from the first that has rows."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import DAILY, INGEST, OBSERVATIONS, job_name
+from mlops_assets.catalog.partitions import complete_keys, partition_of, whole_window
+from mlops_assets.environments import Stores
+from mlops_assets.forecasting.data.contract import ContractError
+from mlops_assets.resources.clock import Clock
+from mlops_assets.rounds.runner import Listener, Step
+from mlops_assets.sources.base import SourceError
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ingest import read_observations
+
+FEW = 400
+"""So many partitions are ingested whether they have rows or not: each costs Dagster some events, and people seconds."""
+
+
+def first_missing(stores: Stores, spec: ForecastSpec, last: str, listen: Listener) -> str | None:
+    """Return the first partition before `last` whose observations are to be ingested, or None.
+
+    Where very many are missing before all that are stored, the source is asked where its rows begin, and a listener is
+    told that those before are passed over.
+    """
+    keys = complete_keys(spec, stores.clock.now())
+    keys = keys[: keys.index(last)]
+    present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
+    missing = [key for key in keys if key not in present]
+    early = [key for key in missing if not present or key < min(present)]
+    if len(early) <= FEW:
+        return missing[0] if missing else None
+    try:
+        begin = _first_with_rows(spec, stores.clock, early)
+    except (SourceError, ContractError):  # the ingestion itself says so, and tells people
+        return missing[0]
+    passed = early.index(begin) if begin is not None else len(early)
+    if passed:
+        words = (
+            f"partitions.start is {spec.partitions.start}, and the source has no row before "
+            f"{begin or min(present, default=last)}: the {passed} partitions until then are passed over"
+        )
+        listen(Step(job_name(spec.name, DAILY), INGEST, "warning", message=words))
+    return next(iter(missing[passed:]), None)
+
+
+def _first_with_rows(spec: ForecastSpec, clock: Clock, keys: Sequence[str]) -> str | None:
+    """Return the first of some partitions that the source has rows of, good or bad; None if it has none of any."""
+    graph = Graph(spec)
+    checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
+    times = pd.concat([checked.accepted["timestamp"], checked.quarantined["timestamp"]], ignore_index=True)
+    return min(partition_of(times, graph.partitions, keys).dropna(), default=None)
