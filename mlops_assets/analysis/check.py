@@ -13,7 +13,7 @@ from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.models import Models
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.instance import dagster_home, open_instance
+from mlops_assets.resources.instance import dagster_home, open_instance, prove_instance
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources.factory import open_source
@@ -145,4 +145,6 @@ def _address(store: Tables | Models) -> str:
 
 
 def _runs(settings: Settings) -> str:
-    return f"{open_instance(settings).get_runs_count()} runs"
+    instance = open_instance(settings)
+    prove_instance(instance)
+    return f"{instance.get_runs_count()} runs"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from mlops_assets.errors import MlopsAssetsError, TerminalError
+from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 
 CONFIGURATION = """\
@@ -44,3 +46,31 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         instance = dg.DagsterInstance.get()
         instance.get_runs(limit=1)
         return instance
+
+
+def prove_instance(instance: dg.DagsterInstance) -> None:
+    """Store a run with its events, and remove it: an instance that can be read need not let anything be written.
+
+    Raises:
+        MlopsAssetsError: that cannot be done.
+    """
+
+    @dg.op
+    def nothing() -> None: ...
+
+    @dg.job
+    def mlops_assets_check() -> None:
+        nothing()
+
+    try:
+        result = mlops_assets_check.execute_in_process(instance=instance, raise_on_error=False)
+        instance.delete_run(result.run_id)
+    except Exception as error:
+        reason = scrub(" ".join(str(error).split()))[:300]
+        if "NOTIFY" in reason:
+            raise TerminalError(
+                "no run can be stored: dagster.yaml names PostgreSQL without its driver, and SQLAlchemy then takes one "
+                "that Dagster cannot use; add the line scheme: postgresql+psycopg2 under storage: postgres: "
+                "postgres_db: (or let postgres_url begin with postgresql+psycopg2://)"
+            ) from error
+        raise MlopsAssetsError(f"no run can be stored: {type(error).__name__}: {reason}") from error

@@ -1,4 +1,4 @@
-"""The settings of Dagster that we ship: what becomes of runs whose worker was killed."""
+"""Dagster's instance: runs whose worker was killed, and a storage that takes runs or does not."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from mlops_assets.resources.instance import CONFIGURATION
+from mlops_assets.errors import TerminalError
+from mlops_assets.resources.instance import CONFIGURATION, prove_instance
+from mlops_assets_tests.io_managers import servers
 
 SHIPPED = Path(__file__).parents[2] / "dagster.yaml"
 
@@ -31,3 +33,25 @@ def test_a_run_whose_worker_was_killed_is_made_again_and_one_with_a_failed_step_
         instance.report_run_failed(own, "the command was ended")
         again = {one.run_id: instance.get_run_by_id(one.run_id).tags for one in (killed, failed, own)}
     assert [again[one.run_id].get("dagster/will_retry") for one in (killed, failed, own)] == ["true", "false", "false"]
+
+
+def test_what_is_stored_as_a_proof_is_removed(tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        prove_instance(instance)
+        assert instance.get_runs_count() == 0
+
+
+@pytest.mark.process
+def test_postgres_keeps_runs_with_its_driver_and_without_it_the_line_that_is_missing_is_told(tmp_path):
+    with servers.postgres(tmp_path / "pg") as url:
+        home = tmp_path / "home"
+        home.mkdir()
+        plain = url.replace("postgresql+psycopg://", "postgresql://")
+        right = {"storage": {"postgres": {"postgres_url": plain.replace("postgresql://", "postgresql+psycopg2://")}}}
+        with dg.DagsterInstance.local_temp(str(home), overrides=right) as instance:
+            prove_instance(instance)
+            assert instance.get_runs_count() == 0
+        wrong = {"storage": {"postgres": {"postgres_url": plain}}}
+        said = pytest.raises(TerminalError, match=r"scheme: postgresql\+psycopg2 under storage")
+        with dg.DagsterInstance.local_temp(str(home), overrides=wrong) as instance, said:
+            prove_instance(instance)
