@@ -98,5 +98,7 @@ def _accepted(tables: Tables, spec: ForecastSpec, partitions: list[str]) -> pd.D
     """Observations of some partitions: the good rows beside the rejected ones."""
     key = [spec.name, OBSERVATIONS]
     kept = set(tables.partitions(key)) & set(partitions)
-    columns = ["item_id", "timestamp", "target"]
-    return tables.read(key, partitions=sorted(kept), columns=columns) if kept else pd.DataFrame(columns=columns)
+    types = {"item_id": "object", "timestamp": "datetime64[us]", "target": "float64"}
+    if not kept:
+        return pd.DataFrame(columns=list(types)).astype(types)
+    return tables.read(key, partitions=sorted(kept), columns=list(types))

@@ -56,6 +56,7 @@ class Graph:
             past=tuple(spec.covariates.past),
             static=tuple(spec.covariates.static),
             timestamp_floor=spec.columns.timestamp_floor,
+            stamp_at_end=spec.columns.stamp == "end",
             aggregate=spec.columns.aggregate,
             future=spec.columns.future,
             numbers=NumberFormat(spec.source.decimal, spec.source.thousands, tuple(spec.source.na_values)),

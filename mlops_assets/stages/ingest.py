@@ -31,7 +31,8 @@ def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tu
         ContractError: a column is absent.
     """
     reader = open_source(graph.spec)
-    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window)
+    asked = graph.contract.asked(window)
+    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, asked)
     checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
     checked.notes[:0] = reader.notes
     return checked, reader.name
@@ -65,7 +66,8 @@ def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFram
     columns = [name for name in graph.contract.columns if name != spec.columns.target]
     steps = steps_after(origin, spec.horizon, spec.frequency)
     window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
-    raw = read_all(reader, columns, spec.columns.timestamp, window).assign(**{spec.columns.target: None})
+    asked = graph.contract.asked(window)
+    raw = read_all(reader, columns, spec.columns.timestamp, asked).assign(**{spec.columns.target: None})
     checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
     return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
 

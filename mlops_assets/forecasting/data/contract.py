@@ -14,7 +14,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.data.aggregation import Aggregate, aggregate
 from mlops_assets.forecasting.data.duplicates import conflicts, is_superseded
-from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, is_there, on_grid, within_a_day
+from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, floored_into, is_there, on_grid, within_a_day
 from mlops_assets.forecasting.data.numbers import PLAIN, NumberFormat, read_numbers, readings
 from mlops_assets.forecasting.data.parsing import (
     Mask,
@@ -67,6 +67,7 @@ class Contract:
         past: covariates known up to the origin; numbers.
         static: covariates that are constant per item; text.
         timestamp_floor: whether a moment between two steps of the grid counts to the period that it lies in.
+        stamp_at_end: whether a timestamp names its period by its end.
         aggregate: how several rows of an item and timestamp become one; None: they contradict each other.
         future: what a target of a moment that has not come yet is: a fault, or a plan that is left out.
         numbers: how numbers in text are written.
@@ -84,6 +85,7 @@ class Contract:
     past: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
     timestamp_floor: bool = False
+    stamp_at_end: bool = False
     aggregate: Aggregate | None = None
     future: Literal["quarantine", "ignore"] = "quarantine"
     numbers: NumberFormat = PLAIN
@@ -99,6 +101,12 @@ class Contract:
     def canonical_columns(self) -> list[str]:
         """Columns of the accepted rows, in order."""
         return ["item_id", "timestamp", "target", *self.known, *self.past, *self.static]
+
+    def asked(self, window: Window) -> Window:
+        """Return what a source has to be asked for, that it may give the whole periods of a window."""
+        if not self.timestamp_floor:
+            return window
+        return Window(*floored_into(window.start, window.end, self.frequency, self.stamp_at_end))
 
 
 @dataclass
@@ -191,7 +199,7 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
         left_out = int((future & ~is_empty(_column(raw, contract.target))).sum())
         typed["target"] = typed["target"].mask(future)
     if contract.timestamp_floor:
-        typed["timestamp"] = floor_to_grid(times, contract.frequency)
+        typed["timestamp"] = floor_to_grid(times, contract.frequency, contract.stamp_at_end)
         second_time = second_time & within_a_day(contract.frequency)
     moments = _column(typed, "timestamp")
     inside = moments.between(window.start, window.end, inclusive="left").to_numpy()
@@ -199,7 +207,9 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     verdict.reject(early, "in_the_future", times, lambda m: f"{m} is after {present:%Y-%m-%d %H:%M}")
     unplaced = verdict.rejected & ~inside
     if exact:
-        verdict.reject(placed & ~inside, "outside_window", moments, lambda m: f"{m} is not in {window}")
+        asked = contract.asked(window)
+        outside = placed & ~times.between(asked.start, asked.end, inclusive="left").to_numpy()
+        verdict.reject(outside, "outside_window", times, lambda m: f"{m} is not in {asked}")
     other_times = placed & ~inside & ~verdict.rejected
     verdict.ignored = other_times
     verdict.reject(is_cut(raw), "cut_off_row", _column(raw, ROW_SOURCE), lambda _: CUT_OFF)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
-from pandas.tseries.offsets import BaseOffset, Day, MonthEnd, Tick
+from pandas.tseries.offsets import BaseOffset, Day, MonthBegin, MonthEnd, Tick
 
 from mlops_assets.forecasting.data.wall_clock import exist
 
@@ -104,26 +104,48 @@ def on_grid(timestamps: pd.Series, alias: str) -> np.ndarray:
     return timestamps.isin([moment for moment in midnights if offset.is_on_offset(moment)]).to_numpy()
 
 
-def floor_to_grid(timestamps: pd.Series, alias: str) -> pd.Series:
+def floor_to_grid(timestamps: pd.Series, alias: str, at_end: bool = False) -> pd.Series:
     """Return the grid's timestamp of the period that holds each moment (naive; missing ones stay missing).
 
-    A period has the name that the grid gives it: its first moment, or its last day for ME, BME, QE and YE.
+    Args:
+        timestamps: moments; a date is the whole day.
+        alias: of the frequency.
+        at_end: whether a period is named by its end, see `known_from`.
     """
     offset = parse_frequency(alias)
+    if isinstance(offset, Day):
+        return timestamps.dt.floor("D")
     if isinstance(offset, Tick):
-        return timestamps.dt.floor("D" if isinstance(offset, Day) else offset.freqstr)
+        return timestamps.dt.ceil(offset.freqstr) if at_end else timestamps.dt.floor(offset.freqstr)
     days = timestamps.dt.normalize()
-    stamps = {day: _period_of(pd.Timestamp(day), offset) for day in days.dropna().unique()}
+    stamps = {day: _period_of(pd.Timestamp(day), offset, at_end) for day in days.dropna().unique()}
     return days.map(stamps).astype("datetime64[us]")
 
 
-def _period_of(day: pd.Timestamp, offset: BaseOffset) -> pd.Timestamp:
+def _period_of(day: pd.Timestamp, offset: BaseOffset, at_end: bool) -> pd.Timestamp:
     rule = _rule(offset)
     if rule in ("MS", "BMS"):
         return cast(pd.Timestamp, offset.rollback(day + MonthEnd(0)))
     if rule in ("ME", "BME"):
         return cast(pd.Timestamp, offset.rollforward(day.replace(day=1)))
-    return cast(pd.Timestamp, offset.rollforward(day) if rule in ("QE", "YE") else offset.rollback(day))
+    forward = rule in ("QE", "YE") or (at_end and rule == "W")
+    return cast(pd.Timestamp, offset.rollforward(day) if forward else offset.rollback(day))
+
+
+def floored_into(start: pd.Timestamp, end: pd.Timestamp, alias: str, at_end: bool = False) -> list[pd.Timestamp]:
+    """Return the span of moments, its end excluded, whose periods have their timestamps in a span; see `floor_to_grid`.
+
+    A week that begins on Monday has its Sunday in the next of the partitions that begin on Sunday.
+    """
+    offset, edges = parse_frequency(alias), [start, end]
+    step, rule = _step(offset), _rule(offset)
+    if ends_on_its_stamp(alias) or (at_end and (step is None or step < _ONE_DAY)):
+        last = last_before(pd.DatetimeIndex(edges), alias) + (_INSTANT if step is not None else _ONE_DAY)
+        return [cast(pd.Timestamp, MonthBegin(0).rollforward(day)) if rule == "BME" else day for day in last]
+    if isinstance(offset, Tick):
+        return edges
+    first = [cast(pd.Timestamp, offset.rollforward(edge)) for edge in edges]
+    return [day.replace(day=1) for day in first] if rule == "BMS" else first
 
 
 def last_before(ends: pd.DatetimeIndex, alias: str, zone: ZoneInfo = UTC) -> pd.DatetimeIndex:

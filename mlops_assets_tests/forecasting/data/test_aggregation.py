@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.data.contract import Checked, Contract, check
-from mlops_assets.forecasting.data.grid import floor_to_grid, on_grid
+from mlops_assets.forecasting.data.contract import Checked, Contract, Window, check
+from mlops_assets.forecasting.data.grid import floor_to_grid, floored_into, on_grid, stamp_misfit
 from mlops_assets_tests.forecasting.data.rows import MARCH, NOW, table
 
 COLUMNS = ("item", "day", "sales", "price", "rain", "kind")
@@ -115,11 +115,55 @@ def test_what_is_floored_is_on_the_grid_and_stays_there(moment, alias):
     assert floor_to_grid(once, alias).equals(once)
 
 
+@given(
+    st.sampled_from(["h", "6h", "D", "B", "W-MON", "W-SUN", "MS", "ME", "BMS", "BME", "QS", "QE-FEB", "YS-MAR", "YE"]),
+    st.booleans(),
+    st.integers(0, 500),
+    st.sampled_from([1, 7, 30, 91, 366]),
+    st.lists(st.floats(-500, 800), min_size=1, max_size=20),
+)
+def test_the_span_that_is_asked_for_holds_the_whole_periods_of_a_window(alias, at_end, day, length, distances):
+    at_end = at_end and not stamp_misfit(alias, "end")
+    start = pd.Timestamp(2024, 1, 1) + pd.Timedelta(days=day)
+    end = start + pd.Timedelta(days=length)
+    low, high = floored_into(start, end, alias, at_end)
+    moments = pd.Series(start + pd.to_timedelta(distances, unit="D")).dt.as_unit("us")
+    moments = pd.concat([moments, moments.dt.normalize()], ignore_index=True)
+    stamps = floor_to_grid(moments, alias, at_end)
+    pd.testing.assert_series_equal(
+        stamps.between(start, end, inclusive="left"), moments.between(low, high, inclusive="left")
+    )
+
+
+def test_a_week_that_ends_in_the_next_partition_is_read_whole_from_a_source_that_keeps_to_its_window():
+    contract = Contract(("item",), "day", "sales", "W-MON", timestamp_floor=True, aggregate="sum")
+    week = Window(pd.Timestamp(2024, 3, 3), pd.Timestamp(2024, 3, 10))
+    asked = contract.asked(week)
+    assert asked == Window(pd.Timestamp(2024, 3, 4), pd.Timestamp(2024, 3, 11))
+    rows = [{"item": "a", "day": f"2024-03-{day:02} 12:00", "sales": "1"} for day in range(3, 13)]
+    found = check(table(*rows[1:8]), contract, week, NOW, exact=True)
+    assert found.accepted["target"].tolist() == [7.0]
+    assert check(table(*rows), contract, week, NOW, exact=True).reasons == {"outside_window": 3}
+
+
+@pytest.mark.parametrize(
+    ("alias", "moment", "stamp"),
+    [
+        ("h", "2024-03-05 08:13", "2024-03-05 09:00"),
+        ("h", "2024-03-05 08:00", "2024-03-05 08:00"),
+        ("D", "2024-03-05 23:59:59", "2024-03-05"),
+        ("W-SUN", "2024-03-04 10:00", "2024-03-10"),
+    ],
+)
+def test_a_period_that_is_named_by_its_end_takes_what_came_before(alias, moment, stamp):
+    assert floor_to_grid(pd.Series([pd.Timestamp(moment)]), alias, at_end=True)[0] == pd.Timestamp(stamp)
+
+
 def test_the_second_of_a_doubled_hour_is_a_moment_of_its_day():
     night = ["2024-11-03T01:30:00-04:00", "2024-11-03T01:30:00-05:00"]
     rows = [{"item": "a", "day": moment, "sales": "1"} for moment in night]
     now = NOW.replace(year=2025)
-    window = MARCH.__class__(pd.Timestamp(2024, 11, 1), pd.Timestamp(2024, 12, 1))
+    window = Window(pd.Timestamp(2024, 11, 1), pd.Timestamp(2024, 12, 1))
     contract = Contract(("item",), "day", "sales", "D", "America/New_York", timestamp_floor=True, aggregate="sum")
     assert check(table(*rows), contract, window, now).accepted["target"].tolist() == [2.0]
 
