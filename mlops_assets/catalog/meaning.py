@@ -50,6 +50,11 @@ class Change:
     old: Any
     new: Any
 
+    @property
+    def of_names(self) -> bool:
+        """Whether it may be but another name or place of the same rows."""
+        return self.field.startswith(("source.", "columns."))
+
     def __str__(self) -> str:
         """As `columns.target: sales → revenue`."""
         return f"{self.field}: {_shown(self.old)} → {_shown(self.new)}"

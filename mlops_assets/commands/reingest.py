@@ -11,7 +11,8 @@ from mlops_assets.spec import find_spec
 @base.name_argument
 @click.option("--from", "first", metavar="KEY", help="This partition and all after it, whatever spec they are of.")
 @click.option("--allow-shrink", is_flag=True, help="Replace stored rows by fewer: they are not wanted any more.")
-def reingest(name: str, first: str | None, allow_shrink: bool) -> None:
+@click.option("--keep", is_flag=True, help="Read nothing: the stored rows are what the spec says, under other names.")
+def reingest(name: str, first: str | None, allow_shrink: bool, keep: bool) -> None:
     """Ingest the partitions of the forecast NAME anew that were ingested under another spec.
 
     What is stored already as the spec says is left alone, so that a command that was stopped goes on where it was.
@@ -21,8 +22,14 @@ def reingest(name: str, first: str | None, allow_shrink: bool) -> None:
     spec = find_spec(settings.forecasts, name)
     from mlops_assets.lifecycle.meanings import ChangedSpecError
     from mlops_assets.resources.instance import open_instance
+    from mlops_assets.rounds.reingest import keep as keep_stored
     from mlops_assets.rounds.reingest import reingest as carry_out
 
+    if keep:
+        kept = keep_stored(spec, settings)
+        click.echo(f"{len(kept)} partitions of {name} keep their rows, as what the present spec says")
+        click.echo(f"next: mlops-assets run {name}")
+        return
     with base.progress() as listen:
         made = carry_out(spec, settings, open_instance(settings), listen, first, allow_shrink)
     click.echo(f"{len(made.anew)} partitions of {name} were ingested anew, {made.kept} left as they were")
@@ -39,6 +46,7 @@ def reingest(name: str, first: str | None, allow_shrink: bool) -> None:
             f"{span} before {first} are of another spec still", advice=[f"mlops-assets reingest {name}"]
         )
     raise ChangedSpecError(
-        f"{span} stay as they are, of another spec: the source has fewer rows than are stored",
+        f"{span} stay as they are, of another spec: the source has fewer rows than are stored. --allow-shrink "
+        "replaces them; --keep takes them for what the spec says, where only names have changed",
         advice=[f"mlops-assets reingest {name} --allow-shrink"],
     )

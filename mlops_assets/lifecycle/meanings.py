@@ -51,6 +51,16 @@ class Meanings:
         row = {"number": len(known) + 1, "since": naive_utc(now), "meaning": to_text(present), "changes": words}
         self._log.add(row, numbered(len(known) + 1))
 
+    def keep(self, spec: ForecastSpec) -> None:
+        """Let all that differs from the spec's meaning in names alone be the spec's."""
+        present = meaning_of(spec)
+        for number, (since, meaning) in enumerate(self.all(), start=1):
+            found = changes(meaning, present)
+            if found and all(one.of_names for one in found):
+                words = f"kept: {'; '.join(map(str, found))}"
+                row = {"number": number, "since": since, "meaning": to_text(present), "changes": words}
+                self._log.replace(row, numbered(number))
+
     def scorable(self, forecasts: pd.DataFrame, spec: ForecastSpec) -> pd.DataFrame:
         """Return the rows of the ledger that forecast what the spec's observations are."""
         known, present = self.all(), meaning_of(spec)

@@ -25,9 +25,10 @@ def keep(models: Models, name: str, version: Version, state: Mapping[str, Any]) 
     what else its tags say. The code that runs it is kept once, as sources by path: `<name>/model_code/<sha256>`.
     """
     key = _key(name, version.number)
-    if models.exists(key) and models.info(key).get("mlflow_run_id") == version.run_id:
-        return
     facts = {label: version.tags.get(label, "") for label in _TOLD}
+    said = {"mlflow_run_id": version.run_id, TAG: facts[TAG]}
+    if models.exists(key) and said.items() <= models.info(key).items():
+        return
     models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
     code = own_code()
     if version.tags.get(CODE) == code.digest and not models.exists([name, MODEL_CODE, code.digest]):

@@ -38,8 +38,8 @@ class Tables(Protocol):
         """Remove a table with all its partitions, or one partition."""
         ...
 
-    def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None) -> None:
-        """Replace a table, or one partition of it."""
+    def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
+        """Replace a table, or one partition of it; options are the asset's definition metadata."""
         ...
 
     def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame], **options: Any) -> None:

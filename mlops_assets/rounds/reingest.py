@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.meaning import KIND, Change
 from mlops_assets.catalog.names import (
     ACCURACY_SCORES,
@@ -20,7 +21,7 @@ from mlops_assets.catalog.partitions import complete_keys
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import build_environment, open_stores
 from mlops_assets.errors import UsageError
-from mlops_assets.lifecycle.meanings import outdated
+from mlops_assets.lifecycle.meanings import Meanings, outdated
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.round import ingest
 from mlops_assets.rounds.runner import Listener, Runner, Step
@@ -100,6 +101,34 @@ def reingest(
             for key in set(stores.tables.partitions([spec.name, name])).intersection(removed):
                 stores.tables.delete([spec.name, name], key)
     return Reingested(due, len(keys) - len(due), sorted(left.keys() & {*keys}), moved, removed)
+
+
+def keep(spec: ForecastSpec, settings: Settings) -> list[str]:
+    """Note beside the partitions of another spec that their rows are what the present one says; nothing is read.
+
+    For a source that has moved, or a column that has another name, where the source has no longer what is stored.
+
+    Returns:
+        The keys of the partitions.
+
+    Raises:
+        UsageError: the rows cannot be the same; nothing was done.
+    """
+    key = [spec.name, OBSERVATIONS]
+    with open_stores(settings) as stores:
+        found = outdated(stores.tables, spec)
+        other = [str(one) for changes in found.values() for one in changes if not one.of_names]
+        if other:
+            fields = "; ".join(dict.fromkeys(other))
+            raise UsageError(
+                f"{spec.name}: rows that were ingested before cannot be the same after {fields}",
+                advice=[f"mlops-assets reingest {spec.name}"],
+            )
+        for partition in sorted(found):
+            rows = stores.tables.read(key, partitions=[partition])
+            stores.tables.write(key, rows, partition, **Graph(spec).observed)
+        Meanings(stores.tables, spec.name).keep(spec)
+    return sorted(found)
 
 
 def _parts(keys: Sequence[str], due: Sequence[str], size: int) -> Iterable[Sequence[str]]:

@@ -94,7 +94,7 @@ def register(
     if found is not None:
         context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
         registry.set_tags(found.number, {TAG: tags[TAG]})  # these rows, whatever the spec called them then
-        return found, False
+        return registry.version(found.number), False
     overall = score(training.backtest, spec.task, by=["model"])
     description = f"{score_sentence(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
     with tracking.run(context, spec.name, f"{spec.name} until {facts['trained_until'][:16]}", tags) as run:

@@ -209,11 +209,13 @@ def no_accelerator(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExcepti
     return box.error_of("evaluate", "demo")
 
 
-def another_spec(*arguments: str, shops: int = 4) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
+def another_spec(
+    *arguments: str, shops: int = 4, **changes: Any
+) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
     def provoke(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
         assert box.call("ingest", "demo", "--partition", "2024-03-01...2024-03-03").exit_code == 0
         columns = {"item_id": "shop", "timestamp": "day", "target": "rain"}
-        declare(box.folder / "forecasts", panel(items=shops), columns=columns, covariates={})
+        declare(box.folder / "forecasts", panel(items=shops), columns=columns, covariates={}, **changes)
         return box.error_of(*arguments)
 
     return provoke
@@ -243,6 +245,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "analysis/worlds.py:StoredWorld.of": lambda box, _: box.error_of("replay-policy", "demo"),
     "analysis/worlds.py:TrainedWorld.of": lambda box, _: box.error_of("replay-policy", "demo", "--what-if"),
     "lifecycle/meanings.py:require_present": another_spec("run", "demo"),
+    "rounds/reingest.py:keep": another_spec("reingest", "demo", "--keep", time_zone="Asia/Tokyo"),
     "commands/reingest.py:reingest": another_spec("reingest", "demo", shops=3),
     "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),
 }

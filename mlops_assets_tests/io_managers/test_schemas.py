@@ -129,3 +129,21 @@ def test_a_partition_without_rows_binds_nobody(tables: Tables, key: list[str]):
     tables.write(key, full, "1")
     assert tables.row_counts(key, ["1", "2", "3", "no"]) == {"1": 2, "2": 0, "3": 2}
     assert tables.read(key, ["1", "3"])["lead"].tolist() == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("gone", ["replaced", "deleted"])
+def test_a_column_that_only_one_partition_has_comes_and_goes_with_it(tables: Tables, gone: str):
+    key = ["drift", gone]
+    plain, more = pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2], "more": [0.5]})
+    tables.write(key, plain, "1")
+    tables.write(key, more, "2", allow_new_columns=True)
+    if gone == "deleted":
+        tables.delete(key, "2")
+    for value in (0.25, "a text"):  # of its own type each time, for nobody else has the column
+        tables.write(key, more.assign(more=value), "2", allow_new_columns=True)
+        read = tables.read(key)
+        assert read["a"].tolist() == [1, 2]
+        assert read["more"].isna().tolist() == [True, False]
+        assert read["more"].iloc[1] == value
+    tables.write(key, plain, "2", allow_new_columns=True)
+    assert tables.read(key).columns.tolist() == ["a"]

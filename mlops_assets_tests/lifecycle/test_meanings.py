@@ -145,3 +145,14 @@ def settings_of(made: World) -> Any:
     from mlops_assets.settings import Settings
 
     return Settings.read({"MLOPS_ENV": "test", "MLOPS_DATA": str(made.spec.folder.parent / "data")})
+
+
+def test_rows_that_are_kept_are_of_the_present_meaning_and_their_forecasts_are_scored(old: Any, new: Any) -> None:
+    tables = MemoryTables()
+    meanings = Meanings(tables, "demo")
+    meanings.note(old, NOW)
+    made = pd.DataFrame({"created_at": pd.to_datetime(["2024-03-05"])})
+    assert meanings.scorable(made, new).empty
+    meanings.keep(new)
+    assert len(meanings.scorable(made, new)) == 1
+    assert tables.read(["demo", "meanings"])["changes"].tolist() == ["kept: columns.target: sales → rain"]

@@ -155,6 +155,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
         {"covariates": {"known": ["promo"], "static": ["region"]}},
         "covariates.known: not set → promo; covariates.static: not set → region",
     ),
+    "a renamed column": ({"columns": {**SPEC["columns"], "target": "units"}}, "columns.target: sales → units"),
     "zone": ({"time_zone": "Europe/Berlin"}, "time_zone: UTC → Europe/Berlin"),
     "source": ({"source": {"kind": "file", "path": "moved.csv"}}, "source.path: sales.csv → moved.csv"),
     "kind": ({"partitions": {"kind": "weekly", "start": "2024-03-01"}}, "partitions.kind: daily → weekly"),
@@ -194,4 +195,6 @@ def test_a_change_of_the_rows_stops_before_training_and_is_carried_out_by_the_co
         assert stored["promo"].sum() == expected["promo"].sum()
     latest = live.tables.partitions(["demo", "forecasts"])[-1]
     assert latest == ("2024-03-31" if name == "kind" else "2024-04-09")
-    assert len(forecasts_of(live, latest)) == 9
+    made = forecasts_of(live, latest)
+    assert len(made) == 9
+    assert (made["source"] == "champion").all()

@@ -43,15 +43,24 @@ def fit(
         server.create(connection, table, wanted, key)
         return fresh
     for name, column in fresh.items():
-        before = kept.get(name)
+        # A column that only the partitions to be replaced have is in the table too.
+        before = kept.get(name) or present.get(name)
         kind = server.sql_type(arrow_type(column.kind), in_key=False)
         if before is None:
+            _forget(server, connection, table, column)
             server.add_column(connection, table, column.column, kind)
         elif before.kind != column.kind:
             _retype(server, connection, table, before=before, after=column, kind=kind, stay=stay)
         if column.rest and (before is None or not before.rest):
             server.add_column(connection, table, column.rest, sa.SmallInteger())
     return {**kept, **fresh}
+
+
+def _forget(server: Server, connection: sa.Connection, table: str, column: Column) -> None:
+    """Remove what deleted partitions have left of a column: the table has it, and nobody's rows do."""
+    there = {found["name"] for found in sa.inspect(connection).get_columns(table)}
+    for name in there.intersection(column.physical):
+        server.drop_column(connection, table, name)
 
 
 def _reshape(
