@@ -24,13 +24,15 @@ def reingest(name: str, first: str | None, allow_shrink: bool, keep: bool) -> No
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.rounds.reingest import keep as keep_stored
     from mlops_assets.rounds.reingest import reingest as carry_out
+    from mlops_assets.rounds.turns import turn_of
 
     if keep:
-        kept = keep_stored(spec, settings)
+        with base.progress() as listen, turn_of(name, settings, listen):
+            kept = keep_stored(spec, settings)
         click.echo(f"{len(kept)} partitions of {name} keep their rows, as what the present spec says")
         click.echo(f"next: mlops-assets run {name}")
         return
-    with base.progress() as listen:
+    with base.progress() as listen, turn_of(name, settings, listen):
         made = carry_out(spec, settings, open_instance(settings), listen, first, allow_shrink)
     click.echo(f"{len(made.anew)} partitions of {name} were ingested anew, {made.kept} left as they were")
     for table, place in made.moved.items():
@@ -46,7 +48,8 @@ def reingest(name: str, first: str | None, allow_shrink: bool, keep: bool) -> No
             f"{span} before {first} are of another spec still", advice=[f"mlops-assets reingest {name}"]
         )
     raise ChangedSpecError(
-        f"{span} stay as they are, of another spec: the source has fewer rows than are stored. --allow-shrink "
-        "replaces them; --keep takes them for what the spec says, where only names have changed",
+        f"{span} stay as they are, of another spec: fewer rows have come for them than are stored, or too many of "
+        "theirs are rejected. --allow-shrink takes the fewer rows, --keep the stored ones for what the spec says, "
+        "where only names have changed",
         advice=[f"mlops-assets reingest {name} --allow-shrink"],
     )
