@@ -1,12 +1,13 @@
 """Files in object storage, read from a real S3 server over HTTP, give the rows that local files give."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.data.contract import Window
+from mlops_assets.forecasting.data.contract import CUT_OFF, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets_tests.io_managers import servers
@@ -30,14 +31,18 @@ def bucket(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("AWS_ALLOW_HTTP", "true")
         client = boto3.client("s3", endpoint_url=options["endpoint"], region_name="us-east-1")
         write(folder / "source")
+        first, second = (folder / "source" / "overlap" / name for name in ("z.csv", "a.csv"))
+        client.upload_file(str(first), "tables", "overlap/z.csv")
+        time.sleep(1.1)  # S3 tells seconds
+        client.upload_file(str(second), "tables", "overlap/a.csv")
         for file in (folder / "source").rglob("*"):
-            if file.is_file():
+            if file.is_file() and file not in (first, second):
                 client.upload_file(str(file), "tables", file.relative_to(folder / "source").as_posix())
         yield folder / "source"
 
 
 def write(folder: Path) -> None:
-    for name in ("csv", "mixed/deep", "parquet", "lines"):
+    for name in ("csv", "mixed/deep", "parquet", "lines", "odd", "overlap"):
         (folder / name).mkdir(parents=True)
     frame = panel()
     half = len(frame) // 2
@@ -49,6 +54,13 @@ def write(folder: Path) -> None:
     (folder / "parquet" / "readme.txt").write_text("not data")
     frame[:half].to_json(folder / "lines" / "a.jsonl", orient="records", lines=True, date_format="iso")
     (folder / "lines" / "empty.jsonl").write_text("")
+    few = frame[:40].assign(day=frame["day"].astype(str))
+    few.to_csv(folder / "odd" / "a.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    (folder / "odd" / "b.json").write_text(few.to_json(orient="records"))
+    few.to_excel(folder / "odd" / "c.xlsx", index=False)
+    (folder / "odd" / "d.csv").write_text(few.to_csv(index=False).rstrip("\n"))
+    for number, name in enumerate(("z.csv", "a.csv")):
+        few.assign(sales=number).to_csv(folder / "overlap" / name, index=False)
     frame[:half].to_csv(folder / "mixed" / "a.csv", index=False)
     frame[half:].to_csv(folder / "mixed" / "deep" / "b.csv", index=False)
 
@@ -71,13 +83,34 @@ def read(folder: Path, path: str) -> pd.DataFrame:
         ("mixed/*.csv", 184),
         ("mixed/**/*.csv", 368),
         ("mixed", 368),
-        ("*/a.csv", 368),
+        ("m*/a.csv", 184),
+        ("odd/a.csv", 40),
+        ("odd/b.json", 40),
+        ("odd/c.xlsx", 40),
+        ("odd/d.csv", 40),
     ],
 )
 def test_the_rows_are_those_of_local_files(bucket, tmp_path, path, rows):
     remote = read(tmp_path, f"s3://tables/{path}")
     assert len(remote) == rows
     pd.testing.assert_frame_equal(remote, read(tmp_path, str(bucket / path)))
+
+
+def test_what_is_sniffed_is_said_as_of_local_files(bucket, tmp_path):
+    for path, words in {
+        "odd/a.csv": "1 file; encoding utf-16 in a.csv; delimiter ';' in a.csv",
+        "odd/b.json": "1 file; a JSON list in b.json",
+    }.items():
+        spec = declare(tmp_path, source={"kind": "file", "path": f"s3://tables/{path}"})
+        assert open_source(spec).probe(COLUMNS, "day") == f"s3://tables/{path}, {words}"
+    assert read(tmp_path, "s3://tables/odd/d.csv")[ROW_PROBLEM].tolist() == [None] * 39 + [CUT_OFF]
+
+
+@pytest.mark.parametrize(("latest_wins", "order"), [("name", ["a.csv", "z.csv"]), ("modified", ["z.csv", "a.csv"])])
+def test_the_file_that_wins_is_read_last(bucket, tmp_path, latest_wins, order):
+    source = {"kind": "file", "path": "s3://tables/overlap", "latest_wins": latest_wins}
+    found = read_all(open_source(declare(tmp_path, source=source)), COLUMNS, "day", WINDOW)
+    assert list(dict.fromkeys(found[ROW_SOURCE])) == order
 
 
 def test_a_probe_says_what_was_found(bucket, tmp_path):
