@@ -1,13 +1,17 @@
 """`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+
+import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST
+from mlops_assets.catalog.partitions import latest_complete, origin_of, window_of
 from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
-from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.models import Models
@@ -19,6 +23,8 @@ from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import Declared, ForecastSpec, SpecError
 from mlops_assets.stages import findings, ingest
+from mlops_assets.stages.ahead import look_ahead
+from mlops_assets.stages.remarks import Remarks
 
 FIRST_ROWS = 1_000
 """So many rows of a source are held against the contract."""
@@ -109,8 +115,18 @@ def _rows(spec: ForecastSpec, settings: Settings) -> str:
         return "the source has none yet"
     noted = [f"{findings.capitalized(note)}." for note in checked.notes]
     told = [*noted, findings.in_words(spec, checked), *findings.remarks(spec, checked)]
+    told += [f"{findings.capitalized(odd)}." for odd in _odd(graph, Clock.of(settings), checked.accepted)]
     said = " ".join(["", *filter(None, told)])
     return f"of {span} {counts['rows_accepted']:,} are good, {counts['rows_quarantined']:,} rejected.{said}"
+
+
+def _odd(graph: Graph, clock: Clock, rows: pd.DataFrame) -> Iterator[str]:
+    """Say what is odd about rows, and which known covariates are missing ahead of them."""
+    yield from Remarks.of(graph.spec, rows).sentences()
+    with suppress(DataError):  # so few rows may end long before the present
+        if key := latest_complete(graph.spec, clock.now()):
+            origin = origin_of(graph.spec, window_of(graph.partitions, key))
+            yield from filter(None, [look_ahead(graph, clock, rows, origin)])
 
 
 def _tables(tables: Tables, names: list[str]) -> str:

@@ -10,19 +10,17 @@ from mlops_assets.analysis import memory
 from mlops_assets.analysis.levels import by_level
 from mlops_assets.analysis.opened import QuestionError, latest_origin, read_history
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.evaluation.segments import segments
-from mlops_assets.forecasting.formatting import plain_rows, stamp
+from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages import ahead
-from mlops_assets.stages.ingest import read_future
+from mlops_assets.stages.ahead import look_ahead
 from mlops_assets.stages.remarks import Remarks
 
 MANY_VALUES = 20
@@ -177,19 +175,9 @@ def _run(
 
 def _remarks(spec: ForecastSpec, settings: Settings, history: pd.DataFrame, accepted: pd.DataFrame) -> tuple[str, ...]:
     """Say what a round would: of rows that are odd, and of known covariates that are missing ahead."""
-    said = Remarks.of(spec, accepted).sentences()
-    if not spec.covariates.known:
-        return tuple(said)
-    from mlops_assets.forecasting.model.baselines import alive_items
-
     graph, clock = Graph(spec), Clock.of(settings)
-    origin = latest_origin(graph, history, clock)
-    seen = history[history["timestamp"] <= origin]
-    steps = steps_after(origin, spec.horizon, spec.frequency)
-    items = alive_items(seen, spec.task, origin)
-    expected = pd.MultiIndex.from_product([items, steps], names=ahead.KEY).to_frame(index=False)
-    missing = ahead.missing_ahead(spec, seen, read_future(graph, origin, clock), expected)
-    return (*said, *([f"origin {stamp(origin)}: {ahead.warning(missing)}"] if len(missing) else []))
+    missing = look_ahead(graph, clock, history, latest_origin(graph, history, clock))
+    return (*Remarks.of(spec, accepted).sentences(), *([missing] if missing else []))
 
 
 def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:

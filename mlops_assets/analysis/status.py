@@ -1,15 +1,16 @@
 """The state of forecasts, and the page that shows one: what `mlops-assets status` and `report` give."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import dagster as dg
 
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.lifecycle import leaving
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.sections import page
-from mlops_assets.report.state import RUNS, Sources, overview
+from mlops_assets.report.state import MLFLOW, RUNS, TABLES, Sources, overview
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.resources.secrets import scrub
@@ -44,6 +45,23 @@ def status(specs: Iterable[ForecastSpec], settings: Settings, broken: Iterable[B
         at = stamp(naive_utc(stores.clock.now()).floor("min"))
     found += [Overview.of_broken(spec.name, scrub(spec.message), at) for spec in broken]
     return sorted(found, key=lambda one: one.forecast)
+
+
+def no_longer_declared(settings: Settings, declared: Collection[str]) -> list[Overview]:
+    """Return the forecasts that something is stored of, or switched on for, but whose specs are gone.
+
+    It always answers: where a store cannot be reached, they are left out.
+    """
+    reached = Reachable()
+    instance = reached.ask(RUNS, lambda: present_instance(settings), None)
+    with open_stores(settings) as stores:
+        at = stamp(naive_utc(stores.clock.now()).floor("min"))
+        names = reached.ask(TABLES, lambda: leaving.undeclared(stores.tables, instance, declared), [])
+        words = [
+            reached.ask(MLFLOW, lambda name=name: leaving.holdings(stores, instance, name).words, "stored")
+            for name in names
+        ]
+    return [Overview.of_undeclared(name, what, at) for name, what in zip(names, words, strict=True)]
 
 
 def page_of(spec: ForecastSpec, settings: Settings) -> str:

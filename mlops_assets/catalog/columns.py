@@ -262,6 +262,11 @@ TABLES: Mapping[str, Columns] = {
         Column("takeover", "int64", "From 1; a later one took the try over from a dead run."),
         Column("claimed_at", "datetime64[us]", "When, in UTC."),
     ),
+    names.ENDINGS: (
+        Column("event", "str", "What became of the name: retired, renaming (begun), renamed."),
+        Column("other", "str", "The forecast's name before; empty where it was retired."),
+        Column("at", "datetime64[us]", "When, in UTC."),
+    ),
     names.ALERTS: (
         Column("event", "str", "What has happened: run failure, breach, refused, stale data, broken spec, ..."),
         Column("forecast", "str", "Name of the forecast."),

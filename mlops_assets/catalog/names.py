@@ -33,6 +33,7 @@ RETRAINING_DECISIONS = "retraining_decisions"
 RETRAINING_LAUNCHES = "retraining_launches"
 ALERTS = "alerts"
 MEANINGS = "meanings"
+ENDINGS = "endings"
 SPEC = "spec"
 """Stands for a forecast whose spec cannot be used."""
 
@@ -90,6 +91,7 @@ ENTRIES = (
     CatalogEntry(MEANINGS, kind="log"),
     CatalogEntry(RETRAINING_DECISIONS, kind="log"),
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
+    CatalogEntry(ENDINGS, kind="log"),
 )
 """In the order in which they are shown."""
 

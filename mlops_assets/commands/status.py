@@ -24,6 +24,8 @@ def status(name: str | None, as_json: bool) -> None:
 
     declared = Declared([find_spec(settings.forecasts, name)], []) if name else usable(settings)
     found = asking.status(declared.specs, settings, declared.broken)
+    if not name and not declared.broken:  # what a broken spec declares, nobody can know
+        found += asking.no_longer_declared(settings, declared.names)
     if as_json:
         shown = [one.to_json() for one in found]
         base.show_json(shown[0] if name else shown)

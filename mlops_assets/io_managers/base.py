@@ -173,6 +173,13 @@ class Tables(Claiming):
         """Remove a table with all its partitions, or one partition."""
 
     @abstractmethod
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the parts of keys directly below a key, or first parts below none, sorted: of what is, or was, stored.
+
+        A database does not tell those that are no plain lower-case words.
+        """
+
+    @abstractmethod
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         """Return the stored partitions, sorted; [None] for a table without; [] for no table."""
 

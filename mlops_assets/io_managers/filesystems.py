@@ -52,7 +52,7 @@ class FileStore(ABC):
 
     @abstractmethod
     def folders(self, folder: str) -> list[str]:
-        """Return the names of the folders directly under this one, sorted."""
+        """Return the names of the folders directly under this one, sorted; of the base for an empty name."""
 
     @abstractmethod
     def files(self, folder: str) -> dict[str, float]:
@@ -219,7 +219,7 @@ class Bucket(FileStore):
         """List the common prefixes."""
         import obstore
 
-        listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/")
+        listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/" if folder else None)
         return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
 
     @_answered

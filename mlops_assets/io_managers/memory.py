@@ -44,6 +44,12 @@ class MemoryTables(Tables):
         else:
             self._tables.get(folder(key), {}).pop(partition, None)
 
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return what is directly below a key."""
+        start = f"{folder(key)}/" if key else ""
+        below = (path.removeprefix(start) for path, table in self._tables.items() if table and path.startswith(start))
+        return sorted({path.partition("/")[0] for path in below})
+
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return sorted(self._tables.get(folder(key), {}), key=lambda name: name or "")
 
@@ -103,6 +109,15 @@ class MemoryModels(Models):
         """Rebuild the model from its bytes."""
         record, data = self._entry(key)
         return model_file.loads(data, record["sha256"], f"model {label(key)}")
+
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return what is directly below a key."""
+        start = f"{folder(key)}/"
+        return sorted(path.removeprefix(start) for path in self._models if path.startswith(start))
+
+    def delete(self, key: Sequence[str]) -> None:
+        """Forget a model."""
+        self._models.pop(folder(key), None)
 
     def _entry(self, key: Sequence[str]) -> tuple[dict[str, Any], bytes]:
         try:

@@ -52,6 +52,14 @@ class Models(Claiming):
         """Return where the model is, without secrets."""
 
     @abstractmethod
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the last parts of the keys of the models directly below a key, sorted."""
+
+    @abstractmethod
+    def delete(self, key: Sequence[str]) -> None:
+        """Remove a model if it is there."""
+
+    @abstractmethod
     def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
         """Replace a model and return its record."""
 

@@ -73,6 +73,12 @@ class ObjectTables(_InFileStore, Tables):
         for name in self._stored(key) if partition is None else [partition]:
             self._files.delete(_file(key, name))
 
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the folders directly below a key."""
+        found = self._files.folders(keys.folder(key) if key else "")
+        named = (keys.partition_of(name) for name in found if not name.startswith(keys.PARTITION))
+        return [name for name in named if name is not None]
+
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         folder = keys.folder(key)
         found: list[str] = []
@@ -175,6 +181,18 @@ class ObjectModels(_InFileStore, Models):
                 continue  # Replaced between the two reads: the record names another file by now.
             return model_file.loads(data, record["sha256"], f"model {keys.label(key)}")
         raise AssertionError
+
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the folders directly below a key that hold a model."""
+        found = [keys.partition_of(name) for name in self._files.folders(keys.folder(key))]
+        return sorted(name for name in found if name is not None and self.exists([*key, name]))
+
+    def delete(self, key: Sequence[str]) -> None:
+        """Remove the record, then the files."""
+        folder = keys.folder(key)
+        self._files.delete(f"{folder}/{_POINTER}")
+        for name in self._files.files(folder):
+            self._files.delete(f"{folder}/{name}")
 
     def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
         folder, data = keys.folder(key), model_file.dumps(value)

@@ -239,6 +239,14 @@ class Overview:
         nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "policy", "drift", "quarantine", "next_round"))
         return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(f"{BROKEN}: {message}",), **nothing)
 
+    @classmethod
+    def of_undeclared(cls, name: str, what: str, at: str) -> "Overview":
+        """Return the state of a forecast that no spec declares any more, of which something is stored."""
+        todo = f"mlops-assets retire {name}, or mlops-assets rename {name} NEW if its spec has another name now"
+        said = f"no longer declared ({what}): {todo}"
+        nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "policy", "drift", "quarantine", "next_round"))
+        return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(said,), **nothing)
+
     @property
     def last(self) -> dict[str, str | None]:
         """The latest stored partition of each stored asset; None of one without partitions."""

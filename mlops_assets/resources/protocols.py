@@ -50,9 +50,21 @@ class Tables(Protocol):
         """Store a partition unless it is there, and say whether; of writers at the same time, one succeeds."""
         ...
 
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the parts of keys directly below a key, or first parts below none: of what is, or was, stored."""
+        ...
+
 
 class Models(Protocol):
     """A store of fitted models."""
+
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the last parts of the keys of the models directly below a key, sorted."""
+        ...
+
+    def delete(self, key: Sequence[str]) -> None:
+        """Remove a model if it is there."""
+        ...
 
     def save(self, key: Sequence[str], value: Any, info: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Replace a model; `info` is kept in the record beside it. Returns the record."""

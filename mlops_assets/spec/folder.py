@@ -43,6 +43,11 @@ class Declared:
     specs: list[ForecastSpec]
     broken: list[BrokenSpec]
 
+    @property
+    def names(self) -> set[str]:
+        """The names of all; of a broken spec, what it is taken to be called."""
+        return {one.name for one in (*self.specs, *self.broken)}
+
 
 def load_specs(folder: Path) -> Declared:
     """Read every `*.yaml` and `*.yml` of a folder.

@@ -2,10 +2,13 @@
 
 import pandas as pd
 
+from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ingest import read_future
 
 KEY = ["item_id", "timestamp"]
 UNUSUAL = 0.1
@@ -36,6 +39,33 @@ def missing_ahead(
             first = rows.loc[absent, "timestamp"].min()
             found.append({"name": name, "missing": int(absent.sum()), "rows": len(rows), "first": first})
     return pd.DataFrame(found, columns=["name", "missing", "rows", "first"])
+
+
+def look_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Timestamp) -> str:
+    """Say what a round would of known covariates that the source lacks after an origin; empty if nothing.
+
+    Args:
+        graph: of the forecast.
+        clock: says what is known.
+        history: canonical frame; only items that are alive in it are looked at.
+        origin: of the forecast.
+
+    Raises:
+        SourceError: the source cannot be read.
+        DataError: the history has no rows that late.
+    """
+    from mlops_assets.forecasting.model.baselines import alive_items
+
+    spec = graph.spec
+    if not spec.covariates.known:
+        return ""
+    seen = history[history["timestamp"] <= origin]
+    steps = steps_after(origin, spec.horizon, spec.frequency)
+    expected = pd.MultiIndex.from_product([alive_items(seen, spec.task, origin), steps], names=KEY).to_frame(
+        index=False
+    )
+    missing = missing_ahead(spec, seen, read_future(graph, origin, clock), expected)
+    return f"origin {stamp(origin)}: {warning(missing)}" if len(missing) else ""
 
 
 def sentence(missing: pd.DataFrame) -> str:

@@ -20,6 +20,7 @@ from mlops_assets.resources.secrets import reveal, without_login
 from mlops_assets.tracking.errors import Client, TrackingUnavailableError, answered
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.local_database import ensure_made
+from mlops_assets.tracking.names import Names
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import TrainingRun
 from mlops_assets.tracking.server import knock
@@ -118,6 +119,14 @@ class Tracking(dg.ConfigurableResource):
             TrackingError: MLflow cannot be reached.
         """
         return Registry(self._client(), name, self.links)
+
+    def names(self) -> Names:
+        """Return what is kept under the names of forecasts.
+
+        Raises:
+            TrackingError: MLflow cannot be reached.
+        """
+        return Names(self._client() if self.exists() else None)
 
     def experiment(self, name: str) -> tuple[Any, str]:
         """Return MLflow's client and the id of an experiment, which is made if it is new.

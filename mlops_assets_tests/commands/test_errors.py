@@ -23,6 +23,8 @@ ARGUMENTS = {
     "reject": ("demo", "1", *WHO),
     "rollback": ("demo", *WHO),
     "history": ("demo",),
+    "retire": ("demo",),
+    "rename": ("old", "demo"),
     "evaluate": ("demo",),
     "explain": ("demo",),
     "forecast": ("demo",),

@@ -64,6 +64,12 @@ class Register:
         with server.writing(REGISTER) as connection:
             self._table.create(connection, checkfirst=True)
 
+    def tables(self) -> list[str]:
+        """Return the names of the tables that have a partition."""
+        statement = sa.select(self._table.c.table_name).distinct()
+        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+            return list(connection.execute(statement).scalars())
+
     def partitions(self, table: str) -> list[str | None]:
         """Return the partitions of a table, sorted; [None] for a table without, [] for none."""
         statement = sa.select(self._table.c.partition_key).where(self._table.c.table_name == table)

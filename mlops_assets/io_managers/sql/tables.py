@@ -75,6 +75,12 @@ class SqlTables(Tables):
         rows = {entry.partition: entry.rows for entry in entries}
         return {name: rows[name] for name in partitions if name in rows}
 
+    def children(self, key: Sequence[str]) -> list[str]:
+        """Return the parts of the names of the tables in the register directly below a key."""
+        start = f"{sql_columns.table_name(key)}__" if key else ""
+        below = (table.removeprefix(start) for table in self._register.tables() if table.startswith(start))
+        return sorted({table.partition("__")[0] for table in below})
+
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 

@@ -1,0 +1,20 @@
+"""`check` says what a round would of odd rows, and of known covariates that end early; it is no failure."""
+
+from mlops_assets.analysis.check import checks
+from mlops_assets_tests.worlds import declare, panel
+
+
+def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypatch):
+    rows = panel(items=2, odd_days=False)
+    rows["promo"] = (rows["day"].dt.day == 9).astype(int)
+    rows.loc[(rows["shop"] == "shop 1") & (rows["day"] == "2024-04-12"), "sales"] *= 1000
+    ended = (rows["shop"] == "shop 0") & (rows["day"] > "2024-05-22")
+    declare(tmp_path / "forecasts", rows[~ended], covariates={"known": ["promo"]})
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    monkeypatch.setenv("MLOPS_NOW", "2024-05-21T06:00:00Z")
+    told = {result.name: result for result in checks()}["rows of demo"]
+    assert told.passed
+    assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
+    assert "promo in 5 of 14 rows from 2024-05-23 on. Load them" in told.message
