@@ -20,6 +20,7 @@ from mlops_assets.catalog.names import (
 )
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
+from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.spec import BrokenSpec, ForecastSpec
 
@@ -196,6 +197,28 @@ def empty(forecast: str, partition: str, source: str, links: Notifications) -> A
         what=f"{source} has no row for {partition}: the partition is stored, and empty",
         where=f"{links.asset_link(forecast, OBSERVATIONS, partition)} (table {forecast}/{OBSERVATIONS})",
         to_do="If nothing happened then, nothing. Else see why the source is late, and ingest the partition again.",
+    )
+
+
+def holes(forecast: str, asset: str, keys: Sequence[str], links: Notifications) -> Alert:
+    """Tell of partitions that are missing although later ones are stored, and that a later round has not filled.
+
+    Args:
+        forecast: its name.
+        asset: whose partitions are missing.
+        keys: of them.
+        links: makes the links.
+    """
+    span = keys[0] if len(keys) == 1 else f"{keys[0]}...{keys[-1]}"
+    way = "ingest" if asset == OBSERVATIONS else "run"
+    return Alert(
+        event="stale data",
+        forecast=forecast,
+        key=f"{asset} missing {len(keys)} of {span}",
+        what=f"{asset} of {few(keys)} are missing, later ones are stored",
+        where=f"{links.asset_link(forecast, asset, keys[0])} (table {forecast}/{asset})",
+        to_do="See in Dagster whether their runs have failed; then run "
+        f"mlops-assets {way} {forecast} --partition {span}.",
     )
 
 

@@ -1,11 +1,21 @@
-"""Holes: partitions that lack observations, or forecasts that the schedule asked for."""
+"""Holes: partitions that lack observations, or forecasts that the schedule asked for; and telling of them."""
 
 from datetime import datetime
 
 import pandas as pd
 
+from mlops_assets.alerts import messages
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import before, holding, latest_complete, partitions_of, rounds_of, window_of
+from mlops_assets.catalog.partitions import (
+    before,
+    expected,
+    holding,
+    latest_complete,
+    partitions_of,
+    rounds_of,
+    window_of,
+)
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -65,3 +75,15 @@ def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> l
         found.add(asked)
         moment = tick.start
     return sorted(one for one in found if one < key and one not in stored)
+
+
+def tell_holes(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:
+    """Tell of the holes that the latest round should have filled and has not; return how many alerts were told now."""
+    late = expected(spec, now)
+    if late is None or late[0] not in tables.partitions([spec.name, FORECASTS]):
+        return 0
+    key, told = late[0], 0
+    for asset, keys in ((OBSERVATIONS, unread(spec, tables, key)), (FORECASTS, unforecast(spec, tables, key, now))):
+        if keys:
+            told += notifications.send(tables, messages.holes(spec.name, asset, keys, notifications))
+    return told

@@ -264,6 +264,31 @@ def test_a_late_partition_is_told_once_and_forecasts_once_the_observations_are_t
     ]
 
 
+def test_holes_that_the_latest_round_has_not_filled_are_told_once(watched, hook):
+    rows = pd.DataFrame({"timestamp": [pd.Timestamp("2024-03-05")], "item_id": "a"})
+    stored = {"forecasts": ("03", "06"), "observations": ("02", "03", "05", "06")}
+    for name, days in stored.items():
+        watched.tables.write_all(["demo", name], {f"2024-03-{day}": rows for day in days})
+    at(watched, "2024-03-07T11:59")
+    assert hook.bodies == [], "the round of 06:00 may still fill them"
+    at(watched, "2024-03-07T12:00")
+    at(watched, "2024-03-07T18:00")
+    assert [body["message"].splitlines()[0] for body in hook.bodies] == [
+        "observations of 2024-03-04 are missing, later ones are stored",
+        "forecasts of 2024-03-04, 2024-03-05 are missing, later ones are stored",
+    ]
+    assert "mlops-assets ingest demo --partition 2024-03-04." in hook.bodies[0]["message"]
+    assert "mlops-assets run demo --partition 2024-03-04...2024-03-05." in hook.bodies[1]["message"]
+
+
+def test_a_partition_older_than_what_is_stored_is_not_stale(watched, hook):
+    rows = pd.DataFrame({"timestamp": [pd.Timestamp("2024-03-07")], "item_id": "a"})
+    for name in ("observations", "forecasts"):
+        watched.tables.write(["demo", name], rows, "2024-03-07")
+    at(watched, "2024-03-07T18:00")
+    assert hook.bodies == [], "the first round came before its tick"
+
+
 @pytest.mark.parametrize(
     ("changes", "now", "found"),
     [
