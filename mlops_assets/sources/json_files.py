@@ -113,10 +113,13 @@ def read_json(
     Raises:
         SourceError: it is no JSON, has no such list, or lacks a column.
     """
-    with TextFile(file, encoding, note).open() as stream:
+    text = TextFile(file, encoding, note)
+    with text.open() as stream:
         content = stream.read().removeprefix(b"\xef\xbb\xbf")
     try:
         document = parse(content)
+    except UnicodeDecodeError:
+        raise text.wrong_encoding() from None
     except (ValueError, RecursionError) as error:
         at_end = isinstance(error, json.JSONDecodeError) and not content[error.pos :].strip()
         where = f": {error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
@@ -135,13 +138,15 @@ def read_jsonl(
     A file that starts with a bracket is a list, whatever its name says.
 
     Raises:
-        SourceError: a column is in no line.
+        SourceError: a column is in no line, or the file is a document of another form.
     """
     text = TextFile(file, encoding, note)
     if text.head.lstrip().startswith("["):
         note("a JSON list")
         yield from read_json(file, columns, lambda _: None, encoding=encoding)
         return
+    if (words := _document(text.head, columns)) is not None:
+        raise SourceError(f"{file}: {words}")
     seen: dict[str, None] = {}
     with text.open() as stream:
         lines = enumerate(_lines(stream), start=1)
@@ -154,6 +159,30 @@ def read_jsonl(
                 # A key that one line lacks is a missing value; one that all lack is misspelt.
                 require(file, columns, list(seen))
             yield pd.DataFrame(rows, columns=[*columns, ROW_NUMBER, ROW_PROBLEM], dtype=object)
+
+
+def _document(head: str, columns: Sequence[str]) -> str | None:
+    """Say what a file is that is one JSON object with the rows somewhere in it; None if it is none, or too long."""
+    try:
+        document = parse(head)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    if sum(isinstance(document.get(name), dict | list) for name in columns) > 1:
+        return "it holds columns, not rows; write it row by row (pandas: to_json(orient='records'))"
+    paths = list(_paths_of_rows(document))
+    return f"a JSON document, not JSON lines. Say source.records: {' or '.join(paths)}" if paths else None
+
+
+def _paths_of_rows(document: Any, depth: int = 4) -> Iterator[str]:
+    """Yield the dotted paths of lists of objects."""
+    if not isinstance(document, dict) or depth == 0:
+        return
+    for name, value in document.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield name
+        yield from (f"{name}.{path}" for path in _paths_of_rows(value, depth - 1))
 
 
 def _lines(stream: Any) -> Iterator[bytes]:
@@ -172,7 +201,7 @@ def _row(number: int, line: bytes, columns: Sequence[str], seen: dict[str, None]
     except RecursionError:
         problem = "the line is nested too deeply"
     except UnicodeError:
-        problem = "the line is not UTF-8 text"
+        problem = "the line is not UTF-8 text; see source.encoding"
     except ValueError as error:
         problem = f"the line is not JSON: {error}"
     if problem is not None:

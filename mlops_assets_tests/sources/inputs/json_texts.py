@@ -75,5 +75,16 @@ INPUTS: list[Input] = [
     _document("an empty list", "[]", noted("a JSON list")),
     _document("a list at a path", {"data": {"rows": _GOOD}}, reads(1, 2), source={"records": "data.rows"}),
     _document("no list at the path", {"data": _GOOD}, refuses("no list of rows"), source={"records": "data.rows"}),
-    _document("a document without a path", {"data": _GOOD}, rejects("malformed_row", None)),
+    _document("a document without a path", {"data": {"rows": _GOOD}}, refuses("Say source.records: data.rows")),
+    _document("the same in one line", json.dumps({"rows": _GOOD}), refuses("Say source.records: rows")),
+    _document(
+        "columns, not rows", {name: {"0": value} for name, value in _USUAL.items()}, refuses("columns, not rows")
+    ),
+    _document("columns as lists", {name: [value] for name, value in _USUAL.items()}, refuses("columns, not rows")),
+    plain(
+        "a list in Latin-1",
+        f"[{_ROW}]".replace('"b"', '"Zürich"').encode("latin-1"),
+        refuses("Say source.encoding: cp1252 ('Zürich')"),
+        "sales.json",
+    ),
 ]
