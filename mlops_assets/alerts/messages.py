@@ -1,5 +1,6 @@
 """The words of every alert: what has happened, where to look, what to do."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -54,6 +55,8 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     place = f" of {run.partition}" if run.partition else ""
     tries = f" after {run.tries} tries" if run.tries > 1 else ""
     failed = "; ".join(f"{asset}{place} failed{tries}: {message}" for asset, message in run.steps.items())
+    advised = "; ".join(dict.fromkeys(re.findall(r"\(try: ([^()]*)\)", failed)))
+    first = f"Run {advised}" if advised else "Read the error of the step in the run's log"
     again = " --retrain" if run.job == job_name(forecast, RETRAIN) else f" --partition {run.partition}" if place else ""
     return Alert(
         event="run failure",
@@ -61,8 +64,8 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
         key=run.run_id,
         what=failed or f"{run.job}{place} failed{tries}: {run.message}",
         where=links.run_link(run.run_id),
-        to_do="Read the error of the step in the run's log. When its cause is gone, re-execute the run from its "
-        f"failure there, or run mlops-assets run {forecast}{again}. The tables keep what was good before.",
+        to_do=f"{first}. When its cause is gone, re-execute the run from its failure there, or run "
+        f"mlops-assets run {forecast}{again}. The tables keep what was good before.",
     )
 
 

@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 import pytest
 
 from mlops_assets.alerts import notifications
+from mlops_assets.alerts.messages import FailedRun, run_failure
 from mlops_assets.alerts.notifications import ATTEMPTS, Alert, NotificationError, Notifications
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets_tests.channels import SECRET
@@ -179,3 +180,11 @@ def test_a_wrong_address_is_logged_and_does_not_end_the_run(caplog):
         assert not Notifications(channel=f"jsonn://u:{SECRET}@host").send(tables, ALERT)
     assert "not an address that apprise understands" in caplog.text
     assert SECRET not in caplog.text
+
+
+def test_an_error_that_says_what_to_run_is_what_to_do():
+    steps = {"forecasts": "demo: rows of another spec (try: mlops-assets reingest demo)"}
+    alert = run_failure("demo", FailedRun("ab", "demo_daily", "2024-05-16", steps=steps), Notifications())
+    assert alert.to_do.startswith("Run mlops-assets reingest demo. When its cause is gone, re-execute")
+    plain = run_failure("demo", FailedRun("ab", "demo_daily", message="killed"), Notifications())
+    assert plain.to_do.startswith("Read the error of the step in the run's log. When")
