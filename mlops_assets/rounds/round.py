@@ -21,7 +21,7 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, window_of
+from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, window_of, with_steps
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
@@ -59,13 +59,22 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     for key in (first, last or first):
         if key not in keys:
             raise UsageError(
-                f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}",
+                f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}"
+                f"{_without_steps(spec, key)}",
                 advice=[f"mlops-assets run {spec.name} --partition {keys[-1]}"],
             )
     start, stop = keys.index(first), keys.index(last or first)
     if stop < start:
         raise UsageError(f"{partition}: {last} comes before {first}")
     return keys[start : stop + 1]
+
+
+def _without_steps(spec: ForecastSpec, key: str) -> str:
+    """Say so if a partition holds no timestamp of the grid, as a weekend of business days."""
+    try:
+        return "" if with_steps(spec, [key]) else f", and {key} holds no timestamp of frequency {spec.frequency}"
+    except UsageError:
+        return ""
 
 
 def run_round(

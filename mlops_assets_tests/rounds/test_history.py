@@ -5,8 +5,11 @@ import pytest
 
 from mlops_assets.catalog.partitions import complete_keys
 from mlops_assets.environments import open_stores
+from mlops_assets.errors import UsageError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.rounds.history import first_missing
+from mlops_assets.rounds.round import resolve_partitions
+from mlops_assets.settings import Settings
 from mlops_assets_tests.worlds import declare, sandbox
 
 
@@ -53,3 +56,21 @@ def test_a_source_without_rows_so_far_has_no_history(asked):
 def test_a_source_that_cannot_be_read_is_left_to_the_ingestion(asked):
     columns = {"item_id": "shop", "timestamp": "day", "target": "gone"}
     assert asked("1900-01-01", "2024-05-10", columns=columns) == ("1900-01-01", [])
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("2024-03-09", "they run from 2024-03-01 to 2024-03-11, and 2024-03-09 holds no timestamp of frequency B"),
+        ("2024-03-12", "they run from 2024-03-01 to 2024-03-11"),
+        ("march", "they run from 2024-03-01 to 2024-03-11"),
+    ],
+)
+def test_a_partition_that_cannot_be_asked_for_is_named_with_the_reason(tmp_path, key, why):
+    partitions = {"start": "2024-03-01", "end": "2024-03-12"}
+    spec = declare(tmp_path / "forecasts", partitions=partitions, frequency="B")
+    settings = Settings.read({"MLOPS_ENV": "test", "MLOPS_DATA": str(tmp_path / "data")})
+    with pytest.raises(UsageError, match=why) as caught:
+        resolve_partitions(spec, key, settings)
+    assert ("holds no timestamp" in str(caught.value)) == (key == "2024-03-09")
+    assert resolve_partitions(spec, "2024-03-08...2024-03-11", settings) == ["2024-03-08", "2024-03-11"]
