@@ -214,9 +214,9 @@ def test_too_much_quarantine_is_told_as_such_and_not_as_a_failed_run(watched, ho
     tick(watched)
     assert events(hook) == ["quarantine", "quarantine"], "the same rows are told once, others anew"
     message = hook.bodies[0]["message"]
-    assert "75.0% of the rows of 2024-03-05 break the contract, 10.0% are allowed: target_not_a_number (3)" in message
+    assert "75.0% of the rows of 2024-03-05 break the contract, more than the 10.0% that quarantine" in message
     assert f"See: {UI}/runs/" in message
-    assert "demo/quarantine" in message
+    assert "mlops-assets quarantine demo" in message
     assert failed.run_id in hook.bodies[1]["message"]
 
 

@@ -83,8 +83,8 @@ def test_what_is_not_stored_is_a_table_without_rows(name: str):
 
 def test_tables_are_asked_for_by_name():
     tables = MemoryTables()
-    tables.write(["demo", FORECASTS], pd.DataFrame({"item_id": ["a"], "mean": [1.5]}), "2024-05-01")
-    tables.write(["demo", FORECASTS], pd.DataFrame({"item_id": ["b"], "mean": [2.5]}), "2024-05-02")
+    rows = {f"2024-05-0{day}": pd.DataFrame({"item_id": ["a"], "mean": [day + 0.5]}) for day in (1, 2)}
+    tables.write_all(["demo", FORECASTS], rows)
     found = ForecastTables(tables, "demo")
     assert found.partitions(FORECASTS) == ["2024-05-01", "2024-05-02"]
     assert found.read(FORECASTS, ["2024-05-02"], ["mean"])["mean"].tolist() == [2.5]
