@@ -20,7 +20,7 @@ from mlops_assets.catalog.partitions import (
     window_of,
     with_steps,
 )
-from mlops_assets.errors import TransientError
+from mlops_assets.errors import MissingExtraError, TransientError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.clock import Clock
@@ -89,7 +89,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         window = whole_window(graph.partitions, keys)
         try:
             checked, source = ingest.read_observations(graph, window, clock)
-        except (SourceError, ContractError) as error:
+        except (SourceError, ContractError, MissingExtraError) as error:
             if isinstance(error, TransientError):
                 raise error.about(spec.file) from error
             raise dg.Failure(f"{spec.file}: {error}", allow_retries=False) from error
@@ -147,7 +147,7 @@ def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock
     """Let a round fill the holes before its partitions, and tell Dagster what it has stored."""
     try:
         filled = ingest.fill(graph, tables, clock, context.partition_keys[0])
-    except (SourceError, ContractError) as error:
+    except (SourceError, ContractError, MissingExtraError) as error:
         context.log.warning(f"earlier partitions without rows could not be read again: {error}")
         return {}
     for partition, rows in filled.items():

@@ -209,6 +209,13 @@ def no_accelerator(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExcepti
     return box.error_of("evaluate", "demo")
 
 
+def no_reader_of_excel(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    declare(box.folder / "forecasts", source={"kind": "file", "path": "sales.xlsx"})
+    panel().to_excel(box.folder / "forecasts" / "sales.xlsx", index=False)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    return box.error_of("evaluate", "demo")
+
+
 def another_spec(
     *arguments: str, shops: int = 4, **changes: Any
 ) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
@@ -226,6 +233,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
+    "sources/excel_files.py:_workbook": no_reader_of_excel,
     "resources/databases.py:make_engine": without_library(
         "pymysql", "status", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),
