@@ -31,8 +31,8 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         name=f"{spec.name}_retrain_on_breach",
         job_name=job_name(spec.name, RETRAIN),
         minimum_interval_seconds=60,
-        description=f"Requests {job_name(spec.name, RETRAIN)} when the policy (retraining in the spec) finds a reason, "
-        "and otherwise says why not. Every answer to something new is a row of retraining_decisions.",
+        description=f"Requests {job_name(spec.name, RETRAIN)} when the spec has changed or the policy (retraining) "
+        "finds a reason, and otherwise says why not. Every answer to something new is a row of retraining_decisions.",
     )
     def retrain_on_breach(
         context: dg.SensorEvaluationContext,
