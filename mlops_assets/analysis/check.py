@@ -113,10 +113,8 @@ def _rows(spec: ForecastSpec, settings: Settings) -> str:
         raise ContractError(refused)
     if not counts["rows_read"]:
         return "the source has none yet"
-    noted = [f"{findings.capitalized(note)}." for note in checked.notes]
-    told = [*noted, findings.in_words(spec, checked), *findings.remarks(spec, checked)]
-    told += [f"{findings.capitalized(odd)}." for odd in _odd(graph, Clock.of(settings), checked.accepted)]
-    said = " ".join(["", *filter(None, told)])
+    odd = [f"{findings.capitalized(one)}." for one in _odd(graph, Clock.of(settings), checked.accepted)]
+    said = " ".join(["", *findings.of_rows(spec, checked), *odd])
     return f"of {span} {counts['rows_accepted']:,} are good, {counts['rows_quarantined']:,} rejected.{said}"
 
 

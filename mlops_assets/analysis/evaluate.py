@@ -20,6 +20,7 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages import findings
 from mlops_assets.stages.ahead import look_ahead
 from mlops_assets.stages.remarks import Remarks
 
@@ -122,7 +123,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         left_out=tuple(
             dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
         ),
-        remarks=_remarks(spec, settings, history, checked.accepted),
+        remarks=(*findings.of_rows(spec, checked), *_remarks(spec, settings, history, checked.accepted)),
         observations=len(history),
         training_rows=len(training_rows(history, spec.task)),
         windows=tuple(pd.Timestamp(origin) for origin in sorted(predictions["origin"].unique())),

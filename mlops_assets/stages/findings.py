@@ -67,9 +67,15 @@ def guesses(spec: ForecastSpec, checked: Checked) -> list[str]:
     return [capitalized(hint) for hint in hints.of_rejected(checked, Graph(spec).contract)]
 
 
-def remarks(spec: ForecastSpec, checked: Checked) -> list[str]:
-    """Return what is odd about the accepted rows, each with the field that would mend it."""
-    return [capitalized(hint) for hint in hints.of_accepted(checked, Graph(spec).contract, spec.point)]
+def of_rows(spec: ForecastSpec, checked: Checked) -> list[str]:
+    """Return what is to be said of rows that are not refused.
+
+    That is what was taken for what, why some are rejected, and what is odd about the accepted ones with the field that
+    would mend it.
+    """
+    noted = [f"{capitalized(note)}." for note in checked.notes]
+    odd = [capitalized(hint) for hint in hints.of_accepted(checked, Graph(spec).contract, spec.point)]
+    return [*noted, *filter(None, [in_words(spec, checked)]), *odd]
 
 
 def _of(source: str) -> str:

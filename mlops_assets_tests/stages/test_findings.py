@@ -73,3 +73,12 @@ def test_the_first_rows_are_enough_to_see_what_is_wrong(tmp_path):
     checked = ingest.read_first(Graph(spec), Clock(fixed="2024-06-02"), 10)
     assert checked.counts["rows_read"] == 10
     assert 'columns.timestamp_format: "%d.%m.%Y"?' in findings.refusal(spec, checked, "", "all")
+
+
+def test_what_is_not_refused_is_told_all_the_same(tmp_path):
+    days = [f"2024-03-{day:02}" for day in range(1, 31)]
+    spec, checked, _ = found(tmp_path, rows(days, ["?"] + ["0"] * 20 + ["4"] * 9))
+    assert findings.refusal(spec, checked, "", "all") == ""
+    rejected, odd = findings.of_rows(spec, checked)
+    assert rejected.startswith("target_not_a_number (1), such as row 1 of sales.csv: column sales: '?'")
+    assert odd == "69% of the targets are 0, so that a median forecast is 0 too: point: mean?"
