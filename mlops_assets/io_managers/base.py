@@ -17,6 +17,7 @@ from dagster_shared.check import CheckError
 
 from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.catalog.metadata import UNTOUCHED
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
@@ -26,6 +27,7 @@ from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.resources.patience import patient
+from mlops_assets.resources.refusals import refusal
 from mlops_assets.resources.release import package_version
 
 Parts = Mapping[str | None, pa.Table]
@@ -305,7 +307,13 @@ class Tables(Claiming):
             parts = self._agreeing(key, parts, others, bool(options.get("allow_new_columns")))
         release = package_version()
         told = {name: schemas.stamped(part, release, options.get("meaning")) for name, part in parts.items()}
-        return self._put(key, told, options, claim)
+        try:
+            return self._put(key, told, options, claim)
+        except Exception as error:  # of any driver: a full disk or a read-only server is no bug
+            refused = None if isinstance(error, MlopsAssetsError) else refusal(str(error))
+            if refused is None:
+                raise
+            raise refused from error
 
     def _agreeing(self, key: Sequence[str], parts: Parts, others: Sequence[Any], allow: bool) -> Parts:
         """Give parts the columns and types of the newest partition that stays; one without rows binds nobody."""
