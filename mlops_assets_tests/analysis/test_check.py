@@ -1,6 +1,9 @@
 """`check` says what a round would of odd rows, and of known covariates that end early; it is no failure."""
 
+import dagster as dg
+
 from mlops_assets.analysis.check import checks
+from mlops_assets.resources.instance import CONFIGURATION, prove_instance
 from mlops_assets_tests.worlds import declare, panel
 
 
@@ -18,3 +21,13 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     assert told.passed
     assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
     assert "promo in 5 of 14 rows from 2024-05-23 on. Load them" in told.message
+
+
+def test_the_run_that_check_stores_writes_nothing_on_the_terminal(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text(CONFIGURATION)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        capfd.readouterr()
+        prove_instance(instance)
+        assert capfd.readouterr() == ("", "")
+        assert instance.get_runs_count() == 0
