@@ -36,6 +36,7 @@ Every class is defined where it is raised; this is their address and their tree:
     ├── StorageError                    a table or model cannot be stored or read
     │   └── MissingTableError, StaleWriteError, AlreadyStoredError
     └── RunFailedError                  a Dagster run failed
+        └── UntrainableError            a training, for there are too few data
 
 A step that fails is tried again by Dagster only if its error is a `TransientError`.
 """

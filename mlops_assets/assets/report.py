@@ -1,5 +1,7 @@
 """report: one page on how a forecast is, kept with the champion's run in MLflow."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import pandas as pd
 
@@ -7,12 +9,14 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import markdown_text
 from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
-from mlops_assets.report.page import render
+from mlops_assets.report.page import Section, render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.tracking.errors import TrackingError
+from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.tracking import Tracking
 
 FILE = "report/report.html"
@@ -53,12 +57,10 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         html = render(state, partition, list(cards(state)), shown)
         link = ""
         if state.champion is not None:
-            registry = tracking.registry(spec.name)
-            version = registry.version(state.champion.version)
-            registry.attach(version.number, html, FILE)
-            for picture in (picture for section in shown for picture in section.pictures):
-                registry.attach_figure(version.number, picture.draw(), f"report/{picture.file}")
-            link = f"{registry.run_link(version.run_id)}/artifacts/{FILE}" if tracking.ui else ""
+            try:
+                link = _kept(tracking.registry(spec.name), state.champion.version, html, shown)
+            except TrackingError as error:
+                context.log.warning(f"the page is not kept in MLflow: {error}")
         row = {"partition": partition, "made_at": naive_utc(clock.now()), "bytes": len(html.encode()), "link": link}
         facts = {
             "bytes": row["bytes"],
@@ -71,3 +73,13 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}))
 
     return report
+
+
+def _kept(registry: Registry, number: int, html: str, shown: Sequence[Section]) -> str:
+    """Keep the page and its pictures with the run of a version, and return the page's address."""
+    version = registry.version(number)
+    registry.attach(version.number, html, FILE)
+    for picture in (picture for section in shown for picture in section.pictures):
+        registry.attach_figure(version.number, picture.draw(), f"report/{picture.file}")
+    run = registry.run_link(version.run_id)
+    return f"{run}/artifacts/{FILE}" if run else ""

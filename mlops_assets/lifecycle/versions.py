@@ -83,11 +83,14 @@ class Versions:
 
     def code(self, version: Version, state: Mapping[str, Any]) -> FeatureCode:
         """Return the code that runs a version; see `Registry.code`."""
+        from mlops_assets.forecasting.model import entry
         from mlops_assets.forecasting.model.forecaster import STATE_VERSION
 
+        if state["version"] == STATE_VERSION:
+            return FeatureCode(entry.rebuild, entry.refit)
         digest = version.tags.get(CODE, "")
         key = [self._name, MODEL_CODE, digest]
-        if state["version"] != STATE_VERSION and self._models is not None and digest and self._models.exists(key):
+        if self._models is not None and digest and self._models.exists(key):
             code = ModelCode(self._models.load(key))
             if code.digest == digest:
                 return code.run()

@@ -13,6 +13,7 @@ from mlops_assets.lifecycle.decisions import milestones
 from mlops_assets.report.page import Picture, Section, Table
 from mlops_assets.report.state import Sources, limit_of
 from mlops_assets.stages.score import read_scores
+from mlops_assets.tracking.errors import TrackingError
 
 RECENT = 28
 """Partitions that are looked back over."""
@@ -126,7 +127,10 @@ def over_time(sources: Sources) -> Section:
         days = holiday_names(spec.holidays, whole["timestamp"].min(), whole["timestamp"].max())
         events = pd.concat([some for some in (events, days) if len(some)] or [days], ignore_index=True)
     version = sources.life.champion()
-    limit = limit_of(spec, sources.life.registry.metrics(version) if version is not None else {})
+    try:
+        limit = limit_of(spec, sources.life.registry.metrics(version) if version is not None else {})
+    except TrackingError:  # the state of the forecast says so
+        limit = limit_of(spec, {})
     pair = outer_pair(spec.quantiles)
     pictures = [
         Picture(lambda: charts.accuracy_over_time(whole, metric, limit, events), f"{metric} over time, with its limit")

@@ -208,6 +208,7 @@ class Overview:
         next_round: when the schedule ticks next; None without a schedule.
         failed_runs: the latest, newest first.
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
+        standing: why nobody is champion, or what has become of the champion; empty if all is well.
         outliers: values of late that are hardly true, in a sentence; empty without any.
         changed_spec: which observations were ingested under another spec, in words; empty if none were.
         problems: what a person should look at, in sentences; empty when all is well.
@@ -229,6 +230,7 @@ class Overview:
     unobserved: tuple[str, ...] = ()
     unforecast: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    standing: str = ""
     outliers: str = ""
     changed_spec: str = ""
     problems: tuple[str, ...] = ()

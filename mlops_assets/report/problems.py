@@ -27,7 +27,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
     return (
         *state.unreachable,
         *_changed_spec(state),
-        *_no_champion(state),
+        *_no_champion(spec, state),
         *_stale(spec, state, now),
         *_holes(state),
         *_bad_accuracy(state),
@@ -45,9 +45,13 @@ def _changed_spec(state: Overview) -> Iterator[str]:
         yield f"{state.changed_spec}: mlops-assets reingest {state.forecast}"
 
 
-def _no_champion(state: Overview) -> Iterator[str]:
+def _no_champion(spec: ForecastSpec, state: Overview) -> Iterator[str]:
     if state.champion is None and not state.unreachable:
-        yield f"there is no champion, so nothing can be forecast: mlops-assets history {state.forecast} says why"
+        who = "seasonal naive forecasts, or an earlier champion" if spec.deliver == "always" else "nothing is forecast"
+        why = state.standing or f"mlops-assets history {state.forecast} says why"
+        yield f"there is no champion, so {who}: {why}"
+    elif state.standing:
+        yield state.standing
 
 
 def _stale(spec: ForecastSpec, state: Overview, now: datetime) -> Iterator[str]:

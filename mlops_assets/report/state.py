@@ -85,9 +85,12 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
     spec, now, reached = sources.spec, sources.clock.now(), Reachable()
     assets = reached.ask(TABLES, lambda: stored_assets(sources), ())
     log = reached.ask(TABLES, decisions.Decisions(sources.tables, spec.name).all, decisions.NONE)
-    life = reached.ask(MLFLOW, lambda: sources.life if assets and sources.tracking.exists() else None, None)
+    there = reached.ask(MLFLOW, sources.tracking.exists, False)
+    life = sources.life if assets and (there or len(log)) else None
     version = reached.ask(MLFLOW, life.champion, None) if life is not None else None
-    backtest = reached.ask(MLFLOW, lambda: life.registry.metrics(version) if life and version else {}, {})
+    standing = reached.ask(MLFLOW, lambda: _standing(sources, version, log, there), "")
+    registered = version if there and not standing else None
+    backtest = reached.ask(MLFLOW, lambda: life.registry.metrics(registered) if life and registered else {}, {})
     rounds = rounds_of(spec)
     tick = rounds.get_next_partition_window(now, respect_bounds=False) if rounds is not None else None
     found = Overview(
@@ -106,11 +109,23 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         unobserved=reached.ask(TABLES, lambda: _unobserved(sources), ()),
         unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
+        standing=standing,
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
     return replace(found, problems=problems(spec, found, now))
+
+
+def _standing(sources: Sources, version: Version | None, log: pd.DataFrame, there: bool) -> str:
+    """Say why nobody is champion, or that the champion is gone from MLflow; nothing if all is well."""
+    name = sources.spec.name
+    if version is None:
+        return decisions.why_nobody(log, name)[1]
+    if len(log) and (not there or sources.life.missing() is not None):
+        kept = "its copy in the store of models forecasts, and the next round trains a new one"
+        return f"version {version.number} is gone from MLflow; {kept}: mlops-assets run {name}"
+    return ""
 
 
 def stored_assets(sources: Sources) -> tuple[StoredAsset, ...]:

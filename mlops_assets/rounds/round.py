@@ -25,19 +25,21 @@ from mlops_assets.catalog.partitions import before, complete_keys, holding, part
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
-from mlops_assets.errors import UsageError
+from mlops_assets.errors import MlopsAssetsError, UsageError
 from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import changed_since_training, require_present
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.history import first_missing
 from mlops_assets.rounds.processes import end_dead_runs
-from mlops_assets.rounds.runner import Listener, Runner, Step
+from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step, UntrainableError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
 from mlops_assets.stages.rescore import outdated, ranges, reread_keys
+from mlops_assets.tracking.errors import TrackingError
 
 RANGE = "..."
 log = logging.getLogger(__name__)
@@ -92,9 +94,14 @@ def run_round(
     there is no champion, if the spec has changed since the latest training, or if `retrain` says so. With `catch_up`,
     forecasts are made too from partitions that earlier ticks of the schedule asked for in vain.
 
+    Forecasts are made also where nothing can be trained: by the champion, or by whom `stages.deliver` finds in its
+    place.
+
     Raises:
         ChangedSpecError: observations are stored that were ingested under another spec; nothing was done.
-        RunFailedError: a Dagster run failed.
+        RunFailedError: a Dagster run failed; of a training, after the forecasts were made. That there are too few data
+            to train on is no error, unless `retrain` asks for it.
+        TrackingError: MLflow cannot be reached, and a training was asked for or nobody has ever been judged.
     """
     # Of this forecast alone: a fault of another is no reason not to run it.
     definitions = assemble([spec.approved_by(settings.approval)], build_environment(settings))
@@ -102,8 +109,7 @@ def run_round(
         require_present(stores.tables, spec)
         gap = first_missing(stores, spec, keys[-1], listen)
         end_dead_runs(instance)
-        stores.tracking.close_orphans(spec.name, instance)
-        reason = "asked for on the command line" if retrain else why_train(stores, spec)
+        reason, failed = _why_train(stores, spec, instance, retrain, listen)
         missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
     rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], dict.fromkeys([*missed, *keys], 0))
     run = Runner(definitions, instance, listen)
@@ -114,7 +120,7 @@ def run_round(
         if gap is not None or reason:
             ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
         if reason:
-            train(run, spec, _until(spec, settings, keys, listen), reason)
+            failed = _try_to_train(run, spec, _until(spec, settings, keys, listen), reason, retrain, listen)
         for span in rounds:
             if gap is not None or reason:
                 forecast(run, spec, span)
@@ -123,6 +129,38 @@ def run_round(
         rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
     finally:
         _tell(spec, settings, instance, began)
+    if failed is not None:
+        raise failed
+
+
+def _why_train(
+    stores: Stores, spec: ForecastSpec, instance: dg.DagsterInstance, retrain: bool, listen: Listener
+) -> tuple[str, MlopsAssetsError | None]:
+    """Return why to train, and what is to be raised in the end: a known champion forecasts without MLflow."""
+    try:
+        stores.tracking.close_orphans(spec.name, instance)
+        return "asked for on the command line" if retrain else why_train(stores, spec), None
+    except TrackingError as error:
+        if retrain or spec.deliver == "champion_only":
+            raise
+        listen(Step(job_name(spec.name, RETRAIN), "training", "warning", message=f"left out: {error}"))
+        return "", error if Decisions(stores.tables, spec.name).all().empty else None
+
+
+def _try_to_train(
+    run: Runner, spec: ForecastSpec, until: str, reason: str, retrain: bool, listen: Listener
+) -> RunFailedError | None:
+    """Train; return what is to be raised once the forecasts are made."""
+    try:
+        train(run, spec, until, reason)
+    except RunFailedError as error:
+        if spec.deliver == "champion_only":
+            raise
+        if retrain or not isinstance(error, UntrainableError):
+            return error
+        words = f"{error.message}. The next round tries again; until then seasonal naive forecasts, or the champion"
+        listen(Step(job_name(spec.name, RETRAIN), "training", "warning", message=words))
+    return None
 
 
 def _until(spec: ForecastSpec, settings: Settings, keys: list[str], listen: Listener) -> str:

@@ -8,15 +8,22 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.alerts.failures import reason_of
-from mlops_assets.catalog.names import step_of
+from mlops_assets.catalog.names import BACKTEST, RANDOM_FOREST, TRAINING_SET, step_of
 from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, range_tags
-from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
+
+TRAINED = (TRAINING_SET, RANDOM_FOREST, BACKTEST)
+"""Steps that fail where there are too few data to learn from or to judge by."""
 
 
 class RunFailedError(MlopsAssetsError, RuntimeError):
     """A Dagster run failed; the message says in which asset and why."""
+
+
+class UntrainableError(RunFailedError):
+    """A training failed because the data do not allow one, or not yet."""
 
 
 class StepBugError(RuntimeError):
@@ -114,7 +121,10 @@ def _failure(result: dg.ExecuteInProcessResult, job: str) -> Exception:
         if event.is_step_failure:
             message = f"{step_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
             trace = _trace_of_bug(event)
-            return StepBugError(f"{message}\n{trace}") if trace else RunFailedError(message)
+            if trace:
+                return StepBugError(f"{message}\n{trace}")
+            kind = UntrainableError if step_of(event.step_key) in TRAINED and _is(event, DataError) else RunFailedError
+            return kind(message)
     return RunFailedError(f"{job} failed (run {result.run_id}); its log in Dagster's UI says why")
 
 
@@ -127,6 +137,12 @@ def _trace_of_bug(event: dg.DagsterEvent) -> str:
     if refusal(raised.message) is not None:
         return ""
     return raised.to_string()
+
+
+def _is(event: dg.DagsterEvent, kind: type[Exception]) -> bool:
+    """Whether a step raised such an error, also as the cause of a `dagster.Failure`."""
+    error = event.step_failure_data.error
+    return error is not None and bool({error.cls_name, error.cause and error.cause.cls_name} & _names(kind))
 
 
 def _names(root: type[Exception]) -> set[str]:

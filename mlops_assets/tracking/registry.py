@@ -192,8 +192,15 @@ class Registry:
             self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
 
     def metrics(self, version: Version) -> dict[str, float]:
-        """Return what was measured in the training of a version: the scores of its own backtest among it."""
-        return dict(self._client.get_run(version.run_id).data.metrics)
+        """Return what was measured in the training of a version: scores of its own backtest; nothing if it is gone."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self._client.get_run(version.run_id).data.metrics)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
 
     def load(self, version: Version) -> dict[str, Any]:
         """Load the forecaster's state of a version; see `fetch`."""

@@ -67,7 +67,11 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"champion": None}, "there is no champion, so nothing can be forecast: mlops-assets history demo says why"),
+        (
+            {"champion": None, "standing": "version 1 was refused"},
+            "there is no champion, so seasonal naive forecasts, or an earlier champion: version 1 was refused",
+        ),
+        ({"standing": "version 2 is gone from MLflow"}, "version 2 is gone from MLflow"),
         (
             {"assets": (StoredAsset("observations", 76, DAY), StoredAsset("forecasts", 4, "2024-05-13"))},
             "forecasts are stale: 2024-05-14 should be there, 2024-05-13 is the last",

@@ -9,14 +9,20 @@ from rich.markup import escape
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
-from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, with_names_of_today
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.ledger import honest, shown_numbers, summary
 from mlops_assets.forecasting.evaluation.metrics import score, shown_metrics
 from mlops_assets.forecasting.formatting import number, stamp
+from mlops_assets.lifecycle.decisions import why_nobody
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.errors import TrackingError
+
+OTHERS = {"fallback": "fallback", NAIVE: "seasonal naive's"}
+"""What is counted of the sources of a ledger's rows, and what it is called."""
 
 
 def round_summary(
@@ -28,13 +34,24 @@ def round_summary(
         yield from _forecasts(spec, keys[-1], stores)
         yield from _backtest(spec, stores)
         yield from _accuracy(spec, keys, stores)
-        version = stores.tracking.registry(spec.name).champion()
+        champion = _champion(spec, stores)
     yield (
-        f"\n[bold]champion[/bold]: version {version.number if version else '–'} of {spec.name}\n"
+        f"\n[bold]champion[/bold]: {escape(champion)}\n"
         f"[bold]look next[/bold]: make dev opens Dagster (port 3000) and MLflow (port 5000) over this; without make:\n"
         f"  DAGSTER_HOME={dagster_home(settings)} dagster dev --workspace workspace.yaml\n"
         f"  mlflow ui --backend-store-uri {stores.tracking.safe_uri}"
     )
+
+
+def _champion(spec: ForecastSpec, stores: Stores) -> str:
+    """Say who is champion, or why nobody is."""
+    life = Lifecycle.of(stores, spec.name)
+    log = life.log.all()
+    try:
+        version = life.champion()
+    except TrackingError as error:
+        return f"not known: {error}"
+    return f"version {version.number} of {spec.name}" if version else f"none: {why_nobody(log, spec.name)[1]}"
 
 
 def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
@@ -56,10 +73,11 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
     largest = rows.groupby("item_id")["mean"].sum().nlargest(3).index
     leads = sorted({1, 2, (1 + spec.horizon) // 2, spec.horizon})
     origin = rows["origin"].iloc[0]
-    items, fallback = rows["item_id"].nunique(), int((rows["source"] == "fallback").sum())
+    items, sources = rows["item_id"].nunique(), rows["source"].value_counts()
+    others = [f"{sources[name]} of them {words}" for name, words in OTHERS.items() if name in sources]
     yield (
-        f"\n[bold]forecasts[/bold] from {stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows, "
-        f"{fallback} of them fallback; the largest items:"
+        f"\n[bold]forecasts[/bold] from {stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows"
+        f"{', ' if others else ''}{', '.join(others)}; the largest items:"
     )
     table = Table("item", "timestamp", "lead", *quantiles, "mean")
     shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])

@@ -91,7 +91,7 @@ def compare(
     if robust:
         pairs = pairs[~_outlying(pairs)]
     if pairs.empty:
-        return Comparison(0, 0, *[np.nan] * 6)
+        return Comparison(0, 0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
     losses = ["loss_first", "loss_second"]
     cells = pairs.groupby([ITEM, "origin"], observed=True, sort=False)
     if measure.average == "series":
