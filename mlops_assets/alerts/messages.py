@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
@@ -140,9 +140,9 @@ def quarantine(spec: ForecastSpec, span: str, words: str, checked: Checked, run_
     Args:
         spec: the forecast.
         span: the partition, or the first and last of them.
-        words: why the rows are refused, in whole sentences.
+        words: why the rows are refused and what is stored instead, in whole sentences.
         checked: what the contract said; the reasons and records of the rows say whether they are those of before.
-        run_id: the run that has failed of it.
+        run_id: the run that has read them.
         links: makes the links.
     """
     forecast, rows = spec.name, checked.quarantined
@@ -153,19 +153,11 @@ def quarantine(spec: ForecastSpec, span: str, words: str, checked: Checked, run_
         event="quarantine",
         forecast=forecast,
         key=f"{span} {digest}",
-        what=f"{words} The run has failed, and the observations stored before are kept",
+        what=words,
         where=f"{links.run_link(run_id)}; mlops-assets quarantine {forecast} shows each rejected row with its reason",
         to_do="Mend the source, or the spec if it is the contract that is wrong (columns, frequency, "
         "quarantine.max_share), and ingest the partition again.",
     )
-
-
-def partition_refused(
-    spec: ForecastSpec, partition: str, words: str, checked: Checked, run_id: str, links: Notifications
-) -> Alert:
-    """Tell that one partition of several has too many rejected rows; see `quarantine`."""
-    told = quarantine(spec, partition, words, checked, run_id, links)
-    return replace(told, what=told.what.replace("The run has failed, and the", "The others are ingested; the"))
 
 
 def fewer_rows(forecast: str, partition: str, loss: str, source: str, stays: bool, links: Notifications) -> Alert:

@@ -113,7 +113,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         if too_many is not None:
             span, bad = too_many
             words = findings.refusal(spec, bad, source, f"the rows of {span}")
-            alert = messages.quarantine(spec, span, words, bad, context.run.run_id, notifications)
+            told = f"{words} The run has failed, and the observations stored before are kept"
+            alert = messages.quarantine(spec, span, told, bad, context.run.run_id, notifications)
             notifications.send(tables, alert)
             raise dg.Failure(
                 f"{words} The observations stored before are kept",
@@ -124,7 +125,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             return
         Meanings(tables, spec.name).note(spec, clock.now())
         for partition, loss in intake.losses.items() if config.allow_shrink else ():
-            context.log.warning(f"{partition}: {loss}; they are replaced, as was asked for")
+            if partition not in intake.untouched:
+                context.log.warning(f"{partition}: {loss}; they are replaced, as was asked for")
         for alert in _told(spec, intake, source, context.run.run_id, notifications):
             if not notifications.send(tables, alert):
                 context.log.warning(alert.what)
@@ -164,7 +166,11 @@ def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, l
     """Yield what people are told of partitions that have lost rows, or have too many rejected ones."""
     for partition, checked in intake.over.items():
         words = findings.refusal(spec, checked, source, f"the rows of {partition}")
-        yield messages.partition_refused(spec, partition, words, checked, run_id, links)
+        kept = (
+            "the observations stored before are kept" if partition in intake.untouched else "its good rows are stored"
+        )
+        told = f"{words} The others are ingested; {kept}"
+        yield messages.quarantine(spec, partition, told, checked, run_id, links)
     for partition, loss in intake.losses.items():
         if partition not in intake.over and (loss.share <= spec.partitions.max_shrink or partition in intake.untouched):
             stays = partition in intake.untouched

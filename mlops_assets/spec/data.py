@@ -171,7 +171,8 @@ class Quarantine(Part):
         ge=0,
         le=1,
         description="A larger share of rejected rows, of all or of the latest partition, fails the run; the last good "
-        "partition stays. An earlier partition with a larger share is told.",
+        "partition stays. An earlier partition with a larger share is told: what is stored of it stays; where nothing "
+        "is, its good rows are stored.",
     )
     max_repeated_share: float = Field(
         default=0.05,

@@ -119,7 +119,7 @@ class Intake:
     """What is to be stored of what has come, partition by partition.
 
     Attributes:
-        rows: canonical frame without the partitions that are over the limit.
+        rows: canonical frame, without the partitions that are over the limit and stored already.
         over: partitions of which too large a share is rejected or repeated, with what the contract said of each.
         losses: partitions for which fewer rows have come than are stored.
         untouched: partitions whose stored rows stay.
@@ -134,7 +134,9 @@ class Intake:
 def take_in(
     graph: Graph, tables: Tables, checked: contract.Checked, keys: Sequence[str], allow_shrink: bool = False
 ) -> Intake:
-    """Decide what is stored: no partition with too many rejected rows, and no fewer rows than before.
+    """Decide what is stored: no fewer rows than before, and none over rows of a partition with too many bad ones.
+
+    Of a partition that has too many bad rows and nothing stored, the good ones are better than nothing.
 
     Args:
         graph: of the forecast.
@@ -146,9 +148,9 @@ def take_in(
     spec = graph.spec
     over = over_limit(checked, graph, keys) if len(keys) > 1 else {}
     rows = checked.accepted
-    if over:
-        rows = rows[~partition_of(rows["timestamp"], graph.partitions, keys).isin(list(over))].reset_index(drop=True)
-    lost = losses(graph, tables, rows, keys)
+    partitions = partition_of(rows["timestamp"], graph.partitions, keys)
+    lost = losses(graph, tables, rows[~partitions.isin(list(over))], keys)
+    rows = rows[~partitions.isin(list(over.keys() & lost.keys()))].reset_index(drop=True)
     most = 1.0 if allow_shrink else spec.partitions.max_shrink
     return Intake(rows, over, lost, [key for key, loss in lost.items() if key in over or loss.share > most])
 

@@ -145,7 +145,7 @@ def test_more_rows_and_other_values_replace_what_is_stored(world):
 
 
 def _doubled(day):
-    again = panel().query("day == @day")
+    again = panel()[panel()["day"] == pd.Timestamp(day)]
     return pd.concat([panel(), again.assign(sales=again["sales"] + 1)], ignore_index=True)
 
 
@@ -172,7 +172,31 @@ def test_an_earlier_partition_over_the_limit_keeps_what_is_stored_and_the_others
     assert "conflicting_duplicate (8), such as row 10 of sales.csv: item 'shop 0' at 2024-03-10" in told
     assert "columns.aggregate: sum" in told
     assert "The others are ingested" in told
-    fresh = world(_doubled("2024-03-10"), name="other")
-    fresh.run("observations", "quarantine", partition="2024-03-01...2024-04-30")
-    assert len(fresh.table("observations")) == 60 * 4
-    assert fresh.tables.row_counts(["other", "observations"], ["2024-03-10"]) == {"2024-03-10": 0}
+
+
+@pytest.mark.parametrize("before", [None, panel().iloc[:0]], ids=["not stored", "stored without a row"])
+def test_good_rows_of_an_earlier_partition_over_the_limit_are_stored_where_none_are(world, before):
+    rows = panel().astype({"sales": "object"})
+    rows.loc[(rows["day"] == "2024-03-10") & (rows["shop"] == "shop 2"), "sales"] = "many"
+    made = world(before if before is not None else rows)
+    if before is not None:
+        made.run("observations", "quarantine", partition="2024-03-10")
+        assert made.tables.row_counts(["demo", "observations"], ["2024-03-10"]) == {"2024-03-10": 0}
+        _left(made, rows)
+    made.run("observations", "quarantine", partition="2024-03-01...2024-04-30")
+    assert len(made.table("observations")) == 61 * 4 - 1
+    assert made.table("observations", ["2024-03-10"])["item_id"].tolist() == ["shop 0", "shop 1", "shop 3"]
+    assert made.table("quarantine")["partition"].tolist() == ["2024-03-10"]
+    told = made.table("alerts").set_index("event").at["quarantine", "what"]
+    assert "25.0% of the rows of 2024-03-10 break the contract" in told
+    assert told.endswith("The others are ingested; its good rows are stored")
+
+
+def test_a_loss_is_not_said_to_be_as_asked_for_where_the_stored_rows_stay(world, caplog):
+    made = world()
+    made.run("observations", "quarantine", partition=DAYS)
+    _left(made, _doubled("2024-03-04"))
+    config = {"ops": {"demo__ingest": {"config": {"allow_shrink": True}}}}
+    made.run("observations", "quarantine", partition="2024-03-01...2024-04-30", config=config)
+    assert len(made.table("observations", ["2024-03-04"])) == 4
+    assert "as was asked for" not in caplog.text
