@@ -66,3 +66,16 @@ def test_old_observations_are_said_and_items_without_any_are_left_out(graph, his
 def test_without_history_nothing_is_forecast(graph, history, forecaster):
     with pytest.raises(DataError, match=r"no observation is stored for the .* steps up to the origin"):
         predict.forecast(graph, KEY, history[history["timestamp"] > ORIGIN], None, forecaster, VERSION)
+
+
+def test_beyond_the_horizon_of_a_model_seasonal_naive_forecasts(graph, history, forecaster, tmp_path):
+    longer = Graph(declare(tmp_path, horizon=9))
+    rows = predict.forecast(longer, KEY, history, None, forecaster, VERSION, beyond="refused").rows
+    near, far = rows[rows["lead"] <= 7], rows[rows["lead"] > 7]
+    whole = predict.forecast(graph, KEY, history, None, forecaster, VERSION).rows
+    same = ["item_id", "lead", "mean", "q10", "q50", "q90", "source", "model_version", "delivered_because"]
+    pd.testing.assert_frame_equal(near[same].reset_index(drop=True), whole[same])
+    assert len(far) == 4 * 2
+    assert set(far["source"]) == {"seasonal_naive"}
+    assert (set(far["delivered_because"]), set(far["model_version"])) == ({"refused"}, {0})
+    assert far["trained_until"].isna().all()
