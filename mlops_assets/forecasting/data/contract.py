@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.aggregation import Aggregate, aggregate
-from mlops_assets.forecasting.data.duplicates import conflicts, is_superseded
+from mlops_assets.forecasting.data.duplicates import added_twice, conflicts, is_superseded
 from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, floored_into, is_there, on_grid, within_a_day
 from mlops_assets.forecasting.data.numbers import PLAIN, NumberFormat, read_numbers, readings
 from mlops_assets.forecasting.data.parsing import (
@@ -225,6 +225,8 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     good = _rows(good, ~superseded)
     aggregated = 0
     if contract.aggregate is not None:
+        if contract.aggregate == "sum" and contract.latest_wins is False:
+            notes += added_twice(good, times, files)
         whole = aggregate(good, times, contract.aggregate, [*contract.known, *contract.past])
         aggregated, good = len(good) - len(whole), whole
     repeated = good.assign(**{ROW_SOURCE: files.reindex(good.index)}).duplicated(

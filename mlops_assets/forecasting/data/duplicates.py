@@ -48,3 +48,22 @@ def conflicts(clash: pd.DataFrame, files: pd.Series | None) -> tuple[list[str], 
     first, second, *more = files[across].unique()
     names = f"{first}, {second}{', ...' if more else ''}"
     return words, [f"{int(across.sum())} rows contradict another file ({names}){LATEST_WINS}"]
+
+
+def added_twice(rows: pd.DataFrame, moments: pd.Series, files: pd.Series) -> list[str]:
+    """Note that files overlap, so that their rows would be summed more than once.
+
+    Args:
+        rows: canonical rows before they are summed.
+        moments: when each really was.
+        files: of all rows read.
+    """
+    every = rows.assign(timestamp=moments.reindex(rows.index), file=files.reindex(rows.index))
+    shared = every[(every.groupby(KEY, sort=False)["file"].transform("nunique") > 1).to_numpy()]
+    columns = [name for name in every.columns if name != "file"]
+    alike = (shared.groupby(columns, sort=False, dropna=False)["file"].transform("nunique") > 1).to_numpy()
+    if not len(shared) or alike.mean() < 0.5:
+        return []
+    first, second, *more = shared["file"][alike].unique()
+    names = f"{first}, {second}{', ...' if more else ''}"
+    return [f"{int(alike.sum())} rows stand word for word in another file too ({names}) and were added up{LATEST_WINS}"]

@@ -26,6 +26,7 @@ NA_VALUES = (
 """What usually stands for a missing number in text, besides nothing and spaces."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?(?:inf|infinity)", re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 _TRUTH = {"true": 1.0, "false": 0.0}
 _SPACES = " \u00a0\u202f\u2009"
 _THOUSANDS = {",": ",", ".": r"\.", " ": f"[{_SPACES}]", "'": "['’]", "_": "_"}
@@ -167,6 +168,8 @@ def read_numbers(
             found[n] = form.writing.read(values.iloc[n].strip())
     elif odd and not form.declared:
         notes += _read_obvious(values, found, odd, sources)
+    elif not form.declared:
+        notes += _grouped_by_points(values)
     bad = np.array([number is None for number in found], dtype=bool)
     numbers = pd.Series(found, index=values.index, dtype="float64")
     return _without_sentinels(numbers, bad, form, [*notes, *_rounded_texts(values, numbers)])
@@ -221,6 +224,19 @@ def _read_obvious(
                 found[n] = writing.read(values.iloc[n].strip())
         notes.setdefault(f"read with {writing}, such as {shown[0]!r}", []).append(source)
     return [f"{words}{in_files(names)}" for words, names in notes.items()]
+
+
+def _grouped_by_points(values: pd.Series) -> list[str]:
+    """Ask whether whole numbers have points between their thousands: 987 beside 1.234, and nothing like 1.5."""
+    texts = {value.strip() for value in values if _texty(value)}
+    grouped = sorted(text for text in texts if _GROUPED.fullmatch(text))
+    whole = sorted(text for text in texts if re.fullmatch("[+-]?[0-9]{1,3}", text))
+    if len(grouped) < 3 or not whole or len(grouped) + len(whole) < len(texts):
+        return []
+    return [
+        f"{grouped[0]!r} was read as {float(grouped[0]):g}, but beside whole numbers such as {whole[-1]!r} it looks "
+        f"like {float(grouped[0]) * 1000:.0f}: source.thousands: '.'? If it is not, source.decimal: '.' says so"
+    ]
 
 
 def _only_writing(texts: Iterable[str]) -> Writing | None:

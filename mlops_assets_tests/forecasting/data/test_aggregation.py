@@ -1,11 +1,13 @@
 """Sales that come one by one: floored to their period and made one row, counted."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.data.contract import Checked, Contract, Window, check
+from mlops_assets.forecasting.data.contract import ROW_SOURCE, Checked, Contract, Window, check
 from mlops_assets.forecasting.data.grid import floor_to_grid, floored_into, on_grid, stamp_misfit
 from mlops_assets_tests.forecasting.data.rows import MARCH, NOW, table
 
@@ -53,6 +55,27 @@ def test_types_are_those_of_rows_as_they_are():
     assert checked("sum", rows=SALES[:1]).accepted.dtypes.to_dict() == plain.accepted.dtypes.to_dict()
     none = checked("sum", rows=[("a", "2023-03-05", "1", "", "", "")])
     assert none.accepted.dtypes.to_dict() == plain.accepted.dtypes.to_dict()
+
+
+def test_files_that_overlap_are_told_before_their_sales_count_twice():
+    raw = table(*[{"item": "a", "day": f"2024-03-0{day}", "sales": str(day)} for day in (1, 2, 3, 2, 3, 4)])
+    raw.loc[3:, ROW_SOURCE] = "b.csv"
+    files = Contract(("item",), "day", "sales", "D", aggregate="sum", latest_wins=False)
+    found = check(raw, files, MARCH, NOW)
+    assert found.accepted["target"].tolist() == [1, 4, 6, 4]
+    assert found.notes == [
+        "4 rows stand word for word in another file too (a.csv, b.csv) and were added up: with source.latest_wins: "
+        "name (or modified) the last file counts"
+    ]
+    latest = check(raw, replace(files, latest_wins=True), MARCH, NOW)
+    assert (latest.accepted["target"].tolist(), latest.notes) == ([1, 2, 3, 4], [])
+
+
+def test_files_of_one_day_with_other_sales_are_added_up_without_a_word():
+    raw = table(*[{"item": "a", "day": "2024-03-01", "sales": str(sold)} for sold in (1, 2, 3, 4, 5, 1)])
+    raw.loc[3:, ROW_SOURCE] = "b.csv"
+    found = check(raw, Contract(("item",), "day", "sales", "D", aggregate="sum", latest_wins=False), MARCH, NOW)
+    assert (found.accepted["target"].tolist(), found.notes) == ([16], [])
 
 
 def test_identical_sales_add_up():

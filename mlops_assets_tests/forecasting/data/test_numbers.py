@@ -57,6 +57,25 @@ def test_what_can_be_read_in_two_ways_is_no_number(values):
     assert [number is None for number in found] == ["," in value for value in values]
 
 
+def test_points_between_the_thousands_of_whole_numbers_are_asked_about():
+    texts = ["987", "1.234", "2.000", "12.500"]
+    found, notes = read(*texts)
+    assert found == [987, 1.234, 2, 12.5]
+    assert notes == [
+        "'1.234' was read as 1.234, but beside whole numbers such as '987' it looks like 1234: source.thousands: '.'? "
+        "If it is not, source.decimal: '.' says so"
+    ]
+    assert read(*texts, thousands=".") == ([987, 1234, 2000, 12500], [])
+    assert read(*texts, decimal=".") == (found, [])
+
+
+@pytest.mark.parametrize(
+    "texts", [["987", "1.234", "2.000", "1.5"], ["0.987", "1.234", "2.000", "1"], ["1.789", "1.801", "1.795"]]
+)
+def test_decimals_are_not_taken_for_thousands(texts):
+    assert read(*texts) == ([float(text) for text in texts], [])
+
+
 def test_what_a_value_would_be_is_said_with_the_field_that_decides():
     assert readings("1,234") == "1234 with source.thousands: ',' or 1.234 with source.decimal: ','"
     assert readings("1,5") == "1.5 with source.decimal: ','"
