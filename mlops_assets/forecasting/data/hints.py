@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -62,7 +63,7 @@ def _of_reason(reason: str, checked: Checked, contract: Contract) -> str:
         names = [name for name in (*contract.known, *contract.past) if f"column {name}: " in read["detail"].iloc[0]]
         return hints_of_values.of_texts(_values(read, names[0]), names[0]) if names else ""
     if reason == "conflicting_duplicate":
-        return hints_of_values.of_conflicts(rows)
+        return hints_of_values.of_conflicts(rows, ZoneInfo(contract.time_zone), contract.frequency)
     return ""
 
 

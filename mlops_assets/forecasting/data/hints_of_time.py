@@ -25,7 +25,8 @@ _DATES = (
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", ", %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S.%f")
 _PERIODS = (
-    "%G-W%V", "%GW%V", "%G-%V", "%G W%V", "W%V %G", "W%V-%G", "%V/%G", "%V.%G", "%Y-W%V-%u", "%G-W%V-%u", "%GW%V%u",
+    "%G-W%V", "%GW%V", "%G-%V", "%G W%V", "W%V %G", "W%V-%G", "%V/%G", "%V.%G", "%G%V", "%G/%V",
+    "KW%V %G", "KW %V/%G", "KW%V/%G", "%G-KW%V", "%G KW%V", "%Y-W%V-%u", "%G-W%V-%u", "%GW%V%u",
     "%Y%m", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%Y-%j",
 )  # fmt: skip
 _DIGITS = {"epoch_s": (9, 10), "epoch_ms": (12, 13), "epoch_us": (15, 16), "epoch_ns": (18, 19)}
@@ -58,6 +59,12 @@ def of_unread(values: Sequence[Any], contract: Contract) -> str:
         if read.notna().mean() >= _MOST:
             said = of_all(int(read.notna().sum()), len(texts), "is", "are")
             return f"{said} ISO 8601, such as {texts[0]}: leave columns.timestamp_format out?"
+    ends = [text for text in texts if re.search("[T ]24:00(?::00)?$", text)]
+    if len(ends) >= _MOST * len(texts):
+        return (
+            f"{ends[0]} is the midnight that ends a day: write it as 00:00 of the next one; "
+            "if all stamps end their periods, columns.stamp: end too?"
+        )
     for form, lengths in _DIGITS.items():
         fit = [text for text in texts if re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text)]
         fit = [text for text in fit if len(text.partition(".")[0]) in lengths]

@@ -5,15 +5,24 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
+from mlops_assets.forecasting.data.grid import within_a_day
+from mlops_assets.forecasting.data.wall_clock import come_twice
 from mlops_assets.forecasting.formatting import few, of_all
 
 _MOST = 0.9
 _SENTINELS = (-999, -9999, -99999, 9999, 99999, 999999, -(2**31), 2**31 - 1, -(2**15), 2**15 - 1, -99, 999)
 _SIGN = re.compile(r"[^0-9.,+-]*[+-]?[0-9][0-9.,]*[^0-9.,]*")
+_ERROR = re.compile(r"#[A-Z0-9/_]+[!?]?")
+"""What a spreadsheet shows where it could not compute: `#DIV/0!`."""
+_BELOW_ZERO = re.compile(r"\([0-9][0-9.,' ]*\)|[0-9][0-9.,' ]*[-\u2212\u2013]|[\u2212\u2013] ?[0-9][0-9.,' ]*")
+"""Numbers below zero as accountants and typesetters write them: `(12.50)`, `12.50-`, and with a long minus."""
+_YES_OR_NO = {"yes", "no", "y", "n", "t", "f", "on", "off", "x", "ja", "nein", "oui", "non", "si", "sim"}
+_WHOLE = re.compile(r"\b([0-9]+)\.0+\b")
 _FAR = 5.0
 """A sentinel lies so many times further out than all other values."""
 
@@ -26,14 +35,18 @@ def of_texts(values: Sequence[Any], column: str) -> str:
         column: that they stand in.
     """
     texts = [str(value).strip() for value in values]
-    words = Counter(text for text in texts if not re.search("[0-9]", text))
+    words = Counter(text for text in texts if _ERROR.fullmatch(text) or not re.search("[0-9]", text))
     if not texts:
         return ""
     if sum(words.values()) >= _MOST * len(texts) and len(words) <= 5:
         listed = ", ".join(f'"{word}"' for word, _ in words.most_common())
         said = of_all(sum(words.values()), len(texts))
+        if {word.casefold() for word in words} <= _YES_OR_NO:
+            return f"{said} no number but a word, such as {texts[0]!r}: write 1 and 0 in column {column}?"
         return f"{said} no number but a word, such as {texts[0]!r}: source.na_values: [{listed}], if it means unknown?"
-    numbers = [text for text in texts if re.search("[0-9]", text)]
+    numbers = [text for text in texts if text not in words]
+    if sum(bool(_BELOW_ZERO.fullmatch(text)) for text in numbers) >= _MOST * len(numbers):
+        return f"column {column} holds numbers below zero that are written like {numbers[0]!r}: write them like -12.50?"
     if sum(bool(_SIGN.fullmatch(text)) for text in numbers) >= _MOST * len(numbers):
         return (
             f"column {column} holds a unit or currency beside the number, such as {numbers[0]!r}: leave it out there?"
@@ -46,12 +59,19 @@ def of_future(count: int) -> str:
     return f"{of_all(count, count, 'has', 'have')} a target after now; if these are plans: columns.future: ignore?"
 
 
-def of_conflicts(rows: pd.DataFrame) -> str:
+def of_conflicts(rows: pd.DataFrame, zone: ZoneInfo, frequency: str) -> str:
     """Guess why rows of one item and timestamp differ.
 
     Args:
         rows: of the quarantine; `detail` names item and timestamp.
+        zone: of the timestamps.
+        frequency: of the grid.
     """
+    if within_a_day(frequency) and come_twice(pd.DatetimeIndex(rows["timestamp"]), zone).mean() >= _MOST:
+        return (
+            f"{of_all(len(rows), len(rows), 'is', 'are')} of the hour that comes twice in {zone}, when clocks are set "
+            "back: give the timestamps their offset (the first then counts), or columns.aggregate: mean?"
+        )
     groups = rows.groupby(rows["detail"].str.partition(": its rows")[0])["source"]
     if (groups.nunique() == groups.size()).mean() >= _MOST and rows["source"].nunique() > 1:
         return (
@@ -89,7 +109,8 @@ def of_sentinels(values: pd.Series, column: str) -> str:
     found = [
         value
         for value in np.unique(known[strange])
-        if abs(value) > _FAR * reach or (value < 0 <= others.min() and abs(value) > reach)
+        if abs(value) > _FAR * reach
+        or (value < 0 <= others.min() and (abs(value) > reach or np.count_nonzero(known == value) > 1))
     ]
     if not found:
         return ""
@@ -99,16 +120,17 @@ def of_sentinels(values: pd.Series, column: str) -> str:
 
 
 def of_twins(items: pd.Series) -> str:
-    """Ask whether items whose names differ in accents' encoding, case or spaces only are one."""
+    """Ask whether items whose names differ in accents' encoding, case, spaces or a `.0` only are one."""
     names: dict[str, list[str]] = {}
     for item in pd.unique(items):
-        folded = " ".join(unicodedata.normalize("NFKC", item).casefold().split())
+        folded = _WHOLE.sub(r"\1", " ".join(unicodedata.normalize("NFKC", item).casefold().split()))
         names.setdefault(folded, []).append(item)
     twins = [sorted(group) for group in names.values() if len(group) > 1]
     if not twins:
         return ""
     composed = len({unicodedata.normalize("NFC", item) for item in twins[0]}) == 1
     how = "how their accents are encoded (NFC and NFD)" if composed else "case or spaces"
+    how = "a '.0'" if len({_WHOLE.sub(r"\1", item) for item in twins[0]}) == 1 else how
     pair = " and ".join(map(repr, twins[0][:2]))
     more = f" ({len(twins)} such names)" if len(twins) > 1 else ""
     return f"the items {pair} differ only in {how}{more} and are two series: one item? Write them alike in the source"

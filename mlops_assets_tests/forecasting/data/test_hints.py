@@ -92,8 +92,22 @@ def test_weeks_quarters_and_day_numbers_of_excel():
     weeks = dates("2024-01-01", 20, "W-MON", "%G-W%V")
     assert of("W-MON", weeks) == [f'all 40 rows are like {weeks[0]}: columns.timestamp_format: "%G-W%V"?']
     assert of("W-MON", weeks, timestamp_format="%G-W%V") == []
+    for form in ("%G%V", "KW%V/%G"):
+        written = dates("2024-01-01", 20, "W-MON", form)
+        assert of("W-MON", written)[0].endswith(f'columns.timestamp_format: "{form}"?')
+        assert of("W-MON", written, timestamp_format=form) == []
+    months = dates("2024-01-01", 20, "MS", "%Y%m")
+    assert of("MS", months)[0].endswith('columns.timestamp_format: "%Y%m"?')
     assert of("QS", ["2023-Q1", "2023-Q2", "2023-Q3"])[0].endswith("frequency: QS?")
     assert "day number of Excel" in of("D", [45292, 45293, 45294])[0]
+
+
+def test_the_midnight_that_ends_a_day():
+    hours = [f"2024-01-{day:02} {hour:02}:00" for day in (1, 2) for hour in range(1, 25)]
+    assert of("h", hours) == [
+        "2024-01-01 24:00 is the midnight that ends a day: write it as 00:00 of the next one; if all stamps end their "
+        "periods, columns.stamp: end too?"
+    ]
 
 
 def test_a_declared_format_that_iso_dates_do_not_need():
@@ -196,6 +210,11 @@ def numbers(*sales: str) -> list[str]:
         (("closed", "closed", "?"), 'source.na_values: ["closed", "?"], if it means unknown?'),
         (("€ 12.50", "€ 7"), "leave it out there?"),
         (("12 kg", "7 kg"), "leave it out there?"),
+        (("#DIV/0!", "#DIV/0!"), 'source.na_values: ["#DIV/0!"], if it means unknown?'),
+        (("(12.50)", "(1,007)"), "write them like -12.50?"),
+        (("12.50-", "7-"), "write them like -12.50?"),
+        (("\u221212.50", "\u22127"), "write them like -12.50?"),
+        (("yes", "no", "no"), "write 1 and 0 in column sales?"),
     ],
 )
 def test_words_and_units_among_numbers(sales, field):
@@ -236,6 +255,19 @@ def test_files_that_overlap_and_differ_are_told_as_such():
     assert hint.endswith("such as a.csv, b.csv: exports that overlap: source.latest_wins: name (or modified)?")
 
 
+@pytest.mark.parametrize(("zone", "hour"), [("Europe/Berlin", "2023-10-29 02"), ("America/Havana", "2023-11-05 00")])
+def test_the_hour_that_comes_twice_is_named_as_such(zone, hour):
+    made = contract("30min", time_zone=zone)
+    stamps = [f"{hour}:{minute}" for minute in ("00", "30", "00", "30")]
+    found = checked(made, stamps, ["1", "2", "3", "4"])
+    assert hints.of_rejected(found, made) == [
+        f"all 8 rows are of the hour that comes twice in {zone}, when clocks are set back: give the timestamps their "
+        "offset (the first then counts), or columns.aggregate: mean?"
+    ]
+    averaged = checked(contract("30min", time_zone=zone, aggregate="mean"), stamps, ["1", "2", "3", "4"])
+    assert averaged.accepted["target"].tolist() == [2, 3] * 2
+
+
 def test_plans_can_be_left_out():
     assert of("D", ["2026-02-01", "2026-02-02"]) == [
         "all 4 rows have a target after now; if these are plans: columns.future: ignore?"
@@ -259,6 +291,13 @@ def test_a_number_that_stands_for_nothing_is_named(sentinel):
     assert hint.endswith("times, far from all else: source.na_values: [" + hint.split(" stands")[0] + "]?")
 
 
+def test_a_negative_number_that_stands_for_nothing_is_named_among_larger_ones_if_it_comes_again():
+    sales = [*map(str, range(1500, 1540)), "-999"]
+    assert remarks(sales) == []
+    (hint,) = remarks([*sales, "-999"])
+    assert hint.startswith("-999 stands in column sales 2 times")
+
+
 @pytest.mark.parametrize("top", [999, 9999, 99999])
 def test_a_number_among_its_like_stands_for_itself(top):
     assert remarks([str(n) for n in range(top - 60, top + 20, 2)]) == []
@@ -271,6 +310,7 @@ def test_a_number_among_its_like_stands_for_itself(top):
         (("Caf\u00e9", unicodedata.normalize("NFD", "Caf\u00e9")), "how their accents are encoded (NFC and NFD)"),
         (("North", "NORTH"), "case or spaces"),
         (("New  York", "New York"), "case or spaces"),
+        (("7", "7.0"), "a '.0'"),
     ],
 )
 def test_one_item_spelt_in_two_ways(pair, how):
