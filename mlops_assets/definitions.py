@@ -24,9 +24,7 @@ def build(settings: Settings) -> dg.Definitions:
     Raises:
         SpecError: nothing is declared.
     """
-    environment = build_environment(settings)
-    parts, declared = _make(load_specs(settings.forecasts), settings, environment)
-    return _merge(environment, [*parts, *map(_placeholder, declared.broken)])
+    return _load(settings)[0]
 
 
 def usable(settings: Settings) -> Declared:
@@ -35,7 +33,7 @@ def usable(settings: Settings) -> Declared:
     Raises:
         SpecError: nothing is declared.
     """
-    return _make(load_specs(settings.forecasts), settings, build_environment(settings))[1]
+    return _load(settings)[1]
 
 
 def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Definitions:
@@ -44,42 +42,62 @@ def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Defi
     Raises:
         SpecError: the assets of one cannot be made.
     """
-    return _merge(environment, [_part(spec, environment) for spec in specs])
+    specs = list(specs)
+    try:
+        return _loaded(specs, [], environment)
+    except Exception:
+        for spec in specs:
+            _prove(spec, environment)
+        raise
 
 
-def _make(declared: Declared, settings: Settings, environment: Environment) -> tuple[list[dg.Definitions], Declared]:
-    parts, good, broken = [], [], list(declared.broken)
+def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
+    """Return the definitions, and what is declared; which spec cannot be used is looked for only where one cannot."""
+    declared, environment = load_specs(settings.forecasts), build_environment(settings)
+    specs = [spec.approved_by(settings.approval) for spec in declared.specs]
+    try:
+        return _loaded(specs, declared.broken, environment), declared
+    except Exception:
+        good, broken = [], list(declared.broken)
     for spec in declared.specs:
         try:
-            parts.append(_part(spec.approved_by(settings.approval), environment))
+            _prove(spec, environment)
             good.append(spec)
         except SpecError as error:
             broken.append(BrokenSpec(spec.name, spec.file, error))
-    return parts, Declared(good, sorted(broken, key=lambda spec: spec.name))
+    broken.sort(key=lambda spec: spec.name)
+    specs = [spec.approved_by(settings.approval) for spec in good]
+    return _loaded(specs, broken, environment), Declared(good, broken)
 
 
-def _part(spec: ForecastSpec, environment: Environment) -> dg.Definitions:
-    """Return what one forecast brings; SpecError if Dagster cannot load it."""
+def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environment: Environment) -> dg.Definitions:
+    """Return the definitions of forecasts and of what stands for broken ones, loaded as Dagster does it, once."""
+    own = dg.Definitions(resources=environment.resources, executor=environment.executor)
+    made = dg.Definitions.merge(own, *map(_part, specs), *map(_placeholder, broken))
+    made.get_repository_def()
+    return made
+
+
+def _prove(spec: ForecastSpec, environment: Environment) -> None:
+    """Raise SpecError if Dagster cannot load a forecast."""
     try:
-        made = dg.Definitions.merge(dg.Definitions(assets=build_assets(spec)), build_automation(spec))
-        _merge(environment, [made]).get_repository_def()
+        _loaded([spec], [], environment)
     except Exception as error:
         reason = scrub(" ".join(str(error).split()))
         raise SpecError(
             f"{spec.file}: the assets of {spec.name} cannot be made ({reason}); look at frequency, partitions, "
             "horizon, season_lengths and schedule"
         ) from error
-    return made
+
+
+def _part(spec: ForecastSpec) -> dg.Definitions:
+    """Return what one forecast brings."""
+    return dg.Definitions.merge(dg.Definitions(assets=build_assets(spec)), build_automation(spec))
 
 
 def _placeholder(broken: BrokenSpec) -> dg.Definitions:
     """Return what stands for a forecast that cannot be used."""
     return dg.Definitions(assets=[build_placeholder(broken)], sensors=[build_broken_sensor(broken)])
-
-
-def _merge(environment: Environment, parts: Iterable[dg.Definitions]) -> dg.Definitions:
-    own = dg.Definitions(resources=environment.resources, executor=environment.executor)
-    return dg.Definitions.merge(own, *parts)
 
 
 @dg.definitions
