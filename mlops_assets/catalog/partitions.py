@@ -198,6 +198,11 @@ def most_between(spec: ForecastSpec) -> int:
     return 3 if spec.partition_kind == "hourly" or spec.frequency == "B" else 1
 
 
+def complete_from(spec: ForecastSpec, key: str) -> datetime:
+    """Return the moment from which a partition is complete."""
+    return _known(spec, windows_of(partitions_of(spec), [key]))[0].to_pydatetime()
+
+
 def end_of_next(spec: ForecastSpec, key: str) -> datetime:
     """Return when the partition after one is complete: until then the forecasts of this one are the latest."""
     following = _first_from(spec, window_of(partitions_of(spec), key).start, key)

@@ -9,6 +9,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import (
     before,
+    complete_from,
     expected,
     holding,
     latest_complete,
@@ -20,7 +21,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
 REACH = 31
-"""Partitions back that one without rows is read again, and ticks of the schedule that are made up for."""
+"""Partitions back that one without rows is read again, and that the schedule asked for is made up for."""
 LONGEST_GAP = 400
 """Partitions back that one that was never read is read."""
 _SHORT = ("hourly", "daily")
@@ -61,19 +62,20 @@ def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> l
         spec: the forecast.
         tables: what is stored.
         key: of the partition that the present round forecasts from.
-        now: the present moment; the last `REACH` ticks before it are looked at, none before the first forecast.
+        now: the present moment; the last `REACH` partitions that ticks before it asked for are looked at, each of them
+            however often it was asked for, and none before the first forecast.
     """
     rounds, stored = rounds_of(spec), set(tables.partitions([spec.name, FORECASTS]))
     if rounds is None or not stored:
         return []
     first, found, moment = min(stored), set(), now
-    for _ in range(REACH):
+    while len(found) < REACH:
         tick = rounds.get_prev_partition_window(moment)
         asked = latest_complete(spec, tick.end) if tick is not None else None
         if tick is None or asked is None or asked <= first:
             break
         found.add(asked)
-        moment = tick.start
+        moment = min(tick.start, complete_from(spec, asked))  # later ticks ask for the same
     return sorted(one for one in found if one < key and one not in stored)
 
 
