@@ -1,6 +1,6 @@
 """What every source has in common: the protocol of its reader, its errors, and the check of its columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias
 
@@ -103,6 +103,22 @@ def read_all(
     if not batches:
         return pd.DataFrame(columns=[*columns, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
     return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
+
+
+def header_below(source: AnyFile | str, wanted: Sequence[str], lines: Iterable[Sequence[str]], what: str) -> None:
+    """Raise a SourceError if the names of the columns do not stand in the first line, but in one below it.
+
+    Args:
+        source: for messages.
+        wanted: the columns.
+        lines: the beginning of the source, split into fields.
+        what: a line is called.
+    """
+    for number, line in enumerate(lines, start=1):
+        if set(wanted) <= set(line):
+            if number > 1:
+                raise SourceError(f"{source}: its columns are named in {what} {number}; delete what stands above it")
+            return
 
 
 def require(source: AnyFile | str, wanted: Sequence[str], present: Sequence[str]) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import CUT_OFF, ROW_NUMBER, ROW_PROBLEM
-from mlops_assets.sources.base import AnyFile, SourceError, require
+from mlops_assets.sources.base import AnyFile, SourceError, header_below, require
 from mlops_assets.sources.text import Note, TextFile, ending
 
 DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 """What is tried where no delimiter is declared, and how it is called."""
+_TITLES = 20
+"""The names of the columns are looked for in so many lines."""
 _BLOCK_BYTES = 16 << 20
 
 
@@ -51,6 +53,9 @@ def read_csv(
     present = _header(head, delimiter)
     if "\ufffd" in "".join(present):
         raise text.wrong_encoding()
+    if not set(columns) <= set(present):
+        for sign in dict.fromkeys((delimiter, *DELIMITERS)):
+            header_below(file, columns, islice(_lines(head, sign), _TITLES), "line")
     require(file, columns, present)
     broken: list[Any] = []
 
@@ -169,8 +174,12 @@ def _delimiter(file: AnyFile, head: str, columns: Sequence[str], note: Note) -> 
     return max(dict.fromkeys((usual, *DELIMITERS)), key=lambda delimiter: len(_header(head, delimiter)))
 
 
+def _lines(head: str, delimiter: str) -> Iterator[list[str]]:
+    return standard_csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+
+
 def _header(head: str, delimiter: str) -> list[str]:
-    return next(standard_csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+    return next(_lines(head, delimiter), [])
 
 
 def _broken_rows(broken: Sequence[Any], columns: Sequence[str]) -> pd.DataFrame:

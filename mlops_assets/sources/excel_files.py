@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from mlops_assets.errors import MissingExtraError
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM
-from mlops_assets.sources.base import AnyFile, SourceError, require
+from mlops_assets.sources.base import AnyFile, SourceError, header_below, require
 from mlops_assets.sources.text import Note
 
 _CSV = "save it as .xlsx anew, or export the sheet as CSV"
@@ -37,6 +38,9 @@ def read_excel(
         rows = _rows(book, name)
         header = next(((n, row) for n, row in rows if any(cell is not None for cell in row)), (0, ()))
         first, present = header[0], [str(cell) if cell is not None else "" for cell in header[1]]
+        if not set(columns) <= set(present):
+            for other in dict.fromkeys((name, *book.sheetnames)):
+                _found_elsewhere(file, book, other, name, columns)
         require(f"{file}, sheet {name!r}", columns, present)
         places = [present.index(column) for column in columns]
         found = {n - first: [_at(row, place) for place in places] for n, row in rows if any(c is not None for c in row)}
@@ -95,6 +99,17 @@ def _sheet(file: AnyFile, names: Sequence[str], sheet: str | None, note: Note) -
     if sheet is None and len(names) > 1:
         note(f"sheet {names[0]!r}, the first of {len(names)}")
     return sheet or names[0]
+
+
+def _found_elsewhere(file: AnyFile, book: Any, other: str, name: str, columns: Sequence[str]) -> None:
+    """Raise a SourceError if the columns are named in another sheet, or further down in the sheet `name`."""
+    if not hasattr(book[other], "iter_rows"):
+        return
+    lines = ([str(cell) for cell in row] for _, row in islice(_rows(book, other), 20))
+    if other == name:
+        header_below(f"{file}, sheet {name!r}", columns, lines, "row")
+    elif any(set(columns) <= set(line) for line in lines):
+        raise SourceError(f"{file}, sheet {name!r}: its columns are in another sheet. Say source.sheet: {other}")
 
 
 def _rows(book: Any, name: str) -> Iterator[tuple[int, tuple[Any, ...]]]:

@@ -5,7 +5,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import steps_after
-from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.forecasting.formatting import few, stamp
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ingest import read_future
@@ -28,7 +28,7 @@ def missing_ahead(
 
     Returns:
         A row for each covariate of which more is missing than usual: name, missing, rows, first (the first timestamp
-        without it).
+        without it), items (those that lack it, if not all do).
     """
     rows = expected[KEY].merge(future, on=KEY, how="left")
     found = []
@@ -37,8 +37,12 @@ def missing_ahead(
         usual = float(history[name].isna().mean())
         if absent.sum() > (usual + UNUSUAL if usual else 0) * len(rows):
             first = rows.loc[absent, "timestamp"].min()
-            found.append({"name": name, "missing": int(absent.sum()), "rows": len(rows), "first": first})
-    return pd.DataFrame(found, columns=["name", "missing", "rows", "first"])
+            without = sorted(rows.loc[absent, "item_id"].unique())
+            items = without if len(without) < rows["item_id"].nunique() else []
+            found.append(
+                {"name": name, "missing": int(absent.sum()), "rows": len(rows), "first": first, "items": items}
+            )
+    return pd.DataFrame(found, columns=["name", "missing", "rows", "first", "items"])
 
 
 def look_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Timestamp) -> str:
@@ -65,13 +69,14 @@ def look_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Tim
         index=False
     )
     missing = missing_ahead(spec, seen, read_future(graph, origin, clock), expected)
-    return f"origin {stamp(origin)}: {warning(missing)}" if len(missing) else ""
+    return f"origin {stamp(origin)}: {warning(missing, spec)}" if len(missing) else ""
 
 
 def sentence(missing: pd.DataFrame) -> str:
     """Say what `missing_ahead` has counted."""
     return ", ".join(
         f"{row['name']} in {row['missing']} of {row['rows']} rows from {stamp(row['first'])} on"
+        + (f" (of {few(row['items'], 3)})" if row["items"] else "")
         for row in missing.to_dict("records")
     )
 
@@ -87,9 +92,13 @@ def late_covariates(spec: ForecastSpec, history: pd.DataFrame) -> list[str]:
     return [name for name in spec.covariates.past if newest[name].isna().all() and recent[name].notna().any()]
 
 
-def warning(missing: pd.DataFrame) -> str:
-    """Say what is missing, and what to do."""
-    todo = "Load them and run again, or set covariates.missing_future: last"
+def warning(missing: pd.DataFrame, spec: ForecastSpec) -> str:
+    """Say what is missing, and what to do, or what is done as the spec says."""
+    todo = {
+        "warn": "Load them and run again, or set covariates.missing_future: last",
+        "error": "Load them; until then nothing is forecast, as covariates.missing_future: error says",
+        "last": "The last known values go on, as covariates.missing_future: last says",
+    }[spec.covariates.missing_future]
     return f"known covariates are missing over the horizon: {sentence(missing)}. {todo}"
 
 

@@ -143,7 +143,7 @@ def forecast(
         ahead.refuse(spec, missing)
         if spec.covariates.missing_future == "warn":
             unlike = guards.without_missing(unlike, [*late, *spec.covariates.known])
-            said = [ahead.warning(missing), *(f"{words}. {todo}" for words in unlike)]
+            said = [ahead.warning(missing, spec), *(f"{words}. {todo}" for words in unlike)]
     if history["timestamp"].max() < origin:
         said.append(f"the latest observation is of {stamp(history['timestamp'].max())}")
     said = [f"origin {stamp(origin)}: {words}" for words in said]

@@ -20,7 +20,7 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     told = {result.name: result for result in checks()}["rows of demo"]
     assert told.passed
     assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
-    assert "promo in 5 of 14 rows from 2024-05-23 on. Load them" in told.message
+    assert "promo in 5 of 14 rows from 2024-05-23 on (of shop 0). Load them" in told.message
 
 
 def test_the_run_that_check_stores_writes_nothing_on_the_terminal(tmp_path, monkeypatch, capfd):

@@ -42,6 +42,14 @@ def test_empty_lines_above_the_header_do_not_matter(tmp_path):
     assert "it is empty" in fails(save(tmp_path / "c.xlsx", []))
 
 
+def test_a_title_above_the_header_and_a_table_in_another_sheet_are_told_with_the_way_out(tmp_path):
+    file = save(tmp_path / "a.xlsx", ["Sales 2024"], [], COLUMNS, ["a", DAY, 1])
+    assert fails(file) == (f"{file}, sheet 'Sales': its columns are named in row 3; delete what stands above it")
+    file = save(tmp_path / "b.xlsx", Notes=[["read me"]], Data=[COLUMNS, ["a", DAY, 1]])
+    assert fails(file) == f"{file}, sheet 'Notes': its columns are in another sheet. Say source.sheet: Data"
+    assert rows(read(file, sheet="Data")) == [(1, "a", DAY, 1)]
+
+
 def test_the_first_sheet_or_the_named_one(tmp_path):
     file = save(tmp_path / "a.xlsx", First=[COLUMNS, ["a", DAY, 1]], Second=[COLUMNS, ["b", DAY, 2]])
     reader = reader_of(file)

@@ -366,3 +366,11 @@ def test_broken_parquet(csv, tmp_path):
     assert "cannot be read: " in fails(csv(b"PAR1 nonsense", "a.parquet"))
     file = save(tmp_path / "b.parquet", {"item": ["a"], "Day": ["2024-03-01"], "sales": [1]})
     assert "no column 'day'; it has: 'item', 'Day', 'sales'. Did you mean 'Day'?" in fails(file)
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_title_above_the_header_is_told_with_its_line(csv, sign):
+    table = f"item{sign}day{sign}sales\na{sign}2024-03-01{sign}1\n"
+    file = csv(f"Sales of 2024{sign}{sign}\nall shops\n{table}")
+    assert fails(file) == f"{file}: its columns are named in line 3; delete what stands above it"
+    assert len(read(csv(table))) == 1

@@ -103,3 +103,21 @@ def test_the_newest_values_may_come_late_but_a_feed_that_has_stopped_is_said(his
         "mlops-assets run demo --retrain"
     ]
     assert made.late == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "todo"),
+    [
+        ("warn", "Load them and run again, or set covariates.missing_future: last"),
+        ("error", "Load them; until then nothing is forecast, as covariates.missing_future: error says"),
+        ("last", "The last known values go on, as covariates.missing_future: last says"),
+    ],
+)
+def test_the_items_that_lack_it_are_named_and_what_is_done_is_what_the_spec_says(history, tmp_path, policy, todo):
+    spec = graph_of(tmp_path, policy).spec
+    expected = future_of(history, 5)[["item_id", "timestamp"]]
+    one = future_of(history, 5).query("item_id == 'shop 1'")
+    missing = ahead.missing_ahead(spec, history, one, expected)
+    assert ahead.warning(missing, spec) == (
+        "known covariates are missing over the horizon: promo in 4 of 9 rows from 2024-05-11 on (of shop 0). " + todo
+    )

@@ -43,6 +43,7 @@ def of_accepted(checked: Checked, contract: Contract, point: str) -> list[str]:
         hints_of_time.of_steps(rows, contract.frequency),
         hints_of_values.of_sentinels(rows["target"], contract.target),
         hints_of_values.of_twins(rows["item_id"]),
+        hints_of_values.of_names(rows["item_id"]),
         hints_of_values.of_zeros(rows["target"]) if point == "median" else "",
     ]
     return [hint for hint in found if hint]

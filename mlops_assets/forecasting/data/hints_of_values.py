@@ -136,6 +136,15 @@ def of_twins(items: pd.Series) -> str:
     return f"the items {pair} differ only in {how}{more} and are two series: one item? Write them alike in the source"
 
 
+def of_names(items: pd.Series) -> str:
+    """Say that items are named by whole objects or lists of a document, which are no names."""
+    names = [name for name in pd.unique(items) if re.fullmatch(r"\{'.*\}|\['.*\]", name, re.DOTALL)]
+    if not names:
+        return ""
+    such = f"{len(names)} items are objects or lists, such as {names[0][:40]}"
+    return f"{such}: write the name in them as a field of its own"
+
+
 def of_zeros(values: pd.Series) -> str:
     """Say that the median of most rows is zero, so that the point forecast will be."""
     known = values.dropna()

@@ -320,6 +320,12 @@ def test_one_item_spelt_in_two_ways(pair, how):
     assert remarks([str(n) for n in range(5)], items=("Caf\u00e9", "Cafe")) == []
 
 
+def test_an_object_is_no_name():
+    found = remarks([str(n) for n in range(5)], items=({"id": "a"}, {"id": "b"}))
+    assert found == ["2 items are objects or lists, such as {'id': 'a'}: write the name in them as a field of its own"]
+    assert remarks([str(n) for n in range(5)], items=("{a}", "[b]")) == []
+
+
 def test_a_median_of_zero_asks_for_the_mean():
     sales = ["0"] * 7 + ["3", "1", "2"]
     assert remarks(sales) == ["70% of the targets are 0, so that a median forecast is 0 too: point: mean?"]

@@ -54,7 +54,7 @@ INPUTS: list[Input] = [
     plain("the header once more", _TEXT + _TEXT.partition("\n")[0] + "\n", rejects("unparsable_timestamp")),
     plain("a row of totals", _TEXT + "Total,,3,0,\n", rejects("missing_timestamp")),
     plain("a remark at the end", _TEXT + "exported by ERP\n", rejects("malformed_row")),
-    plain("a remark at the top", "exported by ERP\n" + _TEXT, refuses("no column 'item'")),
+    plain("a remark at the top", "exported by ERP\n" + _TEXT, refuses("its columns are named in line 2")),
     plain("a column that is missing", _TEXT.replace("sales", "turnover"), refuses("no column 'sales'")),
     plain("a column in capitals", _TEXT.replace("sales", "Sales"), refuses("Did you mean 'Sales'?")),
     plain("a column with a space", _TEXT.replace("sales", " sales"), refuses("Did you mean ' sales'?")),
