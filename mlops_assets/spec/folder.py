@@ -120,6 +120,8 @@ def _taken(name: str, specs: list[ForecastSpec]) -> SpecError:
 
 def _name_in(file: Path) -> str | None:
     """Return the name that a file gives its forecast, also where the file is no YAML."""
+    if not file.is_file():  # a pipe would be waited for
+        return None
     try:
         with file.open(encoding="utf-8-sig", errors="replace") as opened:
             line = re.search(r"^name:\s*[\"']?([^\"'\s#]+)", opened.read(LARGEST), re.MULTILINE)

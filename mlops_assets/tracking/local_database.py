@@ -34,7 +34,8 @@ def ensure_made(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_suffix(".lock")):
         while file.exists() and not is_made(file):
-            if time.time() - file.stat().st_mtime > QUIET_SECONDS:
+            # Either way: a clock that was set back has files of the future, and they are no newer for that.
+            if abs(time.time() - file.stat().st_mtime) > QUIET_SECONDS:
                 _move(file, file.with_name(file.name + _ASIDE))
             else:
                 time.sleep(0.2)  # another program, such as MLflow's web UI, may be making it

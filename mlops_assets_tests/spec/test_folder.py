@@ -1,5 +1,6 @@
 """A folder of specs: one that cannot be used takes no other down."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,13 @@ def test_a_name_of_a_file_without_one_is_made_of_the_file(tmp_path):
         (tmp_path / name).write_text("[")
     (tmp_path / "demo.yaml").write_text(MINIMAL)
     assert [spec.name for spec in load_specs(tmp_path).broken] == ["a_b", "a_b_2", "spec"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path):
+    (tmp_path / "shop.yaml").write_text(MINIMAL)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    declared = load_specs(tmp_path)
+    assert len(declared.specs) == 1
+    assert [one.name for one in declared.broken] == ["pipe"]
+    assert "no file that can be read" in declared.broken[0].message

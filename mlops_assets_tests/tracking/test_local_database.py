@@ -59,6 +59,19 @@ def test_what_a_killed_process_left_half_made_is_set_aside_and_made_anew(tmp_pat
     assert not (tmp_path / "mlflow.db-journal").exists()
 
 
+def test_a_half_made_file_of_before_the_clock_was_set_back_is_not_waited_for(tmp_path, empty_mlflow, monkeypatch):
+    file = tmp_path / "mlflow.db"
+    half(file, empty_mlflow)
+    os.utime(file, (time.time() + 7 * 86400, time.time() + 7 * 86400))
+    monkeypatch.setattr(
+        local_database.time, "sleep", lambda seconds: pytest.fail("waits until the clock is there again")
+    )
+    monkeypatch.setattr(local_database, "_make", lambda new: shutil.copy(empty_mlflow, new))
+    local_database.ensure_made(file)
+    assert is_made(file)
+    assert (tmp_path / "mlflow.db.unfinished").exists()
+
+
 def test_a_database_that_is_being_made_is_waited_for(tmp_path, empty_mlflow, monkeypatch):
     file = tmp_path / "mlflow.db"
     half(file, empty_mlflow)
