@@ -6,6 +6,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mlops_assets.spec.forecast import ForecastSpec
+from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
 from mlops_assets.spec.parts import choice
 from mlops_assets.spec.sources import SOURCES, FileSource
 from mlops_assets.spec.yaml_read import Document
@@ -38,6 +39,8 @@ def describe(problem: Any, document: Document) -> str:
     path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in SOURCES and loc[0] == "source"))
     path += getattr(context.get("error"), "path", ())
     where = field_and_line(path, document)
+    if kind == "extra_forbidden" and path[:-1] == ("model",) and path[-1] in (*FOREST_PARAMETERS, *BOOSTING_PARAMETERS):
+        return f"{where}: a parameter of the regressor; it stands below parameters: model.parameters.{path[-1]}"
     if kind == "extra_forbidden":
         return f"{where}: unknown field; {choice(path[-1], _fields(_model_at(path[:-1], loc)))}"
     if kind == "missing":

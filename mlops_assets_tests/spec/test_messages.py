@@ -34,6 +34,11 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             "source.chunks (line 2): unknown field; did you mean 'chunk_rows'? "
             "Allowed: kind, url, table, query, chunk_rows",
         ),
+        (
+            plus("model: {n_estimators: 10}"),
+            "model.n_estimators (line 7): a parameter of the regressor; it stands below parameters: "
+            "model.parameters.n_estimators",
+        ),
         (plus("zzz: 1"), "zzz (line 7): unknown field; allowed: name, description"),
         (plus("horizon: 5"), "horizon (line 7): stands twice"),
         (changed("path: a.csv", "path: a.csv, path: b.csv"), "source.path (line 2): stands twice"),
