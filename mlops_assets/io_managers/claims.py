@@ -11,6 +11,8 @@ from mlops_assets.io_managers.errors import AlreadyStoredError, StaleWriteError
 
 FIRST = -1
 """The claim of a writer that must find nothing there: it never replaces, and everybody else may replace it."""
+OUT_OF_STEP = 60_000_000_000
+"""Nanoseconds by which the clocks of two machines may differ."""
 
 
 class Claiming(dg.ConfigurableIOManager, ABC):
@@ -29,6 +31,9 @@ class Claiming(dg.ConfigurableIOManager, ABC):
 def refuse_older(claim: int, present: int, what: str) -> None:
     """Raise if what is stored must stay: it was written by somebody who began later, or nothing was to be there.
 
+    A beginning that has not come yet is nobody's: the clock that it was taken from has been set back since, and whoever
+    writes now began later.
+
     Args:
         claim: when the writer began, in ns since 1970, or `FIRST`.
         present: the claim of what is stored.
@@ -36,7 +41,7 @@ def refuse_older(claim: int, present: int, what: str) -> None:
     """
     if claim == FIRST:
         raise AlreadyStoredError(f"{what} is there already, and is not replaced.")
-    if present > claim:
+    if claim < present <= time.time_ns() + OUT_OF_STEP:
         raise StaleWriteError(
             f"{what} was not replaced: it was written by a run that began at {_moment(present)}, "
             f"this one began earlier, at {_moment(claim)}. The stored one stays. If this one is right all the same, "

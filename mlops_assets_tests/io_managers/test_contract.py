@@ -1,6 +1,7 @@
 """The contract of tables: every manager passes all of it, unchanged."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -112,6 +113,14 @@ def test_an_older_writer_is_refused(tables: Tables, key: list[str]):
     same(tables.read(key), newer)
     tables._replace(key, {"x": as_arrow(older)}, {}, 2_000)
     same(tables.read(key), older)
+
+
+def test_what_was_written_before_the_clock_was_set_back_is_replaced(tables: Tables, key: list[str]):
+    week = 7 * 86_400 * 10**9
+    tables._replace(key, {"x": arrow_frames.to_arrow(pd.DataFrame({"a": [1]}))}, {}, time.time_ns() + week)
+    for value in (2, 3):
+        tables.write(key, pd.DataFrame({"a": [value]}), "x")
+        same(tables.read(key), pd.DataFrame({"a": [value]}))
 
 
 def test_of_those_who_create_a_partition_at_once_one_succeeds(tables: Tables, key: list[str]):
