@@ -24,7 +24,7 @@ _SOURCE = Column(
     "source",
     "str",
     "champion: the model's; fallback: seasonal naive, for an item that the model cannot forecast; seasonal_naive: for "
-    "all items, where no model could.",
+    "all items, where no model could, or for the leads that the model was not trained for.",
 )
 _NAIVE = Column("naive", "float64", "Point forecast of seasonal naive, for comparison.")
 _VERSION = Column("model_version", "int64", "Version of the model in MLflow; 0 of seasonal naive's.")
