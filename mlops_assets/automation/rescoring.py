@@ -7,7 +7,7 @@ from mlops_assets.catalog.partitions import complete_keys, latest_complete
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import outdated, ranges, reread_keys
+from mlops_assets.stages.rescore import old_scores, ranges, reread_keys
 
 TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
@@ -55,7 +55,7 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
             return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
         keys = complete_keys(spec, clock.now())
-        late = outdated(spec, keys, context.instance)
+        late = old_scores(spec, keys, context.instance)
         if not late:
             return dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
         requests = []

@@ -46,7 +46,7 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
             missed = []
         busy = _under_way(spec, context.instance)
         missed = [one for one in missed if not any(first <= one <= last for first, last in busy)]
-        rounds = ranges([*before(spec, key, LONGEST_GAP), key], dict.fromkeys([*missed, key], 0))
+        rounds = ranges([*before(spec, key, LONGEST_GAP), key], {*missed, key})
         return [_request(first, last, key) for first, last in rounds]
 
     return [daily_schedule, *([build_reread_schedule(spec)] if spec.partitions.reread else [])]

@@ -38,7 +38,7 @@ from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step, U
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
-from mlops_assets.stages.rescore import outdated, ranges, reread_keys
+from mlops_assets.stages.rescore import old_scores, ranges, reread_keys
 from mlops_assets.tracking.errors import TrackingError
 
 RANGE = "..."
@@ -111,7 +111,7 @@ def run_round(
         end_dead_runs(instance)
         reason, failed = _why_train(stores, spec, instance, retrain, listen)
         missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
-    rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], dict.fromkeys([*missed, *keys], 0))
+    rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], {*missed, *keys})
     run = Runner(definitions, instance, listen)
     began = datetime.now(timezone.utc)
     try:
@@ -240,7 +240,7 @@ def ingest(run: Runner, spec: ForecastSpec, first: str, last: str, allow_shrink:
 
 def rescore(run: Runner, spec: ForecastSpec, keys: list[str]) -> None:
     """Score those of some partitions again whose observations or forecasts are newer than their scores."""
-    for first, last in ranges(keys, outdated(spec, keys, run.instance)):
+    for first, last in ranges(keys, old_scores(spec, keys, run.instance)):
         run(job_name(spec.name, RESCORE), keys=[first, last], selection=[dg.AssetKey([spec.name, FORECAST_ACCURACY])])
 
 

@@ -15,7 +15,7 @@ def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
     return before(spec, last, count) if count else []
 
 
-def outdated(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
+def old_scores(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
     """Return the partitions whose scores are older than what they are made from, with the event that made them so."""
     stored = {
         name: instance.get_latest_storage_id_by_partition(
