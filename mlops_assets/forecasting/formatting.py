@@ -33,6 +33,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with what it counts: `1 row`, `1,204 rows`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def few(names: Sequence[str], most: int = 5) -> str:
     """Name the first few, and say how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -12,6 +12,7 @@ import pandas as pd
 from mlops_assets.catalog.log import Log, numbered
 from mlops_assets.catalog.names import ENDINGS, ENTRIES, MODEL_CODE, MODEL_VERSIONS, RANDOM_FOREST
 from mlops_assets.errors import UsageError
+from mlops_assets.forecasting.formatting import counted
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.tracking.names import Kept
@@ -92,10 +93,10 @@ class Holdings:
     def words(self) -> str:
         """What it is, for people."""
         partitions = sum(map(len, self.tables.values()))
-        tables = f"{_count(len(self.tables), 'table')} with {_count(partitions, 'partition')}"
-        said = [tables, _count(len(self.models), "stored model")]
+        tables = f"{counted(len(self.tables), 'table')} with {counted(partitions, 'partition')}"
+        said = [tables, counted(len(self.models), "stored model")]
         if self.mlflow.versions is not None:
-            said.append(f"{_count(self.mlflow.versions, 'version')} in MLflow")
+            said.append(f"{counted(self.mlflow.versions, 'version')} in MLflow")
         if self.mlflow.experiment is not None:
             said.append(f"experiment {self.mlflow.experiment} in MLflow")
         if self.switched_on:
@@ -169,7 +170,7 @@ def retire(places: Places, name: str, delete: bool, do: bool) -> Iterator[str]:
     yield "delete the registered model, and the experiment (MLflow can restore it), in MLflow"
     if do:
         names.remove(name, f"{now:%Y-%m-%d %H:%M:%S}")
-    many = f"{_count(len(found.models), 'stored model')} and {_count(len(found.tables), 'table')}"
+    many = f"{counted(len(found.models), 'stored model')} and {counted(len(found.tables), 'table')}"
     yield f"delete {many}; Dagster's history stays"
     if do:
         _delete(stores, found)
@@ -210,7 +211,7 @@ def rename(places: Places, old: str, new: str, do: bool) -> Iterator[str]:
     now = stores.clock.now()
     if do and not goes_on:
         _note(stores.tables, new, RENAMING, old, now)
-    yield f"copy {_count(len(found.tables), 'table')} and {_count(len(found.models), 'stored model')} to {new}"
+    yield f"copy {counted(len(found.tables), 'table')} and {counted(len(found.models), 'stored model')} to {new}"
     if do:
         _copy(stores, found, new)
     yield f"rename the registered model and the experiment in MLflow to {new}"
@@ -294,7 +295,3 @@ def _owner(instigator: str) -> str:
     """Return which forecast a schedule or sensor is of; empty if of none."""
     match = _INSTIGATOR.fullmatch(instigator)
     return match[1] if match else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

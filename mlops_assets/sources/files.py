@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import ROW_SOURCE, Window
-from mlops_assets.forecasting.formatting import in_files
+from mlops_assets.forecasting.formatting import counted
 from mlops_assets.sources.base import AnyFile, SourceError
 from mlops_assets.sources.csv_files import read_csv
 from mlops_assets.sources.excel_files import read_excel
 from mlops_assets.sources.json_files import read_json, read_jsonl
 from mlops_assets.sources.parquet_files import read_parquet
-from mlops_assets.sources.text import ending
+from mlops_assets.sources.text import Notes, ending
 from mlops_assets.spec import FileSource
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -33,12 +33,12 @@ class FileReader:
         self.source = source
         self.path = folder / Path(source.path).expanduser()
         self.name = str(self.path)
-        self._found: dict[str, list[str]] = {}
+        self._notes = Notes()
 
     @property
     def notes(self) -> list[str]:
         """What the last read found out about the files that the spec does not say."""
-        return [f"{words}{in_files(names)}" for words, names in self._found.items()]
+        return self._notes.lines()
 
     def files(self) -> Mapping[str, AnyFile]:
         """Return the files in the order of their names, which start below the folder that all are in.
@@ -62,7 +62,7 @@ class FileReader:
         """Yield batches of all files; CSV and JSON lines as text, Parquet and Excel with their types."""
         import pyarrow as pa
 
-        self._found = {}
+        self._notes = Notes()
         for name, file in _in_order(self.files(), self.source.latest_wins):
             try:
                 for batch in self._read_file(name, file, columns, time_column, window):
@@ -73,10 +73,7 @@ class FileReader:
     def _read_file(
         self, name: str, file: AnyFile, columns: Sequence[str], time_column: str, window: Window
     ) -> Iterator[pd.DataFrame]:
-        def note(words: str) -> None:
-            self._found.setdefault(words, []).append(name)
-
-        source = self.source
+        source, note = self.source, self._notes.of(name)
         kind = source.format if source.format != "auto" else FORMATS.get(ending(file))
         if kind == "jsonl" and source.records is not None:
             kind = "json"
@@ -106,8 +103,7 @@ class FileReader:
         """Open the files and read a first batch."""
         everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
         next(self.read(columns, time_column, everything), None)
-        count = len(self.files())
-        return "; ".join([f"{self.name}, {count} file{'s' * (count != 1)}", *self.notes])
+        return "; ".join([f"{self.name}, {counted(len(self.files()), 'file')}", *self.notes])
 
 
 def _in_order(files: Mapping[str, AnyFile], latest_wins: str | None) -> list[tuple[str, AnyFile]]:

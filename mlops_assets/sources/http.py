@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import ROW_SOURCE, Window
-from mlops_assets.forecasting.formatting import in_files
 from mlops_assets.sources.base import SourceError, SourceUnavailableError
 from mlops_assets.sources.csv_files import read_csv
 from mlops_assets.sources.http_client import HttpClient, Page, Query
-from mlops_assets.sources.json_files import at, frame_of, parse, records_of
+from mlops_assets.sources.json_files import at, fault_of, frame_of, parse, records_of
+from mlops_assets.sources.text import Notes
 from mlops_assets.spec import HttpSource
 
 
@@ -28,16 +28,16 @@ class HttpReader:
         self.source = source
         self.time_zone = time_zone
         self.name = source.url
-        self._found: dict[str, list[str]] = {}
+        self._notes = Notes()
 
     @property
     def notes(self) -> list[str]:
         """What the last read found out about the answers that the spec does not say."""
-        return [f"{words}{in_files(names)}" for words, names in self._found.items()]
+        return self._notes.lines()
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield the rows of each page: of JSON as it types them, of CSV as text."""
-        self._found = {}
+        self._notes = Notes()
         try:
             yield from self._read(columns, window)
         except SourceError as error:
@@ -166,10 +166,7 @@ class HttpReader:
                 raise SourceError(f"{page}: not CSV: {error}") from None
 
     def _csv(self, page: Page, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-        def note(words: str) -> None:
-            self._found.setdefault(words, []).append(page.name)
-
-        source = self.source
+        source, note = self.source, self._notes.of(page.name)
         if source.encoding is None and page.encoding is not None:
             note(f"encoding {page.encoding}")
         return read_csv(
@@ -193,5 +190,4 @@ def _json(page: Page) -> Any:
     try:
         return parse(page.body)
     except (ValueError, RecursionError) as error:
-        at = f": {error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
-        raise SourceError(f"{page}: not JSON{at}") from None
+        raise SourceError(f"{page}: {fault_of(error)}") from None

@@ -44,6 +44,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return doubled
 
 
+def fault_of(error: ValueError | RecursionError) -> str:
+    """Say why `parse` could not read a document, and where."""
+    return (
+        f"not JSON: {error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else "not JSON"
+    )
+
+
 def at(document: Any, path: str) -> Any:
     """Return what stands at a dotted path, None if nothing does."""
     for name in path.split("."):
@@ -122,9 +129,8 @@ def read_json(
         raise text.wrong_encoding() from None
     except (ValueError, RecursionError) as error:
         at_end = isinstance(error, json.JSONDecodeError) and not content[error.pos :].strip()
-        where = f": {error.msg} at character {error.pos + 1}" if isinstance(error, json.JSONDecodeError) else ""
         cut = "; it ends there: the file may be cut" if at_end and content.strip() else ""
-        raise SourceError(f"{file}: not JSON{where}{cut}") from None
+        raise SourceError(f"{file}: {fault_of(error)}{cut}") from None
     rows = records_of(document, records, file)
     if rows:
         yield frame_of(rows, columns, file, escaped=b"\\u" in content)
@@ -197,7 +203,7 @@ def _row(number: int, line: bytes, columns: Sequence[str], seen: dict[str, None]
         values = parse(line)
         problem = problem_of(values, columns, "line", b"\\u" in line)
     except json.JSONDecodeError as error:
-        problem = f"the line is not JSON: {error.msg} at character {error.pos + 1}"
+        problem = f"the line is {fault_of(error)}"
     except RecursionError:
         problem = "the line is nested too deeply"
     except UnicodeError:

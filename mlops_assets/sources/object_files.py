@@ -15,6 +15,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError
 from mlops_assets.sources.files import FileReader
+from mlops_assets.sources.text import Notes
 from mlops_assets.spec import FileSource
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ObjectReader(FileReader):
     def __init__(self, source: FileSource) -> None:
         self.source = source
         self.name = source.path
-        self._found: dict[str, list[str]] = {}
+        self._notes = Notes()
 
     def files(self) -> "Mapping[str, ObjectFile]":
         """Return the objects in the order of their names, which start below the folder that all are in.

@@ -7,10 +7,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from mlops_assets.forecasting.formatting import in_files
 from mlops_assets.sources.base import AnyFile, SourceError
 
 Note = Callable[[str], None]
 """Takes in words what was found out about a file that its spec does not say."""
+
+
+class Notes:
+    """What was found out about files or pages, each line once with the names that it is of."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def of(self, name: str) -> Note:
+        """Return what takes the words on one file or page."""
+        return lambda words: self._names.setdefault(words, []).append(name)
+
+    def lines(self) -> list[str]:
+        """Return a line for each finding."""
+        return [f"{words}{in_files(names)}" for words, names in self._names.items()]
+
 
 HEAD_BYTES = 1 << 20
 """So much of a file is looked at to find out how it is written."""

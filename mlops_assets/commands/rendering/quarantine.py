@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops_assets.analysis.quarantine import QuarantineFindings
 from mlops_assets.forecasting.data.contract import REASONS
+from mlops_assets.forecasting.formatting import counted
 
 
 def parts(found: QuarantineFindings) -> Iterator[Any]:
@@ -18,7 +19,7 @@ def parts(found: QuarantineFindings) -> Iterator[Any]:
         return
     first, last = found.partitions[0], found.partitions[-1]
     span = first if first == last else f"{len(found.partitions)} partitions from {first} to {last}"
-    yield f"[bold]{name}[/bold]: {count:,} row{'s' * (count != 1)} in quarantine, of {span}"
+    yield f"[bold]{name}[/bold]: {counted(count, 'row')} in quarantine, of {span}"
     reasons = Table("reason", "rows", "what it means")
     for reason, rows in found.reasons.items():
         reasons.add_row(reason, f"{rows:,}", escape(REASONS.get(reason, "")))

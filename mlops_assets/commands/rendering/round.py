@@ -12,7 +12,7 @@ from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.ledger import honest, shown_numbers, summary
 from mlops_assets.forecasting.evaluation.metrics import score, shown_metrics
-from mlops_assets.forecasting.formatting import number, stamp
+from mlops_assets.forecasting.formatting import counted, number, stamp
 from mlops_assets.lifecycle.decisions import why_nobody
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.report.ingestion import latest_ingestion
@@ -120,6 +120,6 @@ def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[A
     facts = summary(rows, spec.task)
     days = rows["timestamp"].nunique()
     yield (
-        f"\n[bold]accuracy[/bold] of past forecasts over {days} timestamp{'s' * (days != 1)}, {facts['rows']:,} rows: "
+        f"\n[bold]accuracy[/bold] of past forecasts over {counted(days, 'timestamp')}, {facts['rows']:,} rows: "
         + ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers())
     )

@@ -15,6 +15,7 @@ from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, N
 from mlops_assets.forecasting.evaluation.compare import OUTLYING, Comparison, compare
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair, score
 from mlops_assets.forecasting.evaluation.segments import by_volume
+from mlops_assets.forecasting.formatting import counted
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
 
@@ -217,7 +218,7 @@ def _better_than_naive(found: Comparison, limits: GateRules) -> Rule:
         first, second = _told(found)
         message = f"{limits.metric} {first} is {sign} seasonal naive's {second} ({_percent(found)})"
     if not passed and found.blocks < _LITTLE:
-        message += f"; that rests on {_count(found.blocks, 'forecast')} of an item: more backtest.windows tell more"
+        message += f"; that rests on {counted(found.blocks, 'forecast')} of an item: more backtest.windows tell more"
     return Rule(name, "passed" if passed else "failed", message + _left_out(found), _numbers(found))
 
 
@@ -385,12 +386,8 @@ def _left_out(found: Comparison) -> str:
     if not found.outlying:
         return ""
     return (
-        f"; {_count(found.outlying, 'row')} missed by more than {OUTLYING} times the usual left out: look at the data"
+        f"; {counted(found.outlying, 'row')} missed by more than {OUTLYING} times the usual left out: look at the data"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _numbers(found: Comparison) -> dict[str, float]:
