@@ -67,7 +67,8 @@ class Tables(Claiming):
             SchemaDriftError: a column that the table does not have.
         """
         present = self._stored(key)
-        wanted = present if partitions is None else [name for name in partitions if name in set(present)]
+        there = set(present)
+        wanted = present if partitions is None else [name for name in partitions if name in there]
         if not wanted:
             raise MissingTableError(_nothing_there(key, partitions, present))
         return to_frame(self._load(key, wanted, None if columns is None else list(columns)))
@@ -162,7 +163,8 @@ class Tables(Claiming):
             key: the asset's key, part by part.
             partitions: which ones; those that are not there are skipped. None: all.
         """
-        wanted = [name for name in self.partitions(key) if partitions is None or name in set(partitions)]
+        asked = None if partitions is None else set(partitions)
+        wanted = [name for name in self.partitions(key) if asked is None or name in asked]
         found = self._schemas_of(key, wanted)
         return {name: schemas.meaning_of(found[name]) for name in wanted if name in found}
 

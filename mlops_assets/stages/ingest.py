@@ -30,28 +30,14 @@ def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tu
         SourceError: the source cannot be read.
         ContractError: a column is absent.
     """
-    reader = open_source(graph.spec)
-    asked = graph.contract.asked(window)
-    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, asked)
-    checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
-    checked.notes[:0] = reader.notes
-    return checked, reader.name
+    return _read(graph, window, clock, graph.contract.columns)
 
 
 def read_first(graph: Graph, clock: Clock, most: int) -> contract.Checked:
     """Read about the first so many rows of a source and hold them against the contract; raises as the whole would."""
     start = pd.Timestamp(graph.spec.partitions.start)
     window = contract.Window(start, max(start, pd.Timestamp(clock.now()).tz_convert(graph.spec.zone).tz_localize(None)))
-    reader = open_source(graph.spec)
-    raw = read_all(reader, graph.contract.columns, graph.spec.columns.timestamp, window, most)
-    checked = contract.check(raw.head(most), rules_of(graph, clock), window, clock.now(), exact=reader.exact)
-    checked.notes[:0] = reader.notes
-    return checked
-
-
-def rules_of(graph: Graph, clock: Clock) -> contract.Contract:
-    """Return the contract; under a clock that stands still, rows of later moments have not come yet."""
-    return replace(graph.contract, future="ignore") if clock.pinned else graph.contract
+    return _read(graph, window, clock, graph.contract.columns, most)[0]
 
 
 def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFrame:
@@ -62,14 +48,25 @@ def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFram
         ContractError: a column is absent.
     """
     spec = graph.spec
-    reader = open_source(spec)
     columns = [name for name in graph.contract.columns if name != spec.columns.target]
     steps = steps_after(origin, spec.horizon, spec.frequency)
-    window = contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1))
-    asked = graph.contract.asked(window)
-    raw = read_all(reader, columns, spec.columns.timestamp, asked).assign(**{spec.columns.target: None})
-    checked = contract.check(raw, rules_of(graph, clock), window, clock.now(), exact=reader.exact)
+    checked, _ = _read(graph, contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1)), clock, columns)
     return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
+
+
+def _read(
+    graph: Graph, window: contract.Window, clock: Clock, columns: Sequence[str], most: int | None = None
+) -> tuple[contract.Checked, str]:
+    """Read columns of a window, all rows or about the first so many; a target that is not among them is missing."""
+    reader, target = open_source(graph.spec), graph.spec.columns.target
+    raw = read_all(reader, columns, graph.spec.columns.timestamp, graph.contract.asked(window), most)[:most]
+    if target not in columns:
+        raw = raw.assign(**{target: None})
+    # Under a clock that stands still, rows of later moments have not come yet.
+    rules = replace(graph.contract, future="ignore") if clock.pinned else graph.contract
+    checked = contract.check(raw, rules, window, clock.now(), exact=reader.exact)
+    checked.notes[:0] = reader.notes
+    return checked, reader.name
 
 
 def fill(graph: Graph, tables: Tables, clock: Clock, key: str) -> dict[str, int]:
