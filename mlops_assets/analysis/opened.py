@@ -9,7 +9,7 @@ from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_wind
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, UsageError, nearest
 from mlops_assets.forecasting.data.contract import Checked, ContractError
-from mlops_assets.forecasting.model.baselines import bounded, clipped, dead_items
+from mlops_assets.forecasting.model.baselines import dead_items
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -18,7 +18,7 @@ from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
 from mlops_assets.stages.findings import no_usable_row, refusal
 from mlops_assets.stages.ingest import read_future, read_observations
-from mlops_assets.stages.predict import on_the_clock
+from mlops_assets.stages.predict import ask, on_the_clock
 from mlops_assets.stages.train import history_of
 
 
@@ -50,16 +50,8 @@ class OpenForecast:
 
     def predict(self, future: pd.DataFrame | None = None, items: list[str] | None = None) -> pd.DataFrame:
         """Forecast, with other known covariates if given."""
-        task = bounded(self.spec.task, self.history, getattr(self.forecaster, "lowest", 0.0))
-        made = self.forecaster.predict(
-            self.history,
-            self.origin,
-            future=self.future if future is None else future,
-            horizon=task.horizon,
-            quantiles=task.quantiles,
-            items=items,
-        )
-        return on_the_clock(self.spec, clipped(made, task))
+        known = self.future if future is None else future
+        return on_the_clock(self.spec, ask(self.forecaster, self.spec.task, self.history, self.origin, known, items))
 
     def must_know(self, item: str) -> None:
         """Raise QuestionError unless there is such an item in the data."""

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.analysis.opened import QuestionError
+from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import UnknownNameError
@@ -77,7 +78,11 @@ def quarantine(
                 + (f"there are {stored[0]} to {stored[-1]}" if stored else "none has been yet")
             )
         keys = stored if partition is None else [partition]
-        rows = stores.tables.read([spec.name, QUARANTINE], partitions=keys) if keys else _none()
+        rows = (
+            stores.tables.read([spec.name, QUARANTINE], partitions=keys)
+            if keys
+            else Graph(spec).without_rows(QUARANTINE)
+        )
         rows = rows if reason is None else rows[rows["reason"] == reason]
         partitions = sorted(set(rows["partition"]))
         checked = Checked(_accepted(stores.tables, spec, partitions), rows.reset_index(drop=True), {})
@@ -90,15 +95,11 @@ def quarantine(
     )
 
 
-def _none() -> pd.DataFrame:
-    return pd.DataFrame(columns=["reason", "detail", "source", "source_row", "timestamp", "record", "partition"])
-
-
 def _accepted(tables: Tables, spec: ForecastSpec, partitions: list[str]) -> pd.DataFrame:
     """Observations of some partitions: the good rows beside the rejected ones."""
     key = [spec.name, OBSERVATIONS]
     kept = set(tables.partitions(key)) & set(partitions)
-    types = {"item_id": "object", "timestamp": "datetime64[us]", "target": "float64"}
+    columns = ["item_id", "timestamp", "target"]
     if not kept:
-        return pd.DataFrame(columns=list(types)).astype(types)
-    return tables.read(key, partitions=sorted(kept), columns=list(types))
+        return Graph(spec).without_rows(OBSERVATIONS)[columns]
+    return tables.read(key, partitions=sorted(kept), columns=columns)
