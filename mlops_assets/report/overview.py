@@ -238,16 +238,18 @@ class Overview:
     @classmethod
     def of_broken(cls, name: str, message: str, at: str) -> "Overview":
         """Return the state of a forecast whose spec cannot be used: that, and nothing else, is known."""
-        nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "policy", "drift", "quarantine", "next_round"))
-        return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(f"{BROKEN}: {message}",), **nothing)
+        return cls._of_problem(name, f"{BROKEN}: {message}", at)
 
     @classmethod
     def of_undeclared(cls, name: str, what: str, at: str) -> "Overview":
         """Return the state of a forecast that no spec declares any more, of which something is stored."""
         todo = f"mlops-assets retire {name}, or mlops-assets rename {name} NEW if its spec has another name now"
-        said = f"no longer declared ({what}): {todo}"
+        return cls._of_problem(name, f"no longer declared ({what}): {todo}", at)
+
+    @classmethod
+    def _of_problem(cls, name: str, problem: str, at: str) -> "Overview":
         nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "policy", "drift", "quarantine", "next_round"))
-        return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(said,), **nothing)
+        return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(problem,), **nothing)
 
     @property
     def last(self) -> dict[str, str | None]:
