@@ -52,7 +52,8 @@ def test_one_forecast_is_told_whole_and_nothing_is_made_by_looking(cli, tmp_path
     assert {"name": "observations", "partitions": 1, "last": "2024-03-04"} in found["assets"]
     assert list(found) == [
         "forecast", "description", "at", "champion", "waiting", "assets", "accuracy", "policy", "drift", "quarantine",
-        "next_round", "failed_runs", "ingestion", "unobserved", "unforecast", "unreachable", "outliers", "problems",
+        "next_round", "failed_runs", "ingestion", "unobserved", "unforecast", "unreachable", "standing", "outliers",
+        "changed_spec", "problems",
     ]  # fmt: skip
     assert found["quarantine"] is None
     assert found["champion"] is None
