@@ -8,7 +8,7 @@ from mlops_assets.alerts import messages
 from mlops_assets.alerts.messages import ALERTED, FailedRun
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog import run_tags
-from mlops_assets.catalog.names import asset_of
+from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE, asset_of
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import scrub, secrets_of
 from mlops_assets.spec import ForecastSpec
@@ -46,6 +46,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
         return None
     if not failures and not run_tags.is_of(run, spec.name):
         return None
+    selected = {key.path[-1] for key in run.asset_selection or ()}
     return FailedRun(
         run_id=run.run_id,
         job=run_tags.job_of(run),
@@ -53,6 +54,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
         tries=run_tags.tries_of(run),
         steps=steps,
         message=first_line(spec, next(map(_reason_of_run, ends), "see its log")),
+        ingests=bool(selected) and selected <= {OBSERVATIONS, QUARANTINE},
     )
 
 

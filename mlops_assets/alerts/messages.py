@@ -40,6 +40,7 @@ class FailedRun:
         tries: runs that were tried, with Dagster's automatic retries.
         steps: what failed and why: asset -> message; empty if the run as a whole did.
         message: why the run failed, where no step did.
+        ingests: whether it was to do nothing but ingest.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class FailedRun:
     tries: int = 1
     steps: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
+    ingests: bool = False
 
 
 def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
@@ -58,6 +60,8 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     advised = "; ".join(dict.fromkeys(re.findall(r"\(try: ([^()]*)\)", failed)))
     first = f"Run {advised}" if advised else "Read the error of the step in the run's log"
     again = " --retrain" if run.job == job_name(forecast, RETRAIN) else f" --partition {run.partition}" if place else ""
+    # A round of a long history would forecast from each partition of it.
+    command = "ingest" if run.ingests and "..." in run.partition else "run"
     return Alert(
         event="run failure",
         forecast=forecast,
@@ -65,7 +69,7 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
         what=failed or f"{run.job}{place} failed{tries}: {run.message}",
         where=links.run_link(run.run_id),
         to_do=f"{first}. When its cause is gone, re-execute the run from its failure there, or run "
-        f"mlops-assets run {forecast}{again}. The tables keep what was good before.",
+        f"mlops-assets {command} {forecast}{again}. The tables keep what was good before.",
     )
 
 

@@ -1,5 +1,6 @@
 """Alerts over a real mail server and a real web hook."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from threading import Barrier, Thread
 
@@ -188,3 +189,11 @@ def test_an_error_that_says_what_to_run_is_what_to_do():
     assert alert.to_do.startswith("Run mlops-assets reingest demo. When its cause is gone, re-execute")
     plain = run_failure("demo", FailedRun("ab", "demo_daily", message="killed"), Notifications())
     assert plain.to_do.startswith("Read the error of the step in the run's log. When")
+
+
+def test_where_history_was_to_be_ingested_only_that_is_advised():
+    history = FailedRun("ab", "demo_daily", "2024-03-01...2024-03-30", message="killed", ingests=True)
+    told = run_failure("demo", history, Notifications())
+    assert "or run mlops-assets ingest demo --partition 2024-03-01...2024-03-30. The" in told.to_do
+    whole = run_failure("demo", replace(history, ingests=False), Notifications())
+    assert "or run mlops-assets run demo --partition 2024-03-01...2024-03-30. The" in whole.to_do
