@@ -22,13 +22,14 @@ from mlops_assets.catalog.partitions import (
 )
 from mlops_assets.errors import MissingExtraError, TransientError
 from mlops_assets.forecasting.data.contract import ContractError
+from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages import findings, ingest
+from mlops_assets.stages import findings, holes, ingest
 from mlops_assets.stages.remarks import Remarks
 
 
@@ -134,6 +135,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         add_row_counts(context, partitions, graph.key(OBSERVATIONS))
         if keys[-1] not in set(partitions) | set(intake.untouched) and with_steps(spec, keys[-1:]):
             notifications.send(tables, messages.empty(spec.name, keys[-1], source, notifications))
+        if gone := _absent(graph, tables, intake, keys[-1], partitions):
+            context.log.warning(gone)
         odd = Remarks.of(spec, intake.rows)
         for sentence in odd.sentences():
             context.log.warning(sentence)
@@ -160,6 +163,19 @@ def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock
             )
         )
     return {partition: rows for partition, rows in filled.items() if rows}
+
+
+def _absent(graph: Graph, tables: Tables, intake: ingest.Intake, key: str, partitions: pd.Series) -> str:
+    """Say of which items a partition should have rows and has none; empty if of none, or if its stored rows stay."""
+    spec = graph.spec
+    gone = [] if key in intake.untouched else holes.absent(spec, tables, intake.rows[partitions == key], key)
+    again = f"mlops-assets ingest {spec.name} --partition {key}"
+    return (
+        f"{key} has no row of {few(gone)}, which had rows until then. If they are only late, {again} takes them in "
+        "when they have come, and partitions.reread lets each round do so"
+        if gone
+        else ""
+    )
 
 
 def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, links: Notifications) -> Iterator[Alert]:

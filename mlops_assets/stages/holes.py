@@ -13,10 +13,12 @@ from mlops_assets.catalog.partitions import (
     expected,
     holding,
     latest_complete,
+    partition_of,
     partitions_of,
     rounds_of,
     window_of,
 )
+from mlops_assets.lifecycle.meanings import outdated
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -24,6 +26,9 @@ REACH = 31
 """Partitions back that one without rows is read again, and that the schedule asked for is made up for."""
 LONGEST_GAP = 400
 """Partitions back that one that was never read is read."""
+_RECENT = 7
+_MUCH = 0.25
+"""More than this share of the items that a partition was to have rows of is told."""
 _SHORT = ("hourly", "daily")
 _WEEK = pd.Timedelta(days=7)
 
@@ -53,6 +58,33 @@ def unusual(spec: ForecastSpec, keys: list[str]) -> list[str]:
         return keys
     starts = {one: window_of(partitions_of(spec), one).start for one in keys}
     return [one for one in keys if holding(spec, starts[one] - _WEEK) not in starts]
+
+
+def absent(spec: ForecastSpec, tables: Tables, rows: pd.DataFrame, key: str) -> list[str]:
+    """Return the items that a partition was to have rows of and has none, where they are more than a quarter of those.
+
+    It is to have rows of an item if the partition a week earlier has, and most of the last seven before it.
+
+    Args:
+        spec: the forecast.
+        tables: what is stored.
+        rows: canonical frame of the partition.
+        key: of the partition.
+    """
+    partitions, earlier = partitions_of(spec), before(spec, key, _RECENT)
+    if len(earlier) < _RECENT or rows.empty:
+        return []
+    week_ago = holding(spec, window_of(partitions, key).start - _WEEK) if spec.partition_kind in _SHORT else earlier[0]
+    there = {*earlier, week_ago}.intersection(tables.partitions([spec.name, OBSERVATIONS]))
+    wanted = sorted(there - outdated(tables, spec, sorted(there)).keys())  # items may have had other names
+    if not wanted:
+        return []
+    stored = tables.read([spec.name, OBSERVATIONS], wanted, ["item_id", "timestamp"])
+    seen = stored.assign(partition=partition_of(stored["timestamp"], partitions, wanted))
+    recent = seen[seen["partition"].isin(earlier)].groupby("item_id")["partition"].nunique()
+    due = {*seen.loc[seen["partition"] == week_ago, "item_id"]} & {*recent.index[recent * 2 > _RECENT]}
+    gone = sorted(due - {*rows["item_id"]})
+    return gone if len(gone) > _MUCH * len(due) else []
 
 
 def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> list[str]:

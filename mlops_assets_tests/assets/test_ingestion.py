@@ -200,3 +200,23 @@ def test_a_loss_is_not_said_to_be_as_asked_for_where_the_stored_rows_stay(world,
     made.run("observations", "quarantine", partition="2024-03-01...2024-04-30", config=config)
     assert len(made.table("observations", ["2024-03-04"])) == 4
     assert "as was asked for" not in caplog.text
+
+
+def test_a_partition_with_half_of_the_items_is_told(world):
+    data = panel()
+    made = world(data)
+    made.run("observations", "quarantine", partition="2024-03-01...2024-03-10")
+    for day, shops, said in (
+        ("2024-03-11", ["shop 0", "shop 1"], True),
+        ("2024-03-12", ["shop 0", "shop 1"], True),
+        ("2024-03-13", ["shop 0", "shop 1", "shop 2", "shop 3"], False),
+        ("2024-03-14", ["shop 0", "shop 1", "shop 2"], False),
+    ):
+        _left(made, data[data["shop"].isin(shops)])
+        result = made.run("observations", "quarantine", partition=day)
+        logs = made.instance.all_logs(result.run_id)
+        words = [entry.user_message for entry in logs if "has no row of" in entry.user_message]
+        assert bool(words) == said, day
+        if said:
+            assert words[0].startswith(f"{day} has no row of shop 2, shop 3, which had rows until then")
+            assert f"mlops-assets ingest demo --partition {day}" in words[0]
