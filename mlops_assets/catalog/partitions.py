@@ -185,12 +185,14 @@ def latest_complete(spec: ForecastSpec, now: datetime, bounded: bool = True) -> 
 
 def before(spec: ForecastSpec, key: str, count: int = 1) -> list[str]:
     """Return the keys of up to so many partitions before one that hold a timestamp of the grid, oldest first."""
-    start, span = window_of(partitions_of(spec), key).start, _reach(spec) * (count + 1)
+    start, first = window_of(partitions_of(spec), key).start, pd.Timestamp(spec.partitions.start).as_unit("us")
+    # Hundreds of years are more than a Timedelta holds.
+    since = start - _reach(spec) * (count + 1) if (start - first) / _reach(spec) > count + 1 else first
     while True:
-        found = _with_steps(spec, _bounded(spec, start - span, start)).keys.tolist()
-        if len(found) >= count or start - span <= pd.Timestamp(spec.partitions.start):
+        found = _with_steps(spec, _bounded(spec, since, start)).keys.tolist()
+        if len(found) >= count or since <= first:
             return found[-count:]
-        span *= 2
+        since = max(first, since - (start - since))
 
 
 def most_between(spec: ForecastSpec) -> int:

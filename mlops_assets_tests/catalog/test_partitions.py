@@ -83,6 +83,14 @@ def test_a_weekend_of_business_days_is_neither_offered_nor_expected(tmp_path):
     assert end_of_next(spec, "2024-03-08") == at("2024-03-12")
 
 
+@pytest.mark.parametrize("frequency", ["YS", "YE", "QE"])
+def test_more_partitions_than_time_can_hold_are_all_that_there_are(tmp_path, frequency):
+    spec = declare(tmp_path, partitions={"start": "2005-01-01"}, frequency=frequency, horizon=2)
+    keys = complete_keys(spec, at("2024-01-02 06:00"))
+    assert before(spec, keys[-1], 400) == keys[:-1]
+    assert before(spec, keys[-1], 3) == keys[-4:-1]
+
+
 def test_of_partitions_that_have_come_to_their_end_nothing_is_expected(tmp_path):
     spec = declare(tmp_path, partitions={"start": "2024-03-01", "end": "2024-03-09"}, frequency="B")
     assert expected(spec, at("2024-03-11 23:00")) == ("2024-03-08", at("2024-03-11 12:00"))
