@@ -7,7 +7,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
-from mlops_assets.spec import Declared
+from mlops_assets.spec import Declared, SpecError
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.leaving import Places
@@ -50,8 +50,11 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool) -> 
     from mlops_assets.rounds.turns import turn_of
 
     declared = usable(settings) if any(settings.forecasts.glob("*.y*ml")) else Declared([], [])
-    if declared.broken:  # what it declares cannot be known
-        raise declared.broken[0].error
+    if declared.broken:
+        raise SpecError(
+            f"{declared.broken[0].message}\n  what this file declares cannot be known, and it may be {name}: mend it, "
+            "or move it out of the folder"
+        )
     with turn_of(name, settings, lambda step: click.echo(f"! {step.message}")), open_stores(settings) as stores:
         for step in steps(Places(stores, present_instance(settings), declared.names)):
             click.echo(f"{'✓' if done else '·'} {step}")
