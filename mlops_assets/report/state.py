@@ -13,6 +13,7 @@ from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATI
 from mlops_assets.catalog.partitions import partitions_of, periods, rounds_of, window_of, with_steps
 from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
@@ -162,9 +163,8 @@ def _champion(
     until, age = version.trained_until if version is not None else None, None
     if until is None and len(reign) and pd.notna(reign["trained_until"].iloc[0]):
         until = reign["trained_until"].iloc[0]
-    stored = sources.stored.partitions(OBSERVATIONS)
-    if until is not None and stored:
-        latest = window_of(partitions_of(sources.spec), max(stored)).start
+    latest = _latest_data(sources)
+    if until is not None and latest is not None:
         age = max(0, (latest.normalize() - until.normalize()).days)
     return ChampionState(
         version=number,
@@ -174,6 +174,15 @@ def _champion(
         age_days=age,
         link=life.registry.link(number) if life is not None and sources.tracking.ui else "",
     )
+
+
+def _latest_data(sources: Sources) -> pd.Timestamp | None:
+    """Return where the last stored partition of observations begins; None without one."""
+    stored = sources.stored.partitions(OBSERVATIONS)
+    try:
+        return window_of(partitions_of(sources.spec), max(stored)).start if stored else None
+    except UsageError:  # of another kind of partition than the spec's now, as `changed_spec` says
+        return None
 
 
 def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState | None:
@@ -234,7 +243,7 @@ def _outliers(sources: Sources) -> str:
 
 def _unobserved(sources: Sources) -> tuple[str, ...]:
     spec, tables, stored = sources.spec, sources.tables, sources.stored.partitions(OBSERVATIONS)
-    if not stored:
+    if _latest_data(sources) is None:
         return ()
     last = max(stored)
     vain = [*holes.empty(spec, tables, last), *holes.without_rows(spec, tables, with_steps(spec, [last]))]

@@ -177,7 +177,10 @@ def test_a_change_of_the_rows_stops_before_training_and_is_carried_out_by_the_co
     assert f" another spec ({words})" in stopped.stderr
     assert "  try: mlops-assets reingest demo\n" in stopped.stderr
     assert words in live.call("check").stdout
-    assert words in " ".join(live.call("status", "demo").stdout.split())
+    status = live.call("status", "demo").stdout
+    assert words in " ".join(status.split())
+    assert "version 1 since" in status
+    assert "cannot be read" not in status
     assert live.read("decisions").equals(decided)
     done = live.call("reingest", "demo")
     assert done.exit_code == 0, done.output
