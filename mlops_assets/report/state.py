@@ -38,6 +38,7 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
+from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.remarks import outlier_sentence
 from mlops_assets.stages.score import read_scores
 from mlops_assets.tracking.registry import Version
@@ -120,9 +121,13 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
 
 def _standing(sources: Sources, version: Version | None, log: pd.DataFrame, there: bool) -> str:
     """Say why nobody is champion, or that the champion is gone from MLflow; nothing if all is well."""
-    name = sources.spec.name
+    name, number = sources.spec.name, decisions.champion_of(log)
+    if version is None and number is not None:
+        return f"version {number} is gone, and no copy of it is kept: mlops-assets run {name} trains a new one"
     if version is None:
         return decisions.why_nobody(log, name)[1]
+    if champion_failed(sources.tables, name):
+        return f"version {version.number} could not make the latest forecasts: mlops-assets run {name} trains a new one"
     if len(log) and (not there or sources.life.missing() is not None):
         kept = "its copy in the store of models forecasts, and the next round trains a new one"
         return f"version {version.number} is gone from MLflow; {kept}: mlops-assets run {name}"

@@ -27,7 +27,7 @@ from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
 from mlops_assets.errors import MlopsAssetsError, UsageError
 from mlops_assets.forecasting.data.grid import steps_after
-from mlops_assets.lifecycle.decisions import Decisions
+from mlops_assets.lifecycle.decisions import Decisions, waiting
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import changed_since_training, require_present
 from mlops_assets.resources.clock import Clock
@@ -37,6 +37,7 @@ from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step, UntrainableError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
 from mlops_assets.stages.rescore import old_scores, ranges, reread_keys
 from mlops_assets.tracking.errors import TrackingError
@@ -268,10 +269,12 @@ def forecast(run: Runner, spec: ForecastSpec, keys: Sequence[str], without: Sequ
 
 
 def why_train(stores: Stores, spec: ForecastSpec) -> str:
-    """Return why a model is to be trained first: there is no champion, or the spec has changed; empty if it is not."""
+    """Return why to train first: no champion, none that can forecast, another spec; empty if nothing is a reason."""
     life = Lifecycle.of(stores, spec.name)
     life.repair()
     if life.champion() is None:
         return "there is no champion"
+    if champion_failed(stores.tables, spec.name) and not waiting(life.log.all()):
+        return "the champion could not make the latest forecasts"
     versions = life.registry.versions()
     return changed_since_training(stores.tables, spec, versions[0]) if versions else "there is no version"

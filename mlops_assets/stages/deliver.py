@@ -8,10 +8,13 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.meaning import TAG, from_text, meaning_of, other_values
+from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.partitions import end_of_next
+from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import DataError, MlopsAssetsError, TerminalError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.predict import Predicted, forecast, known_at
 from mlops_assets.tracking.errors import TrackingError
@@ -138,6 +141,14 @@ class Deliverer:
         if isinstance(found, Exception):
             raise found
         return found
+
+
+def champion_failed(tables: Tables, name: str) -> bool:
+    """Whether the latest forecasts of a forecast are another's because its champion could not make them."""
+    stored = ForecastTables(tables, name)
+    keys = stored.partitions(FORECASTS)
+    because = stored.read(FORECASTS, keys[-1:], ["delivered_because"])["delivered_because"] if keys else pd.Series()
+    return len(because) > 0 and bool((because == UNLOADABLE).all())
 
 
 def _present(life: Lifecycle, log: pd.DataFrame) -> tuple[int | None, str]:

@@ -8,6 +8,7 @@ from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError
 from mlops_assets.lifecycle.history import history_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.score import version_scores
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.assets.test_promotion import forget
@@ -79,8 +80,10 @@ def test_a_champion_that_nothing_can_load_gives_way_to_seasonal_naive(trained, m
     assert set(rows["delivered_because"]) == {"unloadable"}
     assert "version 1 cannot forecast: MLflow at http://127.0.0.1:9 does not answer" in str(facts)
     assert "mlops-assets run demo --retrain trains a new one" in facts["delivered_in_place_of_the_champion"]
+    assert champion_failed(trained.tables, "demo")
     monkeypatch.undo()
     rows, _ = delivered(trained)
+    assert not champion_failed(trained.tables, "demo")
     assert set(rows["delivered_because"]) == {"champion"}, "fetched from MLflow once, then kept"
     assert trained.resources["models"].exists(["demo", "model_versions", "000001"])
     trained.resources["models"]._models.update(models)

@@ -29,7 +29,7 @@ def tick(instance):
         resources = {"tables": tables or MemoryTables()}
         with dg.build_schedule_context(instance, scheduled_execution_time=moment, resources=resources) as context:
             found = schedule(context)
-        return found if isinstance(found, dg.SkipReason) else [asked(request) for request in found]
+        return [asked(request) for request in found] if isinstance(found, list) else found
 
     return evaluate
 

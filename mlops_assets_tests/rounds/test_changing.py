@@ -55,7 +55,7 @@ class Live:
     """A forecast that has run, in a folder of its own."""
 
     def __init__(self, folder: Path, place: str) -> None:
-        self.folder, self.place = folder, place
+        self.folder, self.place, self.now = folder, place, "2024-04-10T06:00:00Z"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Live:
             "MLOPS_DATA": str(data),
             "MLOPS_FORECASTS": str(self.folder / "forecasts"),
             "DAGSTER_HOME": str(data / "dagster"),
-            "MLOPS_NOW": "2024-04-10T06:00:00Z",
+            "MLOPS_NOW": self.now,
             "MLOPS_TABLES": self.place,
             "MLOPS_DATABASE_URL": f"sqlite:///{data}/tables.db",
         }
@@ -202,3 +202,22 @@ def test_a_change_of_the_rows_stops_before_training_and_is_carried_out_by_the_co
     made = forecasts_of(live, latest)
     assert len(made) == 9
     assert (made["source"] == "champion").all() or name == "frequency"  # hours of days are hard to forecast
+
+
+def test_a_champion_whose_files_are_lost_is_told_and_another_trained(tmp_path: Path, empty_mlflow: Path) -> None:
+    sandbox(tmp_path, empty_mlflow)  # of its own: a copied one has its artifacts in the original
+    live = Live(tmp_path, "files")
+    live.declare()
+    live.now = "2024-04-09T06:00:00Z"
+    assert live.call("run", "demo").exit_code == 0
+    assert set(forecasts_of(live, "2024-04-08")["delivered_because"]) == {"champion"}
+    shutil.rmtree(live.folder / "data" / "models")
+    shutil.rmtree(live.folder / "data" / "mlflow" / "artifacts")
+    live.now = "2024-04-10T06:00:00Z"
+    assert live.call("run", "demo").exit_code == 0
+    assert set(forecasts_of(live)["delivered_because"]) == {"unloadable"}
+    status = " ".join(live.call("status", "demo").stdout.split())
+    assert "version 1 could not make the latest forecasts: mlops-assets run demo trains a new one" in status
+    assert live.call("run", "demo").exit_code == 0
+    trained = live.read("model_version")["version"].item()
+    assert trained == 2
