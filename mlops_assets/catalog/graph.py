@@ -77,7 +77,13 @@ class Graph:
         spec = self.spec
         covariates = spec.covariates.known if name == FUTURE_COVARIATES else spec.covariate_columns
         columns = expand(TABLES[name], spec.task.quantile_columns, covariates)
-        return without_rows(tuple(replace(one, name=name) for name, one in columns.items()))
+        any_type = {name: "str" if name in spec.covariates.static else "float64" for name in spec.covariate_columns}
+        return without_rows(
+            tuple(
+                replace(one, name=name, dtype=any_type[name] if one.dtype == "any" else one.dtype)
+                for name, one in columns.items()
+            )
+        )
 
     def attributes(
         self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None
