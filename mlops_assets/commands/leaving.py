@@ -50,9 +50,11 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool) -> 
     from mlops_assets.rounds.turns import turn_of
 
     declared = usable(settings) if any(settings.forecasts.glob("*.y*ml")) else Declared([], [])
-    if declared.broken:
+    for broken in declared.broken:
+        if not isinstance(broken.error, SpecError):
+            raise broken.error
         raise SpecError(
-            f"{declared.broken[0].message}\n  what this file declares cannot be known, and it may be {name}: mend it, "
+            f"{broken.message}\n  what this file declares cannot be known, and it may be {name}: mend it, "
             "or move it out of the folder"
         )
     with turn_of(name, settings, lambda step: click.echo(f"! {step.message}")), open_stores(settings) as stores:
