@@ -235,7 +235,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/model/regressors.py:forest": no_accelerator,
     "sources/excel_files.py:_workbook": no_reader_of_excel,
     "resources/databases.py:make_engine": without_library(
-        "pymysql", "status", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
+        "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),
     "alerts/notifications.py:Notifications._services": no_apprise,
     "analysis/tune.py:_must_be_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
