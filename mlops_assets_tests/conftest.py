@@ -11,7 +11,10 @@ import pytest
 from mlops_assets_tests.channels import Hook, Inbox
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
 
-SLOW_FILES = ("test_staging.py", "test_certification.py", "test_crashes.py", "test_main.py", "test_upgrade.py")
+SLOW_FILES = (
+    *("test_staging.py", "test_certification.py", "test_crashes.py", "test_main.py", "test_upgrade.py"),
+    *("test_changing.py", "test_advice.py", "test_errors.py", "test_holes.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

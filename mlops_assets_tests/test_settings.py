@@ -41,6 +41,9 @@ def test_example_lists_our_variables_with_their_descriptions_and_sets_none(examp
 
 def test_example_lists_what_dagster_and_mlflow_read_and_switches_telemetry_off(example):
     assert {name: value for name, (_, value) in example[1].items()} == {
+        "MLFLOW_TRACKING_USERNAME": None,
+        "MLFLOW_TRACKING_PASSWORD": None,
+        "MLFLOW_TRACKING_TOKEN": None,
         "DAGSTER_HOME": None,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
