@@ -7,11 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
 from mlops_assets.spec import reading
-from mlops_assets_tests.worlds import declare, sandbox
 
 WHO = ("--by", "Ann", "--reason", "looked at it")
 ARGUMENTS = {
@@ -40,19 +38,10 @@ ARGUMENTS = {
 
 
 @pytest.fixture
-def call(tmp_path, empty_mlflow, monkeypatch):
-    """Call the command line over a sandbox with the small panel."""
-    sandbox(tmp_path, empty_mlflow)
-    declare(tmp_path / "forecasts")
-    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
+def call(call, tmp_path, monkeypatch):
+    """Call the command line from the sandbox's folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str):
-        return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
-
-    return run
+    return call
 
 
 def one_line(result) -> str:

@@ -1,27 +1,16 @@
 """ingest: partitions are read again, and what was forecast stays."""
 
 import pytest
-from click.testing import CliRunner
 
-from mlops_assets.commands.main import main
 from mlops_assets.io_managers.objects import ObjectTables
-from mlops_assets_tests.worlds import declare, panel, sandbox
+from mlops_assets_tests.worlds import declare, panel
 
 
 @pytest.fixture
-def call(tmp_path, empty_mlflow, monkeypatch):
+def call(call):
     """Call the command line over a sandbox in which partitions of three days are ingested."""
-    sandbox(tmp_path, empty_mlflow)
-    declare(tmp_path / "forecasts")
-    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
-
-    def run(*arguments: str):
-        return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
-
-    assert run("ingest", "demo", "--partition", "2024-03-01...2024-03-03").exit_code == 0
-    return run
+    assert call("ingest", "demo", "--partition", "2024-03-01...2024-03-03").exit_code == 0
+    return call
 
 
 def test_deletions_are_kept_back_told_and_carried_out_by_the_command_that_is_told(call, tmp_path):

@@ -1,26 +1,6 @@
 """The command line: what it prints and its exit codes."""
 
-import pytest
-from click.testing import CliRunner
-
-from mlops_assets.commands.main import main
-from mlops_assets_tests.worlds import declare, panel, sandbox
-
-
-@pytest.fixture
-def call(tmp_path, empty_mlflow, monkeypatch):
-    """Call the command line over a sandbox with the small panel, in the local environment."""
-    sandbox(tmp_path, empty_mlflow)
-    declare(tmp_path / "forecasts")
-    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
-    runner = CliRunner()
-
-    def run(*arguments: str):
-        return runner.invoke(main, list(arguments), catch_exceptions=False)
-
-    return run
+from mlops_assets_tests.worlds import declare, panel
 
 
 def test_list_shows_the_forecasts(call):
