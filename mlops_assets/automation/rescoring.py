@@ -3,11 +3,11 @@
 import dagster as dg
 
 from mlops_assets.catalog.names import FORECAST_ACCURACY, RESCORE, job_name
-from mlops_assets.catalog.partitions import complete_keys, latest_complete
+from mlops_assets.catalog.partitions import complete_keys, latest_complete, ranges
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import old_scores, ranges, reread_keys
+from mlops_assets.stages.rescore import old_scores, reread_keys
 
 TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]

@@ -4,13 +4,12 @@ import dagster as dg
 
 from mlops_assets.automation.rescoring import UNDER_WAY, build_reread_schedule
 from mlops_assets.catalog.names import DAILY, job_name
-from mlops_assets.catalog.partitions import before, latest_complete
+from mlops_assets.catalog.partitions import before, latest_complete, ranges
 from mlops_assets.catalog.run_tags import partition_of, range_tags
 from mlops_assets.errors import TransientError
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
-from mlops_assets.stages.rescore import ranges
 
 
 def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:

@@ -1,6 +1,6 @@
 """Partitions of a forecast's assets: spans of time in the spec's zone, and which of them are complete."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import cast
@@ -235,6 +235,14 @@ def periods(spec: ForecastSpec, steps: int) -> int:
     start = pd.Timestamp(spec.partitions.start)
     reach = steps_after(start, steps, spec.frequency)[-1].to_pydatetime() - start.to_pydatetime()
     return ceil(reach / _SHORTEST[spec.partition_kind]) + 1
+
+
+def ranges(keys: list[str], chosen: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the first and last of each run of neighbours among the chosen keys."""
+    places = {place: None for place, key in enumerate(keys) if key in chosen}
+    begins = [place for place in places if place - 1 not in places]
+    ends = [place for place in places if place + 1 not in places]
+    yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
 
 
 def rounds_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition | None:

@@ -17,7 +17,7 @@ from mlops_assets.catalog.names import (
     QUARANTINE,
     job_name,
 )
-from mlops_assets.catalog.partitions import complete_keys
+from mlops_assets.catalog.partitions import complete_keys, ranges
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import build_environment, open_stores
 from mlops_assets.errors import UsageError
@@ -27,7 +27,6 @@ from mlops_assets.rounds.round import ingest
 from mlops_assets.rounds.runner import Listener, Runner, Step
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import ranges
 
 AT_ONCE = 30
 """Partitions that one run ingests: each is replaced whole, and what a killed process has done is not done again."""

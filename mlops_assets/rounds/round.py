@@ -21,7 +21,7 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, window_of, with_steps
+from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, ranges, window_of, with_steps
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
@@ -39,7 +39,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
-from mlops_assets.stages.rescore import old_scores, ranges, reread_keys
+from mlops_assets.stages.rescore import old_scores, reread_keys
 from mlops_assets.tracking.errors import TrackingError
 
 RANGE = "..."

@@ -1,7 +1,5 @@
 """Late and corrected data: which partitions are read again, and which are scored again because of it."""
 
-from collections.abc import Collection, Iterator
-
 import dagster as dg
 
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
@@ -30,11 +28,3 @@ def old_scores(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance
         if any(made) and key in stored[OBSERVATIONS] and stored[FORECAST_ACCURACY].get(key, 0) < newest:
             found[key] = newest
     return found
-
-
-def ranges(keys: list[str], chosen: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield the first and last of each run of neighbours among the chosen keys."""
-    places = {place: None for place, key in enumerate(keys) if key in chosen}
-    begins = [place for place in places if place - 1 not in places]
-    ends = [place for place in places if place + 1 not in places]
-    yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))

@@ -12,6 +12,7 @@ from mlops_assets.catalog.partitions import (
     holding,
     latest_complete,
     partitions_of,
+    ranges,
     starts,
     window_of,
     with_steps,
@@ -110,3 +111,9 @@ def test_a_week_that_is_stamped_with_its_last_day_counts_when_that_day_is_over(t
     assert window.start < pd.Timestamp("2024-05-05") < window.end
     assert latest_complete(spec, at("2024-05-05 23:59")) == "2024-04-22"
     assert latest_complete(spec, at("2024-05-06 00:00")) == "2024-04-29"
+
+
+def test_neighbours_make_one_range():
+    keys = [f"2024-01-{day:02}" for day in range(1, 11)]
+    chosen = dict.fromkeys([keys[0], keys[3], keys[4], keys[5], keys[9]], 1)
+    assert list(ranges(keys, chosen)) == [(keys[0], keys[0]), (keys[3], keys[5]), (keys[9], keys[9])]

@@ -1,13 +1,7 @@
-"""Late and corrected data: which partitions go into one run, and which are read again."""
+"""Late and corrected data: which partitions are read again."""
 
-from mlops_assets.stages.rescore import ranges, reread_keys
+from mlops_assets.stages.rescore import reread_keys
 from mlops_assets_tests.worlds import declare
-
-
-def test_neighbours_are_scored_in_one_run():
-    keys = [f"2024-01-{day:02}" for day in range(1, 11)]
-    chosen = dict.fromkeys([keys[0], keys[3], keys[4], keys[5], keys[9]], 1)
-    assert list(ranges(keys, chosen)) == [(keys[0], keys[0]), (keys[3], keys[5]), (keys[9], keys[9])]
 
 
 def test_the_partitions_before_the_round_are_read_again_as_many_as_the_spec_says(tmp_path):
