@@ -90,7 +90,8 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
     there = reached.ask(MLFLOW, sources.tracking.exists, False)
     life = sources.life if assets and (there or len(log)) else None
     version = reached.ask(MLFLOW, life.champion, None) if life is not None else None
-    standing = reached.ask(MLFLOW, lambda: _standing(sources, version, log, there), "")
+    failed = reached.ask(TABLES, lambda: champion_failed(sources.tables, spec.name), False)
+    standing = reached.ask(MLFLOW, lambda: _standing(sources, version, log, there, failed), "")
     registered = version if there and not standing else None
     backtest = reached.ask(MLFLOW, lambda: life.registry.metrics(registered) if life and registered else {}, {})
     rounds = rounds_of(spec)
@@ -119,14 +120,14 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
     return replace(found, problems=problems(spec, found, now))
 
 
-def _standing(sources: Sources, version: Version | None, log: pd.DataFrame, there: bool) -> str:
-    """Say why nobody is champion, or that the champion is gone from MLflow; nothing if all is well."""
+def _standing(sources: Sources, version: Version | None, log: pd.DataFrame, there: bool, failed: bool) -> str:
+    """Say why nobody is champion, or that the champion has failed or is gone from MLflow; nothing if all is well."""
     name, number = sources.spec.name, decisions.champion_of(log)
     if version is None and number is not None:
         return f"version {number} is gone, and no copy of it is kept: mlops-assets run {name} trains a new one"
     if version is None:
         return decisions.why_nobody(log, name)[1]
-    if champion_failed(sources.tables, name):
+    if failed:
         return f"version {version.number} could not make the latest forecasts: mlops-assets run {name} trains a new one"
     if len(log) and (not there or sources.life.missing() is not None):
         kept = "its copy in the store of models forecasts, and the next round trains a new one"

@@ -147,7 +147,9 @@ def champion_failed(tables: Tables, name: str) -> bool:
     """Whether the latest forecasts of a forecast are another's because its champion could not make them."""
     stored = ForecastTables(tables, name)
     keys = stored.partitions(FORECASTS)
-    because = stored.read(FORECASTS, keys[-1:], ["delivered_because"])["delivered_because"] if keys else pd.Series()
+    if not keys:
+        return False
+    because = stored.read(FORECASTS, keys[-1:], ["delivered_because"])["delivered_because"]
     return len(because) > 0 and bool((because == UNLOADABLE).all())
 
 
