@@ -181,7 +181,7 @@ def fewer_rows(forecast: str, partition: str, loss: str, source: str, stays: boo
         forecast=forecast,
         key=f"{partition} {sha256(loss.encode()).hexdigest()[:12]}",
         what=f"{source}, {partition}: {loss}; {done}",
-        where=f"{links.asset_link(forecast, OBSERVATIONS, partition)} (table {forecast}/{OBSERVATIONS})",
+        where=_partition(forecast, OBSERVATIONS, partition, links),
         to_do="See whether the export is whole, and mend the source. If the rows were deleted on purpose, run "
         f"mlops-assets ingest {forecast} --partition {partition} --allow-shrink.",
     )
@@ -194,7 +194,7 @@ def empty(forecast: str, partition: str, source: str, links: Notifications) -> A
         forecast=forecast,
         key=f"{OBSERVATIONS} {partition} empty",
         what=f"{source} has no row for {partition}: the partition is stored, and empty",
-        where=f"{links.asset_link(forecast, OBSERVATIONS, partition)} (table {forecast}/{OBSERVATIONS})",
+        where=_partition(forecast, OBSERVATIONS, partition, links),
         to_do="If nothing happened then, nothing. Else see why the source is late, and ingest the partition again.",
     )
 
@@ -215,7 +215,7 @@ def holes(forecast: str, asset: str, keys: Sequence[str], links: Notifications) 
         forecast=forecast,
         key=f"{asset} missing {len(keys)} of {span}",
         what=f"{asset} of {few(keys)} are missing, later ones are stored",
-        where=f"{links.asset_link(forecast, asset, keys[0])} (table {forecast}/{asset})",
+        where=_partition(forecast, asset, keys[0], links),
         to_do="See in Dagster whether their runs have failed; then run "
         f"mlops-assets {way} {forecast} --partition {span}.",
     )
@@ -240,7 +240,7 @@ def stale(
         key=f"{asset} {expected}",
         what=f"the partition {expected} of {asset} was to be there by {due:%Y-%m-%d %H:%M %Z}; the newest one is "
         f"{max(stored)}",
-        where=f"{links.asset_link(forecast, asset, expected)} (table {forecast}/{asset})",
+        where=_partition(forecast, asset, expected, links),
         to_do=f"See whether the schedule {forecast}_daily_schedule is on, whether its last run has failed, and whether "
         f"the source has the data; then run mlops-assets run {forecast} --partition {expected}.",
     )
@@ -257,3 +257,8 @@ def broken_spec(broken: BrokenSpec, links: Notifications) -> Alert:
         to_do="Mend the file (mlops-assets check reads it), then reload the code location in Dagster. The other "
         "forecasts go on, and what is stored of this one is kept.",
     )
+
+
+def _partition(forecast: str, asset: str, partition: str, links: Notifications) -> str:
+    """Return where a partition is seen, and in which table it stands."""
+    return f"{links.asset_link(forecast, asset, partition)} (table {forecast}/{asset})"

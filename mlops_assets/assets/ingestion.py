@@ -169,12 +169,11 @@ def _absent(graph: Graph, tables: Tables, intake: ingest.Intake, key: str, parti
     """Say of which items a partition should have rows and has none; empty if of none, or if its stored rows stay."""
     spec = graph.spec
     gone = [] if key in intake.untouched else holes.absent(spec, tables, intake.rows[partitions == key], key)
-    again = f"mlops-assets ingest {spec.name} --partition {key}"
+    if not gone:
+        return ""
     return (
-        f"{key} has no row of {few(gone)}, which had rows until then. If they are only late, {again} takes them in "
-        "when they have come, and partitions.reread lets each round do so"
-        if gone
-        else ""
+        f"{key} has no row of {few(gone)}, which had rows until then. If they are only late, mlops-assets ingest "
+        f"{spec.name} --partition {key} takes them in when they have come, and partitions.reread lets each round do so"
     )
 
 

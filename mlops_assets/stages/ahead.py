@@ -4,13 +4,12 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
-from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.data.grid import KEY, steps_after
 from mlops_assets.forecasting.formatting import few, stamp
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ingest import read_future
 
-KEY = ["item_id", "timestamp"]
 UNUSUAL = 0.1
 """Share of the rows ahead by which more must be missing than in the history, where some always are."""
 
