@@ -65,7 +65,7 @@ class HttpReader:
                 asked[request] = number
                 page = client.fetch(name, *request)
                 document = _json(page) if self.source.format == "json" else None
-                records = None if document is None else records_of(document, self.source.records, page)
+                records = None if document is None else records_of(document, self.source.records, columns, page)
                 digest = sha256(page.body if records is None else json.dumps(records).encode()).digest()
                 found = 0
                 for frame in self._frames(page, records, columns):
@@ -87,11 +87,14 @@ class HttpReader:
             )
 
     def _first_query(self, window: Window) -> Query:
-        start, end = self._moment(window.start), self._moment(window.end)
-        query = {
-            name: text.replace(":window_start", start).replace(":window_end", end)
-            for name, text in self.source.query.items()
+        bounds = {
+            ":window_start": window.start,
+            ":window_end": window.end,
+            ":window_last": window.end - pd.Timedelta(microseconds=1),
         }
+        query = dict(self.source.query)
+        for bound, moment in bounds.items():
+            query = {name: text.replace(bound, self._moment(moment)) for name, text in query.items()}
         pages = self.source.pages
         if pages is not None and pages.kind in ("page", "offset"):
             query[self._parameter] = str(self._start)

@@ -58,22 +58,38 @@ def at(document: Any, path: str) -> Any:
     return document
 
 
-def records_of(document: Any, path: str | None, name: AnyFile) -> list[Any]:
-    """Return the list of rows in a document.
+def records_of(document: Any, path: str | None, columns: Sequence[str], name: AnyFile) -> list[Any]:
+    """Return the list of rows in a document: as it stands there, or made of lists that are its columns.
 
     Args:
         document: parsed.
-        path: dotted; None: the document is the list.
+        path: dotted; None: the document is the list, or the object of lists.
+        columns: the columns wanted.
         name: of the document, for messages.
 
     Raises:
-        SourceError: there is no list.
+        SourceError: there is no list, or columns differ in length.
     """
     found = document if path is None else at(document, path)
     if isinstance(found, list):
         return found
+    if isinstance(found, dict) and any(_is_column(found.get(column)) for column in columns):
+        return _rows_of(found, name)
     there = f"; it has: {', '.join(map(str, document))}" if isinstance(document, dict) else ""
     raise SourceError(f"{name}: no list of rows {f'at {path!r}' if path else 'at the top'}{there}. See source.records")
+
+
+def _is_column(value: Any) -> bool:
+    return isinstance(value, list) and not any(isinstance(one, dict | list) for one in value[:1])
+
+
+def _rows_of(document: dict[str, Any], name: AnyFile) -> list[dict[str, Any]]:
+    """Turn an object of lists into rows; what else stands beside the lists (units, a place) is none of them."""
+    lists = {column: values for column, values in document.items() if _is_column(values)}
+    if len({len(values) for values in lists.values()}) > 1:
+        told = ", ".join(f"{column} {len(values)}" for column, values in lists.items())
+        raise SourceError(f"{name}: its columns are of different lengths ({told})")
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
 def frame_of(records: Sequence[Any], columns: Sequence[str], name: AnyFile, *, escaped: bool) -> pd.DataFrame:
@@ -115,7 +131,7 @@ def problem_of(record: Any, columns: Iterable[str], what: str, escaped: bool) ->
 def read_json(
     file: AnyFile, columns: Sequence[str], note: Note, *, encoding: str | None = None, records: str | None = None
 ) -> Iterator[pd.DataFrame]:
-    """Yield the rows of a JSON document: a list of objects, at its top or at a dotted path.
+    """Yield the rows of a JSON document: a list of objects, or an object of lists, at its top or at a dotted path.
 
     Raises:
         SourceError: it is no JSON, has no such list, or lacks a column.
@@ -131,7 +147,7 @@ def read_json(
         at_end = isinstance(error, json.JSONDecodeError) and not content[error.pos :].strip()
         cut = "; it ends there: the file may be cut" if at_end and content.strip() else ""
         raise SourceError(f"{file}: {fault_of(error)}{cut}") from None
-    rows = records_of(document, records, file)
+    rows = records_of(document, records, columns, file)
     if rows:
         yield frame_of(rows, columns, file, escaped=b"\\u" in content)
 
@@ -176,7 +192,9 @@ def _document(head: str, columns: Sequence[str]) -> str | None:
     if not isinstance(document, dict):
         return None
     if sum(isinstance(document.get(name), dict | list) for name in columns) > 1:
-        return "it holds columns, not rows; write it row by row (pandas: to_json(orient='records'))"
+        lists = all(isinstance(document.get(name), list) for name in columns)
+        way = "Say source.format: json" if lists else "Write it row by row (pandas: to_json(orient='records'))"
+        return f"it holds columns, not rows. {way}"
     paths = list(_paths_of_rows(document))
     return f"a JSON document, not JSON lines. Say source.records: {' or '.join(paths)}" if paths else None
 

@@ -92,7 +92,9 @@ class FileSource(Numbers, Text):
         description="Format of the files; auto: by their ending (.csv, .csv.gz, .parquet, .jsonl, .xlsx, ...).",
     )
     records: Name | None = Field(
-        default=None, description="Where a JSON file has the list of rows, such as data.items. Default: it is the list."
+        default=None,
+        description="Where a JSON file has the list of rows, or an object whose lists are columns, such as data.items. "
+        "Default: at the top.",
     )
     sheet: Name | None = Field(default=None, description="Sheet of an Excel workbook. Default: the first one.")
     latest_wins: Literal["name", "modified"] | None = Field(
@@ -168,7 +170,8 @@ class HttpSource(Numbers, Text):
     url: str = Field(description="Address without parameters; may hold ${VARIABLE}, but no secret: that is a header.")
     query: dict[Name, Parameter] = Field(
         default_factory=dict,
-        description="Query parameters; :window_start and :window_end in them stand for the span wanted.",
+        description="Query parameters; :window_start and :window_end in them stand for the span wanted, :window_last "
+        "for its last moment (the last day, with time_format: %Y-%m-%d).",
     )
     time_format: Name | None = Field(
         default=None, description="strftime format of the span's moments, such as %Y-%m-%d. Default: ISO 8601."
@@ -179,7 +182,9 @@ class HttpSource(Numbers, Text):
     )
     format: Literal["json", "csv"] = Field(default="json", description="What the service answers with.")
     records: Name | None = Field(
-        default=None, description="Where the JSON has the list of rows, such as data.items. Default: it is the list."
+        default=None,
+        description="Where the JSON has the list of rows, or an object whose lists are columns, such as data.items or "
+        "hourly. Default: at the top.",
     )
     pages: Pages | None = Field(default=None, description="How pages follow one another. Default: one answer is all.")
     hosts: Names = Field(

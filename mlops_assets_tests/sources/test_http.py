@@ -116,7 +116,7 @@ def test_the_window_goes_into_the_query_and_secrets_into_headers(service, tmp_pa
     source = {
         "kind": "http",
         "url": "http://${SALES_HOST}/v1/sales",
-        "query": {"since": ":window_start", "filter": "day lt ':window_end'", "limit": 500},
+        "query": {"since": ":window_start", "filter": "day lt ':window_end'", "last": ":window_last", "limit": 500},
         "headers": {"Authorization": "Bearer ${SALES_TOKEN}", "Accept-Language": "en"},
     }
     spec = declare(tmp_path, source=source, time_zone="Europe/Berlin")
@@ -125,6 +125,7 @@ def test_the_window_goes_into_the_query_and_secrets_into_headers(service, tmp_pa
     assert asked.query == {
         "since": "2024-03-01T00:00:00+01:00",
         "filter": "day lt '2024-06-01T00:00:00+02:00'",
+        "last": "2024-05-31T23:59:59.999999+02:00",
         "limit": "500",
     }
     assert asked.headers["Authorization"] == f"Bearer {PLANTED}"
@@ -135,6 +136,15 @@ def test_the_window_goes_into_the_query_and_secrets_into_headers(service, tmp_pa
     assert service.asked[-1].query["since"] in {f"{today - pd.Timedelta(days=n):%Y%m%d}" for n in (1, 2)}
     service.answer = lambda _: []
     assert "without rows for yesterday" in open_source(spec).probe(COLUMNS, "day")
+
+
+def test_lists_that_are_columns_are_read_as_rows(service, read):
+    columns = {name: [row[name] for row in ROWS] for name in COLUMNS}
+    service.answer = lambda _: {"latitude": 52.5, "daily_units": {"rain": "mm"}, "daily": columns}
+    pd.testing.assert_frame_equal(read(records="daily")[COLUMNS], expected())
+    service.answer = lambda _: {"daily": {**columns, "rain": []}}
+    with pytest.raises(SourceError, match=r"different lengths \(shop 184, day 184, sales 184, rain 0\)"):
+        read(records="daily")
 
 
 FIRST, REST = {"offset": "0"}, {"kind": "offset"}

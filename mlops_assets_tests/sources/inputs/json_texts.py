@@ -10,6 +10,7 @@ _GOOD: list[dict[str, Any]] = [
     {"item": "a", "day": "2024-03-02", "sales": 2, "rain": 0, "kind": "k"},
 ]
 _USUAL = {"item": "b", "day": "2024-03-05", "sales": 4, "rain": 0, "kind": "k"}
+_COLUMNS = {name: [value] for name, value in _USUAL.items()}
 _LINES = "".join(json.dumps(row) + "\n" for row in _GOOD)
 _ROW = json.dumps(_USUAL)
 
@@ -80,7 +81,15 @@ INPUTS: list[Input] = [
     _document(
         "columns, not rows", {name: {"0": value} for name, value in _USUAL.items()}, refuses("columns, not rows")
     ),
-    _document("columns as lists", {name: [value] for name, value in _USUAL.items()}, refuses("columns, not rows")),
+    _document("columns as lists", _COLUMNS, refuses("Say source.format: json")),
+    _document("the same, declared as JSON", _COLUMNS, reads(4), source={"format": "json"}),
+    _document("columns at a path", {"unit": "mm", "rows": _COLUMNS}, reads(4), source={"records": "rows"}),
+    _document(
+        "columns of different lengths",
+        {**_COLUMNS, "sales": [4, 5]},
+        refuses("different lengths (item 1, day 1, sales 2, rain 1, kind 1)"),
+        source={"format": "json"},
+    ),
     plain(
         "a list in Latin-1",
         f"[{_ROW}]".replace('"b"', '"Zürich"').encode("latin-1"),
