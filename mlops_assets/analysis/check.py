@@ -20,8 +20,10 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance, prove_instance
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
+from mlops_assets.sources import calendars
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import Declared, ForecastSpec, SpecError
+from mlops_assets.spec.joined import Calendar
 from mlops_assets.stages import findings, ingest
 from mlops_assets.stages.ahead import look_ahead
 from mlops_assets.stages.remarks import Remarks
@@ -65,6 +67,8 @@ def checks() -> Iterator[CheckResult]:
     specs = declared.specs
     for spec in specs:
         yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
+        for one in spec.calendars:
+            yield _try(f"calendar {one.name} of {spec.name}", lambda spec=spec, one=one: _calendar(spec, one, settings))
         yield _try(f"rows of {spec.name}", lambda spec=spec: _rows(spec, settings))
     try:
         with open_stores(settings) as stores:
@@ -101,6 +105,10 @@ def _failed(name: str, error: Exception) -> CheckResult:
 
 def _source(spec: ForecastSpec) -> str:
     return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp)
+
+
+def _calendar(spec: ForecastSpec, calendar: Calendar, settings: Settings) -> str:
+    return calendars.probe(spec, calendar, Clock.of(settings).now())
 
 
 def _rows(spec: ForecastSpec, settings: Settings) -> str:

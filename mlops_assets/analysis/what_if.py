@@ -138,7 +138,7 @@ def what_if(
     wanted = [Change.read(text) for text in changes]
     for change in wanted:
         _must_be_known(spec, change.name)
-    if file is not None and not spec.covariates.known:
+    if file is not None and not spec.task.known:
         raise QuestionError("--future: the spec names no covariate as known, so that no future value is looked at")
     opened = open_forecast(spec, settings, origin)
     for item in items:
@@ -195,7 +195,7 @@ def _compared(opened: OpenForecast, rows: pd.DataFrame, future: pd.DataFrame, it
 
 
 def _must_be_known(spec: ForecastSpec, name: str) -> None:
-    if name in spec.covariates.known:
+    if name in spec.task.known:
         return
     if name in spec.covariates.past:
         why = (
@@ -205,7 +205,7 @@ def _must_be_known(spec: ForecastSpec, name: str) -> None:
         why = "is static: it says which item it is, not what happens to it"
     else:
         why = "is no covariate of the spec"
-    known = ", ".join(spec.covariates.known) or "none"
+    known = ", ".join(spec.task.known) or "none"
     raise QuestionError(f"--set {name}: {name!r} {why}. Known ahead of time: {known}")
 
 
@@ -217,7 +217,7 @@ def _grid(opened: OpenForecast) -> pd.DataFrame:
     ).to_frame(index=False)
     given = opened.future
     if given is None or given.empty:
-        return every.assign(**dict.fromkeys(opened.spec.covariates.known, float("nan")))
+        return every.assign(**dict.fromkeys(opened.spec.task.known, float("nan")))
     return every.merge(given, on=["item_id", "timestamp"], how="left")
 
 
@@ -226,11 +226,11 @@ def _read_future_file(opened: OpenForecast, file: Path, settings: Settings) -> p
     path = file.resolve()
     present = _columns(path)
     own = [name for name in spec.columns.item_id if name in present]
-    given = [name for name in spec.covariates.known if name in present]
+    given = [name for name in spec.task.known if name in present]
     if spec.columns.timestamp not in present or not given or (own and own != spec.columns.item_id):
         raise QuestionError(
             f"{file} has the columns {', '.join(present)}; needed are {spec.columns.timestamp}, some of "
-            f"{', '.join(spec.covariates.known)} and, unless for all items, {', '.join(spec.columns.item_id)}"
+            f"{', '.join(spec.task.known)} and, unless for all items, {', '.join(spec.columns.item_id)}"
         )
     every = spec.columns.timestamp
     rules = replace(
@@ -282,7 +282,7 @@ def _uncertain(forecast: pd.DataFrame) -> Iterator[str]:
 
 def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:
     """Say which values lie outside what was ever seen: there a model of trees answers as at the edge."""
-    for name in opened.spec.covariates.known:
+    for name in opened.spec.task.known:
         low, high = opened.history[name].min(), opened.history[name].max()
         outside = (future[name] < low) | (future[name] > high)
         if outside.any():

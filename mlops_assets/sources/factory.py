@@ -6,14 +6,16 @@ from mlops_assets.sources.http import HttpReader
 from mlops_assets.sources.object_files import ObjectReader, is_object_url
 from mlops_assets.sources.sql import SqlReader
 from mlops_assets.spec import ForecastSpec, HttpSource, SqlSource
+from mlops_assets.spec.sources import Source
 
 
-def open_source(spec: ForecastSpec) -> SourceReader:
-    """Return the reader of a spec's source."""
-    if isinstance(spec.source, SqlSource):
-        return SqlReader(spec.source, spec.time_zone)
-    if isinstance(spec.source, HttpSource):
-        return HttpReader(spec.source, spec.time_zone)
-    if is_object_url(spec.source.path):
-        return ObjectReader(spec.source)
-    return FileReader(spec.source, spec.folder)
+def open_source(spec: ForecastSpec, source: Source | None = None) -> SourceReader:
+    """Return the reader of a spec's source, or of another one that it names."""
+    source = source or spec.source
+    if isinstance(source, SqlSource):
+        return SqlReader(source, spec.time_zone)
+    if isinstance(source, HttpSource):
+        return HttpReader(source, spec.time_zone)
+    if is_object_url(source.path):
+        return ObjectReader(source)
+    return FileReader(source, spec.folder)

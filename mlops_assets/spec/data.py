@@ -1,7 +1,6 @@
 """What the rows of a forecast mean: columns, partitions, covariates, levels, and how many may be wrong or late."""
 
 import datetime
-import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -11,7 +10,7 @@ from mlops_assets.forecasting.data.aggregation import Aggregate
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.forecasting.data.grid import PartitionKind
 from mlops_assets.forecasting.data.parsing import EPOCHS, with_weekday
-from mlops_assets.spec.parts import MisfitError, Name, Names, Part, repeated
+from mlops_assets.spec.parts import MisfitError, Name, Names, Part, day_of, repeated
 
 OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM})
 """Columns that we add to a user's rows."""
@@ -103,17 +102,7 @@ class Partitions(Part):
     @field_validator("start", "end")
     @classmethod
     def _iso_date(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-            raise ValueError("not a date such as 2013-01-01")
-        try:
-            day = datetime.date.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError(f"not a date: {error}") from None
-        if not 1700 <= day.year <= 2200:
-            raise ValueError("not a date between the years 1700 and 2200")
-        return value
+        return None if value is None else day_of(value)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Partitions":

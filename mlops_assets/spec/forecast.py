@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from mlops_assets.errors import nearest
+from mlops_assets.forecasting.data.events import feature_names
 from mlops_assets.forecasting.data.grid import (
     PartitionKind,
     default_season_lengths,
@@ -21,12 +23,12 @@ from mlops_assets.forecasting.data.wall_clock import keeps_whole_hours
 from mlops_assets.forecasting.model.task import ModelSettings, Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
+from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.parts import MisfitError, Names, Part, repeated
+from mlops_assets.spec.parts import NAME_PATTERN, MisfitError, Names, Part, repeated
 from mlops_assets.spec.rules import BacktestSettings, Gate, Retraining
 from mlops_assets.spec.sources import Source
 
-NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 _COMMON_COUNTRIES = """
 AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT
 MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA
@@ -74,6 +76,7 @@ class ForecastSpec(Part):
         default=None, description="Sums of items that get forecasts too, with means that add up."
     )
     holidays: str | None = Field(default=None, description="Country of public holidays, with a subdivision: US, US-NY.")
+    calendars: list[Calendar] = Field(default_factory=list, description="Events by file: school holidays, own ones.")
     fill: Literal["missing", "zero"] = Field(
         default="missing",
         description="What an absent row of a running series means: unknown, or nothing happened.",
@@ -223,6 +226,28 @@ class ForecastSpec(Part):
         return self
 
     @model_validator(mode="after")
+    def _calendars_are_of_items(self) -> "ForecastSpec":
+        ours = {*OUR_COLUMNS, *self.covariate_columns}
+        for number, one in enumerate(self.calendars):
+            self._require_items(f"calendars.{number}.by", one.by)
+            names = feature_names(one.name, self.frequency)
+            if taken := sorted(ours.intersection(names)):
+                raise MisfitError(f"calendars.{number}.name", f"there is a covariate {taken[0]!r} already")
+            ours.update(names)
+        return self
+
+    def _require_items(self, path: str, names: Sequence[str]) -> None:
+        """Raise MisfitError unless each name is a static covariate or a column of the item id."""
+        allowed = [*dict.fromkeys([*self.columns.item_id, *self.covariates.static])]
+        for name in names:
+            if name not in allowed:
+                raise MisfitError(
+                    path,
+                    f"{name!r} is neither a column of the item id nor a static covariate; there are: "
+                    f"{', '.join(allowed)}",
+                )
+
+    @model_validator(mode="after")
     def _levels_are_of_items(self) -> "ForecastSpec":
         parts = self.columns.item_id if len(self.columns.item_id) > 1 else []
         allowed = [*self.covariates.static, *(name for name in parts if name not in self.covariates.static)]
@@ -275,7 +300,7 @@ class ForecastSpec(Part):
             season_lengths=tuple(seasons),
             quantiles=tuple(self.quantiles),
             point=self.point,
-            known=tuple(self.covariates.known),
+            known=(*self.covariates.known, *self.calendar_columns),
             past=tuple(self.covariates.past),
             static=tuple(self.covariates.static),
             holidays=self.holidays,
@@ -296,8 +321,13 @@ class ForecastSpec(Part):
         return self if approval is None else self.model_copy(update={"approval": approval})
 
     @property
+    def calendar_columns(self) -> list[str]:
+        """Known covariates that come of the calendars; they are not stored, but made whenever they are wanted."""
+        return [column for one in self.calendars for column in feature_names(one.name, self.frequency)]
+
+    @property
     def covariate_columns(self) -> list[str]:
-        """All covariates: known, past, static."""
+        """All covariates that are stored: known, past, static."""
         return [*self.covariates.known, *self.covariates.past, *self.covariates.static]
 
     def fingerprint(self) -> str:

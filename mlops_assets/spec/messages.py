@@ -1,5 +1,6 @@
 """What is wrong with a field, as text: where, what was found, what is allowed."""
 
+from itertools import pairwise
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -29,6 +30,11 @@ _NEEDED = {
 }
 
 
+_OF_SOURCES = ("source", "future")
+"""Fields that hold a source of any kind."""
+_SECRET = [(place, field) for place in _OF_SOURCES for field in ("url", "headers")]
+
+
 def describe(problem: Any, document: Document) -> str:
     """One line for one wrong field: path, line, what was found, what is allowed, the nearest right name.
 
@@ -36,7 +42,7 @@ def describe(problem: Any, document: Document) -> str:
     """
     kind, found, context = problem["type"], problem["input"], problem.get("ctx", {})
     loc = tuple(map(str, problem["loc"]))
-    path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not (i == 1 and p in SOURCES and loc[0] == "source"))
+    path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not _is_tag(loc, i))
     path += getattr(context.get("error"), "path", ())
     where = field_and_line(path, document)
     if kind == "extra_forbidden" and path[:-1] == ("model",) and path[-1] in (*FOREST_PARAMETERS, *BOOSTING_PARAMETERS):
@@ -53,7 +59,7 @@ def describe(problem: Any, document: Document) -> str:
     if kind == "literal_error":
         message = choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
     elif kind in ("model_type", "model_attributes_type"):
-        fields = _model_at(path, loc).model_fields if path != ("source",) else ("kind", "and what goes with it")
+        fields = _model_at(path, loc).model_fields if path[-1] not in _OF_SOURCES else ("kind", "and what goes with it")
         message = f"fields are needed here: {', '.join(fields)}"
     elif kind in _NEEDED:
         message = _NEEDED[kind].format(**context)
@@ -66,6 +72,11 @@ def describe(problem: Any, document: Document) -> str:
     return f"{where}: {message}" if known else f"{where}: found {shown}; {message}"
 
 
+def _is_tag(loc: tuple[str, ...], place: int) -> bool:
+    """Whether a part of a location is no field, but says of which kind a source is."""
+    return place > 0 and loc[place] in SOURCES and loc[place - 1] in _OF_SOURCES
+
+
 def field_and_line(path: tuple[str, ...], document: Document) -> str:
     """Name a field and the line where it stands, or where that it is missing from stands."""
     above = (document.positions[path[:n]] for n in range(len(path), 0, -1) if path[:n] in document.positions)
@@ -76,7 +87,7 @@ def field_and_line(path: tuple[str, ...], document: Document) -> str:
 def _shown(path: tuple[str, ...], found: Any, document: Document) -> str | None:
     """What stands at a path, as the file has it; None for what is long, absent or may be a secret."""
     position = document.positions.get(path)
-    if position is None or path[:2] in (("source", "url"), ("source", "headers")):
+    if position is None or any(pair in _SECRET for pair in pairwise(path)):
         return None
     return repr(found) if isinstance(found, list) and position.text is None else position.text
 
@@ -90,10 +101,10 @@ def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:
     """The part of the spec at a path."""
     model: type[BaseModel] = ForecastSpec
     for name in path:
-        if name == "source":
-            model = SOURCES[loc[1]] if len(loc) > 1 else FileSource
-            continue
-        field: FieldInfo = model.model_fields[name]
-        candidates = [field.annotation, *get_args(field.annotation)]
-        model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+        if name in _OF_SOURCES:
+            model = next((SOURCES[part] for part in loc if part in SOURCES), FileSource)
+        elif not name.isdigit():
+            field: FieldInfo = model.model_fields[name]
+            candidates = [field.annotation, *get_args(field.annotation)]
+            model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
     return model

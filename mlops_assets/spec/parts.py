@@ -1,5 +1,7 @@
 """What all parts of a spec have in common."""
 
+import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -7,6 +9,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from mlops_assets.errors import nearest
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+"""Of what names of ours are made of."""
 
 
 class MisfitError(ValueError):
@@ -46,3 +51,16 @@ def choice(given: Any, allowed: Iterable[str]) -> str:
 def repeated(names: Iterable[str]) -> str:
     """Name what stands more than once; empty where nothing does."""
     return ", ".join(repr(name) for name, count in Counter(names).items() if count > 1)
+
+
+def day_of(value: str) -> str:
+    """Return a date as it stands in a spec; ValueError if it is none, or none that pandas can reckon with."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError("not a date such as 2013-01-01")
+    try:
+        day = datetime.date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"not a date: {error}") from None
+    if not 1700 <= day.year <= 2200:
+        raise ValueError("not a date between the years 1700 and 2200")
+    return value

@@ -58,9 +58,8 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
         raise SpecError(f"{file}: holds no fields; start with name:, source:, columns:")
     problems = [f"{field_and_line(path, document)}: stands twice" for path, _ in document.repeated]
     declared = values.get("source")
-    if isinstance(declared, dict):
-        environ = os.environ if environ is None else environ
-        values = {**values, "source": _expand(declared, ("source",), environ, document, problems)}
+    environ = os.environ if environ is None else environ
+    values = _expanded(values, (), environ, document, problems)
     spec = None
     if not problems:
         try:
@@ -71,26 +70,43 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
         head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
         more = [f"and {len(problems) - MOST_TOLD} more"] if len(problems) > MOST_TOLD else []
         raise SpecError(head + "\n  - ".join([*problems[:MOST_TOLD], *more]))
-    return spec.read_from(file.resolve(), declared)
+    return spec.read_from(file.resolve(), declared if isinstance(declared, dict) else None)
 
 
+_PLACES = re.compile(r"source|calendars\.\d+")
+"""What of a spec may hold `${VARIABLE}`, in some fields."""
 _EXPANDED = ("url", "path", "table", "headers")
 _SECRET_HEADER = re.compile("auth|key|token|secret|cookie|pass", re.IGNORECASE)
 
 
-def _expand(
+def _expanded(
     value: Any, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
+) -> Any:
+    """Look through a spec for what may hold variables, and return it with them replaced."""
+    if _PLACES.fullmatch(".".join(path)):
+        return _expand(value, path, len(path), environ, document, problems)
+    if isinstance(value, dict):
+        return {key: _expanded(part, (*path, str(key)), environ, document, problems) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_expanded(part, (*path, str(n)), environ, document, problems) for n, part in enumerate(value)]
+    return value
+
+
+def _expand(
+    value: Any, path: tuple[str, ...], depth: int, environ: Mapping[str, str], document: Document, problems: list[str]
 ) -> Any:
     """Replace `${NAME}` by the environment's variable, so that no secret need stand in the file."""
     if isinstance(value, dict):
-        return {key: _expand(part, (*path, str(key)), environ, document, problems) for key, part in value.items()}
-    if not isinstance(value, str):
+        return {
+            key: _expand(part, (*path, str(key)), depth, environ, document, problems) for key, part in value.items()
+        }
+    if not isinstance(value, str) or len(path) == depth:
         return value
     where = field_and_line(path, document)
-    if path[1] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
+    if path[depth] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
         problems.append(f"{where}: no secret in the file: write ${{NAME}} and set that variable")
         return value
-    if "${" in value and path[1] not in _EXPANDED:
+    if "${" in value and path[depth] not in _EXPANDED:
         problems.append(f"{where}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
         return value
     for name in re.findall(r"\$\{(\w+)\}", value):

@@ -7,6 +7,7 @@ from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import KEY, steps_after
 from mlops_assets.forecasting.formatting import few, stamp
 from mlops_assets.resources.clock import Clock
+from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ingest import read_future
 
@@ -22,7 +23,7 @@ def missing_ahead(
     Args:
         spec: names the covariates.
         history: canonical frame up to the origin.
-        future: item_id, timestamp and the known covariates after it.
+        future: item_id, timestamp and the known covariates after it, as `with_events` gives them.
         expected: item_id and timestamp of each forecast.
 
     Returns:
@@ -31,9 +32,10 @@ def missing_ahead(
     """
     rows = expected[KEY].merge(future, on=KEY, how="left")
     found = []
-    for name in spec.covariates.known:
+    calendars = [calendar.name for calendar in spec.calendars]
+    for name in [*spec.covariates.known, *calendars]:
         absent = rows[name].isna()
-        usual = float(history[name].isna().mean())
+        usual = 0.0 if name in calendars else float(history[name].isna().mean())
         if absent.sum() > (usual + UNUSUAL if usual else 0) * len(rows):
             first = rows.loc[absent, "timestamp"].min()
             without = sorted(rows.loc[absent, "item_id"].unique())
@@ -59,16 +61,61 @@ def look_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Tim
     """
     from mlops_assets.forecasting.model.baselines import alive_items
 
-    spec = graph.spec
-    if not spec.covariates.known:
+    spec, seen = graph.spec, history[history["timestamp"] <= origin]
+    future = known_ahead(graph, clock, seen, origin)
+    if future is None:
         return ""
-    seen = history[history["timestamp"] <= origin]
     steps = steps_after(origin, spec.horizon, spec.frequency)
     expected = pd.MultiIndex.from_product([alive_items(seen, spec.task, origin), steps], names=KEY).to_frame(
         index=False
     )
-    missing = missing_ahead(spec, seen, read_future(graph, origin, clock), expected)
+    missing = missing_ahead(spec, seen, future, expected)
     return f"origin {stamp(origin)}: {warning(missing, spec)}" if len(missing) else ""
+
+
+def known_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFrame | None:
+    """Read what the source and the calendars know of the horizon after an origin; None without known covariates.
+
+    Args:
+        graph: of the forecast.
+        clock: says what is known.
+        history: canonical frame up to the origin.
+        origin: of the forecast.
+
+    Raises:
+        SourceError: source or calendar cannot be read.
+    """
+    future = read_future(graph, origin, clock) if graph.spec.covariates.known else None
+    return with_events(graph.spec, history, future, origin)
+
+
+def with_events(
+    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
+) -> pd.DataFrame | None:
+    """Add to the known covariates what the calendars say of the horizon, for every item; without calendars, nothing.
+
+    Args:
+        spec: names the calendars.
+        history: canonical frame up to the origin.
+        future: item_id, timestamp and the known covariates after it; None without such covariates.
+        origin: of the forecast.
+
+    Raises:
+        SourceError: a calendar cannot be read.
+    """
+    if not spec.calendars:
+        return future
+    return with_calendars(spec, _over_the_horizon(spec, history, future, origin), history)
+
+
+def _over_the_horizon(
+    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
+) -> pd.DataFrame:
+    """Return known covariates with a row for each item and step, missing where they are not known."""
+    items, steps = history["item_id"].unique(), steps_after(origin, spec.horizon, spec.frequency)
+    every = pd.MultiIndex.from_product([items, steps], names=KEY).to_frame(index=False)
+    every["timestamp"] = every["timestamp"].astype(history["timestamp"].dtype)
+    return every if future is None else every.merge(future[[*KEY, *spec.covariates.known]], on=KEY, how="left")
 
 
 def sentence(missing: pd.DataFrame) -> str:
@@ -98,7 +145,18 @@ def warning(missing: pd.DataFrame, spec: ForecastSpec) -> str:
         "error": "Load them; until then nothing is forecast, as covariates.missing_future: error says",
         "last": "The last known values go on, as covariates.missing_future: last says",
     }[spec.covariates.missing_future]
-    return f"known covariates are missing over the horizon: {sentence(missing)}. {todo}"
+    over = ended(missing, spec)
+    unknown = missing.drop(over.index)
+    said = [f"known covariates are missing over the horizon: {sentence(unknown)}. {todo}"] if len(unknown) else []
+    if len(over):
+        add = "Add the later events, or say until which day there are none (calendars.until)"
+        said.append(f"calendars end within the horizon: {sentence(over)}. {add}")
+    return ". ".join(said)
+
+
+def ended(missing: pd.DataFrame, spec: ForecastSpec) -> pd.DataFrame:
+    """Return those rows of `missing_ahead` that are of calendars, which end within the horizon."""
+    return missing[missing["name"].isin([calendar.name for calendar in spec.calendars])]
 
 
 def refuse(spec: ForecastSpec, missing: pd.DataFrame) -> None:
@@ -115,19 +173,21 @@ def future_of(
 ) -> pd.DataFrame | None:
     """Return the known covariates that a forecast is made with: as they are, or what is missing the item's last one.
 
+    What the calendars say comes in any case; beyond their end it stays missing.
+
     Args:
         spec: names the covariates, and says in `covariates.missing_future` which of the two.
         history: canonical frame up to the origin.
         future: item_id, timestamp and the known covariates after it; None without such covariates.
         origin: of the forecast.
+
+    Raises:
+        SourceError: a calendar cannot be read.
     """
-    if future is None or spec.covariates.missing_future != "last":
-        return future
     names = spec.covariates.known
-    items, steps = history["item_id"].unique(), steps_after(origin, spec.horizon, spec.frequency)
-    every = pd.MultiIndex.from_product([items, steps], names=KEY).to_frame(index=False)
-    every["timestamp"] = every["timestamp"].astype(history["timestamp"].dtype)
-    ahead = every.merge(future[[*KEY, *names]], on=KEY, how="left")
-    both = pd.concat([history[[*KEY, *names]], ahead], ignore_index=True).sort_values(KEY, kind="stable")
-    both[names] = both.groupby("item_id")[names].ffill()
-    return both[both["timestamp"] > origin].reset_index(drop=True)
+    if future is not None and spec.covariates.missing_future == "last":
+        ahead = _over_the_horizon(spec, history, future, origin)
+        both = pd.concat([history[[*KEY, *names]], ahead], ignore_index=True).sort_values(KEY, kind="stable")
+        both[names] = both.groupby("item_id")[names].ffill()
+        future = both[both["timestamp"] > origin].reset_index(drop=True)
+    return with_events(spec, history, future, origin)

@@ -1,7 +1,7 @@
 """Data drift: the newest data of each partition beside those that its champion has learnt from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -50,7 +50,9 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
         observations: canonical frame, as far back as `drift.reach`.
         keys: of the partitions.
     """
-    spec, task = graph.spec, graph.spec.task
+    spec = graph.spec
+    # What a calendar will say is known for years: nothing in it drifts.
+    task = replace(spec.task, known=tuple(spec.covariates.known))
     ends = {key: origin_of(spec, window_of(graph.partitions, key)) for key in keys}
     if observations.empty or not keys:
         return Drifts(ends, {}, {})

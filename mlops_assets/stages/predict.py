@@ -138,12 +138,14 @@ def forecast(
     unlike = [str(warning.message) for warning in unusual]
     said = [f"{words}. {todo}" for words in guards.without_missing(unlike, late)]
     made = on_the_clock(spec, made)
+    future = ahead.with_events(spec, history, future, origin)
     missing = ahead.missing_ahead(spec, history, future, made) if future is not None else None
     if missing is not None and len(missing):
         ahead.refuse(spec, missing)
-        if spec.covariates.missing_future == "warn":
-            unlike = guards.without_missing(unlike, [*late, *spec.covariates.known])
-            said = [ahead.warning(missing, spec), *(f"{words}. {todo}" for words in unlike)]
+        told = missing if spec.covariates.missing_future == "warn" else ahead.ended(missing, spec)
+        if len(told):
+            unlike = guards.without_missing(unlike, [*late, *task.known])
+            said = [ahead.warning(told, spec), *(f"{words}. {todo}" for words in unlike)]
     if history["timestamp"].max() < origin:
         said.append(f"the latest observation is of {stamp(history['timestamp'].max())}")
     said = [f"origin {stamp(origin)}: {words}" for words in said]

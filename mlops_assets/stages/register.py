@@ -184,7 +184,7 @@ def _parameters(training: Training, forecaster: "Forecaster") -> dict[str, Any]:
         "season_lengths": list(spec.task.season_lengths),
         "quantiles": spec.quantiles,
         "point": spec.point,
-        "covariates": spec.covariate_columns,
+        "covariates": [*spec.covariate_columns, *spec.calendar_columns],
         "holidays": spec.holidays or "none",
         "seed": spec.model.seed,
         "training_rows": training.model["facts"]["training_rows"],

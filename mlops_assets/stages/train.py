@@ -18,6 +18,7 @@ from mlops_assets.forecasting.data.outliers import without_outliers
 from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
 
 if TYPE_CHECKING:
@@ -25,12 +26,18 @@ if TYPE_CHECKING:
 
 
 def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
-    """Return observations as the engine wants them: without outliers, absent rows filled where they mean zero."""
+    """Return observations as the engine wants them.
+
+    That is without outliers, absent rows filled where they mean zero, and with what the calendars say of their times.
+
+    Raises:
+        SourceError: a calendar cannot be read.
+    """
     if spec.outliers == "missing":
         observations = without_outliers(observations)
     if spec.fill == "zero" and len(observations):
-        return fill_with_zero(observations, spec.frequency, spec.zone)
-    return observations
+        observations = fill_with_zero(observations, spec.frequency, spec.zone)
+    return with_calendars(spec, observations)
 
 
 def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.DataFrame:

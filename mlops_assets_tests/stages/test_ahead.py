@@ -121,3 +121,38 @@ def test_the_items_that_lack_it_are_named_and_what_is_done_is_what_the_spec_says
     assert ahead.warning(missing, spec) == (
         "known covariates are missing over the horizon: promo in 4 of 9 rows from 2024-05-11 on (of shop 0). " + todo
     )
+
+
+def with_fair(folder, **fields) -> Graph:
+    (folder / "fairs.csv").write_text("date\n2024-04-01\n2024-04-20\n2024-05-12\n")
+    return Graph(declare(folder, calendars=[{"name": "fair", "path": "fairs.csv"}], horizon=4, **fields))
+
+
+def test_a_calendar_that_ends_within_the_horizon_is_told(history, tmp_path):
+    graph = with_fair(tmp_path)
+    seen = train.history_of(graph.spec, history)
+    model = train.fit(train.training_set(graph, seen, KEY), train.Fitting(graph.spec.task))[0]
+    made = predict.forecast(graph, KEY, seen, None, model, VERSION)
+    assert made.warnings == [
+        "origin 2024-05-10: calendars end within the horizon: fair in 4 of 8 rows from 2024-05-13 on. "
+        "Add the later events, or say until which day there are none (calendars.until)"
+    ]
+
+
+def test_a_calendar_goes_on_where_a_covariate_does_and_not_beyond_its_end(history, tmp_path):
+    covariates = {"known": ["promo"], "missing_future": "last"}
+    spec = with_fair(tmp_path, covariates=covariates).spec
+    seen = train.history_of(spec, history[history["timestamp"] <= ORIGIN])
+    given = ahead.future_of(spec, seen, future_of(history, 1), ORIGIN)
+    assert given is not None
+    rows = given[given["item_id"] == "shop 1"]
+    assert rows["promo"].tolist() == [0.0] * 4, "known of a day, then going on"
+    assert rows["fair"].isna().tolist() == [False, False, True, True]
+    assert rows["fair"].tolist()[:2] == [0, 1]
+
+
+def test_events_are_known_of_days_without_a_row(history, tmp_path):
+    spec = with_fair(tmp_path, fill="zero", covariates={"past": ["rain"]}).spec
+    closed = history[~((history["timestamp"] == "2024-04-20") & (history["item_id"] == "shop 0"))]
+    days = train.history_of(spec, closed).set_index(["item_id", "timestamp"])
+    assert days.loc[("shop 0", pd.Timestamp("2024-04-20")), ["target", "fair"]].tolist() == [0, 1]

@@ -75,6 +75,11 @@ def within_a_day(alias: str) -> bool:
     return isinstance(offset, Tick) and offset.nanos < _DAY
 
 
+def a_day_at_most(alias: str) -> bool:
+    """Whether a period of the grid lies within a day, or is one."""
+    return _step(parse_frequency(alias)) is not None
+
+
 def partition_kinds(alias: str) -> list[PartitionKind]:
     """Return the kinds of partition that are not finer than the frequency, the default first.
 
@@ -194,6 +199,17 @@ def known_from(timestamps: pd.DatetimeIndex, alias: str, at_end: bool = False) -
     if at_end or ends_on_its_stamp(alias):
         return timestamps + _ONE_DAY
     return pd.DatetimeIndex(timestamps + (pd.offsets.MonthBegin() if _rule(offset) == "BMS" else offset))
+
+
+def periods_of(
+    timestamps: pd.DatetimeIndex, alias: str, at_end: bool = False
+) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    """Return where the periods of timestamps (naive) begin and, excluded, end; see `known_from`."""
+    offset = parse_frequency(alias)
+    step, ends = _step(offset), known_from(timestamps, alias, at_end)
+    if step is not None:
+        return pd.DatetimeIndex(ends - step), ends
+    return known_from(pd.DatetimeIndex(timestamps - offset), alias, at_end), ends
 
 
 def ends_on_its_stamp(alias: str) -> bool:

@@ -190,3 +190,8 @@ def _plain(value: Any) -> str:
 def _escaped(part: str) -> str:
     """Write a slash within a part as %2F, so that a/b with c and a with b/c stay two items."""
     return re.sub("%(?=2F|25)", "%25", part).replace("/", "%2F")
+
+
+def unescaped(part: str) -> str:
+    """Return a part of an item's id as the source has it."""
+    return part.replace("%2F", "/").replace("%25", "%")
