@@ -87,11 +87,11 @@ def ask(
         future: known covariates over the horizon; None without such covariates.
         items: ids to forecast; None: those that are alive.
     """
-    from mlops_assets.forecasting.model.baselines import SeasonalNaive, bounded, clipped
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive, clipped
 
     reach = min(task.horizon, forecaster.task.horizon)
     made = forecaster.predict(history, origin, future=future, horizon=reach, quantiles=task.quantiles, items=items)
-    made = clipped(made, bounded(task, history, getattr(forecaster, "lowest", 0.0)))
+    made = clipped(made, task, history, getattr(forecaster, "lowest", 0.0))
     if reach == task.horizon:
         return made
     rest = SeasonalNaive(task).predict(history, origin, items=list(made["item_id"].unique()))

@@ -1,12 +1,13 @@
 """Items and sums of items: forecast on each level, and made to add up."""
 
 import warnings
+from dataclasses import replace
 
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation import hierarchy
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
-from mlops_assets.forecasting.model.baselines import SeasonalNaive, bounded
+from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.spec import ForecastSpec
@@ -38,7 +39,9 @@ def add_up(
         Items and sums as `hierarchy.reconcile` gives them, the sums' histories until the origin, and the tree.
     """
     assert spec.hierarchy is not None
-    task = bounded(spec.task, history[history["timestamp"] <= origin])
+    task, lowest = spec.task, history.loc[history["timestamp"] <= origin, "target"].min()
+    if not task.may_be_negative:
+        task = replace(task, non_negative=task.non_negative or bool(lowest >= 0))
     known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]
     tree = Tree.of(hierarchy.level_values(known, spec.hierarchy.levels, spec.columns.item_id))
     sums = hierarchy.summed_history(known, tree, task)

@@ -86,7 +86,7 @@ def backtest(
                 table = baselines.seasonal_naive(seen, task, origin, alive)
             else:
                 table = forecaster.predict(frame, origin, items=alive)
-                table = baselines.clipped(table, baselines.bounded(task, seen, forecaster.lowest))
+                table = baselines.clipped(table, task, seen, forecaster.lowest)
             spent[model][0] += fitted - started
             spent[model][1] += time.process_time() - fitted
             answers.append(table.assign(model=model))

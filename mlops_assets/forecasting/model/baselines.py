@@ -12,12 +12,39 @@ from pandas.tseries.frequencies import to_offset
 
 from .errors import DataError
 from .panel import ITEM, TARGET, TIME, Panel
-from .quantiles import row_quantiles
+from .quantiles import GRID, row_quantiles
 from .scaling import Seasons, distance
 from .task import Task, quantile_column
 
 OWN_ERRORS = 5
 """With fewer, an item's own errors say nothing of its quantiles."""
+
+
+@dataclass(frozen=True)
+class Population:
+    """What is known of items in general, for those with hardly any history of their own, or none.
+
+    Attributes:
+        spread: standard deviation of a target around the level of its item, as a share of that level.
+        targets: the targets' quantiles at the levels of `quantiles.GRID`; empty: not known.
+    """
+
+    spread: float = 0.5
+    targets: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, target: np.ndarray, level: np.ndarray) -> Population:
+        """Learn it from targets and the levels of their items at the origin, original units, shape (rows,)."""
+        targets = tuple(np.quantile(target, GRID).tolist())
+        away = np.abs(target / np.where(level == 0, np.nan, level) - 1)
+        away = away[~np.isnan(away)]
+        # Of a normal distribution, 68.3 % lie within one standard deviation: a few wild items do not count.
+        return cls(float(np.quantile(away, 0.683)) if len(away) else cls.spread, targets)
+
+    @property
+    def size(self) -> float:
+        """Typical size of a target; 1 where none is known or most are zero."""
+        return abs(float(np.median(self.targets))) or 1.0 if self.targets else 1.0
 
 
 def seasonal_naive(
@@ -32,8 +59,8 @@ def seasonal_naive(
     `mean` column and the 0.5 quantile alike, whichever other quantiles are asked for. Those lie around it by the
     quantiles of the errors that the same forecast, over as many seasons, made within the lookback: all leads of one
     season share them, so intervals widen season by season. Where all errors were on one side (growth), the
-    quantiles of the other side are the point itself. An item with hardly any errors of its own gets those of the
-    others, relative to its level.
+    quantiles of the other side are the point itself. An item with hardly any errors of its own gets wider ones, by
+    its level and what it has seen (see `Population`). No item's forecast depends on another's.
 
     Args:
         history: canonical long table; rows after the origin are ignored.
@@ -51,8 +78,8 @@ def seasonal_naive(
     plain = without_covariates(task)
     panel = recent_panel(history, plain, origin)
     names = alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
-    task = bounded(task, history if origin is None else history[history[TIME] <= origin])
-    return naive_table(panel, task, names, source="seasonal_naive")
+    table = naive_table(panel, task, names, source="seasonal_naive")
+    return clipped(table, task, history if origin is None else history[history[TIME] <= origin])
 
 
 @dataclass(frozen=True)
@@ -92,26 +119,24 @@ def dead_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None = 
     return sorted({*known} - {*alive_items(history, task, origin)})
 
 
-def bounded(task: Task, history: pd.DataFrame, lowest: float = 0.0) -> Task:
-    """Return the task as the data bound it: where nothing was ever below zero, no forecast is.
+def clipped(table: pd.DataFrame, task: Task, history: pd.DataFrame, lowest: float = 0.0) -> pd.DataFrame:
+    """Return forecasts with nothing below zero, where the task or the data say that nothing can be.
 
     Args:
-        task: says if it is so in any case (`non_negative`) or in none (`may_be_negative`).
+        table: forecasts, in the columns of `seasonal_naive`.
+        task: says if it is so in any case (`non_negative`) or in none (`may_be_negative`); else each item's history
+            does, where nothing was ever below zero.
         history: canonical frame up to the origin.
         lowest: the lowest target that is known beside it.
     """
-    if task.non_negative or task.may_be_negative:
-        return task
-    least = history[TARGET].min(skipna=True)
-    return replace(task, non_negative=bool(lowest >= 0 and least >= 0))
-
-
-def clipped(table: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Return forecasts with nothing below zero, where the task says so (see `bounded`)."""
-    if not task.non_negative:
+    if task.may_be_negative or (lowest < 0 and not task.non_negative):
         return table
     columns = ["mean", *task.quantile_columns]
-    return table.assign(**{name: table[name].clip(lower=0.0) for name in columns})
+    bounded = table[columns].clip(lower=0.0)
+    if not task.non_negative:
+        below = history.loc[(history[TARGET] < 0).to_numpy(), ITEM].unique()
+        bounded = bounded.where(~table[ITEM].isin(below), table[columns])
+    return table.assign(**{name: bounded[name] for name in columns})
 
 
 def without_covariates(task: Task) -> Task:
@@ -166,16 +191,17 @@ def alive(panel: Panel, task: Task) -> np.ndarray:
     return panel.items[seen[end] > seen[end - silence]]
 
 
-def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str, sorts: bool = False) -> pd.DataFrame:
-    """Seasonal naive forecasts of a recent panel; names it does not know get its own distribution.
+def naive_table(
+    panel: Panel, task: Task, names: np.ndarray, source: str, population: Population | None = None
+) -> pd.DataFrame:
+    """Seasonal naive forecasts of a recent panel; names it does not know get the distribution of all targets.
 
     Args:
         panel: see `panel_at`.
         task: horizon, seasons and quantiles.
         names: ids of the items.
         source: what the column of that name says.
-        sorts: as release 0.1.0 did, whose stored models go on so: no spread is borrowed, and the quantiles of a row are
-            sorted, which may move the median.
+        population: what a training has shown of items in general; None: only the panel is known.
     """
     season = min(task.season_lengths)
     levels = np.asarray(task.quantiles)
@@ -185,25 +211,19 @@ def naive_table(panel: Panel, task: Task, names: np.ndarray, source: str, sorts:
     steps = Seasons.of(task).lookback
     windows = panel.target[(panel.edges[1:] - task.horizon)[:, None] + np.arange(-steps, 0)]
     window = windows[item[known]]
+    general = population or Population()
 
     mean = np.full((len(names), task.horizon), np.nan)
     mean[known] = _last_of_slot(window, lead, season)
     table = np.full((len(names), task.horizon, len(levels)), np.nan)
     for back in np.unique(distance(lead, season)):
         columns = np.flatnonzero(distance(lead, season) == back)
-        away = _quantiles_of_present(window[:, back:] - window[:, :-back], levels)
-        if not sorts:
-            away = _with_borrowed(away, window, windows, int(back), levels)
+        errors = window[:, back:] - window[:, :-back]
+        away = _widened(_quantiles_of_present(errors, levels), errors, window, levels, general)
         table[np.ix_(known, columns)] = mean[known][:, columns, None] + away[:, None, :]
-    _fill_strangers(mean, table, panel.target, levels)
-    if sorts and 0.5 in task.quantiles:
-        table[:, :, task.quantiles.index(0.5)] = mean
-        table.sort(axis=2)
-    elif not sorts:
-        middle = mean[:, :, None]
-        table = np.where(
-            levels < 0.5, np.minimum(table, middle), np.where(levels > 0.5, np.maximum(table, middle), middle)
-        )
+    _fill_strangers(mean, table, general.targets or tuple(panel.target[~np.isnan(panel.target)]), levels)
+    middle = mean[:, :, None]
+    table = np.where(levels < 0.5, np.minimum(table, middle), np.where(levels > 0.5, np.maximum(table, middle), middle))
     return forecast_table(panel, task, names, mean, table, source=source)
 
 
@@ -254,38 +274,32 @@ def _quantiles_of_present(values: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return np.nan_to_num(low * (1 - share) + high * share)
 
 
-def _with_borrowed(
-    away: np.ndarray, window: np.ndarray, windows: np.ndarray, back: int, levels: np.ndarray
+def _widened(
+    away: np.ndarray, errors: np.ndarray, window: np.ndarray, levels: np.ndarray, population: Population
 ) -> np.ndarray:
-    """Give items with hardly any errors of their own those of the others, relative to their levels.
+    """Give items with hardly any errors of their own those of a normal distribution, if that is wider.
+
+    Its variance is that of what the item has seen and one value more, which lies as far from its level as the
+    population's do; and it holds for one value not seen.
 
     Args:
         away: quantiles of the items' own errors, shape (names, levels).
+        errors: the errors, shape (names, some steps).
         window: recent targets of the same items, shape (names, steps).
-        windows: recent targets of all items of the panel, shape (items, steps).
-        back: steps between a value and what it is forecast by.
         levels: of the quantiles.
-
-    Returns:
-        `away`, with other rows where an item has fewer than `OWN_ERRORS`. Without any item to borrow from, they are
-        those of a normal distribution as wide as the item's level.
+        population: of all items.
     """
-    few = (~np.isnan(window[:, back:] - window[:, :-back])).sum(axis=1) < OWN_ERRORS
+    few = (~np.isnan(errors)).sum(axis=1) < OWN_ERRORS
     if not few.any():
         return away
-    errors, sizes = windows[:, back:] - windows[:, :-back], _sizes(windows)
-    lenders = ((~np.isnan(errors)).sum(axis=1) >= OWN_ERRORS) & (sizes > 0)
-    if lenders.any():
-        relative = (errors[lenders] / sizes[lenders, None]).ravel()
-        relative = _quantiles_of_present(relative[None, :], levels)[0]
-        typical = float(np.median(sizes[lenders]))
-    else:
-        relative = np.array([NormalDist().inv_cdf(level) for level in levels])
-        typical = float(sizes.max(initial=0.0)) or 1.0
-    level = _sizes(window[few])
-    borrowed = np.where(level > 0, level, typical)[:, None] * relative
-    # What it has seen of its own counts as well, if that is wider.
-    away[few] = np.where(levels < 0.5, np.minimum(borrowed, away[few]), np.maximum(borrowed, away[few]))
+    seen = window[few]
+    count, level = (~np.isnan(seen)).sum(axis=1), _sizes(seen)
+    center = np.nansum(seen, axis=1) / np.maximum(count, 1)
+    squares = np.nansum((seen - center[:, None]) ** 2, axis=1)
+    usual = population.spread * np.where(level > 0, level, population.size)
+    deviation = np.sqrt((squares + usual**2) / np.maximum(count, 1) * (1 + 1 / np.maximum(count, 1)))
+    wide = deviation[:, None] * np.array([NormalDist().inv_cdf(share) for share in levels])
+    away[few] = np.where(levels < 0.5, np.minimum(wide, away[few]), np.maximum(wide, away[few]))
     return away
 
 
@@ -295,12 +309,11 @@ def _sizes(windows: np.ndarray) -> np.ndarray:
     return np.nansum(np.abs(windows), axis=1) / np.maximum(count, 1)
 
 
-def _fill_strangers(mean: np.ndarray, table: np.ndarray, recent: np.ndarray, levels: np.ndarray) -> None:
-    """Give names without any observation the distribution of all that was observed lately."""
+def _fill_strangers(mean: np.ndarray, table: np.ndarray, targets: tuple[float, ...], levels: np.ndarray) -> None:
+    """Give names without any observation the distribution of the targets of all."""
     empty = np.isnan(mean[:, 0])
     if not empty.any():
         return
-    seen = recent[~np.isnan(recent)]
-    seen = seen if len(seen) else np.zeros(1)
+    seen = np.asarray(targets or (0.0,), dtype=np.float64)
     mean[empty] = np.median(seen)
-    table[empty] = row_quantiles(seen[None, :].astype(np.float64), levels)[0]
+    table[empty] = row_quantiles(seen[None, :].copy(), levels)[0]

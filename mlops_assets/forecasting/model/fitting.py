@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from . import regressors
+from .baselines import Population
 from .encoding import Encoding, plain_columns
 from .errors import DataError
 from .forecaster import Forecaster
@@ -43,6 +44,9 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     known = {
         "seen": (float(training["reference"].min()), float(training["reference"].max())),
         "lowest": float(training[TARGET].min()),
+        "population": Population.of(
+            training[TARGET].to_numpy(dtype=float), scaling.backward(training["reference"].to_numpy(dtype=float))
+        ),
     }
     origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
     if not regressors.is_forest(task.model.kind):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,13 @@ from .scaling import Scaling, Seasons
 from .task import Task
 from .trees import Trees
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Version of what `Forecaster.state` holds and of the features behind it.
 
 Whoever changes what a stored model would forecast, or what the same rows would teach a new one, raises it; stored
 models then go on by the code that travels with them (docs/upgrading.md).
 """
-STATE_RELEASE = "0.1.0"
+STATE_RELEASE = "0.2.0"
 """The release that raised it: later ones train the same model on the same data."""
 ITEMS_AT_ONCE = 20_000
 """Items whose features are made at once: bounds the memory of a forecast."""
@@ -47,8 +47,8 @@ class Forecaster:
         anchors: levels of the model's own distribution that stand for the nominal levels of `quantiles.NOMINAL`.
         seen: lowest and highest level of an item in the training rows, in transformed units.
         widths: factors of the distances of the quantiles below and above the median, see `conformal.widths`.
-        lowest: lowest target of the training rows; 0 where an earlier release trained it and did not say.
-        sorts: of release 0.1.0: how it forecasts items with hardly any history, see `baselines.naive_table`.
+        lowest: lowest target of the training rows.
+        population: what the training rows say of items with hardly any history.
     """
 
     task: Task
@@ -60,7 +60,7 @@ class Forecaster:
     seen: tuple[float, float] = (-np.inf, np.inf)
     widths: tuple[float, float] = (1.0, 1.0)
     lowest: float = 0.0
-    sorts: bool = False
+    population: baselines.Population = field(default_factory=baselines.Population)
 
     def predict(
         self,
@@ -111,7 +111,7 @@ class Forecaster:
         for part, ahead, asked in _chunks(history, recent, now, future, wanted):
             panel = baselines.panel_at(part, task, now, future=ahead)
             names = baselines.alive(panel, task) if asked is None else asked
-            table = baselines.naive_table(panel, task, names, source="fallback", sorts=self.sorts)
+            table = baselines.naive_table(panel, task, names, source="fallback", population=self.population)
             table[task.quantile_columns] = self.scaling.possible(table[task.quantile_columns].to_numpy())
             ready, rows = self._rows(panel, names)
             if ready.any():
@@ -237,12 +237,12 @@ class Forecaster:
             "seen": np.array(self.seen),
             "widths": np.array(self.widths),
             "lowest": float(self.lowest),
-            "sorts": self.sorts,
+            "population": asdict(self.population),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Forecaster:
-        """Rebuild a forecaster from `state`; ModelFileError if a later version of this package wrote it."""
+        """Rebuild a forecaster from `state`; ModelFileError if another version of this package wrote it."""
         if state["version"] != STATE_VERSION:
             raise ModelFileError(
                 f"the model's state has version {state['version']}, this package reads {STATE_VERSION}: "
@@ -259,11 +259,11 @@ class Forecaster:
             ),
             model=Trees(**state["trees"]) if "trees" in state else Calibrated(**state["regressor"]),
             importance=np.asarray(state["importance"]),
-            anchors=tuple(np.asarray(state.get("anchors", NOMINAL)).tolist()),
-            seen=tuple(np.asarray(state.get("seen", (-np.inf, np.inf))).tolist()),
-            widths=tuple(np.asarray(state.get("widths", (1.0, 1.0))).tolist()),
-            lowest=float(state.get("lowest", 0.0)),
-            sorts=bool(state.get("sorts", True)),
+            anchors=tuple(state["anchors"].tolist()),
+            seen=tuple(state["seen"].tolist()),
+            widths=tuple(state["widths"].tolist()),
+            lowest=state["lowest"],
+            population=baselines.Population(**state["population"]),
         )
 
 

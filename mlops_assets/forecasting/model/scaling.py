@@ -143,8 +143,9 @@ def _slots(length: int) -> int:
 class Signal:
     """A panel's targets, transformed and standardised per item, and what can be asked of them at an origin.
 
-    Standardising keeps the prefix sums exact and cancels out: whatever leaves `features` is either relative
-    to the level and scale at the origin, or put back into the units of `Scaling.forward`.
+    Standardising keeps the running totals small and cancels out: whatever leaves `features` is either relative
+    to the level and scale at the origin, or put back into the units of `Scaling.forward`. It is by powers of two, so
+    that the totals of whole numbers stay exact, and a window of equal ones has no deviation at all.
     """
 
     def __init__(self, panel: Panel, seasons: Seasons, scaling: Scaling) -> None:
@@ -153,9 +154,9 @@ class Signal:
         values = scaling.forward(panel.target)
         self.center, self.spread = _moments(values, panel.edges)
         values = (values - np.repeat(self.center, lengths)) / np.repeat(self.spread, lengths)
-        self.rolling = Rolling(values)
-        self.seasonal_change = Rolling(_change(values, seasons.lengths[0]))
-        self.step_change = Rolling(_change(values, 1))
+        self.rolling = Rolling(values, panel.edges)
+        self.seasonal_change = Rolling(_change(values, seasons.lengths[0]), panel.edges)
+        self.step_change = Rolling(_change(values, 1), panel.edges)
 
     def level(self, index: np.ndarray) -> np.ndarray:
         """Half way between the short and the long window's mean, a longer one standing in if empty."""
@@ -186,12 +187,15 @@ def _or(values: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _moments(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Roughly the mean and the deviation of each item: the latter a power of two, the former a multiple of it."""
     seen = ~np.isnan(values)
     count = np.maximum(np.add.reduceat(seen, edges[:-1], dtype=np.int64), 1)
     center = np.add.reduceat(np.where(seen, values, 0.0), edges[:-1]) / count
     away = np.where(seen, values - np.repeat(center, np.diff(edges)), 0.0)
     spread = np.sqrt(np.add.reduceat(away**2, edges[:-1]) / count)
-    return center, np.where(spread > TINY * np.abs(center), spread, np.maximum(np.abs(center), 1.0))
+    spread = np.where(spread > TINY * np.abs(center), spread, np.maximum(np.abs(center), 1.0))
+    spread = np.exp2(np.rint(np.log2(spread)))
+    return np.rint(center / spread) * spread, spread
 
 
 def _change(values: np.ndarray, lag: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class Task:
         holidays: country code of the `holidays` package, with an optional subdivision (`US`, `US-NY`), or None.
         non_negative: forecasts are clipped at zero.
         may_be_negative: forecasts may lie below zero though no observation did; else they are clipped where none did
-            (see `baselines.bounded`). About what is delivered: no part of what a model learns, nor stored with it.
+            (see `baselines.clipped`). About what is delivered: no part of what a model learns, nor stored with it.
         model: the regressor.
     """
 

@@ -70,8 +70,6 @@ def test_the_factors_are_part_of_the_stored_model(frame, model):
     again = Forecaster.from_state(wide.state())
     assert again.widths == (1.5, 2.0)
     pd.testing.assert_frame_equal(again.predict(frame), wide.predict(frame))
-    old = {name: value for name, value in model.state().items() if name != "widths"}
-    assert Forecaster.from_state(old).widths == (1.0, 1.0)
 
 
 def test_a_version_is_corrected_only_where_the_spec_asks_for_it(frame, model, tmp_path):

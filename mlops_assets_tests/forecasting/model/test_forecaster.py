@@ -189,14 +189,16 @@ def test_items_in_parts_give_the_same_forecasts(rich, monkeypatch):
     assert stranger.groupby("item_id")["source"].first().to_dict() == {"item 1": "model", "stranger": "fallback"}
 
 
-def test_a_model_of_the_first_release_goes_on_with_its_own_fallback():
+def test_an_item_with_hardly_any_history_has_the_relative_spread_of_the_training_rows_whoever_is_there():
     frame = daily_panel(items=3)
     model = fitting.fit(features.training_rows(frame, DAILY), DAILY)
-    start = frame["timestamp"].max() - pd.Timedelta(days=1)
-    new = pd.DataFrame({"item_id": "new", "timestamp": [start], "target": [5.0]})
-    state = {name: part for name, part in model.state().items() if name not in ("sorts", "lowest")}
-    tables = [one.predict(pd.concat([frame, new])) for one in (model, Forecaster.from_state(state))]
-    today, then = (table[table["item_id"] == "new"] for table in tables)
-    assert (today["q10"] < 5).all()
-    assert (then[["q10", "q50", "q90"]] == 5).all().all(), "as release 0.1.0 forecast it"
-    pd.testing.assert_frame_equal(tables[0][: -len(today)], tables[1][: -len(then)])
+    new = pd.DataFrame({"item_id": "new", "timestamp": [frame["timestamp"].max()], "target": [5000.0]})
+    among = model.predict(pd.concat([frame, new]), items=["new", "stranger"])
+    pd.testing.assert_frame_equal(among, model.predict(new, items=["new", "stranger"]))
+    made, stranger = (rows for _, rows in among.groupby("item_id"))
+    assert made["q50"].eq(5000).all()
+    width = (made["q90"] - made["q10"]) / 2 / 5000
+    np.testing.assert_allclose(width, 1.2816 * 2**0.5 * model.population.spread, rtol=0.01)
+    assert stranger["q50"].iloc[0] == pytest.approx(frame["target"].median(), rel=0.15)
+    again = Forecaster.from_state(model.state())
+    assert again.population == model.population

@@ -1,12 +1,13 @@
-"""Laws of the engine over random panels: nothing leaks from the future, and one code makes all rows."""
+"""Laws of the engine over panels: nothing leaks from the future, one code makes all rows, no item minds others."""
 
 import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.model import features, fitting
-from mlops_assets.forecasting.model.baselines import recent_panel
+from mlops_assets.forecasting.model.baselines import recent_panel, seasonal_naive
 from mlops_assets.forecasting.model.panel import Panel
 from mlops_assets.forecasting.model.scaling import Scaling
 from mlops_assets.forecasting.model.task import ModelSettings, Task
@@ -104,3 +105,75 @@ def test_one_code_makes_training_and_forecasting_rows(world):
             assert ours.equals(theirs), name
         else:
             np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+KINDS = {
+    "real": lambda random, steps: 10.0 ** random.integers(-3, 7) * (1 + 0.3 * random.normal(size=steps)),
+    "whole": lambda random, steps: random.poisson(10.0 ** random.integers(0, 5), steps).astype(float),
+    "intermittent": lambda random, steps: random.poisson(2, steps) * (random.random(steps) < 0.2).astype(float),
+    "constant": lambda random, steps: np.full(steps, random.normal() * 1000),
+    "below zero": lambda random, steps: random.normal(size=steps) - 1,
+    "short": lambda random, steps: np.where(np.arange(steps) < steps - 2, np.nan, random.normal(size=steps) ** 2),
+}
+
+
+@st.composite
+def crowds(draw) -> tuple[pd.DataFrame, Task, list[str]]:
+    """Items of all kinds in one frame, what to forecast of them, and some of the items."""
+    frequency, seasons, steps = draw(st.sampled_from(FREQUENCIES))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    times = pd.date_range("2023-01-01", periods=steps, freq=frequency, unit="us")
+    kinds = draw(st.lists(st.sampled_from([*KINDS]), min_size=2, max_size=8))
+    parts = []
+    for number, kind in enumerate(kinds):
+        part = pd.DataFrame({"item_id": f"{kind} {number}", "timestamp": times, "target": KINDS[kind](random, steps)})
+        part["known"], part["past"] = random.normal(size=(2, steps))
+        part["place"] = str(random.choice(["north", "south"]))
+        first = 0 if not number else int(random.integers(0, steps // 3))
+        parts.append(part[(np.arange(steps) >= first) & (part["target"].notna())])
+    frame = pd.concat(parts, ignore_index=True)
+    some = draw(st.lists(st.sampled_from(sorted({*frame["item_id"]})), min_size=1, unique=True))
+    model = ModelSettings(parameters={"n_estimators": 3, "n_jobs": 1}, recency=draw(st.sampled_from([None, 9.0])))
+    task = Task(
+        frequency, draw(st.integers(1, 6)), seasons, known=("known",), past=("past",), static=("place",), model=model
+    )
+    return frame, task, some
+
+
+@settings(max_examples=30, deadline=None)
+@given(crowds(), st.integers(0, 1000))
+def test_an_item_minds_no_others(crowd, seed):
+    """Its features, its training rows, its forecasts and its scale, to the last bit."""
+    frame, task, some = crowd
+    cut = frame["timestamp"].max() - task.horizon * pd.tseries.frequencies.to_offset(task.frequency)
+    alone = frame[frame["item_id"].isin(some)].sample(frac=1, random_state=seed)
+    history = frame[frame["timestamp"] <= cut]
+    try:
+        rows = features.training_rows(frame, task, cut)
+    except ValueError as error:
+        assert "nothing to learn from" in str(error)  # noqa: PT017
+        return
+    model = fitting.fit(rows, task)
+    _assert_equal(
+        model.predict(frame, cut, items=some),
+        model.predict(alone, cut, items=some) if (alone["timestamp"] <= cut).any() else None,
+    )
+    naive = seasonal_naive(history, task, cut)
+    its = alone[alone["timestamp"] <= cut]
+    if its.empty:
+        return
+    _assert_equal(naive[naive["item_id"].isin(some)], seasonal_naive(its, task, cut))
+    scales = seasonal_scale(history, task)
+    _assert_equal(scales[scales["item_id"].isin(some)], seasonal_scale(its, task))
+    try:
+        drawn = features.training_rows(alone, task, cut)
+    except ValueError:
+        assert not rows["item_id"].isin(some).any()
+        return
+    if drawn["scaling"].iloc[0] == rows["scaling"].iloc[0]:  # one transformation for all items is the model's choice
+        _assert_equal(rows[rows["item_id"].isin(some)], drawn)
+
+
+def _assert_equal(among: pd.DataFrame, alone: pd.DataFrame | None) -> None:
+    if alone is not None:
+        pd.testing.assert_frame_equal(among.reset_index(drop=True), alone.reset_index(drop=True), check_exact=True)

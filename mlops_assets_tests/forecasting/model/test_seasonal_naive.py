@@ -90,16 +90,13 @@ def test_with_growth_the_quantiles_of_the_other_side_are_the_point():
     assert made["q90"].tolist() == [600, 610, 620]
 
 
-def test_a_new_item_has_the_relative_spread_of_the_others():
-    random = np.random.default_rng(0)
-    old = [series(size * random.normal(10, 2, 80), item=f"old {size}") for size in (1, 100)]
-    start = old[0]["timestamp"].max()
-    new = pd.DataFrame({"item_id": "new", "timestamp": [start], "target": [1000.0]})
-    made = baselines.seasonal_naive(pd.concat([*old, new]), Task("D", 7, (7,)))
-    width = (made["q90"] - made["q10"]) / made["q50"]
-    by_item = width.groupby(made["item_id"]).mean()
-    assert made.loc[made["item_id"] == "new", "q50"].eq(1000).all()
-    assert by_item["new"] == pytest.approx(by_item[["old 1", "old 100"]].mean(), rel=0.3)
+@pytest.mark.parametrize(
+    ("values", "deviation"),
+    [([100.0], 50 * 2**0.5), ([90.0, 110.0], ((200 + 50**2) / 2 * 1.5) ** 0.5), ([0.0, 0.0], (0.25 / 2 * 1.5) ** 0.5)],
+)
+def test_a_new_item_has_a_spread_by_its_level_and_what_it_has_seen(values, deviation):
+    made = baselines.seasonal_naive(series(values), Task("D", 2, (7,), quantiles=(0.1, 0.5, 0.9)))
+    np.testing.assert_allclose(made["q90"] - made["q50"], 1.28155 * deviation, rtol=1e-4)
 
 
 @pytest.mark.parametrize("values", [[50.0], [50.0, 50.0], [3.0, 4.0, 5.0], [0.0], [0.0, 0.0, 0.0]])

@@ -19,17 +19,15 @@ from ..panel import ITEM, TARGET, TIME, Panel, require_columns
 from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
 from ..task import Task
 from .calendar import calendar
-from .sampling import recency, sample_triples
+from .sampling import recency, sample_triples, uniform
 
 INDEX = [ITEM, "origin", "lead", TIME]
 GIVEN = [TARGET, "reference", "scale", "scaling", "y"]
 """Columns of the training rows that are neither index nor feature."""
-ROWS_PER_ORIGIN = 2
-"""Training rows per possible origin: more leads of the same origin teach little and cost as much."""
+NOTHING = 1e-6
+"""Share of a scale below which a difference is rounding, and counts as none: trees would split there."""
 FLOOR = 1e-3
 """The least scale of an item, as a share of its level."""
-SMALL = 10_000
-"""Training rows up to which the number of origins does not matter."""
 EVIDENCE = 8
 """Seasons on which it is decided whether targets enter as logarithms."""
 MINIMUM_HISTORY = 4
@@ -112,7 +110,9 @@ def feature_rows(
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
-    return np.clip(values, -CLIP, CLIP).astype(np.float32)
+    values = np.clip(values, -CLIP, CLIP).astype(np.float32)
+    values[np.abs(values) < NOTHING] = 0.0
+    return values
 
 
 def _at_origin(
@@ -185,13 +185,20 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     enough[everywhere] = signal.rolling.count(everywhere, seasons.lookback) >= MINIMUM_HISTORY
     origins = np.flatnonzero(enough & (np.arange(len(owner)) >= (panel.base + panel.first)[owner]))
     stop = panel.edges[owner[origins] + 1]
-    wanted = min(task.model.max_training_rows, max(ROWS_PER_ORIGIN * len(origins), SMALL))
     weight = None
     if task.model.recency is not None:
         step = origins - panel.base[owner[origins]]
-        weight = recency(step.max(initial=0) - step, task.model.recency)
+        weight = recency(len(panel.grid) - 1 - step, task.model.recency)
     place, lead = sample_triples(
-        origins, observed, stop, horizon=task.horizon, rows=wanted, seed=task.model.seed, weight=weight
+        origins,
+        owner[origins],
+        pd.util.hash_array(panel.items),
+        observed,
+        stop,
+        horizon=task.horizon,
+        rows=task.model.max_training_rows,
+        seed=task.model.seed,
+        weight=weight,
     )
     if not len(place):
         raise DataError(
@@ -233,9 +240,9 @@ def _some_items(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     most = task.model.max_training_rows
     if len(names) <= most:
         return frame
-    drawn = np.zeros(len(names), dtype=bool)
-    drawn[np.random.default_rng(task.model.seed).choice(len(names), most, replace=False)] = True
-    return frame.loc[drawn[item]]
+    keys = pd.util.hash_array(np.asarray(names, dtype=object))
+    rank = np.argsort(np.argsort(uniform(keys, np.zeros(len(keys), dtype=np.int64), task.model.seed), kind="stable"))
+    return frame.loc[rank[item] < most]
 
 
 def forecast_rows(panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, horizon: int, *, yearly: bool) -> Rows:

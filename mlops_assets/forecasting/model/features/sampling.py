@@ -1,15 +1,28 @@
-"""Which (item, origin, lead) triples a model learns from."""
+"""Which (item, origin, lead) triples a model learns from.
+
+An item's triples depend on the item alone, as long as all items together have no more than a model may learn from; with
+more, every item has the same share of its own. So neither the order of the items nor a part of them (a shard) changes
+what is drawn of an item.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+ROWS_PER_ORIGIN = 2
+"""Training rows per possible origin: more leads of the same origin teach little and cost as much."""
+SMALL = 1000
+"""Training rows of an item up to which the number of its origins does not matter."""
 LEAST = 50
 """Half-lives after which nothing gets any rarer: keeps weights above 0."""
+UNITS = 2**16
+"""Parts that a triple of weight 1 is drawn in: whole numbers add up alike in any company."""
 
 
 def sample_triples(
     origins: np.ndarray,
+    item: np.ndarray,
+    keys: np.ndarray,
     observed: np.ndarray,
     stop: np.ndarray,
     *,
@@ -18,10 +31,12 @@ def sample_triples(
     seed: int,
     weight: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw training triples, spread evenly over items, time and leads, or more of some origins than of others.
+    """Draw training triples, spread evenly over each item's time and leads, or more of some origins than of others.
 
     Args:
         origins: cells that may serve as origin, ascending, shape (candidates,).
+        item: number of the item of each candidate, ascending, shape (candidates,).
+        keys: what tells an item's draws from another's, uint64, shape (items,).
         observed: per cell whether its target is known, shape (cells,).
         stop: per candidate, the first cell that is no longer its item's, shape (candidates,).
         horizon: leads are 1..horizon.
@@ -31,31 +46,31 @@ def sample_triples(
             drawn, before the bound. None: 1 for all.
 
     Returns:
-        Places in `origins` and leads, both of shape (triples,), in the order of the origins. All triples with
-        a known target are returned where there are no more than `rows`; else one from each of about `rows`
-        equally long (or heavy) stretches of them, so that no item, time or lead is left out.
+        Places in `origins` and leads, both of shape (triples,), in the order of the origins. All triples of an item
+        with a known target are returned where there are few; else one from each of a number of equally long (or heavy)
+        stretches of them, so that no time or lead is left out.
     """
-    count = len(origins)
-    if not count or (weight is None and count * horizon <= rows):
-        place = np.repeat(np.arange(count), horizon)
-        lead = np.tile(np.arange(1, horizon + 1), count)
-        return _known(place, lead, origins, observed, stop)
-    random = np.random.default_rng(seed)
-    most = count * horizon if weight is None else int(np.ceil(weight.sum() * horizon))
-    wanted = rows
-    kept = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    for _ in range(8):
-        place, lead = _spread(count, horizon, min(wanted, most), random, weight)
-        kept = _known(place, lead, origins, observed, stop)
-        share = len(kept[0]) / max(len(place), 1)
-        if len(kept[0]) >= 0.98 * rows or wanted >= most or share == 0:
-            break
-        wanted = int(min(rows / share * 1.02, most))
-    place, lead = kept
-    if len(place) > rows:
-        chosen = np.sort(random.choice(len(place), rows, replace=False))
-        place, lead = place[chosen], lead[chosen]
-    return place, lead
+    seen = np.concatenate([[0], np.cumsum(observed)])
+    before = seen[origins + 1]
+    known = seen[np.minimum(origins + horizon + 1, stop)] - before
+    parts = 1 if weight is None else UNITS
+    units = np.ones(len(origins), dtype=np.int64) if weight is None else np.rint(weight * parts).astype(np.int64)
+    total = np.cumsum(known * units)
+    start = np.searchsorted(item, np.arange(len(keys)))
+    end = np.searchsorted(item, np.arange(len(keys)), side="right")
+    offset = np.where(start > 0, total[start - 1], 0) if len(total) else np.zeros(len(keys), dtype=np.int64)
+    mass = np.where(end > start, total[end - 1] - offset, 0) if len(total) else offset
+    wanted = np.minimum(-(-mass // parts), np.maximum(ROWS_PER_ORIGIN * (end - start), SMALL))
+    count = _within_bound(wanted, rows, uniform(keys, np.zeros(len(keys), dtype=np.int64), seed))
+
+    owner = np.repeat(np.arange(len(keys)), count)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+    first, after = (edge * mass[owner] // count[owner] for edge in (number, number + 1))
+    point = offset[owner] + first + (uniform(keys[owner], number + 1, seed) * (after - first)).astype(np.int64)
+    place = np.searchsorted(total, point, side="right")
+    rank = (point - (total[place] - known[place] * units[place])) // units[place]
+    target = np.flatnonzero(observed)[before[place] + rank]
+    return place, target - origins[place]
 
 
 def recency(age: np.ndarray, half_life: float) -> np.ndarray:
@@ -63,24 +78,28 @@ def recency(age: np.ndarray, half_life: float) -> np.ndarray:
     return np.exp2(-np.minimum(age / half_life, LEAST))
 
 
-def _spread(
-    count: int, horizon: int, rows: int, random: np.random.Generator, weight: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if weight is None:
-        edges = np.arange(rows + 1) * (count * horizon) // rows
-        triple = random.integers(edges[:-1], edges[1:])
-        return triple // horizon, triple % horizon + 1
-    before = np.concatenate([[0.0], np.cumsum(weight)])
-    point = (np.arange(rows) + random.random(rows)) * (before[-1] / rows)
-    place = np.minimum(np.searchsorted(before, point, side="right") - 1, count - 1)
-    share = (point - before[place]) / weight[place]
-    return place, np.minimum((share * horizon).astype(np.int64), horizon - 1) + 1
+def uniform(keys: np.ndarray, number: np.ndarray, seed: int) -> np.ndarray:
+    """Numbers in [0, 1), one for each key and number, shape as `keys`: the same ones in any company.
+
+    The finaliser of SplitMix64: Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators", OOPSLA.
+    """
+    return (_mixed(_mixed(keys ^ _mixed(np.uint64(seed))) + number.astype(np.uint64)) >> np.uint64(11)) * 2.0**-53
 
 
-def _known(
-    place: np.ndarray, lead: np.ndarray, origins: np.ndarray, observed: np.ndarray, stop: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    cell = origins[place] + lead
-    keep = cell < stop[place]
-    keep[keep] = observed[cell[keep]]
-    return place[keep], lead[keep]
+def _mixed(bits: np.ndarray | np.uint64) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        bits = np.asarray(bits, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return bits ^ (bits >> np.uint64(31))
+
+
+def _within_bound(wanted: np.ndarray, rows: int, chance: np.ndarray) -> np.ndarray:
+    """Triples of each item: as many as wanted, or the same share of them for all; chance decides on parts of one."""
+    total = int(wanted.sum())
+    share = min(1.0, rows / max(total, 1))
+    count = wanted if share == 1.0 else (share * wanted + chance).astype(np.int64)
+    while count.sum() > rows:
+        share *= min(rows / int(count.sum()), 1 - 1e-6)
+        count = (share * wanted + chance).astype(np.int64)
+    return count
