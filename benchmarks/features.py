@@ -67,7 +67,7 @@ def ours(values: np.ndarray) -> np.ndarray:
     for start in range(0, len(values), BLOCK * STEPS):
         part = values[start : start + BLOCK * STEPS].reshape(-1, STEPS)
         padded[: len(part), PAD:] = part
-        rolling = Rolling(padded.ravel())
+        rolling = Rolling(padded.ravel(), np.arange(BLOCK + 1) * (PAD + STEPS))
         out = matrix[:, start : start + part.size].reshape(FEATURES, len(part), STEPS)
         number = 0
         # Windows end one step before the row.
