@@ -12,6 +12,7 @@ from mlops_assets.analysis.opened import QuestionError, latest_origin, read_hist
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.evaluation.ranking import best_by_segment, ranking
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.model import regressors
@@ -44,9 +45,12 @@ class Evaluation:
         windows: origins of the backtest, oldest first.
         models: a row for each model, the spec's own first: model, the scores, fit_seconds and predict_seconds
             (processor), memory_mb (the most that the process grew while it ran; None where the system does not tell).
+        metric: the spec's `gate.metric`.
+        ranking: the same models by that metric, the best first, see `evaluation.ranking.ranking`.
         by_window: model, window (0 is the oldest), scores.
         by_lead: model, lead, scores.
         by_segment: segment (`volume` or a static covariate), value, model, scores; empty without segments.
+        best_by_segment: segment, value, and which model is best there, see `evaluation.ranking.best_by_segment`.
         by_level: level of the hierarchy, model, scores after the forecasts were made to add up; None without one.
         peak_memory_mb: of this process; None where the system does not tell.
     """
@@ -61,9 +65,12 @@ class Evaluation:
     training_rows: int
     windows: tuple[pd.Timestamp, ...]
     models: pd.DataFrame
+    metric: str
+    ranking: pd.DataFrame
     by_window: pd.DataFrame
     by_lead: pd.DataFrame
     by_segment: pd.DataFrame
+    best_by_segment: pd.DataFrame
     by_level: pd.DataFrame | None
     peak_memory_mb: float | None
 
@@ -84,9 +91,12 @@ class Evaluation:
             "training_rows": self.training_rows,
             "windows": [str(origin) for origin in self.windows],
             "models": models,
+            "metric": self.metric,
+            "ranking": plain_rows(self.ranking),
             "by_window": plain_rows(self.by_window),
             "by_lead": plain_rows(self.by_lead),
             "by_segment": plain_rows(self.by_segment),
+            "best_by_segment": plain_rows(self.best_by_segment),
             **({} if self.by_level is None else {"by_level": plain_rows(self.by_level)}),
             "peak_memory_mb": self.peak_memory_mb,
         }
@@ -115,6 +125,8 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     runs = {name: _run(name, task, history, spec, kept if name == CHALLENGER else None) for name, task in tasks.items()}
     predictions = pd.concat([made for made, _ in runs.values()], ignore_index=True)
     costs = pd.DataFrame([{"model": name, **cost} for name, (_, cost) in runs.items()])
+    models = costs[["model"]].merge(score(predictions, spec.task, by=["model"])).merge(costs)
+    by_segment = _by_segment(history, predictions, spec.task)
     return Evaluation(
         forecast=spec.name,
         source=checked.counts,
@@ -127,10 +139,13 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         observations=len(history),
         training_rows=len(training_rows(history, spec.task)),
         windows=tuple(pd.Timestamp(origin) for origin in sorted(predictions["origin"].unique())),
-        models=costs[["model"]].merge(score(predictions, spec.task, by=["model"])).merge(costs),
+        models=models,
+        metric=spec.gate.metric,
+        ranking=ranking(predictions, models, spec.task, spec.gate.metric),
         by_window=score(predictions, spec.task, by=["model", "window"]),
         by_lead=score(predictions, spec.task, by=["model", "lead"]),
-        by_segment=_by_segment(history, predictions, spec.task),
+        by_segment=by_segment,
+        best_by_segment=best_by_segment(by_segment, spec.gate.metric),
         by_level=None if kept is None else by_level(spec, history, runs[CHALLENGER][0], kept),
         peak_memory_mb=memory.peak_mb(),
     )

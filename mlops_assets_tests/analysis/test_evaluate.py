@@ -14,7 +14,7 @@ def test_the_numbers_are_frames_and_plain_json(tmp_path):
     said = found.to_json()
     assert list(said) == [
         "forecast", "source", "items", "left_out", "remarks", "observations", "training_rows", "windows", "models",
-        "by_window", "by_lead", "by_segment", "peak_memory_mb",
+        "metric", "ranking", "by_window", "by_lead", "by_segment", "best_by_segment", "peak_memory_mb",
     ]  # fmt: skip
     assert set(said["source"]) == {
         "rows_read",
@@ -37,6 +37,11 @@ def test_the_numbers_are_frames_and_plain_json(tmp_path):
     assert table["model"].tolist() == list(said["models"])
     assert table["wql"].round(6).tolist() == [scores["wql"] for scores in said["models"].values()]
     assert found.by_lead["lead"].max() == 7
+    ranked = said["ranking"]
+    assert [row["rank"] for row in ranked] == [1, 2, 3]
+    assert [row["wql"] for row in ranked] == sorted(scores["wql"] for scores in said["models"].values())
+    assert ranked[0]["to_best"] == 1
+    assert {row["value"] for row in said["best_by_segment"]} == {"low", "middle", "high"}
 
 
 def test_evaluate_gives_every_metric_and_touches_no_store(ask, tmp_path):

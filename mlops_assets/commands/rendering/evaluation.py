@@ -31,11 +31,16 @@ def tables(result: Evaluation) -> Iterator[Any]:
         )
     for remark in result.remarks:
         yield f"[yellow]![/yellow] {escape(remark)}"
-    overall = Table("model", *METRICS, *_COSTS.values())
-    for row in plain_rows(result.models):
-        costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
-        overall.add_row(row["model"], *(number(row[name]) for name in METRICS), *costs)
+    overall = Table("", "model", "of best", "of naive", *METRICS, *_COSTS.values())
+    costs = {row["model"]: row for row in plain_rows(result.models)}
+    for row in plain_rows(result.ranking):
+        own = costs[row["model"]]
+        cost = (number(own[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
+        share = f"{number(row['to_best'], 2)}{'' if row['behind'] or row['rank'] == 1 else ' ~'}"
+        scores = (number(own[name]) for name in METRICS)
+        overall.add_row(str(row["rank"]), escape(row["model"]), share, number(row["to_naive"], 2), *scores, *cost)
     yield overall
+    yield f"in order of {METRICS[result.metric].title}; ~: not worse than the best beyond doubt; s: processor seconds"
     yield "\nby window"
     windows = Table("window", "origin", "model", *shown_metrics("windows"))
     for row in sorted(plain_rows(result.by_window), key=lambda row: (row["window"], models.index(row["model"]))):
@@ -52,6 +57,9 @@ def tables(result: Evaluation) -> Iterator[Any]:
         yield f"\nby segment: {pair}"
         keys = [f"{segment} {plain(value)}" for segment, value in result.by_segment[["segment", "value"]].to_numpy()]
         yield _side_by_side("segment", result.by_segment.assign(key=keys), models)
+        for row in plain_rows(result.best_by_segment):
+            lead = "" if row["to_second"] is None else f", {row['to_second']:.2f} of {row['second']}"
+            yield escape(f"best of {row['segment']} {plain(row['value'])}: {row['best']}{lead}")
     if result.by_level is not None:
         yield f"\nby level of the hierarchy, after adding up: {pair}"
         yield _side_by_side("level", result.by_level.assign(key=result.by_level["level"]), [CHALLENGER, NAIVE])
