@@ -1,7 +1,7 @@
 """YAML 1.2 as editors read it; what is no YAML is placed and not quoted."""
 
 import json
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -82,9 +82,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_text_that_would_hold_a_machine_up_is_refused_within_a_second(kind):
-    began = perf_counter()
+    began = process_time()
     said = problem(BOMBS[kind])
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
     assert said.removeprefix("not valid YAML: ") in (
         "more than 10,000 values, aliases (*) followed",
         "nested deeper than 40 levels",
