@@ -1,6 +1,7 @@
 """Fixtures of all tests: a clean environment, pictures that cost nothing, worlds to run a forecast in (`worlds.py`)."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,24 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name == "MLFLOW_TRACKING_URI" or (name.startswith("MLOPS_") and not name.startswith("MLOPS_TEST_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disk() -> Iterator[None]:
+    """Let nothing wait for the disk, which is half of a small round: tests kill processes, not machines."""
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    def relax(connection: Any, record: Any, _: Any) -> None:
+        if isinstance(connection, sqlite3.Connection) and "relaxed" not in record.info:
+            connection.execute("PRAGMA synchronous=OFF")
+            record.info["relaxed"] = True  # once for each connection, before its first transaction
+
+    event.listen(Pool, "checkout", relax)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+    event.remove(Pool, "checkout", relax)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Site:
         return f"{self.file}:{self.name}"
 
 
+@cache
 def sites() -> list[Site]:
     """Return the functions of the package that give advice, the constructors `of` that make it for others too."""
     found = []
