@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.decisions.policy import Answer, Champion
+from mlops_assets.forecasting.decisions.evidence import Champion
+from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.replay import TrainingOutcome
 
 START = pd.Timestamp("2024-01-01")

@@ -21,6 +21,7 @@ from mlops_assets.catalog.names import (
 )
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE, REPLACE, RETRAINING
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.spec import BrokenSpec, ForecastSpec
@@ -73,26 +74,34 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     )
 
 
+_DECIDES = {
+    CHALLENGE: "the gate decides on what comes of it.",
+    REPLACE: "what comes of it takes the champion's place, if it is sound.",
+    KEEP_ASIDE: "what comes of it stands beside the champion until a person approves it.",
+}
+
+
 def breach(forecast: str, answer: Answer, links: Notifications) -> Alert:
     """Tell that the present champion's forecasts have become too bad; one alert for each breach."""
-    version, _, since = answer.breach.partition(" ")
+    version, _, since = answer.breach.removesuffix(f" ({answer.policy})").partition(" ")
+    whose = "" if answer.policy == RETRAINING else f" of the policy {answer.policy}"
     median = f" (median of the last partitions: {answer.level:.4f})" if pd.notna(answer.level) else ""
     asked = f"A retraining ({answer.action}) is asked for" if answer.retrain else "No retraining yet"
     return Alert(
         event="breach",
         forecast=forecast,
         key=answer.breach,
-        what=f"version {version.removeprefix('v')} breaches the rule {answer.rule} since {since}{median}. {asked}: "
-        f"{answer.reason}",
+        what=f"version {version.removeprefix('v')} breaches the rule {answer.rule}{whose} since {since}{median}. "
+        f"{asked}: {answer.reason}",
         where=f"{links.asset_link(forecast, FORECAST_ACCURACY, answer.partition)} "
         f"(tables {forecast}/{FORECAST_ACCURACY} and {forecast}/{RETRAINING_DECISIONS})",
-        to_do="If a retraining is asked for, nothing: the gate decides on what comes of it. Look at which items and "
-        "leads are off; if the data are wrong and not the model, mend the source and ingest those partitions again.",
+        to_do=f"If a retraining is asked for, nothing: {_DECIDES[answer.becomes]} Look at which items and leads are "
+        "off; if the data are wrong and not the model, mend the source and ingest those partitions again.",
     )
 
 
 def futility(forecast: str, answer: Answer, links: Notifications) -> Alert:
-    """Tell that the policy has given up on a breach."""
+    """Tell that a policy has given up on a breach."""
     return Alert(
         event="futility",
         forecast=forecast,

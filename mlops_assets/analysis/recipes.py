@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mlops_assets.catalog.partitions import origin_of, partitions_of, window_of
+from mlops_assets.forecasting.decisions.rules import REFIT
 from mlops_assets.forecasting.evaluation.ledger import match, summary
 from mlops_assets.forecasting.model.features import training_rows
 from mlops_assets.spec import ForecastSpec
@@ -24,10 +25,14 @@ class Recipe:
     Attributes:
         until: key of the last partition that it learns from.
         base: key of the last partition that the forest had learnt from which it grows; None: it is fitted anew.
+        policy: name of the policy that asks for it; empty: none does.
+        strategy: of that policy.
     """
 
     until: str
     base: str | None = None
+    policy: str = ""
+    strategy: str = REFIT
 
     @property
     def grows(self) -> bool:
@@ -86,9 +91,10 @@ class Models:
         if recipe not in self._made:
             seen = self.history[self.history["timestamp"] < self.end(recipe.until)]
             began = process_time()
-            rows = training_rows(seen, self.spec.task)
-            fit = Fitting(self.spec.task)
+            task = self.spec.task_by(recipe.policy, recipe.strategy)
+            rows = training_rows(seen, task)
+            fit = Fitting(task)
             if recipe.base is not None and recipe.grows:
-                fit = Fitting(self.spec.task, self.forecaster(Recipe(recipe.base)), 0, self.end(recipe.base))
+                fit = Fitting(task, self.forecaster(Recipe(recipe.base)), 0, self.end(recipe.base))
             self._made[recipe] = fit(rows), process_time() - began
         return self._made[recipe]

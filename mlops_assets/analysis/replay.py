@@ -1,53 +1,80 @@
-"""`mlops-assets replay-policy`: what a retraining policy would have done, over what is stored or really trained."""
+"""`mlops-assets replay-policy`: what retraining policies would have done, over what is stored or really trained."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 from pydantic import ValidationError
 
 from mlops_assets.analysis.worlds import ReplayError, StoredWorld, TrainedWorld
+from mlops_assets.catalog.names import OBSERVATIONS
 from mlops_assets.catalog.partitions import periods, starts
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.decisions import policy
-from mlops_assets.forecasting.decisions.policy import PolicyRules
-from mlops_assets.forecasting.decisions.replay import Play, World, always, never, play
+from mlops_assets.forecasting.decisions.evidence import Evidence
+from mlops_assets.forecasting.decisions.policy import Answer
+from mlops_assets.forecasting.decisions.replay import Play, Policies, World, always, never, play
+from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.formatting import plain, plain_rows
-from mlops_assets.spec import ForecastSpec, Retraining
+from mlops_assets.spec import ForecastSpec, Policy, Retraining
+from mlops_assets.stages.evidence import drift_history, ticks
+
+PRESENT = "as in the spec"
 
 
-def changed(spec: ForecastSpec, assignments: Sequence[str]) -> PolicyRules:
-    """Return the rules of a spec with some fields changed.
+def changed(spec: ForecastSpec, assignments: Sequence[str]) -> ForecastSpec:
+    """Return a spec with some fields of its retraining policies changed.
 
     Args:
         spec: the forecast.
-        assignments: such as `retraining.threshold=0.2`; the value is read as YAML.
+        assignments: such as `retraining.threshold=0.2`, `policies.monday.cool_down=3` (a policy is called by its name)
+            or `policies.monday=null`, without it; the value is read as YAML.
 
     Raises:
         ReplayError: a field does not exist, or its value is not allowed.
     """
-    values = spec.retraining.model_dump()
+    retraining = spec.retraining.model_dump()
+    policies: dict[str, Any] = {one.name: one.model_dump(exclude={"name"}) for one in spec.policies}
     for text in assignments:
         path, equals, value = text.partition("=")
+        first, *inner = path.split(".")
+        if first == "policies" and inner and equals:
+            _assign(policies, inner, yaml.safe_load(value))
+            continue
         name = path.removeprefix("retraining.")
-        if not equals or name not in values:
-            raise ReplayError(f"--set {text}: give retraining.FIELD=VALUE; the fields are {', '.join(values)}")
-        values[name] = yaml.safe_load(value)
+        if not equals or name not in retraining:
+            raise ReplayError(
+                f"--set {text}: give retraining.FIELD=VALUE; the fields are {', '.join(retraining)}. Or give "
+                f"policies.NAME.FIELD=VALUE; there are {', '.join(policies) or 'none yet'}"
+            )
+        retraining[name] = yaml.safe_load(value)
     try:
-        return Retraining.model_validate(values).rules
+        found = {
+            "retraining": Retraining.model_validate(retraining),
+            "policies": [Policy.model_validate({"name": n, **p}) for n, p in policies.items() if p is not None],
+        }
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, p['loc'])) or 'retraining'}: {p['msg']}" for p in error.errors()]
         raise ReplayError(f"--set {' '.join(assignments)}: {'; '.join(problems)}") from None
+    return spec.model_copy(update=found)
+
+
+def _assign(within: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    *parents, last = path
+    for name in parents:
+        within[name] = within = within.get(name) or {}
+    within[last] = value
 
 
 @dataclass(frozen=True)
 class Replay:
-    """Several policies over the same stretch of time.
+    """Variants of the policies over the same stretch of time.
 
     Attributes:
-        plays: name of the policy -> how it fared.
+        plays: name of the variant -> how its policies fared.
         metric: what was watched.
         trained: whether its retrainings were really carried out; else the errors are those that were stored.
         spec: the forecast.
@@ -59,16 +86,15 @@ class Replay:
     spec: ForecastSpec
 
     def to_frame(self) -> pd.DataFrame:
-        """Return every partition of every policy: policy, and the columns of `Play.days`."""
-        return pd.concat([made.days.assign(policy=name) for name, made in self.plays.items()], ignore_index=True)
+        """Return every partition of every variant: the columns of `Play.days`, and variant."""
+        return pd.concat([made.days.assign(variant=name) for name, made in self.plays.items()], ignore_index=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures as plain JSON types."""
-        policies = {name: {k: plain(v) for k, v in made.summary().items()} for name, made in self.plays.items()}
+        variants = {name: {k: plain(v) for k, v in made.summary().items()} for name, made in self.plays.items()}
         for name, made in self.plays.items():
-            asked = made.retrainings[["partition", "rule", "breach", "attempt", "promoted", "reason"]]
-            policies[name]["retrained"] = plain_rows(asked)
-        return {"metric": self.metric, "really_trained": self.trained, "policies": policies}
+            variants[name]["retrained"] = plain_rows(made.retrainings[list(TOLD)])
+        return {"metric": self.metric, "really_trained": self.trained, "policies": variants}
 
     def picture(self) -> bytes:
         """Return a PNG of the errors and the retrainings."""
@@ -81,6 +107,10 @@ class Replay:
         return charts.to_png(charts.policies(days, self.metric, self.trained))
 
 
+TOLD = ("partition", "policy", "rule", "breach", "attempt", "action", "becomes", "promoted", "reason")
+"""What is told of a retraining."""
+
+
 def replay(
     spec: ForecastSpec,
     stores: Stores,
@@ -89,7 +119,7 @@ def replay(
     last: int | None = None,
     every: int | None = None,
 ) -> Replay:
-    """Play the present policy, a changed one, never and always over what is stored.
+    """Play the present policies, changed ones, each alone, never and always over what is stored.
 
     Args:
         spec: the forecast.
@@ -104,12 +134,63 @@ def replay(
         ReplayError: a change is not allowed, or there is nothing to replay.
     """
     tried = changed(spec, assignments)
-    world: World = TrainedWorld.of(spec, stores, last) if really else StoredWorld.of(spec, stores, last)
     every = every or max(1, periods(spec, spec.horizon) - 1)
-    present = spec.retraining.rules
-    policies = {"as in the spec": lambda evidence: policy.decide(evidence, present)}
+    present = _Judges.of(spec, spec.rules_of_retraining, stores)
+    variants: dict[str, Policies] = {PRESENT: present}
     if assignments:
-        policies[" ".join(assignments)] = lambda evidence: policy.decide(evidence, tried)
-    policies |= {"never": never, f"always (every {every})": always(every)}
-    metric = tried.metric
-    return Replay({name: play(world, decide, metric) for name, decide in policies.items()}, metric, really, spec)
+        variants[" ".join(assignments)] = _Judges.of(tried, tried.rules_of_retraining, stores)
+    if len(present.rules) > 1:
+        variants |= {f"{one.name} alone": replace(present, rules=(one,)) for one in present.rules}
+    variants |= {"never": never, f"always (every {every})": always(every)}
+    # A training asks the world's spec for the strategy of its policy.
+    whole = tried.model_copy(update={"policies": [*spec.policies, *tried.policies]})
+    world: World = TrainedWorld.of(whole, stores, last) if really else StoredWorld.of(whole, stores, last)
+    metric = tried.retraining.metric
+    return Replay({name: play(world, decide, metric) for name, decide in variants.items()}, metric, really, spec)
+
+
+@dataclass(frozen=True)
+class _Judges:
+    """Policies, with what they would have known of drift, new rows and the clock.
+
+    Attributes:
+        spec: the forecast.
+        rules: the policies.
+        drift: all that was measured; None: nothing.
+        times: timestamps of all observations, sorted; None where no policy counts them.
+    """
+
+    spec: ForecastSpec
+    rules: Sequence[PolicyRules]
+    drift: pd.DataFrame | None
+    times: np.ndarray | None
+
+    @classmethod
+    def of(cls, spec: ForecastSpec, rules: Sequence[PolicyRules], stores: Stores) -> "_Judges":
+        drift = times = None
+        if any(one.drift is not None for one in rules):
+            drift = drift_history(stores.tables, spec.name)
+        if any(one.new_rows is not None for one in rules):
+            times = stores.tables.read([spec.name, OBSERVATIONS], columns=["timestamp"])["timestamp"].to_numpy()
+            times = np.sort(times)
+        return cls(spec, rules, drift, times)
+
+    def __call__(self, evidence: Evidence) -> Sequence[Answer]:
+        until, champion = evidence.until, evidence.champion
+        drift, new_rows = self.drift, None
+        if drift is not None:
+            drift = drift[drift["partition"] <= max(evidence.stored)]
+        if self.times is not None and champion is not None and until is not None:
+            seen, there = np.searchsorted(self.times, [champion.trained_until.to_datetime64(), until.to_datetime64()])
+            new_rows = int(there - seen)
+        known = replace(evidence, drift=drift, new_rows=new_rows, ticks=self._ticks(until))
+        return policy.decide_all(known, self.rules)
+
+    def _ticks(self, until: pd.Timestamp | None) -> Mapping[str, pd.Timestamp]:
+        """Return the latest tick of each schedule at the end of a partition, by the clock in the spec's zone."""
+        if until is None:
+            return {}
+        zone = self.spec.zone
+        now = until.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").to_pydatetime()
+        found = ticks(self.spec, now)
+        return {name: tick.tz_localize("UTC").tz_convert(zone).tz_localize(None) for name, tick in found.items()}

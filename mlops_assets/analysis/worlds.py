@@ -10,8 +10,11 @@ from mlops_assets.catalog.names import OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods, window_of
 from mlops_assets.environments import Stores
 from mlops_assets.errors import UsageError
-from mlops_assets.forecasting.decisions.policy import GROW, Answer, Champion
+from mlops_assets.forecasting.decisions.evidence import Champion
+from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.replay import TrainingOutcome
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, GROW, REPLACE
+from mlops_assets.forecasting.decisions.triggers import SCHEDULE
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import latest_origins, version_scores
 from mlops_assets.stages.train import history_of
@@ -94,7 +97,8 @@ class TrainedWorld:
 
     The first model learns from the first half of the partitions (or from all before the latest `last`). A challenger
     meets the champion on the latest stretch that neither has learnt from, at most a horizon: after a breach it must be
-    better by the gate's margin, else no worse than its tolerance allows.
+    better by the gate's margin, else no worse than its tolerance allows. One that is to replace the champion need not
+    meet it, and one that is kept aside does not.
 
     Attributes:
         spec: the forecast.
@@ -157,17 +161,18 @@ class TrainedWorld:
     def train(self, champion: Champion, partition: str, answer: Answer) -> TrainingOutcome:
         """Train a challenger up to a partition, and judge it."""
         present = self.recipes[champion.version]
-        recipe = Recipe(partition, present.until if answer.action == GROW else None)
+        recipe = Recipe(partition, present.until if answer.action == GROW else None, answer.policy, answer.action)
         challenger = self._champion(max(self.recipes) + 1, recipe)
         cost = self.models.cpu_seconds(recipe)
         origin = self._trial_origin(present, partition)
         if origin is None:
-            return TrainingOutcome(challenger, False, cost)
+            return TrainingOutcome(challenger, answer.becomes == REPLACE, cost)
         metric, gate = self.spec.retraining.metric, self.spec.gate
         theirs = self._scores_from(origin, present)
-        ours = self._scores_from(origin, Recipe(origin, recipe.base))
-        limit = 1 - gate.margin if answer.breach else 1 + gate.tolerance
-        promoted = ours.get(metric, float("inf")) <= limit * theirs.get(metric, float("-inf"))
+        ours = self._scores_from(origin, replace(recipe, until=origin))
+        limit = 1 - gate.margin if answer.breach and answer.rule != SCHEDULE else 1 + gate.tolerance
+        better = ours.get(metric, float("inf")) <= limit * theirs.get(metric, float("-inf"))
+        promoted = {CHALLENGE: better, REPLACE: True}.get(answer.becomes, False)
         return TrainingOutcome(replace(challenger, backtest=ours or challenger.backtest), promoted, cost)
 
     def _trial_origin(self, present: Recipe, partition: str) -> str | None:
@@ -181,7 +186,7 @@ class TrainedWorld:
         self.recipes[version] = recipe
         self.models.forecaster(recipe)
         origin = next((key for key in reversed(self._horizon_before(recipe.until)) if key < recipe.until), None)
-        scores = self._scores_from(origin, Recipe(origin)) if origin is not None else {}
+        scores = self._scores_from(origin, replace(recipe, until=origin, base=None)) if origin is not None else {}
         return Champion(version, self.models.trained_until(recipe), scores)
 
     def _horizon_before(self, partition: str) -> list[str]:

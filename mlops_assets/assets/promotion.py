@@ -11,6 +11,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers
 from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERVATIONS
+from mlops_assets.catalog.run_tags import becomes_of
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -66,7 +67,8 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         challenger = life.registry.version(int(model_version["version"].iloc[0]))
         if config.decision == "gate":
             history, require = history_of(spec, observations), judge.required(spec, context.run)
-            opinion = judge.Judge(spec, life, challenger, backtest, history, require)
+            becomes = becomes_of(context.run)
+            opinion = judge.Judge(spec, life, challenger, backtest, history, require, becomes)
             number, entry = life.decide(challenger, opinion, judge.trigger(context.run, challenger))
         elif config.decision == "approve":
             number, entry = life.approve(config.version, config.by, config.reason)

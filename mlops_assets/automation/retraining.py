@@ -1,16 +1,20 @@
-"""The sensor that carries out the retraining policy."""
+"""The sensor that carries out the retraining policies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import RETRAIN, job_name
 from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, CHANGED, FORECAST
 from mlops_assets.forecasting.decisions import policy
-from mlops_assets.lifecycle.answers import Answers
+from mlops_assets.forecasting.decisions.guards import FUTILITY
+from mlops_assets.forecasting.decisions.rules import AT_REST, CHALLENGE, REFIT, RETRAINING
+from mlops_assets.forecasting.decisions.triggers import STOCK
+from mlops_assets.lifecycle.answers import Answers, latest
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import changed_since_training, difference
@@ -31,8 +35,9 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         name=f"{spec.name}_retrain_on_breach",
         job_name=job_name(spec.name, RETRAIN),
         minimum_interval_seconds=60,
-        description=f"Requests {job_name(spec.name, RETRAIN)} when the spec has changed or the policy (retraining) "
-        "finds a reason, and otherwise says why not. Every answer to something new is a row of retraining_decisions.",
+        description=f"Requests {job_name(spec.name, RETRAIN)} when the spec has changed or a policy (retraining, "
+        "policies) finds a reason, and otherwise says why not. Every answer to something new is a row of "
+        "retraining_decisions.",
     )
     def retrain_on_breach(
         context: dg.SensorEvaluationContext,
@@ -44,21 +49,23 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         if (asked := _changed(spec, tables, tracking, clock, context.instance)) is not None:
             return asked
         answers = Answers(tables, spec.name)
-        log, state = answers.all(), state_of(spec, tables, context.instance)
+        log, now = answers.all(), clock.now()
+        state = state_of(spec, tables, context.instance, now)
         if len(log) and log["state"].iloc[-1] == state:
-            return _again(spec, tables, context.instance, log.iloc[-1].to_dict())
+            return _again(spec, tables, context.instance, latest(log))
         evidence = gather(spec, tables, tracking, clock, context.instance)
-        answer = policy.decide(evidence, spec.retraining.rules)
+        said = policy.decide_all(evidence, spec.rules_of_retraining)
         # Told before it is written down: a process that dies in between tells once more, and that is told once only.
-        if answer.breach and answer.rule not in policy.STOCK:
-            notifications.send(tables, messages.breach(spec.name, answer, notifications))
-        if answer.guard == "futility":
-            notifications.send(tables, messages.futility(spec.name, answer, notifications))
-        if not answers.add(len(log) + 1, answer, evidence, state, clock.now()):
+        for answer in said:
+            if answer.breach and answer.rule not in STOCK:
+                notifications.send(tables, messages.breach(spec.name, answer, notifications))
+            if answer.guard == FUTILITY:
+                notifications.send(tables, messages.futility(spec.name, answer, notifications))
+        if not answers.add(log, said, evidence, state, now):
             return dg.SkipReason("another daemon has judged this at the same moment")
-        if not answer.retrain:
-            return dg.SkipReason(f"{answer.action}: {answer.reason}")
-        return _request(spec, context.instance, policy.as_row(answer, evidence.champion))
+        rows = [policy.as_row(answer, evidence.champion) for answer in said]
+        asked = next((row for row in rows if row["action"] not in AT_REST), None)
+        return dg.SkipReason(_told(rows)) if asked is None else _request(spec, context.instance, asked)
 
     return retrain_on_breach
 
@@ -81,33 +88,43 @@ def _changed(
     runs = instance.get_runs(dg.RunsFilter(tags={FORECAST: spec.name, BREACH: breach}), limit=FALSE_STARTS)
     if len(runs) >= FALSE_STARTS or any(run.is_success for run in runs):
         return None
-    row = {"breach": breach, "attempt": 1, "champion": versions[0].number, "action": policy.REFIT}
-    return _request(spec, instance, {**row, "rule": CHANGED, "reason": why})
+    row = {"breach": breach, "attempt": 1, "champion": versions[0].number, "action": REFIT, "becomes": CHALLENGE}
+    return _request(spec, instance, {**row, "policy": "", "rule": CHANGED, "reason": why})
+
+
+def _told(rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Say what all policies have said; which of them only where there are several."""
+    return "; ".join(f"{row['policy'] + ': ' if len(rows) > 1 else ''}{row['action']}: {row['reason']}" for row in rows)
 
 
 def _again(
-    spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance, last: Mapping[Any, Any]
+    spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance, last: pd.DataFrame
 ) -> dg.RunRequest | dg.SkipReason:
     """Ask once more for a retraining that nobody has claimed: the request may have been lost with its daemon."""
-    said = f"nothing new since {last['partition'] or 'the last look'}; then: {last['action']}: {last['reason']}"
-    if last["action"] not in (policy.GROW, policy.REFIT):
+    rows = last.to_dict("records")
+    said = f"nothing new since {max(last['partition']) or 'the last look'}; then: {_told(rows)}"
+    asked = next((row for row in rows if row["action"] not in AT_REST), None)
+    if asked is None:
         return dg.SkipReason(said)
     launches = Launches(tables, spec.name).all()
-    if ((launches["breach"] == last["breach"]) & (launches["attempt"] == last["attempt"])).any():
+    if ((launches["breach"] == asked["breach"]) & (launches["attempt"] == asked["attempt"])).any():
         return dg.SkipReason(said)
-    return _request(spec, instance, last)
+    return _request(spec, instance, asked)
 
 
 def _request(spec: ForecastSpec, instance: dg.DagsterInstance, row: Mapping[Any, Any]) -> dg.RunRequest | dg.SkipReason:
     """Ask for the run of an answer; its key makes Dagster launch it once, and again only if it ended too early."""
+    whose = "" if row["policy"] in ("", RETRAINING) else f"policy {row['policy']}, "
     launch = Launch(
         breach=str(row["breach"]),
         attempt=int(row["attempt"]),
         champion=int(row["champion"]),
         action=str(row["action"]),
-        reason=f"{row['rule']}: {row['reason']}",
+        reason=f"{whose}{row['rule']}: {row['reason']}",
         partition="",
         run_id="",
+        policy=str(row["policy"]),
+        becomes=str(row["becomes"]),
     )
     asked = {FORECAST: spec.name, BREACH: launch.breach, ATTEMPT: str(launch.attempt)}
     ended = [run for run in instance.get_runs(dg.RunsFilter(tags=asked), limit=FALSE_STARTS + 1) if run.is_finished]

@@ -28,6 +28,13 @@ _SOURCE = Column(
 )
 _NAIVE = Column("naive", "float64", "Point forecast of seasonal naive, for comparison.")
 _VERSION = Column("model_version", "int64", "Version of the model in MLflow; 0 of seasonal naive's.")
+_BECOMES = Column(
+    "becomes",
+    "str",
+    "What becomes of a new version: challenger (the gate decides), replace or keep_aside.",
+    since="0.2.0",
+    default="challenger",
+)
 _RUN = Column("run_id", "str", "Dagster run that wrote the row.")
 _SCALES = (
     Column(
@@ -216,7 +223,7 @@ TABLES: Mapping[str, Columns] = {
         Column("number", "int64", "From 1, in the order of the decisions."),
         Column("decided_at", "datetime64[us]", "When, in UTC."),
         Column("kind", "str", "gate, approval, rejection, rollback, or loss: MLflow has the champion no more."),
-        Column("outcome", "str", "promoted, refused, awaiting approval, rejected, rolled back or gone."),
+        Column("outcome", "str", "promoted, refused, awaiting approval, kept aside, rejected, rolled back or gone."),
         Column("version", "Int64", "Version that was decided on; of a rollback, the one that comes back."),
         Column("champion_before", "Int64", "Who was champion."),
         Column("champion_after", "Int64", "Who is from then on."),
@@ -235,12 +242,14 @@ TABLES: Mapping[str, Columns] = {
     ),
     names.RETRAINING_DECISIONS: (
         Column(
-            "number", "int64", "From 1, in the order of the answers; an answer that repeats the last one is not kept."
+            "number", "int64", "From 1, one for each time that all policies were asked and there was something new."
         ),
         Column("at", "datetime64[us]", "When, in UTC."),
         Column("partition", "str", "Latest partition that was judged."),
         Column("champion", "int64", "Version in charge."),
-        Column("action", "str", "keep, refresh, grow or refit."),
+        Column("policy", "str", "Name of the policy.", since="0.2.0", default="retraining"),
+        Column("action", "str", "keep, refresh, reweigh, grow, refit, tune, or the kind of model that is trained."),
+        _BECOMES,
         Column("rule", "str", "Rule that fired; empty if none did."),
         Column("guard", "str", "What held a retraining back; empty if nothing did."),
         Column("breach", "str", "Key of the breach: the champion, and where it began."),
@@ -255,7 +264,15 @@ TABLES: Mapping[str, Columns] = {
         Column("breach", "str", "Breach that asked for the training."),
         Column("attempt", "int64", "Number of the try on it."),
         Column("champion", "int64", "Version in charge then."),
-        Column("action", "str", "grow or refit."),
+        Column(
+            "policy",
+            "str",
+            "Name of the policy that asked for it; empty: the spec has changed.",
+            since="0.2.0",
+            default="retraining",
+        ),
+        Column("action", "str", "reweigh, grow, refit, tune, or the kind of model that is trained."),
+        _BECOMES,
         Column("reason", "str", "Why."),
         Column("partition", "str", "Latest partition of observations then."),
         Column("run_id", "str", "Dagster run that does it."),

@@ -31,14 +31,18 @@ class Log:
 
     def add(self, row: Mapping[str, Any], partition: str) -> bool:
         """Add a row, unless its partition is there; return whether it was added."""
-        return self._tables.create(self._key, self._frame(row), partition)
+        return self.add_all([row], partition)
+
+    def add_all(self, rows: Sequence[Mapping[str, Any]], partition: str) -> bool:
+        """Add rows as one partition, unless that is there; return whether they were added."""
+        return self._tables.create(self._key, self._frame(rows), partition)
 
     def replace(self, row: Mapping[str, Any], partition: str) -> None:
         """Put a row in the place of one that this process has added."""
-        self._tables.write(self._key, self._frame(row), partition)
+        self._tables.write(self._key, self._frame([row]), partition)
 
-    def _frame(self, row: Mapping[str, Any]) -> pd.DataFrame:
-        return typed(pd.DataFrame([dict(row)]), self._columns)
+    def _frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        return typed(pd.DataFrame([dict(row) for row in rows]), self._columns)
 
 
 def numbered(number: int) -> str:

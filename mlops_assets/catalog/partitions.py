@@ -247,12 +247,26 @@ def ranges(keys: list[str], chosen: Collection[str]) -> Iterator[tuple[str, str]
 
 def rounds_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition | None:
     """Return the spans between the schedule's ticks; None without a schedule."""
-    if spec.schedule is None:
-        return None
+    return _between_ticks(spec, spec.schedule) if spec.schedule is not None else None
+
+
+def _between_ticks(spec: ForecastSpec, cron: str) -> dg.TimeWindowPartitionsDefinition:
     start = f"{spec.partitions.start}-00:00"
     return dg.TimeWindowPartitionsDefinition(
-        cron_schedule=spec.schedule, start=start, fmt="%Y-%m-%d-%H:%M", timezone=spec.time_zone
+        cron_schedule=cron, start=start, fmt="%Y-%m-%d-%H:%M", timezone=spec.time_zone
     )
+
+
+def latest_tick(spec: ForecastSpec, cron: str, now: datetime) -> datetime | None:
+    """Return when a schedule in the spec's zone ticked last; None if it has not since the first partition.
+
+    Args:
+        spec: the forecast.
+        cron: the schedule.
+        now: the present moment, aware.
+    """
+    last = _between_ticks(spec, cron).get_prev_partition_window(now)
+    return last.end if last is not None else None
 
 
 def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from mlops_assets.forecasting.decisions.rules import CHALLENGE
+
 FORECAST = "mlops/forecast"
 """Name of the forecast that a run is of."""
 REASON = "mlops/reason"
 """Why a run was asked for."""
 BREACH, ATTEMPT, CHAMPION, ACTION = "mlops/breach", "mlops/attempt", "mlops/champion", "mlops/action"
-"""Of a retraining that the policy asked for: on which breach, for which time, whom it replaces, `grow` or `refit`."""
+"""Of a retraining that a policy asked for: on which breach, for which time, who is champion, how to train."""
+POLICY, BECOMES = "mlops/policy", "mlops/becomes"
+"""Of the same: which policy, and what becomes of the version."""
 RESCORED_FOR = "mlops/rescored_for"
 """The storage id of the event that made scores outdated."""
 PROCESS = "mlops/process"
@@ -17,8 +21,9 @@ PROCESS = "mlops/process"
 MAX_RETRIES = "dagster/max_retries"
 """How often Dagster makes a run again whose worker was killed, instead of as often as dagster.yaml says."""
 
-CHANGED = "spec"
-"""Beginning of a breach that is none of the champion's: the spec has changed since the latest training."""
+CHANGED, SCHEDULED = "spec", "schedule"
+"""Beginnings of breaches that are none of the champion's: the spec has changed since the latest training, or a policy's
+schedule has ticked."""
 BY_HAND = "materialized by hand"
 """The reason of a run that gives none."""
 
@@ -35,9 +40,14 @@ def reason_of(run: dg.DagsterRun) -> str:
 
 
 def is_of_breach(run: dg.DagsterRun) -> bool:
-    """Whether a training was asked for because the champion forecasts badly, and not because the spec has changed."""
+    """Whether a training was asked for because of the champion, and not by an edit of the spec or by a schedule."""
     breach = run.tags.get(BREACH, "")
-    return bool(breach) and not breach.startswith(f"{CHANGED} ")
+    return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULED)
+
+
+def becomes_of(run: dg.DagsterRun) -> str:
+    """Return what becomes of the version that a run trains: where no policy says otherwise, a challenger."""
+    return run.tags.get(BECOMES, CHALLENGE)
 
 
 def is_of(run: dg.DagsterRun, forecast: str) -> bool:

@@ -1,4 +1,4 @@
-"""The retraining policy over the past: replay-policy."""
+"""The retraining policies over the past: replay-policy."""
 
 from pathlib import Path
 
@@ -11,7 +11,13 @@ from mlops_assets.spec import find_spec
 
 @click.command("replay-policy")
 @base.name_argument
-@click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Try retraining.threshold=0.2, say.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Try retraining.threshold=0.2, say.",
+)
 @click.option("--what-if", is_flag=True, help="Really train, judge and forecast on the stored observations.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the latest N partitions.")
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Of the policy always. Default: each horizon.")
@@ -26,14 +32,14 @@ def replay_policy(
     picture: Path | None,
     as_json: bool,
 ) -> None:
-    """Show when the retraining policy of the forecast NAME would have retrained, against never and always.
+    """Show when the retraining policies of the forecast NAME would have retrained, against never and always.
 
     Runs over the stored accuracy; with --what-if over the stored observations, with a model for every retraining.
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
-    from mlops_assets.analysis.replay import replay
-    from mlops_assets.commands.rendering.replay import table
+    from mlops_assets.analysis.replay import PRESENT, replay
+    from mlops_assets.commands.rendering.replay import launches, table
     from mlops_assets.environments import open_stores
 
     with open_stores(settings) as stores:
@@ -45,4 +51,5 @@ def replay_policy(
     if as_json:
         base.show_json(made.to_json())
     else:
-        base.show([table(made)])
+        asked = [name for name in (PRESENT, " ".join(changes)) if name in made.plays]
+        base.show([table(made), *(launches(made, name) for name in asked)])

@@ -29,7 +29,7 @@ class Entry:
 
     Attributes:
         kind: `gate`, `approval`, `rejection`, `rollback` or `loss`.
-        outcome: `promoted`, `refused`, `awaiting approval`, `rejected`, `rolled back` or `gone`.
+        outcome: `promoted`, `refused`, `awaiting approval`, `kept aside`, `rejected`, `rolled back` or `gone`.
         version: the version that was decided on; of a rollback, the one that comes back.
         champion_before: who was champion.
         champion_after: who is champion from now on.
@@ -179,6 +179,12 @@ def waiting(log: pd.DataFrame) -> list[int]:
     """Return the versions that wait for a person: those whose last decision is `awaiting approval`."""
     last = log.drop_duplicates("version", keep="last")
     return [int(number) for number in last.loc[last["outcome"] == "awaiting approval", "version"]]
+
+
+def aside(log: pd.DataFrame) -> list[int]:
+    """Return the versions that stand beside the champion, of those that came after it."""
+    last, champion = log.drop_duplicates("version", keep="last"), champion_of(log) or 0
+    return [int(n) for n in last.loc[last["outcome"] == "kept aside", "version"] if int(n) > champion]
 
 
 def highest(log: pd.DataFrame) -> int:

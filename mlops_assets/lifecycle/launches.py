@@ -1,7 +1,8 @@
-"""The retrainings that the policy asked for: claimed by their runs, so that each is done once however often launched.
+"""The retrainings that policies asked for: claimed by their runs, so that each is done once however often launched.
 
-A claim is a partition of the table `<name>/retraining_launches` that only one run can create. A second run for the
-same try finds it and ends; where the run that holds it has died, the next one takes it over by the next claim.
+A claim is the next numbered partition of the table `<name>/retraining_launches`, which only one run can create. A
+second run for the same try finds it and ends, and so does one for another retraining while a first is under way; where
+the run that holds a claim has died, the next one takes it over by a claim of its own.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,8 +12,9 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
-from mlops_assets.catalog.log import Log
+from mlops_assets.catalog.log import Log, numbered
 from mlops_assets.catalog.names import RETRAINING_LAUNCHES
+from mlops_assets.forecasting.decisions.rules import CHALLENGE
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 
@@ -29,16 +31,18 @@ _ENDINGS = {
 
 @dataclass(frozen=True)
 class Launch:
-    """One retraining asked for by the policy.
+    """One retraining that was asked for.
 
     Attributes:
         breach: key of the breach.
         attempt: number of the try on it, from 1.
         champion: version in charge when it was asked for.
-        action: `refit` or `grow`.
+        action: how to train, as `forecasting.decisions.policy.Answer` has it.
         reason: why, in words.
         partition: the latest stored partition of observations.
         run_id: Dagster run that does it.
+        policy: name of the policy that asked for it; empty: none, the spec has changed.
+        becomes: what becomes of the version.
     """
 
     breach: str
@@ -48,6 +52,8 @@ class Launch:
     reason: str
     partition: str
     run_id: str
+    policy: str = ""
+    becomes: str = CHALLENGE
 
     @classmethod
     def of(cls, run: dg.DagsterRun, partition: str) -> "Launch | None":
@@ -63,6 +69,8 @@ class Launch:
             reason=tags.get(run_tags.REASON, ""),
             partition=partition,
             run_id=run.run_id,
+            policy=tags.get(run_tags.POLICY, ""),
+            becomes=tags.get(run_tags.BECOMES, CHALLENGE),
         )
 
     def tags(self) -> dict[str, str]:
@@ -73,6 +81,8 @@ class Launch:
             run_tags.CHAMPION: str(self.champion),
             run_tags.ACTION: self.action,
             run_tags.REASON: self.reason,
+            run_tags.POLICY: self.policy,
+            run_tags.BECOMES: self.becomes,
         }
 
 
@@ -87,7 +97,7 @@ class Launches:
         return self._log.rows().sort_values(["partition", "breach", "attempt", "takeover"], ignore_index=True)
 
     def claim(self, launch: Launch, instance: dg.DagsterInstance) -> str:
-        """Claim a retraining for its run.
+        """Claim a retraining for its run, unless another run does it, or any other retraining.
 
         Args:
             launch: what is claimed.
@@ -96,19 +106,20 @@ class Launches:
         Returns:
             An empty text if the run shall do it; else which run does, or did.
         """
-        takeover = 1
         while True:
-            now = datetime.now(timezone.utc)
-            partition = f"{launch.breach} try {launch.attempt} run {takeover}"
-            if self._log.add({**asdict(launch), "takeover": takeover, "claimed_at": naive_utc(now)}, partition):
+            rows, now = self.all(), datetime.now(timezone.utc)
+            same = (rows["breach"] == launch.breach) & (rows["attempt"] == launch.attempt)
+            # The same run, in a step that is tried again, holds its own claim.
+            if (same & (rows["run_id"] == launch.run_id)).any():
                 return ""
-            holder = self._log.rows([partition]).iloc[0]
-            if holder["run_id"] == launch.run_id:
-                return ""  # the same run, in a step that is tried again
-            state = run_state(instance, holder["run_id"], holder["claimed_at"], now)
-            if state != "failed":
-                return f"{holder['run_id']} ({state})"
-            takeover += 1
+            alive = rows["claimed_at"] > naive_utc(now) - STALE
+            for row in rows.assign(same=same)[same | alive].to_dict("records"):
+                state = run_state(instance, row["run_id"], row["claimed_at"], now)
+                if state == "under way" or (row["same"] and state == "done"):
+                    return f"{row['run_id']} ({state})"
+            claimed = {**asdict(launch), "takeover": int(same.sum()) + 1, "claimed_at": naive_utc(now)}
+            if self._log.add(claimed, numbered(len(rows) + 1)):
+                return ""
 
     def results(self, decisions: pd.DataFrame, instance: dg.DagsterInstance) -> pd.DataFrame:
         """Return all claims with their `result`, as the policy reads them.

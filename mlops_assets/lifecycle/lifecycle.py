@@ -160,11 +160,10 @@ class Lifecycle:
         return made
 
     def approve(self, number: int, by: str, reason: str, force: bool = False) -> tuple[int, Entry]:
-        """Make a version champion because a person says so.
+        """Make a version champion because a person says so: one that waits for approval, or stands aside.
 
         Raises:
-            DecisionError: the version does not wait for approval (and `force` is not given), is champion already, or
-                cannot be used.
+            DecisionError: the version does neither (and `force` is not given), is champion already, or cannot be used.
         """
         _named(by, reason)
         version = self._version(number)
@@ -172,7 +171,7 @@ class Lifecycle:
 
         def entry(log: pd.DataFrame) -> Entry:
             before = self._replaced(log, number)
-            if number not in decisions.waiting(log) and not force:
+            if not force and number not in (*decisions.waiting(log), *decisions.aside(log)):
                 command = f"mlops-assets approve {self.name} {number} --by {quote(by)} --reason {quote(reason)} --force"
                 raise DecisionError(
                     f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it",

@@ -136,8 +136,7 @@ def over_time(sources: Sources) -> Section:
         Picture(lambda: charts.accuracy_over_time(whole, metric, limit, events), f"{metric} over time, with its limit")
     ]
     if pair is not None:
-        low, high = spec.retraining.coverage or (None, None)
-        band = (low, high) if low is not None and high is not None else None
+        band = next((rules.coverage for rules in spec.rules_of_retraining if rules.coverage is not None), None)
         nominal = round(pair[1] - pair[0], 9)
         pictures.append(
             Picture(

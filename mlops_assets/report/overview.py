@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, RETRAINING
 from mlops_assets.forecasting.formatting import few
 
 BROKEN = "broken spec"
@@ -84,14 +85,16 @@ class AccuracyState:
 
 @dataclass(frozen=True)
 class PolicyState:
-    """The latest answer of the retraining policy.
+    """The latest answer of a retraining policy.
 
     Attributes:
         partition: that it was asked about.
-        action: keep, refresh, refit or grow.
+        action: keep, refresh, or how a model was to be trained.
         rule: that asked for it.
         breach: name of the breach; empty: none.
         reason: in a sentence.
+        policy: its name.
+        becomes: what becomes of the version.
     """
 
     partition: str
@@ -99,6 +102,8 @@ class PolicyState:
     rule: str | None
     breach: str | None
     reason: str
+    policy: str = RETRAINING
+    becomes: str = CHALLENGE
 
 
 @dataclass(frozen=True)
@@ -197,9 +202,10 @@ class Overview:
         at: the moment, in UTC.
         champion: None without one.
         waiting: versions that wait for approval.
+        aside: versions that a policy keeps beside the champion, those since the champion's.
         assets: those of which something is stored.
         accuracy: None before anything was scored.
-        policy: None before it was asked.
+        policies: the latest answer of each retraining policy, in their order; empty before they were asked.
         drift: None before it was measured.
         quarantine: None if the latest partitions have no row in it.
         ingestion: the latest; None before there was one.
@@ -221,7 +227,7 @@ class Overview:
     waiting: tuple[int, ...]
     assets: tuple[StoredAsset, ...]
     accuracy: AccuracyState | None
-    policy: PolicyState | None
+    policies: tuple[PolicyState, ...]
     drift: DriftState | None
     quarantine: QuarantineState | None
     next_round: str | None
@@ -233,6 +239,7 @@ class Overview:
     standing: str = ""
     outliers: str = ""
     changed_spec: str = ""
+    aside: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
 
     @classmethod
@@ -248,8 +255,9 @@ class Overview:
 
     @classmethod
     def _of_problem(cls, name: str, problem: str, at: str) -> "Overview":
-        nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "policy", "drift", "quarantine", "next_round"))
-        return cls(name, "", at, waiting=(), assets=(), failed_runs=(), problems=(problem,), **nothing)
+        nothing: dict[str, Any] = dict.fromkeys(("champion", "accuracy", "drift", "quarantine", "next_round"))
+        nothing |= dict.fromkeys(("waiting", "assets", "policies", "failed_runs"), ())
+        return cls(name, "", at, problems=(problem,), **nothing)
 
     @property
     def last(self) -> dict[str, str | None]:
@@ -262,8 +270,12 @@ class Overview:
         return rows.astype({"partitions": "Int64"})
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain JSON types; scores by name beside the other facts of the accuracy."""
+        """Return everything as plain JSON types; scores by name beside the other facts of the accuracy.
+
+        `policy` is the answer that counts of those in `policies`.
+        """
         values = json.loads(json.dumps(asdict(self)))
+        values["policy"] = next((a for a in values["policies"] if a["breach"]), next(iter(values["policies"]), None))
         if values["accuracy"] is not None:
             values["accuracy"].update(values["accuracy"].pop("scores"))
         return values

@@ -6,6 +6,7 @@ from datetime import datetime
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import expected
 from mlops_assets.forecasting.charts.style import label
+from mlops_assets.forecasting.decisions.rules import RETRAINING
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.report.overview import Overview
 from mlops_assets.spec import ForecastSpec
@@ -81,11 +82,12 @@ def _bad_accuracy(state: Overview) -> Iterator[str]:
 
 
 def _breach(state: Overview) -> Iterator[str]:
-    answer = state.policy
     present = f"v{state.champion.version} " if state.champion is not None else "none"
-    if answer is not None and (answer.breach or "").startswith(present):  # not one of a past champion
-        said = f"{answer.action}: {answer.reason}"
-        yield f"the retraining policy saw a breach ({answer.rule}) at {answer.partition}: {said}"
+    for answer in state.policies:
+        if (answer.breach or "").startswith(present):  # not one of a past champion
+            name = "" if answer.policy == RETRAINING else f" {answer.policy}"
+            said = f"{answer.action}: {answer.reason}"
+            yield f"the retraining policy{name} saw a breach ({answer.rule}) at {answer.partition}: {said}"
 
 
 def _waiting(state: Overview) -> Iterator[str]:

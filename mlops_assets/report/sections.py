@@ -146,8 +146,8 @@ def _model(sources: Sources, state: Overview) -> Section:
     tables = [Table.of("Decisions, the latest first", decided, sentences=["reason"])]
     answers = sources.stored.read(RETRAINING_DECISIONS)
     if len(answers):
-        said = answers.sort_values("number").iloc[::-1].head(10)[["partition", "action", "rule", "reason"]]
-        tables.append(Table.of("What the retraining policy said, the latest first", said, sentences=["reason"]))
+        said = answers.sort_values("number").iloc[::-1].head(10)[["partition", "policy", "action", "rule", "reason"]]
+        tables.append(Table.of("What the retraining policies said, the latest first", said, sentences=["reason"]))
     return Section("Model and decisions", words, pictures, tables)
 
 

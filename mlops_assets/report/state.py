@@ -1,7 +1,7 @@
 """What there is to know of a forecast at present, from its tables, its registry and Dagster's runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.report.ingestion import latest_ingestion
@@ -102,9 +103,10 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         at=stamp(naive_utc(now).floor("min")),
         champion=reached.ask(TABLES, lambda: _champion(sources, life, version, log), None),
         waiting=tuple(decisions.waiting(log)),
+        aside=tuple(decisions.aside(log)),
         assets=assets,
         accuracy=reached.ask(TABLES, lambda: _accuracy(sources, backtest), None),
-        policy=reached.ask(TABLES, lambda: _policy(sources), None),
+        policies=reached.ask(TABLES, lambda: _policies(sources), ()),
         drift=reached.ask(TABLES, lambda: _drift(sources), None),
         quarantine=reached.ask(TABLES, lambda: _quarantine(sources), None),
         next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
@@ -150,10 +152,11 @@ def stored_assets(sources: Sources) -> tuple[StoredAsset, ...]:
 
 
 def limit_of(spec: ForecastSpec, backtest: Mapping[str, float]) -> float | None:
-    """Return the lowest value of the policy's metric that is a breach, given the champion's own backtest."""
-    rules = spec.retraining
-    own = backtest.get(rules.metric)
-    limits = [rules.threshold, rules.relative * own if rules.relative is not None and own is not None else None]
+    """Return the lowest value of `retraining.metric` that is a breach to any policy, given the champion's backtest."""
+    own = backtest.get(spec.retraining.metric)
+    watching = [rules for rules in spec.rules_of_retraining if rules.metric == spec.retraining.metric]
+    limits = [rules.threshold for rules in watching]
+    limits += [rules.relative * own for rules in watching if rules.relative is not None and own is not None]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
@@ -210,12 +213,10 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
     )
 
 
-def _policy(sources: Sources) -> PolicyState | None:
-    log = sources.stored.read(RETRAINING_DECISIONS)
-    if log.empty:
-        return None
-    last = log.sort_values("number").iloc[-1]
-    return PolicyState(**{name: plain(last[name]) for name in ("partition", "action", "rule", "breach", "reason")})
+def _policies(sources: Sources) -> tuple[PolicyState, ...]:
+    rows = latest(sources.stored.read(RETRAINING_DECISIONS).sort_values("number", kind="stable"))
+    told = [one.name for one in fields(PolicyState)]
+    return tuple(PolicyState(**{name: plain(row[name]) for name in told}) for row in rows.to_dict("records"))
 
 
 def _drift(sources: Sources) -> DriftState | None:

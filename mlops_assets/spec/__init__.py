@@ -4,7 +4,7 @@ from mlops_assets.spec.folder import BrokenSpec, Declared, find_or_load_spec, fi
 from mlops_assets.spec.forecast import COMMON_COUNTRIES, ForecastSpec
 from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
 from mlops_assets.spec.reading import SpecError, load_spec, parse_spec
-from mlops_assets.spec.rules import Retraining
+from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.schema import json_schema
 from mlops_assets.spec.sources import FileSource, HttpSource, SqlSource
 
@@ -17,6 +17,7 @@ __all__ = [
     "FileSource",
     "ForecastSpec",
     "HttpSource",
+    "Policy",
     "Retraining",
     "SpecError",
     "SqlSource",

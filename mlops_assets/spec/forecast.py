@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,13 +21,15 @@ from mlops_assets.forecasting.data.grid import (
     stamp_misfit,
 )
 from mlops_assets.forecasting.data.wall_clock import keeps_whole_hours
-from mlops_assets.forecasting.model.task import ModelSettings, Task, quantile_column
+from mlops_assets.forecasting.decisions.rules import PolicyRules
+from mlops_assets.forecasting.model.task import Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
 from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.parts import NAME_PATTERN, MisfitError, Names, Part, repeated
-from mlops_assets.spec.rules import BacktestSettings, Gate, Retraining
+from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Names, Part, repeated
+from mlops_assets.spec.retraining import Policy, Retraining
+from mlops_assets.spec.rules import BacktestSettings, Gate
 from mlops_assets.spec.sources import Source
 
 _COMMON_COUNTRIES = """
@@ -100,7 +103,10 @@ class ForecastSpec(Part):
         "rows say so. champion_only: the round fails.",
     )
     retraining: Retraining = Field(default_factory=Retraining)
-    schedule: str | None = Field(
+    policies: list[Policy] = Field(
+        default_factory=list, description="Further policies beside `retraining`: when to train anew, and how."
+    )
+    schedule: Cron | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."
     )
     freshness: Freshness = Field(default_factory=Freshness)
@@ -154,16 +160,13 @@ class ForecastSpec(Part):
                 raise ValueError(f"no country such as US, and no subdivision such as US-NY{hint}") from None
         return value
 
-    @field_validator("schedule")
+    @field_validator("policies")
     @classmethod
-    def _cron(cls, value: str | None) -> str | None:
-        if value is not None:
-            import dagster as dg
-
-            try:
-                dg.ScheduleDefinition(name="check", job_name="check", cron_schedule=value)
-            except dg.DagsterInvalidDefinitionError:
-                raise ValueError("not a cron line of five fields such as '0 6 * * *'") from None
+    def _of_names(cls, value: list[Policy]) -> list[Policy]:
+        names = [policy.name for policy in value]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise MisfitError(f"{number}.name", "another policy has that name")
         return value
 
     @field_validator("owners")
@@ -306,15 +309,23 @@ class ForecastSpec(Part):
             holidays=self.holidays,
             non_negative=bool(self.non_negative),
             may_be_negative=self.non_negative is False,
-            model=ModelSettings(
-                kind=self.model.kind,
-                parameters=dict(self.model.parameters),
-                max_training_rows=self.model.max_training_rows,
-                seed=self.model.seed,
-                recency=self.model.recency,
-                accelerator=self.model.accelerator,
-            ),
+            model=self.model.settings,
         )
+
+    def task_by(self, policy: str, strategy: str) -> Task:
+        """Return the task with the kind of model that a policy's strategy names; for any other strategy, as it is."""
+        kinds = (one.model(strategy) for one in self.policies if one.name == policy)
+        model = next((kind for kind in kinds if kind is not None), self.model)
+        return replace(self.task, model=model.settings)
+
+    @property
+    def rules_of_retraining(self) -> tuple[PolicyRules, ...]:
+        """The policies in the engine's words: `retraining`, then `policies`, in their order.
+
+        Beside others `retraining` is left out where all its rules are off.
+        """
+        first, others = self.retraining.rules, [policy.rules(self.retraining) for policy in self.policies]
+        return (*others,) if others and not first.asks else (first, *others)
 
     def approved_by(self, approval: Approval | None) -> "ForecastSpec":
         """Return the spec with another approval than the file's, if one is given."""

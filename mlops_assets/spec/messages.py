@@ -1,10 +1,10 @@
 """What is wrong with a field, as text: where, what was found, what is allowed."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, get_args
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
@@ -42,7 +42,7 @@ def describe(problem: Any, document: Document) -> str:
     """
     kind, found, context = problem["type"], problem["input"], problem.get("ctx", {})
     loc = tuple(map(str, problem["loc"]))
-    path = tuple(p for i, p in enumerate(loc) if p != "[key]" and not _is_tag(loc, i))
+    path = tuple(p for i, p in enumerate(loc) if not p.startswith("[") and not _is_tag(loc, i))
     path += getattr(context.get("error"), "path", ())
     where = field_and_line(path, document)
     if kind == "extra_forbidden" and path[:-1] == ("model",) and path[-1] in (*FOREST_PARAMETERS, *BOOSTING_PARAMETERS):
@@ -104,7 +104,13 @@ def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:
         if name in _OF_SOURCES:
             model = next((SOURCES[part] for part in loc if part in SOURCES), FileSource)
         elif not name.isdigit():
-            field: FieldInfo = model.model_fields[name]
-            candidates = [field.annotation, *get_args(field.annotation)]
-            model = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+            model = next(_parts_in(model.model_fields[name].annotation))
     return model
+
+
+def _parts_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the parts that a type is made of: itself, those of a list, of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _parts_in(inner)

@@ -101,6 +101,11 @@ class Model(Part):
         "scikit-learn.",
     )
 
+    @property
+    def settings(self) -> ModelSettings:
+        """The same in the engine's words."""
+        return ModelSettings(**{**self.model_dump(), "parameters": dict(self.parameters)})
+
     @field_validator("kind")
     @classmethod
     def _storable(cls, value: str) -> str:

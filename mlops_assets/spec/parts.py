@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from mlops_assets.errors import nearest
 
@@ -26,6 +26,17 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _cron(value: str) -> str:
+    import dagster as dg
+
+    try:
+        dg.ScheduleDefinition(name="check", job_name="check", cron_schedule=value)
+    except dg.DagsterInvalidDefinitionError:
+        raise ValueError("not a cron line of five fields such as '0 6 * * *'") from None
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[
     list[Name],

@@ -1,19 +1,20 @@
-"""What the retraining policy looks at, read from tables, registry and runs."""
+"""What the retraining policies look at, read from tables, registry and runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, OBSERVATIONS
-from mlops_assets.catalog.partitions import holding, window_of
-from mlops_assets.forecasting.decisions.policy import Champion, Evidence
+from mlops_assets.catalog.partitions import holding, latest_tick, window_of
+from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
 from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.lifecycle.launches import Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import version_scores
@@ -36,6 +37,7 @@ def gather(
     stored = tables.partitions([spec.name, OBSERVATIONS])
     windows = Graph(spec).partitions
     launches = Launches(tables, spec.name).results(life.log.all(), instance)
+    policies = spec.rules_of_retraining
     return Evidence(
         champion=champion,
         stored=stored,
@@ -43,9 +45,17 @@ def gather(
         accuracy=version_scores(tables, spec, champion),
         log=Answers(tables, spec.name).all(),
         launches=launches,
-        drift=drift_history(tables, spec.name) if spec.retraining.drift is not None else None,
-        new_rows=new_rows(tables, spec, champion, stored) if spec.retraining.new_rows is not None else None,
+        drift=drift_history(tables, spec.name) if any(rules.drift is not None for rules in policies) else None,
+        new_rows=new_rows(tables, spec, champion, stored) if any(rules.new_rows for rules in policies) else None,
+        ticks=ticks(spec, clock.now()),
     )
+
+
+def ticks(spec: ForecastSpec, now: datetime) -> Mapping[str, pd.Timestamp]:
+    """Return the latest tick of each scheduled policy that has ticked, naive, in UTC."""
+    schedules = {policy.name: policy.trigger.schedule for policy in spec.policies}
+    found = {name: latest_tick(spec, cron, now) for name, cron in schedules.items() if cron is not None}
+    return {name: naive_utc(tick) for name, tick in found.items() if tick is not None}
 
 
 def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stored: Sequence[str]) -> int:
@@ -69,7 +79,7 @@ def drift_history(tables: Tables, name: str) -> pd.DataFrame | None:
     return pd.DataFrame({"partition": largest.index, "drift": largest.to_numpy()})
 
 
-def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance) -> str:
+def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance, now: datetime) -> str:
     """Return, cheaply, all on which an answer can depend: as long as it is the same there is nothing new to judge."""
     name = spec.name
     latest = [
@@ -77,5 +87,5 @@ def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance) -
     ]
     decisions = Decisions(tables, name).all()
     results = Launches(tables, name).results(decisions, instance)["result"]
-    rules = spec.retraining.model_dump_json()
-    return "|".join([*latest, str(len(decisions)), *results, rules])
+    rules = [part.model_dump_json() for part in (spec.retraining, *spec.policies)]
+    return "|".join([*latest, str(len(decisions)), *results, *map(str, ticks(spec, now).values()), *rules])

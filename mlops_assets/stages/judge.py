@@ -3,7 +3,7 @@
 import json
 import time
 import warnings
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.errors import MlopsAssetsError, TransientError
 from mlops_assets.forecasting.decisions import gate
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.segments import by_static
 from mlops_assets.forecasting.model.guards import UnusualInput
@@ -32,13 +33,15 @@ class Judge:
         challenger: Version,
         backtest: pd.DataFrame,
         history: pd.DataFrame,
-        require: Literal["no_worse", "better"],
+        require: gate.Require,
+        becomes: str = CHALLENGE,
     ) -> None:
         self._spec, self._life, self._challenger, self._history = spec, life, challenger, history
         self._backtest = with_names_of_today(backtest)
         self._smoke_test = smoke_test(life, challenger, history, spec)
         limits = spec.gate.model_dump(exclude={"require"})
         self._rules = gate.GateRules(**limits, require=require, non_negative=bool(spec.non_negative))
+        self._approval: gate.Approval = "aside" if becomes == KEEP_ASIDE else spec.approval
 
     def __call__(self, champion: Version | None, log: pd.DataFrame) -> Verdict:
         """Judge the challenger against the champion of the moment."""
@@ -53,11 +56,11 @@ class Judge:
             champion=opponent,
             segments=by_static(self._history, spec.covariates.static),
             rolled_back=away,
-            approval=spec.approval,
+            approval=self._approval,
         )
         before = champion.number if champion else None
         seen = decisions.evidence_of(
-            [mine.number, before, self._rules.evidence, spec.approval, away, self._smoke_test.problem]
+            [mine.number, before, self._rules.evidence, self._approval, away, self._smoke_test.problem]
         )
         return Verdict(decision.outcome, decision.reason, decision.as_json(), seen)
 
@@ -98,8 +101,13 @@ def smoke_test(life: Lifecycle, version: Version, history: pd.DataFrame, spec: F
     return gate.SmokeTest(made, len(items) * spec.horizon, seconds, size / 1e6)
 
 
-def required(spec: ForecastSpec, run: dg.DagsterRun) -> Literal["no_worse", "better"]:
-    """Return what the challenger must be: a training that a breach asked for has to cure something."""
+def required(spec: ForecastSpec, run: dg.DagsterRun) -> gate.Require:
+    """Return what the challenger must be: a training that a breach asked for has to cure something.
+
+    Where the policy that asked for it says what becomes of the version, it need not be compared with the champion.
+    """
+    if run_tags.becomes_of(run) != CHALLENGE:
+        return "nothing"
     if spec.gate.require == "auto":
         return "better" if run_tags.is_of_breach(run) else "no_worse"
     return spec.gate.require

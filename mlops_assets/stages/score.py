@@ -9,7 +9,7 @@ from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
 from mlops_assets.catalog.partitions import holding, periods
 from mlops_assets.forecasting.data import outliers
-from mlops_assets.forecasting.decisions.policy import Champion
+from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.model.features import lookback
@@ -102,7 +102,8 @@ def version_scores(tables: Tables, spec: ForecastSpec, champion: Champion | None
         return _by_version(tables, spec, keys)
     since = holding(spec, champion.trained_until)
     keys = [key for key in keys if key >= since]
-    enough = spec.retraining.window + 1  # one more tells whether a breach goes on
+    # One more tells whether a breach goes on.
+    enough = max(rules.window for rules in spec.rules_of_retraining) + 1
     found = _by_version(tables, spec, [])
     for first in range(0, len(keys), enough):
         found = pd.concat([_by_version(tables, spec, keys[first : first + enough]), found], ignore_index=True)

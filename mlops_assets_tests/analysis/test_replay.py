@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from mlops_assets.analysis.replay import Replay, ReplayError, changed, replay
+from mlops_assets.analysis.replay import TOLD, Replay, ReplayError, changed, replay
 from mlops_assets.commands.main import main
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting import charts
@@ -45,7 +45,7 @@ def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_st
     figures = ["retrainings", "promoted", "cpu_seconds", "mean", "at", "retrained"]
     assert [list(policy) for policy in said.values()] == [figures] * 4
     asked = said["as in the spec"]["retrained"][0]
-    assert list(asked) == ["partition", "rule", "breach", "attempt", "promoted", "reason"]
+    assert tuple(asked) == TOLD
     assert said["as in the spec"]["at"] == ["2024-04-23", "2024-04-28", "2024-05-08"]
     assert said["retraining.futility=1 retraining.cool_down=3"]["at"] == ["2024-04-23"]
     assert said["always (every 10)"]["retrainings"] == 2
@@ -64,7 +64,7 @@ def test_what_if_really_trains_and_says_what_it_brings(world):
     stores = Stores(**{part.name: made.resources[part.name] for part in fields(Stores)})
     played = replay(made.spec, stores, really=True, last=36, every=12)
     said = played.to_json()["policies"]
-    assert played.to_frame().groupby("policy", sort=False).size().to_dict() == dict.fromkeys(said, 36)
+    assert played.to_frame().groupby("variant", sort=False).size().to_dict() == dict.fromkeys(said, 36)
     present, never, always = said["as in the spec"], said["never"], said["always (every 12)"]
     assert "2024-04-20" <= present["retrained"][0]["partition"] <= "2024-04-30"
     assert present["promoted"] >= 1
@@ -79,7 +79,19 @@ def test_a_wrong_change_names_the_fields(world):
         changed(spec, ["retraining.treshold=1"])
     with pytest.raises(ReplayError, match="breaches"):
         changed(spec, ["retraining.breaches=many"])
-    assert changed(spec, ["retraining.relative=null", "retraining.ladder=[grow, refit]"]).ladder == ("grow", "refit")
+    (rules,) = changed(spec, ["retraining.relative=null", "retraining.ladder=[grow, refit]"]).rules_of_retraining
+    assert rules.ladder == ("grow", "refit")
+
+
+def test_policies_are_changed_added_and_left_out_by_name(world):
+    spec = world().spec
+    two = changed(spec, ["policies.monday={trigger: {schedule: 0 6 * * 1}}", "policies.old.trigger.age.new_rows=100"])
+    assert [rules.name for rules in two.rules_of_retraining] == ["retraining", "monday", "old"]
+    assert two.rules_of_retraining[2].new_rows == 100
+    one = changed(two, ["policies.monday=null", "policies.old.trigger.age.new_rows=5"])
+    assert [rules.new_rows for rules in one.rules_of_retraining] == [None, 5]
+    with pytest.raises(ReplayError, match="exactly one is needed"):
+        changed(two, ["policies.monday.trigger.age.new_rows=100"])
 
 
 def test_partitions_of_one_day_stand_apart_in_the_picture(tmp_path, monkeypatch):

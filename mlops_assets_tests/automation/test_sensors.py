@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from threading import Barrier
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 
 from mlops_assets.automation import build_automation
 from mlops_assets.automation.sensors import build_sensors
-from mlops_assets.forecasting.decisions.policy import Champion
+from mlops_assets.catalog.log import Log
+from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
+from mlops_assets.spec import Policy
 from mlops_assets.stages.score import version_scores
 from mlops_assets_tests.worlds import World, declare, panel, sandbox
 
@@ -228,8 +232,10 @@ def test_what_became_of_a_launch_is_its_versions_last_decision_or_its_runs_end(w
         pass
 
     done = fine.execute_in_process(instance=watched.instance).run_id
+    log, at = Log(watched.tables, "demo", "retraining_launches"), pd.Timestamp.now()
     for number, run in enumerate(["gated", "asked", "agreed", done, "alive"], start=1):
-        launches.claim(Launch("v1 2024-05-02", number, 1, "refit", "", DAYS[number], run), watched.instance)
+        claimed = asdict(Launch("v1 2024-05-02", number, 1, "refit", "", DAYS[number], run))
+        log.add({**claimed, "takeover": 1, "claimed_at": at}, str(number))
     rows = [("gated", 2, "refused"), ("asked", 3, "awaiting approval"), ("agreed", 4, "awaiting approval")]
     rows += [("", 4, "promoted")]
     decisions = pd.DataFrame(rows, columns=["run_id", "version", "outcome"])
@@ -302,3 +308,58 @@ def test_a_spec_that_has_changed_is_a_reason_to_retrain_once(world, tmp_path):
     ]
     assert "within 2.0%" in rule["message"]  # no worse is enough: there was no breach to cure
     assert isinstance(tick(changed), dg.SkipReason)
+
+
+SEVERAL = [
+    {"name": "weekly", "trigger": {"schedule": "0 6 * * 1"}, "strategy": {"kind": "extra_trees"}, "action": "replace"},
+    {"name": "biased", "trigger": {"bias": {"limit": 0.2, "breaches": 2, "window": 3}}, "strategy": "grow"},
+]
+
+
+def test_of_several_policies_the_first_launches_and_the_others_wait(watched, monkeypatch):
+    policies = [Policy.model_validate(one) for one in SEVERAL]
+    monkeypatch.setattr(watched, "spec", watched.spec.model_copy(update={"policies": policies}))
+    sunday, monday = "2024-05-05T12:00:00", "2024-05-06T12:00:00"
+    monkeypatch.setitem(watched.resources, "clock", Clock(fixed=sunday))
+    assert "weekly: refresh: its schedule has not ticked yet; biased: refresh: bias: no" in tick(watched).skip_message
+    monkeypatch.setitem(watched.resources, "clock", Clock(fixed=monday))
+    for day in DAYS[:3]:
+        store(watched.tables, day, 0.5)
+    request = tick(watched)
+    answers = Answers(watched.tables, "demo").all()
+    assert answers["number"].tolist() == [1, 1, 1, 2, 2, 2]
+    said = answers.iloc[3:].set_index("policy")
+    assert list(said.index) == ["retraining", "weekly", "biased"]
+    assert said["guard"].tolist() == ["", "waits", "waits"]
+    assert said["breach"].tolist() == ["v1 2024-05-02", "schedule 2024-05-06 06:00 (weekly)", "v1 2024-05-02 (biased)"]
+    assert request.tags["mlops/policy"] == "retraining"
+    assert sorted(watched.table("alerts")["key"]) == ["v1 2024-05-02", "v1 2024-05-02 (biased)"]
+
+    @dg.job
+    def in_vain():
+        pass
+
+    run = in_vain.execute_in_process(instance=watched.instance, tags=request.tags).dagster_run
+    launches = Launches(watched.tables, "demo")
+    assert launches.claim(Launch.of(run, DAYS[-1]), watched.instance) == ""
+    assert "weekly: refresh: waits for the next partition: the policy retraining" in tick(watched).skip_message
+    later = f"{pd.Timestamp(DAYS[-1]) + pd.Timedelta(days=1):%Y-%m-%d}"
+    watched.tables.write(["demo", "observations"], watched.table("observations", [DAYS[0]]), later)
+    request = tick(watched)
+    assert {name: request.tags[f"mlops/{name}"] for name in ("policy", "action", "becomes")} == {
+        "policy": "weekly",
+        "action": "extra_trees",
+        "becomes": "replace",
+    }
+    assert request.tags["mlops/reason"].startswith("policy weekly, schedule: its schedule ticked at 2024-05-06 06:00")
+    watched.tables.delete(["demo", "observations"], later)
+
+
+def test_of_two_retrainings_at_once_one_ends_and_says_whose_turn_it_is(watched):
+    launches = Launches(watched.tables, "demo")
+    first = Launch("v1 2024-05-02", 1, 1, "refit", "", DAYS[-1], "first", "retraining")
+    second = replace(first, breach="v1 2024-05-02 (biased)", run_id="second", policy="biased")
+    assert launches.claim(first, watched.instance) == ""
+    assert launches.claim(second, watched.instance) == "first (under way)"
+    assert launches.claim(first, watched.instance) == ""
+    assert len(launches.all()) == 1

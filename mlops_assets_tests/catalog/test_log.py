@@ -19,6 +19,8 @@ LAUNCH: dict[str, Any] = {
     "action": "refit",
     "reason": "above",
     "partition": "2024-05-02",
+    "policy": "retraining",
+    "becomes": "challenger",
     "run_id": "r",
     "takeover": 1,
     "claimed_at": pd.Timestamp("2024-05-02 06:00"),

@@ -32,7 +32,7 @@ GOOD = Overview(
         StoredAsset("champion", None, None),
     ),
     accuracy=AccuracyState(DAY, "wql", 0.1, 0.2, 0.1, {"skill": 0.2, "coverage": 0.8}, 20),
-    policy=PolicyState(DAY, "refresh", "", "", "wql 0.1 is within 0.2"),
+    policies=(PolicyState(DAY, "refresh", "", "", "wql 0.1 is within 0.2"),),
     drift=DriftState(DAY, 0.1, (), 3),
     quarantine=QuarantineState("2024-05-14", 3, {"not_a_number": 3}),
     next_round="2024-05-17 06:00 UTC",
@@ -55,7 +55,7 @@ def test_an_accuracy_without_a_value_or_a_limit_is_no_problem(spec):
 
 
 def test_a_breach_of_a_past_champion_is_no_problem(spec):
-    past = replace(GOOD.policy, breach="v1 2024-05-14 wql")
+    past = replace(GOOD.policies[0], breach="v1 2024-05-14 wql")
     assert problems(spec, replace(GOOD, policy=past), NOW) == ()
 
 
@@ -78,7 +78,7 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
         ),
         ({"accuracy": replace(GOOD.accuracy, value=0.25)}, "wQL of 2024-05-15 is 0.250, above 0.200"),
         (
-            {"policy": PolicyState(DAY, "refit", "coverage", "v2 2024-05-14", "coverage 0.1 in 2 of 3")},
+            {"policies": (PolicyState(DAY, "refit", "coverage", "v2 2024-05-14", "coverage 0.1 in 2 of 3"),)},
             "the retraining policy saw a breach (coverage) at 2024-05-15: refit: coverage 0.1 in 2 of 3",
         ),
         ({"waiting": (3, 4)}, "waiting for approval: version 3, 4"),

@@ -1,6 +1,6 @@
 """What a spec accepts: its defaults, and that every field reaches the engine."""
 
-from mlops_assets.forecasting.decisions.policy import PolicyRules
+from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.spec import (
     COMMON_COUNTRIES,
     Declared,

@@ -230,7 +230,7 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
         ),
         (
             plus("retraining: {ladder: [grow, regrow]}"),
-            "retraining.ladder.1 (line 7): found 'regrow'; did you mean 'grow'? Allowed: grow, refit",
+            "retraining.ladder.1 (line 7): found 'regrow'; did you mean 'grow'? Allowed: reweigh, grow, refit",
         ),
         (
             changed("target: y", "target: t"),

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.forecasting.decisions.policy import Champion
+from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.state import Sources, overview

@@ -6,9 +6,12 @@ import pandas as pd
 
 from mlops_assets.analysis.replay import Replay
 
+SHOWN = 12
+"""Retrainings that are listed one by one."""
+
 
 def table(made: Replay) -> Any:
-    """Return a table of the policies, for rich to print."""
+    """Return a table of the variants, for rich to print."""
     from rich.table import Table
 
     head = f"mean {made.metric}" + ("" if made.trained else " (stored)")
@@ -20,4 +23,17 @@ def table(made: Replay) -> Any:
         promoted = str(facts["promoted"]) if made.trained else "?"
         cost = "?" if pd.isna(facts["cpu_seconds"]) else f"{facts['cpu_seconds']:.1f}"
         table.add_row(name, str(facts["retrainings"]), promoted, cost, f"{facts['mean']:.4f}", shown)
+    return table
+
+
+def launches(made: Replay, name: str) -> Any:
+    """Return a table of the retrainings that a variant's policies would have asked for, the latest last."""
+    from rich.table import Table
+
+    asked = made.plays[name].retrainings
+    shown = asked.tail(SHOWN)
+    earlier = f", the latest {SHOWN} of {len(asked)}" if len(asked) > SHOWN else ""
+    table = Table("at", "policy", "training", "as", "why", title=f"Retrainings {name}{earlier}", title_justify="left")
+    for row in shown.to_dict("records"):
+        table.add_row(row["partition"], row["policy"], row["action"], row["becomes"], row["reason"])
     return table

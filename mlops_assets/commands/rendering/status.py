@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.forecasting.charts.style import label
+from mlops_assets.forecasting.decisions.rules import RETRAINING
 from mlops_assets.forecasting.formatting import number
 from mlops_assets.report.overview import BROKEN, Overview
 
@@ -71,8 +72,12 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         scores = ", ".join(f"{label(name)} {number(value)}" for name, value in score.scores.items())
         mean = f"mean of the latest {number(score.mean)}"
         yield "accuracy", f"{score.metric} {number(score.value)} on {score.partition}{limit}; {mean}; {scores}"
-    if one.policy is not None:
-        yield "retraining", f"{one.policy.action}: {one.policy.reason} (at {one.policy.partition})"
+    if one.aside:
+        numbers = ", ".join(map(str, one.aside))
+        yield "aside", f"version {numbers}, beside the champion: mlops-assets approve {one.forecast} VERSION …"
+    for answer in one.policies:
+        name = answer.policy if answer.policy == RETRAINING else f"policy {answer.policy}"
+        yield name, f"{answer.action}: {answer.reason} (at {answer.partition})"
     if one.drift is not None:
         none = "nothing has drifted" if one.drift.judged else "nothing could be judged"
         yield "drift", "; ".join(one.drift.drifted) or f"{none} by {one.drift.partition}"

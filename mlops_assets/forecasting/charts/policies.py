@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mlops_assets.forecasting.charts import style
+from mlops_assets.forecasting.decisions.rules import AT_REST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def policies(plays: Mapping[str, pd.DataFrame], metric: str, trained: bool = Tru
         smooth = days.set_index("timestamp")["value"].rolling(5, min_periods=1).mean()
         style.line(upper, smooth, color=colours[name] if trained else style.INK, linewidth=1.4)
     for row, (name, days) in enumerate(frames.items()):
-        asked = days[days["action"].isin(["grow", "refit"])]
+        asked = days[~days["action"].isin(AT_REST)]
         for promoted, face in ((True, colours[name]), (False, "white")):
             some = asked[asked["promoted"].astype(bool) == promoted]
             style.line(

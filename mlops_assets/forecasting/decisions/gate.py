@@ -20,7 +20,9 @@ from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
 
 State = Literal["passed", "failed", "missing", "not applicable"]
-Outcome = Literal["promoted", "refused", "awaiting approval"]
+Outcome = Literal["promoted", "refused", "awaiting approval", "kept aside"]
+Require = Literal["no_worse", "better", "nothing"]
+Approval = Literal["automatic", "manual", "aside"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class GateRules:
 
     Attributes:
         metric: what the models are compared by; lower is better.
-        require: `no_worse` or `better` than the champion.
+        require: `no_worse` or `better` than the champion, or `nothing`: the comparison with it stops nobody.
         tolerance: how much worse than the champion the challenger may be, at the upper end of the interval.
         margin: by how much it must be lower to be called better.
         confidence: of the interval.
@@ -41,7 +43,7 @@ class GateRules:
     """
 
     metric: str = DEFAULT
-    require: Literal["no_worse", "better"] = "no_worse"
+    require: Require = "no_worse"
     tolerance: float = 0.02
     margin: float = 0.02
     confidence: float = 0.95
@@ -104,7 +106,7 @@ class Decision:
     """The gate's answer and every rule that led to it.
 
     Attributes:
-        outcome: `promoted`, `refused` or `awaiting approval`.
+        outcome: `promoted`, `refused`, `awaiting approval` or `kept aside`.
         rules: all rules.
         verdict: the challenger against the champion: `better`, `no worse`, `worse` or, without one, `first`;
             `unknown` when they could not be compared.
@@ -130,7 +132,7 @@ def judge(
     champion: Opponent | None = None,
     segments: pd.DataFrame | None = None,
     rolled_back: str = "",
-    approval: Literal["automatic", "manual"] = "automatic",
+    approval: Approval = "automatic",
 ) -> Decision:
     """Judge a challenger by what it, seasonal naive and the champion forecast at the same origins.
 
@@ -146,7 +148,7 @@ def judge(
         champion: the present champion; None without one.
         segments: item_id and segment, for the rule on segments; an item may be in several. None: by volume.
         rolled_back: if this training was rolled back, by whom and when.
-        approval: `manual`: what passes waits for a person.
+        approval: `manual`: what passes waits for a person; `aside`: it stands beside the champion until one takes it.
     """
     by_model = dict(list(backtest.groupby("model")))
     empty = backtest.iloc[:0]
@@ -177,14 +179,13 @@ def judge(
         ),
     ]
     stopping = [rule for rule in rules if not rule.holds]
-    useless = champion is not None and bool(champion.problem)
-    passes = all(useless and rule.name in _OF_CHAMPION for rule in stopping)
-    outcome: Outcome = "refused"
-    if passes:
-        outcome = "promoted" if approval == "automatic" else "awaiting approval"
+    spared = limits.require == "nothing" or (champion is not None and bool(champion.problem))
+    passes = all(spared and rule.name in _OF_CHAMPION for rule in stopping)
+    outcome: Outcome = _PASSED[approval] if passes else "refused"
     return Decision(outcome, tuple(rules), _verdict(against, champion, limits), _reason(outcome, rules))
 
 
+_PASSED: Mapping[str, Outcome] = {"automatic": "promoted", "manual": "awaiting approval", "aside": "kept aside"}
 _OF_CHAMPION = ("against_champion", "segments")
 _LITTLE = 4
 """Fewer items × origins are little to go by."""
@@ -359,8 +360,8 @@ def _reason(outcome: str, rules: list[Rule]) -> str:
     against = next(rule for rule in rules if rule.name == "against_champion")
     naive = next(rule for rule in rules if rule.name == "better_than_naive")
     all_hold = "every rule holds" if all(rule.holds for rule in rules) else "every rule but those on the champion holds"
-    waits = f"{all_hold}, and approval is manual; " if outcome == "awaiting approval" else ""
-    return f"{waits}{naive.message}; {against.message}"
+    why = {"awaiting approval": "approval is manual", "kept aside": "the policy keeps it aside"}.get(outcome)
+    return f"{f'{all_hold}, and {why}; ' if why else ''}{naive.message}; {against.message}"
 
 
 def _percent(found: Comparison) -> str:

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.decisions.policy import (
-    GROW,
-    KEEP,
-    REFIT,
-    REFRESH,
-    Answer,
-    Champion,
-    Evidence,
-    PolicyRules,
-    as_row,
-    decide,
-)
+from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
+from mlops_assets.forecasting.decisions.policy import Answer, as_row, decide
+from mlops_assets.forecasting.decisions.rules import GROW, KEEP, REFIT, REFRESH, PolicyRules
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-03-01", periods=40)]
 CHAMPION = Champion(1, pd.Timestamp("2024-03-01"), {"wql": 0.4})  # its limit is 1.25 × 0.4 = 0.5

@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.decisions import policy, replay
+from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets_tests.simulated_year import START, Year
 
 QUIET = {"regime": None, "drift": None, "outage": None, "broken": None, "shift": None}
 
 
 def lived(year: Year, **rules) -> replay.Play:
-    made = policy.PolicyRules(**rules)
-    return replay.play(year, lambda evidence: policy.decide(evidence, made), "wql")
+    made = [PolicyRules(**rules)]
+    return replay.play(year, lambda evidence: policy.decide_all(evidence, made), "wql")
 
 
 def days(play: replay.Play) -> list[int]:
