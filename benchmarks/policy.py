@@ -18,11 +18,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from panels import SERIES, Series
 
 from mlops_assets.forecasting.decisions import policy, replay
+from mlops_assets.forecasting.decisions.evidence import Evidence
+from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.evaluation import metrics
 from mlops_assets.forecasting.model import features, fitting, grow
 from mlops_assets_tests.simulated_year import Year
 
 SEEDS = range(5)
+MONTHLY = PolicyRules(name="monthly", relative=None, scheduled=True, cool_down=0, minimum_new=1)
+"""Stands beside the default policy: a refit on each first of a month."""
+MONTHS = 12
+"""Launches of the monthly schedule in a year, at most."""
 MOST_COST = 1 / 3
 """Of a refit, that growing may cost."""
 GAPS = {"nyc_departures": 60, "pedestrian_hourly": 24 * 60}
@@ -32,10 +38,11 @@ ORIGINS = 4
 
 def year(seed: int) -> dict[str, float]:
     """Return how many retrainings each policy launches in a simulated year, and the mean error under it."""
-    rules, made = policy.PolicyRules(), Year(seed=seed)
+    rules, made = PolicyRules(), Year(seed=seed)
     threshold = 1.25 * made.base
-    policies: dict[str, replay.Policy] = {
-        "policy": lambda evidence: policy.decide(evidence, rules),
+    policies: dict[str, replay.Policies] = {
+        "policy": lambda evidence: policy.decide_all(evidence, [rules]),
+        "two policies": lambda evidence: policy.decide_all(_with_tick(evidence), [rules, MONTHLY]),
         "naive": replay.naive_threshold("wql", threshold),
         "always": replay.always(),
         "never": replay.never,
@@ -48,7 +55,17 @@ def year(seed: int) -> dict[str, float]:
             found["policy promoted"] = play.summary()["promoted"]
             found["first answer after the regime change, days"] = _first(play, made.regime or 0)
             found["stopped by futility"] = float((play.days["guard"].tail(30) == "futility").any())
+        if name == "two policies":
+            asked = play.retrainings
+            found["two policies, by schedule"] = int((asked["policy"] == MONTHLY.name).sum())
+            found["two policies, at once"] = int(asked.duplicated(["partition"]).sum())
     return found
+
+
+def _with_tick(evidence: Evidence) -> Evidence:
+    """Return what is known with the latest tick of a schedule at midnight of each first of a month."""
+    until = evidence.until
+    return evidence if until is None else replace(evidence, ticks={MONTHLY.name: until.normalize().replace(day=1)})
 
 
 def _first(play: replay.Play, day: int) -> float:
@@ -115,6 +132,10 @@ def main() -> None:
         result["year"] = years.reset_index().to_dict("records")  # pyright: ignore[reportArgumentType]
         good &= bool((years["naive launches"] >= 5 * years["policy launches"]).all())
         good &= bool(years["stopped by futility"].all())
+        good &= bool(
+            (years["two policies, at once"] == 0).all() and (years["two policies, by schedule"] <= MONTHS).all()
+        )
+        good &= bool((years["two policies error"] <= 1.02 * years["policy error"]).all())
         if not arguments.json:
             print(years.T.to_string(float_format="{:.3f}".format))
     if arguments.only != "year":

@@ -14,6 +14,7 @@ import pandas as pd
 from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.replay import TrainingOutcome
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, REPLACE
 
 START = pd.Timestamp("2024-01-01")
 BACKTEST = 14
@@ -79,7 +80,7 @@ class Year:
         day = self._day(partition)
         model = self._model(champion.version + 1, day)
         better = self._expected(day, day) < (1 - self.margin) * self._expected(self._trained(champion), day)
-        return TrainingOutcome(model, better, 10.0)
+        return TrainingOutcome(model, {CHALLENGE: better, REPLACE: True}.get(answer.becomes, False), 10.0)
 
     def _day(self, partition: str) -> int:
         return (pd.Timestamp(partition) - START).days
