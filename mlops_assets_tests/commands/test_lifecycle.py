@@ -1,6 +1,8 @@
 """approve, reject, rollback and history on the command line, over files and a real MLflow database."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,23 +15,26 @@ from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, sandbox
 
 
-@pytest.fixture
-def cli(tmp_path, empty_mlflow, monkeypatch):
-    """Call the command line over two decided versions (champion, refused) and one that waits."""
-    declare(tmp_path / "forecasts")
-    settings = sandbox(tmp_path, empty_mlflow, "local")
-    for name, value in {
-        "MLOPS_ENV": "local",
-        "MLOPS_DATA": settings.data,
-        "MLOPS_FORECASTS": settings.forecasts,
-    }.items():
-        monkeypatch.setenv(name, str(value))
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
+    """A folder with decided versions (champion, refused) and one that waits."""
+    folder = tmp_path_factory.mktemp("decided")
+    declare(folder / "forecasts")
     rules = json.dumps({"verdict": "first", "rules": [{"name": "coverage", "state": "passed", "words": "covers 80%"}]})
-    with open_stores(settings) as stores:
+    with open_stores(sandbox(folder, empty_mlflow, "local")) as stores:
         for day, outcome in (("01", "promoted"), ("02", "refused"), ("03", "promoted"), ("04", "awaiting approval")):
             life = Lifecycle(stores.tables, stores.tracking, Clock(fixed=f"2024-06-{day}"), "demo")
-            version = plant(stores.tracking, tmp_path / "planted", trained_until=f"2024-05-{day}")
+            version = plant(stores.tracking, folder / "planted", trained_until=f"2024-05-{day}")
             life.decide(version, lambda champion, log, said=outcome: Verdict(said, "numbers", rules, said), {})
+    return folder
+
+
+@pytest.fixture
+def cli(decided, tmp_path, monkeypatch):
+    """Call the command line over a copy of it."""
+    shutil.copytree(decided, tmp_path, dirs_exist_ok=True)
+    for name, value in {"ENV": "local", "DATA": tmp_path / "data", "FORECASTS": tmp_path / "forecasts"}.items():
+        monkeypatch.setenv(f"MLOPS_{name}", str(value))
     return lambda *words: CliRunner().invoke(main, list(words))
 
 

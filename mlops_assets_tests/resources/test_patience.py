@@ -16,12 +16,6 @@ from mlops_assets.resources.patience import patient
 from mlops_assets.sources.base import SourceUnavailableError
 from mlops_assets_tests.io_managers import servers
 
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch):
-    monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
-
-
 INSTANCE = dg.DagsterInstance.ephemeral()
 
 
