@@ -59,8 +59,7 @@ def measure(items: int, steps: int) -> dict[str, float]:
     """
     import sklearn.ensemble  # noqa: F401  imports are not what grows
 
-    from mlops_assets.forecasting.model import features, fitting
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model import features, fitting, kinds
     from mlops_assets.forecasting.model.model_file import dumps, loads
     from mlops_assets.forecasting.model.task import Task
 
@@ -77,8 +76,8 @@ def measure(items: int, steps: int) -> dict[str, float]:
     frame = clock("panel", lambda: panel(items, steps))
     rows = clock("rows", lambda: features.training_rows(frame, task))
     model = clock("fit", lambda: fitting.fit(rows, task))
-    data = dumps(model.state())
-    again = Forecaster.from_state(loads(data))
+    data = dumps(kinds.state_of(model))
+    again = kinds.rebuild(loads(data))
     table = clock("predict", lambda: again.predict(frame))
     if len(table) != items * HORIZON or not table["q50"].notna().all():
         raise SystemExit(f"{len(table)} forecasts for {items} items")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST
+from mlops_assets.catalog.names import MODEL, OBSERVATIONS, RANDOM_FOREST
 from mlops_assets.catalog.partitions import latest_complete, origin_of, window_of
 from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
@@ -158,7 +158,7 @@ def _changed(tables: Tables, specs: Sequence[ForecastSpec]) -> Iterator[CheckRes
 
 
 def _models(models: Models, names: list[str]) -> str:
-    stored = [name for name in names if models.exists([name, RANDOM_FOREST])]
+    stored = [name for name in names if any(models.exists([name, one]) for one in (RANDOM_FOREST, MODEL))]
     return f"{_address(models)}; {'trained: ' + ', '.join(stored) if stored else 'none trained yet'}"
 
 

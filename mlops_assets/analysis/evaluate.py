@@ -10,13 +10,13 @@ from mlops_assets.analysis import memory
 from mlops_assets.analysis.levels import by_level
 from mlops_assets.analysis.opened import QuestionError, latest_origin, read_history
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.evaluation.ranking import best_by_segment, ranking
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.formatting import plain_rows
-from mlops_assets.forecasting.model import regressors
-from mlops_assets.forecasting.model.features import training_rows
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
@@ -137,7 +137,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         ),
         remarks=(*findings.of_rows(spec, checked), *_remarks(spec, settings, history, checked.accepted)),
         observations=len(history),
-        training_rows=len(training_rows(history, spec.task)),
+        training_rows=len(kinds.rows(history, spec.task)),
         windows=tuple(pd.Timestamp(origin) for origin in sorted(predictions["origin"].unique())),
         models=models,
         metric=spec.gate.metric,
@@ -158,8 +158,8 @@ def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
         if kind in found:
             continue
         try:
-            regressors.import_path(kind)
-        except ValueError as error:
+            kinds.refuse_unknown(kind)
+        except UsageError as error:
             raise QuestionError(f"--models: {error}") from None
         same = kind == task.model.kind
         found[kind] = replace(
@@ -173,10 +173,9 @@ def _run(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Forecasts of one model at all origins, and what they cost; its forecasters go into `kept`, oldest first."""
     from mlops_assets.forecasting.evaluation.backtest import backtest
-    from mlops_assets.forecasting.model import fitting
 
     def fit(rows: pd.DataFrame) -> Any:
-        made = fitting.fit(rows, task)
+        made = kinds.fit(rows, task)
         if kept is not None:
             kept.append(made)
         return made

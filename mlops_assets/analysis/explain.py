@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast, read_timestamp
 from mlops_assets.forecasting.formatting import plain, plain_rows
-from mlops_assets.forecasting.model.features import training_rows
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -108,7 +108,7 @@ def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation:
     from mlops_assets.forecasting.evaluation.importance import by_group, permutation_importance
 
     opened = open_forecast(spec, settings)
-    importances = opened.forecaster.importances()
+    importances = _importances(opened)
     metric = spec.gate.metric
     permuted = permutation_importance(
         opened.history, spec.task, spec.backtest.windows, spec.backtest.step, metric=metric
@@ -136,28 +136,40 @@ def explain_row(
     from mlops_assets.forecasting.evaluation.importance import by_group, resemblance
 
     opened = open_forecast(spec, settings, origin)
+    importances = _importances(opened)
     key, rows, row = _row(opened, item, timestamp)
     table = opened.predict(items=[item])
     values = table[table["lead"] == key["lead"]].iloc[0]
     learnt = opened.history[opened.history["timestamp"] <= opened.learnt_until]
-    like = resemblance(opened.forecaster, training_rows(learnt, opened.forecaster.task), rows, row)
+    like = resemblance(opened.forecaster, kinds.rows(learnt, opened.forecaster.task), rows, row)
     return RowExplanation(
         forecast=spec.name,
         model=opened.model,
         **key,
         values={name: float(values[name]) for name in ("mean", *spec.task.quantile_columns)},
-        groups=by_group(opened.forecaster.importances()),
+        groups=by_group(importances),
         features={name: column[row] for name, column in rows.features.items()},
         rows=len(like),
         like=like.head(top),
     )
 
 
+def _importances(opened: OpenForecast) -> pd.DataFrame:
+    """Return the importance of each feature; QuestionError of a model that has none."""
+    from mlops_assets.forecasting.evaluation.importance import without_features
+
+    found = kinds.importances(opened.forecaster)
+    if found is None or not hasattr(opened.forecaster, "feature_rows"):
+        raise QuestionError(without_features(opened.forecaster.task.model.kind))
+    return found
+
+
 def _row(opened: OpenForecast, item: str, timestamp: str) -> tuple[dict[str, Any], Any, int]:
     """Give a row's item_id, origin, timestamp and lead, all rows of its item as the model sees them, and its number."""
     moment = read_timestamp(timestamp, "timestamp")
     opened.must_know(item)
-    keys, rows = opened.forecaster.feature_rows(opened.history, opened.origin, future=opened.future, items=[item])
+    forecaster: Any = opened.forecaster
+    keys, rows = forecaster.feature_rows(opened.history, opened.origin, future=opened.future, items=[item])
     if keys.empty:
         raise QuestionError(
             f"{item!r} has hardly any history until {opened.origin}: it gets seasonal naive, which rests on its own "

@@ -9,8 +9,9 @@ from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_wind
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, UsageError, nearest
 from mlops_assets.forecasting.data.contract import Checked, ContractError
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.baselines import dead_items
-from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
@@ -44,7 +45,7 @@ class OpenForecast:
     history: pd.DataFrame
     future: pd.DataFrame | None
     origin: pd.Timestamp
-    forecaster: Forecaster
+    forecaster: Model
     model: str
     learnt_until: pd.Timestamp
 
@@ -110,8 +111,6 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
         TrackingError: the registry cannot be reached.
         DataError: there is too little history, or the champion is of another task.
     """
-    from mlops_assets.forecasting.model import features, fitting
-
     graph = Graph(spec)
     clock = Clock.of(settings)
     history, _ = read_history(spec, settings)
@@ -122,14 +121,12 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     if found is not None:
         forecaster, model, learnt_until = found
     else:
-        forecaster = fitting.fit(features.training_rows(history, spec.task), spec.task)
+        forecaster = kinds.fit(kinds.rows(history, spec.task), spec.task)
         model, learnt_until = f"{spec.model.kind} fitted now on data until {moment}", moment
     return OpenForecast(spec, history, future, moment, forecaster, model, learnt_until)
 
 
-def _champion(
-    spec: ForecastSpec, settings: Settings, origin: pd.Timestamp
-) -> tuple[Forecaster, str, pd.Timestamp] | None:
+def _champion(spec: ForecastSpec, settings: Settings, origin: pd.Timestamp) -> tuple[Model, str, pd.Timestamp] | None:
     with open_stores(settings) as stores:
         life = Lifecycle.of(stores, spec.name)
         if life.log.all().empty and not stores.tracking.exists():

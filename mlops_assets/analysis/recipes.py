@@ -9,13 +9,13 @@ import pandas as pd
 from mlops_assets.catalog.partitions import origin_of, partitions_of, window_of
 from mlops_assets.forecasting.decisions.rules import REFIT
 from mlops_assets.forecasting.evaluation.ledger import match, summary
-from mlops_assets.forecasting.model.features import training_rows
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.predict import ledger_rows
 from mlops_assets.stages.train import Fitting
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Models:
 
     spec: ForecastSpec
     history: pd.DataFrame
-    _made: "dict[Recipe, tuple[Forecaster, float]]" = field(default_factory=dict, repr=False)
+    _made: "dict[Recipe, tuple[Model, float]]" = field(default_factory=dict, repr=False)
     _forecasts: dict[tuple[Recipe, str], pd.DataFrame] = field(default_factory=dict, repr=False)
 
     def end(self, partition: str) -> pd.Timestamp:
@@ -63,7 +63,7 @@ class Models:
         times = self.history["timestamp"]
         return times[times < self.end(recipe.until)].max()
 
-    def forecaster(self, recipe: Recipe) -> "Forecaster":
+    def forecaster(self, recipe: Recipe) -> "Model":
         """Return a model: fitted on all up to the end of a partition, or grown from the model of an earlier one."""
         return self._make(recipe)[0]
 
@@ -86,13 +86,13 @@ class Models:
         scored = summary(match(forecasts, actuals, self.spec.task, zero=False), self.spec.task)
         return scored if scored["rows"] else None
 
-    def _make(self, recipe: Recipe) -> "tuple[Forecaster, float]":
+    def _make(self, recipe: Recipe) -> "tuple[Model, float]":
 
         if recipe not in self._made:
             seen = self.history[self.history["timestamp"] < self.end(recipe.until)]
             began = process_time()
             task = self.spec.task_by(recipe.policy, recipe.strategy)
-            rows = training_rows(seen, task)
+            rows = kinds.rows(seen, task)
             fit = Fitting(task)
             if recipe.base is not None and recipe.grows:
                 fit = Fitting(task, self.forecaster(Recipe(recipe.base)), 0, self.end(recipe.base))

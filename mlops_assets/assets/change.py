@@ -37,7 +37,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
-            ["scikitlearn", "pandas"],
+            [graph.model_kind, "pandas"],
             "Why the forecasts differ from those of the previous origin for the same timestamps: revised history, new "
             "data, new model. The three add up to the change; by item, the largest first.",
             {"partition_expr": "origin"},

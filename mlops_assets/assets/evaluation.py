@@ -5,7 +5,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
-from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
+from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -27,10 +27,10 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
             OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
             TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET), metadata={"columns": ["timestamp"]}),
         },
-        deps=[graph.key(RANDOM_FOREST)],
+        deps=[graph.key(model_asset(spec))],
         io_manager_key="tables",
         **graph.attributes(
-            ["scikitlearn", "pandas"],
+            [graph.model_kind, "pandas"],
             "Forecasts from rolling origins with a model refitted at each, with seasonal naive and with the present "
             "champion, beside what really came.",
         ),

@@ -53,7 +53,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         io_manager_key="tables",
         freshness_policy=freshness_of(spec),
         **graph.attributes(
-            ["scikitlearn", "mlflow"],
+            [graph.model_kind, "mlflow"],
             "The ledger of forecasts, a partition for each origin: every item that is alive, every lead, with "
             "quantiles, the model's version, who made it and why, and the run. Making an origin again replaces its "
             "rows.",

@@ -30,7 +30,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
-            ["scikitlearn", "pandas"],
+            [graph.model_kind, "pandas"],
             "Forecasts of the items and of their sums over the declared levels; the means add up. Sums have the source "
             "aggregate and ids that start with sum:.",
             {"partition_expr": "origin", "allow_new_columns": True},

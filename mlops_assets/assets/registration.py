@@ -7,10 +7,11 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
-from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
+from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.lifecycle.decisions import Decisions, highest
 from mlops_assets.lifecycle.versions import keep
 from mlops_assets.resources.patience import patient
@@ -30,7 +31,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         ins={
             OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
             TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET)),
-            RANDOM_FOREST: dg.AssetIn(graph.key(RANDOM_FOREST)),
+            "model": dg.AssetIn(graph.key(model_asset(spec))),
             BACKTEST: dg.AssetIn(graph.key(BACKTEST)),
         },
         io_manager_key="tables",
@@ -48,7 +49,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         tracking: Tracking,
         observations: pd.DataFrame,
         training_set: pd.DataFrame,
-        random_forest: dict[str, Any],
+        model: dict[str, Any],
         backtest: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
 
@@ -57,7 +58,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             spec,
             history_of(spec, observations),
             training_set,
-            register.with_right_intervals(spec, random_forest, backtest),
+            register.with_right_intervals(spec, model, backtest),
             backtest,
         )
         version, is_new = register.register(training, tracking, context, highest(Decisions(tables, spec.name).all()))
@@ -68,14 +69,15 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             "mlflow_run": dg.MetadataValue.url(registry.run_link(version.run_id)),
             "mlflow_version": dg.MetadataValue.url(registry.link(version.number)),
         }
-        groups = by_group(training.forecaster().importances())
+        importances = kinds.importances(training.forecaster())
+        groups = None if importances is None else dg.MetadataValue.md(markdown_table(by_group(importances), 3))
         return dg.Output(
             register.row_of(spec.name, version),
             metadata={
                 "outcome": news,
                 "version": version.number,
                 **known_numbers(headline(score(backtest, spec.task, by=["model"]))),
-                "importance_by_group": dg.MetadataValue.md(markdown_table(groups, 3)),
+                **({} if groups is None else {"importance_by_group": groups}),
                 **(links if tracking.ui else {}),
             },
         )

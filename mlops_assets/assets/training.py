@@ -1,4 +1,4 @@
-"""training_set and random_forest."""
+"""training_set, and the model: random_forest where it is a forest, else model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +9,11 @@ from pydantic import Field
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
-from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST, TRAINING_SET
+from mlops_assets.catalog.names import OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.errors import DataError
+from mlops_assets.forecasting.evaluation.importance import by_group
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
@@ -44,8 +46,9 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         output_required=False,
         **graph.attributes(
             ["pandas", "numpy"],
-            "The feature matrix by item, origin and lead, with its target: all in a row was known at its origin. A run "
-            "that a breach has asked for claims it first, and ends here if another run has.",
+            f"What {spec.model.kind} learns from: of models of all items, the feature matrix by item, origin and lead, "
+            "with its target (all in a row was known at its origin); of models that look at each series by itself, the "
+            "observed targets. A run that a breach has asked for claims it first, and ends here if another run has.",
         ),
     )
     @patient
@@ -85,43 +88,51 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
     return training_set
 
 
-def build_random_forest(graph: Graph) -> dg.AssetsDefinition:
-    """Define `random_forest`: the fitted model and what it was fitted on."""
+def build_model(graph: Graph) -> dg.AssetsDefinition:
+    """Define `random_forest` or `model`: the fitted model and what it was fitted on."""
     spec = graph.spec
 
     @dg.asset(
-        key=graph.key(RANDOM_FOREST),
+        key=graph.key(model_asset(spec)),
         ins={TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET))},
         io_manager_key="models",
         **graph.attributes(
-            ["scikitlearn"],
-            "One Random Forest for all items and all leads, with the quantiles of its leaves.",
+            [graph.model_kind],
+            f"The fitted model for all items and all leads: {spec.model.kind}.",
         ),
     )
     @patient
-    def random_forest(
+    def model(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         tracking: Tracking,
         clock: Clock,
         training_set: pd.DataFrame,
     ) -> dg.Output[dict[str, Any]]:
-        from mlops_assets.forecasting import charts
-
         life = Lifecycle(tables, tracking, clock, spec.name)
         forecaster, facts = train.fit(training_set, train.fitting_of(context.run, life, spec.task, context.log))
-        importances = forecaster.importances()
-        groups = importances.groupby("group")["importance"].sum().sort_values(ascending=False).reset_index()
         return dg.Output(
-            {"forecaster": forecaster.state(), "facts": facts},
-            metadata={
-                **known_numbers(facts),
-                "importance_by_group": dg.MetadataValue.md(markdown_table(groups, 3)),
-                "importances": dg.MetadataValue.md(
-                    charts.markdown_image(charts.importances(importances), "Feature importances")
-                ),
-                "importance_table": dg.MetadataValue.md(markdown_table(importances.head(30), 3)),
-            },
+            {"forecaster": kinds.state_of(forecaster), "facts": facts},
+            metadata={"kind": forecaster.task.model.kind, **known_numbers(facts), **_importances(forecaster)},
         )
 
-    return random_forest
+    return model
+
+
+build_random_forest = build_model
+"""The same asset, under the key that a forest has had since release 0.1.0."""
+
+
+def _importances(model: kinds.Model) -> dict[str, dg.MetadataValue]:
+    """Show what a model leans on, if its kind can say so."""
+    from mlops_assets.forecasting import charts
+
+    importances = kinds.importances(model)
+    if importances is None:
+        return {}
+    picture = charts.markdown_image(charts.importances(importances), "Feature importances")
+    return {
+        "importance_by_group": dg.MetadataValue.md(markdown_table(by_group(importances), 3)),
+        "importances": dg.MetadataValue.md(picture),
+        "importance_table": dg.MetadataValue.md(markdown_table(importances.head(30), 3)),
+    }

@@ -15,7 +15,7 @@ from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods
 from mlops_assets.forecasting.data.contract import Contract
 from mlops_assets.forecasting.data.numbers import NumberFormat
-from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.forecasting.model.kinds import lookback
 from mlops_assets.spec import FileSource, ForecastSpec
 
 
@@ -62,6 +62,11 @@ class Graph:
             numbers=NumberFormat(spec.source.decimal, spec.source.thousands, tuple(spec.source.na_values)),
             latest_wins=spec.source.latest_wins is not None if isinstance(spec.source, FileSource) else None,
         )
+
+    @property
+    def model_kind(self) -> str:
+        """The kind of model, as short as a label is: of an import path, the name of the class."""
+        return self.spec.model.kind.rpartition(".")[-1].lower()
 
     @property
     def observed(self) -> dict[str, Any]:

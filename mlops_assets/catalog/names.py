@@ -9,6 +9,7 @@ from typing import Literal
 
 import dagster as dg
 
+from mlops_assets.forecasting.model.regressors import is_forest
 from mlops_assets.spec import ForecastSpec
 
 OBSERVATIONS = "observations"
@@ -22,6 +23,7 @@ FORECAST_CHANGE = "forecast_change"
 REPORT = "report"
 TRAINING_SET = "training_set"
 RANDOM_FOREST = "random_forest"
+MODEL = "model"
 BACKTEST = "backtest"
 MODEL_VERSION = "model_version"
 CHAMPION = "champion"
@@ -81,7 +83,10 @@ ENTRIES = (
     CatalogEntry(FORECAST_CHANGE, jobs=(DAILY,), partitioned=True),
     CatalogEntry(REPORT, kind="page", jobs=(DAILY,), partitioned=True),
     CatalogEntry(TRAINING_SET, jobs=(RETRAIN,)),
-    CatalogEntry(RANDOM_FOREST, kind="model", jobs=(RETRAIN,), shown=False),
+    CatalogEntry(
+        RANDOM_FOREST, kind="model", jobs=(RETRAIN,), shown=False, needed=lambda spec: is_forest(spec.model.kind)
+    ),
+    CatalogEntry(MODEL, kind="model", jobs=(RETRAIN,), shown=False, needed=lambda spec: not is_forest(spec.model.kind)),
     CatalogEntry(BACKTEST, jobs=(RETRAIN,)),
     CatalogEntry(MODEL_VERSION, jobs=(RETRAIN,)),
     CatalogEntry(CHAMPION, jobs=(RETRAIN, DECIDE)),
@@ -99,6 +104,11 @@ ENTRIES = (
 def assets_of(spec: ForecastSpec, job: str | None = None) -> list[CatalogEntry]:
     """Return the assets of a forecast, all or those that one of its jobs makes."""
     return [one for one in ENTRIES if one.kind != "log" and one.needed(spec) and (job is None or job in one.jobs)]
+
+
+def model_asset(spec: ForecastSpec) -> str:
+    """Return the name of the asset that is the fitted model: that of release 0.1.0 where it is a forest."""
+    return RANDOM_FOREST if is_forest(spec.model.kind) else MODEL
 
 
 def tables_of(spec: ForecastSpec) -> list[str]:

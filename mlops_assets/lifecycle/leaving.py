@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.log import Log, numbered
-from mlops_assets.catalog.names import ENDINGS, ENTRIES, MODEL_CODE, MODEL_VERSIONS, RANDOM_FOREST
+from mlops_assets.catalog.names import ENDINGS, ENTRIES, MODEL, MODEL_CODE, MODEL_VERSIONS, RANDOM_FOREST
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.formatting import counted
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -112,7 +112,7 @@ def holdings(stores: Stores, instance: dg.DagsterInstance | None, name: str) -> 
     """
     below = sorted({*_TABLES, *stores.tables.children([name])} - {ENDINGS})
     tables = {one: stores.tables.partitions([name, one]) for one in below if stores.tables.exists([name, one])}
-    models = [[name, RANDOM_FOREST]] if stores.models.exists([name, RANDOM_FOREST]) else []
+    models = [[name, one] for one in (RANDOM_FOREST, MODEL) if stores.models.exists([name, one])]
     for group in (MODEL_VERSIONS, MODEL_CODE):
         models += [[name, group, child] for child in stores.models.children([name, group])]
     on = [state.name for state in _switched_on(instance) if _owner(state.name) == name]
@@ -247,7 +247,7 @@ def _copy(stores: Stores, found: Holdings, new: str) -> None:
                 stores.tables.write_all(target, parts, allow_new_columns=True, meaning=meaning)
     for path in found.models:
         target = [new, *path[1:]]
-        if not stores.models.exists(target) or path[1] == RANDOM_FOREST:
+        if not stores.models.exists(target) or path[1] in (RANDOM_FOREST, MODEL):
             own = {"sha256", "bytes", "saved_at", "claim", "release", "file"}
             told = {label: value for label, value in stores.models.info(path).items() if label not in own}
             stores.models.save(target, stores.models.load(path), told)

@@ -12,7 +12,7 @@ from mlops_assets.tracking.model_code import FeatureCode, ModelCode, own_code
 from mlops_assets.tracking.registry import CODE, Registry, Version
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 _TOLD = ("git_commit", "spec_hash", TAG, "data_version", "trained_until", "package_version", "fingerprint", CODE)
 """What the record beside a kept version says of it, as its tags in MLflow do."""
@@ -56,7 +56,7 @@ class Versions:
         tags = {label: str(record[label]) for label in (*_TOLD, "sha256") if record.get(label)}
         return Version(self._name, number, str(record.get("mlflow_run_id", "")), tags)
 
-    def forecaster(self, version: Version) -> "Forecaster":
+    def forecaster(self, version: Version) -> "Model":
         """Return a version's forecaster, run by the code that defined its features."""
         state = self.load(version)
         return self.code(version, state).rebuild(state)

@@ -16,13 +16,13 @@ import pyarrow as pa
 from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.names import OBSERVATIONS, RANDOM_FOREST, REPORT, assets_of, tables_of
+from mlops_assets.catalog.names import OBSERVATIONS, REPORT, assets_of, model_asset, tables_of
 from mlops_assets.catalog.partitions import complete_keys, periods
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.forecasting.model.kinds import lookback
 from mlops_assets.io_managers import MemoryModels, MemoryTables, Models, ObjectModels, ObjectTables, SqlTables, Tables
 from mlops_assets.io_managers.filesystems import Bucket, LocalFolder, open_file_store
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -141,7 +141,7 @@ def compare_places(
         try:
             run_small_round(spec, place, tracking, clock, listen)
             found = {name: read_parts(place, spec, name) for name in table_names(spec)}
-            found[RANDOM_FOREST] = read_model(place, spec)
+            found[model_asset(spec)] = read_model(place, spec)
         except Exception as error:
             findings.append(Finding(place.name, "the round", 0, 0, "", _words(error)))
             continue
@@ -286,7 +286,7 @@ def read_parts(place: Store, spec: ForecastSpec, name: str) -> Parts:
 
 def read_model(place: Store, spec: ForecastSpec) -> Parts:
     """Read the model back and take its checksum; how long the fit took is left out, being new each time."""
-    state = place.models.load([spec.name, RANDOM_FOREST])
+    state = place.models.load([spec.name, model_asset(spec)])
     facts = {name: value for name, value in state["facts"].items() if name != "fit_seconds"}
     sha256 = model_file.checksum(model_file.dumps({**state, "facts": facts}))
     return {WHOLE: Content(1, {}, {}, {"sha256 of the model": sha256}, sha256)}

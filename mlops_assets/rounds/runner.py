@@ -8,13 +8,13 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.alerts.failures import reason_of
-from mlops_assets.catalog.names import BACKTEST, RANDOM_FOREST, TRAINING_SET, step_of
+from mlops_assets.catalog.names import BACKTEST, MODEL, RANDOM_FOREST, TRAINING_SET, step_of
 from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, range_tags
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
 
-TRAINED = (TRAINING_SET, RANDOM_FOREST, BACKTEST)
+TRAINED = (TRAINING_SET, RANDOM_FOREST, MODEL, BACKTEST)
 """Steps that fail where there are too few data to learn from or to judge by."""
 
 

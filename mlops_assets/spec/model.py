@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from mlops_assets.forecasting.model import regressors
+from mlops_assets.errors import UnknownNameError
+from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.spec.parts import MisfitError, Part, choice
 
@@ -62,8 +63,16 @@ def _parameters_schema(kinds: Iterable[str], names: Iterable[str]) -> dict[str, 
     }
 
 
+_KIND_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": [*kinds.KINDS, *sorted(regressors.OTHERS)]},
+        {"type": "string", "pattern": r"^(?!sklearn\.)[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"},
+    ]
+}
+
+
 class Model(Part):
-    """The regressor."""
+    """Which model is trained, with what."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -74,14 +83,14 @@ class Model(Part):
         }
     )
 
-    kind: Annotated[str, WithJsonSchema({"enum": [*regressors.NAMED, *sorted(regressors.OTHERS)]})] = Field(
+    kind: Annotated[str, WithJsonSchema(_KIND_SCHEMA)] = Field(
         default=ModelSettings.kind,
-        description="random_forest, extra_trees, hist_gradient_boosting, or the import path of another of "
-        "scikit-learn's regressors, such as sklearn.linear_model.Ridge.",
+        description=f"{', '.join(kinds.KINDS)}; the import path of another of scikit-learn's regressors, such as "
+        "sklearn.linear_model.Ridge; or that of a class of your own that has the methods of a model.",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
-        description="Keyword arguments of the regressor.",
+        description="Keyword arguments of the regressor, or parameters of the kind.",
     )
     max_training_rows: int = Field(
         default=ModelSettings.max_training_rows,
@@ -110,12 +119,14 @@ class Model(Part):
     @classmethod
     def _storable(cls, value: str) -> str:
         try:
-            regressors.import_path(value)
-        except ValueError:
-            known = choice(value, [*regressors.NAMED, *sorted(regressors.OTHERS)] if "." in value else regressors.NAMED)
+            kinds.class_of(value)
+        except UnknownNameError as error:
+            if "." in value and not value.startswith("sklearn."):
+                raise ValueError(str(error)) from None
+            known = choice(value, [*kinds.KINDS, *sorted(regressors.OTHERS)] if "." in value else kinds.KINDS)
             raise ValueError(
                 f"{known}, or the import path of another of scikit-learn's regressors that a model file can hold, such "
-                "as sklearn.linear_model.Ridge"
+                "as sklearn.linear_model.Ridge, or of a class of your own"
             ) from None
         return value
 
@@ -137,4 +148,6 @@ def _parameters_of(kind: str) -> tuple[str, ...]:
         return FOREST_PARAMETERS
     if kind == "hist_gradient_boosting":
         return BOOSTING_PARAMETERS
-    return tuple(name for name in regressors.parameters(kind) if name != "random_state")
+    if regressors.is_regressor(kind):
+        return tuple(name for name in regressors.parameters(kind) if name != "random_state")
+    return tuple(getattr(kinds.class_of(kind), "PARAMETERS", ()))

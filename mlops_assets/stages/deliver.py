@@ -21,7 +21,7 @@ from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 CHAMPION, UNLOADABLE = "champion", "unloadable"
 """Values of the ledger's column `delivered_because`, beside those of `decisions.why_nobody`."""
@@ -57,7 +57,7 @@ class Deliverer:
         """
         self._graph, self._life, self._now, self._of, self._exact = graph, life, now, champion, version
         self._log = life.log.all()
-        self._loaded: dict[int, tuple[Forecaster, Version] | MlopsAssetsError | ValueError] = {}
+        self._loaded: dict[int, tuple[Model, Version] | MlopsAssetsError | ValueError] = {}
         self._present, self._unknown = _present(life, self._log)
         self.said: dict[str, None] = {}
         """Why not the champion forecasts, in sentences, each once."""
@@ -129,7 +129,7 @@ class Deliverer:
         numbers = [first, self._present, *decisions.former(self._log)]
         yield from dict.fromkeys(number for number in numbers if number is not None)
 
-    def _load(self, number: int) -> "tuple[Forecaster, Version]":
+    def _load(self, number: int) -> "tuple[Model, Version]":
         """Load a version's forecaster, once."""
         if number not in self._loaded:
             try:
@@ -164,7 +164,7 @@ def _present(life: Lifecycle, log: pd.DataFrame) -> tuple[int | None, str]:
     return (alias.number if alias else None), ""
 
 
-def _fits(forecaster: "Forecaster", version: Version, spec: ForecastSpec) -> None:
+def _fits(forecaster: "Model", version: Version, spec: ForecastSpec) -> None:
     """Raise a DataError if a model has learnt on another grid, or other values, than the spec's: it knows nothing."""
     learnt = version.tags.get(TAG)
     if learnt and (found := other_values(from_text(learnt), meaning_of(spec))):

@@ -14,8 +14,7 @@ from mlops_assets.forecasting.data.grid import is_there
 from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.formatting import stamp
-from mlops_assets.forecasting.model import guards
-from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.forecasting.model import guards, kinds
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.spec import ForecastSpec
@@ -24,7 +23,7 @@ from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.baselines import SeasonalNaive
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 
 UNREGISTERED = 0
@@ -63,14 +62,14 @@ def known_at(graph: Graph, key: str, observations: pd.DataFrame) -> tuple[pd.Dat
     history = observations[observations["timestamp"] <= origin]
     if history.empty:
         raise DataError(
-            f"{spec.name}: no observation is stored for the {lookback(spec.task)} steps up to the origin {origin}; "
-            f"materialize {spec.name}/observations for partition {key} and before"
+            f"{spec.name}: no observation is stored for the {kinds.lookback(spec.task)} steps up to the origin "
+            f"{origin}; materialize {spec.name}/observations for partition {key} and before"
         )
     return history, origin
 
 
 def ask(
-    forecaster: "Forecaster | SeasonalNaive",
+    forecaster: "SeasonalNaive | Model",
     task: Task,
     history: pd.DataFrame,
     origin: pd.Timestamp,
@@ -91,7 +90,7 @@ def ask(
 
     reach = min(task.horizon, forecaster.task.horizon)
     made = forecaster.predict(history, origin, future=future, horizon=reach, quantiles=task.quantiles, items=items)
-    made = clipped(made, task, history, getattr(forecaster, "lowest", 0.0))
+    made = clipped(made, task, history, kinds.lowest(forecaster))
     if reach == task.horizon:
         return made
     rest = SeasonalNaive(task).predict(history, origin, items=list(made["item_id"].unique()))
@@ -104,7 +103,7 @@ def forecast(
     key: str,
     observations: pd.DataFrame,
     future: pd.DataFrame | None,
-    forecaster: "Forecaster | None",
+    forecaster: "Model | None",
     version: Version | None,
     because: str = "champion",
     beyond: str = "no_champion",
@@ -175,7 +174,7 @@ def ledger_rows(
     """Complete forecasts to rows of the ledger: what they are scored against, and who made them.
 
     Args:
-        made: as `Forecaster.predict` returns them.
+        made: as `Model.predict` returns them.
         history: canonical frame up to the origin.
         task: what is forecast.
         origin: of the forecasts.

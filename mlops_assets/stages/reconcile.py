@@ -8,8 +8,8 @@ import pandas as pd
 from mlops_assets.forecasting.evaluation import hierarchy
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
 from mlops_assets.forecasting.model.baselines import SeasonalNaive
-from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
 from mlops_assets.stages.predict import ask, on_the_clock
@@ -19,7 +19,7 @@ ITEM_LEVEL = "item"
 
 def add_up(
     spec: ForecastSpec,
-    forecaster: Forecaster | SeasonalNaive,
+    forecaster: Model | SeasonalNaive,
     history: pd.DataFrame,
     origin: pd.Timestamp,
     forecasts: pd.DataFrame,
@@ -32,7 +32,7 @@ def add_up(
         forecaster: that made the items' forecasts.
         history: canonical frame; rows after the origin are ignored.
         origin: of the forecasts.
-        forecasts: of the items, in the columns of `Forecaster.predict`.
+        forecasts: of the items, in the columns of `Model.predict`.
         future: known covariates of the items after the origin.
 
     Returns:

@@ -17,8 +17,7 @@ from mlops_assets.catalog.meaning import TAG, meaning_of, to_text
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
-from mlops_assets.forecasting.model import regressors
-from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
@@ -28,7 +27,7 @@ from mlops_assets.tracking.runs import TrainingRun
 from mlops_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,9 @@ class Training:
     model: Mapping[str, Any]
     backtest: pd.DataFrame
 
-    def forecaster(self) -> "Forecaster":
+    def forecaster(self) -> "Model":
         """Return the model, ready to forecast."""
-        from mlops_assets.forecasting.model.forecaster import Forecaster
-
-        return Forecaster.from_state(self.model["forecaster"])
+        return kinds.rebuild(self.model["forecaster"])
 
     def tags(self, run: dg.DagsterRun) -> dict[str, str]:
         """Return what the version's tags say: what it depends on, and why it was trained."""
@@ -142,15 +139,15 @@ def score_sentence(overall: pd.DataFrame, metric: str) -> str:
     return f"{metric} {scores[CHALLENGER]:.4f} on the backtest, seasonal naive {scores[NAIVE]:.4f}"
 
 
-def with_right_intervals(spec: ForecastSpec, random_forest: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
-    """Return the value of `random_forest`, intervals corrected by its backtest where the spec asks for that."""
-    from mlops_assets.forecasting.model.forecaster import Forecaster
-
+def with_right_intervals(spec: ForecastSpec, model: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
+    """Return a stored model with its intervals corrected by its backtest, where the spec asks for that."""
     if spec.backtest.conformal is None:
-        return random_forest
-    forecaster = Forecaster.from_state(random_forest["forecaster"])
+        return model
+    forecaster: Any = kinds.rebuild(model["forecaster"])
+    if not hasattr(forecaster, "corrected"):
+        return model
     forecaster = forecaster.corrected(backtest[backtest["model"] == CHALLENGER], spec.backtest.conformal)
-    return {**random_forest, "forecaster": forecaster.state()}
+    return {**model, "forecaster": kinds.state_of(forecaster)}
 
 
 def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
@@ -165,16 +162,17 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     run.log_metrics({**headline(scores["overall"]), "fit_seconds": training.model["facts"]["fit_seconds"]})
     for name, table in scores.items():
         run.log_table(table, f"backtest/{name}.csv")
-    importances = forecaster.importances()
-    run.log_table(importances, "importances.csv")
-    run.log_table(by_group(importances), "importances_by_group.csv")
+    importances = kinds.importances(forecaster)
+    if importances is not None:
+        run.log_table(importances, "importances.csv")
+        run.log_table(by_group(importances), "importances_by_group.csv")
     _log_pictures(training, run, scores, importances)
     until = pd.Timestamp(training.model["facts"]["trained_until"])
-    example = example_of(training.history, lookback(spec.task), until)
+    example = example_of(training.history, kinds.lookback(spec.task), until)
     return run.log_forecaster(training.model["forecaster"], example, forecasts_of(forecaster, example), spec.horizon)
 
 
-def _parameters(training: Training, forecaster: "Forecaster") -> dict[str, Any]:
+def _parameters(training: Training, forecaster: "Model") -> dict[str, Any]:
     """Return what the run says of how the model was made."""
     spec = training.spec
     own = {**regressors.defaults(spec.model.kind), **spec.model.parameters}
@@ -189,19 +187,20 @@ def _parameters(training: Training, forecaster: "Forecaster") -> dict[str, Any]:
         "seed": spec.model.seed,
         "training_rows": training.model["facts"]["training_rows"],
         "model.kind": spec.model.kind,
-        "interval_factors": list(forecaster.widths),
+        "interval_factors": list(getattr(forecaster, "widths", (1.0, 1.0))),
         **{f"model.{name}": value for name, value in own.items()},
     }
 
 
 def _log_pictures(
-    training: Training, run: TrainingRun, scores: Mapping[str, pd.DataFrame], importances: pd.DataFrame
+    training: Training, run: TrainingRun, scores: Mapping[str, pd.DataFrame], importances: pd.DataFrame | None
 ) -> None:
     """Draw what the model leans on, its scores, and its forecasts of the latest window."""
     from mlops_assets.forecasting import charts
 
     metric, history, backtest = training.spec.gate.metric, training.history, training.backtest
-    run.log_figure(charts.importances(importances), "pictures/importances.png")
+    if importances is not None:
+        run.log_figure(charts.importances(importances), "pictures/importances.png")
     run.log_figure(charts.backtest_windows(scores["by_window"], metric), f"pictures/{metric}_by_window.png")
     run.log_figure(charts.error_by_lead(scores["by_lead"], metric), f"pictures/{metric}_by_lead.png")
     latest = backtest[(backtest["model"] == CHALLENGER) & (backtest["window"] == backtest["window"].max())]
@@ -230,7 +229,7 @@ def example_of(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: in
     return few.groupby("item_id").tail(steps).sort_values(["item_id", "timestamp"]).reset_index(drop=True)
 
 
-def forecasts_of(forecaster: "Forecaster", example: pd.DataFrame) -> pd.DataFrame:
+def forecasts_of(forecaster: "Model", example: pd.DataFrame) -> pd.DataFrame:
     """Forecast from an input example; that it holds no future is no news to anybody."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualInput)

@@ -15,14 +15,14 @@ from mlops_assets.catalog.partitions import window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
 from mlops_assets.forecasting.data.outliers import without_outliers
-from mlops_assets.forecasting.model.features import training_rows
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 
 def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.Da
         last: key of the last partition to learn from; None or empty: all.
 
     Returns:
-        A row for each item, origin and lead, as `features.training_rows` makes them.
+        What the kind of model learns from: of a forest, a row for each item, origin and lead.
 
     Raises:
         DataError: there is no such row.
@@ -58,7 +58,7 @@ def training_set(graph: Graph, history: pd.DataFrame, last: str | None) -> pd.Da
     until = pd.Timestamp(history["timestamp"].max())
     if last:
         until = min(until, window_of(graph.partitions, last).end - pd.Timedelta(microseconds=1))
-    rows = training_rows(history, spec.task, until=until)
+    rows = kinds.rows(history, spec.task, until)
     if rows.empty:
         raise DataError(
             f"{spec.name}: no training row can be made from {len(history)} observations until {until}; "
@@ -86,7 +86,7 @@ class Fitting:
     """
 
     task: Task
-    base: "Forecaster | None" = None
+    base: "Model | None" = None
     version: int = 0
     until: pd.Timestamp | None = None
 
@@ -98,13 +98,13 @@ class Fitting:
             return False
         return not why_not(self.base, training, self.task)
 
-    def __call__(self, training: pd.DataFrame) -> "Forecaster":
+    def __call__(self, training: pd.DataFrame) -> "Model":
         """Make the forecaster."""
-        from mlops_assets.forecasting.model import fitting, grow
+        from mlops_assets.forecasting.model import grow
 
         if self.base is not None and self.until is not None and self.grows(training):
             return grow.grow(self.base, training, self.until)
-        return fitting.fit(training, self.task)
+        return kinds.fit(training, self.task)
 
 
 def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Logger) -> Fitting:
@@ -116,7 +116,7 @@ def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Log
         task: what is forecast.
         log: told why a champion cannot be grown.
     """
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model import entry
 
     if run.tags.get(run_tags.ACTION) != "grow":
         return Fitting(task)
@@ -124,14 +124,14 @@ def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Log
     if champion is None:
         return Fitting(task)
     try:
-        base = Forecaster.from_state(life.registry.load(champion))
+        base = entry.rebuild(life.registry.load(champion))
         return Fitting(task, base, champion.number, champion.trained_until)
     except (MlopsAssetsError, ValueError) as error:
         log.warning(f"version {champion.number} cannot be grown, so the model is fitted anew: {error}")
         return Fitting(task)
 
 
-def fit(rows: pd.DataFrame, fitting: Fitting) -> "tuple[Forecaster, dict[str, Any]]":
+def fit(rows: pd.DataFrame, fitting: Fitting) -> "tuple[Model, dict[str, Any]]":
     """Make a forecaster from training rows.
 
     Returns:

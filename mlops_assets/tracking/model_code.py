@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 PLACEHOLDER = "mlops_assets_model"
 """The name in `pyfunc_model.py` that becomes the package's own, and how that begins."""
@@ -40,8 +40,8 @@ class FeatureCode:
         refit: fits a forecaster's recipe to another history.
     """
 
-    rebuild: Callable[[dict[str, Any]], "Forecaster"]
-    refit: Callable[["Forecaster", pd.DataFrame], "Forecaster"]
+    rebuild: Callable[[dict[str, Any]], "Model"]
+    refit: Callable[["Model", pd.DataFrame], "Model"]
 
 
 @dataclass(frozen=True)

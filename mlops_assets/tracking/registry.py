@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
-    from mlops_assets.forecasting.model.forecaster import Forecaster
+    from mlops_assets.forecasting.model.kinds import Model
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 CODE = "code_sha256"
@@ -233,7 +233,7 @@ class Registry:
                 ) from None
             return model_file.load(Path(path), sha256=version.tags["sha256"]), Path(path).stat().st_size
 
-    def forecaster(self, version: Version) -> "Forecaster":
+    def forecaster(self, version: Version) -> "Model":
         """Return a version's forecaster, run by the code that defined its features; see `fetch` and `code`."""
         state = self.load(version)
         return self.code(version, state).rebuild(state)

@@ -25,8 +25,10 @@ def test_boosting_takes_every_parameter_that_the_spec_allows_and_no_other():
     assert set(BOOSTING_PARAMETERS) | {"random_state"} == taken
 
 
-@pytest.mark.parametrize("kind", ["extra_trees", "hist_gradient_boosting", "sklearn.linear_model.Ridge"])
-def test_any_regressor_that_can_be_stored_may_be_named(kind):
+@pytest.mark.parametrize(
+    "kind", ["extra_trees", "hist_gradient_boosting", "sklearn.linear_model.Ridge", "seasonal_naive"]
+)
+def test_a_kind_that_is_known_may_be_named(kind):
     assert parse_spec(plus(f"model: {{kind: {kind}}}"), FILE).task.model.kind == kind
 
 
@@ -36,7 +38,11 @@ def test_any_regressor_that_can_be_stored_may_be_named(kind):
         ("{kind: extra_tree}", "did you mean 'extra_trees'?"),
         ("{kind: sklearn.linear_model.Rigde}", "did you mean 'sklearn.linear_model.Ridge'?"),
         ("{kind: sklearn.neighbors.KNeighborsRegressor}", "that a model file can hold"),
-        ("{kind: lightgbm.LGBMRegressor}", "that a model file can hold"),
+        ("{kind: json.JSONDecoder}", "lacks rows, fit, predict, state, from_state"),
+        ("{kind: json.Decoder}", "cannot be imported"),
+        ("{kind: seasonal_nave}", "did you mean 'seasonal_naive'?"),
+        ("{kind: seasonal_naive, parameters: {window: 3}}", "model.parameters.window"),
+        ("{kind: seasonal_naive, accelerator: intelex}", "only forests"),
         ("{kind: extra_trees, parameters: {max_iter: 3}}", "model.parameters.max_iter (line 7): found 3; unknown"),
         ("{kind: hist_gradient_boosting, parameters: {n_estimators: 3}}", "unknown parameter; allowed: loss"),
         ("{kind: sklearn.linear_model.Ridge, parameters: {alfa: 3}}", "did you mean 'alpha'?"),

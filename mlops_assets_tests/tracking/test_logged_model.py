@@ -8,7 +8,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import guards
+from mlops_assets.forecasting.model import guards, kinds
 from mlops_assets.tracking import logged_model
 from mlops_assets.tracking.logged_model import log_forecaster
 from mlops_assets.tracking.model_code import ModelCode, own_code
@@ -177,14 +177,13 @@ def test_a_stranger_without_this_package_can_use_the_model(trained, tmp_path):
     made = pd.read_json(tmp_path / "out.json")
     assert len(made) == 2 * 5
     from mlops_assets.forecasting.model.features import lookback
-    from mlops_assets.forecasting.model.forecaster import Forecaster
     from mlops_assets.stages.register import example_of
 
     last = HISTORY.split("...")[1]
     history = trained.table("observations")
     example = example_of(history[history["timestamp"] <= last], lookback(trained.spec.task), pd.Timestamp(last))
     registry = trained.tracking.registry("demo")
-    ours = Forecaster.from_state(registry.load(registry.champion())).predict(example, horizon=5)
+    ours = kinds.rebuild(registry.load(registry.champion())).predict(example, horizon=5)
     for name in ("mean", "q10", "q50", "q90"):
         assert made[name].to_numpy() == pytest.approx(ours[name].to_numpy(), rel=1e-6)
 

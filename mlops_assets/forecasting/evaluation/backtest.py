@@ -10,9 +10,9 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from mlops_assets.forecasting.evaluation import metrics
-from mlops_assets.forecasting.model import baselines, features, fitting
+from mlops_assets.forecasting.model import baselines, features, kinds
 from mlops_assets.forecasting.model.errors import DataError, UsageError
-from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
 
@@ -47,7 +47,7 @@ def backtest(
     *,
     models: Sequence[str] = (CHALLENGER, NAIVE),
     until: pd.Timestamp | None = None,
-    fit: Callable[[pd.DataFrame], Forecaster] | None = None,
+    fit: Callable[[pd.DataFrame], Model] | None = None,
 ) -> Backtest:
     """Forecast from several past origins and score what came.
 
@@ -62,7 +62,7 @@ def backtest(
         step: steps between origins; None is the horizon.
         models: some of `CHALLENGER` and `NAIVE`.
         until: rows after it are not looked at.
-        fit: makes the forecaster from training rows; None: `fitting.fit`.
+        fit: makes the model from what its kind learns from; None: `kinds.fit`.
 
     Raises:
         ValueError: an unknown model, or history too short for the windows.
@@ -72,7 +72,7 @@ def backtest(
         raise UsageError(f"unknown models {strange}; known are {CHALLENGER}, {NAIVE}")
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
-    fit = fit or (lambda rows: fitting.fit(rows, task))
+    fit = fit or (lambda rows: kinds.fit(rows, task))
     parts, spent = [], {model: [0.0, 0.0] for model in models}
     for window, origin in enumerate(origins(frame, task, windows, step)):
         seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
@@ -80,13 +80,13 @@ def backtest(
         answers = []
         for model in models:
             started = time.process_time()
-            forecaster = fit(features.training_rows(seen, task)) if model == CHALLENGER else None
+            forecaster = fit(kinds.rows(seen, task)) if model == CHALLENGER else None
             fitted = time.process_time()
             if forecaster is None:
                 table = baselines.seasonal_naive(seen, task, origin, alive)
             else:
                 table = forecaster.predict(frame, origin, items=alive)
-                table = baselines.clipped(table, task, seen, forecaster.lowest)
+                table = baselines.clipped(table, task, seen, kinds.lowest(forecaster))
             spent[model][0] += fitted - started
             spent[model][1] += time.process_time() - fitted
             answers.append(table.assign(model=model))

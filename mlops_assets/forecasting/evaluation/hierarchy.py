@@ -145,7 +145,7 @@ def reconcile(
     """Make the means of items and nodes add up.
 
     Args:
-        bottom: forecasts of the tree's items from one origin, in the columns of `Forecaster.predict`.
+        bottom: forecasts of the tree's items from one origin, in the columns of `Model.predict`.
         sums: forecasts of its nodes from the same origin.
         tree: of exactly the items of `bottom`.
         task: names the quantiles.

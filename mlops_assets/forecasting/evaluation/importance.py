@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation import backtest, metrics
-from mlops_assets.forecasting.model import baselines, features, fitting
+from mlops_assets.forecasting.model import baselines, features, kinds
 from mlops_assets.forecasting.model.encoding import plain_columns
 from mlops_assets.forecasting.model.errors import DataError, UsageError
 from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.model.trees import Trees
@@ -21,7 +22,7 @@ def by_group(importances: pd.DataFrame) -> pd.DataFrame:
     """Sum importances by group of features: columns group, importance; largest first.
 
     Args:
-        importances: of `Forecaster.importances`.
+        importances: of `kinds.importances`.
     """
     total = importances.groupby("group")["importance"].sum().sort_values(ascending=False)
     return total.reset_index()
@@ -55,13 +56,16 @@ def permutation_importance(
         (of the differences above zero); largest first. The first row, of group `none`, is the value without.
 
     Raises:
-        ValueError: history too short for the windows, or no item has enough of it.
+        UsageError: the kind of model has no features to shuffle.
+        DataError: history too short for the windows, or no item has enough of it.
     """
     random = np.random.default_rng(task.model.seed)
     parts: dict[str, list[pd.DataFrame]] = {}
     for window, origin in enumerate(backtest.origins(frame, task, windows, step)):
         seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
-        model = fitting.fit(features.training_rows(seen, task), task)
+        model = kinds.fit(kinds.rows(seen, task), task)
+        if not isinstance(model, Forecaster):
+            raise UsageError(without_features(task.model.kind))
         place, rows = model.feature_rows(frame, origin, items=baselines.alive_items(seen, task, origin))
         came = frame[[ITEM, TIME, TARGET]].merge(metrics.seasonal_scale(seen, task), on=ITEM)
         known = place.assign(window=window).merge(came, on=[ITEM, TIME], how="left")
@@ -92,8 +96,16 @@ def _shuffled(rows: features.Rows, repeats: int, random: np.random.Generator) ->
     return found
 
 
+def without_features(kind: str) -> str:
+    """Say what cannot be explained of a kind of model that has no features."""
+    return (
+        f"{kind} looks at each series by itself and has no features: there are no importances to show, and a row rests "
+        "on the item's own history alone"
+    )
+
+
 def resemblance(
-    forecaster: Forecaster, training: pd.DataFrame, rows: features.Rows, row: int, top: int | None = None
+    forecaster: Model, training: pd.DataFrame, rows: features.Rows, row: int, top: int | None = None
 ) -> pd.DataFrame:
     """Training rows that a forecast row rests on: those that fall into the same leaves.
 
@@ -116,6 +128,8 @@ def resemblance(
         UsageError: the model is not a forest, or was trained on features of another release.
         DataError: the training rows lack its features.
     """
+    if not hasattr(forecaster, "feature_rows"):
+        raise UsageError(without_features(forecaster.task.model.kind))
     if not isinstance(forecaster, Forecaster):  # then the code that travels with it, not this one, makes its rows
         raise UsageError(
             "the model was trained on features of another release, so no training row of this one is like its own; "

@@ -7,20 +7,20 @@ from typing import Any
 
 import pandas as pd
 
-from . import features, fitting, model_file
-from .forecaster import Forecaster
+from . import kinds, model_file
+from .kinds import Model
 
 
-def read(path: str | Path) -> Forecaster:
-    """Read a forecaster from a model file, checked; see `model_file.load`."""
+def read(path: str | Path) -> Model:
+    """Read a model from its file, checked; see `model_file.load`."""
     return rebuild(model_file.load(path))
 
 
-def rebuild(state: dict[str, Any]) -> Forecaster:
-    """Make a forecaster of its state."""
-    return Forecaster.from_state(state)
+def rebuild(state: dict[str, Any]) -> Model:
+    """Make a model of its state; see `kinds.rebuild`."""
+    return kinds.rebuild(state)
 
 
-def refit(forecaster: Forecaster, history: pd.DataFrame) -> Forecaster:
-    """Fit a forecaster's recipe (task, features, parameters) to another history; see `fitting.fit`."""
-    return fitting.fit(features.training_rows(history, forecaster.task), forecaster.task)
+def refit(forecaster: Model, history: pd.DataFrame) -> Model:
+    """Fit a model's recipe (kind, features, parameters) to another history; see `kinds.fit`."""
+    return kinds.fit(kinds.rows(history, forecaster.task), forecaster.task)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import baselines, conformal, features, guards
 from .encoding import Encoding
-from .errors import ModelFileError, UsageError
+from .errors import UsageError
 from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import NOMINAL, row_quantiles, shifted
 from .regressors import Calibrated
@@ -20,7 +20,7 @@ from .task import Task
 from .trees import Trees
 
 STATE_VERSION = 2
-"""Version of what `Forecaster.state` holds and of the features behind it.
+"""Version of what the state of a model holds (`kinds.state_of`) and of the features behind it.
 
 Whoever changes what a stored model would forecast, or what the same rows would teach a new one, raises it; stored
 models then go on by the code that travels with them (docs/upgrading.md).
@@ -61,6 +61,18 @@ class Forecaster:
     widths: tuple[float, float] = (1.0, 1.0)
     lowest: float = 0.0
     population: baselines.Population = field(default_factory=baselines.Population)
+
+    @classmethod
+    def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Return the feature rows of past origins; see `features.training_rows`."""
+        return features.training_rows(history, task, until)
+
+    @classmethod
+    def fit(cls, rows: pd.DataFrame, task: Task) -> Forecaster:
+        """Fit the task's regressor; see `fitting.fit`, which stands above this module."""
+        from .fitting import fit
+
+        return fit(rows, task)
 
     def predict(
         self,
@@ -220,8 +232,6 @@ class Forecaster:
     def state(self) -> dict[str, Any]:
         """Everything, as plain containers, strings, numbers, NumPy arrays and, for other than forests, regressors."""
         return {
-            "version": STATE_VERSION,
-            "task": self.task.to_dict(),
             "scaling": self.scaling.name,
             "encoding": {
                 "names": list(self.encoding.names),
@@ -242,15 +252,10 @@ class Forecaster:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Forecaster:
-        """Rebuild a forecaster from `state`; ModelFileError if another version of this package wrote it."""
-        if state["version"] != STATE_VERSION:
-            raise ModelFileError(
-                f"the model's state has version {state['version']}, this package reads {STATE_VERSION}: "
-                "use the package's version that trained the model, or retrain"
-            )
+        """Rebuild a forecaster from its `state` and the task; see `Model.from_state`."""
         encoding = state["encoding"]
         return cls(
-            task=Task.from_dict(state["task"]),
+            task=state["task"],
             scaling=Scaling.from_name(state["scaling"]),
             encoding=Encoding(
                 names=list(encoding["names"]),

@@ -21,6 +21,7 @@ from .features import feature_columns
 from .fitting import SHARE as ROWS_SHARE
 from .fitting import fit_trees
 from .forecaster import Forecaster
+from .kinds import Model
 from .panel import TARGET, TIME
 from .scaling import Scaling
 from .task import Task
@@ -32,9 +33,9 @@ RECENT = 0.5
 """Least share of the training rows, the latest, that new trees learn from."""
 
 
-def why_not(old: Forecaster, training: pd.DataFrame, task: Task) -> str:
+def why_not(old: Model, training: pd.DataFrame, task: Task) -> str:
     """Return why a forest cannot be grown on these rows, or an empty text."""
-    if not isinstance(old.model, Trees) or not regressors.is_forest(task.model.kind):
+    if not isinstance(old, Forecaster) or not isinstance(old.model, Trees) or not regressors.is_forest(task.model.kind):
         return f"only forests grow, and the model is {task.model.kind}"
     if old.task != task:
         return "the task has changed since it was fitted (features, horizon, parameters)"
@@ -46,7 +47,7 @@ def why_not(old: Forecaster, training: pd.DataFrame, task: Task) -> str:
 
 
 def grow(
-    old: Forecaster,
+    old: Model,
     training: pd.DataFrame,
     trained_until: pd.Timestamp,
     share: float = SHARE,
@@ -68,7 +69,7 @@ def grow(
         ValueError: `why_not` has a reason.
     """
     reason = why_not(old, training, old.task)
-    if reason or not isinstance(old.model, Trees):
+    if reason or not isinstance(old, Forecaster) or not isinstance(old.model, Trees):
         raise UsageError(f"the forest cannot be grown: {reason}")
     trees = old.model.count
     new = max(1, round(share * trees))

@@ -72,18 +72,22 @@ def import_path(kind: str) -> str:
     Raises:
         ValueError: it is neither a known name nor an import path on the list.
     """
-    path = NAMED.get(kind, kind)
-    if path not in OTHERS and path not in NAMED.values():
+    if not is_regressor(kind):
         raise UsageError(
             f"the model kind {kind!r} is not known; known are {', '.join(NAMED)} and import paths of scikit-learn's "
             "regressors that a model file can hold, such as sklearn.linear_model.Ridge"
         )
-    return path
+    return NAMED.get(kind, kind)
+
+
+def is_regressor(kind: str) -> bool:
+    """Whether the kind is a regressor of feature rows, under its name or its import path."""
+    return kind in NAMED or kind in NAMED.values() or kind in OTHERS
 
 
 def is_forest(kind: str) -> bool:
     """Whether the kind is a forest, under its name or its import path."""
-    return import_path(kind) in FORESTS.values()
+    return NAMED.get(kind, kind) in FORESTS.values()
 
 
 def short_name(kind: str) -> str:

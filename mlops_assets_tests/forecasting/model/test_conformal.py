@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model import features, fitting, kinds
 from mlops_assets.forecasting.model.conformal import MOST, widths
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.stages.register import with_right_intervals
@@ -67,14 +67,14 @@ def test_each_side_has_its_own_factor_within_bounds():
 
 def test_the_factors_are_part_of_the_stored_model(frame, model):
     wide = replace(model, widths=(1.5, 2.0))
-    again = Forecaster.from_state(wide.state())
+    again = kinds.rebuild(kinds.state_of(wide))
     assert again.widths == (1.5, 2.0)
     pd.testing.assert_frame_equal(again.predict(frame), wide.predict(frame))
 
 
 def test_a_version_is_corrected_only_where_the_spec_asks_for_it(frame, model, tmp_path):
     wrong = replace(model, anchors=(0.3, 0.5, 0.7))
-    value = {"forecaster": wrong.state(), "facts": {"action": "refit"}}
+    value = {"forecaster": kinds.state_of(wrong), "facts": {"action": "refit"}}
     rows = backtest_rows(wrong, frame, [152, 165]).assign(model="challenger")
     off = with_right_intervals(declare(tmp_path), value, rows)
     assert off is value

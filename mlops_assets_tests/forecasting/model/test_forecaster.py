@@ -8,9 +8,8 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.model import features, fitting, forecaster
+from mlops_assets.forecasting.model import features, fitting, forecaster, kinds
 from mlops_assets.forecasting.model.baselines import seasonal_naive
-from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.scaling import Scaling
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets_tests.forecasting.model.features.test_rows import RICH, garble, rich_panel
@@ -79,14 +78,14 @@ def test_a_shorter_horizon_is_a_part_of_the_longer(rich):
 
 
 def test_the_state_comes_back_through_skops_without_trust(rich, tmp_path):
-    skops.io.dump(rich.state(), tmp_path / "model.skops", compression=zipfile.ZIP_DEFLATED)
+    skops.io.dump(kinds.state_of(rich), tmp_path / "model.skops", compression=zipfile.ZIP_DEFLATED)
     assert skops.io.get_untrusted_types(file=tmp_path / "model.skops") == []
-    again = Forecaster.from_state(skops.io.load(tmp_path / "model.skops", trusted=[]))
+    again = kinds.rebuild(skops.io.load(tmp_path / "model.skops", trusted=[]))
     frame = rich_panel()
     pd.testing.assert_frame_equal(again.predict(frame), rich.predict(frame))
     pd.testing.assert_frame_equal(again.importances(), rich.importances())
     with pytest.raises(ValueError, match="version 99"):
-        Forecaster.from_state({**rich.state(), "version": 99})
+        kinds.rebuild({**kinds.state_of(rich), "version": 99})
 
 
 def test_known_covariates_move_the_forecast():
@@ -200,5 +199,5 @@ def test_an_item_with_hardly_any_history_has_the_relative_spread_of_the_training
     width = (made["q90"] - made["q10"]) / 2 / 5000
     np.testing.assert_allclose(width, 1.2816 * 2**0.5 * model.population.spread, rtol=0.01)
     assert stranger["q50"].iloc[0] == pytest.approx(frame["target"].median(), rel=0.15)
-    again = Forecaster.from_state(model.state())
+    again = kinds.rebuild(kinds.state_of(model))
     assert again.population == model.population

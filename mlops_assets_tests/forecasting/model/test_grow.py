@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model import features, fitting, kinds
 from mlops_assets.forecasting.model.encoding import plain_columns
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.grow import grow, join, why_not, youngest
@@ -52,7 +52,7 @@ def test_it_forecasts_like_any_other_and_survives_its_state(old, rows):
     made = grown.predict(FRAME, NOW)
     assert len(made) == 4 * 7
     assert (made["q10"] <= made["q90"]).all()
-    again = Forecaster.from_state(grown.state())
+    again = kinds.rebuild(kinds.state_of(grown))
     pd.testing.assert_frame_equal(again.predict(FRAME, NOW), made)
     assert not made["mean"].equals(old.predict(FRAME, NOW)["mean"])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model import features, fitting, kinds
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
@@ -87,4 +87,4 @@ def test_numbers_as_text_are_refused(model):
 def test_it_is_still_said_after_the_model_was_stored(model):
     frame = weather().assign(target=lambda frame: frame["target"] * 1e4)
     with pytest.warns(UnusualInput, match="level of 5 items is far from any seen in training: item 0, item 1"):
-        Forecaster.from_state(model.state()).predict(frame, future=future(frame))
+        kinds.rebuild(kinds.state_of(model)).predict(frame, future=future(frame))

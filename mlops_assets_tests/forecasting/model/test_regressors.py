@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.errors import MissingExtraError, UsageError
-from mlops_assets.forecasting.model import features, fitting, model_file, regressors
-from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model import features, fitting, kinds, model_file, regressors
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel, with_gaps
 
@@ -33,7 +32,7 @@ def test_any_regressor_forecasts_through_the_model_file_with_ordered_quantiles(t
     assert (np.diff(table[["q5", "q20", "q50", "q80", "q95"]], axis=1) >= 0).all()
     assert (table["q95"] > table["q5"]).all()
     assert (table["source"] == "model").all()
-    again = Forecaster.from_state(model_file.loads(model_file.dumps(model.state())))
+    again = kinds.rebuild(model_file.loads(model_file.dumps(kinds.state_of(model))))
     pd.testing.assert_frame_equal(again.predict(frame, quantiles=levels), table)
     assert again.importances()["importance"].sum() == pytest.approx(1)
 

@@ -1,0 +1,57 @@
+"""Seasonal naive as a model of its own: trained, registered and delivered like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from .. import baselines
+from ..task import Task
+from .series import observed
+
+
+@dataclass(frozen=True)
+class NaiveModel(baselines.SeasonalNaive):
+    """Seasonal naive (`baselines.seasonal_naive`); all that it learns is the lowest target.
+
+    Attributes:
+        lowest: lowest target of the training rows.
+    """
+
+    lowest: float = 0.0
+
+    @classmethod
+    def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Return the observed targets; see `Model.rows`."""
+        return observed(history, task, until)
+
+    @classmethod
+    def fit(cls, rows: pd.DataFrame, task: Task) -> NaiveModel:
+        """Keep what was the lowest target."""
+        return cls(task, float(rows["target"].min()))
+
+    def predict(
+        self,
+        history: pd.DataFrame,
+        origin: pd.Timestamp | None = None,
+        *,
+        future: pd.DataFrame | None = None,
+        horizon: int | None = None,
+        quantiles: Sequence[float] | None = None,
+        items: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Forecast every item at every lead up to the horizon; see `Model.predict`."""
+        made = super().predict(history, origin, future=future, horizon=horizon, quantiles=quantiles, items=items)
+        return made.assign(source="model")
+
+    def state(self) -> dict[str, Any]:
+        """Return the lowest target."""
+        return {"lowest": self.lowest}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> NaiveModel:
+        """Rebuild the model."""
+        return cls(state["task"], float(state["lowest"]))

@@ -1,0 +1,118 @@
+"""Which class is which kind of model, and what is done with a model whatever its kind."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pandas as pd
+
+from .. import features, forecaster, regressors
+from ..errors import ModelFileError, UnknownNameError, UsageError, nearest
+from ..forecaster import Forecaster
+from ..task import Task
+from .naive import NaiveModel
+from .protocol import METHODS, Model
+
+KINDS: dict[str, type[Model]] = {
+    **dict.fromkeys(regressors.NAMED, Forecaster),
+    "seasonal_naive": NaiveModel,
+}
+"""Class of each kind that has a name. What else is a kind: import paths of scikit-learn's regressors
+(`regressors.OTHERS`), which `Forecaster` asks, and import paths of classes of others that have the five methods."""
+
+
+def class_of(kind: str) -> type[Model]:
+    """Return the class of a kind; of an import path, imported.
+
+    Raises:
+        UnknownNameError: there is no kind of that name, or nothing at that import path.
+        UsageError: the class at the import path lacks some of the five methods.
+    """
+    if kind in KINDS:
+        return KINDS[kind]
+    if regressors.is_regressor(kind):
+        return Forecaster
+    if "." not in kind or kind.startswith("sklearn."):
+        raise UnknownNameError(unknown(kind))
+    module, _, name = kind.rpartition(".")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UnknownNameError(
+            f"the model kind {kind!r} cannot be imported: {error}. Install its package, or put its folder into "
+            "PYTHONPATH"
+        ) from error
+    missing = [method for method in METHODS if not callable(getattr(found, method, None))]
+    if missing or not isinstance(found, type):
+        words = f"lacks {', '.join(missing)}" if missing else "is no class"
+        raise UsageError(f"the model kind {kind!r} {words}; a model is a class with the methods {', '.join(METHODS)}")
+    return found
+
+
+def unknown(kind: str) -> str:
+    """Say that there is no such kind, with the nearest right name."""
+    near = nearest(kind, [*KINDS, *sorted(regressors.OTHERS)])
+    hint = f"; did you mean {near[0]}?" if near else "."
+    return (
+        f"no model kind {kind!r}{hint} There are: {', '.join(KINDS)}, import paths of scikit-learn's regressors that a "
+        "model file can hold, such as sklearn.linear_model.Ridge, and of classes with the methods "
+        f"{', '.join(METHODS)}"
+    )
+
+
+def refuse_unknown(kind: str) -> None:
+    """Raise what `class_of` does if there is no such kind."""
+    class_of(kind)
+
+
+def rows(history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Return what the task's kind of model learns from; see `Model.rows`."""
+    return class_of(task.model.kind).rows(history, task, until)
+
+
+def fit(training: pd.DataFrame, task: Task) -> Model:
+    """Fit the task's kind of model on its `rows`."""
+    return class_of(task.model.kind).fit(training, task)
+
+
+def lookback(task: Task) -> int:
+    """Steps of history, the origin's included, that a forecast by the task's kind of model rests on."""
+    own = getattr(class_of(task.model.kind), "lookback", features.lookback)
+    return max(own(task), features.lookback(task))
+
+
+def lowest(model: Model) -> float:
+    """Return the lowest target that a model knows of beside the history; 0 where its kind does not say."""
+    return getattr(model, "lowest", 0.0)
+
+
+def importances(model: Model) -> pd.DataFrame | None:
+    """Return the importance of each feature (feature, group, importance); None of a kind that has no features."""
+    own = getattr(model, "importances", None)
+    return None if own is None else own()
+
+
+def state_of(model: Model) -> dict[str, Any]:
+    """Return a model as `model_file` holds it: its own state with the kind, the task and the version of the engine."""
+    return {
+        **model.state(),
+        "version": forecaster.STATE_VERSION,
+        "kind": model.task.model.kind,
+        "task": model.task.to_dict(),
+    }
+
+
+def rebuild(state: dict[str, Any]) -> Model:
+    """Make a model of what `state_of` gave, or of the state of a forecaster of release 0.1.0, which named no kind.
+
+    Raises:
+        ModelFileError: a release of other features wrote it.
+        UnknownNameError: its class cannot be imported here.
+    """
+    if state["version"] != forecaster.STATE_VERSION:
+        raise ModelFileError(
+            f"the model's state has version {state['version']}, this package reads {forecaster.STATE_VERSION}: "
+            "use the package's version that trained the model, or retrain"
+        )
+    return class_of(state.get("kind", "random_forest")).from_state({**state, "task": Task.from_dict(state["task"])})
