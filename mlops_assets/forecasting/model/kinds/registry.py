@@ -82,7 +82,7 @@ def lookback(task: Task) -> int:
     return max(own(task), features.lookback(task))
 
 
-def lowest(model: Model) -> float:
+def lowest(model: object) -> float:
     """Return the lowest target that a model knows of beside the history; 0 where its kind does not say."""
     return getattr(model, "lowest", 0.0)
 
