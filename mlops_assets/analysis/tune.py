@@ -325,6 +325,13 @@ def suggest(trial: Any, model: ModelSettings) -> ModelSettings:
             "max_features": round(trial.suggest_float("max_features", 0.1, 0.8), 2),
             "n_estimators": trial.suggest_categorical("n_estimators", [20, 40, 80]),
         }
+    elif kind == regressors.LIGHTGBM:
+        found = {
+            "learning_rate": round(trial.suggest_float("learning_rate", 0.02, 0.3, log=True), 3),
+            "n_estimators": trial.suggest_int("n_estimators", 50, 400, step=50),
+            "num_leaves": trial.suggest_int("num_leaves", 7, 63, log=True),
+            "min_child_samples": trial.suggest_int("min_child_samples", 5, 200, log=True),
+        }
     else:
         found = {
             "learning_rate": round(trial.suggest_float("learning_rate", 0.02, 0.3, log=True), 3),

@@ -1,6 +1,6 @@
 """Which regressor is trained, with what."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
@@ -53,13 +53,42 @@ BOOSTING_PARAMETERS = (
     "verbose",
 )
 """The same of HistGradientBoostingRegressor."""
+LIGHTGBM_PARAMETERS = (
+    "boosting_type",
+    "num_leaves",
+    "max_depth",
+    "learning_rate",
+    "n_estimators",
+    "subsample_for_bin",
+    "objective",
+    "class_weight",
+    "min_split_gain",
+    "min_child_weight",
+    "min_child_samples",
+    "subsample",
+    "subsample_freq",
+    "colsample_bytree",
+    "reg_alpha",
+    "reg_lambda",
+    "n_jobs",
+    "importance_type",
+)
+"""The same of LGBMRegressor."""
+_PARAMETERS = {
+    **dict.fromkeys([*regressors.FORESTS, *regressors.FORESTS.values()], FOREST_PARAMETERS),
+    "hist_gradient_boosting": BOOSTING_PARAMETERS,
+    "lightgbm": LIGHTGBM_PARAMETERS,
+    **{kind: kinds.parameters(kind) for kind in kinds.KINDS if not regressors.is_regressor(kind)},
+}
+"""Parameters by kind; of an import path that is not here, its class says them."""
 
 
-def _parameters_schema(kinds: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
+def _parameters_schema(kinds: Iterable[str], names: Collection[str]) -> dict[str, Any]:
+    allowed = {"propertyNames": {"enum": list(names)}} if names else {"maxProperties": 0}
     said = {"properties": {"kind": {"enum": list(kinds)}}}
     return {
         "if": said if ModelSettings.kind in said["properties"]["kind"]["enum"] else {**said, "required": ["kind"]},
-        "then": {"properties": {"parameters": {"propertyNames": {"enum": list(names)}}}},
+        "then": {"properties": {"parameters": allowed}},
     }
 
 
@@ -77,8 +106,8 @@ class Model(Part):
     model_config = ConfigDict(
         json_schema_extra={
             "allOf": [
-                _parameters_schema([*regressors.FORESTS, *regressors.FORESTS.values()], FOREST_PARAMETERS),
-                _parameters_schema(["hist_gradient_boosting"], BOOSTING_PARAMETERS),
+                _parameters_schema([kind for kind in _PARAMETERS if _PARAMETERS[kind] == names], names)
+                for names in dict.fromkeys(_PARAMETERS.values())
             ]
         }
     )
@@ -144,10 +173,8 @@ class Model(Part):
 
 
 def _parameters_of(kind: str) -> tuple[str, ...]:
-    if regressors.is_forest(kind):
-        return FOREST_PARAMETERS
-    if kind == "hist_gradient_boosting":
-        return BOOSTING_PARAMETERS
+    if kind in _PARAMETERS:
+        return _PARAMETERS[kind]
     if regressors.is_regressor(kind):
         return tuple(name for name in regressors.parameters(kind) if name != "random_state")
-    return tuple(getattr(kinds.class_of(kind), "PARAMETERS", ()))
+    return kinds.parameters(kind)

@@ -5,13 +5,15 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mlops_assets.forecasting.model import model_file
+from mlops_assets.forecasting.model import kinds, model_file
 from mlops_assets.tracking.model_code import own_code
 
 FORECASTER = "forecaster.skops"
@@ -39,18 +41,48 @@ def log_forecaster(
         file = Path(folder) / FORECASTER
         sha256 = model_file.save(dict(state), file)
         python_model, code = own_code().write(Path(folder))
+        own = Needs.of(state["kind"])
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(python_model),
             artifacts={"forecaster": str(file)},
-            code_paths=[str(code)],
-            pip_requirements=_requirements(),
+            code_paths=[str(code), *own.code],
+            pip_requirements=[*_requirements(), *own.requirements],
             signature=ModelSignature(
                 _schema(history), _schema(forecasts), ParamSchema([ParamSpec("horizon", "long", horizon)])
             ),
             input_example=(history, {"horizon": horizon}),
         )
     return info.model_uri, sha256
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a kind of model needs beside the engine to be loaded by a stranger.
+
+    Attributes:
+        requirements: of pip, each with its version.
+        code: paths of source that no distribution brings, to travel with the model.
+    """
+
+    requirements: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, kind: str) -> "Needs":
+        """Find out what a kind needs; of a class of one's own its distribution or, without one, its package or file."""
+        names = list(kinds.requires(kind))
+        code: list[str] = []
+        if kinds.is_own(kind):
+            made = kinds.class_of(kind)
+            if any(base.__module__.startswith("mlops_assets.") for base in made.__mro__):
+                names.append("mlops-assets")
+            module = kind.partition(".")[0]
+            installed = packages_distributions().get(module, [])
+            names += installed[:1]
+            file = Path(str(import_module(module).__file__))
+            code = [] if installed else [str(file.parent if file.name == "__init__.py" else file)]
+        return cls(tuple(f"{name}=={version(name)}" for name in dict.fromkeys(names)), tuple(code))
 
 
 @contextmanager

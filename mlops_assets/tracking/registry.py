@@ -15,7 +15,7 @@ from mlops_assets.forecasting.model import model_file
 from mlops_assets.tracking.errors import ModelCodeError, TrackingError, VersionGoneError, answered
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
-from mlops_assets.tracking.model_code import KNOWN, FeatureCode, ModelCode, own_code
+from mlops_assets.tracking.model_code import KNOWN, PLACEHOLDER, FeatureCode, ModelCode, own_code
 from mlops_assets.tracking.pictures import png_file
 
 if TYPE_CHECKING:
@@ -268,6 +268,8 @@ class Registry:
             with answered("the server of the artifacts"):
                 fetched = Path(download_artifacts(f"{version.uri}/code", dst_path=folder))
             packages = sorted(file.parent for file in fetched.glob("*/__init__.py"))
+            # Beside it may travel the code of a class of one's own.
+            packages = [one for one in packages if one.name.startswith(PLACEHOLDER)] or packages
             if len(packages) != 1:
                 raise TrackingError(f"one package of code was expected beside it, found: {len(packages)}")
             code = ModelCode.read(packages[0])

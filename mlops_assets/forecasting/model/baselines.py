@@ -168,13 +168,22 @@ def panel_at(recent: pd.DataFrame, task: Task, now: pd.Timestamp, *, future: pd.
     return Panel.from_frame(recent, task, pad=Seasons.of(task).lookback, ahead=task.horizon, origin=now, future=future)
 
 
-def recent_rows(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None) -> tuple[np.ndarray, pd.Timestamp]:
-    """Return which rows lie from the lookback before the origin on, and the origin; ValueError where none does."""
+def recent_rows(
+    history: pd.DataFrame, task: Task, origin: pd.Timestamp | None, steps: int | None = None
+) -> tuple[np.ndarray, pd.Timestamp]:
+    """Return which rows lie from the lookback before the origin on, and the origin; DataError where none does.
+
+    Args:
+        history: canonical long table.
+        task: gives the frequency, and the lookback.
+        origin: None is the last of the history.
+        steps: another lookback.
+    """
     if not len(history):
         raise DataError("the history has no rows: nothing to forecast from")
     times = history[TIME].to_numpy("datetime64[us]")
     now = pd.Timestamp(times.max()) if origin is None else origin
-    steps = Seasons.of(task).lookback
+    steps = steps or Seasons.of(task).lookback
     start = (now - (steps - 1) * to_offset(task.frequency)).to_datetime64()
     if not ((times >= start) & (times <= now.to_datetime64())).any():
         raise DataError(

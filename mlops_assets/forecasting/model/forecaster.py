@@ -11,7 +11,6 @@ import pandas as pd
 
 from . import baselines, conformal, features, guards
 from .encoding import Encoding
-from .errors import UsageError
 from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import NOMINAL, row_quantiles, shifted
 from .regressors import Calibrated
@@ -108,14 +107,7 @@ class Forecaster:
             guards.UnusualInput: covariates are missing throughout, or lie where training never was, or so does the
             level of items.
         """
-        task = self.task
-        if horizon is not None and not 1 <= horizon <= task.horizon:
-            raise UsageError(f"horizon {horizon} is not within 1..{task.horizon}, what the model was trained for")
-        if quantiles is not None:
-            strange = [level for level in quantiles if not 0 < level < 1]
-            if strange:
-                raise UsageError(f"quantiles are levels between 0 and 1, such as 0.9, not {strange}")
-            task = replace(task, quantiles=tuple(sorted(set(quantiles))))
+        task = self.task.asked(horizon, quantiles)
         require_columns(history, task)
         recent, now = baselines.recent_rows(history, task, origin)
         wanted = None if items is None else np.asarray(sorted(set(items)), dtype=object)

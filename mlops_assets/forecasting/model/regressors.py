@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -26,7 +26,12 @@ FORESTS = {
     "random_forest": "sklearn.ensemble.RandomForestRegressor",
     "extra_trees": "sklearn.ensemble.ExtraTreesRegressor",
 }
-NAMED = {**FORESTS, "hist_gradient_boosting": "sklearn.ensemble.HistGradientBoostingRegressor"}
+LIGHTGBM = "lightgbm"
+NAMED = {
+    **FORESTS,
+    "hist_gradient_boosting": "sklearn.ensemble.HistGradientBoostingRegressor",
+    LIGHTGBM: "lightgbm.LGBMRegressor",
+}
 OTHERS = frozenset(
     f"sklearn.{module}.{name}"
     for module, names in {
@@ -52,6 +57,13 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "max_iter": 200,
         "learning_rate": 0.08,
         "early_stopping": False,
+    },
+    LIGHTGBM: {
+        "objective": "regression_l1",
+        "n_estimators": 200,
+        "learning_rate": 0.08,
+        "num_leaves": 31,
+        "n_jobs": -1,
     },
 }
 """Keyword arguments that the engine chooses, where the task does not."""
@@ -135,7 +147,10 @@ def parameters(kind: str) -> list[str]:
 def _class(kind: str) -> Any:
 
     module, _, name = import_path(kind).rpartition(".")
-    return getattr(import_module(module), name)
+    try:
+        return getattr(import_module(module), name)
+    except ImportError:
+        raise MissingExtraError.of(f"model.kind: {kind}", module, LIGHTGBM) from None
 
 
 def _made(maker: Any, model: ModelSettings) -> Any:
@@ -143,7 +158,9 @@ def _made(maker: Any, model: ModelSettings) -> Any:
     strange = sorted({*model.parameters} - {*known})
     if strange:
         raise UsageError(f"{model.kind} has no parameter {', '.join(strange)}; it has {', '.join(known)}")
-    seed = {"random_state": model.seed} if "random_state" in known else {}
+    seed: dict[str, Any] = {"random_state": model.seed} if "random_state" in known else {}
+    if short_name(model.kind) == LIGHTGBM:  # the same model whatever the number of threads, and no words about it
+        seed |= {"deterministic": True, "force_row_wise": True, "verbosity": -1}
     try:
         return maker(**{**defaults(model.kind), **seed, **model.parameters})
     except TypeError as error:
@@ -155,7 +172,7 @@ class Calibrated:
     """A fitted regressor, and the outcomes that its errors on held-out rows make likely.
 
     Attributes:
-        point: scikit-learn regressor of the scaled target.
+        point: scikit-learn regressor of the scaled target, or LightGBM's own text of a model.
         spread: regressor of the size of the error to expect.
         errors: errors of held-out rows over their expected size, ascending, shape (outcomes,), float32.
         filling: per column what stands for a missing value, shape (columns,); of no columns where the regressor
@@ -170,11 +187,22 @@ class Calibrated:
     def locate(self, X: np.ndarray) -> np.ndarray:
         """Point and expected size of the error of each row: shape (rows, 2)."""
         filled = _filled(X, self.filling)
-        return np.column_stack([self.point.predict(filled), np.maximum(self.spread.predict(X), TINY)])
+        return np.column_stack([self._ready.predict(filled), np.maximum(self.spread.predict(X), TINY)])
 
     def outcomes(self, located: np.ndarray) -> np.ndarray:
         """Equally likely scaled targets, shape (rows, outcomes), for what `locate` has found."""
         return (located[:, :1] + located[:, 1:] * self.errors).astype(np.float32)
+
+    @cached_property
+    def _ready(self) -> Any:
+        """What predicts: the regressor, or LightGBM's model read from its text."""
+        if not isinstance(self.point, str):
+            return self.point
+        try:
+            from lightgbm import Booster
+        except ImportError:
+            raise MissingExtraError.of("this model", "lightgbm", LIGHTGBM) from None
+        return Booster(model_str=self.point)
 
 
 def fit_calibrated(
@@ -217,6 +245,8 @@ def fit_calibrated(
     rank = ((np.arange(OUTCOMES) + 0.5) / OUTCOMES * len(ordered)).astype(np.int64)
     importance = _importance(trial, _filled(X[held_out[-1]], filling), y[held_out[-1]], model.seed)
     point = _fitted(make, model.kind, _filled(X, filling), y)
+    if short_name(model.kind) == LIGHTGBM:
+        point = point.booster_.model_to_string()
     return Calibrated(point, spread, ordered[rank].astype(np.float32), filling), importance
 
 

@@ -1,7 +1,10 @@
 """What is to be forecast and how: the engine's only settings object."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from .errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,21 @@ class Task:
     def point_column(self) -> str:
         """Name of the column that holds the point forecast."""
         return quantile_column(0.5) if self.point == "median" else "mean"
+
+    def asked(self, horizon: int | None, quantiles: Sequence[float] | None) -> "Task":
+        """Return the task with other quantile levels, if any are given.
+
+        Raises:
+            UsageError: a level is none, or the horizon is beyond the task's.
+        """
+        if horizon is not None and not 1 <= horizon <= self.horizon:
+            raise UsageError(f"horizon {horizon} is not within 1..{self.horizon}, what the model was trained for")
+        if quantiles is None:
+            return self
+        strange = [level for level in quantiles if not 0 < level < 1]
+        if strange:
+            raise UsageError(f"quantiles are levels between 0 and 1, such as 0.9, not {strange}")
+        return replace(self, quantiles=tuple(sorted(set(quantiles))))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""

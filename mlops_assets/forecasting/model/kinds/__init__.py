@@ -6,24 +6,33 @@ from .registry import (
     class_of,
     fit,
     importances,
+    is_own,
     lookback,
     lowest,
+    parameters,
     rebuild,
     refuse_unknown,
+    requires,
     rows,
     state_of,
 )
+from .series import CalibratedSeries, SeriesModel
 
 __all__ = [
     "KINDS",
+    "CalibratedSeries",
     "Model",
+    "SeriesModel",
     "class_of",
     "fit",
     "importances",
+    "is_own",
     "lookback",
     "lowest",
+    "parameters",
     "rebuild",
     "refuse_unknown",
+    "requires",
     "rows",
     "state_of",
 ]

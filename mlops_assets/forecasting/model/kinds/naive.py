@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -22,6 +22,8 @@ class NaiveModel(baselines.SeasonalNaive):
     """
 
     lowest: float = 0.0
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:

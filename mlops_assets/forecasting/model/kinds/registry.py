@@ -13,9 +13,14 @@ from ..forecaster import Forecaster
 from ..task import Task
 from .naive import NaiveModel
 from .protocol import METHODS, Model
+from .statistical import Ets, Mstl, Theta, Tsb
 
 KINDS: dict[str, type[Model]] = {
     **dict.fromkeys(regressors.NAMED, Forecaster),
+    "theta": Theta,
+    "ets": Ets,
+    "mstl": Mstl,
+    "tsb": Tsb,
     "seasonal_naive": NaiveModel,
 }
 """Class of each kind that has a name. What else is a kind: import paths of scikit-learn's regressors
@@ -59,6 +64,23 @@ def unknown(kind: str) -> str:
         "model file can hold, such as sklearn.linear_model.Ridge, and of classes with the methods "
         f"{', '.join(METHODS)}"
     )
+
+
+def is_own(kind: str) -> bool:
+    """Whether a kind is the import path of a class that is not ours."""
+    return kind not in KINDS and not regressors.is_regressor(kind)
+
+
+def parameters(kind: str) -> tuple[str, ...]:
+    """Return the names that `model.parameters` may hold, of a kind that is no regressor."""
+    return tuple(getattr(class_of(kind), "PARAMETERS", ()))
+
+
+def requires(kind: str) -> tuple[str, ...]:
+    """Return the distributions that a model of a kind needs beside those of the engine."""
+    if regressors.short_name(kind) == regressors.LIGHTGBM:
+        return (regressors.LIGHTGBM,)
+    return getattr(class_of(kind), "REQUIRES", ())
 
 
 def refuse_unknown(kind: str) -> None:

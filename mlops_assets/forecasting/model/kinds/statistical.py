@@ -1,0 +1,113 @@
+"""Statistical models by statsforecast: theta, exponential smoothing, MSTL, and TSB for intermittent demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import MissingExtraError
+from ..quantiles import row_quantiles
+from ..task import Task
+from .series import CalibratedSeries, SeriesModel
+
+_REQUIRES = ("statsforecast",)
+
+
+def _model(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
+    """Make a model of statsforecast."""
+    try:
+        from statsforecast import models
+    except ImportError:
+        raise MissingExtraError.of(f"model.kind: {kind}", "statsforecast", "statistical") from None
+    return getattr(models, name)(**parameters)
+
+
+def _season(task: Task, values: np.ndarray) -> int:
+    """The shortest season, where there are two of it; else none."""
+    length = min(task.season_lengths)
+    return length if len(values) >= 2 * length else 1
+
+
+class _Statistical(CalibratedSeries):
+    """A model of statsforecast that is asked for a path."""
+
+    REQUIRES = _REQUIRES
+
+    def maker(self, values: np.ndarray) -> Any:
+        """Return the library's model for a series, not fitted."""
+        raise NotImplementedError
+
+    def path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
+        """Fit the model to the series; the size of an error is the mean absolute residual."""
+        model = self.maker(values)
+        try:
+            made = model.forecast(values, self.task.horizon, fitted=True)
+        except Exception:  # the library's own error for a series that no model of its can be fitted to
+            return None
+        size = float(np.nanmean(np.abs(values - made["fitted"])))
+        return (made["mean"], size) if np.isfinite(size) and np.isfinite(made["mean"]).all() else None
+
+
+class Theta(_Statistical):
+    """The dynamic optimised theta method of Fiorucci et al. (2016), International Journal of Forecasting 32."""
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("model", "decomposition_type")
+
+    def maker(self, values: np.ndarray) -> Any:
+        """Return AutoTheta with one of its models; of values at or below zero, the season is additive."""
+        kind = "multiplicative" if values.min() > 0 else "additive"
+        own = {"model": "DOTM", "decomposition_type": kind, **self.task.model.parameters}
+        return _model("theta", "AutoTheta", {"season_length": _season(self.task, values), **own})
+
+
+class Ets(_Statistical):
+    """Exponential smoothing, its form chosen by AICc; Hyndman and Khandakar (2008), Journal of Statistical Software."""
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("model", "damped", "phi")
+
+    def maker(self, values: np.ndarray) -> Any:
+        """Return AutoETS."""
+        season = {"season_length": _season(self.task, values)}
+        return _model("ets", "AutoETS", {**season, **self.task.model.parameters})
+
+
+class Mstl(_Statistical):
+    """Several seasons by loess, the rest by ETS: Bandara, Hyndman and Bergmeir (2021), "MSTL", arXiv 2107.13462."""
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("stl_kwargs",)
+
+    def maker(self, values: np.ndarray) -> Any:
+        """Return MSTL with all seasons of which there are two; without any, the ETS of the rest alone."""
+        seasons = [length for length in self.task.season_lengths if 1 < length <= len(values) // 2]
+        if not seasons:
+            return _model("mstl", "AutoETS", {"season_length": 1, "model": "ZZN"})
+        return _model("mstl", "MSTL", {"season_length": seasons, **self.task.model.parameters})
+
+
+class Tsb(SeriesModel):
+    """Intermittent demand by Teunter, Syntetos and Babai (2011), European Journal of Operational Research 214.
+
+    The mean is the library's. The distribution is a mixture: no demand, or a demand of one of the item's own sizes; how
+    likely a demand is follows from mean and sizes. Missing values are no demand that was seen: they are left out.
+    """
+
+    PARAMETERS: ClassVar[tuple[str, ...]] = ("alpha_d", "alpha_p")
+    REQUIRES = _REQUIRES
+
+    def distribution(self, values: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Mix zero with the sizes of past demands; all leads are alike."""
+        seen = values[~np.isnan(values)]
+        if seen.min() < 0:
+            return None
+        sizes, horizon = seen[seen > 0], self.task.horizon
+        if not len(sizes):
+            return np.zeros(horizon), np.zeros((horizon, len(levels)))
+        model = _model("tsb", "TSB", {"alpha_d": 0.2, "alpha_p": 0.2, **self.task.model.parameters})
+        mean = float(model.forecast(seen, 1)["mean"][0])
+        likely = min(mean / sizes.mean(), 1.0)
+        sizes = sizes * (mean / sizes.mean() / likely) if likely > 0 else sizes
+        within = np.clip((levels - (1 - likely)) / max(likely, 1e-9), 0.0, 1.0)
+        row = np.where(levels <= 1 - likely, 0.0, row_quantiles(sizes[None, :], within)[0])
+        return np.full(horizon, mean), np.tile(row, (horizon, 1))

@@ -1,0 +1,62 @@
+"""The kit that holds a model to its promises: our own kinds keep them, and a model that does not is found out."""
+
+import pytest
+
+from mlops_assets.forecasting.model.kinds import KINDS, CalibratedSeries
+from mlops_assets.testing import ModelCheckError, check_model
+
+QUICK = {
+    "random_forest": {"n_estimators": 5, "n_jobs": 1},
+    "extra_trees": {"n_estimators": 5, "n_jobs": 1},
+    "hist_gradient_boosting": {"max_iter": 5},
+    "lightgbm": {"n_estimators": 5, "n_jobs": 1},
+    "ets": {"model": "ANN"},
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "sklearn.linear_model.Ridge"])
+def test_every_kind_of_ours_keeps_what_a_model_promises(kind):
+    check_model(kind, QUICK.get(kind, {}))
+
+
+class Last(CalibratedSeries):
+    """The last value goes on."""
+
+    def path(self, values):
+        return values[-1:].repeat(self.task.horizon), abs(values[1:] - values[:-1]).mean()
+
+
+class Hindsight(Last):
+    """Knows the end of the history whatever the origin."""
+
+    def predict(self, history, origin=None, **asked):
+        made = super().predict(history, origin, **asked)
+        return made.assign(mean=history["target"].iloc[-1])
+
+
+class Forgetful(Last):
+    """Stores nothing that it has learnt, and leaves a row out."""
+
+    def state(self):
+        return {**super().state(), "errors": super().state()["errors"] * 0}
+
+    def predict(self, history, origin=None, **asked):
+        return super().predict(history, origin, **asked).iloc[1:]
+
+
+def test_a_class_of_ones_own_is_a_path():
+    check_model(Last)
+
+
+@pytest.mark.parametrize(
+    ("model", "promises"),
+    [
+        (Hindsight, ["No target after the origin", "Other items in the history"]),
+        (Forgetful, ["a row for each living item and lead", "`from_state` makes the same model"]),
+    ],
+)
+def test_a_broken_promise_is_named(model, promises):
+    with pytest.raises(ModelCheckError) as said:
+        check_model(model)
+    assert all(promise in str(said.value) for promise in promises)
+    assert len(str(said.value).splitlines()) < 8
