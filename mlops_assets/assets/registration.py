@@ -12,6 +12,7 @@ from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import kinds
+from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.lifecycle.decisions import Decisions, highest
 from mlops_assets.lifecycle.versions import keep
 from mlops_assets.resources.patience import patient
@@ -61,7 +62,8 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             register.with_right_intervals(spec, model, backtest),
             backtest,
         )
-        version, is_new = register.register(training, tracking, context, highest(Decisions(tables, spec.name).all()))
+        claims, last = Registrations(tables, spec.name), highest(Decisions(tables, spec.name).all())
+        version, is_new = register.register(training, tracking, claims, context, last)
         keep(models, spec.name, version, training.model["forecaster"])
         news = "registered" if is_new else "unchanged: nothing that this version depends on has changed"
         registry = tracking.registry(spec.name)

@@ -222,7 +222,7 @@ TABLES: Mapping[str, Columns] = {
     names.DECISIONS: (
         Column("number", "int64", "From 1, in the order of the decisions."),
         Column("decided_at", "datetime64[us]", "When, in UTC."),
-        Column("kind", "str", "gate, approval, rejection, rollback, or loss: MLflow has the champion no more."),
+        Column("kind", "str", "gate, approval, rejection, rollback, or loss: MLflow does not have it any more."),
         Column("outcome", "str", "promoted, refused, awaiting approval, kept aside, rejected, rolled back or gone."),
         Column("version", "Int64", "Version that was decided on; of a rollback, the one that comes back."),
         Column("champion_before", "Int64", "Who was champion."),
@@ -277,6 +277,12 @@ TABLES: Mapping[str, Columns] = {
         Column("partition", "str", "Latest partition of observations then."),
         Column("run_id", "str", "Dagster run that does it."),
         Column("takeover", "int64", "From 1; a later one took the try over from a dead run."),
+        Column("claimed_at", "datetime64[us]", "When, in UTC."),
+    ),
+    names.REGISTRATIONS: (
+        Column("fingerprint", "str", "Hash of the training: spec, data and the version of the features."),
+        Column("run_id", "str", "Dagster run that registers it."),
+        Column("takeover", "int64", "From 1; a later one took it over from a run that has ended."),
         Column("claimed_at", "datetime64[us]", "When, in UTC."),
     ),
     names.ENDINGS: (

@@ -33,6 +33,7 @@ ACCURACY_SCORES = "accuracy_scores"
 DECISIONS = "decisions"
 RETRAINING_DECISIONS = "retraining_decisions"
 RETRAINING_LAUNCHES = "retraining_launches"
+REGISTRATIONS = "registrations"
 ALERTS = "alerts"
 MEANINGS = "meanings"
 ENDINGS = "endings"
@@ -96,6 +97,7 @@ ENTRIES = (
     CatalogEntry(MEANINGS, kind="log"),
     CatalogEntry(RETRAINING_DECISIONS, kind="log"),
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
+    CatalogEntry(REGISTRATIONS, kind="log", shown=False),
     CatalogEntry(ENDINGS, kind="log"),
 )
 """In the order in which they are shown."""

@@ -144,9 +144,11 @@ class Launches:
         return rows.assign(result=pd.Series(results, index=rows.index, dtype="object"))
 
 
-def run_state(instance: dg.DagsterInstance, run_id: str, claimed_at: pd.Timestamp, now: datetime) -> str:
+def run_state(
+    instance: dg.DagsterInstance, run_id: str, claimed_at: pd.Timestamp, now: datetime, stale: timedelta = STALE
+) -> str:
     """Return `under way`, `done` or `failed`: a run that nobody knows, or that is too old, has failed."""
     run = instance.get_run_by_id(run_id)
     if run is not None and run.is_finished:
         return "done" if run.is_success else "failed"
-    return "failed" if naive_utc(now) - pd.Timestamp(claimed_at) > STALE else "under way"
+    return "failed" if naive_utc(now) - pd.Timestamp(claimed_at) > stale else "under way"

@@ -2,10 +2,11 @@
 
 import hashlib
 import subprocess
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import headline
@@ -72,13 +74,18 @@ class Training:
 
 
 def register(
-    training: Training, tracking: Tracking, context: dg.AssetExecutionContext, after: int = 0
+    training: Training,
+    tracking: Tracking,
+    claims: Registrations,
+    context: dg.AssetExecutionContext,
+    after: int = 0,
 ) -> tuple[Version, bool]:
     """Log a training as one MLflow run and register its model, unless this very training is registered already.
 
     Args:
         training: what is registered.
         tracking: where.
+        claims: of those who register the same at the same moment; the others wait for the version of the first.
         context: of the step that does it.
         after: the highest number that was ever decided on: a new version has a higher one.
 
@@ -87,7 +94,9 @@ def register(
     """
     spec, facts, tags = training.spec, training.model["facts"], training.tags(context.run)
     registry = tracking.registry(spec.name)
-    found = same_training(registry, tags["fingerprint"])
+    look = partial(same_training, registry, tags["fingerprint"])
+    claim = partial(claims.claim, tags["fingerprint"], context.run.run_id, context.instance)
+    found = look() or registered_or_claimed(look, claim, context.log.info)
     if found is not None:
         context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
         registry.set_tags(found.number, {TAG: tags[TAG]})  # these rows, whatever the spec called them then
@@ -99,6 +108,29 @@ def register(
         # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
         tags |= {"sha256": sha256, "stage": "Staging"}
         return registry.register(model_uri, run.run_id, tags, description, after), True
+
+
+def registered_or_claimed(
+    look: Callable[[], Version | None], claim: Callable[[], str], tell: Callable[[str], None], pause: float = 1.0
+) -> Version | None:
+    """Return the version of a training, also of another run that registers it now; None once it is claimed.
+
+    Args:
+        look: for the version.
+        claim: the training for this run; returns which other run has it.
+        tell: that another has it.
+        pause: seconds between two looks.
+    """
+    told = False
+    while True:
+        holder = claim()
+        found = look()
+        if found is not None or not holder:
+            return found
+        if not told:
+            tell(f"run {holder} registers this very training: waiting for its version")
+            told = True
+        time.sleep(pause)
 
 
 def row_of(name: str, version: Version) -> pd.DataFrame:
