@@ -1,5 +1,6 @@
 """Runs that failed: which are the forecast's, why they did, and telling it."""
 
+import re
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -17,6 +18,7 @@ FIRST_SPAN = timedelta(days=1)
 """So far back those look who have never looked before."""
 LONGEST = 600
 """Letters of an error that are told; chats take some thousand, and the run's log has the rest."""
+_OURS = re.compile(r"^mlops_assets(\.\w+)+: ")
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 
@@ -55,6 +57,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
         steps=steps,
         message=first_line(spec, next(map(_reason_of_run, ends), "see its log")),
         ingests=bool(selected) and selected <= {OBSERVATIONS, QUARANTINE},
+        command=run.tags.get(run_tags.COMMAND, ""),
     )
 
 
@@ -67,11 +70,13 @@ def first_line(spec: ForecastSpec, error: str) -> str:
 
 
 def reason_of(event: dg.DagsterEvent) -> str:
-    """Return why a step failed: the message of its `dagster.Failure`, or its exception."""
+    """Return why a step failed: the message of its `dagster.Failure`, or of its exception."""
     data = event.step_failure_data
     error = data.error.cause if data.error is not None and data.error.cause is not None else data.error
     described = data.user_failure_data.description if data.user_failure_data is not None else None
-    return (described or (error.message if error is not None else "no message")).strip()
+    if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return "the process was told to end (SIGTERM, Ctrl-C)"
+    return (described or (_OURS.sub("", error.message) if error is not None else "no message")).strip()
 
 
 def _reason_of_run(event: dg.DagsterEvent) -> str:

@@ -1,4 +1,4 @@
-"""What the machine refuses: folders that cannot be written, disks that are full.
+"""What the machine refuses: folders that cannot be written, disks that are full or broken.
 
 Whatever writes can meet it, each library in words of its own, so it is known by its text, in one place.
 """
@@ -10,9 +10,15 @@ import re
 from mlops_assets.errors import TerminalError
 from mlops_assets.resources.secrets import scrub
 
-_REFUSALS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
+_REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR, errno.EEXIST),
+    *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE),
+}
 _NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[])]")
-_SQLITE = re.compile(r"attempt to write a readonly database|unable to open database file|database or disk is full")
+_SQLITE = re.compile(
+    r"attempt to write a readonly database|unable to open database file|database or disk is full|disk I/O error"
+    r"|database is locked|database disk image is malformed|file is not a database"
+)
 _SERVER = re.compile(
     r"cannot execute [\w ]+ in a read-only transaction"
     r"|running with the --(?:super-)?read-only option"

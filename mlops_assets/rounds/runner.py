@@ -16,6 +16,8 @@ from mlops_assets.rounds.processes import this_process
 
 TRAINED = (TRAINING_SET, RANDOM_FOREST, MODEL, BACKTEST)
 """Steps that fail where there are too few data to learn from or to judge by."""
+_FOLLOWS = "Dependencies for step "
+"""So Dagster says of each step after one that failed that it is left out; the failure itself is told."""
 
 
 class RunFailedError(MlopsAssetsError, RuntimeError):
@@ -24,6 +26,10 @@ class RunFailedError(MlopsAssetsError, RuntimeError):
 
 class UntrainableError(RunFailedError):
     """A training failed because the data do not allow one, or not yet."""
+
+
+class InterruptedRunError(MlopsAssetsError, RuntimeError):
+    """A step was told to end, by a signal: so is the whole command."""
 
 
 class StepBugError(RuntimeError):
@@ -69,6 +75,7 @@ class Runner:
 
         Raises:
             RunFailedError: it failed, for a reason that a person can act on.
+            InterruptedRunError: the process was told to end.
             StepBugError: it failed by a bug.
         """
         # Nobody but its command can make it again.
@@ -99,13 +106,14 @@ class _StepHandler(logging.Handler):
         meta = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
         if event is None:
-            if record.levelno >= logging.WARNING:
+            said = meta.get("orig_message", "")
+            if record.levelno >= logging.WARNING and not said.startswith(_FOLLOWS):
                 self.listen(
                     Step(
                         meta.get("job_name") or "",
                         step_of(meta.get("step_key")),
                         "warning",
-                        message=meta.get("orig_message", ""),
+                        message=said,
                     )
                 )
             return
@@ -120,6 +128,8 @@ def _failure(result: dg.ExecuteInProcessResult, job: str) -> Exception:
     for event in result.all_events:
         if event.is_step_failure:
             message = f"{step_of(event.step_key)} failed (job {job}, run {result.run_id}): {reason_of(event)}"
+            if _is(event, dg.DagsterExecutionInterruptedError):
+                return InterruptedRunError(f"{message}; what was stored before is kept: run the same once more")
             trace = _trace_of_bug(event)
             if trace:
                 return StepBugError(f"{message}\n{trace}")
@@ -139,11 +149,11 @@ def _trace_of_bug(event: dg.DagsterEvent) -> str:
     return raised.to_string()
 
 
-def _is(event: dg.DagsterEvent, kind: type[Exception]) -> bool:
+def _is(event: dg.DagsterEvent, kind: type[BaseException]) -> bool:
     """Whether a step raised such an error, also as the cause of a `dagster.Failure`."""
     error = event.step_failure_data.error
     return error is not None and bool({error.cls_name, error.cause and error.cause.cls_name} & _names(kind))
 
 
-def _names(root: type[Exception]) -> set[str]:
+def _names(root: type[BaseException]) -> set[str]:
     return {root.__name__}.union(*(_names(child) for child in root.__subclasses__()))

@@ -14,6 +14,7 @@ from mlops_assets.resources.secrets import scrub
 _NO_ENTRY = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 _LOGIN = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 _ABOUT_LOGIN = re.compile(r"unauthori[sz]ed|forbidden|denied|credential|\b40[13]\b", re.IGNORECASE)
+_REQUEST = re.compile(r"API request to .*? failed with error code (\d+) != 200\. Response body: ")
 _NO_ANSWER = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
 
 
@@ -51,6 +52,7 @@ class ModelCodeError(TrackingError, TerminalError):
 def refused_entry(where: str, reason: str) -> TrackingError:
     """Return the error of a server that wants another login, with the variables that it is given by."""
     given = [name for name in _LOGIN if os.environ.get(name)]
+    reason = _REQUEST.sub(r"\1, ", reason)  # every path is refused: what was asked for does not matter
     login = f"the login of {' and '.join(given)} is refused" if given else "no login is set"
     return TrackingError(
         f"MLflow at {where} lets nobody in ({reason}): {login}; set MLFLOW_TRACKING_USERNAME and "

@@ -11,6 +11,10 @@ from mlops_assets.resources.refusals import refusal
         (str(PermissionError(13, "Permission denied", "/data/a b")), "/data/a b cannot be written or read: Permission"),
         (str(OSError(28, "No space left on device")), "a file of ours cannot be written or read: No space left"),
         ("Generic LocalFileSystem error: Unable to open file: Read-only file system (os error 30)", "Read-only file"),
+        ("[Errno 24] Too many open files: '/data/a'", "/data/a cannot be written or read: Too many open files"),
+        ("Generic LocalFileSystem error: Input/output error (os error 5)", "Input/output error"),
+        ("(sqlite3.OperationalError) disk I/O error\n[SQL: PRAGMA main.table_info]", "SQLite: disk I/O error"),
+        ("(sqlite3.DatabaseError) database disk image is malformed", "SQLite: database disk image is malformed"),
         ("(sqlite3.OperationalError) attempt to write a readonly database", "SQLite: attempt to write a readonly"),
     ],
 )

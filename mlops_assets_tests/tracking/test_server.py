@@ -54,6 +54,7 @@ def test_a_server_that_lets_nobody_in_names_the_variables_of_the_login(code, ope
             with pytest.raises(TrackingError, match="lets nobody in") as raised:
                 Tracking(uri=address).registry("demo").versions()
             assert said in raised.value.message
+            assert "API request to" not in raised.value.message, "each path would be a line of its own in status"
             assert "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN" in str(
                 raised.value
             )

@@ -1,0 +1,39 @@
+"""What a run says while it goes on, and when it fails."""
+
+import dagster as dg
+import pytest
+
+from mlops_assets.errors import DataError
+from mlops_assets.rounds.runner import InterruptedRunError, RunFailedError, Runner, Step
+
+
+@dg.asset
+def first() -> int:
+    raise DataError("no such column")
+
+
+@dg.asset
+def second(first: int) -> int:
+    return first
+
+
+def test_a_failure_is_told_once_in_its_own_words():
+    said: list[Step] = []
+    made = dg.Definitions([first, second], jobs=[dg.define_asset_job("both")])
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(RunFailedError) as caught:
+        Runner(made, instance, said.append)("both")
+    assert caught.value.message.endswith("): no such column")
+    assert [(step.asset, step.state) for step in said] == [("first", "started"), ("first", "failed")]
+
+
+def test_a_command_that_is_told_to_end_is_no_bug_and_goes_on_with_nothing():
+    @dg.asset
+    def told() -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    made = dg.Definitions([told], jobs=[dg.define_asset_job("one")])
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(InterruptedRunError) as caught:
+        Runner(made, instance, lambda _: None)("one")
+    assert not isinstance(caught.value, RunFailedError), "after which a round would go on"
+    assert "told failed (job one" in caught.value.message
+    assert "the process was told to end (SIGTERM, Ctrl-C); what was stored before is kept" in caught.value.message
