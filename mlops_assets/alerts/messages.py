@@ -13,7 +13,9 @@ from mlops_assets.catalog.names import (
     CHAMPION,
     DECISIONS,
     FORECAST_ACCURACY,
+    FORECASTS,
     OBSERVATIONS,
+    RESCORE,
     RETRAIN,
     RETRAINING_DECISIONS,
     SPEC,
@@ -42,6 +44,7 @@ class FailedRun:
         steps: what failed and why: asset -> message; empty if the run as a whole did.
         message: why the run failed, where no step did.
         ingests: whether it was to do nothing but ingest.
+        command: that has asked for it, where no other makes it again.
     """
 
     run_id: str
@@ -51,6 +54,7 @@ class FailedRun:
     steps: Mapping[str, str] = field(default_factory=dict)
     message: str = ""
     ingests: bool = False
+    command: str = ""
 
 
 def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
@@ -60,9 +64,6 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     failed = "; ".join(f"{asset}{place} failed{tries}: {message}" for asset, message in run.steps.items())
     advised = "; ".join(dict.fromkeys(re.findall(r"\(try: ([^()]*)\)", failed)))
     first = f"Run {advised}" if advised else "Read the error of the step in the run's log"
-    again = " --retrain" if run.job == job_name(forecast, RETRAIN) else f" --partition {run.partition}" if place else ""
-    # A round of a long history would forecast from each partition of it.
-    command = "ingest" if run.ingests and "..." in run.partition else "run"
     return Alert(
         event="run failure",
         forecast=forecast,
@@ -70,8 +71,19 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
         what=failed or f"{run.job}{place} failed{tries}: {run.message}",
         where=links.run_link(run.run_id),
         to_do=f"{first}. When its cause is gone, re-execute the run from its failure there, or run "
-        f"mlops-assets {command} {forecast}{again}. The tables keep what was good before.",
+        f"mlops-assets {run.command or _command(forecast, run)}. The tables keep what was good before.",
     )
+
+
+def _command(forecast: str, run: FailedRun) -> str:
+    """Return the command that does what a failed run was to do."""
+    partition = f" --partition {run.partition}" if run.partition else ""
+    if run.job == job_name(forecast, RETRAIN):
+        return f"run {forecast} --retrain"
+    # A round of a long history would forecast from each partition of it, and what is scored again was forecast before.
+    if run.job == job_name(forecast, RESCORE) or (run.ingests and "..." in run.partition):
+        return f"ingest {forecast}{partition}"
+    return f"run {forecast}{partition}"
 
 
 _DECIDES = {
@@ -144,6 +156,28 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
         what=f"version {decision.version}: {decision.reason}",
         where=f"{links.asset_link(forecast, CHAMPION)} (table {forecast}/{DECISIONS})" + (registry and f", {registry}"),
         to_do=to_do[decision.outcome],
+    )
+
+
+def lost_champion(forecast: str, version: int, number: int, words: str, links: Notifications) -> Alert:
+    """Tell that somebody else forecasts in the champion's place, which is lost; one alert for each champion.
+
+    Args:
+        forecast: its name.
+        version: of the champion.
+        number: of the decision by which it came into office, or by which it was found to be gone.
+        words: what has become of it.
+        links: makes the links.
+    """
+    return Alert(
+        event="lost champion",
+        forecast=forecast,
+        key=f"version {version}, decision {number}",
+        what=f"{words}. Another forecasts in its place: its kept copy, an earlier champion, or seasonal naive (columns "
+        "source, model_version and delivered_because)",
+        where=f"{links.asset_link(forecast, FORECASTS)} (table {forecast}/{FORECASTS}; the run's warning says why)",
+        to_do=f"If a server did not answer, nothing: the next round takes the champion again. If its files are lost, "
+        f"mlops-assets run {forecast} --retrain trains a new version.",
     )
 
 

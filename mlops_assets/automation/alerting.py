@@ -11,6 +11,7 @@ from mlops_assets.alerts.overdue import tell_decision, tell_stale
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import BrokenSpec, ForecastSpec
+from mlops_assets.stages.deliver import tell_lost
 from mlops_assets.stages.holes import tell_holes
 
 OVERLAP = timedelta(minutes=10)
@@ -43,6 +44,7 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         since = datetime.fromisoformat(moment) if moment else now - FIRST_SPAN
         told = tell_failures(spec, tables, notifications, context.instance, since)
         told += tell_decision(spec, tables, notifications)
+        told += tell_lost(spec.name, tables, notifications)
         told += tell_stale(spec, tables, notifications, clock.now())
         told += tell_holes(spec, tables, notifications, clock.now())
         again, settled = notifications.resend(tables, spec.name, int(settled or 0))

@@ -9,11 +9,12 @@ import pandas as pd
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import RETRAIN, job_name
-from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, CHANGED, FORECAST
+from mlops_assets.catalog.run_tags import ATTEMPT, BREACH, CHANGED, FORECAST, LOST
 from mlops_assets.forecasting.decisions import policy
 from mlops_assets.forecasting.decisions.guards import FUTILITY
 from mlops_assets.forecasting.decisions.rules import AT_REST, CHALLENGE, REFIT, RETRAINING
 from mlops_assets.forecasting.decisions.triggers import STOCK
+from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import Answers, latest
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -21,6 +22,7 @@ from mlops_assets.lifecycle.meanings import changed_since_training, difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.evidence import gather, state_of
 from mlops_assets.tracking.tracking import Tracking
 
@@ -35,9 +37,9 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         name=f"{spec.name}_retrain_on_breach",
         job_name=job_name(spec.name, RETRAIN),
         minimum_interval_seconds=60,
-        description=f"Requests {job_name(spec.name, RETRAIN)} when the spec has changed or a policy (retraining, "
-        "policies) finds a reason, and otherwise says why not. Every answer to something new is a row of "
-        "retraining_decisions.",
+        description=f"Requests {job_name(spec.name, RETRAIN)} when the champion is lost, the spec has changed or a "
+        "policy (retraining, policies) finds a reason, and otherwise says why not. Every answer to something new is a "
+        "row of retraining_decisions.",
     )
     def retrain_on_breach(
         context: dg.SensorEvaluationContext,
@@ -46,7 +48,7 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         clock: Clock,
         notifications: Notifications,
     ) -> dg.RunRequest | dg.SkipReason:
-        if (asked := _changed(spec, tables, tracking, clock, context.instance)) is not None:
+        if (asked := _unasked(spec, tables, tracking, clock, context.instance)) is not None:
             return asked
         answers = Answers(tables, spec.name)
         log, now = answers.all(), clock.now()
@@ -70,26 +72,51 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     return retrain_on_breach
 
 
-def _changed(
+def _unasked(
     spec: ForecastSpec, tables: Tables, tracking: Tracking, clock: Clock, instance: dg.DagsterInstance
 ) -> dg.RunRequest | dg.SkipReason | None:
-    """Ask for the training of a spec that has changed since the latest version was trained; None if it has not.
+    """Ask for the training that no rule asks for: the champion is lost, or the spec has changed; None without a reason.
 
     Once: what the gate refuses is the latest version then, and runs that fail again and again are left to people.
     """
     life = Lifecycle(tables, tracking, clock, spec.name)
+    row = _lost(spec, tables, life) or _changed(spec, tables, life)
+    if row is None:
+        return None
+    if words := difference(tables, spec):
+        return dg.SkipReason(f"{row['reason']}, but {words}: mlops-assets reingest {spec.name}")
+    runs = instance.get_runs(dg.RunsFilter(tags={FORECAST: spec.name, BREACH: row["breach"]}), limit=FALSE_STARTS)
+    if len(runs) >= FALSE_STARTS or any(run.is_success for run in runs):
+        return None
+    asked = {**row, "attempt": 1, "action": REFIT, "policy": "", "becomes": CHALLENGE}
+    return _request(spec, instance, asked)
+
+
+def _lost(spec: ForecastSpec, tables: Tables, life: Lifecycle) -> dict[str, Any] | None:
+    """Return the retraining to ask for where the champion is gone or cannot forecast, and no version waits."""
+    life.settle()
+    log = life.log.all()
+    if log.empty or decisions.waiting(log):
+        return None
+    present = decisions.champion_of(log)
+    if present is not None and champion_failed(tables, spec.name):
+        number, why = present, f"version {present} could not make the latest forecasts"
+    elif present is None and log["outcome"].iloc[-1] == "gone":
+        number, why = int(log["version"].iloc[-1]), str(log["reason"].iloc[-1])
+    else:
+        return None
+    return {"breach": f"{LOST} version {number}", "champion": number, "rule": LOST, "reason": why}
+
+
+def _changed(spec: ForecastSpec, tables: Tables, life: Lifecycle) -> dict[str, Any] | None:
+    """Return the retraining to ask for where the spec has changed since the latest version was trained."""
     versions = life.registry.versions() if life.champion() is not None else []
     why = changed_since_training(tables, spec, versions[0]) if versions else ""
     if not why:
         return None
-    if words := difference(tables, spec):
-        return dg.SkipReason(f"{why}, but {words}: mlops-assets reingest {spec.name}")
-    breach = f"{CHANGED} {spec.fingerprint()[:12]} after version {versions[0].number}"
-    runs = instance.get_runs(dg.RunsFilter(tags={FORECAST: spec.name, BREACH: breach}), limit=FALSE_STARTS)
-    if len(runs) >= FALSE_STARTS or any(run.is_success for run in runs):
-        return None
-    row = {"breach": breach, "attempt": 1, "champion": versions[0].number, "action": REFIT, "becomes": CHALLENGE}
-    return _request(spec, instance, {**row, "policy": "", "rule": CHANGED, "reason": why})
+    number = versions[0].number
+    breach = f"{CHANGED} {spec.fingerprint()[:12]} after version {number}"
+    return {"breach": breach, "champion": number, "rule": CHANGED, "reason": why}
 
 
 def _told(rows: Sequence[Mapping[Any, Any]]) -> str:

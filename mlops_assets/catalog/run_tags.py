@@ -18,12 +18,14 @@ RESCORED_FOR = "mlops/rescored_for"
 """The storage id of the event that made scores outdated."""
 PROCESS = "mlops/process"
 """The process of a command that executes the run itself: nobody else watches whether it lives."""
+COMMAND = "mlops/command"
+"""The command that asked for a run, without `mlops-assets`, where only that makes it again."""
 MAX_RETRIES = "dagster/max_retries"
 """How often Dagster makes a run again whose worker was killed, instead of as often as dagster.yaml says."""
 
-CHANGED, SCHEDULED = "spec", "schedule"
-"""Beginnings of breaches that are none of the champion's: the spec has changed since the latest training, or a policy's
-schedule has ticked."""
+CHANGED, SCHEDULED, LOST = "spec", "schedule", "lost"
+"""Beginnings of breaches without bad forecasts: the spec has changed since the latest training, a policy's schedule has
+ticked, the champion is lost."""
 BY_HAND = "materialized by hand"
 """The reason of a run that gives none."""
 
@@ -42,7 +44,7 @@ def reason_of(run: dg.DagsterRun) -> str:
 def is_of_breach(run: dg.DagsterRun) -> bool:
     """Whether a training was asked for because of the champion, and not by an edit of the spec or by a schedule."""
     breach = run.tags.get(BREACH, "")
-    return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULED)
+    return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULED, LOST)
 
 
 def becomes_of(run: dg.DagsterRun) -> str:

@@ -95,20 +95,25 @@ class Lifecycle:
         return number if number is not None and number not in self._registered() else None
 
     def settle(self) -> None:
-        """Write down that the champion is gone, if MLflow does not have it any more: then nobody is champion."""
-        there = self._registered()
+        """Write down what MLflow has lost: the champion, so that nobody is, and versions that wait for a person."""
 
         def entry(log: pd.DataFrame) -> Entry | None:
-            number = decisions.champion_of(log)
-            if number is None or number in there:
+            present, asked = decisions.champion_of(log), decisions.waiting(log)
+            if present is None and not asked:
                 return None
-            words = (
-                f"version {number} is gone from MLflow (deleted, or its database is another), so nobody is champion; "
-                "the next round trains a new one"
-            )
-            return Entry("loss", "gone", number, number, None, MLFLOW, words)
+            there = self._registered()  # after the log: what that names had been registered by then
+            if present is not None and present not in there:
+                words = f"{_lost(present)}, so nobody is champion; the next round trains a new one"
+                return Entry("loss", "gone", present, present, None, MLFLOW, words)
+            for number in asked:
+                if number not in there:
+                    again = f"mlops-assets run {self.name} --retrain trains another"
+                    words = f"{_lost(number)}, while it waited for approval; {again}"
+                    return Entry("loss", "gone", number, present, present, MLFLOW, words)
+            return None
 
-        self.log.append(entry, self._clock.now())
+        while self.log.append(entry, self._clock.now()) is not None:
+            pass
 
     def decide(self, challenger: Version, judge: Judge, facts: dict[str, Any]) -> tuple[int, Entry]:
         """Let a judge decide on a challenger, once for the same evidence, and make the registry follow.
@@ -225,8 +230,8 @@ class Lifecycle:
     def repair(self) -> None:
         """Make the registry say what the log says: aliases, stages, the last decision on each version.
 
-        A champion that the registry does not have any more is written down as gone (see `settle`). What a killed
-        process left half done is completed here; doing it twice changes nothing.
+        What the registry does not have any more is written down as gone (see `settle`). What a killed process left
+        half done is completed here; doing it twice changes nothing.
         """
         self.settle()
         log = self.log.all()
@@ -278,6 +283,7 @@ class Lifecycle:
     def _version(self, number: int) -> Version:
         known = {version.number: version for version in self.registry.versions()}
         if number not in known:
+            self.settle()
             have = ", ".join(map(str, sorted(known))) or "none"
             was = (self.log.all()["version"] == number).any()
             lost = (
@@ -311,6 +317,10 @@ class Lifecycle:
 
 
 _TRIES = 20
+
+
+def _lost(number: int) -> str:
+    return f"version {number} is gone from MLflow (deleted, or its database is another)"
 
 
 def _named(by: str, reason: str) -> None:

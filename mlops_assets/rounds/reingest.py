@@ -86,10 +86,11 @@ def reingest(
         moved = _move(tables, spec.name, other.values())
     definitions = assemble([spec], build_environment(settings))
     run = Runner(definitions, instance, lambda step: listen(step) if step.state in ("warning", "failed") else None)
-    done = 0
+    anew = "" if first is None else f" --from {first}"
+    command, done = f"reingest {spec.name}{anew}{' --allow-shrink' if allow_shrink else ''}", 0
     for part in _parts(keys, due, AT_ONCE if not _retyped(other.values()) else len(keys)):
         began = time.monotonic()
-        ingest(run, spec, part[0], part[-1], allow_shrink)
+        ingest(run, spec, part[0], part[-1], allow_shrink, command)
         done += len(part)
         words = f"{part[0]} to {part[-1]}, {done} of {len(due)} partitions"
         listen(Step(job_name(spec.name, DAILY), "ingest", "done", time.monotonic() - began, words))

@@ -22,7 +22,7 @@ from mlops_assets.catalog.names import (
     step_name,
 )
 from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, ranges, window_of, with_steps
-from mlops_assets.catalog.run_tags import REASON
+from mlops_assets.catalog.run_tags import COMMAND, REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
 from mlops_assets.errors import MlopsAssetsError, UsageError
@@ -37,7 +37,7 @@ from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step, UntrainableError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.deliver import champion_failed
+from mlops_assets.stages.deliver import champion_failed, tell_lost
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
 from mlops_assets.stages.rescore import old_scores, reread_keys
 from mlops_assets.tracking.errors import TrackingError
@@ -222,6 +222,7 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
         with open_stores(settings) as stores:
             tell_failures(spec, stores.tables, stores.notifications, instance, began - FIRST_SPAN)
             tell_decision(spec, stores.tables, stores.notifications)
+            tell_lost(spec.name, stores.tables, stores.notifications)
             stores.notifications.resend(stores.tables, spec.name)
     except Exception as error:  # the run's own error matters more
         log.warning(
@@ -229,13 +230,25 @@ def _tell(spec: ForecastSpec, settings: Settings, instance: dg.DagsterInstance, 
         )
 
 
-def ingest(run: Runner, spec: ForecastSpec, first: str, last: str, allow_shrink: bool = False) -> None:
-    """Ingest the partitions from `first` to `last`; with `allow_shrink`, stored rows may be replaced by fewer."""
+def ingest(
+    run: Runner, spec: ForecastSpec, first: str, last: str, allow_shrink: bool = False, command: str = ""
+) -> None:
+    """Ingest the partitions from `first` to `last`.
+
+    Args:
+        run: the runner.
+        spec: the forecast.
+        first: key of the first partition.
+        last: key of the last.
+        allow_shrink: whether stored rows may be replaced by fewer.
+        command: that asks for it, where only that does it again.
+    """
     run(
         job_name(spec.name, DAILY),
         keys=[first, last],
         selection=[dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, DAILY) if one.step == INGEST],
         config={"ops": {step_name(spec.name, INGEST): {"config": {"allow_shrink": allow_shrink}}}},
+        tags={COMMAND: command} if command else {},
     )
 
 

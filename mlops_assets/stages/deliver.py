@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from mlops_assets.alerts import messages
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.meaning import TAG, from_text, meaning_of, other_values
 from mlops_assets.catalog.names import FORECASTS
@@ -151,6 +153,23 @@ def champion_failed(tables: Tables, name: str) -> bool:
         return False
     because = stored.read(FORECASTS, keys[-1:], ["delivered_because"])["delivered_because"]
     return len(because) > 0 and bool((because == UNLOADABLE).all())
+
+
+def tell_lost(name: str, tables: Tables, notifications: Notifications) -> int:
+    """Tell that another forecasts because the champion cannot be loaded or is gone; return how many were told now.
+
+    That there is no champion yet is no loss, and a refused version is told of by its decision.
+    """
+    log = decisions.Decisions(tables, name).all()
+    present, reigns, lost = decisions.champion_of(log), decisions.reigns(log), log[log["outcome"] == "gone"]
+    if present is not None and len(reigns) and champion_failed(tables, name):
+        number, words = int(reigns["number"].iloc[-1]), f"version {present}, the champion, could not be loaded"
+    elif present is None and len(lost) and lost.index[-1] == log.index[-1]:
+        number, entry = decisions.entry_of(lost[lost["champion_before"].notna()].iloc[-1])
+        present, words = entry.version, entry.reason
+    else:
+        return 0
+    return int(notifications.send(tables, messages.lost_champion(name, present, number, words, notifications)))
 
 
 def _present(life: Lifecycle, log: pd.DataFrame) -> tuple[int | None, str]:

@@ -197,3 +197,19 @@ def test_where_history_was_to_be_ingested_only_that_is_advised():
     assert "or run mlops-assets ingest demo --partition 2024-03-01...2024-03-30. The" in told.to_do
     whole = run_failure("demo", replace(history, ingests=False), Notifications())
     assert "or run mlops-assets run demo --partition 2024-03-01...2024-03-30. The" in whole.to_do
+
+
+@pytest.mark.parametrize(
+    ("run", "command"),
+    [
+        (FailedRun("ab", "demo_rescore", "2024-03-01...2024-03-03"), "ingest demo --partition 2024-03-01...2024-03-03"),
+        (FailedRun("ab", "demo_rescore", "2024-03-01"), "ingest demo --partition 2024-03-01"),
+        (
+            FailedRun("ab", "demo_daily", "2024-03-01", command="reingest demo --allow-shrink"),
+            "reingest demo --allow-shrink",
+        ),
+        (FailedRun("ab", "demo_retrain"), "run demo --retrain"),
+    ],
+)
+def test_the_command_that_does_again_what_has_failed(run, command):
+    assert f"or run mlops-assets {command}. The" in run_failure("demo", run, Notifications()).to_do

@@ -8,7 +8,7 @@ from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError
 from mlops_assets.lifecycle.history import history_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.stages.deliver import champion_failed
+from mlops_assets.stages.deliver import champion_failed, tell_lost
 from mlops_assets.stages.score import version_scores
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.assets.test_promotion import forget
@@ -28,6 +28,16 @@ def delivered(world: World, day: str = DAY) -> tuple[pd.DataFrame, dict]:
     """Forecast from a day; return the rows of the ledger, and the metadata."""
     facts = world.metadata(world.run("forecasts", partition=day), "forecasts")
     return world.table("forecasts", [day]), facts
+
+
+def told_of_a_loss(world: World) -> str:
+    """Look for a loss twice; return what has happened by the alert that is told then, once."""
+    notifications = world.resources["notifications"]
+    told = [tell_lost("demo", world.tables, notifications) for _ in range(2)]
+    assert told in ([1, 0], [0, 0])
+    rows = world.table("alerts").sort_values("at") if told[0] else None
+    assert rows is None or "mlops-assets run demo --retrain" in rows["to_do"].iloc[-1]
+    return "" if rows is None else rows["what"].iloc[-1].partition(". Another forecasts")[0]
 
 
 def test_without_any_model_seasonal_naive_is_delivered_scored_and_explained(world):
@@ -81,9 +91,11 @@ def test_a_champion_that_nothing_can_load_gives_way_to_seasonal_naive(trained, m
     assert "version 1 cannot forecast: MLflow at http://127.0.0.1:9 does not answer" in str(facts)
     assert "mlops-assets run demo --retrain trains a new one" in facts["delivered_in_place_of_the_champion"]
     assert champion_failed(trained.tables, "demo")
+    assert told_of_a_loss(trained) == "version 1, the champion, could not be loaded"
     monkeypatch.undo()
     rows, _ = delivered(trained)
     assert not champion_failed(trained.tables, "demo")
+    assert told_of_a_loss(trained) == ""
     assert set(rows["delivered_because"]) == {"champion"}, "fetched from MLflow once, then kept"
     assert trained.resources["models"].exists(["demo", "model_versions", "000001"])
     trained.resources["models"]._models.update(models)
@@ -108,7 +120,9 @@ def test_a_version_that_is_deleted_in_mlflow_is_a_state_and_trained_anew(trained
     pd.testing.assert_frame_equal(rows[same], before[same], check_exact=True)
     assert set(rows["delivered_because"]) == {"no_champion"}
     assert "version 1 forecasts in place of a champion: version 1 is gone from MLflow" in str(facts)
+    assert told_of_a_loss(trained) == gone["reason"]
     trained.train()
+    assert told_of_a_loss(trained) == ""
     life = life_of(trained)
     assert life.champion().number == 2
     reigns = decisions.reigns(life.log.all())

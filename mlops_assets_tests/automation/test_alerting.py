@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.automation.alerting import build_alert_sensor
 from mlops_assets.catalog.partitions import expected, freshness_of
+from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock
 from mlops_assets.rounds.round import run_round
@@ -72,6 +73,12 @@ def test_a_failed_run_is_told_once_with_asset_reason_link_and_what_to_do(watched
     assert see == f"See: {UI}/runs/{failed.run_id}"
     assert "mlops-assets run demo --partition 2024-03-05" in to_do
     assert len(watched.table("alerts")) == 1
+
+
+def test_an_error_of_ours_is_told_without_its_class(watched, hook):
+    fail(watched, DataError("no such column"))
+    tick(watched)
+    assert hook.bodies[0]["message"].startswith("forecasts failed: no such column\n")
 
 
 def test_of_an_endless_error_only_the_beginning_is_told(watched, hook):
@@ -152,6 +159,18 @@ def test_a_run_whose_process_was_killed_is_told(watched, hook):
     tick(watched)
     assert hook.bodies[0]["message"].startswith("demo_retrain failed: the process somewhere:7 is gone")
     assert "mlops-assets run demo --retrain" in hook.bodies[0]["message"]
+
+
+def test_a_run_that_only_its_command_makes_again_names_it(watched, hook):
+    @dg.job
+    def demo_daily():
+        pass
+
+    tags = {"mlops/forecast": "demo", "mlops/command": "reingest demo --from 2024-03-01", "dagster/partition": "a"}
+    run = watched.instance.create_run_for_job(demo_daily, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    watched.instance.report_run_failed(run, "the process is gone: it was killed")
+    tick(watched)
+    assert "or run mlops-assets reingest demo --from 2024-03-01. The" in hook.bodies[0]["message"]
 
 
 def test_failures_while_the_sensor_was_off_are_told_when_it_is_on_again(watched, hook):

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.automation.approvals import build_approval_sensor, read_tag
+from mlops_assets.lifecycle.decisions import DecisionError, Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets_tests.worlds import HISTORY, World
 
@@ -33,6 +34,18 @@ def look(world: World) -> Any:
     resources = {name: world.resources[name] for name in ("tables", "tracking", "clock")}
     (found,) = [build_approval_sensor(world.spec)(context, **resources)]
     return found
+
+
+def test_a_version_that_waits_and_is_deleted_in_mlflow_waits_no_longer(world):
+    made = world(approval="manual")
+    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
+    life.log.append(lambda log: Entry("gate", "awaiting approval", 7, None, None, "gate", "good"), life._clock.now())
+    assert look(made).skip_message == "no version waits for approval"
+    assert look(made).skip_message == "no version waits for approval"
+    assert life.log.all()["outcome"].tolist() == ["awaiting approval", "gone"]
+    assert "version 7 is gone from MLflow" in life.log.all()["reason"].iloc[-1]
+    with pytest.raises(DecisionError, match="version 7 of demo is gone from MLflow; there are: none"):
+        life.approve(7, "Ann", "why")
 
 
 def test_a_tag_in_mlflow_is_carried_out_once(world):

@@ -13,8 +13,10 @@ import pytest
 from mlops_assets.automation import build_automation
 from mlops_assets.automation.sensors import build_sensors
 from mlops_assets.catalog.log import Log
+from mlops_assets.catalog.run_tags import is_of_breach
 from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.lifecycle.answers import Answers
+from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
@@ -363,3 +365,20 @@ def test_of_two_retrainings_at_once_one_ends_and_says_whose_turn_it_is(watched):
     assert launches.claim(second, watched.instance) == "first (under way)"
     assert launches.claim(first, watched.instance) == ""
     assert len(launches.all()) == 1
+
+
+def test_a_champion_that_is_gone_is_a_reason_to_retrain_once(world):
+    made = world()
+    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
+    life.log.append(lambda log: Entry("gate", "promoted", 7, None, 7, "gate", "good"), life._clock.now())
+    request = tick(made)
+    assert request.tags["mlops/reason"].startswith("lost: version 7 is gone from MLflow")
+    assert tick(made).run_key == request.run_key
+
+    @dg.job
+    def demo_retrain():
+        pass
+
+    run = made.instance.create_run_for_job(demo_retrain, tags=request.tags, status=dg.DagsterRunStatus.SUCCESS)
+    assert not is_of_breach(run)
+    assert "there is no champion yet" in tick(made).skip_message

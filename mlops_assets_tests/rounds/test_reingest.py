@@ -48,11 +48,12 @@ def test_what_was_stopped_goes_on_where_it_was(
     monkeypatch.setattr(module, "AT_ONCE", 4)
     real, asked = module.ingest, []
 
-    def dying(run: Any, spec: Any, first: str, last: str, allow_shrink: bool) -> None:
+    def dying(run: Any, spec: Any, first: str, last: str, allow_shrink: bool, command: str) -> None:
         asked.append((first, last))
+        assert command == "reingest demo"
         if len(asked) == 2:
             raise KeyboardInterrupt
-        real(run, spec, first, last, allow_shrink)
+        real(run, spec, first, last, allow_shrink, command)
 
     monkeypatch.setattr(module, "ingest", dying)
     call("reingest", "demo", code=1)
