@@ -11,6 +11,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE, asset_of
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.refusals import refusal
 from mlops_assets.resources.secrets import scrub, secrets_of
 from mlops_assets.spec import ForecastSpec
 
@@ -76,7 +77,10 @@ def reason_of(event: dg.DagsterEvent) -> str:
     described = data.user_failure_data.description if data.user_failure_data is not None else None
     if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
         return "the process was told to end (SIGTERM, Ctrl-C)"
-    return (described or (_OURS.sub("", error.message) if error is not None else "no message")).strip()
+    if described or error is None:
+        return (described or "no message").strip()
+    refused = refusal(error.message)
+    return refused.message if refused is not None else _OURS.sub("", error.message).strip()
 
 
 def _reason_of_run(event: dg.DagsterEvent) -> str:

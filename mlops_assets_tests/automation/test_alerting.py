@@ -75,10 +75,20 @@ def test_a_failed_run_is_told_once_with_asset_reason_link_and_what_to_do(watched
     assert len(watched.table("alerts")) == 1
 
 
-def test_an_error_of_ours_is_told_without_its_class(watched, hook):
-    fail(watched, DataError("no such column"))
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (DataError("no such column"), "no such column\n"),
+        (
+            PermissionError(13, "Permission denied", "/data/a"),
+            "/data/a cannot be written or read: Permission denied; see",
+        ),
+    ],
+)
+def test_an_expected_error_is_told_in_its_own_words(watched, hook, error, words):
+    fail(watched, error)
     tick(watched)
-    assert hook.bodies[0]["message"].startswith("forecasts failed: no such column\n")
+    assert hook.bodies[0]["message"].startswith(f"forecasts failed: {words}")
 
 
 def test_of_an_endless_error_only_the_beginning_is_told(watched, hook):
