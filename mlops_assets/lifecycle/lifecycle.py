@@ -92,21 +92,19 @@ class Lifecycle:
     def missing(self) -> int | None:
         """Return the champion's number if MLflow does not have that version any more, else None."""
         number = decisions.champion_of(self.log.all())
-        return number if number is not None and number not in self._registered() else None
+        return number if number is not None and self._is_gone(number) else None
 
     def settle(self) -> None:
         """Write down what MLflow has lost: the champion, so that nobody is, and versions that wait for a person."""
 
         def entry(log: pd.DataFrame) -> Entry | None:
-            present, asked = decisions.champion_of(log), decisions.waiting(log)
-            if present is None and not asked:
-                return None
-            there = self._registered()  # after the log: what that names had been registered by then
-            if present is not None and present not in there:
-                words = f"{_lost(present)}, so nobody is champion; the next round trains a new one"
+            present = decisions.champion_of(log)
+            if present is not None and self._is_gone(present):
+                again = f"the next round trains a new one: mlops-assets run {self.name}"
+                words = f"{_lost(present)}, so nobody is champion; {again}"
                 return Entry("loss", "gone", present, present, None, MLFLOW, words)
-            for number in asked:
-                if number not in there:
+            for number in decisions.waiting(log):
+                if self._is_gone(number):
                     again = f"mlops-assets run {self.name} --retrain trains another"
                     words = f"{_lost(number)}, while it waited for approval; {again}"
                     return Entry("loss", "gone", number, present, present, MLFLOW, words)
@@ -266,8 +264,13 @@ class Lifecycle:
         except VersionGoneError:
             return None
 
-    def _registered(self) -> set[int]:
-        return {version.number for version in self.registry.versions()}
+    def _is_gone(self, number: int) -> bool:
+        """Whether MLflow has lost a version. Who may not see it is refused here; a list would just leave it out."""
+        try:
+            self.registry.version(number)
+        except VersionGoneError:
+            return True
+        return False
 
     def _present(self, log: pd.DataFrame) -> int | None:
         champion = self._champion(log)

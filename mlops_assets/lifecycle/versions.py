@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.catalog.log import numbered
-from mlops_assets.catalog.meaning import TAG
+from mlops_assets.catalog.meaning import TAG, from_text, meaning_of, other_values
 from mlops_assets.catalog.names import MODEL_CODE, MODEL_VERSIONS
+from mlops_assets.errors import DataError
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.resources.protocols import Models
+from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.model_code import FeatureCode, ModelCode, own_code
 from mlops_assets.tracking.registry import CODE, Registry, Version
 
@@ -100,6 +102,15 @@ class Versions:
         """Return what is recorded beside a kept version; None of one that is not kept."""
         key = _key(self._name, number)
         return self._models.info(key) if self._models is not None and self._models.exists(key) else None
+
+
+def require_fit(version: Version, forecaster: "Model", spec: ForecastSpec) -> None:
+    """Raise a DataError if a version has learnt on another grid, or other values, than the spec's: it knows nothing."""
+    learnt = version.tags.get(TAG)
+    if learnt and (found := other_values(from_text(learnt), meaning_of(spec))):
+        raise DataError(f"it has learnt from other observations ({'; '.join(map(str, found))})")
+    if forecaster.task.frequency != spec.frequency:
+        raise DataError(f"it was trained for the frequency {forecaster.task.frequency}, and now it is {spec.frequency}")
 
 
 def _key(name: str, number: int) -> list[str]:

@@ -8,9 +8,8 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.baselines import clipped
-from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.lifecycle.versions import Versions
+from mlops_assets.lifecycle.versions import Versions, require_fit
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.train import Fitting
 from mlops_assets.tracking.registry import Version
@@ -57,7 +56,7 @@ def backtest(
     if champion is None:
         return Backtested(predictions, result.seconds)
     try:
-        rows = champion_forecasts(life.versions, champion, history, predictions, task)
+        rows = champion_forecasts(life.versions, champion, history, predictions, spec)
     except (MlopsAssetsError, ValueError) as error:
         words = f"version {champion.number}, the champion, takes no part in the backtest: {error}"
         return Backtested(predictions, result.seconds, words)
@@ -74,7 +73,7 @@ def headline(overall: pd.DataFrame) -> dict[str, float]:
 
 
 def champion_forecasts(
-    versions: Versions, version: Version, history: pd.DataFrame, predictions: pd.DataFrame, task: Task
+    versions: Versions, version: Version, history: pd.DataFrame, predictions: pd.DataFrame, spec: ForecastSpec
 ) -> pd.DataFrame:
     """Forecast with a champion at the origins of a backtest, and with what it had not seen.
 
@@ -88,19 +87,20 @@ def champion_forecasts(
         version: the champion.
         history: canonical frame.
         predictions: rows of a backtest, the challenger's among them.
-        task: what the challenger forecasts.
+        spec: what the challenger forecasts.
 
     Returns:
         Rows like the challenger's, with the model named `champion`.
 
     Raises:
-        DataError: the champion was made for another task (covariates, frequency) and cannot do this one.
+        DataError: the champion was made for other observations or another task (covariates), and cannot do this one.
         TrackingError: its file is gone.
         ModelFileError: its file is not the one that was registered.
     """
     state = versions.load(version)
     code = versions.code(version, state)
-    forecaster = code.rebuild(state)
+    forecaster, task = code.rebuild(state), spec.task
+    require_fit(version, forecaster, spec)
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]
     for moment, rows in predictions[predictions["model"] == CHALLENGER].groupby("origin"):

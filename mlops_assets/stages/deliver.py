@@ -9,15 +9,14 @@ import pandas as pd
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.meaning import TAG, from_text, meaning_of, other_values
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.partitions import end_of_next
 from mlops_assets.catalog.tables import ForecastTables
-from mlops_assets.errors import DataError, MlopsAssetsError, TerminalError
+from mlops_assets.errors import MlopsAssetsError, TerminalError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.versions import require_fit
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.predict import Predicted, forecast, known_at
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Version
@@ -86,7 +85,7 @@ class Deliverer:
         for number in self._candidates(first):
             try:
                 forecaster, version = self._load(number)
-                _fits(forecaster, version, spec)
+                require_fit(version, forecaster, spec)
                 because = CHAMPION if number == first else UNLOADABLE if first is not None else nobody
                 made = forecast(graph, key, observations, future, forecaster, version, because, nobody)
             except (MlopsAssetsError, ValueError) as error:
@@ -181,12 +180,3 @@ def _present(life: Lifecycle, log: pd.DataFrame) -> tuple[int | None, str]:
     except TrackingError as error:
         return None, str(error)
     return (alias.number if alias else None), ""
-
-
-def _fits(forecaster: "Model", version: Version, spec: ForecastSpec) -> None:
-    """Raise a DataError if a model has learnt on another grid, or other values, than the spec's: it knows nothing."""
-    learnt = version.tags.get(TAG)
-    if learnt and (found := other_values(from_text(learnt), meaning_of(spec))):
-        raise DataError(f"it has learnt from other observations ({'; '.join(map(str, found))})")
-    if forecaster.task.frequency != spec.frequency:
-        raise DataError(f"it was trained for the frequency {forecaster.task.frequency}, and now it is {spec.frequency}")

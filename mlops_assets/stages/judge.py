@@ -74,7 +74,7 @@ class Judge:
         if len(present):
             return pd.concat([others, present]), gate.Opponent(champion.number)
         try:
-            made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec.task)
+            made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec)
         except TransientError:
             raise
         except (MlopsAssetsError, ValueError) as error:

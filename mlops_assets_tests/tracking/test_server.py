@@ -11,6 +11,10 @@ import dagster as dg
 import pytest
 
 from mlops_assets.errors import TransientError
+from mlops_assets.io_managers import MemoryTables
+from mlops_assets.lifecycle.decisions import Entry
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
 from mlops_assets.tracking.errors import TrackingError, TrackingUnavailableError
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.test_staging import mlflow_server
@@ -25,7 +29,7 @@ def server(code: int, *logins: str, open_paths: tuple[str, ...] = (), page: str 
 
     class Door(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            allowed = self.path in open_paths or self.headers.get("Authorization") in logins
+            allowed = self.path.partition("?")[0] in open_paths or self.headers.get("Authorization") in logins
             self.send_response(200 if allowed else code)
             self.end_headers()
             self.wfile.write(page.encode())
@@ -59,6 +63,17 @@ def test_a_server_that_lets_nobody_in_names_the_variables_of_the_login(code, ope
                 raised.value
             )
             assert not isinstance(raised.value, TransientError)
+
+
+def test_versions_that_a_login_may_not_see_are_not_taken_for_lost():
+    searched = "/api/2.0/mlflow/model-versions/search"  # lists what may be seen, and nothing is no error
+    with server(403, open_paths=("/health", searched)) as address:
+        life = Lifecycle(MemoryTables(), Tracking(uri=address), Clock(), "demo")
+        life.log.append(lambda log: Entry("gate", "promoted", 7, None, 7, "gate", "good"), life._clock.now())
+        assert life.registry.versions() == []
+        with pytest.raises(TrackingError):
+            life.settle()
+        assert life.log.all()["outcome"].tolist() == ["promoted"]
 
 
 @pytest.mark.parametrize(
