@@ -80,16 +80,14 @@ def _unasked(
     Once: what the gate refuses is the latest version then, and runs that fail again and again are left to people.
     """
     life = Lifecycle(tables, tracking, clock, spec.name)
-    row = _lost(spec, tables, life) or _changed(spec, tables, life)
-    if row is None:
-        return None
-    if words := difference(tables, spec):
-        return dg.SkipReason(f"{row['reason']}, but {words}: mlops-assets reingest {spec.name}")
-    runs = instance.get_runs(dg.RunsFilter(tags={FORECAST: spec.name, BREACH: row["breach"]}), limit=FALSE_STARTS)
-    if len(runs) >= FALSE_STARTS or any(run.is_success for run in runs):
-        return None
-    asked = {**row, "attempt": 1, "action": REFIT, "policy": "", "becomes": CHALLENGE}
-    return _request(spec, instance, asked)
+    for row in filter(None, (_lost(spec, tables, life), _changed(spec, tables, life))):
+        if words := difference(tables, spec):
+            return dg.SkipReason(f"{row['reason']}, but {words}: mlops-assets reingest {spec.name}")
+        runs = instance.get_runs(dg.RunsFilter(tags={FORECAST: spec.name, BREACH: row["breach"]}), limit=FALSE_STARTS)
+        if len(runs) < FALSE_STARTS and not any(run.is_success for run in runs):
+            asked = {**row, "attempt": 1, "action": REFIT, "policy": "", "becomes": CHALLENGE}
+            return _request(spec, instance, asked)
+    return None
 
 
 def _lost(spec: ForecastSpec, tables: Tables, life: Lifecycle) -> dict[str, Any] | None:
