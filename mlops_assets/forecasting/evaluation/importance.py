@@ -145,7 +145,8 @@ def resemblance(
     if missing:
         raise DataError(f"the model was trained on features that are no longer made ({', '.join(missing)}): retrain")
     X = encoding.matrix({**{name: values[[row]] for name, values in rows.features.items()}, "lead": rows.lead[[row]]})
-    mine = forecaster.model.locate(X)[0]
+    located = forecaster.model.locate(X)
+    mine = located[0]
     weight = np.zeros(len(training))
     columns = plain_columns(training, encoding.names)
     leaves = forecaster.model.locate(encoding.matrix(columns))
@@ -156,7 +157,10 @@ def resemblance(
     order = np.argsort(-weight, kind="stable")
     order = order[weight[order] > 0][:top]
     table = training.iloc[order][[ITEM, "origin", TIME, "lead", TARGET]].reset_index(drop=True)
-    outcome = forecaster.scaling.outcomes(rows.reference[row], rows.scale[row], training["y"].to_numpy(float)[order])
+    smoothed = forecaster.smoothed(rows.features, len(rows.lead))[[row]]
+    median = np.median(forecaster.model.outcomes(located), axis=1)
+    (reference,) = forecaster.drawn(rows.reference[[row]], rows.scale[[row]], smoothed, median)
+    outcome = forecaster.scaling.outcomes(reference, rows.scale[row], training["y"].to_numpy(float)[order])
     return table.assign(
         weight=weight[order] / total, outcome=np.maximum(outcome, 0) if forecaster.task.non_negative else outcome
     )

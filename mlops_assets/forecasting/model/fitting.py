@@ -12,10 +12,11 @@ from . import regressors
 from .baselines import Population
 from .encoding import Encoding, plain_columns
 from .errors import DataError
+from .features import is_smoothed
 from .forecaster import Forecaster
 from .panel import TARGET, TIME
 from .quantiles import GRID, anchors, of_more_trees, right_levels
-from .scaling import Scaling
+from .scaling import Scaling, squash, stretch
 from .task import ModelSettings, Task
 from .trees import Trees, known_codes
 
@@ -27,6 +28,10 @@ TRIAL_TREES = 10
 """Of a trial forest, at most."""
 LEAST, MOST = 200, 6000
 """Rows on either side of the trial: with fewer there is none, and more are not looked at."""
+STEP, MOST_BLENDED = 0.1, 0.6
+"""Shares by which a forest is drawn towards smoothed forecasts, and the most in all: a trial flatters them."""
+WORTH = 0.002
+"""Least share of the loss that such a step must save."""
 
 
 def fit(training: pd.DataFrame, task: Task) -> Forecaster:
@@ -60,10 +65,15 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     if min(len(early), len(late)) < LEAST:
         return forecaster
     trial, _ = fit_trees(task.model, X[early], y[early], most=TRIAL_TREES)
-    reference, scale, target = (training[name].to_numpy()[late] for name in ("reference", "scale", TARGET))
+    held = training.iloc[late]
+    reference, scale, target = (held[name].to_numpy() for name in ("reference", "scale", TARGET))
+    middle = stretch(np.median(trial.outcomes(trial.locate(X[late])), axis=1).astype(np.float64))
+    smoothed = {name: held[name].to_numpy(dtype=np.float64) for name in filter(is_smoothed, encoding.names)}
+    forecaster = replace(forecaster, blend=blend(middle, smoothed, (scaling.forward(target) - reference) / scale))
+    drawn_to = forecaster.smoothed(smoothed, len(late))
 
     def levels(trees: slice) -> np.ndarray:
-        found = replace(forecaster, model=trial).distribution(X[late], reference, scale, GRID, trees)[1]
+        found = replace(forecaster, model=trial).distribution(X[late], reference, scale, drawn_to, GRID, trees)[1]
         return right_levels(found, target)
 
     whole, half = levels(slice(None)), trial.count // 2
@@ -71,6 +81,34 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
         halves = (levels(slice(half)) + levels(slice(half, None))) / 2
         whole = of_more_trees(whole, halves, trial.count, model.count)
     return replace(forecaster, anchors=anchors(whole))
+
+
+def blend(middle: np.ndarray, smoothed: dict[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
+    """Shares by which forecasts should be drawn towards others, as later targets have shown.
+
+    Greedy selection, after Caruana et al. (2004), "Ensemble selection from libraries of models", ICML: the one that
+    helps most gets a step more, until none helps. Losses are squashed: a few wild items decide nothing.
+
+    Args:
+        middle: medians of a forest, in scales from the reference, shape (rows,).
+        smoothed: name -> other forecasts, in the same units, shape (rows,), NaN where unknown.
+        target: what came, in the same units, shape (rows,).
+
+    Returns:
+        The names that help -> their shares, at most `MOST_BLENDED` in all.
+    """
+    steps = {name: np.nan_to_num(values - middle) * STEP for name, values in smoothed.items()}
+    taken = dict.fromkeys(steps, 0)
+    left = target - middle
+    loss = squash(np.abs(left)).mean()
+    while steps and sum(taken.values()) < round(MOST_BLENDED / STEP):
+        losses = {name: squash(np.abs(left - step)).mean() for name, step in steps.items()}
+        best = min(losses, key=lambda name: losses[name])
+        if losses[best] > (1 - WORTH) * loss:
+            break
+        loss, left = losses[best], left - steps[best]
+        taken[best] += 1
+    return {name: count * STEP for name, count in taken.items() if count}
 
 
 def fit_trees(

@@ -14,7 +14,7 @@ from .encoding import Encoding
 from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import NOMINAL, row_quantiles, shifted
 from .regressors import Calibrated
-from .scaling import Scaling, Seasons
+from .scaling import Scaling, Seasons, stretch
 from .task import Task
 from .trees import Trees
 
@@ -48,6 +48,8 @@ class Forecaster:
         widths: factors of the distances of the quantiles below and above the median, see `conformal.widths`.
         lowest: lowest target of the training rows.
         population: what the training rows say of items with hardly any history.
+        blend: smoothed forecasts (features, see `features.is_smoothed`) that its own are drawn towards -> how far, as
+            shares that add up to less than one.
     """
 
     task: Task
@@ -60,6 +62,7 @@ class Forecaster:
     widths: tuple[float, float] = (1.0, 1.0)
     lowest: float = 0.0
     population: baselines.Population = field(default_factory=baselines.Population)
+    blend: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -169,16 +172,37 @@ class Forecaster:
     def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
+        smoothed = self.smoothed(rows.features, len(X))
         if self.widths == (1.0, 1.0):
-            return self.distribution(X, rows.reference, rows.scale, shifted(levels, self.anchors))
+            return self.distribution(X, rows.reference, rows.scale, smoothed, shifted(levels, self.anchors))
         asked = shifted(np.append(levels, 0.5), self.anchors)
-        mean, found = self.distribution(X, rows.reference, rows.scale, asked)
+        mean, found = self.distribution(X, rows.reference, rows.scale, smoothed, asked)
         found, middle = found[:, :-1], found[:, -1:]
         found = self.scaling.possible(middle + np.where(levels < 0.5, *self.widths) * (found - middle))
         return mean, np.maximum(found, 0.0) if self.task.non_negative else found
 
+    def smoothed(self, columns: Any, rows: int) -> np.ndarray:
+        """Forecasts that `blend` names, in scales from the reference, shape (rows, forecasts), NaN where unknown."""
+        return np.array([columns[name] for name in self.blend], dtype=np.float64).reshape(len(self.blend), rows).T
+
+    def drawn(
+        self, references: np.ndarray, scales: np.ndarray, smoothed: np.ndarray, medians: np.ndarray
+    ) -> np.ndarray:
+        """References at which a row's distribution, of that scaled median, is drawn to the smoothed forecasts.
+
+        Shape (rows,), as those of the arguments, but for `smoothed`, see there.
+        """
+        away = (smoothed - stretch(medians)[:, None]) * np.array([*self.blend.values()])
+        return references + scales * np.nansum(away, axis=1)
+
     def distribution(
-        self, X: np.ndarray, references: np.ndarray, scales: np.ndarray, levels: np.ndarray, trees: slice = slice(None)
+        self,
+        X: np.ndarray,
+        references: np.ndarray,
+        scales: np.ndarray,
+        smoothed: np.ndarray,
+        levels: np.ndarray,
+        trees: slice = slice(None),
     ) -> tuple[np.ndarray, np.ndarray]:
         """Means and quantiles of the model as it is, neither moved to its `anchors` nor widened.
 
@@ -186,6 +210,7 @@ class Forecaster:
             X: codes of `encoding`, NaN where missing, shape (rows, columns).
             references: level of each row, in transformed units, shape (rows,).
             scales: scale of each row, shape (rows,).
+            smoothed: see the method of that name.
             levels: of the quantiles, shape (levels,).
             trees: which trees of a forest are asked.
 
@@ -196,10 +221,12 @@ class Forecaster:
         found = np.empty((len(X), len(levels)))
         for first in range(0, len(X), CHUNK):
             part = slice(first, first + CHUNK)
-            reference, scale = references[part, None], scales[part, None]
             outcomes = self.model.outcomes(self.model.locate(X[part])[:, trees])
+            asked = row_quantiles(outcomes, np.append(levels, 0.5))
+            reference = self.drawn(references[part], scales[part], smoothed[part], asked[:, -1])[:, None]
+            scale = scales[part, None]
             mean[part] = self.scaling.outcomes(reference, scale, outcomes).mean(axis=1)
-            spread = self.scaling.outcomes(reference, scale, row_quantiles(outcomes, levels))
+            spread = self.scaling.outcomes(reference, scale, asked[:, :-1])
             found[part] = self.scaling.possible(spread)
         if self.task.non_negative:
             return np.maximum(mean, 0.0), np.maximum(found, 0.0)
@@ -240,6 +267,7 @@ class Forecaster:
             "widths": np.array(self.widths),
             "lowest": float(self.lowest),
             "population": asdict(self.population),
+            "blend": self.blend,
         }
 
     @classmethod
@@ -260,6 +288,7 @@ class Forecaster:
             seen=tuple(state["seen"].tolist()),
             widths=tuple(state["widths"].tolist()),
             lowest=state["lowest"],
+            blend=dict(state["blend"]),
             population=baselines.Population(**state["population"]),
         )
 

@@ -11,6 +11,7 @@ from .rows import (
     lookback,
     training_rows,
 )
+from .smoothing import is_smoothed
 
 __all__ = [
     "GIVEN",
@@ -20,6 +21,7 @@ __all__ = [
     "feature_columns",
     "forecast_rows",
     "group_of",
+    "is_smoothed",
     "lookback",
     "training_rows",
 ]

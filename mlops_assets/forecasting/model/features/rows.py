@@ -20,6 +20,7 @@ from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
 from ..task import Task
 from .calendar import calendar
 from .sampling import recency, sample_triples, uniform
+from .smoothing import SMOOTHED, smooth
 
 INDEX = [ITEM, "origin", "lead", TIME]
 GIVEN = [TARGET, "reference", "scale", "scaling", "y"]
@@ -30,6 +31,8 @@ FLOOR = 1e-3
 """The least scale of an item, as a share of its level."""
 EVIDENCE = 8
 """Seasons on which it is decided whether targets enter as logarithms."""
+CLEAN = (6.0, 9.0)
+"""Standard deviation within a season, in scales, from which on the reference moves with it, and does so wholly."""
 MINIMUM_HISTORY = 4
 """Observed targets below which an item is left to the fallback."""
 
@@ -96,8 +99,15 @@ def feature_rows(
     for name, values in _at_origin(panel, signal, index, level, scale):
         columns[name] = values.astype(np.float32)[row]
     target = index[row] + lead
+    smoothed, profile = {}, np.zeros(len(lead))
+    for length, slots in zip(signal.seasons.lengths, signal.seasons.slots, strict=True):
+        profile, *forecasts = smooth(signal, index, row, lead, length, slots)
+        smoothed |= {f"season_{length}_{name}": values for name, values in zip(SMOOTHED, forecasts, strict=True)}
+    moved = _cleanness(signal, index, scale)[row] * profile
     for name, values in _by_season(signal, index[row], lead):
-        columns[name] = _narrow(values / scale[row])
+        columns[name] = _narrow((values - moved) / scale[row])
+    for name, values in smoothed.items():
+        columns[name] = _narrow((values - level[row] - moved) / scale[row])
     for name, values in calendar(panel.grid, task.frequency, task.holidays, yearly=yearly).items():
         columns[f"calendar_{name}"] = values[origin[row] + lead]
     before = target - distance(lead, signal.seasons.lengths[0])
@@ -106,7 +116,18 @@ def feature_rows(
         columns[f"known_{name}_change"] = values[target] - values[before]
     for name in task.static:
         columns[f"static_{name}"] = panel.static[name].at(index, signal.seasons.lookback)[row]
-    return Rows(item[row], origin[row], lead, reference=size[row], scale=units[row], features=columns)
+    reference = size[row] + spread[row] * moved
+    return Rows(item[row], origin[row], lead, reference=reference, scale=units[row], features=columns)
+
+
+def _cleanness(signal: Signal, index: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Share of its longest season that the reference of an origin moves with, shape (origins,).
+
+    All of it where the season is many scales high: trees need not learn again what hardly changes. Else none.
+    """
+    low, high = CLEAN
+    height = np.nan_to_num(signal.rolling.deviation(index, signal.seasons.lengths[-1]) / scale)
+    return np.clip((height - low) / (high - low), 0.0, 1.0)
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:
