@@ -75,7 +75,7 @@ def test_the_past_that_is_named_is_like_the_day():
         like = explain.resemblance(model, training, rows, int(place.index[place["lead"] == lead][0]))
         there = like.merge(frame, on=["item_id", "timestamp"])
         shares.append((there["promotion"] * there["weight"]).sum())
-    assert shares[0] > 0.9
+    assert shares[0] > 0.7
     assert shares[1] < 0.1
 
 

@@ -1,9 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.model import features, fitting
+from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.quantiles import NOMINAL
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets_tests.forecasting.model.features.test_rows import RICH, rich_panel
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel
@@ -52,3 +55,25 @@ def test_quantiles_are_moved_to_where_later_origins_wanted_them(rich):
     assert drifting[1] > 0.5
     few = features.training_rows(frame, DAILY).head(150)
     assert fitting.fit(few, DAILY).anchors == (0.1, 0.5, 0.9)
+
+
+def test_forecasts_are_drawn_to_what_later_targets_prefer():
+    random = np.random.default_rng(0)
+    target = random.normal(size=2000)
+    middle, right, wrong = (target + random.normal(size=2000) for _ in range(3))
+    unknown = np.where(random.random(2000) < 0.1, np.nan, right)
+    assert fitting.blend(middle, {"wrong": wrong + 3, "right": unknown}, target) == {"right": pytest.approx(0.5)}
+    assert fitting.blend(middle, {"perfect": target}, target) == {"perfect": pytest.approx(fitting.MOST_BLENDED)}
+    assert fitting.blend(target, {"wrong": wrong}, target) == {}
+
+
+def test_a_median_lies_between_the_forest_and_what_it_is_drawn_to():
+    frame = daily_panel(items=3, days=200)
+    alone = replace(fitting.fit(features.training_rows(frame, DAILY), DAILY), blend={}, anchors=NOMINAL)
+    drawn = replace(alone, blend={"season_7_trend": 0.4})
+    _, rows = alone.feature_rows(frame)
+    trend = rows.reference + rows.scale * rows.features["season_7_trend"]
+    own, found = (model.predict(frame) for model in (alone, drawn))
+    np.testing.assert_allclose(found["q50"], 0.6 * own["q50"] + 0.4 * trend, rtol=1e-3)
+    np.testing.assert_allclose(found["q90"] - found["q50"], own["q90"] - own["q50"], rtol=1e-3)
+    pd.testing.assert_frame_equal(Forecaster.from_state(drawn.state()).predict(frame), found)
