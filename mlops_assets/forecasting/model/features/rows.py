@@ -20,7 +20,7 @@ from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
 from ..task import Task
 from .calendar import calendar
 from .sampling import recency, sample_triples, uniform
-from .smoothing import SMOOTHED, smooth
+from .smoothing import smooth
 
 INDEX = [ITEM, "origin", "lead", TIME]
 GIVEN = [TARGET, "reference", "scale", "scaling", "y"]
@@ -101,8 +101,8 @@ def feature_rows(
     target = index[row] + lead
     smoothed, profile = {}, np.zeros(len(lead))
     for length, slots in zip(signal.seasons.lengths, signal.seasons.slots, strict=True):
-        profile, *forecasts = smooth(signal, index, row, lead, length, slots)
-        smoothed |= {f"season_{length}_{name}": values for name, values in zip(SMOOTHED, forecasts, strict=True)}
+        profile, forecasts = smooth(signal, index, row, lead, length, slots)
+        smoothed |= {f"season_{length}_{name}": values for name, values in forecasts.items()}
     moved = _cleanness(signal, index, scale)[row] * profile
     for name, values in _by_season(signal, index[row], lead):
         columns[name] = _narrow((values - moved) / scale[row])

@@ -23,8 +23,9 @@ SEASONS = 3
 """Most seasons that growth is measured over."""
 PLAIN_DAMPING, PLAIN_DELAY = 0.8, 1.5
 """Without a season: share of a step's growth that is carried forward, and how many steps the level lags behind."""
-SMOOTHED = ("smooth", "trend")
-"""Ends of the names of features that are forecasts by themselves."""
+SMOOTHED = {"smooth": 168, "trend": 12}
+"""Features that are forecasts by themselves -> the longest season, in steps, that they are made for: of longer ones few
+are known, so that slow features name the day rather than tell what follows from it."""
 
 
 class Smoothing:
@@ -91,7 +92,7 @@ class Smoothing:
 
 def smooth(
     signal: Signal, index: np.ndarray, row: np.ndarray, lead: np.ndarray, length: int, slots: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Forecast the targets of some rows by smoothing alone.
 
     Args:
@@ -103,17 +104,21 @@ def smooth(
         slots: how many seasons back its profile looks.
 
     Returns:
-        In the units of the signal, each of shape (rows,): the profile alone (the difference from the season), and the
-        forecasts of `SMOOTHED`: level and profile; and those with growth, damped.
+        The profile, which is the difference from the season, and the forecasts of `SMOOTHED` for that length: level and
+        profile (`smooth`), and those with damped growth (`trend`). In the units of the signal, of shape (rows,).
     """
     past = Smoothing(signal, index, length, slots)
     back = distance(lead, length)
     profile = past.profile(row, lead - back)
-    smooth = past.level[row] + profile
-    growth = DAMPING * (back // length) if length > 1 else PLAIN_DAMPING * (lead + PLAIN_DELAY)
-    return profile, smooth, smooth + past.growth[row] * growth
+    forecasts = {}
+    if length <= SMOOTHED["smooth"]:
+        forecasts["smooth"] = past.level[row] + profile
+    if length <= SMOOTHED["trend"]:
+        steps = DAMPING * (back // length) if length > 1 else PLAIN_DAMPING * (lead + PLAIN_DELAY)
+        forecasts["trend"] = forecasts["smooth"] + past.growth[row] * steps
+    return profile, forecasts
 
 
 def is_smoothed(name: str) -> bool:
     """Whether a feature is a forecast by itself: in scales, from the reference."""
-    return name.startswith("season_") and name.endswith(SMOOTHED)
+    return name.startswith("season_") and name.endswith(tuple(SMOOTHED))

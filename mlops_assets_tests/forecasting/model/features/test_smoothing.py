@@ -7,7 +7,7 @@ from mlops_assets.forecasting.model.features.smoothing import STEPS, WEIGHT, smo
 from mlops_assets.forecasting.model.panel import Panel
 from mlops_assets.forecasting.model.scaling import Scaling, Seasons, Signal
 from mlops_assets.forecasting.model.task import Task
-from mlops_assets_tests.forecasting.panels import DAILY
+from mlops_assets_tests.forecasting.panels import DAILY, SMALL
 
 SEASON = np.array([5.0, -3.0, 0.0, 2.0, -8.0, 4.0, 0.0])
 
@@ -21,8 +21,7 @@ def forecasts(target: np.ndarray, task: Task = DAILY) -> tuple[np.ndarray, ...]:
     signal = Signal(panel, seasons, Scaling())
     index, lead = panel.base + len(target) - 1, np.arange(1, task.horizon + 1)
     made = smooth(signal, index, np.zeros(task.horizon, dtype=int), lead, seasons.lengths[-1], seasons.slots[-1])
-    profile, *others = (values * signal.spread[0] for values in made)
-    return profile, *(values + signal.center[0] for values in others)
+    return made[0] * signal.spread[0], *(values * signal.spread[0] + signal.center[0] for values in made[1].values())
 
 
 def test_a_season_without_noise_goes_on_and_grows_by_half():
@@ -63,3 +62,11 @@ def test_the_reference_moves_with_a_clean_season_only(clean):
         assert max(rows["y"].abs().max(), smoothed.abs().max().max()) < 3
     else:
         assert not moves
+
+
+def test_long_seasons_have_no_growth_and_the_longest_no_level_of_their_own():
+    times = pd.date_range("2024-01-01", periods=288 * 6, freq="5min", unit="us")
+    frame = pd.DataFrame({"item_id": "one", "timestamp": times, "target": np.sin(np.arange(len(times)) / 288)})
+    for seasons, names in (((12, 288), ["season_12_smooth", "season_12_trend"]), ((24,), ["season_24_smooth"])):
+        rows = features.training_rows(frame, Task("5min", 12, seasons, model=SMALL))
+        assert [name for name in rows if features.is_smoothed(name)] == names
