@@ -1,6 +1,8 @@
 """reingest: resumed where it was stopped, whole partitions only, and never fewer rows without being asked."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,14 +19,14 @@ RAIN = {"columns": {**SPEC["columns"], "target": "rain"}, "covariates": {}}
 KEY = ["demo", "observations"]
 
 
-@pytest.fixture
-def call(tmp_path, empty_mlflow, monkeypatch) -> Callable[..., Result]:
-    """Call the command line over a sandbox in which ten days are ingested."""
-    sandbox(tmp_path, empty_mlflow)
-    declare(tmp_path / "forecasts")
-    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
+Call = Callable[..., Result]
+
+
+def command(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Return the command line over a sandbox."""
+    monkeypatch.setenv("MLOPS_DATA", str(folder / "data"))
+    monkeypatch.setenv("MLOPS_FORECASTS", str(folder / "forecasts"))
+    monkeypatch.setenv("DAGSTER_HOME", str(folder / "data" / "dagster"))
     monkeypatch.setenv("MLOPS_NOW", "2024-03-11T06:00:00Z")
 
     def run(*arguments: str, code: int = 0) -> Result:
@@ -32,8 +34,25 @@ def call(tmp_path, empty_mlflow, monkeypatch) -> Callable[..., Result]:
         assert result.exit_code == code, result.output
         return result
 
-    run("ingest", "demo", "--partition", "2024-03-01...2024-03-10")
     return run
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
+    """A sandbox in which ten days are ingested."""
+    folder = tmp_path_factory.mktemp("ingested")
+    sandbox(folder, empty_mlflow)
+    declare(folder / "forecasts")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        command(folder, monkeypatch)("ingest", "demo", "--partition", "2024-03-01...2024-03-10")
+    return folder
+
+
+@pytest.fixture
+def call(ingested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call the command line over a copy of it."""
+    shutil.copytree(ingested, tmp_path, dirs_exist_ok=True)
+    return command(tmp_path, monkeypatch)
 
 
 @pytest.fixture
