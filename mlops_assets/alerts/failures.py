@@ -64,7 +64,7 @@ def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInsta
 
 def first_line(spec: ForecastSpec, error: str) -> str:
     """Return the first line of an error, without secrets, and no more of it than a message can hold."""
-    lines = scrub(error.strip(), secrets_of(spec.source)).splitlines()
+    lines = scrub(error.strip(), {secret for source in spec.sources for secret in secrets_of(source)}).splitlines()
     if not lines:
         return "no message"
     return lines[0] if len(lines[0]) <= LONGEST else f"{lines[0][:LONGEST]} …"

@@ -20,7 +20,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance, prove_instance
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
-from mlops_assets.sources import calendars
+from mlops_assets.sources import calendars, covariates
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import Declared, ForecastSpec, SpecError
 from mlops_assets.spec.joined import Calendar
@@ -67,6 +67,8 @@ def checks() -> Iterator[CheckResult]:
     specs = declared.specs
     for spec in specs:
         yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
+        for one in spec.covariates.sources:
+            yield _try(f"covariates {one.name} of {spec.name}", lambda spec=spec, one=one: covariates.probe(spec, one))
         for one in spec.calendars:
             yield _try(f"calendar {one.name} of {spec.name}", lambda spec=spec, one=one: _calendar(spec, one, settings))
         yield _try(f"rows of {spec.name}", lambda spec=spec: _rows(spec, settings))

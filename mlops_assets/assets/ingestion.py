@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Alert, Notifications
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
 from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts
 from mlops_assets.catalog.names import DAILY, FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, job_name, step_name
 from mlops_assets.catalog.partitions import (
@@ -195,10 +195,14 @@ def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, l
 def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
     """Define `future_covariates`: the known covariates over the horizon after each origin."""
     spec = graph.spec
+    # Other tables are asked for the items that there are.
+    observed = dg.AssetIn(graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach_of(spec)))
+    before = {OBSERVATIONS: observed} if spec.covariates.sources else {}
 
     @dg.asset(
         key=graph.key(FUTURE_COVARIATES),
         partitions_def=graph.partitions,
+        ins=before,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -208,11 +212,14 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         ),
     )
     @patient
-    def future_covariates(context: dg.AssetExecutionContext, clock: Clock) -> dg.Output[pd.DataFrame]:
-        frames = []
+    def future_covariates(
+        context: dg.AssetExecutionContext, clock: Clock, **inputs: pd.DataFrame
+    ) -> dg.Output[pd.DataFrame]:
+        frames, observations = [], inputs.get(OBSERVATIONS, graph.without_rows(OBSERVATIONS))
         for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
-            frames.append(ingest.read_future(graph, origin, clock).assign(partition=key))
+            history = observations[observations["timestamp"] <= origin]
+            frames.append(ingest.read_future(graph, origin, clock, history).assign(partition=key))
         return dg.Output(pd.concat(frames or [graph.without_rows(FUTURE_COVARIATES)], ignore_index=True))
 
     return future_covariates

@@ -16,7 +16,7 @@ def described(definition: dg.AssetsDefinition, spec: ForecastSpec) -> dg.AssetsD
         name = asset.key.path[-1]
         if name not in TABLES:
             return asset
-        covariates = spec.covariates.known if name == FUTURE_COVARIATES else spec.covariate_columns
+        covariates = spec.covariates.all_known if name == FUTURE_COVARIATES else spec.covariate_columns
         columns = expand(TABLES[name], [quantile_column(level) for level in spec.quantiles], covariates)
         schema = dg.TableSchema([dg.TableColumn(one, c.stored_as, c.meaning) for one, c in columns.items()])
         return asset.merge_attributes(metadata={"dagster/column_schema": schema})

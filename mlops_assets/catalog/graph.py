@@ -80,7 +80,7 @@ class Graph:
     def without_rows(self, name: str) -> pd.DataFrame:
         """Return one of the forecast's tables without rows, with the columns that the spec gives it."""
         spec = self.spec
-        covariates = spec.covariates.known if name == FUTURE_COVARIATES else spec.covariate_columns
+        covariates = spec.covariates.all_known if name == FUTURE_COVARIATES else spec.covariate_columns
         columns = expand(TABLES[name], spec.task.quantile_columns, covariates)
         any_type = {name: "str" if name in spec.covariates.static else "float64" for name in spec.covariate_columns}
         return without_rows(
@@ -122,7 +122,7 @@ def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
     """
     reach = reach_of(graph.spec) + before
     ins = {OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach))}
-    if graph.spec.covariates.known:
+    if graph.spec.covariates.all_known:
         ins[FUTURE_COVARIATES] = dg.AssetIn(
             graph.key(FUTURE_COVARIATES), partition_mapping=with_earlier(before) if before else None
         )

@@ -30,6 +30,7 @@ KIND = "partitions.kind"
 """The one field that changes nothing in the rows, but in which partition they are."""
 _LONGEST = 200
 _COVARIATES = "covariates."
+_KINDS = ("known", "past", "static")
 _BY_TIME = ("covariates.known", "covariates.past")
 """Numbers that are stored alike: one that was known ahead and is not any longer is in the rows all the same."""
 _NOT_OF_VALUES = (_COVARIATES, KIND)
@@ -72,7 +73,8 @@ def meaning_of(spec: ForecastSpec) -> dict[str, Any]:
     found |= {f"columns.{name}": value for name, value in _declared(spec.columns).items()}
     if found.get("columns.stamp") == "start":  # what it is without the field, too
         del found["columns.stamp"]
-    covariates = {name: sorted(getattr(spec.covariates, name)) for name in ("known", "past", "static")}
+    of = spec.covariates
+    covariates = {name: sorted(v) for name, v in zip(_KINDS, (of.all_known, of.all_past, of.static), strict=True)}
     found |= {f"{_COVARIATES}{name}": value for name, value in covariates.items() if value}
     found |= {"frequency": spec.frequency, "time_zone": spec.time_zone, KIND: spec.partition_kind}
     return {name: found[name] for name in sorted(found) if name not in NOT_OF_ROWS}

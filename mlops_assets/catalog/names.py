@@ -76,7 +76,9 @@ class CatalogEntry:
 ENTRIES = (
     CatalogEntry(OBSERVATIONS, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST),
     CatalogEntry(QUARANTINE, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST, shown=False),
-    CatalogEntry(FUTURE_COVARIATES, jobs=(DAILY,), partitioned=True, needed=lambda spec: bool(spec.covariates.known)),
+    CatalogEntry(
+        FUTURE_COVARIATES, jobs=(DAILY,), partitioned=True, needed=lambda spec: bool(spec.covariates.all_known)
+    ),
     CatalogEntry(FORECASTS, jobs=(DAILY,), partitioned=True),
     CatalogEntry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
     CatalogEntry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),

@@ -10,6 +10,7 @@ from mlops_assets.forecasting.data.aggregation import Aggregate
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.forecasting.data.grid import PartitionKind
 from mlops_assets.forecasting.data.parsing import EPOCHS, with_weekday
+from mlops_assets.spec.joined import CovariateSource
 from mlops_assets.spec.parts import MisfitError, Name, Names, Part, day_of, repeated
 
 OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM})
@@ -125,12 +126,27 @@ class Covariates(Part):
         description="What happens where known covariates are missing over the horizon: they count as unknown and that "
         "is said; nothing is forecast; the item's last known value counts.",
     )
+    sources: list[CovariateSource] = Field(
+        default_factory=list, description="Tables of their own that more covariates stand in: a weather service."
+    )
 
     @model_validator(mode="after")
     def _one_kind_each(self) -> "Covariates":
-        if twice := repeated([*self.known, *self.past, *self.static]):
+        if twice := repeated([*self.all_known, *self.all_past, *self.static]):
             raise ValueError(f"{twice} stands twice; a covariate is of one kind only (known, past or static)")
+        if twice := repeated(one.name for one in self.sources):
+            raise MisfitError("sources", f"{twice} stands twice")
         return self
+
+    @property
+    def all_known(self) -> list[str]:
+        """Known covariates, of whatever table."""
+        return [*self.known, *(name for one in self.sources for name in one.known)]
+
+    @property
+    def all_past(self) -> list[str]:
+        """Past covariates, of whatever table."""
+        return [*self.past, *(name for one in self.sources for name in one.past)]
 
 
 class Hierarchy(Part):

@@ -216,7 +216,7 @@ class ForecastSpec(Part):
             )
         roles = {self.columns.target: "target", self.columns.timestamp: "timestamp"}
         for kind in ("known", "past", "static"):
-            for name in getattr(self.covariates, kind):
+            for name in getattr(self.covariates, kind if kind == "static" else f"all_{kind}"):
                 if name in roles:
                     raise MisfitError(
                         f"covariates.{kind}", f"{name!r} is the {roles[name]} itself, which would leak it"
@@ -229,7 +229,9 @@ class ForecastSpec(Part):
         return self
 
     @model_validator(mode="after")
-    def _calendars_are_of_items(self) -> "ForecastSpec":
+    def _tables_are_of_items(self) -> "ForecastSpec":
+        for number, one in enumerate(self.covariates.sources):
+            self._require_items(f"covariates.sources.{number}.by", one.by)
         ours = {*OUR_COLUMNS, *self.covariate_columns}
         for number, one in enumerate(self.calendars):
             self._require_items(f"calendars.{number}.by", one.by)
@@ -303,8 +305,8 @@ class ForecastSpec(Part):
             season_lengths=tuple(seasons),
             quantiles=tuple(self.quantiles),
             point=self.point,
-            known=(*self.covariates.known, *self.calendar_columns),
-            past=tuple(self.covariates.past),
+            known=(*self.covariates.all_known, *self.calendar_columns),
+            past=tuple(self.covariates.all_past),
             static=tuple(self.covariates.static),
             holidays=self.holidays,
             non_negative=bool(self.non_negative),
@@ -332,6 +334,11 @@ class ForecastSpec(Part):
         return self if approval is None else self.model_copy(update={"approval": approval})
 
     @property
+    def sources(self) -> list[Source]:
+        """All that rows and covariates are read from."""
+        return [self.source, *(source for one in self.covariates.sources for source in one.sources)]
+
+    @property
     def calendar_columns(self) -> list[str]:
         """Known covariates that come of the calendars; they are not stored, but made whenever they are wanted."""
         return [column for one in self.calendars for column in feature_names(one.name, self.frequency)]
@@ -339,7 +346,7 @@ class ForecastSpec(Part):
     @property
     def covariate_columns(self) -> list[str]:
         """All covariates that are stored: known, past, static."""
-        return [*self.covariates.known, *self.covariates.past, *self.covariates.static]
+        return [*self.covariates.all_known, *self.covariates.all_past, *self.covariates.static]
 
     def fingerprint(self) -> str:
         """Hash of everything that a trained model depends on, the data aside (32 hex digits)."""

@@ -1,9 +1,12 @@
 """Tables beside the observations, joined to them: calendars of events, and covariates of another source."""
 
-from pydantic import Field, field_validator, model_validator
+from typing import Annotated, Literal
 
-from mlops_assets.spec.parts import NAME_PATTERN, MisfitError, Name, Names, day_of
-from mlops_assets.spec.sources import Text
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.spec.parts import NAME_PATTERN, MisfitError, Name, Names, Part, day_of
+from mlops_assets.spec.sources import HttpSource, Parameter, Source, Text
 
 ICALENDAR = ".ics"
 """Ending of files that say themselves where their events are."""
@@ -66,3 +69,63 @@ class Calendar(Text):
     def paths(self) -> dict[str | None, str]:
         """Its files, by the value of `by` that they are of; None: of whoever they say."""
         return {None: self.path} if isinstance(self.path, str) else {**self.path}
+
+
+def _valid_frequency(value: str | None) -> str | None:
+    return value if value is None or parse_frequency(value) else None
+
+
+Rule = Literal["mean", "sum", "min", "max", "last"]
+
+
+class CovariateSource(Part):
+    """Covariates that stand in a table of their own: weather, prices, a plan."""
+
+    name: str = Field(pattern=NAME_PATTERN, description="For messages.")
+    source: Source
+    future: Source | None = Field(
+        default=None, description="Where the values after the origin are, if elsewhere: a weather forecast."
+    )
+    timestamp: Name | None = Field(default=None, description="Column of the time. Default: columns.timestamp.")
+    timestamp_format: Name | None = Field(
+        default=None, description="As columns.timestamp_format, of this table. Default: ISO 8601."
+    )
+    known: Names = Field(default_factory=list, description="Its columns that are known for the future too.")
+    past: Names = Field(default_factory=list, description="Its columns that are known up to the origin only.")
+    by: Names = Field(
+        default_factory=list,
+        description="Its columns that say whose a row is: those of the item id, or static covariates. Default: "
+        "everybody's.",
+    )
+    each: dict[Name, dict[Name, Parameter]] = Field(
+        default_factory=dict,
+        description="A web service is asked once for each value of `by`, and :NAME in its query stands for what is "
+        "given here: {berlin: {latitude: 52.5, longitude: 13.4}}.",
+    )
+    frequency: Annotated[str | None, AfterValidator(_valid_frequency)] = Field(
+        default=None,
+        description="Of this table. A row of a coarser one holds for all steps within its period; a finer one needs "
+        "aggregate. Default: the forecast's.",
+    )
+    aggregate: Rule | dict[Name, Rule] | None = Field(
+        default=None, description="How the rows of a finer table become one: mean, or {rain: sum, wind: max}."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "CovariateSource":
+        if not self.known and not self.past:
+            raise MisfitError("known", "name the columns that are wanted, as known or past")
+        if self.future is not None and not self.known:
+            raise MisfitError("future", "only known covariates are looked up after the origin")
+        if self.each and (len(self.by) != 1 or not all(isinstance(one, HttpSource) for one in self.sources)):
+            raise MisfitError("each", "belongs to a web service (kind: http), and to one column `by`")
+        if self.aggregate is not None and self.frequency is None:
+            raise MisfitError("frequency", "say which frequency its rows have, so that they can be aggregated")
+        if isinstance(self.aggregate, dict) and (odd := {*self.aggregate} ^ {*self.known, *self.past}):
+            raise MisfitError("aggregate", f"needs a rule for each column, and no other: {', '.join(sorted(odd))}")
+        return self
+
+    @property
+    def sources(self) -> list[Source]:
+        """Where it is read from."""
+        return [self.source, *([self.future] if self.future is not None else [])]

@@ -73,7 +73,7 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
     return spec.read_from(file.resolve(), declared if isinstance(declared, dict) else None)
 
 
-_PLACES = re.compile(r"source|calendars\.\d+")
+_PLACES = re.compile(r"source|covariates\.sources\.\d+\.(source|future)|calendars\.\d+")
 """What of a spec may hold `${VARIABLE}`, in some fields."""
 _EXPANDED = ("url", "path", "table", "headers")
 _SECRET_HEADER = re.compile("auth|key|token|secret|cookie|pass", re.IGNORECASE)

@@ -9,7 +9,7 @@ from mlops_assets.forecasting.formatting import few, stamp
 from mlops_assets.resources.clock import Clock
 from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.ingest import read_future
+from mlops_assets.stages.ingest import over_the_horizon, read_future
 
 UNUSUAL = 0.1
 """Share of the rows ahead by which more must be missing than in the history, where some always are."""
@@ -33,7 +33,7 @@ def missing_ahead(
     rows = expected[KEY].merge(future, on=KEY, how="left")
     found = []
     calendars = [calendar.name for calendar in spec.calendars]
-    for name in [*spec.covariates.known, *calendars]:
+    for name in [*spec.covariates.all_known, *calendars]:
         absent = rows[name].isna()
         usual = 0.0 if name in calendars else float(history[name].isna().mean())
         if absent.sum() > (usual + UNUSUAL if usual else 0) * len(rows):
@@ -85,7 +85,7 @@ def known_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Ti
     Raises:
         SourceError: source or calendar cannot be read.
     """
-    future = read_future(graph, origin, clock) if graph.spec.covariates.known else None
+    future = read_future(graph, origin, clock, history) if graph.spec.covariates.all_known else None
     return with_events(graph.spec, history, future, origin)
 
 
@@ -105,17 +105,7 @@ def with_events(
     """
     if not spec.calendars:
         return future
-    return with_calendars(spec, _over_the_horizon(spec, history, future, origin), history)
-
-
-def _over_the_horizon(
-    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
-) -> pd.DataFrame:
-    """Return known covariates with a row for each item and step, missing where they are not known."""
-    items, steps = history["item_id"].unique(), steps_after(origin, spec.horizon, spec.frequency)
-    every = pd.MultiIndex.from_product([items, steps], names=KEY).to_frame(index=False)
-    every["timestamp"] = every["timestamp"].astype(history["timestamp"].dtype)
-    return every if future is None else every.merge(future[[*KEY, *spec.covariates.known]], on=KEY, how="left")
+    return with_calendars(spec, over_the_horizon(spec, history, future, origin), history)
 
 
 def sentence(missing: pd.DataFrame) -> str:
@@ -184,9 +174,9 @@ def future_of(
     Raises:
         SourceError: a calendar cannot be read.
     """
-    names = spec.covariates.known
+    names = spec.covariates.all_known
     if future is not None and spec.covariates.missing_future == "last":
-        ahead = _over_the_horizon(spec, history, future, origin)
+        ahead = over_the_horizon(spec, history, future, origin)
         both = pd.concat([history[[*KEY, *names]], ahead], ignore_index=True).sort_values(KEY, kind="stable")
         both[names] = both.groupby("item_id")[names].ffill()
         future = both[both["timestamp"] > origin].reset_index(drop=True)

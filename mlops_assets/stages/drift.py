@@ -52,7 +52,7 @@ def detect(graph: Graph, tables: Tables, observations: pd.DataFrame, keys: Seque
     """
     spec = graph.spec
     # What a calendar will say is known for years: nothing in it drifts.
-    task = replace(spec.task, known=tuple(spec.covariates.known))
+    task = replace(spec.task, known=tuple(spec.covariates.all_known))
     ends = {key: origin_of(spec, window_of(graph.partitions, key)) for key in keys}
     if observations.empty or not keys:
         return Drifts(ends, {}, {})

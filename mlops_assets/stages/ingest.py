@@ -9,11 +9,12 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
 from mlops_assets.catalog.partitions import partition_of, whole_window
 from mlops_assets.forecasting.data import contract
-from mlops_assets.forecasting.data.grid import stamp_misfit, steps_after
+from mlops_assets.forecasting.data.grid import KEY, stamp_misfit, steps_after
 from mlops_assets.io_managers.errors import StaleWriteError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import read_all
+from mlops_assets.sources.covariates import attach
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
@@ -40,24 +41,70 @@ def read_first(graph: Graph, clock: Clock, most: int) -> contract.Checked:
     return _read(graph, window, clock, graph.contract.columns, most)[0]
 
 
-def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFrame:
+def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock, history: pd.DataFrame) -> pd.DataFrame:
     """Read the known covariates over the horizon after an origin: item_id, timestamp and the covariates.
+
+    Args:
+        graph: of the forecast.
+        origin: of the forecast.
+        clock: says what is known.
+        history: canonical frame up to the origin; of its items is asked what stands in tables of their own.
 
     Raises:
         SourceError: the source cannot be read.
         ContractError: a column is absent.
     """
     spec = graph.spec
+    own = _own_future(graph, origin, clock) if spec.covariates.known else None
+    if not spec.covariates.sources:
+        return own if own is not None else pd.DataFrame(columns=KEY)
+    rows = over_the_horizon(spec, history, own, origin)
+    return attach(spec, rows, clock.now(), history)[0][[*KEY, *spec.covariates.all_known]]
+
+
+def over_the_horizon(
+    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
+) -> pd.DataFrame:
+    """Return known covariates with a row for each item and step after an origin, missing where they are not known.
+
+    Args:
+        spec: says how many steps.
+        history: canonical frame up to the origin; its items are meant.
+        future: item_id, timestamp and known covariates; None: none are known.
+        origin: of the forecast.
+    """
+    items, steps = history["item_id"].unique(), steps_after(origin, spec.horizon, spec.frequency)
+    every = pd.MultiIndex.from_product([items, steps], names=KEY).to_frame(index=False)
+    every["timestamp"] = every["timestamp"].astype("datetime64[us]")
+    if future is None:
+        return every
+    names = [name for name in spec.covariates.all_known if name in future]
+    return every.merge(future[[*KEY, *names]], on=KEY, how="left")
+
+
+def _own_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFrame:
+    """Read those that stand in the forecast's own table."""
+    spec = graph.spec
     columns = [name for name in graph.contract.columns if name != spec.columns.target]
     steps = steps_after(origin, spec.horizon, spec.frequency)
-    checked, _ = _read(graph, contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1)), clock, columns)
+    checked, _ = _checked(graph, contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1)), clock, columns)
     return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
 
 
 def _read(
     graph: Graph, window: contract.Window, clock: Clock, columns: Sequence[str], most: int | None = None
 ) -> tuple[contract.Checked, str]:
-    """Read columns of a window, all rows or about the first so many; a target that is not among them is missing."""
+    """Read a window with its covariates, whatever table they stand in: all rows or about the first so many."""
+    checked, name = _checked(graph, window, clock, columns, most)
+    checked.accepted, notes = attach(graph.spec, checked.accepted, clock.now())
+    checked.notes += notes
+    return checked, name
+
+
+def _checked(
+    graph: Graph, window: contract.Window, clock: Clock, columns: Sequence[str], most: int | None = None
+) -> tuple[contract.Checked, str]:
+    """Hold columns of the forecast's own table against the contract; a target that is not among them is missing."""
     reader, target = open_source(graph.spec), graph.spec.columns.target
     raw = read_all(reader, columns, graph.spec.columns.timestamp, graph.contract.asked(window), most)[:most]
     if target not in columns:

@@ -42,3 +42,45 @@ def test_a_path_may_hold_a_variable():
     spec = parse_spec(plus("calendars: [{name: school, path: '${EVENTS}/a.csv'}]"), FILE, {"EVENTS": "/data"})
     assert spec.calendars[0].path == "/data/a.csv"
     assert "EVENTS is not set" in problem(plus("calendars: [{name: school, path: '${EVENTS}/a.csv'}]"))
+
+
+SOURCE = "covariates: {{sources: [{{name: weather, source: {}}}]}}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("{kind: file, path: a.csv}", "covariates.sources.0.known (line 7): name the columns that are wanted"),
+        ("{kind: file}, known: t2", "covariates.sources.0.source.path (line 7): missing (A file, a folder or a glob"),
+        (
+            "{kind: ftp, path: a}, known: t2",
+            "covariates.sources.0.source.kind (line 7): found 'ftp'; allowed: file,",
+        ),
+        ("{kind: http, url: 'ftp://x'}, known: t2", "covariates.sources.0.source.url (line 7): not an address such as"),
+        ("{kind: file, path: a.csv}, known: y", "covariates.known (line 7): 'y' is the target itself"),
+        ("{kind: file, path: a.csv}, known: [a, a]", "'a' stands twice; a covariate is of one kind only"),
+        ("{kind: file, path: a.csv}, past: a, future: {kind: file, path: b}", "only known covariates are looked up"),
+        (
+            "{kind: file, path: a.csv}, past: a, by: city",
+            "covariates.sources.0.by (line 7): 'city' is neither a column",
+        ),
+        ("{kind: file, path: a.csv}, past: a, each: {x: {y: z}}", "each (line 7): belongs to a web service"),
+        ("{kind: file, path: a.csv}, past: a, aggregate: mean", "say which frequency its rows have"),
+        ("{kind: file, path: a.csv}, past: a, frequency: 2W", "covariates.sources.0.frequency (line 7): '2W' is not"),
+        (
+            "{kind: file, path: a.csv}, past: a, frequency: h, aggregate: {b: sum}",
+            "needs a rule for each column, and no other: a, b",
+        ),
+        ("{kind: http, url: 'http://x/a', headers: {X-Key: abc}}, past: a", "no secret in the file: write ${NAME}"),
+    ],
+)
+def test_what_is_wrong_with_a_table_of_covariates_is_said(fields, words):
+    assert words in problem(plus(SOURCE.format(fields)))
+
+
+def test_their_columns_are_covariates_and_their_variables_are_read():
+    fields = "{kind: sql, url: '${WEATHER_URL}', table: t}, known: [t2], past: rain"
+    spec = parse_spec(plus(SOURCE.format(fields)), FILE, {"WEATHER_URL": "sqlite:///w.db"})
+    assert (spec.task.known, spec.task.past) == (("t2",), ("rain",))
+    assert spec.covariate_columns == ["t2", "rain"]
+    assert len(spec.sources) == 2
