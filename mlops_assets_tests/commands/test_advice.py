@@ -218,6 +218,12 @@ def no_reader_of_excel(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExc
     return box.error_of("evaluate", "demo")
 
 
+def no_reader_of_icalendar(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    declare(box.folder / "forecasts", calendars=[{"name": "school", "path": "school.ics"}])
+    monkeypatch.setitem(sys.modules, "icalendar", None)
+    return box.error_of("evaluate", "demo")
+
+
 def another_spec(
     *arguments: str, shops: int = 4, **changes: Any
 ) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
@@ -236,6 +242,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
     "sources/excel_files.py:_workbook": no_reader_of_excel,
+    "sources/calendars.py:_of_icalendar": no_reader_of_icalendar,
     "resources/databases.py:make_engine": without_library(
         "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),
