@@ -59,7 +59,8 @@ def describe(problem: Any, document: Document) -> str:
     if kind == "literal_error":
         message = choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
     elif kind in ("model_type", "model_attributes_type"):
-        fields = _model_at(path, loc).model_fields if path[-1] not in _OF_SOURCES else ("kind", "and what goes with it")
+        of_source = bool(path) and path[-1] in _OF_SOURCES
+        fields = ("kind", "and what goes with it") if of_source else _model_at(path, loc).model_fields
         message = f"fields are needed here: {', '.join(fields)}"
     elif kind in _NEEDED:
         message = _NEEDED[kind].format(**context)
