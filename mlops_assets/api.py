@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.analysis.evaluate import Evaluation
     from mlops_assets.analysis.explain import ModelExplanation, RowExplanation
+    from mlops_assets.analysis.members import MembersExplanation, MembersOfRow
     from mlops_assets.analysis.tune import TuningResult, TuningTrial
     from mlops_assets.analysis.what_if import ForecastResult
     from mlops_assets.report.overview import Overview
@@ -88,7 +89,7 @@ def evaluate(forecast: Forecast, models: Sequence[str] = (), *, settings: Settin
 
 
 @overload
-def explain(forecast: Forecast, *, settings: Settings | None = None) -> ModelExplanation: ...
+def explain(forecast: Forecast, *, settings: Settings | None = None) -> ModelExplanation | MembersExplanation: ...
 
 
 @overload
@@ -100,7 +101,7 @@ def explain(
     origin: str | None = None,
     top: int = 10,
     settings: Settings | None = None,
-) -> RowExplanation: ...
+) -> RowExplanation | MembersOfRow: ...
 
 
 def explain(
@@ -111,7 +112,7 @@ def explain(
     origin: str | None = None,
     top: int = 10,
     settings: Settings | None = None,
-) -> ModelExplanation | RowExplanation:
+) -> ModelExplanation | MembersExplanation | RowExplanation | MembersOfRow:
     """Say what the model leans on or, with an item and a timestamp, what one forecast is made like.
 
     The champion's model is asked; without one that may be used, a model is fitted. Nothing is stored.

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.analysis.members import MembersExplanation, MembersOfRow, of_model, of_row
 from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast, read_timestamp
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.forecasting.model import kinds
+from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -99,8 +101,8 @@ class RowExplanation:
         }
 
 
-def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation:
-    """Say what the model leans on.
+def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation | MembersExplanation:
+    """Say what the model leans on; of several models together, who they are.
 
     Raises:
         DataError, SourceError, TrackingError: as `open_forecast` does.
@@ -108,6 +110,8 @@ def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation:
     from mlops_assets.forecasting.evaluation.importance import by_group, permutation_importance
 
     opened = open_forecast(spec, settings)
+    if isinstance(opened.forecaster, Ensemble):
+        return of_model(opened, opened.forecaster)
     importances = _importances(opened)
     metric = spec.gate.metric
     permuted = permutation_importance(
@@ -118,8 +122,8 @@ def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation:
 
 def explain_row(
     spec: ForecastSpec, settings: Settings, item: str, timestamp: str, origin: str | None = None, top: int = 10
-) -> RowExplanation:
-    """Say what one row of the forecast rests on.
+) -> RowExplanation | MembersOfRow:
+    """Say what one row of the forecast rests on; of several models together, what each says.
 
     Args:
         spec: the forecast.
@@ -136,6 +140,8 @@ def explain_row(
     from mlops_assets.forecasting.evaluation.importance import by_group, resemblance
 
     opened = open_forecast(spec, settings, origin)
+    if isinstance(opened.forecaster, Ensemble):
+        return of_row(opened, opened.forecaster, item, read_timestamp(timestamp, "timestamp"))
     importances = _importances(opened)
     key, rows, row = _row(opened, item, timestamp)
     table = opened.predict(items=[item])

@@ -16,7 +16,17 @@ from mlops_assets.tracking.registry import CODE, Registry, Version
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import Model
 
-_TOLD = ("git_commit", "spec_hash", TAG, "data_version", "trained_until", "package_version", "fingerprint", CODE)
+_TOLD = (
+    "git_commit",
+    "spec_hash",
+    TAG,
+    "data_version",
+    "trained_until",
+    "package_version",
+    "fingerprint",
+    CODE,
+    "choice",
+)
 """What the record beside a kept version says of it, as its tags in MLflow do."""
 
 

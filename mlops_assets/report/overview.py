@@ -24,6 +24,7 @@ class ChampionState:
         trained_until: the last timestamp that it has learnt from.
         age_days: days from then to the latest data; None where either is not known.
         link: its page in MLflow; empty without a web UI.
+        choice: which models it is made of, and why; empty of a single kind.
     """
 
     version: int
@@ -32,6 +33,7 @@ class ChampionState:
     trained_until: str | None
     age_days: int | None
     link: str
+    choice: str = ""
 
 
 @dataclass(frozen=True)

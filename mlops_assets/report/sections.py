@@ -133,6 +133,8 @@ def _model(sources: Sources, state: Overview) -> Section:
         f"Version {state.champion.version}, decided by {decided}, trained until {state.champion.trained_until}. "
         f"{state.champion.link}"
     ]
+    if state.champion.choice:
+        words.append(f"Made of: {state.champion.choice}.")
     pictures = []
     try:
         importances = life.registry.read_table(state.champion.version, "importances.csv")

@@ -182,6 +182,7 @@ def _champion(
         trained_until=plain(until),
         age_days=age,
         link=life.registry.link(number) if life is not None and sources.tracking.ui else "",
+        choice=version.tags.get("choice", "") if version is not None else "",
     )
 
 

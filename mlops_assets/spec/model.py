@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_v
 
 from mlops_assets.errors import UnknownNameError
 from mlops_assets.forecasting.model import kinds, regressors
+from mlops_assets.forecasting.model.kinds.ensemble import COMBINING
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.spec.parts import MisfitError, Part, choice
 
@@ -121,6 +122,12 @@ class Model(Part):
         default_factory=dict,
         description="Keyword arguments of the regressor, or parameters of the kind.",
     )
+    members: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Kinds that an ensemble averages, or that auto chooses among. null: the engine's, by which extras "
+        "are installed.",
+    )
     max_training_rows: int = Field(
         default=ModelSettings.max_training_rows,
         ge=100,
@@ -142,7 +149,8 @@ class Model(Part):
     @property
     def settings(self) -> ModelSettings:
         """The same in the engine's words."""
-        return ModelSettings(**{**self.model_dump(), "parameters": dict(self.parameters)})
+        own = {"parameters": dict(self.parameters), "members": tuple(self.members or ())}
+        return ModelSettings(**{**self.model_dump(), **own})
 
     @field_validator("kind")
     @classmethod
@@ -159,12 +167,26 @@ class Model(Part):
             ) from None
         return value
 
+    @field_validator("members")
+    @classmethod
+    def _single_kinds(cls, value: list[str] | None) -> list[str] | None:
+        allowed = [kind for kind in kinds.KINDS if kind not in COMBINING]
+        for number, kind in enumerate(value or []):
+            if kind in COMBINING or ("." not in kind and kind not in allowed):
+                raise MisfitError(str(number), choice(kind, allowed))
+            kinds.class_of(kind)
+        return value
+
     @model_validator(mode="after")
     def _known_parameters(self) -> "Model":
         if "random_state" in self.parameters:
             raise MisfitError("parameters.random_state", "the field for it is model.seed")
         if self.accelerator is not None and not regressors.is_forest(self.kind):
             raise MisfitError("accelerator", f"only forests can be accelerated, and the kind is {self.kind}")
+        if self.members is not None and self.kind not in COMBINING:
+            raise MisfitError(
+                "members", f"only {' and '.join(sorted(COMBINING))} have members, and the kind is {self.kind}"
+            )
         known = _parameters_of(self.kind) if self.parameters else ()
         for name in self.parameters:
             if name not in known:

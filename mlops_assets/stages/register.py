@@ -20,6 +20,7 @@ from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
@@ -70,6 +71,7 @@ class Training:
             "breach": run.tags.get(run_tags.BREACH, ""),
             "action": facts["action"],
             "cpu_seconds": str(facts["fit_seconds"]),
+            **({"choice": facts["choice"]} if "choice" in facts else {}),
         }
 
 
@@ -198,6 +200,8 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     if importances is not None:
         run.log_table(importances, "importances.csv")
         run.log_table(by_group(importances), "importances_by_group.csv")
+    if isinstance(forecaster, Ensemble):
+        run.log_table(forecaster.record, "members.csv")
     _log_pictures(training, run, scores, importances)
     until = pd.Timestamp(training.model["facts"]["trained_until"])
     example = example_of(training.history, kinds.lookback(spec.task), until)

@@ -41,7 +41,7 @@ def log_forecaster(
         file = Path(folder) / FORECASTER
         sha256 = model_file.save(dict(state), file)
         python_model, code = own_code().write(Path(folder))
-        own = Needs.of(state["kind"])
+        own = Needs.of(state["kind"], *state.get("members", ()))
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(python_model),
@@ -69,11 +69,14 @@ class Needs:
     code: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, kind: str) -> "Needs":
-        """Find out what a kind needs; of a class of one's own its distribution or, without one, its package or file."""
-        names = list(kinds.requires(kind))
+    def of(cls, *named: str) -> "Needs":
+        """Find out what kinds need; of a class of one's own its distribution or, without one, its package or file."""
+        names: list[str] = []
         code: list[str] = []
-        if kinds.is_own(kind):
+        for kind in named:
+            names += kinds.requires(kind)
+            if not kinds.is_own(kind):
+                continue
             made = kinds.class_of(kind)
             if any(base.__module__.startswith("mlops_assets.") for base in made.__mro__):
                 names.append("mlops-assets")
@@ -81,8 +84,8 @@ class Needs:
             installed = packages_distributions().get(module, [])
             names += installed[:1]
             file = Path(str(import_module(module).__file__))
-            code = [] if installed else [str(file.parent if file.name == "__init__.py" else file)]
-        return cls(tuple(f"{name}=={version(name)}" for name in dict.fromkeys(names)), tuple(code))
+            code += [] if installed else [str(file.parent if file.name == "__init__.py" else file)]
+        return cls(tuple(f"{name}=={version(name)}" for name in dict.fromkeys(names)), tuple(dict.fromkeys(code)))
 
 
 @contextmanager

@@ -75,3 +75,17 @@ def test_a_row_that_is_not_there_is_wrong_usage(ask, arguments, words):
 
 def test_a_wrong_file_is_wrong_usage(ask, tmp_path):
     assert "cannot be read" in ask("explain", str(tmp_path / "nowhere.yaml"), code=2)
+
+
+def test_several_models_are_explained_by_their_weights(ask, tmp_path):
+    kind = "mlops_assets_tests.forecasting.model.kinds.simple"
+    model = {"kind": "ensemble", "members": [f"{kind}.High", f"{kind}.Low"]}
+    declare(tmp_path / "forecasts", panel(items=3), partitions=UNTIL_MAY_20, model=model)
+    said = ask("explain", "demo", "--json")
+    assert [row["member"] for row in said["members"]] == [f"{kind}.High", f"{kind}.Low", "ensemble"]
+    assert sum(row["weight"] for row in said["members"][:2]) == pytest.approx(1)
+    assert said["reasons"][0] in ask("explain", "demo").replace("\n", "")
+    row = ask("explain", "demo", "--item", "shop 1", "--timestamp", "2024-05-27", "--json")
+    mean = sum(member["weight"] * member["mean"] for member in row["members"])
+    assert row["values"]["mean"] == pytest.approx(mean, rel=1e-4)
+    assert "is not forecast" in ask("explain", "demo", "--item", "shop 1", "--timestamp", "2025-05-27", code=2)

@@ -32,6 +32,16 @@ def test_a_kind_that_is_known_may_be_named(kind):
     assert parse_spec(plus(f"model: {{kind: {kind}}}"), FILE).task.model.kind == kind
 
 
+def test_members_are_part_of_what_a_model_depends_on_only_where_they_are_named():
+    plain, named = (
+        parse_spec(plus(f"model: {{kind: ensemble{more}}}"), FILE) for more in ("", ", members: [extra_trees]")
+    )
+    assert "members" not in plain.task.to_dict()["model"]
+    assert named.task.model.members == ("extra_trees",)
+    assert plain.fingerprint() != named.fingerprint()
+    assert type(plain.task).from_dict(named.task.to_dict()) == named.task
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -43,6 +53,10 @@ def test_a_kind_that_is_known_may_be_named(kind):
         ("{kind: seasonal_nave}", "did you mean 'seasonal_naive'?"),
         ("{kind: seasonal_naive, parameters: {window: 3}}", "model.parameters.window"),
         ("{kind: seasonal_naive, accelerator: intelex}", "only forests"),
+        ("{members: [extra_trees]}", "only auto and ensemble have members"),
+        ("{kind: ensemble, members: [extra_tree]}", "model.members.0 (line 7): found 'extra_tree'; did you mean 'ext"),
+        ("{kind: auto, members: [random_forest, ensemble]}", "model.members.1"),
+        ("{kind: auto, parameters: {window: 3}}", "did you mean 'windows'?"),
         ("{kind: extra_trees, parameters: {max_iter: 3}}", "model.parameters.max_iter (line 7): found 3; unknown"),
         ("{kind: hist_gradient_boosting, parameters: {n_estimators: 3}}", "unknown parameter; allowed: loss"),
         ("{kind: sklearn.linear_model.Ridge, parameters: {alfa: 3}}", "did you mean 'alpha'?"),

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops_assets.analysis.explain import ModelExplanation, RowExplanation
-from mlops_assets.forecasting.formatting import plain_rows, stamp
+from mlops_assets.analysis.members import MembersExplanation, MembersOfRow
+from mlops_assets.forecasting.formatting import number, plain_rows, stamp
 
 
-def model_tables(result: ModelExplanation) -> Iterator[Any]:
-    """Render what a model leans on."""
+def model_tables(result: ModelExplanation | MembersExplanation) -> Iterator[Any]:
+    """Render what a model leans on, or which models it is made of."""
     from rich.table import Table
 
+    if isinstance(result, MembersExplanation):
+        yield from _members(result)
+        return
     yield f"[bold]{result.forecast}[/bold]: {result.model}"
     metric, permutation = result.metric, plain_rows(result.permutation)
     shares = dict(zip(result.groups["group"], result.groups["importance"], strict=True))
@@ -33,11 +37,14 @@ def model_tables(result: ModelExplanation) -> Iterator[Any]:
     yield table
 
 
-def row_tables(result: RowExplanation) -> Iterator[Any]:
+def row_tables(result: RowExplanation | MembersOfRow) -> Iterator[Any]:
     """Render what one row of a forecast rests on."""
     from rich.markup import escape
     from rich.table import Table
 
+    if isinstance(result, MembersOfRow):
+        yield from _members_of_row(result)
+        return
     values = "  ".join(f"{name} {value:,.2f}" for name, value in result.values.items())
     yield (
         f"[bold]{escape(result.item_id)}[/bold] at {stamp(result.timestamp)}, lead {result.lead} from "
@@ -55,4 +62,32 @@ def row_tables(result: RowExplanation) -> Iterator[Any]:
             f"{row['outcome']:,.2f}",
             f"{row['weight']:.2%}",
         )
+    yield table
+
+
+def _members(result: MembersExplanation) -> Iterator[Any]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    yield f"[bold]{result.forecast}[/bold]: {result.model}\n"
+    for reason in result.reasons:
+        yield escape(reason)
+    table = Table("segment", "items", "member", "weight", "loss", "")
+    for row in plain_rows(result.members):
+        chosen = "chosen" if row["chosen"] else ""
+        cells = (escape(row["segment"]), str(row["items"]), escape(row["member"]), f"{row['weight']:.2f}")
+        table.add_row(*cells, number(row["loss"], 4), chosen)
+    yield table
+    yield "loss: mean quantile loss, scaled as MASE is, on windows that the members had not seen"
+
+
+def _members_of_row(result: MembersOfRow) -> Iterator[Any]:
+    from rich.markup import escape
+    from rich.table import Table
+
+    values = "  ".join(f"{name} {value:,.2f}" for name, value in result.values.items())
+    yield f"[bold]{escape(result.item_id)}[/bold] at {stamp(result.timestamp)}: {values}\nby {result.model}\n"
+    table = Table("member", "weight", *result.values)
+    for row in plain_rows(result.members):
+        table.add_row(escape(row["member"]), f"{row['weight']:.2f}", *(f"{row[name]:,.2f}" for name in result.values))
     yield table

@@ -61,6 +61,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         age = f", {best.age_days} days before the latest data" if best.age_days is not None else ""
         since = f" since {best.since} UTC (by {best.decided_by})" if best.since else ""
         yield "champion", f"version {best.version}{since}, trained until {best.trained_until}{age}"
+        if best.choice:
+            yield "choice", best.choice
     if one.waiting:
         yield (
             "approval",

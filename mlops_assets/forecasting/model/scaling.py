@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from .panel import Panel
+from .panel import ITEM, Panel
 from .rolling import Rolling
 from .task import Task
 
@@ -202,3 +203,34 @@ def _change(values: np.ndarray, lag: int) -> np.ndarray:
     change = np.full(len(values), np.nan)
     np.abs(values[lag:] - values[:-lag], out=change[lag:])
     return change
+
+
+def seasonal_scale(history: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Denominators of MASE and RMSSE per item: mean absolute and root mean square seasonal difference.
+
+    Differences are over the first season length of the task, where both values are there. NaN for an item
+    without one, or whose differences are all zero: it has no scale to be measured on.
+
+    Returns:
+        Columns item_id, mase_scale, rmsse_scale, one row per item of the history.
+    """
+    plain = Task(task.frequency, task.horizon, task.season_lengths)
+    length = min(task.season_lengths)
+    panel = Panel.from_frame(history, plain, pad=length)
+    change = np.full(len(panel.target), np.nan)
+    change[length:] = panel.target[length:] - panel.target[:-length]
+    seen = ~np.isnan(change)
+    change = np.where(seen, change, 0.0)
+    count = np.add.reduceat(seen, panel.edges[:-1], dtype=np.int64)
+    return pd.DataFrame(
+        {
+            ITEM: panel.items,
+            "mase_scale": _positive(np.add.reduceat(np.abs(change), panel.edges[:-1]), count),
+            "rmsse_scale": np.sqrt(_positive(np.add.reduceat(change**2, panel.edges[:-1]), count)),
+        }
+    )
+
+
+def _positive(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return np.where(mean > 0, mean, np.nan)

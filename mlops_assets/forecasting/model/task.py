@@ -18,6 +18,7 @@ class ModelSettings:
         seed: seed of the sampling and of the regressor.
         recency: half-life of an origin's chance to be sampled, in steps; None: all origins alike.
         accelerator: `intelex`: scikit-learn-intelex fits the forest; None: scikit-learn does.
+        members: kinds that an ensemble averages, or that `auto` chooses among; empty: the engine's.
     """
 
     kind: str = "random_forest"
@@ -26,6 +27,7 @@ class ModelSettings:
     seed: int = 0
     recency: float | None = None
     accelerator: str | None = None
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Task:
         """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""
         values = asdict(self)
         del values["may_be_negative"]
-        for name in ("recency", "accelerator"):
-            if values["model"][name] is None:
+        for name in ("recency", "accelerator", "members"):
+            if not values["model"][name]:
                 del values["model"][name]
         return values
 
@@ -101,7 +103,8 @@ class Task:
         """Rebuild a task from `to_dict` (or from its JSON)."""
         lists = ("season_lengths", "quantiles", "known", "past", "static")
         plain = {name: tuple(value) if name in lists else value for name, value in values.items()}
-        return cls(**{**plain, "model": ModelSettings(**values["model"])})
+        model = values["model"]
+        return cls(**{**plain, "model": ModelSettings(**{**model, "members": tuple(model.get("members", ()))})})
 
 
 def quantile_column(level: float) -> str:

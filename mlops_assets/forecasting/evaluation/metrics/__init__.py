@@ -11,7 +11,8 @@ from mlops_assets.forecasting.evaluation.metrics.base import (
     register,
     shown_metrics,
 )
-from mlops_assets.forecasting.evaluation.metrics.scores import score, seasonal_scale
+from mlops_assets.forecasting.evaluation.metrics.scores import score
+from mlops_assets.forecasting.model.scaling import seasonal_scale
 
 __all__ = [
     "DEFAULT",

@@ -22,6 +22,7 @@ class Model(Protocol):
     - `PARAMETERS`: names that `model.parameters` may hold. Without it there are none.
     - `lowest`: the lowest target of the training; where neither it nor the history is below zero, no forecast is.
     - `importances()`: importance of each feature, columns feature, group, importance.
+    - `reasons()`: why it is made as it is, a sentence each: the choice of `auto`, the weights of an ensemble.
     - `corrected(predictions, tolerance)`: the same model with the intervals that a backtest asks for.
     """
 

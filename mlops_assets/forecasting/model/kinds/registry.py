@@ -11,6 +11,8 @@ from .. import features, forecaster, regressors
 from ..errors import ModelFileError, UnknownNameError, UsageError, nearest
 from ..forecaster import Forecaster
 from ..task import Task
+from .auto import Auto
+from .ensemble import Ensemble
 from .naive import NaiveModel
 from .protocol import METHODS, Model
 from .statistical import Ets, Mstl, Theta, Tsb
@@ -22,6 +24,8 @@ KINDS: dict[str, type[Model]] = {
     "mstl": Mstl,
     "tsb": Tsb,
     "seasonal_naive": NaiveModel,
+    "ensemble": Ensemble,
+    "auto": Auto,
 }
 """Class of each kind that has a name. What else is a kind: import paths of scikit-learn's regressors
 (`regressors.OTHERS`), which `Forecaster` asks, and import paths of classes of others that have the five methods."""
@@ -113,6 +117,12 @@ def importances(model: Model) -> pd.DataFrame | None:
     """Return the importance of each feature (feature, group, importance); None of a kind that has no features."""
     own = getattr(model, "importances", None)
     return None if own is None else own()
+
+
+def reasons(model: Model) -> list[str]:
+    """Say why a model is made of these members; nothing of a kind that has none."""
+    own = getattr(model, "reasons", None)
+    return [] if own is None else own()
 
 
 def state_of(model: Model) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""The kind of model that is chosen by a backtest: one of several or their average, by segment, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..task import ModelSettings
+from . import weights as weighing
+from .ensemble import Ensemble, record_of
+from .trials import Trial
+
+MARGIN = 0.005
+"""An average that is not better than the best single kind by this share is not worth its cost."""
+
+
+class Auto(Ensemble):
+    """An ensemble that decides, segment by segment, whether one member alone does as well.
+
+    The weights of the average are those of `weights.stack`, which gives all weight to one member where that is best. Of
+    an average, each item's weights are tilted to the members that did better on it (`weights.tilted`).
+    """
+
+    @classmethod
+    def untried(cls, kinds: Sequence[str]) -> np.ndarray:
+        """Weights where there is too little history to try anything: all on the engine's default kind, or the first."""
+        return np.eye(len(kinds))[kinds.index(ModelSettings.kind) if ModelSettings.kind in kinds else 0]
+
+    @classmethod
+    def settle(
+        cls, trial: Trial, kinds: Sequence[str], items: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, pd.DataFrame]:
+        """Choose for a segment; see `Ensemble.settle`."""
+        if not len(trial.target):
+            return super().settle(trial, kinds, items, weights)
+        losses = np.where(trial.complete, trial.losses().mean(axis=1), np.inf)
+        if losses.min() <= (1 + MARGIN) * trial.losses(weights).mean():
+            return super().settle(trial, kinds, items, np.eye(len(kinds))[losses.argmin()])
+        return weighing.tilted(trial, items, weights), record_of(trial, kinds, weights)

@@ -1,0 +1,201 @@
+"""What several kinds of models forecast of windows that none of them had seen, for weights and choices to rest on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from .. import baselines
+from ..errors import DataError, UnknownNameError
+from ..guards import UnusualInput
+from ..panel import ITEM, TARGET, TIME, latest_known
+from ..scaling import seasonal_scale
+from ..task import Task
+from .protocol import Model
+
+WINDOWS = 2
+"""Origins that the members are tried at before the present, where the task does not say."""
+SPARSE = "tsb"
+"""A kind for intermittent items, asked about no others."""
+VOLUMES = ("low volume", "middle volume", "high volume")
+ADI = 1.32
+"""Steps between two demands, on average, from which an item is intermittent: Syntetos, Boylan and Croston (2005), "On
+the categorization of demand patterns", Journal of the Operational Research Society 56."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What several models forecast of the same rows, and what came.
+
+    Attributes:
+        quantiles: shape (members, rows, levels); NaN of a member that was not asked about a row.
+        target: what came, shape (rows,).
+        scale: of each row's item, the denominator of MASE, shape (rows,).
+        item: id of each row's item, shape (rows,).
+        levels: of the quantiles, in (0, 1), shape (levels,).
+        windows: how many origins the rows are of.
+    """
+
+    quantiles: np.ndarray
+    target: np.ndarray
+    scale: np.ndarray
+    item: np.ndarray
+    levels: np.ndarray
+    windows: int
+
+    def of(self, rows: np.ndarray) -> Trial:
+        """Return some of the rows, by mask or number."""
+        return Trial(
+            self.quantiles[:, rows], self.target[rows], self.scale[rows], self.item[rows], self.levels, self.windows
+        )
+
+    def losses(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """Scaled quantile loss of each member, shape (members, rows); with weights, of their average, shape (1, rows).
+
+        Args:
+            weights: of the members, shape (members,) or, row by row, (rows, members). Members without weight may be
+                missing.
+        """
+        quantiles = self.quantiles if weights is None else average(self.quantiles, weights)[None]
+        away = self.target[None, :, None] - quantiles
+        return 2 * np.maximum(self.levels * away, (self.levels - 1) * away).mean(axis=2) / self.scale
+
+    @property
+    def series(self) -> int:
+        """How many series the rows are of: an item from an origin each."""
+        return len(np.unique(self.item)) * self.windows
+
+    @property
+    def complete(self) -> np.ndarray:
+        """Which members have forecast every row, shape (members,)."""
+        return np.logical_not(np.isnan(self.quantiles).any(axis=(1, 2)))
+
+
+def average(quantiles: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Average quantiles of shape (members, rows, levels) by weights of shape (members,) or (rows, members)."""
+    weights = np.broadcast_to(weights, (quantiles.shape[1], len(quantiles)))
+    return np.einsum("rm,mrl->rl", weights, np.where(weights.T[:, :, None] > 0, quantiles, 0.0))
+
+
+def of_member(task: Task, kind: str) -> Task:
+    """Return the task of a member: the same, by another kind with the engine's parameters."""
+    accelerator = task.model.accelerator if kind in ("random_forest", "extra_trees") else None
+    return replace(task, model=replace(task.model, kind=kind, parameters={}, members=(), accelerator=accelerator))
+
+
+def try_out(
+    rows: pd.DataFrame,
+    task: Task,
+    kinds: Sequence[str],
+    fitted: Mapping[str, Model] | None = None,
+    since: pd.Timestamp | None = None,
+) -> Trial:
+    """Let members forecast windows before the end of the rows that they have not learnt from.
+
+    Args:
+        rows: canonical frame up to the present.
+        task: what is forecast.
+        kinds: of the members.
+        fitted: the members as they are; None: each is fitted anew at each origin.
+        since: with fitted ones: the last timestamp that they have learnt from.
+
+    Returns:
+        The members' forecasts; without a row where there is too little history for any window.
+    """
+    offset = to_offset(task.frequency)
+    last = rows.loc[rows[TARGET].notna(), TIME].max()
+    if since is None:
+        windows = int(task.model.parameters.get("windows", WINDOWS))
+        origins = [last - task.horizon * (back + 1) * offset for back in range(windows)]
+    else:
+        origins = list(pd.date_range(since, last, freq=task.horizon * offset))[-WINDOWS - 1 :]
+        origins = [origin for origin in origins if origin < last]
+    sparse = {str(item) for item, name in segments(rows, "intermittent", ()).items() if name == "intermittent"}
+    asked = {kind: sparse if kind == SPARSE else None for kind in kinds}
+    tables = []
+    for origin in origins:
+        try:
+            tables.append(_window(rows, task, asked, origin, fitted))
+        except DataError:
+            continue  # too little history so long ago
+    levels = np.array(task.quantiles)
+    if not tables:
+        none = np.zeros(0)
+        return Trial(np.zeros((len(kinds), 0, len(levels))), none, none, none.astype(object), levels, 0)
+    table = pd.concat(tables, ignore_index=True)
+    quantiles = np.stack([table[[f"{kind} {name}" for name in task.quantile_columns]].to_numpy() for kind in kinds])
+    target, scale = table[TARGET].to_numpy(), table["mase_scale"].to_numpy()
+    return Trial(quantiles, target, scale, table[ITEM].to_numpy(dtype=object), levels, len(tables))
+
+
+def _window(
+    rows: pd.DataFrame,
+    task: Task,
+    kinds: Mapping[str, Collection[str] | None],
+    origin: pd.Timestamp,
+    fitted: Mapping[str, Model] | None,
+) -> pd.DataFrame:
+    """Return item, target, scale and each member's quantiles of the rows after an origin that can be scored.
+
+    Args:
+        rows: canonical frame.
+        task: what is forecast.
+        kinds: of the members, with the items that each is asked about; None: all.
+        origin: the last timestamp known.
+        fitted: the members; None: each is fitted to what was known.
+    """
+    from . import registry
+
+    seen = rows[rows[TIME] <= origin]
+    if seen[TARGET].notna().sum() == 0:
+        raise DataError(f"nothing was observed until {origin}")
+    items = baselines.alive_items(seen, task, origin)
+    table = rows.loc[(rows[TIME] > origin) & rows[TARGET].notna(), [ITEM, TIME, TARGET]]
+    table = table[table[ITEM].isin(items)].merge(seasonal_scale(seen, task)[[ITEM, "mase_scale"]], on=ITEM)
+    table = table[table["mase_scale"] > 0]
+    for kind, asked in kinds.items():
+        names = {name: f"{kind} {name}" for name in task.quantile_columns}
+        own = [item for item in items if asked is None or item in asked]
+        if not own:
+            table[[*names.values()]] = np.nan
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnusualInput)  # a trial in the past is no news
+            mine = of_member(task, kind)
+            model = fitted[kind] if fitted is not None else registry.fit(registry.rows(seen, mine), mine)
+            made = model.predict(rows, origin, items=own)
+        made = baselines.clipped(made, task, seen, registry.lowest(model))
+        table = table.merge(made[[ITEM, TIME, *names]].rename(columns=names), on=[ITEM, TIME], how="left")
+    limit = origin + task.horizon * to_offset(task.frequency)
+    return table[table[TIME] <= limit]
+
+
+def segments(history: pd.DataFrame, by: str, static: Sequence[str]) -> pd.Series:
+    """Name the segment of each item.
+
+    Args:
+        history: canonical frame.
+        by: `forecast` (one for all), `intermittent` (or `regular`), `volume` (`low`, `middle`, `high` third of the
+            items by their mean), or a static covariate.
+        static: names of the static covariates.
+
+    Returns:
+        Names, with the item ids as index, sorted.
+    """
+    if by in static:
+        return by + "=" + latest_known(history, [by])[by].astype(str)
+    known = history[history[TARGET].notna()]
+    if by == "intermittent":
+        zeros = known[TARGET].eq(0).astype(float).groupby(known[ITEM]).mean()
+        return (zeros > 1 - 1 / ADI).map({True: by, False: "regular"})
+    mean = known.groupby(ITEM)[TARGET].mean()
+    if by == "volume":
+        return pd.cut(mean.rank(method="first", pct=True), [0, 1 / 3, 2 / 3, 1], labels=list(VOLUMES)).astype(object)
+    if by == "forecast":
+        return pd.Series("all", index=mean.index, dtype=object)
+    raise UnknownNameError.of("segment of weights", by, ["forecast", "intermittent", "volume", *static])

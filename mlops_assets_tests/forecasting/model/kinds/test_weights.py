@@ -1,0 +1,87 @@
+"""Weights of an average, learnt from what its members forecast."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_assets.forecasting.model.kinds import weights as weighing
+from mlops_assets.forecasting.model.kinds.trials import Trial, average, segments
+
+LEVELS = np.array([0.1, 0.5, 0.9])
+
+
+def trial(errors: list[np.ndarray], items: int = 20, windows: int = 2, width: float = 1.0) -> Trial:
+    """Members whose medians are off by these errors, all with the same width."""
+    spread = width * np.array([-1.0, 0.0, 1.0])
+    rows = len(errors[0])
+    quantiles = np.stack([error[:, None] + spread for error in errors])
+    item = np.array([f"item {number % items:02}" for number in range(rows)], dtype=object)
+    return Trial(quantiles, np.zeros(rows), np.ones(rows), item, LEVELS, windows)
+
+
+def noise(seed: int, rows: int = 400) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=rows)
+
+
+EQUAL = np.array([0.5, 0.5])
+
+
+@given(seed=st.integers(0, 1000), members=st.integers(1, 4), strength=st.floats(0, 2))
+def test_weights_are_shares_and_cost_no_more_than_those_that_they_are_drawn_to(seed, members, strength):
+    made = trial([noise(seed + number, 60) * (1 + number) for number in range(members)])
+    start = np.full(members, 1 / members)
+    found = weighing.stack(made, start, strength)
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(1)
+    assert made.losses(found).mean() <= made.losses(start).mean() * (1 + weighing.NEGLIGIBLE)
+
+
+def test_errors_that_cancel_out_are_averaged_and_a_useless_member_gets_nothing():
+    shared = noise(0)
+    found = weighing.stack(trial([shared, -shared, 30 + noise(2)]), np.full(3, 1 / 3), 0.05)
+    assert found == pytest.approx([0.5, 0.5, 0.0], abs=0.01)
+
+
+def test_the_fewer_series_the_nearer_to_equal():
+    errors = [0.3 * noise(1), noise(1)]
+    few, many = (weighing.stack(trial(errors, items=items), EQUAL, 0.2) for items in (1, 200))
+    assert 0.5 < few[0] < many[0]
+
+
+def test_a_member_that_was_not_asked_everywhere_has_no_weight():
+    made = trial([noise(1), noise(2)])
+    made.quantiles[1, 3] = np.nan
+    assert weighing.stack(made, EQUAL, 0.05).tolist() == [1.0, 0.0]
+    assert not np.isnan(average(made.quantiles, np.array([1.0, 0.0]))).any()
+
+
+def test_an_item_leans_to_the_member_that_is_better_on_it():
+    first, second = noise(1), noise(2)
+    made = trial([first, second])
+    own = made.item == "item 00"
+    made.quantiles[0, own] = made.quantiles[0, own] * 0.1
+    found = weighing.tilted(made, np.array(["item 00", "item 01", "stranger"], dtype=object), EQUAL)
+    assert found[0, 0] > 0.7 > found[1, 0]
+    assert found[2].tolist() == EQUAL.tolist()
+    assert found.sum(axis=1) == pytest.approx(1)
+
+
+def test_items_are_intermittent_by_their_mean_interval_between_demands():
+    rows = [("often", [1.0, 2, 0, 3, 4]), ("rare", [0.0, 2, 0, 0, 1]), ("new", [np.nan, np.nan, np.nan, 1, 1])]
+    frame = pd.concat([pd.DataFrame({"item_id": name, "target": values, "shop": "a"}) for name, values in rows])
+    frame["timestamp"] = pd.Timestamp("2024-01-01")
+    assert segments(frame, "intermittent", ()).to_dict() == {
+        "new": "regular",
+        "often": "regular",
+        "rare": "intermittent",
+    }
+    assert segments(frame, "volume", ()).to_dict() == {
+        "new": "middle volume",
+        "often": "high volume",
+        "rare": "low volume",
+    }
+    assert set(segments(frame, "shop", ["shop"])) == {"shop=a"}
+    with pytest.raises(LookupError, match="volume"):
+        segments(frame, "volumes", ())
