@@ -24,7 +24,7 @@ class Recipe:
 
     Attributes:
         until: key of the last partition that it learns from.
-        base: key of the last partition that the forest had learnt from which it grows; None: it is fitted anew.
+        base: key of the last partition that the model had learnt from that is renewed; None: it is fitted anew.
         policy: name of the policy that asks for it; empty: none does.
         strategy: of that policy.
     """
@@ -35,7 +35,7 @@ class Recipe:
     strategy: str = REFIT
 
     @property
-    def grows(self) -> bool:
+    def renews(self) -> bool:
         """Whether there is anything that the base has not learnt."""
         return self.base is not None and self.base < self.until
 
@@ -64,7 +64,7 @@ class Models:
         return times[times < self.end(recipe.until)].max()
 
     def forecaster(self, recipe: Recipe) -> "Model":
-        """Return a model: fitted on all up to the end of a partition, or grown from the model of an earlier one."""
+        """Return a model: fitted on all up to the end of a partition, or made of the model of an earlier one."""
         return self._make(recipe)[0]
 
     def cpu_seconds(self, recipe: Recipe) -> float:
@@ -94,7 +94,8 @@ class Models:
             task = self.spec.task_by(recipe.policy, recipe.strategy)
             rows = kinds.rows(seen, task)
             fit = Fitting(task)
-            if recipe.base is not None and recipe.grows:
-                fit = Fitting(task, self.forecaster(Recipe(recipe.base)), 0, self.end(recipe.base))
+            if recipe.base is not None and recipe.renews:
+                base = self.forecaster(Recipe(recipe.base))
+                fit = Fitting(task, base, 0, self.end(recipe.base), recipe.strategy)
             self._made[recipe] = fit(rows), process_time() - began
         return self._made[recipe]

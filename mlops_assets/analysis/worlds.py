@@ -13,7 +13,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.replay import TrainingOutcome
-from mlops_assets.forecasting.decisions.rules import CHALLENGE, GROW, REPLACE
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, GROW, REPLACE, REWEIGH
 from mlops_assets.forecasting.decisions.triggers import SCHEDULE
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import latest_origins, version_scores
@@ -161,7 +161,9 @@ class TrainedWorld:
     def train(self, champion: Champion, partition: str, answer: Answer) -> TrainingOutcome:
         """Train a challenger up to a partition, and judge it."""
         present = self.recipes[champion.version]
-        recipe = Recipe(partition, present.until if answer.action == GROW else None, answer.policy, answer.action)
+        recipe = Recipe(
+            partition, present.until if answer.action in (REWEIGH, GROW) else None, answer.policy, answer.action
+        )
         challenger = self._champion(max(self.recipes) + 1, recipe)
         cost = self.models.cpu_seconds(recipe)
         origin = self._trial_origin(present, partition)

@@ -21,6 +21,9 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
 
+MOST_REASONS = 8
+"""Segments of which the facts say why they are forecast by whom; `explain` tells all."""
+
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import Model
 
@@ -76,35 +79,44 @@ def data_hash(frame: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Fitting:
-    """How a training makes its forecaster: anew, or from the champion's forest (`model.grow`).
+    """How a training makes its forecaster: anew, or by renewing the champion's.
 
     Attributes:
         task: what is forecast.
-        base: the forest to grow; None: fit anew.
+        base: the model to renew; None: fit anew.
         version: its number.
         until: the last timestamp that it has learnt from.
+        action: how it is renewed: `grow` (a forest gets new trees, see `model.grow`) or `reweigh` (the members of an
+            ensemble get new weights, see `Ensemble.reweighed`).
     """
 
     task: Task
     base: "Model | None" = None
     version: int = 0
     until: pd.Timestamp | None = None
+    action: str = "grow"
 
-    def grows(self, training: pd.DataFrame) -> bool:
-        """Whether these training rows grow the forest: it can be grown, and does not know them already."""
+    def renews(self, training: pd.DataFrame) -> bool:
+        """Whether these training rows renew the model: it can be renewed so, and does not know them already."""
         from mlops_assets.forecasting.model.grow import why_not
+        from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
 
         if self.base is None or self.until is None or pd.Timestamp(training["timestamp"].max()) <= self.until:
             return False
+        if self.action == "reweigh":
+            return isinstance(self.base, Ensemble) and self.base.task == self.task
         return not why_not(self.base, training, self.task)
 
     def __call__(self, training: pd.DataFrame) -> "Model":
         """Make the forecaster."""
         from mlops_assets.forecasting.model import grow
 
-        if self.base is not None and self.until is not None and self.grows(training):
-            return grow.grow(self.base, training, self.until)
-        return kinds.fit(training, self.task)
+        base: Any = self.base
+        if self.until is None or not self.renews(training):
+            return kinds.fit(training, self.task)
+        return (
+            base.reweighed(training, self.until) if self.action == "reweigh" else grow.grow(base, training, self.until)
+        )
 
 
 def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Logger) -> Fitting:
@@ -114,20 +126,21 @@ def fitting_of(run: dg.DagsterRun, life: Lifecycle, task: Task, log: logging.Log
         run: has the tag.
         life: knows the champion.
         task: what is forecast.
-        log: told why a champion cannot be grown.
+        log: told why a champion cannot be renewed.
     """
     from mlops_assets.forecasting.model import entry
 
-    if run.tags.get(run_tags.ACTION) != "grow":
+    action = run.tags.get(run_tags.ACTION, "")
+    if action not in ("grow", "reweigh"):
         return Fitting(task)
     champion = life.champion()
     if champion is None:
         return Fitting(task)
     try:
         base = entry.rebuild(life.registry.load(champion))
-        return Fitting(task, base, champion.number, champion.trained_until)
+        return Fitting(task, base, champion.number, champion.trained_until, action)
     except (MlopsAssetsError, ValueError) as error:
-        log.warning(f"version {champion.number} cannot be grown, so the model is fitted anew: {error}")
+        log.warning(f"version {champion.number} cannot be renewed, so the model is fitted anew: {error}")
         return Fitting(task)
 
 
@@ -136,7 +149,7 @@ def fit(rows: pd.DataFrame, fitting: Fitting) -> "tuple[Model, dict[str, Any]]":
 
     Returns:
         The forecaster, and the facts that are kept beside it: trained_until, data_version, training_rows, action
-        (`refit`, or `grow from version N`), fit_seconds (processor time).
+        (`refit`, or `grow from version N`), fit_seconds (processor time) and, of a kind that chooses, the choice.
     """
     began = process_time()
     forecaster = fitting(rows)
@@ -145,6 +158,7 @@ def fit(rows: pd.DataFrame, fitting: Fitting) -> "tuple[Model, dict[str, Any]]":
         "trained_until": str(rows["timestamp"].max()),
         "data_version": data_hash(rows),
         "training_rows": len(rows),
-        "action": f"grow from version {fitting.version}" if fitting.grows(rows) else "refit",
+        "action": f"{fitting.action} from version {fitting.version}" if fitting.renews(rows) else "refit",
         "fit_seconds": round(seconds, 3),
+        **({"choice": chosen} if (chosen := "; ".join(kinds.reasons(forecaster)[:MOST_REASONS])) else {}),
     }

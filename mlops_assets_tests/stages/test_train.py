@@ -47,7 +47,22 @@ def test_the_facts_of_a_fit_name_its_data_and_how_it_was_made(graph, history):
     later = train.training_set(graph, history, "2024-05-10")
     growing = train.Fitting(graph.spec.task, forecaster, 3, pd.Timestamp(facts["trained_until"]))
     assert train.fit(later, growing)[1]["action"] == "grow from version 3"
-    assert not growing.grows(rows), "it knows them already"
+    assert not growing.renews(rows), "it knows them already"
+
+
+def test_new_weights_renew_an_ensemble_and_say_why(history, tmp_path):
+    kind = "mlops_assets_tests.forecasting.model.kinds.simple"
+    model = {"kind": "ensemble", "members": [f"{kind}.High", f"{kind}.Low"]}
+    graph = Graph(declare(tmp_path, model=model))
+    forecaster, facts = train.fit(train.training_set(graph, history, "2024-04-20"), train.Fitting(graph.spec.task))
+    assert " High" in facts["choice"].replace(f"{kind}.", " ")
+    until = pd.Timestamp(facts["trained_until"])
+    later = train.training_set(graph, history, "2024-05-10")
+    renewed, told = train.fit(later, train.Fitting(graph.spec.task, forecaster, 3, until, "reweigh"))
+    assert told["action"] == "reweigh from version 3"
+    assert vars(renewed)["members"] == vars(forecaster)["members"]
+    growing = train.Fitting(graph.spec.task, forecaster, 3, until, "grow")
+    assert train.fit(later, growing)[1]["action"] == "refit", "no forest"
 
 
 def test_the_hash_of_the_data_tells_values_names_and_order_apart(history):
