@@ -36,6 +36,12 @@ def usable(settings: Settings) -> Declared:
     return _load(settings)[1]
 
 
+def declared(settings: Settings) -> Declared:
+    """Return what `usable` does; nothing where the last spec has left its folder."""
+    left = settings.forecasts.is_dir() and not any(settings.forecasts.glob("*.y*ml"))
+    return Declared([], []) if left else usable(settings)
+
+
 def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Definitions:
     """Return the definitions of some forecasts over an environment.
 

@@ -7,7 +7,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
-from mlops_assets.spec import Declared, SpecError
+from mlops_assets.spec import SpecError
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.leaving import Places
@@ -44,13 +44,13 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool) -> 
     """Print the steps, and whether they have been taken."""
     settings = Settings.read()
     from mlops_assets.analysis.status import present_instance
-    from mlops_assets.definitions import usable
+    from mlops_assets.definitions import declared
     from mlops_assets.environments import open_stores
     from mlops_assets.lifecycle.leaving import Places
     from mlops_assets.rounds.turns import turn_of
 
-    declared = usable(settings) if any(settings.forecasts.glob("*.y*ml")) else Declared([], [])
-    for broken in declared.broken:
+    present = declared(settings)
+    for broken in present.broken:
         if not isinstance(broken.error, SpecError):
             raise broken.error
         raise SpecError(
@@ -58,7 +58,7 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool) -> 
             "or move it out of the folder"
         )
     with turn_of(name, settings, lambda step: click.echo(f"! {step.message}")), open_stores(settings) as stores:
-        for step in steps(Places(stores, present_instance(settings), declared.names)):
+        for step in steps(Places(stores, present_instance(settings), present.names)):
             click.echo(f"{'✓' if done else '·'} {step}")
     if not done:
         click.echo("nothing has been done yet: --yes does it")

@@ -20,18 +20,20 @@ def status(name: str | None, as_json: bool) -> None:
     settings = Settings.read()
     from mlops_assets.analysis import status as asking
     from mlops_assets.commands.rendering import status as rendering
-    from mlops_assets.definitions import usable
+    from mlops_assets.definitions import declared, usable
 
-    declared = Declared([find_spec(settings.forecasts, name)], []) if name else usable(settings)
-    found = asking.status(declared.specs, settings, declared.broken)
-    if not name and not declared.broken:  # what a broken spec declares, nobody can know
-        found += asking.no_longer_declared(settings, declared.names)
+    present = Declared([find_spec(settings.forecasts, name)], []) if name else declared(settings)
+    found = asking.status(present.specs, settings, present.broken)
+    if not name and not present.broken:  # what a broken spec declares, nobody can know
+        found += asking.no_longer_declared(settings, present.names)
+    if not found and not present.broken:
+        usable(settings)  # says that nothing is declared
     if as_json:
         shown = [one.to_json() for one in found]
         base.show_json(shown[0] if name else shown)
     else:
         base.show(rendering.parts(found[0]) if name else [rendering.table(found)])
-        base.tell_broken(declared.broken)
+        base.tell_broken(present.broken)
 
 
 @click.command()

@@ -1,9 +1,11 @@
-"""What retire and rename say where they cannot know which forecasts are declared."""
+"""What is said of forecasts that are no longer declared, where it cannot be known which are, and where none is."""
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
+from mlops_assets.io_managers import ObjectTables
 from mlops_assets_tests.spec.declared import MINIMAL
 
 
@@ -19,3 +21,17 @@ def test_a_broken_spec_beside_is_named_with_the_reason_and_the_way_out(tmp_path,
     assert told.exit_code == 2
     assert "horizon (line 6): found 0" in told.output
     assert "it may be gone: mend it, or move it out of the folder" in told.output
+
+
+def test_what_the_last_spec_has_left_is_listed(tmp_path):
+    (tmp_path / "forecasts").mkdir()
+    env = {"MLOPS_FORECASTS": str(tmp_path / "forecasts"), "MLOPS_DATA": str(tmp_path / "data"), "COLUMNS": "200"}
+    env |= {"DAGSTER_HOME": str(tmp_path / "data" / "dagster")}
+    told = CliRunner().invoke(main, ["status"], env=env)
+    assert (told.exit_code, "no forecast declared here" in told.output) == (2, True)
+    tables = ObjectTables(base=str(tmp_path / "data" / "tables"))
+    tables.write(["gone", "observations"], pd.DataFrame({"item_id": ["a"]}), "2024-03-01")
+    told = CliRunner().invoke(main, ["status"], env=env)
+    assert told.exit_code == 0, told.output
+    assert "no longer declared" in told.output
+    assert "mlops-assets retire gone" in " ".join(told.output.split())
