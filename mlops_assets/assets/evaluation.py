@@ -6,14 +6,17 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, TRAINING_SET, model_asset
+from mlops_assets.catalog.run_tags import ACTION
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.forecasting.decisions.rules import TUNE
 from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages import backtest as stage
-from mlops_assets.stages.train import fitting_of, history_of
+from mlops_assets.stages.train import fitting_of, history_of, task_of
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -49,7 +52,10 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
 
         until = pd.Timestamp(training_set["timestamp"].max())
         life = Lifecycle(tables, tracking, clock, spec.name, models)
-        fitting = fitting_of(context.run, life, spec.task, context.log)
+        task = task_of(context.run, spec)
+        if context.run.tags.get(ACTION) == TUNE:  # with the settings that were found for the model
+            task = Task.from_dict(models.load([spec.name, model_asset(spec)])["forecaster"]["task"])
+        fitting = fitting_of(context.run, life, spec, task, context.log)
         try:
             found = stage.backtest(spec, life, history_of(spec, observations), until, fitting)
         except MlopsAssetsError as error:

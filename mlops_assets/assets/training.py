@@ -11,7 +11,9 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.catalog.partitions import latest_complete
+from mlops_assets.catalog.run_tags import ACTION, POLICY
 from mlops_assets.errors import DataError
+from mlops_assets.forecasting.decisions.rules import TUNE
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.lifecycle.launches import Launch, Launches
@@ -69,7 +71,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         history = train.history_of(spec, observations)
         try:
             require_present(tables, spec)
-            rows = train.training_set(graph, history, last)
+            rows = train.training_set(graph, history, last, train.task_of(context.run, spec))
         except DataError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         yield dg.Output(
@@ -110,7 +112,10 @@ def build_model(graph: Graph) -> dg.AssetsDefinition:
         training_set: pd.DataFrame,
     ) -> dg.Output[dict[str, Any]]:
         life = Lifecycle(tables, tracking, clock, spec.name)
-        forecaster, facts = train.fit(training_set, train.fitting_of(context.run, life, spec.task, context.log))
+        run, task = context.run, train.task_of(context.run, spec)
+        if run.tags.get(ACTION) == TUNE:
+            task = train.tuned(spec, tables, tracking, spec.minutes_of(run.tags.get(POLICY, "")), context.log)
+        forecaster, facts = train.fit(training_set, train.fitting_of(run, life, spec, task, context.log))
         return dg.Output(
             {"forecaster": kinds.state_of(forecaster), "facts": facts},
             metadata={"kind": forecaster.task.model.kind, **known_numbers(facts), **_importances(forecaster)},

@@ -131,7 +131,7 @@ def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
 
 def reach_of(spec: ForecastSpec) -> int:
     """Return how many partitions of observations before its own forecasting from an origin reads."""
-    return periods(spec, lookback(spec.task))
+    return periods(spec, max(lookback(task) for task in spec.tasks))
 
 
 def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | None:

@@ -314,11 +314,22 @@ class ForecastSpec(Part):
             model=self.model.settings,
         )
 
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The task, and the same with each kind of model that a policy may train: any of them may be champion."""
+        kinds = [one for policy in self.policies for one in policy.strategy if isinstance(one, Model)]
+        return (self.task, *(replace(self.task, model=kind.settings) for kind in kinds))
+
     def task_by(self, policy: str, strategy: str) -> Task:
         """Return the task with the kind of model that a policy's strategy names; for any other strategy, as it is."""
         kinds = (one.model(strategy) for one in self.policies if one.name == policy)
         model = next((kind for kind in kinds if kind is not None), self.model)
         return replace(self.task, model=model.settings)
+
+    def minutes_of(self, policy: str) -> float:
+        """Return what a search that a policy asks for may take."""
+        minutes = (one.minutes for one in self.policies if one.name == policy)
+        return next(minutes, Policy.model_fields["minutes"].default)
 
     @property
     def rules_of_retraining(self) -> tuple[PolicyRules, ...]:

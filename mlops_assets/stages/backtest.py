@@ -8,6 +8,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.baselines import clipped
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.versions import Versions, require_fit
 from mlops_assets.spec import ForecastSpec
@@ -47,7 +48,7 @@ def backtest(
     """
     from mlops_assets.forecasting.evaluation.backtest import backtest as run_backtest
 
-    task, rolling = spec.task, spec.backtest
+    task, rolling = fitting.task, spec.backtest
     result = run_backtest(
         history, task, rolling.windows, rolling.step, models=(CHALLENGER, NAIVE), until=until, fit=fitting
     )
@@ -56,7 +57,7 @@ def backtest(
     if champion is None:
         return Backtested(predictions, result.seconds)
     try:
-        rows = champion_forecasts(life.versions, champion, history, predictions, spec)
+        rows = champion_forecasts(life.versions, champion, history, predictions, spec, task)
     except (MlopsAssetsError, ValueError) as error:
         words = f"version {champion.number}, the champion, takes no part in the backtest: {error}"
         return Backtested(predictions, result.seconds, words)
@@ -73,7 +74,12 @@ def headline(overall: pd.DataFrame) -> dict[str, float]:
 
 
 def champion_forecasts(
-    versions: Versions, version: Version, history: pd.DataFrame, predictions: pd.DataFrame, spec: ForecastSpec
+    versions: Versions,
+    version: Version,
+    history: pd.DataFrame,
+    predictions: pd.DataFrame,
+    spec: ForecastSpec,
+    task: Task,
 ) -> pd.DataFrame:
     """Forecast with a champion at the origins of a backtest, and with what it had not seen.
 
@@ -87,7 +93,8 @@ def champion_forecasts(
         version: the champion.
         history: canonical frame.
         predictions: rows of a backtest, the challenger's among them.
-        spec: what the challenger forecasts.
+        spec: the forecast.
+        task: what the challenger forecasts, with its own model's settings.
 
     Returns:
         Rows like the challenger's, with the model named `champion`.
@@ -99,7 +106,7 @@ def champion_forecasts(
     """
     state = versions.load(version)
     code = versions.code(version, state)
-    forecaster, task = code.rebuild(state), spec.task
+    forecaster = code.rebuild(state)
     require_fit(version, forecaster, spec)
     frames = []
     given = ["window", "item_id", "origin", "timestamp", "lead", "target", "mase_scale", "rmsse_scale"]

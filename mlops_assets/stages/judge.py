@@ -15,6 +15,7 @@ from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.segments import by_static
 from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
@@ -74,7 +75,8 @@ class Judge:
         if len(present):
             return pd.concat([others, present]), gate.Opponent(champion.number)
         try:
-            made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec)
+            task = Task.from_dict(self._life.versions.load(self._challenger)["task"])
+            made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec, task)
         except TransientError:
             raise
         except (MlopsAssetsError, ValueError) as error:

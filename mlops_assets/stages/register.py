@@ -15,6 +15,7 @@ import pandas as pd
 
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.meaning import TAG, meaning_of, to_text
+from mlops_assets.forecasting.decisions.rules import REFIT
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
@@ -58,7 +59,7 @@ class Training:
     def tags(self, run: dg.DagsterRun) -> dict[str, str]:
         """Return what the version's tags say: what it depends on, and why it was trained."""
         facts, spec_hash = self.model["facts"], self.spec.fingerprint()
-        learnt = facts["data_version"] if facts["action"] == "refit" else f"{facts['data_version']} {facts['action']}"
+        learnt = facts["data_version"] if facts["action"] == REFIT else f"{facts['data_version']} {facts['action']}"
         return {
             "fingerprint": fingerprint(spec_hash, learnt),
             "spec_hash": spec_hash,
@@ -204,14 +205,15 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
         run.log_table(forecaster.record, "members.csv")
     _log_pictures(training, run, scores, importances)
     until = pd.Timestamp(training.model["facts"]["trained_until"])
-    example = example_of(training.history, kinds.lookback(spec.task), until)
+    example = example_of(training.history, kinds.lookback(forecaster.task), until)
     return run.log_forecaster(training.model["forecaster"], example, forecasts_of(forecaster, example), spec.horizon)
 
 
 def _parameters(training: Training, forecaster: "Model") -> dict[str, Any]:
     """Return what the run says of how the model was made."""
     spec = training.spec
-    own = {**regressors.defaults(spec.model.kind), **spec.model.parameters}
+    model = forecaster.task.model
+    own = {**regressors.defaults(model.kind), **model.parameters}
     return {
         "frequency": spec.frequency,
         "horizon": spec.horizon,
@@ -220,9 +222,9 @@ def _parameters(training: Training, forecaster: "Model") -> dict[str, Any]:
         "point": spec.point,
         "covariates": [*spec.covariate_columns, *spec.calendar_columns],
         "holidays": spec.holidays or "none",
-        "seed": spec.model.seed,
+        "seed": model.seed,
         "training_rows": training.model["facts"]["training_rows"],
-        "model.kind": spec.model.kind,
+        "model.kind": model.kind,
         "interval_factors": list(getattr(forecaster, "widths", (1.0, 1.0))),
         **{f"model.{name}": value for name, value in own.items()},
     }

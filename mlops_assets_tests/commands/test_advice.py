@@ -247,7 +247,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
         "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),
     "alerts/notifications.py:Notifications._services": no_apprise,
-    "analysis/tune.py:_must_be_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
+    "forecasting/evaluation/search.py:require_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
     "tracking/registry.py:Registry.code": no_code_of_a_version,
     "lifecycle/lifecycle.py:Lifecycle.approve.entry": with_versions(
         "promoted", "refused", ask=("approve", "demo", "2", *WHO)

@@ -1,5 +1,8 @@
 """Training: which rows are learnt from, what is said of the model, and when there is nothing to learn."""
 
+import logging
+
+import dagster as dg
 import pandas as pd
 import pytest
 
@@ -63,6 +66,29 @@ def test_new_weights_renew_an_ensemble_and_say_why(history, tmp_path):
     assert vars(renewed)["members"] == vars(forecaster)["members"]
     growing = train.Fitting(graph.spec.task, forecaster, 3, until, "grow")
     assert train.fit(later, growing)[1]["action"] == "refit", "no forest"
+
+
+def test_a_strategy_that_is_another_kind_trains_that_kind_and_says_so(history, tmp_path):
+    settings = {"kind": "extra_trees", "parameters": {"n_estimators": 5, "n_jobs": 1}, "max_training_rows": 500}
+    policies = [{"name": "other", "trigger": {"schedule": "0 6 * * 1"}, "strategy": ["refit", settings]}]
+    spec = declare(tmp_path, policies=policies)
+    run = dg.DagsterRun("demo_retrain", tags={"mlops/policy": "other", "mlops/action": "extra_trees"})
+    task = train.task_of(run, spec)
+    assert (task.model.kind, task.model.parameters["n_estimators"]) == ("extra_trees", 5)
+    for other in ({"mlops/policy": "gone", "mlops/action": "extra_trees"}, {"mlops/policy": "other"}, {}):
+        assert train.task_of(dg.DagsterRun("demo_retrain", tags=other), spec) == spec.task
+    fitting = train.fitting_of(run, None, spec, task, logging.getLogger())
+    made, facts = train.fit(train.training_set(Graph(spec), history, "2024-04-20", task), fitting)
+    assert made.task.model.kind == "extra_trees"
+    assert facts["action"].startswith("refit with kind: extra_trees, parameters: {'n_estimators': 5")
+
+
+def test_settings_are_searched_within_the_minutes_and_the_present_ones_stay_if_nothing_is_better(history, world):
+    pytest.importorskip("optuna", reason="the extra `tune` is not installed")
+    made = world()
+    made.tables.write(["demo", "observations"], history[history["timestamp"] <= "2024-05-10"], "2024-05-10")
+    task = train.tuned(made.spec, made.tables, made.tracking, 1e-9, logging.getLogger())
+    assert task == made.spec.task
 
 
 def test_the_hash_of_the_data_tells_values_names_and_order_apart(history):

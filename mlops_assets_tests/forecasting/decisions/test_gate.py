@@ -191,6 +191,19 @@ def test_manual_approval_lets_nothing_through_by_itself():
     )
 
 
+@pytest.mark.parametrize(("approval", "outcome"), [("automatic", "promoted"), ("aside", "kept aside")])
+def test_what_replaces_the_champion_or_stands_beside_it_need_not_beat_it_but_be_sound(approval, outcome):
+    limits, worse = replace(LIMITS, require="nothing"), model_rows("x", 1)
+    backtest = duel(worse, model_rows("c", 2, noise=0.01))
+    decision = judge(backtest, TASK, limits, smoke_test=GOOD, champion=CROWN, approval=approval)
+    assert (decision.outcome, decision.verdict) == (outcome, "worse")
+    assert set(failed(decision)) <= {"against_champion", "segments"}
+    gone = SmokeTest(None, problem="its file is gone")
+    assert judge(backtest, TASK, limits, smoke_test=gone, champion=CROWN, approval=approval).outcome == "refused"
+    if approval == "aside":
+        assert decision.reason.startswith("every rule but those on the champion holds, and the policy keeps it aside; ")
+
+
 def test_what_was_rolled_back_does_not_come_back_by_itself():
     decision = judge(
         duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=GOOD, rolled_back="by Ann on 2024-05-01: too high"
