@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-storage test-lifecycle test-ceph test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test test-storage test-lifecycle test-ceph test-fev test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,13 @@ test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's 
 
 test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill before every write of a promotion.
 	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/lifecycle/test_lifecycle.py
+
+test-fev: .venv/installed  ## Our engine on made tasks of fev, which is installed beside .venv.
+	test -d .services/fev || $(BIN)/python -m venv .services/fev
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
+	  "$$(.services/fev/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
+	.services/fev/bin/python -m pip install --quiet --disable-pip-version-check fev
+	MLOPS_TEST_FEV=1 HF_HUB_OFFLINE=1 .services/fev/bin/python -m pytest mlops_assets_tests/test_fev_adapter.py
 
 test-time: .venv/installed  ## Windows of partitions around every change of every zone's clocks, 1970 to 2037.
 	MLOPS_TEST_TIME=all $(BIN)/python -m pytest mlops_assets_tests/catalog/test_windows.py
