@@ -8,9 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from mlops_assets_tests.channels import Hook, Inbox
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
+
+# An example may take as long as a busy machine makes it.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SLOW_FILES = (
     *("test_contract.py", "test_evolution.py", "test_turns.py", "test_changing.py", "test_new_metric.py"),
