@@ -11,7 +11,7 @@ import numpy as np
 
 ROWS_PER_ORIGIN = 2
 """Training rows per possible origin: more leads of the same origin teach little and cost as much."""
-SMALL = 1000
+SMALL = 200
 """Training rows of an item up to which the number of its origins does not matter."""
 LEAST = 50
 """Half-lives after which nothing gets any rarer: keeps weights above 0."""

@@ -106,7 +106,7 @@ def test_the_lookback_is_bounded(frequency, horizon, seasons, most):
 
 
 def test_the_number_of_rows_is_bounded_and_the_draw_is_seeded():
-    frame = daily_panel()
+    frame = daily_panel(items=8)
     rows = features.training_rows(frame, DAILY)
     assert 1400 <= len(rows) <= 1500
     pd.testing.assert_frame_equal(rows, features.training_rows(frame.sample(frac=1), DAILY))
@@ -114,7 +114,7 @@ def test_the_number_of_rows_is_bounded_and_the_draw_is_seeded():
 
 
 def test_recency_draws_half_as_many_rows_of_origins_a_half_life_older():
-    frame = daily_panel()
+    frame = daily_panel(items=8)
     task = replace(DAILY, model=replace(DAILY.model, recency=30))
     rows = features.training_rows(frame, task)
     age = (rows["origin"].max() - rows["origin"]).dt.days
