@@ -7,6 +7,7 @@ from typing import get_args
 import dagster as dg
 import pytest
 
+from mlops_assets.assets import build_assets
 from mlops_assets.definitions import build, usable
 from mlops_assets.environments import EXECUTORS
 from mlops_assets.settings import PLACES, Environment, Settings
@@ -52,6 +53,18 @@ def test_every_asset_says_what_it_is(tmp_path):
         assert node.owners == ["team:forecasting"], key
         assert node.group_name == "nyc_departures", key
         assert node.tags["domain"] == "aviation", key
+
+
+@pytest.mark.parametrize(
+    ("kind", "asset", "label"),
+    [("extra_trees", "random_forest", "extra_trees"), ("theta", "model", "theta"), ("lightgbm", "model", "lightgbm")],
+)
+def test_the_fitted_model_is_called_by_its_kind(kind, asset, label, tmp_path):
+    made = {key.path[-1]: one for one in build_assets(declare(tmp_path, model={"kind": kind})) for key in one.keys}
+    assert {"random_forest", "model"} & set(made) == {asset}
+    node = made[asset]
+    assert kind in (node.get_asset_spec().description or "")
+    assert node.get_asset_spec().kinds == {label}
 
 
 @pytest.mark.process

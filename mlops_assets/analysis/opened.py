@@ -134,7 +134,7 @@ def _champion(spec: ForecastSpec, settings: Settings, origin: pd.Timestamp) -> t
         version = life.champion()
         if version is None or version.trained_until is None or version.trained_until > origin:
             return None
-        words = f"version {version.number} of {spec.name}, the champion, trained until {version.trained_until}"
+        words = f"{version.label} of {spec.name}, the champion, trained until {version.trained_until}"
         return life.versions.forecaster(version), words, version.trained_until
 
 

@@ -281,7 +281,11 @@ def _uncertain(forecast: pd.DataFrame) -> Iterator[str]:
 
 
 def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:
-    """Say which values lie outside what was ever seen: there a model of trees answers as at the edge."""
+    """Say why the changed values tell little: the model looks at none, or has never seen such."""
+    if not getattr(opened.forecaster, "COVARIATES", True):
+        kind = opened.forecaster.task.model.kind
+        yield f"{kind} looks at no covariates: its forecasts are the same whatever they are"
+        return
     for name in opened.spec.task.known:
         low, high = opened.history[name].min(), opened.history[name].max()
         outside = (future[name] < low) | (future[name] > high)

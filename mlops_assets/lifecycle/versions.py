@@ -11,7 +11,7 @@ from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.resources.protocols import Models
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.model_code import FeatureCode, ModelCode, own_code
-from mlops_assets.tracking.registry import CODE, Registry, Version
+from mlops_assets.tracking.registry import CODE, KIND, Registry, Version
 
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import Model
@@ -25,6 +25,7 @@ _TOLD = (
     "package_version",
     "fingerprint",
     CODE,
+    KIND,
     "choice",
 )
 """What the record beside a kept version says of it, as its tags in MLflow do."""

@@ -19,6 +19,7 @@ class ChampionState:
 
     Attributes:
         version: its number.
+        model_kind: which kind of model it is; empty where release 0.1.0 registered it, or MLflow cannot be asked.
         since: when it came in, in UTC; None where an alias was set by hand.
         decided_by: who let it in; None as `since`.
         trained_until: the last timestamp that it has learnt from.
@@ -28,6 +29,7 @@ class ChampionState:
     """
 
     version: int
+    model_kind: str
     since: str | None
     decided_by: str | None
     trained_until: str | None

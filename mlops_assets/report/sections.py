@@ -28,7 +28,8 @@ def cards(state: Overview) -> Iterator[Card]:
     """Yield the numbers at the top."""
     best, score = state.champion, state.accuracy
     if best is not None:
-        yield Card("champion", f"version {best.version}", f"trained until {best.trained_until}")
+        kind = f"{best.model_kind}, " if best.model_kind else ""
+        yield Card("champion", f"version {best.version}", f"{kind}trained until {best.trained_until}")
     last = state.last.get(FORECASTS)
     if last is not None:
         yield Card("latest forecast from", last, f"next round {state.next_round or 'when you run it'}")

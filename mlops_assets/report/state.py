@@ -177,6 +177,7 @@ def _champion(
         age = max(0, (latest.normalize() - until.normalize()).days)
     return ChampionState(
         version=number,
+        model_kind=version.kind if version is not None else "",
         since=plain(reign["since"].iloc[0].floor("s")) if len(reign) else None,
         decided_by=plain(reign["decided_by"].iloc[0]) if len(reign) else None,
         trained_until=plain(until),

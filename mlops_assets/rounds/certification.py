@@ -32,6 +32,7 @@ from mlops_assets.rounds.round import forecast, ingest, train
 from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.spec.model import parameters_of
 from mlops_assets.tracking.tracking import Tracking
 
 PLACES = ("files", "sql", "object_storage", "memory")
@@ -214,9 +215,13 @@ def _empty(base: str, spec: ForecastSpec) -> None:
 
 def small(spec: ForecastSpec, name: str) -> ForecastSpec:
     """Return the spec under another name, with a model and a backtest that take seconds."""
+    quick = {"n_estimators": TREES, "max_iter": TREES, "n_jobs": 1}
     model = spec.model.model_copy(
         update={
-            "parameters": {**spec.model.parameters, "n_estimators": TREES, "n_jobs": 1},
+            "parameters": {
+                **spec.model.parameters,
+                **{name: value for name, value in quick.items() if name in parameters_of(spec.model.kind)},
+            },
             "max_training_rows": min(TRAINING_ROWS, spec.model.max_training_rows),
         }
     )

@@ -187,14 +187,15 @@ class Model(Part):
             raise MisfitError(
                 "members", f"only {' and '.join(sorted(COMBINING))} have members, and the kind is {self.kind}"
             )
-        known = _parameters_of(self.kind) if self.parameters else ()
+        known = parameters_of(self.kind) if self.parameters else ()
         for name in self.parameters:
             if name not in known:
                 raise MisfitError(f"parameters.{name}", f"unknown parameter; {choice(name, known)}")
         return self
 
 
-def _parameters_of(kind: str) -> tuple[str, ...]:
+def parameters_of(kind: str) -> tuple[str, ...]:
+    """Return the names that `model.parameters` may hold for a kind of model."""
     if kind in _PARAMETERS:
         return _PARAMETERS[kind]
     if regressors.is_regressor(kind):

@@ -26,7 +26,7 @@ from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import headline
-from mlops_assets.tracking.registry import Registry, Version
+from mlops_assets.tracking.registry import KIND, Registry, Version
 from mlops_assets.tracking.runs import TrainingRun
 from mlops_assets.tracking.tracking import Tracking
 
@@ -71,6 +71,7 @@ class Training:
             "reason": run_tags.reason_of(run),
             "breach": run.tags.get(run_tags.BREACH, ""),
             "action": facts["action"],
+            KIND: self.model["forecaster"]["kind"],
             "cpu_seconds": str(facts["fit_seconds"]),
             **({"choice": facts["choice"]} if "choice" in facts else {}),
         }

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 CODE = "code_sha256"
 """Tag: digest of the code that travels with a version."""
+KIND = "model_kind"
+"""Tag: which kind of model a version is."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,16 @@ class Version:
         """Last timestamp that the model has learnt from."""
         value = self.tags.get("trained_until")
         return pd.Timestamp(value) if value else None
+
+    @property
+    def kind(self) -> str:
+        """Which kind of model it is; empty where release 0.1.0 registered it."""
+        return self.tags.get(KIND, "")
+
+    @property
+    def label(self) -> str:
+        """Number and kind, in words."""
+        return f"version {self.number} ({self.kind})" if self.kind else f"version {self.number}"
 
     @classmethod
     def of(cls, version: "MlflowVersion") -> "Version":

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+import yaml
 
 from mlops_assets.analysis.what_if import Change, what_if
 from mlops_assets.settings import Settings
@@ -39,6 +40,16 @@ def test_a_change_of_a_known_covariate_moves_the_forecast(ask):
         assert row["difference"] == pytest.approx(row["changed"] - row["q50"], abs=1e-5)
     assert sum(row["difference"] for row in said["totals"]) > 0
     assert "as things stand" in ask("forecast", "demo", "--set", "promotion=1")
+
+
+def test_a_model_that_looks_at_no_covariates_says_so(ask, tmp_path):
+    file = tmp_path / "forecasts" / "demo.yaml"
+    fields = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({**fields, "model": {"kind": "seasonal_naive"}}))
+    said = ask("forecast", "demo", "--set", "promotion=1", "--json")
+    assert {row["difference"] for row in said["rows"]} == {0}
+    assert "seasonal_naive looks at no covariates" in " ".join(said["warnings"])
+    assert "seasonal_naive fitted now" in said["model"]
 
 
 def test_a_file_of_known_covariates_is_for_all_items_or_for_those_it_names(ask, tmp_path):

@@ -24,7 +24,7 @@ GOOD = Overview(
     forecast="demo",
     description="Sales of a few shops.",
     at="2024-05-16 07:00",
-    champion=ChampionState(2, "2024-05-11", "gate", "2024-05-10", 5, ""),
+    champion=ChampionState(2, "random_forest", "2024-05-11", "gate", "2024-05-10", 5, ""),
     waiting=(),
     assets=(
         StoredAsset("observations", 76, DAY),

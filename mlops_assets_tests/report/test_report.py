@@ -79,7 +79,9 @@ def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     assert not [words for words in found.problems if "stale" in words]
     assert list(found.to_frame()) == ["name", "partitions", "last"]
     said = found.to_json()
-    assert set(said["champion"]) == {"version", "since", "decided_by", "trained_until", "age_days", "link"}
+    when = {"since", "decided_by", "trained_until", "age_days"}
+    assert set(said["champion"]) == {"version", "model_kind", "link", *when}
+    assert said["champion"]["model_kind"] == "random_forest"
     scores = {"wql", "mase", "naive_mase", "skill", "coverage", "bias"}
     assert set(said["accuracy"]) == {"partition", "metric", "value", "limit", "mean", "rows", *scores}
     assert set(said["drift"]) == {"partition", "drift", "drifted", "judged"}

@@ -25,6 +25,11 @@ def trial(tmp_path: Path, empty_mlflow: Path):
     return certify.small(declare(tmp_path / "forecasts"), "certify_test"), folder
 
 
+@pytest.mark.parametrize(("kind", "quick"), [("extra_trees", {"n_estimators", "n_jobs"}), ("theta", set())])
+def test_the_model_is_made_small_by_the_parameters_that_its_kind_has(kind, quick, tmp_path):
+    assert set(certify.small(declare(tmp_path, model={"kind": kind}), "certify_test").model.parameters) == quick
+
+
 def compare(trial, *places: certify.Store) -> dict[tuple[str, str], str]:
     spec, folder = trial
     findings = certify.compare_places(spec, places, folder, "2024-06-01", lambda _: None)

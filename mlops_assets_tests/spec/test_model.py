@@ -4,11 +4,8 @@ import inspect
 
 import pytest
 
-from mlops_assets.spec import (
-    BOOSTING_PARAMETERS,
-    FOREST_PARAMETERS,
-    parse_spec,
-)
+from mlops_assets.spec import BOOSTING_PARAMETERS, FOREST_PARAMETERS, parse_spec
+from mlops_assets.spec.model import LIGHTGBM_PARAMETERS
 from mlops_assets_tests.spec.declared import FILE, plus, problem
 
 
@@ -23,6 +20,12 @@ def test_boosting_takes_every_parameter_that_the_spec_allows_and_no_other():
 
     taken = set(inspect.signature(HistGradientBoostingRegressor).parameters)
     assert set(BOOSTING_PARAMETERS) | {"random_state"} == taken
+
+
+def test_lightgbm_takes_every_parameter_that_the_spec_allows_and_no_other():
+    from lightgbm import LGBMRegressor
+
+    assert {*LIGHTGBM_PARAMETERS, "random_state", "kwargs"} == set(inspect.signature(LGBMRegressor).parameters)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,7 @@ def test_members_are_part_of_what_a_model_depends_on_only_where_they_are_named()
         ("{kind: sklearn.neighbors.KNeighborsRegressor}", "that a model file can hold"),
         ("{kind: json.JSONDecoder}", "lacks rows, fit, predict, state, from_state"),
         ("{kind: json.Decoder}", "cannot be imported"),
+        ("{kind: theta, parameters: {modle: DOTM}}", "did you mean 'model'?"),
         ("{kind: seasonal_nave}", "did you mean 'seasonal_naive'?"),
         ("{kind: seasonal_naive, parameters: {window: 3}}", "model.parameters.window"),
         ("{kind: seasonal_naive, accelerator: intelex}", "only forests"),

@@ -51,7 +51,7 @@ def _champion(spec: ForecastSpec, stores: Stores) -> str:
         version = life.champion()
     except TrackingError as error:
         return f"not known: {error}"
-    return f"version {version.number} of {spec.name}" if version else f"none: {why_nobody(log, spec.name)[1]}"
+    return f"{version.label} of {spec.name}" if version else f"none: {why_nobody(log, spec.name)[1]}"
 
 
 def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:

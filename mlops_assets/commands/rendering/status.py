@@ -59,8 +59,9 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
     if one.champion is not None:
         best = one.champion
         age = f", {best.age_days} days before the latest data" if best.age_days is not None else ""
+        kind = f" ({best.model_kind})" if best.model_kind else ""
         since = f" since {best.since} UTC (by {best.decided_by})" if best.since else ""
-        yield "champion", f"version {best.version}{since}, trained until {best.trained_until}{age}"
+        yield "champion", f"version {best.version}{kind}{since}, trained until {best.trained_until}{age}"
         if best.choice:
             yield "choice", best.choice
     if one.waiting:

@@ -24,6 +24,7 @@ class NaiveModel(baselines.SeasonalNaive):
     lowest: float = 0.0
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
+    COVARIATES: ClassVar[bool] = False
 
     @classmethod
     def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:

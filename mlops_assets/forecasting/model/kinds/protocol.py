@@ -20,6 +20,7 @@ class Model(Protocol):
     - `lookback(task)`, a class method: steps of history, the origin's included, that a forecast rests on; no more are
       given to `predict` in production. Without it they are those of the features (`features.lookback`).
     - `PARAMETERS`: names that `model.parameters` may hold. Without it there are none.
+    - `COVARIATES`: False of a kind that looks at none.
     - `lowest`: the lowest target of the training; where neither it nor the history is below zero, no forecast is.
     - `importances()`: importance of each feature, columns feature, group, importance.
     - `reasons()`: why it is made as it is, a sentence each: the choice of `auto`, the weights of an ensemble.

@@ -94,6 +94,7 @@ class SeriesModel:
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
     """Names that `model.parameters` may hold."""
+    COVARIATES: ClassVar[bool] = False
     REQUIRES: ClassVar[tuple[str, ...]] = ()
     """Distributions that a logged model needs beside those of the engine."""
 
