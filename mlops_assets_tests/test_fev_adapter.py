@@ -35,7 +35,7 @@ def window(ends: tuple[int, ...] = (60, 60)) -> tuple[pd.DataFrame, pd.DataFrame
     past, future = [], []
     for number, end in enumerate(ends):
         days = pd.date_range("2024-01-01", periods=end + 3)
-        sales = 10.0 * (number + 1) + days.dayofweek
+        sales = 10.0 * (number + 1) + days.dayofweek + np.sin(np.arange(end + 3) ** 2)
         rows = pd.DataFrame({"id": f"s{number}", "timestamp": days, "sales": sales, "promo": days.day % 2 == 0})
         rows["weather"] = np.where(days.day % 3 == 0, "rain", "sun")
         past.append(rows[:end])
@@ -73,7 +73,7 @@ def test_each_item_is_forecast_from_its_own_end_in_the_format_of_fev():
     assert [len(values) for one in found for values in one.values()] == [3] * 9
     assert found[1]["predictions"] == [0, 0, 0]
     actual = 20 + pd.date_range("2024-02-20", periods=3).dayofweek
-    assert np.allclose(found[0]["predictions"], actual, atol=2)
+    assert np.allclose(found[0]["predictions"], actual, atol=3)
     assert min(seconds.values()) > 0
 
 
@@ -101,5 +101,5 @@ if os.environ.get("MLOPS_TEST_FEV"):
         summaries = pd.read_csv(output)
         assert summaries["task_name"].tolist() == ["made", "two"]
         assert summaries["num_forecasts"].tolist() == [4, 4]
-        assert (summaries["test_error"] < 1).all()
+        assert (summaries["test_error"] < 3).all()
         assert "made: SQL" in capsys.readouterr().out
