@@ -219,7 +219,10 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
             history = observations[observations["timestamp"] <= origin]
-            frames.append(ingest.read_future(graph, origin, clock, history).assign(partition=key))
+            future, notes = ingest.read_future(graph, origin, clock, history)
+            for note in notes:
+                context.log.info(note)
+            frames.append(future.assign(partition=key))
         return dg.Output(pd.concat(frames or [graph.without_rows(FUTURE_COVARIATES)], ignore_index=True))
 
     return future_covariates

@@ -85,7 +85,7 @@ def known_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Ti
     Raises:
         SourceError: source or calendar cannot be read.
     """
-    future = read_future(graph, origin, clock, history) if graph.spec.covariates.all_known else None
+    future = read_future(graph, origin, clock, history)[0] if graph.spec.covariates.all_known else None
     return with_events(graph.spec, history, future, origin)
 
 

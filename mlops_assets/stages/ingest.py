@@ -41,7 +41,9 @@ def read_first(graph: Graph, clock: Clock, most: int) -> contract.Checked:
     return _read(graph, window, clock, graph.contract.columns, most)[0]
 
 
-def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock, history: pd.DataFrame) -> pd.DataFrame:
+def read_future(
+    graph: Graph, origin: pd.Timestamp, clock: Clock, history: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
     """Read the known covariates over the horizon after an origin: item_id, timestamp and the covariates.
 
     Args:
@@ -50,6 +52,9 @@ def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock, history: pd.Da
         clock: says what is known.
         history: canonical frame up to the origin; of its items is asked what stands in tables of their own.
 
+    Returns:
+        The covariates, and what is to be said of the tables that they stand in: one that does not answer, for instance.
+
     Raises:
         SourceError: the source cannot be read.
         ContractError: a column is absent.
@@ -57,9 +62,9 @@ def read_future(graph: Graph, origin: pd.Timestamp, clock: Clock, history: pd.Da
     spec = graph.spec
     own = _own_future(graph, origin, clock) if spec.covariates.known else None
     if not spec.covariates.sources:
-        return own if own is not None else pd.DataFrame(columns=KEY)
-    rows = over_the_horizon(spec, history, own, origin)
-    return attach(spec, rows, clock.now(), history)[0][[*KEY, *spec.covariates.all_known]]
+        return (own if own is not None else pd.DataFrame(columns=KEY)), []
+    rows, notes = attach(spec, over_the_horizon(spec, history, own, origin), clock.now(), history)
+    return rows[[*KEY, *spec.covariates.all_known]], notes
 
 
 def over_the_horizon(
