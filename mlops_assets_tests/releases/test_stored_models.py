@@ -15,10 +15,13 @@ import shutil
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import forecaster, kinds, model_file
+from mlops_assets.forecasting.model import entry, features, forecaster, kinds, model_file
 from mlops_assets.forecasting.model.errors import ModelFileError
 from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.stages.register import fingerprint
+from mlops_assets.stages.train import data_hash
 from mlops_assets.tracking.errors import ModelCodeError
+from mlops_assets.tracking.model_code import ModelCode
 from mlops_assets.tracking.registry import CODE
 from mlops_assets_tests.releases.unpacked import RELEASES, Deployment, expected, unpack
 
@@ -52,8 +55,8 @@ def forecast(model: Forecaster, inputs: tuple[pd.DataFrame, pd.DataFrame]) -> pd
     return model.predict(history, pd.Timestamp(ORIGIN), future=future)
 
 
-def assert_same(found: pd.DataFrame, model: str) -> None:
-    pd.testing.assert_frame_equal(found, expected("0.1.0", model), rtol=1e-9, atol=0)
+def assert_same(found: pd.DataFrame, model: str, release: str = "0.1.0") -> None:
+    pd.testing.assert_frame_equal(found, expected(release, model), rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -71,13 +74,33 @@ def test_todays_code_takes_no_state_of_another_version():
         kinds.rebuild(model_file.load(RELEASES / "0.1.0" / "ridge.skops"))
 
 
-def test_the_version_of_the_features_has_a_fixture(registry):
-    written = {registry.load(registry.version(1))["version"]}
+@pytest.mark.parametrize("model", ["forest", "ridge", "naive"])
+@pytest.mark.parametrize("travelling", [False, True])
+def test_a_model_of_these_features_forecasts_what_it_did(model, travelling, inputs):
+    """By today's code, while its features are today's, and by the code that travels with it in any case."""
+    state = model_file.load(RELEASES / "0.2.0" / f"{model}.skops")
+    code = ModelCode(model_file.load(RELEASES / "0.2.0" / "code.skops")).run() if travelling else entry
+    assert_same(forecast(code.rebuild(state), inputs), model, "0.2.0")
+
+
+def test_the_version_of_the_features_has_a_fixture():
+    written = {model_file.load(RELEASES / forecaster.STATE_RELEASE / "forest.skops")["version"]}
     assert forecaster.STATE_VERSION in written, "raised without the fixture of a release that writes it: add one"
 
 
-def test_nobody_has_edited_the_fixture():
-    folder = RELEASES / "0.1.0"
+def test_the_same_training_is_known_again(deployment, inputs):
+    """The same spec and the same data, under a later release with the same features, are no new version."""
+    history, _ = inputs
+    known = json.loads((RELEASES / forecaster.STATE_RELEASE / "training.json").read_text())
+    until = pd.Timestamp(ORIGIN) + pd.Timedelta(hours=23)
+    data_version = data_hash(features.training_rows(history, deployment.spec.task, until=until))
+    assert data_version == known["data_version"], "features or the hash of rows have changed"
+    assert fingerprint(deployment.spec.fingerprint(), data_version) == known["fingerprint"], "the spec's has changed"
+
+
+@pytest.mark.parametrize("release", ["0.1.0", "0.2.0"])
+def test_nobody_has_edited_the_fixture(release):
+    folder = RELEASES / release
     recorded = dict(line.split()[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in recorded} == recorded
 
