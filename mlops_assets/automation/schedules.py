@@ -5,7 +5,7 @@ import dagster as dg
 from mlops_assets.automation.rescoring import UNDER_WAY, build_reread_schedule
 from mlops_assets.catalog.names import DAILY, job_name
 from mlops_assets.catalog.partitions import before, latest_complete, ranges
-from mlops_assets.catalog.run_tags import partition_of, range_tags
+from mlops_assets.catalog.run_tags import TICK, partition_of, range_tags
 from mlops_assets.errors import TransientError
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -45,8 +45,11 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
             missed = []
         busy = _under_way(spec, context.instance)
         missed = [one for one in missed if not any(first <= one <= last for first, last in busy)]
-        rounds = ranges([*before(spec, key, LONGEST_GAP), key], {*missed, key})
-        return [_request(first, last, key) for first, last in rounds]
+        # An earlier tick may have asked for it together with others, under another run key.
+        told = context.instance.get_runs(dg.RunsFilter(job_name=job, tags={TICK: key}), limit=1)
+        rounds = ranges([*before(spec, key, LONGEST_GAP), key], {*missed, *([] if told else [key])})
+        requests = [_request(first, last, key) for first, last in rounds]
+        return requests or dg.SkipReason(f"an earlier tick has asked for {key}")
 
     return [daily_schedule, *([build_reread_schedule(spec)] if spec.partitions.reread else [])]
 
@@ -55,11 +58,11 @@ def _request(first: str, last: str, key: str) -> dg.RunRequest:
     """Ask for the round of some partitions, at the tick that asks for `key`."""
     if first == last == key:
         # The run key makes a second tick for the same partition harmless, also after partitions.end.
-        return dg.RunRequest(run_key=key, partition_key=key)
-    run_key = f"{first} {last} with {key}"
+        return dg.RunRequest(run_key=key, partition_key=key, tags={TICK: key})
+    run_key, tags = f"{first} {last} with {key}", {TICK: key} if last == key else {}
     if first == last:
-        return dg.RunRequest(run_key=run_key, partition_key=first)
-    return dg.RunRequest(run_key=run_key, tags=range_tags(first, last))
+        return dg.RunRequest(run_key=run_key, partition_key=first, tags=tags)
+    return dg.RunRequest(run_key=run_key, tags={**range_tags(first, last), **tags})
 
 
 def _under_way(spec: ForecastSpec, instance: dg.DagsterInstance) -> list[tuple[str, str]]:

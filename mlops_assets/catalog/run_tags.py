@@ -14,6 +14,8 @@ BREACH, ATTEMPT, CHAMPION, ACTION = "mlops/breach", "mlops/attempt", "mlops/cham
 """Of a retraining that a policy asked for: on which breach, for which time, who is champion, how to train."""
 POLICY, BECOMES = "mlops/policy", "mlops/becomes"
 """Of the same: which policy, and what becomes of the version."""
+TICK = "mlops/tick"
+"""Of a daily round: the latest partition, which the schedule asked for."""
 RESCORED_FOR = "mlops/rescored_for"
 """The storage id of the event that made scores outdated."""
 PROCESS = "mlops/process"

@@ -1,6 +1,7 @@
 """The schedule of the daily round: what a tick asks for, and what it makes up for."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -71,6 +72,25 @@ def test_a_daemon_that_slept_makes_up_for_all_ticks_in_one_run(world, tick):
     tables = forecast_from("2024-05-05", "2024-05-06")
     requests = tick(world().spec, datetime(2024, 5, 11, 6, tzinfo=UTC), tables)
     assert requests == [("2024-05-07...2024-05-10", "2024-05-07 2024-05-10 with 2024-05-10")]
+
+
+def test_a_later_tick_does_not_ask_again_for_what_one_has_asked_for_with_others(world, tick, instance):
+    @dg.job
+    def demo_daily():
+        pass
+
+    spec, tables = world().spec, forecast_from("2024-05-06")
+    with dg.build_schedule_context(
+        instance, scheduled_execution_time=datetime(2024, 5, 11, 6, tzinfo=UTC), resources={"tables": tables}
+    ) as context:
+        found: Any = build_schedules(spec)[0](context)
+    (request,) = found
+    run = instance.create_run_for_job(demo_daily, tags=request.tags, status=dg.DagsterRunStatus.STARTED)
+    later = datetime(2024, 5, 11, 6, 1, tzinfo=UTC)
+    assert tick(spec, later, tables).skip_message == "an earlier tick has asked for 2024-05-10"
+    instance.report_run_failed(run)
+    assert tick(spec, later, tables) == [("2024-05-07...2024-05-09", "2024-05-07 2024-05-09 with 2024-05-10")]
+    instance.delete_run(run.run_id)
 
 
 def test_holes_between_forecasts_are_runs_of_their_own(world, tick):
