@@ -292,5 +292,5 @@ def _beyond(opened: OpenForecast, future: pd.DataFrame) -> Iterator[str]:
         if outside.any():
             yield (
                 f"{name}: {int(outside.sum())} of {len(future)} values lie outside {low:g} to {high:g}, all that "
-                "the model has seen; do not trust it there, trees answer as at the edge"
+                "the model has seen; do not trust it there: a model of trees answers as at the edge"
             )

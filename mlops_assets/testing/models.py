@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,11 @@ class ModelCheckError(MlopsAssetsError, AssertionError):
 
 
 def check_model(
-    kind: str | type[Model], parameters: Mapping[str, Any] | None = None, *, max_training_rows: int = 1000
+    kind: str | type[Model],
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    members: Sequence[str] = (),
+    max_training_rows: int = 1000,
 ) -> None:
     """Hold a kind of model to what the engine relies on.
 
@@ -41,6 +45,7 @@ def check_model(
     Args:
         kind: a class with the five methods, or a kind as a spec names it.
         parameters: as in a spec's `model.parameters`.
+        members: as in a spec's `model.members`.
         max_training_rows: as in a spec's `model.max_training_rows`.
 
     Raises:
@@ -48,7 +53,7 @@ def check_model(
     """
     made = class_of(kind) if isinstance(kind, str) else kind
     name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    settings = ModelSettings(name, dict(parameters or {}), max_training_rows)
+    settings = ModelSettings(name, dict(parameters or {}), max_training_rows, members=tuple(members))
     case = _Case(made, Task("D", HORIZON, (SEASON,), (0.1, 0.5, 0.9), model=settings))
     broken = []
     with warnings.catch_warnings():
