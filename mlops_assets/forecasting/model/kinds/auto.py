@@ -37,5 +37,6 @@ class Auto(Ensemble):
             return super().settle(trial, kinds, items, weights)
         losses = np.where(trial.complete, trial.losses().mean(axis=1), np.inf)
         if losses.min() <= (1 + MARGIN) * trial.losses(weights).mean():
-            return super().settle(trial, kinds, items, np.eye(len(kinds))[losses.argmin()])
+            alone = np.eye(len(kinds))[losses.argmin()]
+            return np.tile(alone, (len(items), 1)), record_of(trial, kinds, alone, rejected=weights)
         return weighing.tilted(trial, items, weights), record_of(trial, kinds, weights)

@@ -103,7 +103,8 @@ class Ensemble:
             before: weights of all items that they are drawn to, shape (members,); None: equal ones.
 
         Returns:
-            Weights of all items, shape (members,); of each item, shape (items, members); and the `record`.
+            Weights of items that are not known, shape (members,): the mean of the others; of each item, shape (items,
+            members); and the `record`.
         """
         if before is not None:
             general = weighing.stack(trial, before, weighing.WITHIN)
@@ -118,7 +119,8 @@ class Ensemble:
             mine = weighing.stack(rows, general, weighing.WITHIN)
             weights[own], record = cls.settle(rows, kinds, segment.index[own].to_numpy(), mine)
             parts.append(record.assign(segment=name, items=int(own.sum())))
-        return general, weights, pd.concat(parts, ignore_index=True)
+        others = weighing.without_negligible(weights.mean(axis=0))
+        return others, weights, pd.concat(parts, ignore_index=True)
 
     @classmethod
     def untried(cls, kinds: Sequence[str]) -> np.ndarray:
@@ -240,16 +242,18 @@ def members_of(task: Task) -> tuple[str, ...]:
     return ("random_forest", "theta", "ets", "mstl", "seasonal_naive", *([SPARSE] if task.model.kind == "auto" else []))
 
 
-def record_of(trial: Trial, kinds: Sequence[str], weights: np.ndarray) -> pd.DataFrame:
-    """Return the rows of one segment: each member with its weight and loss, and the average."""
+def record_of(
+    trial: Trial, kinds: Sequence[str], weights: np.ndarray, rejected: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Return the rows of one segment: each member with its weight and loss, and the average, a rejected one too."""
     chosen = kinds[int(weights.argmax())] if weights.max() == 1 else AVERAGE
     seen = len(trial.target) > 0
     losses = trial.losses().mean(axis=1) if seen else np.full(len(kinds), np.nan)
-    whole = float(trial.losses(weights).mean()) if seen else np.nan
+    whole = float(trial.losses(weights if rejected is None else rejected).mean()) if seen else np.nan
     return pd.DataFrame(
         {
             "member": [*kinds, AVERAGE],
-            "weight": [*weights, weights.sum()],
+            "weight": [*weights, float(rejected is None)],
             "loss": [*losses, whole],
             "chosen": [name == chosen for name in (*kinds, AVERAGE)],
         }
