@@ -87,6 +87,15 @@ def test_the_same_evidence_is_recorded_once(life, tracking, tmp_path):
     assert life.log.all()["outcome"].tolist() == ["promoted", "refused", "promoted"]
 
 
+def test_who_stands_aside_is_no_champion_until_a_person_approves_it(life, tracking, tmp_path):
+    life.decide(plant(tracking, tmp_path), judge("promoted"), {})
+    life.decide(plant(tracking, tmp_path), judge("kept aside"), {})
+    assert decisions.aside(life.log.all()) == [2]
+    assert aliases(life)["champion"] == 1
+    life.approve(2, "Ann", "better at Christmas")
+    assert (decisions.aside(life.log.all()), aliases(life)["champion"]) == ([], 2)
+
+
 def test_who_waits_is_approved_by_a_person_or_rejected(life, tracking, tmp_path):
     life.decide(plant(tracking, tmp_path), judge("promoted"), {})
     life.decide(plant(tracking, tmp_path), judge("awaiting approval"), {})

@@ -81,6 +81,10 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
             {"policies": (PolicyState(DAY, "refit", "coverage", "v2 2024-05-14", "coverage 0.1 in 2 of 3"),)},
             "the retraining policy saw a breach (coverage) at 2024-05-15: refit: coverage 0.1 in 2 of 3",
         ),
+        (
+            {"policies": (*GOOD.policies, PolicyState(DAY, "grow", "bias", "v2 2024-05-14 (b)", "bias 0.3", "b"))},
+            "the retraining policy b saw a breach (bias) at 2024-05-15: grow: bias 0.3",
+        ),
         ({"waiting": (3, 4)}, "waiting for approval: version 3, 4"),
         ({"quarantine": QuarantineState(DAY, 3, {"not_a_number": 3})}, "3 rows of 2024-05-15 are in quarantine"),
         ({"drift": DriftState(DAY, 2.0, ("rain has drifted",), 3)}, "drift: rain has drifted"),
