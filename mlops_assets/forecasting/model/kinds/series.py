@@ -189,9 +189,10 @@ class SeriesModel:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> SeriesModel:
-        """Rebuild the model."""
-        learnt = {part.name: state[part.name] for part in fields(cls)}
-        return cls(**{**learnt, "population": baselines.Population(**state["population"])})
+        """Rebuild the model; what an older release did not learn has its default."""
+        learnt = {part.name: state[part.name] for part in fields(cls) if part.name in state}
+        general = baselines.Population(**state.get("population", {}))
+        return cls(**{**learnt, "population": general})
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,8 @@ class CalibratedSeries(SeriesModel):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> SeriesModel:
         """Rebuild the model."""
-        return super().from_state({**state, "widths": tuple(np.asarray(state["widths"]).tolist())})
+        widths = tuple(np.asarray(state.get("widths", cls.widths)).tolist())
+        return super().from_state({**state, "widths": widths})
 
     def _path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
         whole = without_gaps(values, min(self.task.season_lengths))

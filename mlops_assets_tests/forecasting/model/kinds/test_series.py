@@ -120,3 +120,11 @@ def test_intermittent_demand_is_a_mixture_of_none_and_the_sizes_seen():
     assert table["mean"].between(2.5, 5).all()
     assert (table["q50"] == 0).all()
     assert table["q95"].between(10, 20).all()
+
+
+def test_a_state_without_what_a_later_release_learns_has_its_default():
+    frame = noise(3, 60)
+    model = Level.fit(Level.rows(frame, DAILY), DAILY)
+    state = {name: part for name, part in model.state().items() if name not in ("population", "widths")}
+    again = Level.from_state({**state, "task": DAILY})
+    assert again.predict(frame).equals(replace(model, population=again.population).predict(frame))
