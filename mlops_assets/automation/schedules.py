@@ -38,6 +38,9 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
         key = latest_complete(spec, moment)
         if key is None:
             return dg.SkipReason(f"the first partition, from {spec.partitions.start}, has not ended at {moment}")
+        # To Dagster, run keys of two ticks are two: each minute, or each day after partitions.end, would ask again.
+        if context.instance.get_runs(dg.RunsFilter(job_name=job, tags={TICK: key}), limit=1):
+            return dg.SkipReason(f"an earlier tick has asked for {key}; what that left out, the next partition's does")
         try:
             missed = unforecast(spec, tables, key, moment)
         except TransientError as error:  # the present round is asked for all the same: it may begin when they are back
@@ -45,21 +48,15 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
             missed = []
         busy = _under_way(spec, context.instance)
         missed = [one for one in missed if not any(first <= one <= last for first, last in busy)]
-        # An earlier tick may have asked for it together with others, under another run key.
-        told = context.instance.get_runs(dg.RunsFilter(job_name=job, tags={TICK: key}), limit=1)
-        rounds = ranges([*before(spec, key, LONGEST_GAP), key], {*missed, *([] if told else [key])})
-        requests = [_request(first, last, key) for first, last in rounds]
-        return requests or dg.SkipReason(f"an earlier tick has asked for {key}")
+        rounds = ranges([*before(spec, key, LONGEST_GAP), key], {*missed, key})
+        return [_request(first, last, key) for first, last in rounds]
 
     return [daily_schedule, *([build_reread_schedule(spec)] if spec.partitions.reread else [])]
 
 
 def _request(first: str, last: str, key: str) -> dg.RunRequest:
     """Ask for the round of some partitions, at the tick that asks for `key`."""
-    if first == last == key:
-        # The run key makes a second tick for the same partition harmless, also after partitions.end.
-        return dg.RunRequest(run_key=key, partition_key=key, tags={TICK: key})
-    run_key, tags = f"{first} {last} with {key}", {TICK: key} if last == key else {}
+    run_key, tags = key if first == last == key else f"{first} {last} with {key}", {TICK: key}
     if first == last:
         return dg.RunRequest(run_key=run_key, partition_key=first, tags=tags)
     return dg.RunRequest(run_key=run_key, tags={**range_tags(first, last), **tags})

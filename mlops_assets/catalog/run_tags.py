@@ -15,7 +15,7 @@ BREACH, ATTEMPT, CHAMPION, ACTION = "mlops/breach", "mlops/attempt", "mlops/cham
 POLICY, BECOMES = "mlops/policy", "mlops/becomes"
 """Of the same: which policy, and what becomes of the version."""
 TICK = "mlops/tick"
-"""Of a daily round: the latest partition, which the schedule asked for."""
+"""Of a daily round that the schedule asked for: the latest complete partition then."""
 RESCORED_FOR = "mlops/rescored_for"
 """The storage id of the event that made scores outdated."""
 PROCESS = "mlops/process"
