@@ -9,7 +9,6 @@ they cannot make themselves: gaps filled by straight lines, categories as number
 
 from __future__ import annotations
 
-import copy
 import time
 import warnings
 from typing import Any
@@ -246,7 +245,7 @@ class MlForecast:
         names = [name for name in future if name not in {"unique_id", "ds", *self.task.static}]
         given = {"X_df": future[["unique_id", "ds", *names]]} if names else {}
         table = self.model.predict(self.task.horizon, level=[80], ids=items, **given)
-        return _named(table, self.task, "unique_id", "ds", ("model", "model-lo-80", "model-hi-80"))
+        return named(table, self.task, "unique_id", "ds", ("model", "model-lo-80", "model-hi-80"))
 
 
 class SkForecast:
@@ -367,10 +366,11 @@ class SkForecast:
             suppress_warnings=True,
         )
         table = table.rename_axis("ds").reset_index()
-        return _named(table, self.task, "level", "ds", ("pred", "lower_bound", "upper_bound"))
+        return named(table, self.task, "level", "ds", ("pred", "lower_bound", "upper_bound"))
 
 
-def _named(table: pd.DataFrame, task: Task, item: str, timestamp: str, names: tuple[str, str, str]) -> pd.DataFrame:
+def named(table: pd.DataFrame, task: Task, item: str, timestamp: str, names: tuple[str, str, str]) -> pd.DataFrame:
+    """Name the columns of a library's forecasts (point, q10, q90) as ours are."""
     middle, low, high = (table[name].to_numpy(dtype=float) for name in names)
     if task.non_negative:
         middle, low, high = (np.maximum(values, 0.0) for values in (middle, low, high))
@@ -384,11 +384,6 @@ def _named(table: pd.DataFrame, task: Task, item: str, timestamp: str, names: tu
             "q90": high,
         }
     )
-
-
-def peer(name: str, task: Task) -> Any:
-    """Make a competitor by name."""
-    return copy.copy(PEERS[name](task))
 
 
 PEERS: dict[str, Any] = {
