@@ -183,14 +183,8 @@ class _Judges:
         if self.times is not None and champion is not None and until is not None:
             seen, there = np.searchsorted(self.times, [champion.trained_until.to_datetime64(), until.to_datetime64()])
             new_rows = int(there - seen)
-        known = replace(evidence, drift=drift, new_rows=new_rows, ticks=self._ticks(until))
+        known = replace(evidence, drift=drift, new_rows=new_rows)
+        if until is not None:
+            now = until.tz_localize(self.spec.zone, ambiguous=True, nonexistent="shift_forward")
+            known = replace(known, ticks=ticks(self.spec, now.to_pydatetime()))
         return policy.decide_all(known, self.rules)
-
-    def _ticks(self, until: pd.Timestamp | None) -> Mapping[str, pd.Timestamp]:
-        """Return the latest tick of each schedule at the end of a partition, by the clock in the spec's zone."""
-        if until is None:
-            return {}
-        zone = self.spec.zone
-        now = until.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").to_pydatetime()
-        found = ticks(self.spec, now)
-        return {name: tick.tz_localize("UTC").tz_convert(zone).tz_localize(None) for name, tick in found.items()}

@@ -258,7 +258,7 @@ def _between_ticks(spec: ForecastSpec, cron: str) -> dg.TimeWindowPartitionsDefi
 
 
 def latest_tick(spec: ForecastSpec, cron: str, now: datetime) -> datetime | None:
-    """Return when a schedule in the spec's zone ticked last; None if it has not since the first partition.
+    """Return when a schedule ticked last, in the spec's zone; None if it has not since the first partition.
 
     Args:
         spec: the forecast.
@@ -266,7 +266,7 @@ def latest_tick(spec: ForecastSpec, cron: str, now: datetime) -> datetime | None
         now: the present moment, aware.
     """
     last = _between_ticks(spec, cron).get_prev_partition_window(now)
-    return last.end if last is not None else None
+    return last.end.astimezone(spec.zone) if last is not None else None
 
 
 def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:

@@ -14,7 +14,7 @@ from mlops_assets.lifecycle.answers import Answers
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.lifecycle.launches import Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import version_scores
@@ -37,13 +37,13 @@ def gather(
     stored = tables.partitions([spec.name, OBSERVATIONS])
     windows = Graph(spec).partitions
     launches = Launches(tables, spec.name).results(life.log.all(), instance)
-    policies = spec.rules_of_retraining
+    policies, log = spec.rules_of_retraining, Answers(tables, spec.name).all()
     return Evidence(
         champion=champion,
         stored=stored,
         until=window_of(windows, stored[-1]).end if stored else None,
         accuracy=version_scores(tables, spec, champion),
-        log=Answers(tables, spec.name).all(),
+        log=log.assign(at=log["at"].dt.tz_localize("UTC").dt.tz_convert(spec.zone).dt.tz_localize(None)),
         launches=launches,
         drift=drift_history(tables, spec.name) if any(rules.drift is not None for rules in policies) else None,
         new_rows=new_rows(tables, spec, champion, stored) if any(rules.new_rows for rules in policies) else None,
@@ -52,10 +52,10 @@ def gather(
 
 
 def ticks(spec: ForecastSpec, now: datetime) -> Mapping[str, pd.Timestamp]:
-    """Return the latest tick of each scheduled policy that has ticked, naive, in UTC."""
+    """Return the latest tick of each scheduled policy that has ticked, naive, in the spec's zone."""
     schedules = {policy.name: policy.trigger.schedule for policy in spec.policies}
     found = {name: latest_tick(spec, cron, now) for name, cron in schedules.items() if cron is not None}
-    return {name: naive_utc(tick) for name, tick in found.items() if tick is not None}
+    return {name: pd.Timestamp(tick).tz_localize(None) for name, tick in found.items() if tick is not None}
 
 
 def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stored: Sequence[str]) -> int:

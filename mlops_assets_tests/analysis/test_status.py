@@ -51,9 +51,9 @@ def test_one_forecast_is_told_whole_and_nothing_is_made_by_looking(cli, tmp_path
     found = json.loads(cli("status", "demo", "--json").stdout)
     assert {"name": "observations", "partitions": 1, "last": "2024-03-04"} in found["assets"]
     assert list(found) == [
-        "forecast", "description", "at", "champion", "waiting", "assets", "accuracy", "policy", "drift", "quarantine",
+        "forecast", "description", "at", "champion", "waiting", "assets", "accuracy", "policies", "drift", "quarantine",
         "next_round", "failed_runs", "ingestion", "unobserved", "unforecast", "unreachable", "standing", "outliers",
-        "changed_spec", "problems",
+        "changed_spec", "aside", "problems", "policy",
     ]  # fmt: skip
     assert found["quarantine"] is None
     assert found["champion"] is None

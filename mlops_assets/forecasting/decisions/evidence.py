@@ -52,7 +52,7 @@ class Evidence:
             policies, policy ("": none has asked for it, and it counts for all).
         drift: a row for each partition: partition, drift.
         new_rows: observations that came after the champion's training; None if nobody counted.
-        ticks: name of a scheduled policy -> the latest tick of its schedule, by the clock of `at`.
+        ticks: name of a scheduled policy -> the latest tick of its schedule, by the clock of `at` and `until`.
     """
 
     champion: Champion | None
