@@ -31,16 +31,20 @@ def tables(result: Evaluation) -> Iterator[Any]:
         )
     for remark in result.remarks:
         yield f"[yellow]![/yellow] {escape(remark)}"
-    overall = Table("", "model", "of best", "of naive", *METRICS, *_COSTS.values())
-    costs = {row["model"]: row for row in plain_rows(result.models)}
+    metric = METRICS[result.metric].title
+    ranking = Table("", "model", metric, "of best", "of naive", "CPU s", "MB")
     for row in plain_rows(result.ranking):
-        own = costs[row["model"]]
-        cost = (number(own[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
         share = f"{number(row['to_best'], 2)}{'' if row['behind'] or row['rank'] == 1 else ' ~'}"
-        scores = (number(own[name]) for name in METRICS)
-        overall.add_row(str(row["rank"]), escape(row["model"]), share, number(row["to_naive"], 2), *scores, *cost)
+        cells = (number(row[result.metric]), share, number(row["to_naive"], 2))
+        cost = (number(row["cpu_seconds"], 2), number(row["memory_mb"], 1))
+        ranking.add_row(str(row["rank"]), escape(row["model"]), *cells, *cost)
+    yield ranking
+    yield "~: not worse than the best beyond doubt\n"
+    overall = Table("model", *METRICS, *_COSTS.values())
+    for row in plain_rows(result.models):
+        costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
+        overall.add_row(escape(row["model"]), *(number(row[name]) for name in METRICS), *costs)
     yield overall
-    yield f"in order of {METRICS[result.metric].title}; ~: not worse than the best beyond doubt; s: processor seconds"
     yield "\nby window"
     windows = Table("window", "origin", "model", *shown_metrics("windows"))
     for row in sorted(plain_rows(result.by_window), key=lambda row: (row["window"], models.index(row["model"]))):
