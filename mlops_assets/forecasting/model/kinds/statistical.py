@@ -56,10 +56,9 @@ class Theta(_Statistical):
     PARAMETERS: ClassVar[tuple[str, ...]] = ("model", "decomposition_type")
 
     def maker(self, values: np.ndarray) -> Any:
-        """Return AutoTheta with one of its models; of values at or below zero, the season is additive."""
-        kind = "multiplicative" if values.min() > 0 else "additive"
-        own = {"model": "DOTM", "decomposition_type": kind, **self.task.model.parameters}
-        return _model("theta", "AutoTheta", {"season_length": _season(self.task, values), **own})
+        """Return AutoTheta with one of its models; the library itself tests for a season, and of which sort it is."""
+        season = {"season_length": _season(self.task, values)}
+        return _model("theta", "AutoTheta", {**season, "model": "DOTM", **self.task.model.parameters})
 
 
 class Ets(_Statistical):
