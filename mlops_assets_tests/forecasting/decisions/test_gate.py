@@ -269,7 +269,7 @@ def always(value: float, target: float = 0.0) -> pd.DataFrame:
     return model_rows("x", 1).assign(target=target, **forecast)
 
 
-@pytest.mark.parametrize("metric", ["wql", "mase", "rmsse", "wape", "smape"])
+@pytest.mark.parametrize("metric", ["wql", "mase", "rmsse", "wape", "smape", "sql", "wis"])
 @pytest.mark.parametrize("target", [0.0, 5.0])
 def test_two_without_any_error_are_no_evidence(metric, target):
     rule = naive_rule(always(target, target), always(target, target), metric)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,6 +49,29 @@ def test_scores_equal_the_reference_implementation(world):
     assert (ours["interval"] == 0.8).all()
 
 
+def test_the_scaled_quantile_loss_is_twice_the_scaled_pinball_loss_of_the_reference(world):
+    history, forecasts = world
+    names = {"item_id": "unique_id", "timestamp": "ds", "target": "y"}
+    theirs, train = forecasts.rename(columns=names), history.rename(columns=names)
+    expected = losses.scaled_mqloss(theirs, {"m": ["q10", "q40", "q50", "q90"]}, np.array(TASK.quantiles), 7, train)
+    ours = metrics.score(forecasts, TASK, by=["item_id"]).set_index("item_id")["sql"]
+    np.testing.assert_allclose(ours, 2 * expected.set_index("unique_id")["m"], rtol=1e-9)
+    median = metrics.score(forecasts, replace(TASK, quantiles=(0.5,))).iloc[0]
+    assert median["sql"] == pytest.approx(median["mase"])
+
+
+def test_the_weighted_interval_score_is_that_of_its_definition(world):
+    _, forecasts = world
+    task = replace(TASK, quantiles=(0.1, 0.25, 0.4, 0.5, 0.6, 0.9))
+    rows = forecasts.assign(q25=forecasts["q10"] + 1, q60=forecasts["q50"] * 1.01)
+    y, total = rows["target"], (rows["target"] - rows["q50"]).abs() / 2
+    for low, high, significance in (("q10", "q90", 0.2), ("q40", "q60", 0.8)):  # q25 has no counterpart
+        outside = (rows[low] - y).clip(lower=0) + (y - rows[high]).clip(lower=0)
+        total += significance / 2 * (rows[high] - rows[low] + 2 / significance * outside)
+    assert metrics.score(rows, task)["wis"].iloc[0] == pytest.approx((total / 2.5).mean())
+    assert np.isnan(metrics.score(rows, replace(task, quantiles=(0.5, 0.9)))["wis"].iloc[0])
+
+
 def test_scaled_errors_are_averaged_over_series(world):
     _, forecasts = world
     each = metrics.score(forecasts, TASK, by=["item_id"])
@@ -71,7 +96,8 @@ def test_a_flat_history_has_no_scale():
 
 
 @pytest.mark.parametrize(
-    ("levels", "pair"), [((0.1, 0.5, 0.9), (0.1, 0.9)), ((0.05, 0.1, 0.9), (0.1, 0.9)), ((0.1, 0.5), None)]
+    ("levels", "pair"),
+    [((0.1, 0.5, 0.9), (0.1, 0.9)), ((0.05, 0.1, 0.9), (0.1, 0.9)), ((0.1, 0.5), None), ((0.5,), None)],
 )
 def test_the_interval_is_the_widest_symmetric_one(levels, pair):
     assert metrics.outer_pair(levels) == pair

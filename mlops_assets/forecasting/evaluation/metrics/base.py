@@ -135,10 +135,12 @@ def _default_first(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: name != DEFAULT)
 
 
+def symmetric(levels: Sequence[float]) -> list[float]:
+    """Return the levels that lie symmetrically around one half, and one half itself; ascending."""
+    return [level for level in sorted(levels) if any(abs(level + other - 1) < 1e-9 for other in levels)]
+
+
 def outer_pair(levels: Sequence[float]) -> tuple[float, float] | None:
     """Return the outermost two levels that lie symmetrically around one half, or None."""
-    for low in sorted(levels):
-        for high in sorted(levels, reverse=True):
-            if low < high and abs(low + high - 1) < 1e-9:
-                return low, high
-    return None
+    pairs = symmetric(levels)
+    return (pairs[0], pairs[-1]) if len(pairs) > 1 else None

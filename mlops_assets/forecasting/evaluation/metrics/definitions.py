@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from mlops_assets.forecasting.evaluation.metrics.base import Metric, Rows, outer_pair, register
+from mlops_assets.forecasting.evaluation.metrics.base import Metric, Rows, outer_pair, register, symmetric
 
 
 @register
@@ -106,11 +108,52 @@ class Wql(Metric):
 
     def losses(self, rows: Rows) -> np.ndarray:
         """Twice the mean pinball loss over the levels that a row has."""
-        away = [(level, rows.target - rows.quantile(level)) for level in rows.task.quantiles]
-        losses = np.array([np.maximum(level * miss, (level - 1) * miss) for level, miss in away])
-        there = ~np.isnan(losses)
-        total, count = np.where(there, losses, 0.0).sum(axis=0), there.sum(axis=0)
-        return 2 * np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+        return _quantile_losses(rows, rows.task.quantiles)
+
+
+@register
+class Sql(Metric):
+    """Scaled quantile loss: the mean over levels of 2 * pinball loss / scale, with the scale of MASE.
+
+    Of the 0.5 quantile alone it is MASE. Shchur et al. (2023), "AutoGluon-TimeSeries: AutoML for probabilistic time
+    series forecasting", AutoML; without the factor 2, the scaled pinball loss of Makridakis et al. (2022), "The M5
+    uncertainty competition", International Journal of Forecasting 38.
+    """
+
+    name, title = "sql", "SQL"
+    meaning = "Scaled quantile loss over all quantiles."
+    since = "0.2.0"
+    average = "series"
+    shown_in = frozenset()
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """Twice the mean pinball loss over the levels that a row has, in units of the scale."""
+        return _quantile_losses(rows, rows.task.quantiles) / rows.column("mase_scale")
+
+
+@register
+class Wis(Metric):
+    """Weighted interval score, in the unit of the target: the scores of the central intervals and the median.
+
+    With K intervals of significance a_k, (|target - median| / 2 + sum(a_k / 2 * interval score)) / (K + 1/2), which is
+    twice the mean pinball loss over the levels that lie symmetrically around one half; the other levels count
+    for nothing. Bracher et al. (2021), "Evaluating epidemic forecasts in an interval format", PLOS Computational
+    Biology 17.
+    """
+
+    name, title = "wis", "WIS"
+    meaning = "Weighted interval score, in the unit of the target; null without two levels around one half."
+    since = "0.2.0"
+    average = "rows"
+    shown_in = frozenset()
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """The score of each row, NaN where one of those levels is missing."""
+        levels = symmetric(rows.task.quantiles)
+        if len(levels) < 2:
+            return np.full(len(rows.target), np.nan)
+        whole = ~np.isnan([rows.quantile(level) for level in levels]).any(axis=0)
+        return np.where(whole, _quantile_losses(rows, levels), np.nan)
 
 
 @register
@@ -147,3 +190,12 @@ class Bias(Metric):
     def losses(self, rows: Rows) -> np.ndarray:
         """Errors."""
         return rows.error
+
+
+def _quantile_losses(rows: Rows, levels: Sequence[float]) -> np.ndarray:
+    """Twice the mean pinball loss over those of the levels that a row has; NaN of a row without any."""
+    away = [(level, rows.target - rows.quantile(level)) for level in levels]
+    losses = np.array([np.maximum(level * miss, (level - 1) * miss) for level, miss in away])
+    there = ~np.isnan(losses)
+    total, count = np.where(there, losses, 0.0).sum(axis=0), there.sum(axis=0)
+    return 2 * np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
