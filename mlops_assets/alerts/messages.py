@@ -24,6 +24,7 @@ from mlops_assets.catalog.names import (
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE, REPLACE, RETRAINING
+from mlops_assets.forecasting.decisions.triggers import BIAS
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.spec import BrokenSpec, ForecastSpec
@@ -94,13 +95,13 @@ _DECIDES = {
 
 
 def breach(forecast: str, answer: Answer, links: Notifications) -> Alert:
-    """Tell that the present champion's forecasts have become too bad; one alert for each breach."""
+    """Tell that the present champion's forecasts have become too bad, or biased; one alert for each breach."""
     version, _, since = answer.breach.removesuffix(f" ({answer.policy})").partition(" ")
     whose = "" if answer.policy == RETRAINING else f" of the policy {answer.policy}"
     median = f" (median of the last partitions: {answer.level:.4f})" if pd.notna(answer.level) else ""
     asked = f"A retraining ({answer.action}) is asked for" if answer.retrain else "No retraining yet"
     return Alert(
-        event="breach",
+        event="bias" if answer.rule == BIAS else "breach",
         forecast=forecast,
         key=answer.breach,
         what=f"version {version.removeprefix('v')} breaches the rule {answer.rule}{whose} since {since}{median}. "

@@ -32,6 +32,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *_stale(spec, state, now),
         *_holes(state),
         *_bad_accuracy(state),
+        *_biased(spec, state),
         *_breach(state),
         *_waiting(state),
         *_quarantined(state),
@@ -79,6 +80,14 @@ def _bad_accuracy(state: Overview) -> Iterator[str]:
     score = state.accuracy
     if score is not None and score.limit is not None and score.value is not None and score.value > score.limit:
         yield f"{label(score.metric)} of {score.partition} is {score.value:.3f}, above {score.limit:.3f}"
+
+
+def _biased(spec: ForecastSpec, state: Overview) -> Iterator[str]:
+    bias = state.accuracy.scores.get("bias") if state.accuracy is not None else None
+    limit = spec.retraining.bias
+    if state.accuracy is not None and bias is not None and limit is not None and abs(bias) > limit:
+        side = "high" if bias > 0 else "low"
+        yield f"the forecasts of {state.accuracy.partition} are {abs(bias):.1%} too {side}, {limit:.1%} are allowed"
 
 
 def _breach(state: Overview) -> Iterator[str]:

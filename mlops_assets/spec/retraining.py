@@ -81,6 +81,12 @@ FUTILITY = Field(
 class Retraining(Age, Window, Levels):
     """When what has been seen asks for a new model, and what holds it back (docs/lifecycle.md)."""
 
+    bias: float | None = Field(
+        default=None,
+        gt=0,
+        description="A relative bias further from zero (0.1: forecasts 10 % too high or too low in all) is a breach, "
+        "with an alert of its own. Default: off.",
+    )
     drift: float | None = Field(default=None, gt=0, description="A higher drift of the data is a breach. Default: off.")
     matured: float = MATURED
     cool_down: int = Field(

@@ -54,6 +54,14 @@ def test_an_accuracy_without_a_value_or_a_limit_is_no_problem(spec):
         assert problems(spec, replace(GOOD, accuracy=score), NOW) == ()
 
 
+def test_a_bias_is_a_problem_beyond_its_limit_only(spec, tmp_path):
+    biased = replace(GOOD, accuracy=replace(GOOD.accuracy, scores={"bias": -0.125}))
+    assert problems(spec, biased, NOW) == ()
+    watched = declare(tmp_path, retraining={"bias": 0.1})
+    assert problems(watched, GOOD, NOW) == ()
+    assert problems(watched, biased, NOW) == ("the forecasts of 2024-05-15 are 12.5% too low, 10.0% are allowed",)
+
+
 def test_a_breach_of_a_past_champion_is_no_problem(spec):
     past = replace(GOOD.policies[0], breach="v1 2024-05-14 wql")
     assert problems(spec, replace(GOOD, policy=past), NOW) == ()

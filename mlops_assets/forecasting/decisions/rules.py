@@ -43,7 +43,7 @@ class PolicyRules:
         futility: after so many tries on the same breach that changed nothing: stop, and say so.
         ladder: what the first try on a breach does, the second, ...; the last for all further ones.
         name: of the policy, unique among those of a forecast.
-        bias: a relative bias further from zero is a breach.
+        bias: a relative bias further from zero is a breach, on the side on which the latest partition is.
         scheduled: whether each tick of a schedule asks for a retraining.
         becomes: what becomes of the new version: `challenger`, `replace` or `keep_aside`.
     """

@@ -11,6 +11,8 @@ from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
 from mlops_assets.forecasting.decisions.rules import RETRAINING, PolicyRules
 
 SCHEDULE = "schedule"
+BIAS = "bias"
+"""The rule on forecasts that are too high, or too low, on the whole."""
 STOCK = ("age", "new_rows", SCHEDULE)
 """Rules that look at the model's age, at the data that wait and at the clock, not at how single partitions went."""
 
@@ -50,6 +52,11 @@ def key_of(finding: Finding, champion: Champion, rules: PolicyRules) -> str:
 def _of_window(evidence: Evidence, judged: pd.DataFrame, champion: Champion, rules: PolicyRules) -> list[Finding]:
     """Return what the rules found that need so many of the last partitions."""
     found = []
+    if rules.bias is not None:  # before the others: what it finds is told by an alert of its own
+        bias = _column(judged, "bias")
+        side = 1.0 if bias.dropna().tail(1).ge(0).all() else -1.0
+        where = f"{'above' if side > 0 else 'below'} {side * rules.bias:g}"
+        found.append(_counted(BIAS, "bias", bias, side * bias > rules.bias, where, rules))
     metric = judged.set_index("partition")[rules.metric] if len(judged) else pd.Series(dtype=float)
     if rules.relative is not None:
         own = champion.backtest.get(rules.metric)
@@ -69,10 +76,6 @@ def _of_window(evidence: Evidence, judged: pd.DataFrame, champion: Champion, rul
         share = _column(judged, "coverage")
         outside = (share < low) | (share > high)
         found.append(_counted("coverage", "coverage", share, outside, f"outside {low:g} to {high:g}", rules))
-    if rules.bias is not None:
-        bias = _column(judged, "bias")
-        where = f"further from zero than {rules.bias:g}"
-        found.append(_counted("bias", "bias", bias, bias.abs() > rules.bias, where, rules))
     if rules.drift is not None:
         table = evidence.drift if evidence.drift is not None else pd.DataFrame(columns=["partition", "drift"])
         later = table[table["partition"] > champion.seen].sort_values("partition")

@@ -107,6 +107,17 @@ def test_skill_and_coverage_have_rules_of_their_own():
     assert not decide(evidence(poor), replace(RULES, skill=-0.5, coverage=(0.3, 1.0))).retrain
 
 
+def test_bias_is_a_breach_on_one_side_only_and_comes_before_other_rules():
+    rules = replace(RULES, bias=0.1)
+    low = decide(evidence(scores(0.9, 0.9, 0.9, bias=[0.2, -0.15, -0.2])), rules)
+    assert (low.rule, low.breach) == ("bias", "v1 2024-03-03")
+    assert low.reason.startswith("bias -0.2000 of 2024-03-04 is below -0.1; 2 of the last 3 partitions are")
+    assert "wql 0.9000" in low.reason
+    swinging = scores(0.1, 0.1, 0.1, bias=[-0.3, 0.2, -0.05])
+    assert not decide(evidence(swinging), rules).retrain
+    assert "bias: no forecast" in decide(evidence(scores(0.1, 0.1)), rules).reason
+
+
 def test_drift_counts_from_the_champions_training_on_and_is_off_by_default():
     drift = pd.DataFrame({"partition": DAYS[:5], "drift": 0.9})
     assert not judge(0.1, 0.1, drift=drift).retrain
