@@ -46,4 +46,4 @@ def test_a_new_metric_arrives_everywhere_also_in_tables_that_are_there(tmp_path,
     assert "msis" in found["gate"]
     assert "<th>MSIS" in found["report"]
     assert "Mean scaled interval score" in found["tables.md"]
-    assert '["wql", "mase", "rmsse", "smape", "wape", "sql", "wis", "msis"]' in found["schema"]
+    assert '["wql", "mase", "rmsse", "smape", "wape", "sql", "wis", "cost", "msis"]' in found["schema"]

@@ -1,6 +1,7 @@
 """The levels of a hierarchy, scored after its forecasts were made to add up."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -25,12 +26,13 @@ def by_level(
     Returns:
         A row for each level and model: level, model and the columns of `metrics.score`.
     """
+    from mlops_assets.forecasting.delivery import deliver
     from mlops_assets.forecasting.evaluation.hierarchy import summed_predictions
-    from mlops_assets.forecasting.model.baselines import seasonal_naive
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive
 
     task, parts = spec.task, []
-    known = list(task.known)
-    columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
+    known, unbounded = list(task.known), replace(task, minimum=None, maximum=None)
+    columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, *task.cost_columns, "source"]
     for window, rows in predictions.groupby("window"):
         origin = rows["origin"].iloc[0]
         later = history[history["timestamp"] > origin]
@@ -42,8 +44,8 @@ def by_level(
         level = both[["item_id", "level"]].drop_duplicates()
         naive = pd.concat(
             [
-                seasonal_naive(frame, task, origin, items=list(items))
-                for frame, items in ((history, tree.items), (sums, tree.nodes))
+                deliver(SeasonalNaive(task), of_level, frame, origin, items=list(items))
+                for frame, items, of_level in ((history, tree.items, task), (sums, tree.nodes, unbounded))
             ]
         ).merge(level, on="item_id")
         for model, made in ((CHALLENGER, both), (NAIVE, naive)):

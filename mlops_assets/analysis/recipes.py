@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlops_assets.catalog.partitions import origin_of, partitions_of, window_of
 from mlops_assets.forecasting.decisions.rules import REFIT
+from mlops_assets.forecasting.delivery import deliver
 from mlops_assets.forecasting.evaluation.ledger import match, summary
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.spec import ForecastSpec
@@ -76,7 +77,7 @@ class Models:
         if (recipe, partition) not in self._forecasts:
             origin = origin_of(self.spec, window_of(partitions_of(self.spec), partition))
             past = self.history[self.history["timestamp"] <= origin]
-            made = self.forecaster(recipe).predict(self.history, origin)
+            made = deliver(self.forecaster(recipe), self.spec.task, self.history, origin)
             self._forecasts[recipe, partition] = ledger_rows(made, past, self.spec.task, origin)
         return self._forecasts[recipe, partition]
 

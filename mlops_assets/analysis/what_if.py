@@ -185,7 +185,8 @@ def _changed_future(
 
 def _compared(opened: OpenForecast, rows: pd.DataFrame, future: pd.DataFrame, items: Sequence[str]) -> pd.DataFrame:
     """Put the forecast with another future beside the one as things stand."""
-    point, columns = opened.spec.task.point_column, ["mean", *opened.spec.task.quantile_columns]
+    task = opened.spec.task
+    point, columns = task.point_column, list(dict.fromkeys(["mean", *task.quantile_columns, task.point_column]))
     other = opened.predict(future=future, items=list(items) or None)[["item_id", "lead", *columns]]
     other = other.rename(columns={name: f"changed_{name}" for name in columns})
     both = rows.merge(other, on=["item_id", "lead"], how="left")

@@ -138,7 +138,7 @@ def _vintage_facts(
 
 
 def _table(frame: pd.DataFrame, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
-    return dg.MetadataValue.md(markdown_table(frame[list(columns)].reset_index(), 3))
+    return dg.MetadataValue.md(markdown_table(ledger.known_numbers(frame[list(columns)]).reset_index(), 3))
 
 
 def _pictures(spec: ForecastSpec, history: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 FIRST_RELEASE = "0.1.0"
-QUANTILES, COVARIATES = "QUANTILES", "COVARIATES"
+QUANTILES, COVARIATES, COSTS = "QUANTILES", "COVARIATES", "COSTS"
 """Stand for as many columns as a spec has of them."""
 
 _STORED_AS = {
@@ -26,7 +26,7 @@ class Column:
     """One column of a table.
 
     Attributes:
-        name: of the column, or `QUANTILES` or `COVARIATES`.
+        name: of the column, or `QUANTILES`, `COVARIATES` or `COSTS`.
         dtype: its type in pandas; `str`: objects that are texts; `any`: as the source has it.
         meaning: a sentence, with its unit.
         since: the release that first wrote it; rows of earlier ones have `default`.
@@ -54,9 +54,11 @@ class Column:
 Columns = tuple[Column, ...]
 
 
-def expand(columns: Columns, quantiles: Sequence[str], covariates: Sequence[str]) -> dict[str, Column]:
+def expand(
+    columns: Columns, quantiles: Sequence[str], covariates: Sequence[str], costs: Sequence[str]
+) -> dict[str, Column]:
     """Return the columns by name, with those of a spec in the place of what stands for them."""
-    given = {QUANTILES: quantiles, COVARIATES: covariates}
+    given = {QUANTILES: quantiles, COVARIATES: covariates, COSTS: costs}
     return {name: one for one in columns for name in given.get(one.name, [one.name])}
 
 

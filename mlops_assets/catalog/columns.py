@@ -6,7 +6,7 @@ Writers cast by them, readers fill by them; Dagster's catalogue and docs/tables.
 from collections.abc import Mapping
 
 from mlops_assets.catalog import names
-from mlops_assets.catalog.column import COVARIATES, QUANTILES, Column, Columns
+from mlops_assets.catalog.column import COSTS, COVARIATES, QUANTILES, Column, Columns
 from mlops_assets.forecasting.evaluation.metrics import METRICS
 
 _ITEM = Column("item_id", "str", "Name of the series; parts of a joint name are separated by '/'.")
@@ -20,6 +20,12 @@ _LEAD = Column("lead", "int32", "Steps from the origin: 1 is the next timestamp.
 _TARGET = Column("target", "float64", "The value that came.")
 _MEAN = Column("mean", "float64", "Expected value.")
 _QUANTILE = Column(QUANTILES, "float64", "Quantile; q50 is the median.")
+_COSTS = Column(
+    COSTS,
+    "float64",
+    "By the spec's costs: what a unit too low, and one too high, costs, and the point forecast that costs least. "
+    "Since 0.2.0.",
+)
 _SOURCE = Column(
     "source",
     "str",
@@ -97,6 +103,7 @@ TABLES: Mapping[str, Columns] = {
         _TARGET,
         _MEAN,
         _QUANTILE,
+        _COSTS,
         Column("source", "str", "model; fallback, for an item that it cannot forecast; seasonal_naive."),
         *_SCALES,
         Column("version", "Int64", "Version of the champion; null for the others."),
@@ -128,6 +135,7 @@ TABLES: Mapping[str, Columns] = {
         _LEAD,
         _MEAN,
         _QUANTILE,
+        _COSTS,
         _SOURCE,
         _NAIVE,
         *_SCALES,
@@ -153,6 +161,7 @@ TABLES: Mapping[str, Columns] = {
         _TARGET,
         _MEAN,
         _QUANTILE,
+        _COSTS,
         _NAIVE,
         Column("error", "float64", "Point forecast minus actual."),
         *_SCALES,

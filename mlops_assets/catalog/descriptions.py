@@ -5,7 +5,7 @@ import dagster as dg
 from mlops_assets.catalog.column import FIRST_RELEASE, Column, expand
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.names import ENTRIES, FUTURE_COVARIATES
-from mlops_assets.forecasting.model.task import quantile_column
+from mlops_assets.forecasting.model.task import OVER, POINT, UNDER
 from mlops_assets.spec import ForecastSpec
 
 
@@ -17,7 +17,7 @@ def described(definition: dg.AssetsDefinition, spec: ForecastSpec) -> dg.AssetsD
         if name not in TABLES:
             return asset
         covariates = spec.covariates.all_known if name == FUTURE_COVARIATES else spec.covariate_columns
-        columns = expand(TABLES[name], [quantile_column(level) for level in spec.quantiles], covariates)
+        columns = expand(TABLES[name], spec.task.quantile_columns, covariates, spec.task.cost_columns)
         schema = dg.TableSchema([dg.TableColumn(one, c.stored_as, c.meaning) for one, c in columns.items()])
         return asset.merge_attributes(metadata={"dagster/column_schema": schema})
 
@@ -29,9 +29,10 @@ _INTRODUCTION = """# Tables
 What a forecast stores, column by column; Dagster's catalogue says the same. As files a table is the folder
 `<name>/<table>/partition=<key>/`, in a database the table `<name>__<table>`, which has the columns `_partition` and
 `_row` as well. Some columns stand for as many as the spec has of them: `q10`, `q50`, `q90` are its quantiles,
-`⟨covariate⟩` its covariates; the features of the training set stand in [engine.md](engine.md). Times are naive:
-those of the data in the spec's time zone, those of what people and machines did in UTC. A column that had another
-name in an earlier release is read under the present one, also from tables of then.
+`⟨covariate⟩` its covariates; `cost_under`, `cost_over` and `point` are there only with `costs`. The features of the
+training set stand in [engine.md](engine.md). Times are naive: those of the data in the spec's time zone, those of what
+people and machines did in UTC. A column that had another name in an earlier release is read under the present one,
+also from tables of then.
 
 *Written by `make schema` from `mlops_assets/catalog/columns.py`.*
 """
@@ -46,7 +47,7 @@ def to_markdown() -> str:
         for name, columns in TABLES.items():
             if (name in logs) != of_logs:
                 continue
-            rows = expand(columns, ["q10", "q50", "q90"], ["⟨covariate⟩"]).items()
+            rows = expand(columns, ["q10", "q50", "q90"], ["⟨covariate⟩"], [UNDER, OVER, POINT]).items()
             lines = [f"| `{one}` | {c.stored_as} | {c.meaning}{_past(c)} |" for one, c in rows]
             parts.append("\n".join([f"### {name}\n", "| column | type | |", "|---|---|---|", *lines]) + "\n")
     return "\n".join(parts)

@@ -81,7 +81,7 @@ class Graph:
         """Return one of the forecast's tables without rows, with the columns that the spec gives it."""
         spec = self.spec
         covariates = spec.covariates.all_known if name == FUTURE_COVARIATES else spec.covariate_columns
-        columns = expand(TABLES[name], spec.task.quantile_columns, covariates)
+        columns = expand(TABLES[name], spec.task.quantile_columns, covariates, spec.task.cost_columns)
         any_type = {name: "str" if name in spec.covariates.static else "float64" for name in spec.covariate_columns}
         return without_rows(
             tuple(

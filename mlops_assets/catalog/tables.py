@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlops_assets.catalog.column import COVARIATES, QUANTILES, without_rows
+from mlops_assets.catalog.column import COSTS, COVARIATES, QUANTILES, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.resources.protocols import Tables
 
@@ -45,7 +45,7 @@ class ForecastTables:
             SchemaDriftError: a column that the table does not have.
         """
         if not self.exists(name):
-            fixed = [one for one in TABLES[name] if one.name not in (QUANTILES, COVARIATES)]
+            fixed = [one for one in TABLES[name] if one.name not in (QUANTILES, COVARIATES, COSTS)]
             none = without_rows(tuple(fixed))
             return none if columns is None else none.reindex(columns=list(columns))
         return self.tables.read([self.forecast, name], partitions=partitions, columns=columns)

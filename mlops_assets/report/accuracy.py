@@ -105,8 +105,8 @@ def by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
         [words],
         [picture],
         [
-            Table.of("By lead", leads[["lead", *_SO_FAR]]),
-            Table.of("By vintage, the latest first", shown[["origin", "complete", *_SO_FAR]]),
+            Table.of("By lead", ledger.known_numbers(leads[["lead", *_SO_FAR]])),
+            Table.of("By vintage, the latest first", ledger.known_numbers(shown[["origin", "complete", *_SO_FAR]])),
         ],
     )
 
@@ -161,8 +161,9 @@ def items(sources: Sources, honest: pd.DataFrame) -> Section:
     inside = honest.merge(segments(honest, static), on="item_id")
     tables = []
     if len(inside):
-        tables.append(Table.of("By segment", ledger.compared(inside, task, ["segment"])[["segment", *_SHOWN]]))
+        by_segment = ledger.compared(inside, task, ["segment"])[["segment", *_SHOWN]]
+        tables.append(Table.of("By segment", ledger.known_numbers(by_segment)))
     worst = ledger.worst_items(honest, task)[["item_id", "share_of_error", *_SHOWN]]
-    tables.append(Table.of("The items whose errors weigh most", worst))
+    tables.append(Table.of("The items whose errors weigh most", ledger.known_numbers(worst)))
     span = f"Forecasts of {stamp(honest['timestamp'].min())} to {stamp(honest['timestamp'].max())}."
     return Section("Items and segments", [span], tables=tables)

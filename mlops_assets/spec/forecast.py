@@ -26,8 +26,9 @@ from mlops_assets.forecasting.model.task import Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
 from mlops_assets.spec.joined import Calendar
+from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Names, Part, repeated
+from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names, Part, repeated
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import BacktestSettings, Gate
 from mlops_assets.spec.sources import Source
@@ -69,10 +70,30 @@ class ForecastSpec(Part):
     quantiles: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         default=[0.1, 0.5, 0.9], min_length=1, description="Levels between 0 and 1, the limits excluded."
     )
-    point: Literal["median", "mean"] = Field(default="median", description="Which one is scored as the point forecast.")
+    point: Literal["median", "mean", "costs"] = Field(
+        default="median",
+        description="Which one is scored as the point forecast. Default: with costs, the quantile that costs least; "
+        "else the median.",
+    )
+    costs: Costs | None = Field(
+        default=None,
+        description="What a unit too low (under), and one too high (over), costs: the point is then the quantile under "
+        "/ (under + over), and the metric `cost` tells what errors cost.",
+    )
     non_negative: bool | None = Field(
         default=None,
         description="true: forecasts are clipped at zero; false: never. null: where no observation was ever below it.",
+    )
+    minimum: float | Name | None = Field(
+        default=None, description="Nothing below it is forecast: a number, or the name of a static covariate."
+    )
+    maximum: float | Name | None = Field(
+        default=None,
+        description="Nothing above it is forecast, such as a capacity: a number, or the name of a static covariate.",
+    )
+    whole: bool | None = Field(
+        default=None,
+        description="true: quantiles are whole numbers; false: they need not be. null: where all observations are.",
     )
     covariates: Covariates = Field(default_factory=Covariates)
     hierarchy: Hierarchy | None = Field(
@@ -115,6 +136,13 @@ class ForecastSpec(Part):
 
     _path: Path | None = PrivateAttr(None)
     _source: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _costs_decide(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("costs") is not None:
+            return {"point": "costs", **values}
+        return values
 
     @field_validator("time_zone")
     @classmethod
@@ -253,6 +281,14 @@ class ForecastSpec(Part):
                 )
 
     @model_validator(mode="after")
+    def _limits_fit(self) -> "ForecastSpec":
+        check_limits(self.costs, self.minimum, self.maximum, self.covariates.static)
+        if self.costs is None:
+            watched = [("gate", self.gate.metric), ("retraining", self.retraining.metric), ("point", self.point)]
+            require_no_costs([*watched, *(("policies", rules.metric) for rules in self.rules_of_retraining)])
+        return self
+
+    @model_validator(mode="after")
     def _levels_are_of_items(self) -> "ForecastSpec":
         parts = self.columns.item_id if len(self.columns.item_id) > 1 else []
         allowed = [*self.covariates.static, *(name for name in parts if name not in self.covariates.static)]
@@ -310,7 +346,11 @@ class ForecastSpec(Part):
             static=tuple(self.covariates.static),
             holidays=self.holidays,
             non_negative=bool(self.non_negative),
-            may_be_negative=self.non_negative is False,
+            may_be_negative=self.non_negative is False or (isinstance(self.minimum, float) and self.minimum < 0),
+            costs=None if self.costs is None else (self.costs.under, self.costs.over),
+            minimum=self.minimum,
+            maximum=self.maximum,
+            whole=self.whole,
             model=self.model.settings,
         )
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.forecasting.delivery import deliver
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
-from mlops_assets.forecasting.model import kinds
-from mlops_assets.forecasting.model.baselines import clipped
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.versions import Versions, require_fit
@@ -120,9 +119,7 @@ def champion_forecasts(
             model = code.refit(forecaster, history[history["timestamp"] <= origin])
         items = rows["item_id"].unique()
         reach = min(task.horizon, forecaster.task.horizon)
-        made = model.predict(history, origin, horizon=reach, quantiles=task.quantiles, items=items)
-        known = history[history["timestamp"] <= origin]
-        made = clipped(made, task, known, kinds.lowest(model))
+        made = deliver(model, task, history, origin, horizon=reach, items=items)
         frames.append(rows[given].merge(made, on=["item_id", "origin", "timestamp", "lead"], how="left"))
     made = pd.concat(frames, ignore_index=True).assign(model=CHAMPION, version=version.number)
     return made[[*predictions.columns, *(["version"] if "version" not in predictions else [])]]

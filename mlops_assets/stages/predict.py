@@ -80,20 +80,20 @@ def ask(
 
     Args:
         forecaster: is asked as far as it reaches.
-        task: what is forecast, and whether it is bounded by zero.
+        task: what is forecast, within which bounds, at which costs.
         history: canonical frame up to the origin.
         origin: the last timestamp known.
         future: known covariates over the horizon; None without such covariates.
         items: ids to forecast; None: those that are alive.
     """
-    from mlops_assets.forecasting.model.baselines import SeasonalNaive, clipped
+    from mlops_assets.forecasting.delivery import deliver
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive
 
     reach = min(task.horizon, forecaster.task.horizon)
-    made = forecaster.predict(history, origin, future=future, horizon=reach, quantiles=task.quantiles, items=items)
-    made = clipped(made, task, history, kinds.lowest(forecaster))
+    made = deliver(forecaster, task, history, origin, future=future, horizon=reach, items=items)
     if reach == task.horizon:
         return made
-    rest = SeasonalNaive(task).predict(history, origin, items=list(made["item_id"].unique()))
+    rest = deliver(SeasonalNaive(task), task, history, origin, items=list(made["item_id"].unique()))
     both = pd.concat([made, rest[rest["lead"] > reach]], ignore_index=True)
     return both.sort_values(["item_id", "lead"], ignore_index=True)
 
@@ -185,9 +185,10 @@ def ledger_rows(
         The columns of `made`, `naive` (seasonal naive's point forecast), `mase_scale`, `rmsse_scale` (of the history),
         `model_version` and `trained_until`.
     """
-    from mlops_assets.forecasting.model.baselines import seasonal_naive
+    from mlops_assets.forecasting.delivery import deliver
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive
 
-    naive = seasonal_naive(history, task, origin, items=made["item_id"].unique())
+    naive = deliver(SeasonalNaive(task), task, history, origin, items=list(made["item_id"].unique()))
     naive = naive[["item_id", "lead", task.point_column]].rename(columns={task.point_column: "naive"})
     rows = made.merge(naive, on=["item_id", "lead"], how="left")
     rows = rows.merge(seasonal_scale(history, task), on="item_id", how="left")

@@ -39,7 +39,8 @@ def add_up(
         Items and sums as `hierarchy.reconcile` gives them, the sums' histories until the origin, and the tree.
     """
     assert spec.hierarchy is not None
-    task, lowest = spec.task, history.loc[history["timestamp"] <= origin, "target"].min()
+    task = replace(spec.task, minimum=None, maximum=None)  # bounds of an item are none of a sum
+    lowest = history.loc[history["timestamp"] <= origin, "target"].min()
     if not task.may_be_negative:
         task = replace(task, non_negative=task.non_negative or bool(lowest >= 0))
     known = history[(history["timestamp"] <= origin) & history["item_id"].isin(forecasts["item_id"].unique())]

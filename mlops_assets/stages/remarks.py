@@ -1,4 +1,4 @@
-"""What is odd about rows that are right by the contract: outliers, and items whose static covariates change."""
+"""What is odd about rows that are right by the contract: outliers, values beyond declared bounds, changed statics."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.data import outliers, statics
+from mlops_assets.forecasting.delivery import bounds
+from mlops_assets.forecasting.formatting import counted, few, stamp
 from mlops_assets.spec import ForecastSpec
 
 
@@ -17,21 +19,29 @@ class Remarks:
         spec: the forecast.
         outliers: as `outliers.outliers` returns them.
         changes: as `statics.changes` returns them.
+        misfits: as `bounds.misfits` returns them.
     """
 
     spec: ForecastSpec
     outliers: pd.DataFrame
     changes: pd.DataFrame
+    misfits: pd.DataFrame
 
     @classmethod
     def of(cls, spec: ForecastSpec, observations: pd.DataFrame) -> "Remarks":
         """Look at a canonical frame."""
-        return cls(spec, outliers.outliers(observations), statics.changes(observations, spec.covariates.static))
+        return cls(
+            spec,
+            outliers.outliers(observations),
+            statics.changes(observations, spec.covariates.static),
+            bounds.misfits(observations, spec.task),
+        )
 
     def within(self, start: pd.Timestamp, end: pd.Timestamp) -> "Remarks":
         """Return those of a span of time, the end excluded: what is news to whoever has seen all before."""
         parts = (
-            rows[rows["timestamp"].between(start, end, inclusive="left")] for rows in (self.outliers, self.changes)
+            rows[rows["timestamp"].between(start, end, inclusive="left")]
+            for rows in (self.outliers, self.changes, self.misfits)
         )
         return Remarks(self.spec, *parts)
 
@@ -43,6 +53,11 @@ class Remarks:
                 f"static covariates have changed, the latest values count: {statics.sentence(self.changes)}. If one is "
                 "wrong, mend the source and ingest again"
             )
+        if len(self.misfits):
+            said.append(
+                f"{counted(len(self.misfits), 'observation')} beyond what the spec allows: {_misfits(self.misfits)}. "
+                "No forecast will be: mend the source, or minimum, maximum or whole"
+            )
         return said
 
     def facts(self) -> dict[str, Any]:
@@ -52,7 +67,17 @@ class Remarks:
             found["outlier_values"] = outliers.sentence(self.outliers, 20)
         if len(self.changes):
             found["changed_items"] = statics.sentence(self.changes, 20)
+        if len(self.misfits):
+            found |= {"beyond_bounds": len(self.misfits), "values_beyond_bounds": _misfits(self.misfits, 20)}
         return found
+
+
+def _misfits(rows: pd.DataFrame, most: int = 3) -> str:
+    told = [
+        f"{row['item_id']} on {stamp(row['timestamp'])}: {row['target']:g}, {row['why']}"
+        for row in rows.to_dict("records")
+    ]
+    return few(told, most)
 
 
 def outlier_sentence(spec: ForecastSpec, found: pd.DataFrame) -> str:

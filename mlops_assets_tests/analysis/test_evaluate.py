@@ -6,7 +6,7 @@ from mlops_assets.analysis.evaluate import evaluate
 from mlops_assets.settings import Settings
 from mlops_assets_tests.worlds import declare, panel
 
-SCORES = ["rows", "mase", "rmsse", "smape", "wape", "wql", "sql", "wis", "coverage", "bias", "interval"]
+SCORES = ["rows", "mase", "rmsse", "smape", "wape", "wql", "sql", "wis", "coverage", "bias", "cost", "interval"]
 
 
 def test_the_numbers_are_frames_and_plain_json(tmp_path):

@@ -64,7 +64,7 @@ def test_a_bias_is_a_problem_beyond_its_limit_only(spec, tmp_path):
 
 def test_a_breach_of_a_past_champion_is_no_problem(spec):
     past = replace(GOOD.policies[0], breach="v1 2024-05-14 wql")
-    assert problems(spec, replace(GOOD, policy=past), NOW) == ()
+    assert problems(spec, replace(GOOD, policies=(past,)), NOW) == ()
 
 
 def test_where_nothing_is_stored_only_that_is_said(spec):

@@ -111,7 +111,8 @@ def test_policy_and_status_agree_on_what_release_0_1_0_stored(tmp_path):
         stores.tables.delete([spec.name, "accuracy_scores"])
         computed = version_scores(stores.tables, spec)
     assert len(stored) > 3
-    pd.testing.assert_frame_equal(stored, computed, check_dtype=False)
+    known = stored.dropna(axis=1, how="all")  # metrics that release 0.1.0 had
+    pd.testing.assert_frame_equal(known, computed[known.columns], check_dtype=False)
     last = stored[stored["partition"] == stored["partition"].max()]
     value, metric = status.to_json()["accuracy"], spec.retraining.metric
     assert value["partition"] == last["partition"].iloc[0]

@@ -40,47 +40,51 @@ def tables(result: Evaluation) -> Iterator[Any]:
         ranking.add_row(str(row["rank"]), escape(row["model"]), *cells, *cost)
     yield ranking
     yield "~: not worse than the best beyond doubt\n"
-    overall = Table("model", *METRICS, *_COSTS.values())
+    known = [name for name in METRICS if result.models[name].notna().any()]
+    overall = Table("model", *known, *_COSTS.values())
     for row in plain_rows(result.models):
         costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
-        overall.add_row(escape(row["model"]), *(number(row[name]) for name in METRICS), *costs)
+        overall.add_row(escape(row["model"]), *(number(row[name]) for name in known), *costs)
     yield overall
     yield "\nby window"
-    windows = Table("window", "origin", "model", *shown_metrics("windows"))
+    shown = [name for name in shown_metrics("windows") if name in known]
+    windows = Table("window", "origin", "model", *shown)
     for row in sorted(plain_rows(result.by_window), key=lambda row: (row["window"], models.index(row["model"]))):
-        scores = (number(row[name]) for name in shown_metrics("windows"))
+        scores = (number(row[name]) for name in shown)
         windows.add_row(str(row["window"]), str(result.windows[row["window"]]), row["model"], *scores)
     yield windows
-    pair = " and ".join(METRICS[name].title for name in shown_metrics("side by side"))
+    beside = [name for name in shown_metrics("side by side") if name in known]
+    pair = " and ".join(METRICS[name].title for name in beside)
     yield f"\nby lead: {pair}"
     leads = sorted(result.by_lead["lead"].unique())
     shown = leads if len(leads) <= 12 else [leads[round(i * (len(leads) - 1) / 9)] for i in range(10)]
     by_lead = result.by_lead[result.by_lead["lead"].isin(shown)]
-    yield _side_by_side("lead", by_lead.assign(key=by_lead["lead"].astype(str)), models)
+    yield _side_by_side("lead", by_lead.assign(key=by_lead["lead"].astype(str)), models, beside)
     if len(result.by_segment):
         yield f"\nby segment: {pair}"
         keys = [f"{segment} {plain(value)}" for segment, value in result.by_segment[["segment", "value"]].to_numpy()]
-        yield _side_by_side("segment", result.by_segment.assign(key=keys), models)
+        yield _side_by_side("segment", result.by_segment.assign(key=keys), models, beside)
         for row in plain_rows(result.best_by_segment):
             lead = "" if row["to_second"] is None else f", {row['to_second']:.2f} of {row['second']}"
             yield escape(f"best of {row['segment']} {plain(row['value'])}: {row['best']}{lead}")
     if result.by_level is not None:
         yield f"\nby level of the hierarchy, after adding up: {pair}"
-        yield _side_by_side("level", result.by_level.assign(key=result.by_level["level"]), [CHALLENGER, NAIVE])
+        levels = result.by_level.assign(key=result.by_level["level"])
+        yield _side_by_side("level", levels, [CHALLENGER, NAIVE], beside)
     if result.peak_memory_mb is not None:
         yield f"peak memory {result.peak_memory_mb:,.0f} MB"
 
 
-def _side_by_side(head: str, scores: pd.DataFrame, models: Sequence[str]) -> Any:
-    """A row for each key, and two columns for each model."""
+def _side_by_side(head: str, scores: pd.DataFrame, models: Sequence[str], metrics: Sequence[str]) -> Any:
+    """A row for each key, and so many columns for each model."""
     from rich.markup import escape
     from rich.table import Table
 
     names = [model.rpartition(".")[2] for model in models]
-    table = Table(head, "rows", *(f"{name}\n{metric}" for name in names for metric in shown_metrics("side by side")))
+    table = Table(head, "rows", *(f"{name}\n{metric}" for name in names for metric in metrics))
     cells = {(row["key"], row["model"]): row for row in plain_rows(scores)}
     for key in scores["key"].unique():
         own = [cells.get((key, model), {}) for model in models]
-        values = (number(row.get(metric)) for row in own for metric in shown_metrics("side by side"))
+        values = (number(row.get(metric)) for row in own for metric in metrics)
         table.add_row(escape(key), f"{own[0].get('rows', 0):,}", *values)
     return table

@@ -1,9 +1,10 @@
 """What a round has made, for a terminal: forecasts, scores, where to look next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from pandas import notna
 from rich.markup import escape
 
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
@@ -95,20 +96,22 @@ def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
         return
     predictions = with_names_of_today(predictions)
     yield "\n[bold]backtest[/bold]: the challenger against seasonal naive on the same rows; lower is better"
-    table = Table("window", "origin", "model", *shown_metrics("summary"))
+    overall = score(predictions, spec.task, by=["model"])
+    shown = [name for name in shown_metrics("summary") if overall[name].notna().any()]
+    table = Table("window", "origin", "model", *shown)
     origins = predictions.groupby("window")["origin"].first()
     by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
     for row in by_window.to_dict("records"):
-        table.add_row(str(row["window"]), stamp(origins[row["window"]]), *_scores(row))
+        table.add_row(str(row["window"]), stamp(origins[row["window"]]), *_scores(row, shown))
     table.add_section()
-    for row in score(predictions, spec.task, by=["model"]).to_dict("records"):
-        table.add_row("all", "", *_scores(row))
+    for row in overall.to_dict("records"):
+        table.add_row("all", "", *_scores(row, shown))
     yield table
 
 
-def _scores(row: dict[Any, Any]) -> list[str]:
+def _scores(row: dict[Any, Any], metrics: Sequence[str]) -> list[str]:
     name = f"[bold]{row['model']}[/bold]" if row["model"] == CHALLENGER else row["model"]
-    return [name, *(number(row[metric]) for metric in shown_metrics("summary"))]
+    return [name, *(number(row[metric]) for metric in metrics)]
 
 
 def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
@@ -121,5 +124,5 @@ def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[A
     days = rows["timestamp"].nunique()
     yield (
         f"\n[bold]accuracy[/bold] of past forecasts over {counted(days, 'timestamp')}, {facts['rows']:,} rows: "
-        + ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers())
+        + ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers() if notna(facts[name]))
     )

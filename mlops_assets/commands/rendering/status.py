@@ -72,7 +72,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
     if one.accuracy is not None:
         score = one.accuracy
         limit = f", limit {number(score.limit)}" if score.limit is not None else ""
-        scores = ", ".join(f"{label(name)} {number(value)}" for name, value in score.scores.items())
+        known = {name: value for name, value in score.scores.items() if value is not None}
+        scores = ", ".join(f"{label(name)} {number(value)}" for name, value in known.items())
         mean = f"mean of the latest {number(score.mean)}"
         yield "accuracy", f"{score.metric} {number(score.value)} on {score.partition}{limit}; {mean}; {scores}"
     if one.aside:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from mlops_assets.forecasting.delivery import deliver
 from mlops_assets.forecasting.evaluation import metrics
 from mlops_assets.forecasting.model import baselines, features, kinds
 from mlops_assets.forecasting.model.errors import DataError, UsageError
@@ -28,8 +29,8 @@ class Backtest:
 
     Attributes:
         predictions: window (0 is the oldest), model, item_id, origin, timestamp, lead, target, mean, one
-            column per quantile, source, mase_scale, rmsse_scale. Scales are those of the history up to the
-            window's origin.
+            column per quantile, `task.cost_columns`, source, mase_scale, rmsse_scale. Scales are those of the history
+            up to the window's origin.
         overall: one row per model: model and the columns of `metrics.score`.
         seconds: one row per model: model, fit, predict in processor seconds, summed over the windows.
     """
@@ -82,11 +83,7 @@ def backtest(
             started = time.process_time()
             forecaster = fit(kinds.rows(seen, task)) if model == CHALLENGER else None
             fitted = time.process_time()
-            if forecaster is None:
-                table = baselines.seasonal_naive(seen, task, origin, alive)
-            else:
-                table = forecaster.predict(frame, origin, items=alive)
-                table = baselines.clipped(table, task, seen, kinds.lowest(forecaster))
+            table = deliver(forecaster or baselines.SeasonalNaive(task), task, frame, origin, items=alive)
             spent[model][0] += fitted - started
             spent[model][1] += time.process_time() - fitted
             answers.append(table.assign(model=model))
@@ -95,7 +92,8 @@ def backtest(
         parts.append(joined.merge(frame[[ITEM, TIME, TARGET]], on=[ITEM, TIME], how="left"))
     predictions = pd.concat(parts, ignore_index=True)
     columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
-    predictions = predictions.loc[:, [*columns, "source", "mase_scale", "rmsse_scale"]]
+    columns += [*task.cost_columns, "source", "mase_scale", "rmsse_scale"]
+    predictions = predictions.loc[:, columns]
     return Backtest(
         predictions=predictions,
         overall=metrics.score(predictions, task, ["model"]),

@@ -19,7 +19,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.model.errors import DataError, MissingExtraError, UsageError
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME, as_text, latest_known
-from mlops_assets.forecasting.model.task import Task
+from mlops_assets.forecasting.model.task import POINT, Task
 
 PREFIX = "sum:"
 UNKNOWN = "?"
@@ -188,7 +188,10 @@ def _moved(forecasts: pd.DataFrame, means: pd.DataFrame, task: Task) -> pd.DataF
         quantiles = np.rint(quantiles)
     if task.non_negative:
         quantiles = np.maximum(quantiles, 0.0)
-    return forecasts.assign(mean=mean, **dict(zip(task.quantile_columns, quantiles.T, strict=True)))
+    moved = forecasts.assign(mean=mean, **dict(zip(task.quantile_columns, quantiles.T, strict=True)))
+    if POINT in forecasts:
+        moved[POINT] = forecasts[POINT] + (mean - forecasts["mean"].to_numpy())
+    return moved
 
 
 def _deviation(sums: pd.DataFrame, bottom: pd.DataFrame, tree: Tree, task: Task) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.evaluation.metrics import METRICS, score, shown_metrics
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
-from mlops_assets.forecasting.model.task import Task
+from mlops_assets.forecasting.model.task import POINT, Task
 
 ALL, VERSION, VINTAGE, LEAD, SEGMENT = "all", "version", "vintage", "lead", "segment"
 SCOPES = (ALL, VERSION, VINTAGE, LEAD, SEGMENT)
@@ -28,6 +28,11 @@ def shown_numbers() -> list[str]:
     return [part for name in names for part in ((name, "naive_mase", "skill") if name == BASELINE else (name,))]
 
 
+def known_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of scores without the numbers that no row has: costs that are not declared, say."""
+    return table.drop(columns=[name for name in NUMBERS if name in table and table[name].isna().all()])
+
+
 def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero: bool) -> pd.DataFrame:
     """Join forecasts with actuals.
 
@@ -41,11 +46,11 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
         A row for each forecast whose actual is known: the ledger's columns that matter, `target`, `error`
         (forecast minus actual) and `in_sample` (the model had seen the actual when it was trained).
     """
-    kept = [ITEM, TIME, "origin", "lead", TARGET, "mean", *task.quantile_columns, "naive"]
+    kept = [ITEM, TIME, "origin", "lead", TARGET, "mean", *task.quantile_columns, *task.cost_columns, "naive"]
     kept += ["error", "mase_scale", "rmsse_scale", "source", "model_version", "in_sample"]
     if forecasts.empty or observations.empty:
         return _nothing(kept)
-    forecasts = _with_quantiles(forecasts, task)
+    forecasts = _with_columns(forecasts, task)
     actuals = observations[[ITEM, TIME, TARGET]]
     if zero:
         forecasts = forecasts[forecasts[TIME].isin(actuals[TIME].unique())]
@@ -61,9 +66,14 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
     return rows[kept].sort_values([TIME, ITEM, "lead"], ignore_index=True)
 
 
-def _with_quantiles(forecasts: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Return forecasts with the columns of the task's quantiles, missing where they were made without them."""
-    return forecasts.assign(**{name: np.nan for name in task.quantile_columns if name not in forecasts})
+def _with_columns(forecasts: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return forecasts with the columns of the task's quantiles and costs, missing where they were made without them.
+
+    The point of forecasts that were made before there were costs is their mean.
+    """
+    lacking = {name: np.nan for name in (*task.quantile_columns, *task.cost_columns) if name not in forecasts}
+    forecasts = forecasts.assign(**lacking)
+    return forecasts.fillna({POINT: forecasts["mean"]}) if POINT in task.cost_columns else forecasts
 
 
 def _nothing(columns: list[str]) -> pd.DataFrame:

@@ -6,6 +6,9 @@ from typing import Any
 
 from .errors import UsageError
 
+POINT, UNDER, OVER = "point", "cost_under", "cost_over"
+"""Columns of forecasts with costs: the point that costs least, and what a unit too low and one too high costs."""
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -40,7 +43,7 @@ class Task:
         season_lengths: season lengths in steps, shortest first; the first is the one of seasonal naive. Never
             empty: `(1,)` means no season.
         quantiles: levels in (0, 1), ascending.
-        point: which column is the point forecast: the 0.5 quantile or the mean.
+        point: the point forecast: `median` (the 0.5 quantile), `mean`, or `costs`: the quantile that costs least.
         known: covariates known for future timestamps.
         past: covariates known up to the origin only.
         static: covariates that are constant per item (numbers or categories).
@@ -49,6 +52,11 @@ class Task:
         may_be_negative: forecasts may lie below zero though no observation did; else they are clipped where none did
             (see `baselines.clipped`). About what is delivered: no part of what a model learns, nor stored with it.
         model: the regressor.
+        costs: what a unit too low, and one too high, costs: numbers, or names of static covariates; None: not declared.
+        minimum: nothing below it is delivered: a number or the name of a static covariate; as `may_be_negative`, no
+            part of what a model learns.
+        maximum: nothing above it is delivered, likewise.
+        whole: whether targets are whole numbers; None: whether all training rows are.
     """
 
     frequency: str
@@ -63,6 +71,10 @@ class Task:
     non_negative: bool = False
     model: ModelSettings = field(default_factory=ModelSettings)
     may_be_negative: bool = field(default=False, compare=False)
+    costs: tuple[float | str, float | str] | None = None
+    minimum: float | str | None = field(default=None, compare=False)
+    maximum: float | str | None = field(default=None, compare=False)
+    whole: bool | None = None
 
     @property
     def quantile_columns(self) -> list[str]:
@@ -72,7 +84,12 @@ class Task:
     @property
     def point_column(self) -> str:
         """Name of the column that holds the point forecast."""
-        return quantile_column(0.5) if self.point == "median" else "mean"
+        return {"median": quantile_column(0.5), "mean": "mean", "costs": POINT}[self.point]
+
+    @property
+    def cost_columns(self) -> list[str]:
+        """Names of the columns that forecasts have because of costs."""
+        return [] if self.costs is None else [UNDER, OVER, *([POINT] if self.point == "costs" else [])]
 
     def asked(self, horizon: int | None, quantiles: Sequence[float] | None) -> "Task":
         """Return the task with other quantile levels, if any are given.
@@ -92,7 +109,11 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""
         values = asdict(self)
-        del values["may_be_negative"]
+        for name in ("may_be_negative", "minimum", "maximum"):
+            del values[name]
+        for name in ("costs", "whole"):
+            if values[name] is None:
+                del values[name]
         for name in ("recency", "accelerator", "members"):
             if not values["model"][name]:
                 del values["model"][name]
@@ -101,7 +122,7 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Task":
         """Rebuild a task from `to_dict` (or from its JSON)."""
-        lists = ("season_lengths", "quantiles", "known", "past", "static")
+        lists = ("season_lengths", "quantiles", "known", "past", "static", "costs")
         plain = {name: tuple(value) if name in lists else value for name, value in values.items()}
         model = values["model"]
         return cls(**{**plain, "model": ModelSettings(**{**model, "members": tuple(model.get("members", ()))})})

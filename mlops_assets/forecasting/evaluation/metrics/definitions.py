@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlops_assets.forecasting.evaluation.metrics.base import Metric, Rows, outer_pair, register, symmetric
+from mlops_assets.forecasting.model.task import OVER, UNDER
 
 
 @register
@@ -190,6 +191,25 @@ class Bias(Metric):
     def losses(self, rows: Rows) -> np.ndarray:
         """Errors."""
         return rows.error
+
+
+@register
+class Cost(Metric):
+    """Mean cost of an error, by the costs of the spec: for each unit too low, and for each unit too high.
+
+    The newsvendor's loss; at the quantile under / (under + over) it is (under + over) times the pinball loss.
+    """
+
+    name, title = "cost", "cost"
+    meaning = "Mean cost of an error, by the costs of the spec; null without costs."
+    since = "0.2.0"
+    average = "rows"
+    shown_in = frozenset({"summary", "report", "windows", "side by side"})
+
+    def losses(self, rows: Rows) -> np.ndarray:
+        """What each error costs, NaN where the costs of the row are not known."""
+        under, over = rows.forecast(UNDER), rows.forecast(OVER)
+        return np.where(rows.error > 0, over * rows.error, -under * rows.error)
 
 
 def _quantile_losses(rows: Rows, levels: Sequence[float]) -> np.ndarray:

@@ -197,7 +197,7 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
     panel = Panel.from_frame(frame, task, pad=seasons.lookback)
     observed = ~np.isnan(panel.target)
     seen = panel.target[observed]
-    scaling = Scaling(log=_multiplicative(panel, seasons), whole=bool((seen == np.rint(seen)).all()))
+    scaling = Scaling(log=_multiplicative(panel, seasons), whole=_whole(seen, task))
     signal = Signal(panel, seasons, scaling)
 
     owner = np.repeat(np.arange(len(panel.items)), np.diff(panel.edges))
@@ -253,6 +253,11 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
         **rows.features,
     }
     return pd.DataFrame(columns)
+
+
+def _whole(seen: np.ndarray, task: Task) -> bool:
+    """Whether quantiles are whole numbers: as the task says, else if all observed targets are."""
+    return bool((seen == np.rint(seen)).all()) if task.whole is None else task.whole
 
 
 def _some_items(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
