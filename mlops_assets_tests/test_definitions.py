@@ -15,7 +15,7 @@ from mlops_assets_tests.worlds import declare
 
 ASSETS = {
     "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion", "forecasts",
-    "forecast_accuracy", "data_drift", "forecast_change", "report",
+    "forecast_accuracy", "data_drift", "anomalies", "forecast_change", "report",
 }  # fmt: skip
 
 

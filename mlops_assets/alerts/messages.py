@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.names import (
+    ANOMALIES,
     CHAMPION,
     DECISIONS,
     FORECAST_ACCURACY,
@@ -228,6 +229,19 @@ def fewer_rows(forecast: str, partition: str, loss: str, source: str, stays: boo
         where=_partition(forecast, OBSERVATIONS, partition, links),
         to_do="See whether the export is whole, and mend the source. If the rows were deleted on purpose, run "
         f"mlops-assets ingest {forecast} --partition {partition} --allow-shrink.",
+    )
+
+
+def anomalies(forecast: str, partition: str, words: str, links: Notifications) -> Alert:
+    """Tell of observations that were hardly expected; once for each partition and set of them."""
+    return Alert(
+        event="anomalies",
+        forecast=forecast,
+        key=f"{partition} {sha256(words.encode()).hexdigest()[:12]}",
+        what=f"{partition}: {words}",
+        where=_partition(forecast, ANOMALIES, partition, links),
+        to_do="Look at where the values come from. If they are wrong, mend the source and ingest the partition again; "
+        "if they are right, something has happened that the model does not know: a covariate, perhaps.",
     )
 
 

@@ -15,7 +15,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
-from mlops_assets.stages.change import Explanation
+from mlops_assets.stages.watching.change import Explanation
 from mlops_assets.tracking.tracking import Tracking
 
 SHOWN = 10

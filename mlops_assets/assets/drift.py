@@ -13,7 +13,7 @@ from mlops_assets.catalog.partitions import periods, with_steps
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.stages.drift import detect, steps_of
+from mlops_assets.stages.watching.drift import detect, steps_of
 
 SHOWN = 20
 

@@ -8,7 +8,7 @@ import pandas as pd
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import markdown_text
-from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
+from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
 from mlops_assets.report.page import Section, render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
@@ -25,7 +25,7 @@ FILE = "report/report.html"
 def build_report(graph: Graph) -> dg.AssetsDefinition:
     """Define `report`."""
     spec = graph.spec
-    names = [FORECASTS, FORECAST_ACCURACY, DATA_DRIFT, FORECAST_CHANGE]
+    names = [FORECASTS, FORECAST_ACCURACY, DATA_DRIFT, ANOMALIES, FORECAST_CHANGE]
 
     @dg.asset(
         key=graph.key(REPORT),

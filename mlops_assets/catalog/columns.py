@@ -186,6 +186,17 @@ TABLES: Mapping[str, Columns] = {
         Column("drift", "float64", "psi above the usual where drifted, else 0: what retraining.drift is held against."),
         Column("explanation", "str", "What has shifted, as a sentence.", formerly=("words",)),
     ),
+    names.ANOMALIES: (
+        Column("partition", "str", "Partition of the observation."),
+        _ITEM,
+        _TIME,
+        _TARGET,
+        Column("low", "float64", "Lowest value that was expected; null for a flat line."),
+        Column("high", "float64", "Highest value that was expected; null for a flat line."),
+        Column("origin", "datetime64[us]", "Of the forecast that expected it: the latest one before; null as low."),
+        Column("kind", "str", "above, below, or flat: the same value more often in a row than ever before."),
+        Column("reason", "str", "What is odd, in words and numbers."),
+    ),
     names.FORECAST_CHANGE: (
         _ORIGIN,
         Column("previous_origin", "datetime64[us]", "Origin that it is compared with."),

@@ -19,6 +19,7 @@ FORECASTS = "forecasts"
 RECONCILED_FORECASTS = "reconciled_forecasts"
 FORECAST_ACCURACY = "forecast_accuracy"
 DATA_DRIFT = "data_drift"
+ANOMALIES = "anomalies"
 FORECAST_CHANGE = "forecast_change"
 REPORT = "report"
 TRAINING_SET = "training_set"
@@ -83,6 +84,7 @@ ENTRIES = (
     CatalogEntry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
     CatalogEntry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),
     CatalogEntry(DATA_DRIFT, jobs=(DAILY,), partitioned=True),
+    CatalogEntry(ANOMALIES, jobs=(DAILY,), partitioned=True),
     CatalogEntry(FORECAST_CHANGE, jobs=(DAILY,), partitioned=True),
     CatalogEntry(REPORT, kind="page", jobs=(DAILY,), partitioned=True),
     CatalogEntry(TRAINING_SET, jobs=(RETRAIN,)),

@@ -128,6 +128,21 @@ class DriftState:
 
 
 @dataclass(frozen=True)
+class AnomaliesState:
+    """What the latest partition has that was hardly expected.
+
+    Attributes:
+        partition: which.
+        rows: how many observations.
+        words: which, in a sentence; empty if none.
+    """
+
+    partition: str
+    rows: int
+    words: str
+
+
+@dataclass(frozen=True)
 class QuarantineState:
     """The latest partition that has rows in quarantine.
 
@@ -220,6 +235,7 @@ class Overview:
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
         standing: why nobody is champion, or what has become of the champion; empty if all is well.
         outliers: values of late that are hardly true, in a sentence; empty without any.
+        anomalies: of the latest partition that was looked at; None before one was.
         changed_spec: which observations were ingested under another spec, in words; empty if none were.
         problems: what a person should look at, in sentences; empty when all is well.
     """
@@ -242,6 +258,7 @@ class Overview:
     unreachable: tuple[str, ...] = ()
     standing: str = ""
     outliers: str = ""
+    anomalies: AnomaliesState | None = None
     changed_spec: str = ""
     aside: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()

@@ -37,6 +37,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *_waiting(state),
         *_quarantined(state),
         *_outliers(state),
+        *_anomalous(state),
         *_drifted(state),
         *_failed(state),
     )
@@ -113,6 +114,11 @@ def _quarantined(state: Overview) -> Iterator[str]:
 def _outliers(state: Overview) -> Iterator[str]:
     if state.outliers:
         yield state.outliers
+
+
+def _anomalous(state: Overview) -> Iterator[str]:
+    if state.anomalies is not None and state.anomalies.words:
+        yield f"anomalies of {state.anomalies.partition}: {state.anomalies.words}"
 
 
 def _drifted(state: Overview) -> Iterator[str]:

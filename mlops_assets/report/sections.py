@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mlops_assets.catalog.names import (
+    ANOMALIES,
     DATA_DRIFT,
     FORECAST_ACCURACY,
     FORECAST_CHANGE,
@@ -169,6 +170,11 @@ def _quality(sources: Sources, state: Overview) -> Section:
     if len(bad):
         reasons = bad["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
         tables.append(Table.of("Quarantine by reason", reasons, sentences=["reason"]))
+    kept = sources.stored.partitions(ANOMALIES)[-accuracy.RECENT :]
+    odd = sources.stored.read(ANOMALIES, kept) if kept else pd.DataFrame()
+    if len(odd):
+        latest = odd.sort_values(["timestamp", "item_id"]).iloc[::-1][["timestamp", "item_id", "kind", "reason"]]
+        tables.append(Table.of("Observations that were hardly expected, the latest first", latest.head(12), ["reason"]))
     failed = pd.DataFrame(list(state.failed_runs), columns=["run_id", "job", "ended", "link"])
     if len(failed):
         tables.append(Table.of("Failed runs", failed[["ended", "job", "link"]], sentences=["link"]))

@@ -9,7 +9,15 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.names import DATA_DRIFT, ENTRIES, FORECASTS, OBSERVATIONS, QUARANTINE, RETRAINING_DECISIONS
+from mlops_assets.catalog.names import (
+    ANOMALIES,
+    DATA_DRIFT,
+    ENTRIES,
+    FORECASTS,
+    OBSERVATIONS,
+    QUARANTINE,
+    RETRAINING_DECISIONS,
+)
 from mlops_assets.catalog.partitions import partitions_of, periods, rounds_of, window_of, with_steps
 from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
@@ -25,6 +33,7 @@ from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import (
     AccuracyState,
+    AnomaliesState,
     ChampionState,
     DriftState,
     FailedRun,
@@ -42,6 +51,7 @@ from mlops_assets.stages import holes
 from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.remarks import outlier_sentence
 from mlops_assets.stages.score import read_scores
+from mlops_assets.stages.watching.anomalies import sentence
 from mlops_assets.tracking.registry import Version
 from mlops_assets.tracking.tracking import Tracking
 
@@ -116,6 +126,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
         standing=standing,
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
+        anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
@@ -230,6 +241,14 @@ def _drift(sources: Sources) -> DriftState | None:
     largest = plain(rows["drift"].max()) if len(rows) else None
     judged = int(rows["p_value"].notna().sum())
     return DriftState(max(stored), largest, tuple(drifted["explanation"]), judged)
+
+
+def _anomalies(sources: Sources) -> AnomaliesState | None:
+    stored = sources.stored.partitions(ANOMALIES)
+    if not stored:
+        return None
+    rows = sources.stored.read(ANOMALIES, [max(stored)])
+    return AnomaliesState(max(stored), len(rows), sentence(rows))
 
 
 def _quarantine(sources: Sources) -> QuarantineState | None:

@@ -85,6 +85,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
     if one.drift is not None:
         none = "nothing has drifted" if one.drift.judged else "nothing could be judged"
         yield "drift", "; ".join(one.drift.drifted) or f"{none} by {one.drift.partition}"
+    if one.anomalies is not None:
+        yield "anomalies", one.anomalies.words or f"none of {one.anomalies.partition}"
     if one.quarantine is not None:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.quarantine.reasons.items())
         yield "quarantine", f"{one.quarantine.rows} rows of {one.quarantine.partition}: {reasons}"

@@ -1,0 +1,73 @@
+"""anomalies: observations that the forecasts made before them hardly thought possible, and flat lines."""
+
+import dagster as dg
+import pandas as pd
+
+from mlops_assets.alerts import messages
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
+from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.partitions import periods
+from mlops_assets.lifecycle.meanings import Meanings
+from mlops_assets.resources.patience import patient
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.stages.watching.anomalies import detect, sentence
+
+CHECK = "nothing_anomalous"
+"""The asset check; it warns and blocks nothing."""
+
+
+def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
+    """Define `anomalies`."""
+    spec, key = graph.spec, graph.key(ANOMALIES)
+
+    @dg.asset(
+        key=key,
+        ins={
+            OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach_of(spec))),
+            FORECASTS: dg.AssetIn(
+                graph.key(FORECASTS),
+                partition_mapping=with_earlier(periods(spec, spec.horizon)),
+                metadata={"allow_missing_partitions": True},
+            ),
+        },
+        check_specs=[dg.AssetCheckSpec(CHECK, asset=key, description="The latest observations are as was expected.")],
+        partitions_def=graph.partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        io_manager_key="tables",
+        **graph.attributes(
+            ["pandas"],
+            "Observations far beyond the quantiles of the latest forecast made before them, and values that are "
+            "repeated as never before.",
+            {"partition_expr": "partition"},
+        ),
+    )
+    @patient
+    def anomalies(
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        notifications: Notifications,
+        observations: pd.DataFrame,
+        forecasts: pd.DataFrame,
+    ):
+        keys = list(context.partition_keys)
+        forecasts = Meanings(tables, spec.name).scorable(forecasts, spec)
+        found = detect(graph, observations, forecasts, keys)
+        for partition, rows in found.items():
+            facts = {"dagster/row_count": len(rows), **({"anomalies": sentence(rows, 20)} if len(rows) else {})}
+            context.add_asset_metadata(facts, key, partition)
+        latest = found[keys[-1]]
+        words = sentence(latest)
+        if words:
+            context.log.warning(f"{keys[-1]}: {words}")
+            notifications.send(tables, messages.anomalies(spec.name, keys[-1], words, notifications))
+        yield dg.Output(pd.concat(found.values(), ignore_index=True))
+        yield dg.AssetCheckResult(
+            passed=latest.empty,
+            check_name=CHECK,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=words or "nothing",
+            metadata={"partition": keys[-1], "anomalies": len(latest)},
+        )
+
+    return anomalies
