@@ -24,6 +24,7 @@ from mlops_assets.forecasting.data.wall_clock import keeps_whole_hours
 from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.model.task import Task, quantile_column
 from mlops_assets.settings import Approval
+from mlops_assets.spec.countries import known_country
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
 from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
@@ -32,13 +33,6 @@ from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import BacktestSettings, Gate
 from mlops_assets.spec.sources import Source
-
-_COMMON_COUNTRIES = """
-AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT
-MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA
-"""
-COMMON_COUNTRIES = frozenset(_COMMON_COUNTRIES.split())
-"""Countries whose holidays are known for sure: importing the package to ask takes half a second."""
 
 
 def _valid_frequency(value: str) -> str:
@@ -99,7 +93,9 @@ class ForecastSpec(Part):
     hierarchy: Hierarchy | None = Field(
         default=None, description="Sums of items that get forecasts too, with means that add up."
     )
-    holidays: str | None = Field(default=None, description="Country of public holidays, with a subdivision: US, US-NY.")
+    holidays: Annotated[str | None, AfterValidator(known_country)] = Field(
+        default=None, description="Country of public holidays, with a subdivision: US, US-NY."
+    )
     calendars: list[Calendar] = Field(default_factory=list, description="Events by file: school holidays, own ones.")
     fill: Literal["missing", "zero"] = Field(
         default="missing",
@@ -167,25 +163,6 @@ class ForecastSpec(Part):
     def _shortest_first(cls, value: list[int] | None) -> list[int] | None:
         if value is not None and value != sorted(set(value)):
             raise ValueError("give different lengths, shortest first")
-        return value
-
-    @field_validator("holidays")
-    @classmethod
-    def _known_country(cls, value: str | None) -> str | None:
-        if value is not None and value not in COMMON_COUNTRIES:
-            import holidays
-
-            country, dash, subdivision = value.partition("-")
-            try:
-                if dash and not subdivision:
-                    raise NotImplementedError
-                holidays.country_holidays(country, subdiv=subdivision or None)
-            except NotImplementedError:
-                countries = holidays.list_supported_countries()
-                allowed = [f"{country}-{part}" for part in countries.get(country, [])] or list(countries)
-                near = nearest(value.upper(), allowed)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(f"no country such as US, and no subdivision such as US-NY{hint}") from None
         return value
 
     @field_validator("policies")
