@@ -70,7 +70,7 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
     if rows.empty:
         yield f"\n[bold]forecasts[/bold]: none from {key}, for nothing has been observed of any item lately"
         return
-    quantiles = spec.task.quantile_columns
+    columns = list(dict.fromkeys([*spec.task.quantile_columns, "mean", spec.task.point_column]))
     largest = rows.groupby("item_id")["mean"].sum().nlargest(3).index
     leads = sorted({1, 2, (1 + spec.horizon) // 2, spec.horizon})
     origin = rows["origin"].iloc[0]
@@ -80,10 +80,10 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
         f"\n[bold]forecasts[/bold] from {stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows"
         f"{', ' if others else ''}{', '.join(others)}; the largest items:"
     )
-    table = Table("item", "timestamp", "lead", *quantiles, "mean")
+    table = Table("item", "timestamp", "lead", *columns)
     shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])
     for row in shown.to_dict("records"):
-        values = (f"{row[name]:.1f}" for name in (*quantiles, "mean"))
+        values = (f"{row[name]:.1f}" for name in columns)
         table.add_row(row["item_id"], stamp(row["timestamp"]), str(row["lead"]), *values)
     yield table
 
