@@ -23,7 +23,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import findings
 from mlops_assets.stages.ahead import look_ahead
-from mlops_assets.stages.remarks import Remarks
+from mlops_assets.stages.remarks import Remarks, silent_point
 
 MANY_VALUES = 20
 """Values of a static covariate beyond which it makes no segments."""
@@ -39,7 +39,7 @@ class Evaluation:
         quarantine: reason -> rows in quarantine for it.
         items: how many items have a usable row.
         left_out: items of which nothing has been observed lately: they would get no forecast.
-        remarks: what is odd about the rows, and what is missing of the future, a sentence each.
+        remarks: what is odd about the rows and the forecasts, and what is missing of the future, a sentence each.
         observations: rows of the history.
         training_rows: rows that a model of the whole history would learn from.
         windows: origins of the backtest, oldest first.
@@ -135,7 +135,11 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         left_out=tuple(
             dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
         ),
-        remarks=(*findings.of_rows(spec, checked), *_remarks(spec, settings, history, checked.accepted)),
+        remarks=(
+            *findings.of_rows(spec, checked),
+            *_remarks(spec, settings, history, checked.accepted),
+            *filter(None, [silent_point(spec, runs[CHALLENGER][0])]),
+        ),
         observations=len(history),
         training_rows=len(kinds.rows(history, spec.task)),
         windows=tuple(pd.Timestamp(origin) for origin in sorted(predictions["origin"].unique())),

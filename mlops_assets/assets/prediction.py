@@ -22,7 +22,7 @@ from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.ahead import sentence
 from mlops_assets.stages.deliver import Deliverer
 from mlops_assets.stages.predict import UNREGISTERED, Predicted, ledger_of
-from mlops_assets.stages.remarks import Remarks
+from mlops_assets.stages.remarks import Remarks, silent_point
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
 
@@ -100,8 +100,12 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         for reason in deliver.said:
             context.log.warning(reason)
         rows = ledger_of(parts, context.run.run_id, naive_utc(now))
+        silent = silent_point(spec, rows)
         latest = int(parts[-1]["model_version"].max()) if len(parts[-1]) else UNREGISTERED
         facts: dict[str, Any] = {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}
+        if silent:
+            context.log.warning(silent)
+            facts["silent_point"] = silent
         if latest != UNREGISTERED:
             facts["model_version"] = latest
             if tracking.ui:

@@ -1,4 +1,7 @@
-"""What is odd about rows that are right by the contract: outliers, values beyond declared bounds, changed statics."""
+"""What is odd about rows that are right by the contract: outliers, values beyond declared bounds, changed statics.
+
+And about forecasts of such rows: a default point that says nothing.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +11,11 @@ import pandas as pd
 from mlops_assets.forecasting.data import outliers, statics
 from mlops_assets.forecasting.delivery import bounds
 from mlops_assets.forecasting.formatting import counted, few, stamp
+from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.spec import ForecastSpec
+
+NEARLY_ALL = 0.9
+"""Share of forecasts from which on a median of zero says nothing of an item."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +97,21 @@ def outlier_sentence(spec: ForecastSpec, found: pd.DataFrame) -> str:
         means, todo = ("kept (outliers: keep)", "")
     told = f"{len(found)} {many} hardly true and {means}: {outliers.sentence(found)}"
     return f"{told}. If wrong, mend the source and ingest again{todo}"
+
+
+def silent_point(spec: ForecastSpec, made: pd.DataFrame) -> str:
+    """Say that the point forecast is zero nearly everywhere, where more is to be expected and nobody asked for it.
+
+    Args:
+        spec: the forecast; whoever has chosen its `point`, or declared `costs`, is told nothing.
+        made: forecasts with `mean` and the spec's quantiles.
+    """
+    if "point" in spec.model_fields_set or spec.point != "median" or made.empty:
+        return ""
+    share = float((made[quantile_column(0.5)] == 0).mean())
+    if share < NEARLY_ALL or not made["mean"].mean() > 0:
+        return ""
+    return (
+        f"the median is 0 in {share:.0%} of the forecasts: it is the likeliest number, not the expected one; "
+        "point: mean says how much is to be expected, costs what to have in stock, point: median that it is meant"
+    )

@@ -12,7 +12,7 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     rows["promo"] = (rows["day"].dt.day == 9).astype(int)
     rows.loc[(rows["shop"] == "shop 1") & (rows["day"] == "2024-04-12"), "sales"] *= 1000
     ended = (rows["shop"] == "shop 0") & (rows["day"] > "2024-05-22")
-    declare(tmp_path / "forecasts", rows[~ended], covariates={"known": ["promo"]})
+    declare(tmp_path / "forecasts", rows[~ended], covariates={"known": ["promo"]}, maximum=5_000)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
@@ -20,6 +20,7 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     told = {result.name: result for result in checks()}["rows of demo"]
     assert told.passed
     assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
+    assert "1 observation beyond what the spec allows: shop 1 on 2024-04-12: " in told.message
     assert "promo in 5 of 14 rows from 2024-05-23 on (of shop 0). Load them" in told.message
 
 
