@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -41,6 +41,12 @@ class Population:
         # Of a normal distribution, 68.3 % lie within one standard deviation: a few wild items do not count.
         return cls(float(np.quantile(away, 0.683)) if len(away) else cls.spread, targets)
 
+    @classmethod
+    def of_items(cls, rows: pd.DataFrame) -> Population:
+        """Learn it from observed targets (item_id, target), each item's mean being its level."""
+        level = rows.groupby(ITEM)[TARGET].transform("mean")
+        return cls.of(rows[TARGET].to_numpy(dtype=float), level.to_numpy(dtype=float))
+
     @property
     def size(self) -> float:
         """Typical size of a target; 1 where none is known or most are zero."""
@@ -52,6 +58,7 @@ def seasonal_naive(
     task: Task,
     origin: pd.Timestamp | None = None,
     items: Sequence[str] | None = None,
+    population: Population | None = None,
 ) -> pd.DataFrame:
     """Forecast the value of the same slot of the last season known at the origin.
 
@@ -60,13 +67,15 @@ def seasonal_naive(
     quantiles of the errors that the same forecast, over as many seasons, made within the lookback: all leads of one
     season share them, so intervals widen season by season. Where all errors were on one side (growth), the
     quantiles of the other side are the point itself. An item with hardly any errors of its own gets wider ones, by
-    its level and what it has seen (see `Population`). No item's forecast depends on another's.
+    its level and what it has seen (see `Population`). No item's forecast depends on another's, but for one of which
+    nothing was observed: without a population that says more, it gets the distribution of all targets in the lookback.
 
     Args:
         history: canonical long table; rows after the origin are ignored.
         task: horizon, seasons and quantiles; covariates are not used.
         origin: last timestamp known; None is the last of the history.
         items: items to forecast; None is every item alive at the origin (see `alive_items`).
+        population: what a training has shown of items in general; None: only the history is known.
 
     Returns:
         Columns item_id, origin, timestamp, lead, mean, one per quantile, source (`seasonal_naive`), sorted by
@@ -78,15 +87,21 @@ def seasonal_naive(
     plain = without_covariates(task)
     panel = recent_panel(history, plain, origin)
     names = alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
-    table = naive_table(panel, task, names, source="seasonal_naive")
+    table = naive_table(panel, task, names, source="seasonal_naive", population=population)
     return clipped(table, task, history if origin is None else history[history[TIME] <= origin])
 
 
 @dataclass(frozen=True)
 class SeasonalNaive:
-    """Seasonal naive, asked as a fitted `forecaster.Forecaster` is."""
+    """Seasonal naive, asked as a fitted model is.
+
+    Attributes:
+        task: what it forecasts.
+        population: what a training has shown of items in general; by default nothing.
+    """
 
     task: Task
+    population: Population = field(default_factory=Population)
 
     def predict(
         self,
@@ -100,7 +115,7 @@ class SeasonalNaive:
     ) -> pd.DataFrame:
         """Forecast every item at every lead up to the horizon; see `seasonal_naive`."""
         task = self.task if quantiles is None else replace(self.task, quantiles=tuple(sorted(set(quantiles))))
-        made = seasonal_naive(history, task, origin, items)
+        made = seasonal_naive(history, task, origin, items, self.population)
         return made if horizon is None else made[made["lead"] <= horizon].reset_index(drop=True)
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import pandas as pd
 
 from .. import baselines
+from ..panel import TARGET
 from ..task import Task
 from .series import observed
 
 
 @dataclass(frozen=True)
 class NaiveModel(baselines.SeasonalNaive):
-    """Seasonal naive (`baselines.seasonal_naive`); all that it learns is the lowest target.
+    """Seasonal naive (`baselines.seasonal_naive`), with what the training rows say of items in general.
 
     Attributes:
         lowest: lowest target of the training rows.
@@ -33,8 +34,8 @@ class NaiveModel(baselines.SeasonalNaive):
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, task: Task) -> NaiveModel:
-        """Keep what was the lowest target."""
-        return cls(task, float(rows["target"].min()))
+        """Learn the lowest target, and what items are like in general."""
+        return cls(task, baselines.Population.of_items(rows), float(rows[TARGET].min()))
 
     def predict(
         self,
@@ -51,10 +52,10 @@ class NaiveModel(baselines.SeasonalNaive):
         return made.assign(source="model")
 
     def state(self) -> dict[str, Any]:
-        """Return the lowest target."""
-        return {"lowest": self.lowest}
+        """Return what was learnt."""
+        return {"lowest": self.lowest, "population": asdict(self.population)}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> NaiveModel:
         """Rebuild the model."""
-        return cls(state["task"], float(state["lowest"]))
+        return cls(state["task"], baselines.Population(**state.get("population", {})), float(state["lowest"]))

@@ -129,8 +129,8 @@ class SeriesModel:
     def fit(cls, rows: pd.DataFrame, task: Task) -> SeriesModel:
         """Learn what is common to all series; each series itself is looked at when it is forecast."""
         target = rows[TARGET].to_numpy(dtype=float)
-        general = baselines.Population.of(target, rows.groupby(ITEM)[TARGET].transform("mean").to_numpy(dtype=float))
-        model = cls(task, float(target.min()), bool((target == np.rint(target)).all()), general)
+        whole = bool((target == np.rint(target)).all())
+        model = cls(task, float(target.min()), whole, baselines.Population.of_items(rows))
         panel = Panel.from_frame(rows.assign(**{TIME: pd.to_datetime(rows[TIME])}), baselines.without_covariates(task))
         series = (panel.target[first:last] for first, last in zip(panel.edges[:-1], panel.edges[1:], strict=True))
         return model.learn([values for values in series if (~np.isnan(values)).sum() >= LEAST])

@@ -53,3 +53,10 @@ def test_a_recipe_is_fitted_to_another_history():
     model = kinds.fit(kinds.rows(frame, NAIVE, frame["timestamp"].iloc[30]), NAIVE)
     frame.loc[40, "target"] = -5.0
     assert kinds.lowest(model) > kinds.lowest(entry.refit(model, frame)) == -5.0
+
+
+def test_what_a_seasonal_naive_model_says_of_an_item_never_seen_depends_on_no_other_in_the_frame():
+    frame = daily_panel(items=3, days=60)
+    model = kinds.fit(kinds.rows(frame, NAIVE), NAIVE)
+    alone = frame[frame["item_id"] == frame["item_id"].iloc[0]]
+    pd.testing.assert_frame_equal(model.predict(alone, items=["new"]), model.predict(frame, items=["new"]))
