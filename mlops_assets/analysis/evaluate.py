@@ -162,7 +162,7 @@ def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
         if kind in found:
             continue
         try:
-            kinds.refuse_unknown(kind)
+            kinds.class_of(kind)
         except UsageError as error:
             raise QuestionError(f"--models: {error}") from None
         same = kind == task.model.kind

@@ -40,7 +40,7 @@ def deliver(
         items: ids to forecast; None: those that are alive.
 
     Returns:
-        The columns of `Forecaster.predict`, then `task.cost_columns`.
+        The columns of `Model.predict`, then `task.cost_columns`.
     """
     seen = (history[TIME] <= origin).to_numpy()
     known = history if seen.all() else history.loc[seen]

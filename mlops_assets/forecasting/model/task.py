@@ -12,13 +12,13 @@ POINT, UNDER, OVER = "point", "cost_under", "cost_over"
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """The regressor and how many rows it learns from.
+    """Which kind of model, with which parameters, and how many rows it learns from.
 
     Attributes:
-        kind: `random_forest` (default), or another regressor the engine knows by name.
-        parameters: keyword arguments of the regressor that replace the engine's defaults.
+        kind: `random_forest` (default), or another of `kinds.registry`.
+        parameters: of the kind; they replace the engine's defaults.
         max_training_rows: upper bound of sampled (item, origin, lead) rows.
-        seed: seed of the sampling and of the regressor.
+        seed: seed of the sampling and of the model.
         recency: half-life of an origin's chance to be sampled, in steps; None: all origins alike.
         accelerator: `intelex`: scikit-learn-intelex fits the forest; None: scikit-learn does.
         members: kinds that an ensemble averages, or that `auto` chooses among; empty: the engine's.
@@ -51,7 +51,7 @@ class Task:
         non_negative: forecasts are clipped at zero.
         may_be_negative: forecasts may lie below zero though no observation did; else they are clipped where none did
             (see `baselines.clipped`). About what is delivered: no part of what a model learns, nor stored with it.
-        model: the regressor.
+        model: which kind of model makes the forecasts, with what.
         costs: what a unit too low, and one too high, costs: numbers, or names of static covariates; None: not declared.
         minimum: nothing below it is delivered: a number or the name of a static covariate; as `may_be_negative`, no
             part of what a model learns.

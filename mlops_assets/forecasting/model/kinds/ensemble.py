@@ -16,6 +16,7 @@ from ..panel import ITEM, TARGET, TIME, require_columns
 from ..task import ModelSettings, Task
 from . import weights as weighing
 from .protocol import Model
+from .statistical import LIBRARY
 from .trials import SPARSE, Trial, of_member, segments, try_out
 
 BY = "intermittent"
@@ -223,8 +224,6 @@ COMBINING = frozenset({"ensemble", "auto"})
 """Kinds that are made of others."""
 AVERAGE = "ensemble"
 """Name of the weighted average in the record."""
-STATISTICAL = "statsforecast"
-"""The library of the kinds that look at each series by itself."""
 
 
 def members_of(task: Task) -> tuple[str, ...]:
@@ -237,7 +236,7 @@ def members_of(task: Task) -> tuple[str, ...]:
         raise UsageError(f"{' and '.join(nested)} cannot be a member: members are single kinds")
     if task.model.members:
         return tuple(dict.fromkeys(task.model.members))
-    if find_spec(STATISTICAL) is None:
+    if find_spec(LIBRARY) is None:
         return ("random_forest", "extra_trees", "seasonal_naive")
     return ("random_forest", "theta", "ets", "mstl", "seasonal_naive", *([SPARSE] if task.model.kind == "auto" else []))
 

@@ -87,11 +87,6 @@ def requires(kind: str) -> tuple[str, ...]:
     return getattr(class_of(kind), "REQUIRES", ())
 
 
-def refuse_unknown(kind: str) -> None:
-    """Raise what `class_of` does if there is no such kind."""
-    class_of(kind)
-
-
 def rows(history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
     """Return what the task's kind of model learns from; see `Model.rows`."""
     return class_of(task.model.kind).rows(history, task, until)
@@ -136,7 +131,7 @@ def state_of(model: Model) -> dict[str, Any]:
 
 
 def rebuild(state: dict[str, Any]) -> Model:
-    """Make a model of what `state_of` gave, or of the state of a forecaster of release 0.1.0, which named no kind.
+    """Make a model of what `state_of` gave.
 
     Raises:
         ModelFileError: a release of other features wrote it.
@@ -147,4 +142,4 @@ def rebuild(state: dict[str, Any]) -> Model:
             f"the model's state has version {state['version']}, this package reads {forecaster.STATE_VERSION}: "
             "use the package's version that trained the model, or retrain"
         )
-    return class_of(state.get("kind", "random_forest")).from_state({**state, "task": Task.from_dict(state["task"])})
+    return class_of(state["kind"]).from_state({**state, "task": Task.from_dict(state["task"])})

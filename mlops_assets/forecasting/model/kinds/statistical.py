@@ -12,7 +12,8 @@ from ..quantiles import row_quantiles
 from ..task import Task
 from .series import CalibratedSeries, SeriesModel
 
-_REQUIRES = ("statsforecast",)
+LIBRARY = "statsforecast"
+"""The distribution that these kinds need."""
 
 
 def _model(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
@@ -20,7 +21,7 @@ def _model(kind: str, name: str, parameters: Mapping[str, Any]) -> Any:
     try:
         from statsforecast import models
     except ImportError:
-        raise MissingExtraError.of(f"model.kind: {kind}", "statsforecast", "statistical") from None
+        raise MissingExtraError.of(f"model.kind: {kind}", LIBRARY, "statistical") from None
     return getattr(models, name)(**parameters)
 
 
@@ -33,7 +34,7 @@ def _season(task: Task, values: np.ndarray) -> int:
 class _Statistical(CalibratedSeries):
     """A model of statsforecast that is asked for a path."""
 
-    REQUIRES = _REQUIRES
+    REQUIRES: ClassVar[tuple[str, ...]] = (LIBRARY,)
 
     def maker(self, values: np.ndarray) -> Any:
         """Return the library's model for a series, not fitted."""
@@ -93,7 +94,7 @@ class Tsb(SeriesModel):
     """
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ("alpha_d", "alpha_p")
-    REQUIRES = _REQUIRES
+    REQUIRES: ClassVar[tuple[str, ...]] = (LIBRARY,)
 
     def distribution(self, values: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Mix zero with the sizes of past demands; all leads are alike."""

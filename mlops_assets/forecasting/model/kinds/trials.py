@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
-from .. import baselines
+from .. import baselines, regressors
 from ..errors import DataError, UnknownNameError
 from ..guards import UnusualInput
 from ..panel import ITEM, TARGET, TIME, latest_known
@@ -84,7 +84,7 @@ def average(quantiles: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def of_member(task: Task, kind: str) -> Task:
     """Return the task of a member: the same, by another kind with the engine's parameters."""
-    accelerator = task.model.accelerator if kind in ("random_forest", "extra_trees") else None
+    accelerator = task.model.accelerator if regressors.is_forest(kind) else None
     return replace(task, model=replace(task.model, kind=kind, parameters={}, members=(), accelerator=accelerator))
 
 
