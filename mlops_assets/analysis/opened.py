@@ -16,7 +16,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.ahead import future_of, known_ahead
+from mlops_assets.stages.ahead import carried_forward, known_ahead
 from mlops_assets.stages.findings import no_usable_row, refusal
 from mlops_assets.stages.ingest import read_observations
 from mlops_assets.stages.predict import ask, on_the_clock
@@ -116,7 +116,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     history, _ = read_history(spec, settings)
     moment = latest_origin(graph, history, clock) if origin is None else _moment(origin, history)
     history = history[history["timestamp"] <= moment]
-    future = future_of(spec, history, known_ahead(graph, clock, history, moment), moment)
+    future = carried_forward(spec, history, known_ahead(graph, clock, history, moment), moment)
     found = _champion(spec, settings, moment)
     if found is not None:
         forecaster, model, learnt_until = found

@@ -161,12 +161,10 @@ def refuse(spec: ForecastSpec, missing: pd.DataFrame) -> None:
 def future_of(
     spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
 ) -> pd.DataFrame | None:
-    """Return the known covariates that a forecast is made with: as they are, or what is missing the item's last one.
-
-    What the calendars say comes in any case; beyond their end it stays missing.
+    """Return the known covariates that a forecast is made with: with events, and carried forward as the spec says.
 
     Args:
-        spec: names the covariates, and says in `covariates.missing_future` which of the two.
+        spec: names the calendars and the covariates.
         history: canonical frame up to the origin.
         future: item_id, timestamp and the known covariates after it; None without such covariates.
         origin: of the forecast.
@@ -174,10 +172,26 @@ def future_of(
     Raises:
         SourceError: a calendar cannot be read.
     """
+    return carried_forward(spec, history, with_events(spec, history, future, origin), origin)
+
+
+def carried_forward(
+    spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame | None, origin: pd.Timestamp
+) -> pd.DataFrame | None:
+    """Return known covariates as they are, or the item's last value where one is missing.
+
+    What the calendars say is not carried beyond their end.
+
+    Args:
+        spec: says in `covariates.missing_future` which of the two.
+        history: canonical frame up to the origin.
+        future: as `with_events` gives it.
+        origin: of the forecast.
+    """
     names = spec.covariates.all_known
-    if future is not None and spec.covariates.missing_future == "last":
-        ahead = over_the_horizon(spec, history, future, origin)
-        both = pd.concat([history[[*KEY, *names]], ahead], ignore_index=True).sort_values(KEY, kind="stable")
-        both[names] = both.groupby("item_id")[names].ffill()
-        future = both[both["timestamp"] > origin].reset_index(drop=True)
-    return with_events(spec, history, future, origin)
+    if future is None or not names or spec.covariates.missing_future != "last":
+        return future
+    ahead = over_the_horizon(spec, history, future, origin)
+    both = pd.concat([history[[*KEY, *names]], ahead], ignore_index=True).sort_values(KEY, kind="stable")
+    both[names] = both.groupby("item_id")[names].ffill()
+    return both[both["timestamp"] > origin].reset_index(drop=True)

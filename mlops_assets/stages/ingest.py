@@ -83,7 +83,7 @@ def over_the_horizon(
     every["timestamp"] = every["timestamp"].astype("datetime64[us]")
     if future is None:
         return every
-    names = [name for name in spec.covariates.all_known if name in future]
+    names = [name for name in [*spec.covariates.all_known, *spec.calendar_columns] if name in future]
     return every.merge(future[[*KEY, *names]], on=KEY, how="left")
 
 

@@ -128,7 +128,8 @@ def forecast(
 
     spec, task = graph.spec, graph.spec.task
     history, origin = known_at(graph, key, observations)
-    given = ahead.future_of(spec, history, future, origin)
+    future = ahead.with_events(spec, history, future, origin)
+    given = ahead.carried_forward(spec, history, future, origin)
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", UnusualInput)
         made = ask(forecaster or SeasonalNaive(task), task, history, origin, given)
@@ -137,7 +138,6 @@ def forecast(
     unlike = [str(warning.message) for warning in unusual]
     said = [f"{words}. {todo}" for words in guards.without_missing(unlike, late)]
     made = on_the_clock(spec, made)
-    future = ahead.with_events(spec, history, future, origin)
     missing = ahead.missing_ahead(spec, history, future, made) if future is not None else None
     if missing is not None and len(missing):
         ahead.refuse(spec, missing)
