@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.grid import default_season_lengths
+from mlops_assets.forecasting.delivery import deliver
 from mlops_assets.forecasting.model import kinds
-from mlops_assets.forecasting.model.baselines import SeasonalNaive, clipped
+from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.forecasting.model.errors import DataError
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import ModelSettings, Task, quantile_column
@@ -107,7 +108,7 @@ def forecast(history: pd.DataFrame, future: pd.DataFrame, task: Task, seconds: d
         seconds: `training` and `inference` are added to.
 
     Returns:
-        The columns of `Forecaster.predict`.
+        The columns of `Model.predict`.
     """
     began = perf_counter()
     try:
@@ -122,8 +123,8 @@ def forecast(history: pd.DataFrame, future: pd.DataFrame, task: Task, seconds: d
         for origin, items in ends.groupby(ends):
             known = history[history["timestamp"] <= origin]
             ahead = future[future["item_id"].isin(items.index)] if task.known else None
-            made = model.predict(known, pd.Timestamp(str(origin)), future=ahead, items=list(items.index))
-            parts.append(clipped(made, task, known, kinds.lowest(model)))
+            moment = pd.Timestamp(str(origin))
+            parts.append(deliver(model, task, known, moment, future=ahead, items=list(items.index)))
     seconds["training"] += fitted - began
     seconds["inference"] += perf_counter() - fitted
     return pd.concat(parts, ignore_index=True)
