@@ -6,13 +6,13 @@ import pandas as pd
 
 from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
+from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
-from mlops_assets.catalog.partitions import holding, periods
+from mlops_assets.catalog.partitions import holding
 from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.segments import segments
-from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -188,7 +188,7 @@ def _lookback(tables: Tables, spec: ForecastSpec, first: str, columns: Sequence[
     """Return the observations before a partition, so many of them as a forecast sees; without rows if none are."""
     key = [spec.name, OBSERVATIONS]
     before = [partition for partition in tables.partitions(key) if partition < first]
-    before = before[-periods(spec, lookback(spec.task)) :]
+    before = before[-reach_of(spec) :]
     return tables.read(key, partitions=before, columns=columns) if before else pd.DataFrame(columns=list(columns))
 
 
