@@ -287,7 +287,7 @@ TABLES: Mapping[str, Columns] = {
         Column(
             "policy",
             "str",
-            "Name of the policy that asked for it; empty: the spec has changed.",
+            "Name of the policy that asked for it; empty: none did: the spec has changed, or the champion is lost.",
             since="0.2.0",
             default="retraining",
         ),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from mlops_assets.forecasting.decisions.rules import CHALLENGE
+from mlops_assets.forecasting.decisions.triggers import SCHEDULE
 
 FORECAST = "mlops/forecast"
 """Name of the forecast that a run is of."""
@@ -25,9 +26,9 @@ COMMAND = "mlops/command"
 MAX_RETRIES = "dagster/max_retries"
 """How often Dagster makes a run again whose worker was killed, instead of as often as dagster.yaml says."""
 
-CHANGED, SCHEDULED, LOST = "spec", "schedule", "lost"
-"""Beginnings of breaches without bad forecasts: the spec has changed since the latest training, a policy's schedule has
-ticked, the champion is lost."""
+CHANGED, LOST = "spec", "lost"
+"""Beginnings of breaches without bad forecasts: the spec has changed since the latest training, the champion is lost.
+Beside them stands `triggers.SCHEDULE`: a policy's schedule has ticked."""
 BY_HAND = "materialized by hand"
 """The reason of a run that gives none."""
 
@@ -46,7 +47,7 @@ def reason_of(run: dg.DagsterRun) -> str:
 def is_of_breach(run: dg.DagsterRun) -> bool:
     """Whether a training was asked for because of the champion, and not by an edit of the spec or by a schedule."""
     breach = run.tags.get(BREACH, "")
-    return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULED, LOST)
+    return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULE, LOST)
 
 
 def becomes_of(run: dg.DagsterRun) -> str:

@@ -41,7 +41,7 @@ class Launch:
         reason: why, in words.
         partition: the latest stored partition of observations.
         run_id: Dagster run that does it.
-        policy: name of the policy that asked for it; empty: none, the spec has changed.
+        policy: name of the policy that asked for it; empty: none, the spec has changed or the champion is lost.
         becomes: what becomes of the version.
     """
 
