@@ -137,7 +137,7 @@ def explain_row(
         QuestionError: there is no such row, or it is a fallback.
         DataError, SourceError, TrackingError: as `open_forecast` does.
     """
-    from mlops_assets.forecasting.evaluation.importance import by_group, resemblance
+    from mlops_assets.forecasting.evaluation.importance import by_group, forest_of, resemblance
 
     opened = open_forecast(spec, settings, origin)
     if isinstance(opened.forecaster, Ensemble):
@@ -147,7 +147,8 @@ def explain_row(
     table = opened.predict(items=[item])
     values = table[table["lead"] == key["lead"]].iloc[0]
     learnt = opened.history[opened.history["timestamp"] <= opened.learnt_until]
-    like = resemblance(opened.forecaster, kinds.rows(learnt, opened.forecaster.task), rows, row)
+    forest = forest_of(opened.forecaster)
+    like = resemblance(forest, kinds.rows(learnt, forest.task), rows, row)
     return RowExplanation(
         forecast=spec.name,
         model=opened.model,

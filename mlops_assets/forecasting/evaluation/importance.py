@@ -104,6 +104,27 @@ def without_features(kind: str) -> str:
     )
 
 
+def forest_of(model: Model) -> Forecaster:
+    """Return a model if it is a forest that this code makes rows for.
+
+    Raises:
+        UsageError: it is none, or was trained on features of another release.
+    """
+    if not hasattr(model, "feature_rows"):
+        raise UsageError(without_features(model.task.model.kind))
+    if not isinstance(model, Forecaster):  # then the code that travels with it, not this one, makes its rows
+        raise UsageError(
+            "the model was trained on features of another release, so no training row of this one is like its own; "
+            "its importances say what it leans on"
+        )
+    if not isinstance(model.model, Trees):
+        raise UsageError(
+            f"only forests rest on training rows; {model.task.model.kind} does not. Its importances say what it "
+            "leans on"
+        )
+    return model
+
+
 def resemblance(
     forecaster: Model, training: pd.DataFrame, rows: features.Rows, row: int, top: int | None = None
 ) -> pd.DataFrame:
@@ -128,18 +149,7 @@ def resemblance(
         UsageError: the model is not a forest, or was trained on features of another release.
         DataError: the training rows lack its features.
     """
-    if not hasattr(forecaster, "feature_rows"):
-        raise UsageError(without_features(forecaster.task.model.kind))
-    if not isinstance(forecaster, Forecaster):  # then the code that travels with it, not this one, makes its rows
-        raise UsageError(
-            "the model was trained on features of another release, so no training row of this one is like its own; "
-            "its importances say what it leans on"
-        )
-    if not isinstance(forecaster.model, Trees):
-        raise UsageError(
-            f"only forests rest on training rows; {forecaster.task.model.kind} does not. Its importances say what it "
-            "leans on"
-        )
+    forecaster = forest_of(forecaster)
     encoding = forecaster.encoding
     missing = sorted({*encoding.names} - {*training.columns})
     if missing:
