@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
@@ -23,7 +24,6 @@ from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources import calendars, covariates
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import Declared, ForecastSpec, SpecError
-from mlops_assets.spec.joined import Calendar
 from mlops_assets.stages import findings, ingest
 from mlops_assets.stages.ahead import look_ahead
 from mlops_assets.stages.remarks import Remarks
@@ -64,13 +64,16 @@ def checks() -> Iterator[CheckResult]:
         yield _specs(declared, settings)
     for broken in declared.broken:
         yield CheckResult(f"spec of {broken.name}", False, scrub(broken.message))
-    specs = declared.specs
+    specs, now = declared.specs, Clock.of(settings).now()
     for spec in specs:
-        yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec))
+        yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec, now))
         for one in spec.covariates.sources:
-            yield _try(f"covariates {one.name} of {spec.name}", lambda spec=spec, one=one: covariates.probe(spec, one))
+            name = f"covariates {one.name} of {spec.name}"
+            yield _try(name, lambda spec=spec, one=one: covariates.probe(spec, one, now))
         for one in spec.calendars:
-            yield _try(f"calendar {one.name} of {spec.name}", lambda spec=spec, one=one: _calendar(spec, one, settings))
+            yield _try(
+                f"calendar {one.name} of {spec.name}", lambda spec=spec, one=one: calendars.probe(spec, one, now)
+            )
         yield _try(f"rows of {spec.name}", lambda spec=spec: _rows(spec, settings))
     try:
         with open_stores(settings) as stores:
@@ -105,12 +108,8 @@ def _failed(name: str, error: Exception) -> CheckResult:
     return CheckResult(name, False, f"{type(error).__name__}: {text}")
 
 
-def _source(spec: ForecastSpec) -> str:
-    return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp)
-
-
-def _calendar(spec: ForecastSpec, calendar: Calendar, settings: Settings) -> str:
-    return calendars.probe(spec, calendar, Clock.of(settings).now())
+def _source(spec: ForecastSpec, now: datetime) -> str:
+    return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp, now)
 
 
 def _rows(spec: ForecastSpec, settings: Settings) -> str:

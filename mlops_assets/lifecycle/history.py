@@ -10,6 +10,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.settings import moment
+from mlops_assets.tracking.errors import TrackingError
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class History:
         at: the moment that was asked about; None is all of it.
         champions: each reign as JSON values, the oldest first; at a moment, the one of then.
         decisions: as JSON values with their evidence, the oldest first; at a moment, the one that made its champion.
+
+    In both, `model_kind` is the kind of the version, empty where MLflow does not say it.
     """
 
     forecast: str
@@ -55,7 +58,18 @@ def history_of(life: Lifecycle, at: str | None = None) -> History:
     rows = _records(log)
     for row in rows:
         row["rules"] = decisions.verdict_of(row["rules"] or "")
-    return History(life.name, at, _records(reigns.drop(columns="rules")), rows)
+    champions, kinds = _records(reigns.drop(columns="rules")), _kinds(life)
+    for row in (*champions, *rows):
+        row["model_kind"] = kinds.get(row["version"], "")
+    return History(life.name, at, champions, rows)
+
+
+def _kinds(life: Lifecycle) -> dict[int, str]:
+    """Kind of each version in MLflow; who was champion is told without it."""
+    try:
+        return {version.number: version.kind for version in life.registry.versions()}
+    except TrackingError:
+        return {}
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

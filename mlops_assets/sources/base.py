@@ -1,6 +1,7 @@
 """What every source has in common: the protocol of its reader, its errors, and the check of its columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias
 
@@ -52,8 +53,13 @@ class SourceReader(Protocol):
         """
         ...
 
-    def probe(self, columns: Sequence[str], time_column: str) -> str:
+    def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Reach the source, make sure that it has the columns, and say in words what was found.
+
+        Args:
+            columns: the columns wanted.
+            time_column: the one of them that holds the time.
+            now: by the clock of the run; a source that must be asked for a time is asked for the day before.
 
         Raises:
             SourceError: it cannot be reached or lacks a column.

@@ -61,13 +61,13 @@ def attach(
     return rows, notes
 
 
-def probe(spec: ForecastSpec, one: CovariateSource) -> str:
+def probe(spec: ForecastSpec, one: CovariateSource, now: datetime) -> str:
     """Reach a table, and where its future stands, and say in words what was found; raises as `SourceReader.probe`."""
     columns, stamp = _columns(spec, one, [*one.known, *one.past])
     said = []
     for source in one.sources:
         _, asked = next(_asked(one, source))
-        said.append(open_source(spec, asked).probe(columns if not one.each else columns[1:], stamp))
+        said.append(open_source(spec, asked).probe(columns if not one.each else columns[1:], stamp, now))
     return "; after the origin: ".join(said)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from pathlib import Path
 
@@ -99,7 +100,7 @@ class FileReader:
             "or give source.path as a glob such as folder/*.csv"
         )
 
-    def probe(self, columns: Sequence[str], time_column: str) -> str:
+    def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Open the files and read a first batch."""
         everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
         next(self.read(columns, time_column, everything), None)

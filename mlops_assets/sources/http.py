@@ -43,11 +43,13 @@ class HttpReader:
         except SourceError as error:
             raise type(error)(self._without_secrets(str(error))) from None
 
-    def probe(self, columns: Sequence[str], time_column: str) -> str:
-        """Ask for yesterday, and look at the first page."""
-        today = pd.Timestamp.now(self.time_zone).tz_localize(None).normalize()
-        first = next(self.read(columns, time_column, Window(today - pd.Timedelta(days=1), today)), None)
-        return f"{self.name} answers{'' if first is not None else ', without rows for yesterday: columns not checked'}"
+    def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
+        """Ask for the day before, and look at the first page."""
+        today = pd.Timestamp(now).tz_convert(self.time_zone).tz_localize(None).normalize()
+        before = today - pd.Timedelta(days=1)
+        first = next(self.read(columns, time_column, Window(before, today)), None)
+        empty = f", without rows for {before:%Y-%m-%d}: columns not checked"
+        return f"{self.name} answers{'' if first is not None else empty}"
 
     def _read(self, columns: Sequence[str], window: Window) -> Iterator[pd.DataFrame]:
         pages = self.source.pages

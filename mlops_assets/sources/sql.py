@@ -1,6 +1,7 @@
 """Tables, views and queries of a database as a source."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -70,7 +71,7 @@ class SqlReader:
         finally:
             engine.dispose()
 
-    def probe(self, columns: Sequence[str], time_column: str) -> str:
+    def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Connect and read no row, or of a query without a window the first ones."""
         empty = Window(pd.Timestamp(2000, 1, 1), pd.Timestamp(2000, 1, 1))
         next(self.read(columns, time_column, empty), None)

@@ -11,6 +11,7 @@ from mlops_assets.commands.main import main
 from mlops_assets.environments import open_stores
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock
+from mlops_assets.tracking.registry import KIND
 from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, sandbox
 
@@ -24,7 +25,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Pat
     with open_stores(sandbox(folder, empty_mlflow, "local")) as stores:
         for day, outcome in (("01", "promoted"), ("02", "refused"), ("03", "promoted"), ("04", "awaiting approval")):
             life = Lifecycle(stores.tables, stores.tracking, Clock(fixed=f"2024-06-{day}"), "demo")
-            version = plant(stores.tracking, folder / "planted", trained_until=f"2024-05-{day}")
+            version = plant(stores.tracking, folder / "planted", trained_until=f"2024-05-{day}", **{KIND: "theta"})
             life.decide(version, lambda champion, log, said=outcome: Verdict(said, "numbers", rules, said), {})
     return folder
 
@@ -56,7 +57,9 @@ def test_approve_then_roll_back_then_tell(cli):
     then = json.loads(cli("history", "demo", "--at", "2024-06-02T12:00:00", "--json").stdout)
     assert [(row["version"], row["decided_by"]) for row in then["champions"]] == [(1, "gate")]
     assert then["decisions"][0]["rules"]["rules"][0]["message"] == "covers 80%"
+    assert {row["model_kind"] for row in (*found["champions"], *found["decisions"])} == {"theta"}
     shown = cli("history", "demo", "--at", "2024-06-02").output
+    assert shown.count("theta") == 2
     assert "coverage: covers 80%" in shown
     assert "nobody was champion at 2024-05-01" in cli("history", "demo", "--at", "2024-05-01").output
 

@@ -159,7 +159,9 @@ def test_no_rows_ask_nothing(service, tmp_path):
 
 def test_check_reaches_both(service, tmp_path):
     service.answer = lambda asked: {"daily": {"time": [], "temperature": []}}
-    words = probe(spec_of(tmp_path, by_region(service)), spec_of(tmp_path, by_region(service)).covariates.sources[0])
+    words = probe(
+        spec_of(tmp_path, by_region(service)), spec_of(tmp_path, by_region(service)).covariates.sources[0], NOW
+    )
     assert "/v1/archive answers" in words
     assert "after the origin: " in words
     assert service.asked[0].query["latitude"] == "59.3"

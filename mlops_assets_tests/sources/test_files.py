@@ -73,6 +73,6 @@ def test_paths_start_from_the_folder_of_the_spec(csv, tmp_path):
     reader = open_source(parse_spec(text, tmp_path / "forecasts" / "demo.yaml"))
     (tmp_path / "forecasts").mkdir()
     assert len(read_all(reader, COLUMNS, "day", MARCH)) == 1
-    assert reader.probe(COLUMNS, "day").endswith("sales.csv, 1 file")
+    assert reader.probe(COLUMNS, "day", NOW).endswith("sales.csv, 1 file")
     with pytest.raises(SourceError, match="no column 'price'"):
-        reader.probe([*COLUMNS, "price"], "day")
+        reader.probe([*COLUMNS, "price"], "day", NOW)

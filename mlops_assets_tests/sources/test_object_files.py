@@ -11,6 +11,7 @@ from mlops_assets.forecasting.data.contract import CUT_OFF, ROW_PROBLEM, ROW_SOU
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets_tests.io_managers import servers
+from mlops_assets_tests.sources.reading import NOW
 from mlops_assets_tests.worlds import declare, panel
 
 COLUMNS = ["shop", "day", "sales", "rain"]
@@ -102,7 +103,7 @@ def test_what_is_sniffed_is_said_as_of_local_files(bucket, tmp_path):
         "odd/b.json": "1 file; a JSON list in b.json",
     }.items():
         spec = declare(tmp_path, source={"kind": "file", "path": f"s3://tables/{path}"})
-        assert open_source(spec).probe(COLUMNS, "day") == f"s3://tables/{path}, {words}"
+        assert open_source(spec).probe(COLUMNS, "day", NOW) == f"s3://tables/{path}, {words}"
     assert read(tmp_path, "s3://tables/odd/d.csv")[ROW_PROBLEM].tolist() == [None] * 39 + [CUT_OFF]
 
 
@@ -115,7 +116,7 @@ def test_the_file_that_wins_is_read_last(bucket, tmp_path, latest_wins, order):
 
 def test_a_probe_says_what_was_found(bucket, tmp_path):
     spec = declare(tmp_path, source={"kind": "file", "path": "s3://tables/parquet/*.parquet"})
-    assert open_source(spec).probe(COLUMNS, "day") == "s3://tables/parquet/*.parquet, 2 files"
+    assert open_source(spec).probe(COLUMNS, "day", NOW) == "s3://tables/parquet/*.parquet, 2 files"
 
 
 @pytest.mark.parametrize(

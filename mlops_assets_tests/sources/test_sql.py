@@ -202,9 +202,9 @@ def test_a_password_is_never_shown(url):
 def test_probing_a_database(database):
     database.fill("DATE", AROUND)
     reader = SqlReader(SqlSource(kind="sql", url=database.url, table="sales"), "UTC")
-    assert reader.probe(COLUMNS, "day") == "table sales"
+    assert reader.probe(COLUMNS, "day", NOW) == "table sales"
     with pytest.raises(SourceError, match="no column 'price'"):
-        reader.probe([*COLUMNS, "price"], "day")
+        reader.probe([*COLUMNS, "price"], "day", NOW)
 
 
 @pytest.fixture(scope="module")

@@ -24,16 +24,20 @@ def tables(history: History) -> Iterator[Any]:
         yield f"{history.forecast}: nobody was champion{at}" if at else f"{history.forecast}: no champion yet"
     else:
         champions = Table(
-            "version", "since (UTC)", "until", "decided by", "how", "trained until", title=f"champion{at}"
+            "version", "model", "since (UTC)", "until", "decided by", "how", "trained until", title=f"champion{at}"
         )
         for row in history.champions:
-            shown = (row[name] or "–" for name in ("since", "until", "decided_by", "kind", "trained_until"))
+            shown = (
+                row[name] or "–" for name in ("model_kind", "since", "until", "decided_by", "kind", "trained_until")
+            )
             champions.add_row(str(row["version"]), *map(_spaced, shown))
         yield champions
-    listed = Table("#", "decided (UTC)", "version", "outcome", "by", "reason", title="decisions")
+    listed = Table("#", "decided (UTC)", "version", "model", "outcome", "by", "reason", title="decisions")
     for row in history.decisions:
         said = (row[name] for name in ("outcome", "decided_by", "reason"))
-        listed.add_row(str(row["number"]), _spaced(row["decided_at"]), str(row["version"]), *said)
+        listed.add_row(
+            str(row["number"]), _spaced(row["decided_at"]), str(row["version"]), row["model_kind"] or "–", *said
+        )
     if history.decisions:
         yield listed
     if history.at:

@@ -125,6 +125,9 @@ def fit_trees(
 
     Returns:
         The trees, and the importance of each column.
+
+    Raises:
+        DataError: a parameter has a value that it cannot have.
     """
     forest = regressors.forest(model)
     share = max(share, ROWS_PER_TREE / len(y))
@@ -133,7 +136,10 @@ def fit_trees(
     if most is not None:
         forest.set_params(n_estimators=min(most, forest.n_estimators))
     codes = known_codes(X)
-    forest.fit(codes, y)
+    try:
+        forest.fit(codes, y)
+    except ValueError as error:
+        raise DataError(f"{model.kind} cannot learn from the training rows: {error}") from error
     return Trees.of(forest.estimators_, codes, y), forest.feature_importances_
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import MissingExtraError
+from ..errors import MissingExtraError, UsageError
 from ..quantiles import row_quantiles
 from ..task import Task
-from .series import CalibratedSeries, SeriesModel
+from .series import LEAST, CalibratedSeries, SeriesModel
 
 LIBRARY = "statsforecast"
 """The distribution that these kinds need."""
@@ -39,6 +39,30 @@ class _Statistical(CalibratedSeries):
     def maker(self, values: np.ndarray) -> Any:
         """Return the library's model for a series, not fitted."""
         raise NotImplementedError
+
+    def learn(self, series: Sequence[np.ndarray]) -> CalibratedSeries:
+        """Measure the errors, with parameters that the library can do something with.
+
+        Raises:
+            UsageError: it cannot forecast even a plain series with them, so all items would get the fallback.
+        """
+        if self.task.model.parameters:
+            self._try_parameters()
+        return super().learn(series)
+
+    def _try_parameters(self) -> None:
+        steps = np.arange(4.0 * max(*self.task.season_lengths, LEAST))
+        season = steps % min(self.task.season_lengths)
+        plain = 100 + steps + 10 * season + np.random.default_rng(0).random(len(steps))
+        try:
+            self.maker(plain).forecast(plain, self.task.horizon)
+        except MissingExtraError:
+            raise
+        except Exception as error:
+            given = ", ".join(f"{name}: {value}" for name, value in self.task.model.parameters.items())
+            raise UsageError(
+                f"model.parameters {{{given}}}: with these, {self.task.model.kind} can forecast nothing ({error})"
+            ) from error
 
     def path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
         """Fit the model to the series; the size of an error is the mean absolute residual."""
@@ -95,6 +119,17 @@ class Tsb(SeriesModel):
 
     PARAMETERS: ClassVar[tuple[str, ...]] = ("alpha_d", "alpha_p")
     REQUIRES: ClassVar[tuple[str, ...]] = (LIBRARY,)
+
+    def learn(self, series: Sequence[np.ndarray]) -> SeriesModel:
+        """Return the model; it learns nothing from other series.
+
+        Raises:
+            UsageError: a parameter is no share.
+        """
+        for name, value in self.task.model.parameters.items():
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise UsageError(f"model.parameters.{name}: found {value!r}; a number from 0 to 1 is needed")
+        return super().learn(series)
 
     def distribution(self, values: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Mix zero with the sizes of past demands; all leads are alike."""

@@ -1,11 +1,13 @@
 """Models that look at each series by itself: gaps, short series, and quantiles that hold."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_assets.forecasting.model.errors import MlopsAssetsError
 from mlops_assets.forecasting.model.kinds import CalibratedSeries, fit, lookback, rows, series
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
@@ -107,6 +109,23 @@ def test_statistical_kinds_find_a_season_on_grids_that_are_not_daily(kind, frequ
     table = fit(rows(frame, task, origin), task).predict(frame, origin)
     assert set(table["source"]) == {"model"}
     np.testing.assert_allclose(table["q50"], wave[-season:], atol=6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "words"),
+    [
+        ("theta", {"model": "ARIMA"}, "model.parameters {model: ARIMA}: with these, theta can forecast nothing"),
+        ("ets", {"model": "ZZ"}, "ets can forecast nothing"),
+        ("ets", {"phi": 7}, "phi must be"),
+        ("mstl", {"stl_kwargs": {"foo": 1}}, "foo"),
+        ("tsb", {"alpha_d": 7}, "model.parameters.alpha_d: found 7; a number from 0 to 1"),
+        ("random_forest", {"n_estimators": -5}, "n_estimators"),
+    ],
+)
+def test_a_parameter_that_no_series_can_be_forecast_with_is_refused(kind, parameters, words):
+    task, frame = replace(DAILY, model=ModelSettings(kind, parameters)), daily_panel(items=2, days=100)
+    with pytest.raises(MlopsAssetsError, match=re.escape(words)):
+        fit(rows(frame, task), task)
 
 
 def test_intermittent_demand_is_a_mixture_of_none_and_the_sizes_seen():
