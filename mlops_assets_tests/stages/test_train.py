@@ -8,7 +8,11 @@ import pytest
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
+from mlops_assets.forecasting.decisions.gate import GateRules, SmokeTest, judge
+from mlops_assets.forecasting.evaluation.backtest import backtest
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.stages import train
+from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 from mlops_assets_tests.worlds import declare, panel
 
 
@@ -97,3 +101,51 @@ def test_the_hash_of_the_data_tells_values_names_and_order_apart(history):
     assert first != train.data_hash(history.iloc[::-1])
     assert first != train.data_hash(history.rename(columns={"rain": "snow"}))
     assert first != train.data_hash(history.assign(rain=history["rain"] + 1e-12))
+
+
+def slipped(frame: pd.DataFrame, *back: int) -> pd.DataFrame:
+    """Item 1 with values times 1,000, so many days before the end."""
+    wrong = (frame["item_id"] == "item 1") & ((frame["timestamp"].max() - frame["timestamp"]).dt.days.isin(back))
+    assert wrong.sum() == len(back)
+    return frame.assign(target=frame["target"].mask(wrong, 1000 * frame["target"]))
+
+
+def shortened(frame: pd.DataFrame, days: int) -> pd.DataFrame:
+    """Item 1 as if it were new."""
+    old = frame["timestamp"] <= frame["timestamp"].max() - pd.Timedelta(days=days)
+    return frame[(frame["item_id"] != "item 1") | ~old]
+
+
+def means(frame: pd.DataFrame) -> pd.Series:
+    """Mean forecast of each item."""
+    return kinds.fit(kinds.rows(frame, DAILY), DAILY).predict(frame).groupby("item_id")["mean"].mean()
+
+
+@pytest.mark.parametrize(
+    ("back", "days"), [((100,), 150), ((0,), 150), ((3, 30, 60), 150), ((3,), 10), ((3,), 4)], ids=str
+)
+def test_values_times_1000_hardly_move_the_means(tmp_path, back, days):
+    frame = shortened(daily_panel(items=3), days)
+    moved = means(train.history_of(declare(tmp_path), slipped(frame, *back))) / means(frame)
+    assert moved["item 1"] == pytest.approx(1, abs=0.4)
+    assert moved.drop("item 1").to_numpy() == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("back", [0, 5, 100])
+def test_one_that_is_kept_moves_no_mean_tenfold(tmp_path, back):
+    frame = daily_panel(items=3)
+    kept = train.history_of(declare(tmp_path, outliers="keep"), slipped(frame, back))
+    assert kept["target"].max() > 10_000
+    assert (means(kept) / means(frame)).between(0.1, 10, inclusive="neither").all()
+
+
+@pytest.mark.parametrize("metric", ["mase", "wql"])
+@pytest.mark.parametrize("back", [5, 40], ids=["scored", "learnt"])
+def test_a_value_times_1000_leaves_the_bar_of_the_gate_where_it_is(tmp_path, back, metric):
+    def bar(frame: pd.DataFrame) -> float:
+        rows = backtest(train.history_of(declare(tmp_path), frame), DAILY, 1).predictions
+        rules = judge(rows, DAILY, GateRules(metric=metric), smoke_test=SmokeTest(None)).rules
+        return next(rule for rule in rules if rule.name == "better_than_naive").numbers["second"]
+
+    frame = daily_panel(items=3)
+    assert bar(slipped(frame, back)) == pytest.approx(bar(frame), rel=0.05)

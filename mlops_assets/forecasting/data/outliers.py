@@ -5,21 +5,26 @@ import pandas as pd
 
 from mlops_assets.forecasting.formatting import few, stamp
 
-LEAST = 12
-"""Observed values of an item below which nothing can be said of one of them."""
+LEAST, FEW = 4, 12
+"""Observed values of an item below which nothing is said of one of them, and below which its usual is hardly known."""
 MOST, SHARE = 3, 0.005
-"""So many of an item's values may be outliers, or this share if that is more: of many, the level has changed."""
+"""So many of an item's values may be outliers, or this share if that is more: of many, the level has changed. Of few
+values, one in `LEAST` may."""
 FAR = 20.0
 """An outlier is so many times as far from its item's median as any other value. Of 600,000 real values in nine public
 sets, promotions a hundred times the usual and intermittent series among them, one is."""
 STEADY = 0.1
 """Distance from the median, as a share of it, that is never remarkable: of items that hardly move."""
+FAR_OF_FEW, STEADY_OF_FEW = 200.0, 1.0
+"""The same of an item with less than `FEW` values: a promotion may be its first, and a value times 1,000 lies further
+away. Of 1,600,000 real values of the same sets, cut into histories of 4 to 11, 11 are."""
 
 
 def outliers(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the outliers of a canonical frame.
 
-    A value counts if it, or it and a few more of its item, lie `FAR` times as far from the median as all the rest.
+    A value counts if it, or it and a few more of its item, lie `FAR` times as far from the median as all the rest
+    (`FAR_OF_FEW` times of an item with a short history).
     However high the peaks of an item are, they are therefore none if it has had such before.
 
     Args:
@@ -41,7 +46,7 @@ def outliers(frame: pd.DataFrame) -> pd.DataFrame:
     sizes = np.split(away[order], start[1:])
     found = []
     for number, size in enumerate(sizes):
-        if len(size) >= LEAST and (last := _outliers_of(size, STEADY * abs(middle[number]))):
+        if len(size) >= LEAST and (last := _outliers_of(size, abs(middle[number]))):
             found.extend(order[start[number] + len(size) - last : start[number] + len(size)])
     place = np.sort(np.array(found, dtype=np.int64))
     picked = frame.iloc[rows[place]][["item_id", "timestamp", "target"]]
@@ -67,9 +72,11 @@ def sentence(found: pd.DataFrame, most: int = 3) -> str:
     return few(told, most)
 
 
-def _outliers_of(away: np.ndarray, steady: float) -> int:
-    """How many of the last of ascending distances are outliers."""
-    most = min(max(MOST, int(SHARE * len(away))), len(away) - 1)
-    distance = np.maximum(away[-most - 1 :], steady)
-    apart = np.flatnonzero((distance[1:] > FAR * distance[:-1]) & (distance[:-1] > 0))
+def _outliers_of(away: np.ndarray, middle: float) -> int:
+    """How many of the last of ascending distances from a median of that size are outliers."""
+    count = len(away)
+    far, steady = (FAR, STEADY) if count >= FEW else (FAR_OF_FEW, STEADY_OF_FEW)
+    most = min(max(MOST, int(SHARE * count)), count // LEAST)
+    distance = np.maximum(away[-most - 1 :], steady * middle)
+    apart = np.flatnonzero((distance[1:] > far * distance[:-1]) & (distance[:-1] > 0))
     return most - int(apart[0]) if len(apart) else 0

@@ -50,6 +50,8 @@ def test_one_value_far_too_high_is_found_wherever_it_stands(seed, day, factor, s
         [100.0] * 30 + [150.0] * 2,  # a steady series that moves
         np.exp(np.arange(90) / 10),  # growth
         [*sales(LEAST - 2), 1e6],  # too few to say
+        [1472.0, 1344.0, 111680.0, 1856.0, 1600.0],  # the first promotion of an item with a short history
+        [0.0, 0.0, 1.0, 0.0, 0.0, 90.0],
         [np.nan] * 20,
         [],
     ],
@@ -58,6 +60,13 @@ def test_what_is_only_rare_is_left_alone(values):
     table = frame(values)
     assert outliers(table).empty
     assert without_outliers(table) is table
+
+
+@pytest.mark.parametrize("count", range(LEAST, 14))
+def test_of_few_values_one_a_thousand_times_too_high_is_found(count):
+    for values in (sales(count), np.random.default_rng(0).integers(1, 5, count).astype(float)):
+        values[1] *= 1000
+        assert outliers(frame(values))["target"].tolist() == [values[1]]
 
 
 def test_a_few_slips_side_by_side_are_all_found():
