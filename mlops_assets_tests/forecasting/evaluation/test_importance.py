@@ -14,7 +14,7 @@ from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel
 
 
 def promoted() -> tuple[pd.DataFrame, Task]:
-    frame = daily_panel(items=4, days=160)
+    frame = daily_panel(items=8, days=160)
     random = np.random.default_rng(0)
     frame["promotion"] = (random.random(len(frame)) < 0.3).astype(float)
     frame["target"] *= np.where(frame["promotion"] > 0, 3, 1)
