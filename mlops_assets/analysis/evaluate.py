@@ -20,6 +20,7 @@ from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
+from mlops_assets.sources import calendars
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import findings
 from mlops_assets.stages.ahead import look_ahead
@@ -193,10 +194,11 @@ def _run(
 
 
 def _remarks(spec: ForecastSpec, settings: Settings, history: pd.DataFrame, accepted: pd.DataFrame) -> tuple[str, ...]:
-    """Say what a round would: of rows that are odd, and of known covariates that are missing ahead."""
+    """Say what a round would of odd rows and of known covariates missing ahead, and which events are of no item."""
     graph, clock = Graph(spec), Clock.of(settings)
     missing = look_ahead(graph, clock, history, latest_origin(graph, history, clock))
-    return (*Remarks.of(spec, accepted).sentences(), *([missing] if missing else []))
+    strange = calendars.unmatched(spec, history)
+    return (*Remarks.of(spec, accepted).sentences(), *([missing] if missing else []), *strange)
 
 
 def _by_segment(history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from mlops_assets.forecasting.data.events import features
 from mlops_assets.forecasting.data.joins import item_keys
 from mlops_assets.forecasting.data.numbers import PLAIN, read_numbers
 from mlops_assets.forecasting.data.parsing import read_item_ids, read_moments, read_texts
-from mlops_assets.forecasting.formatting import counted
+from mlops_assets.forecasting.formatting import counted, few
 from mlops_assets.sources.base import SourceError, read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import FileSource, ForecastSpec
@@ -53,6 +53,24 @@ def probe(spec: ForecastSpec, calendar: Calendar, now: datetime) -> str:
     events = read_events(spec, calendar, Window(moment - _MARGIN, moment + _MARGIN))
     last = end_of(calendar, events) - pd.Timedelta(microseconds=1)
     return f"{', '.join(calendar.paths.values())}, {counted(len(events), 'event')}, known until {last:%Y-%m-%d}"
+
+
+def unmatched(spec: ForecastSpec, items: pd.DataFrame) -> list[str]:
+    """Say of which events no item is: those of a value of `by` that no item has; raises as `read_events` does.
+
+    Args:
+        spec: names the calendars.
+        items: canonical frame of all items.
+    """
+    window, said = Window(items["timestamp"].min() - _MARGIN, items["timestamp"].max() + _MARGIN), []
+    for calendar in spec.calendars:
+        if calendar.by:
+            known = item_keys(items, calendar.by, spec.columns.item_id)
+            strange = sorted({*read_events(spec, calendar, window)["key"].dropna()} - {*known.dropna()})
+            if strange:
+                by = "/".join(calendar.by)
+                said.append(f"calendar {calendar.name}: no item has the {by} of some events: {few(strange, _TOLD)}")
+    return said
 
 
 def end_of(calendar: Calendar, events: pd.DataFrame) -> pd.Timestamp:

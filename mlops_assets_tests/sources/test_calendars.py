@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.sources.base import SourceError
-from mlops_assets.sources.calendars import with_calendars
+from mlops_assets.sources.calendars import unmatched, with_calendars
 from mlops_assets.spec import ForecastSpec
 from mlops_assets_tests.worlds import declare
 
@@ -85,6 +85,14 @@ def test_events_are_of_the_items_that_they_name(tmp_path):
     assert [days_of(spec, frame, item) for item in "abc"] == [[3, 4], [6], []]
     spec = spec_of(tmp_path, text.replace("region", "shop").replace("north", "a"), by="shop")
     assert [days_of(spec, frame, item) for item in "abc"] == [[3, 4], [], []]
+
+
+def test_events_that_are_of_no_item_are_told(tmp_path):
+    text = "from,to,region\n2024-03-03,2024-03-04,nort\n2024-03-06,2024-03-06,south\n"
+    spec = spec_of(tmp_path, text, by="region", spec={"covariates": {"static": ["region"]}})
+    frame = march(items=("a", "b"), region=["north", "south"])
+    assert unmatched(spec, frame) == ["calendar school: no item has the region of some events: nort"]
+    assert unmatched(spec, frame.replace("north", "nort")) == []
 
 
 def test_events_are_of_a_part_of_what_names_an_item(tmp_path):
