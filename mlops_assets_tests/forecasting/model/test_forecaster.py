@@ -201,3 +201,36 @@ def test_an_item_with_hardly_any_history_has_the_relative_spread_of_the_training
     assert stranger["q50"].iloc[0] == pytest.approx(frame["target"].median(), rel=0.15)
     again = kinds.rebuild(kinds.state_of(model))
     assert again.population == model.population
+
+
+@pytest.mark.parametrize("level", [0.6, 8.0], ids=["intermittent", "steady"])
+def test_intervals_of_items_with_hardly_any_history_are_of_honest_width(level):
+    random = np.random.default_rng(0)
+    items, days = 110, 100
+    sizes = level * np.exp(0.7 * random.normal(size=(items, 1)))
+    season = 1 + 0.4 * np.sin(2 * np.pi * np.arange(days) / 7)
+    rows = np.where(np.arange(items) < 30, days, np.arange(items) % 8 + 3)
+    frame = pd.DataFrame(
+        {
+            "item_id": np.repeat([f"item {number:03}" for number in range(items)], days),
+            "timestamp": np.tile(pd.date_range("2024-01-01", periods=days, unit="us"), items),
+            "target": random.poisson(sizes * season).astype(float).ravel(),
+            "rows": np.repeat(rows, days),
+        }
+    )
+    origin = frame["timestamp"].max() - pd.Timedelta(days=DAILY.horizon)
+    known = frame[(frame["timestamp"] <= origin) & (frame["timestamp"] > origin - pd.to_timedelta(frame["rows"], "D"))]
+    model = fitting.fit(features.training_rows(known, DAILY), DAILY)
+    made = model.predict(known, origin, items=[*frame["item_id"].unique(), *(f"new {n}" for n in range(3))])
+    assert made.notna().all().all()
+    made = made.merge(frame, on=["item_id", "timestamp"], how="left")
+    fallback = made["source"] == "fallback"
+    assert set(made.loc[fallback, "rows"].dropna()) == {3}
+    assert fallback[made["rows"].isna()].all()
+    short = made[made["rows"] <= 10]
+    within = short["target"].between(short["q10"], short["q90"])
+    assert len(short) == 800
+    assert 0.65 < within.mean() < 0.95
+    assert within.groupby(short["rows"]).mean().between(0.5, 0.97).all()
+    strangers, of_all = made[made["rows"].isna()].iloc[0], frame["target"].to_numpy()
+    assert 0.6 < ((of_all >= strangers["q10"]) & (of_all <= strangers["q90"])).mean() < 0.97
