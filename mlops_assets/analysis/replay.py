@@ -42,7 +42,10 @@ def changed(spec: ForecastSpec, assignments: Sequence[str]) -> ForecastSpec:
         path, equals, value = text.partition("=")
         first, *inner = path.split(".")
         if first == "policies" and inner and equals:
-            _assign(policies, inner, yaml.safe_load(value))
+            given = yaml.safe_load(value)
+            if given is None and inner[0] not in policies:
+                raise ReplayError(f"--set {text}: no such policy; there are {', '.join(policies) or 'none yet'}")
+            _assign(policies, inner, given)
             continue
         name = path.removeprefix("retraining.")
         if not equals or name not in retraining:

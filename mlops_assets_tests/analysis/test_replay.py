@@ -92,6 +92,8 @@ def test_policies_are_changed_added_and_left_out_by_name(world):
     assert [rules.new_rows for rules in one.rules_of_retraining] == [None, 5]
     with pytest.raises(ReplayError, match="exactly one is needed"):
         changed(two, ["policies.monday.trigger.age.new_rows=100"])
+    with pytest.raises(ReplayError, match="no such policy; there are monday, old"):
+        changed(two, ["policies.munday=null"])
 
 
 def test_partitions_of_one_day_stand_apart_in_the_picture(tmp_path, monkeypatch):
