@@ -3,6 +3,7 @@
 import logging
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
@@ -71,4 +72,6 @@ def test_what_the_spec_keeps_is_told_and_counts_as_it_is(world):
     assert "kept (outliers: keep): shop 1 on 2024-04-19" in said(made, result)[0]
     result = made.run("training_set")
     assert made.metadata(result, "training_set")["outliers"] == 1
-    assert made.table("training_set")["target"].max() > 10_000
+    levels = made.table("training_set").groupby("item_id")["reference"].max()
+    assert levels.idxmax() == "shop 1", "in the levels, whether its targets are drawn or not"
+    assert levels.max() > np.log(200)
