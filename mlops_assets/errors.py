@@ -35,8 +35,9 @@ Every class is defined where it is raised; this is their address and their tree:
     ├── NotificationError               the channel of alerts cannot be used
     ├── StorageError                    a table or model cannot be stored or read
     │   └── MissingTableError, StaleWriteError, AlreadyStoredError
-    └── RunFailedError                  a Dagster run failed
-        └── UntrainableError            a training, for there are too few data
+    ├── RunFailedError                  a Dagster run failed
+    │   └── UntrainableError            a training, for there are too few data
+    └── InterruptedRunError             a command was told to end
 
 A step that fails is tried again by Dagster only if its error is a `TransientError`.
 """

@@ -55,7 +55,7 @@ Columns = tuple[Column, ...]
 
 
 def expand(
-    columns: Columns, quantiles: Sequence[str], covariates: Sequence[str], costs: Sequence[str]
+    columns: Columns, quantiles: Sequence[str], covariates: Sequence[str], costs: Sequence[str] = ()
 ) -> dict[str, Column]:
     """Return the columns by name, with those of a spec in the place of what stands for them."""
     given = {QUANTILES: quantiles, COVARIATES: covariates, COSTS: costs}

@@ -189,7 +189,7 @@ def test_each_partition_of_a_range_has_its_own_numbers(trained):
 def test_every_table_has_the_columns_that_are_declared(trained):
     days = "2024-05-11...2024-05-12"
     trained.run("observations", "quarantine", partition=days)
-    trained.run("forecasts", "forecast_accuracy", "data_drift", "forecast_change", partition=days)
+    trained.run("forecasts", "forecast_accuracy", "data_drift", "forecast_change", "anomalies", partition=days)
     logs = {one.name for one in ENTRIES if one.kind == "log"}
     for name in sorted(set(TABLES) - logs - {"future_covariates", "reconciled_forecasts", "report"}):
         last = trained.instance.get_latest_materialization_event(trained.key(name)).asset_materialization

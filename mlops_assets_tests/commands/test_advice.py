@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -24,6 +25,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.commands.main import main
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.forecasting.model import regressors
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
@@ -211,6 +213,23 @@ def no_accelerator(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExcepti
     return box.error_of("evaluate", "demo")
 
 
+def no_library_of_the_model(
+    library: str, *arguments: str, **model: Any
+) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
+    def provoke(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+        declare(box.folder / "forecasts", model={"max_training_rows": 200, **model})
+        monkeypatch.setitem(sys.modules, library, None)
+        return box.error_of(*(arguments or ("evaluate", "demo")))
+
+    return provoke
+
+
+def no_library_of_a_stored_model(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    model = regressors.Calibrated("tree", None, np.zeros(1, np.float32), np.zeros(0))
+    return raised(lambda: model.locate(np.zeros((1, 1))))
+
+
 def no_reader_of_excel(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     declare(box.folder / "forecasts", source={"kind": "file", "path": "sales.xlsx"})
     panel().to_excel(box.folder / "forecasts" / "sales.xlsx", index=False)
@@ -241,6 +260,12 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
+    "forecasting/model/regressors.py:_class": no_library_of_the_model("lightgbm", kind="lightgbm"),
+    "forecasting/model/regressors.py:Calibrated._ready": no_library_of_a_stored_model,
+    "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
+    "forecasting/model/kinds/trials.py:segments": no_library_of_the_model(
+        "nothing", kind="ensemble", members=["random_forest", "seasonal_naive"], parameters={"by": "nothing"}
+    ),
     "sources/excel_files.py:_workbook": no_reader_of_excel,
     "sources/calendars.py:_of_icalendar": no_reader_of_icalendar,
     "resources/databases.py:make_engine": without_library(

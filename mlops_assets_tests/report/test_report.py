@@ -80,9 +80,9 @@ def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     assert list(found.to_frame()) == ["name", "partitions", "last"]
     said = found.to_json()
     when = {"since", "decided_by", "trained_until", "age_days"}
-    assert set(said["champion"]) == {"version", "model_kind", "link", *when}
+    assert set(said["champion"]) == {"version", "model_kind", "choice", "link", *when}
     assert said["champion"]["model_kind"] == "random_forest"
-    scores = {"wql", "mase", "naive_mase", "skill", "coverage", "bias"}
+    scores = {"wql", "mase", "naive_mase", "skill", "coverage", "bias", "cost"}
     assert set(said["accuracy"]) == {"partition", "metric", "value", "limit", "mean", "rows", *scores}
     assert set(said["drift"]) == {"partition", "drift", "drifted", "judged"}
     assert said["assets"][0] == {"name": "observations", "partitions": 76, "last": "2024-05-15"}

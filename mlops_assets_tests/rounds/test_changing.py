@@ -179,7 +179,7 @@ def test_a_change_of_the_rows_stops_before_training_and_is_carried_out_by_the_co
     assert words in live.call("check").stdout
     status = live.call("status", "demo").stdout
     assert words in " ".join(status.split())
-    assert "version 1 since" in status
+    assert "version 1 (random_forest) since" in status
     assert "cannot be read" not in status
     assert live.read("decisions").equals(decided)
     done = live.call("reingest", "demo")

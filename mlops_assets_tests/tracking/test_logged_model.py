@@ -8,11 +8,11 @@ import mlflow
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import guards, kinds
+from mlops_assets.forecasting.model import guards, kinds, model_file
 from mlops_assets.tracking import logged_model
 from mlops_assets.tracking.logged_model import log_forecaster
 from mlops_assets.tracking.model_code import ModelCode, own_code
-from mlops_assets_tests.releases.unpacked import Deployment, expected, unpack
+from mlops_assets_tests.releases.unpacked import RELEASES, Deployment, expected, unpack
 from mlops_assets_tests.worlds import HISTORY
 
 # Warnings of code that travels have classes that no other process can import.
@@ -42,10 +42,10 @@ def deployment(tmp_path_factory) -> Deployment:
 
 @pytest.fixture
 def asked(deployment, tmp_path):
-    """A folder with what a stranger asks about, and ways to log a model of 0.1.0 anew and to be that stranger."""
+    """A folder with what a stranger asks about, and ways to log a model of these features and to be that stranger."""
+    state = model_file.load(RELEASES / "0.2.0" / "forest.skops")
     with deployment.opened() as stores:
-        registry = stores.tracking.registry("shops")
-        state = registry.load(registry.version(1))
+        stores.tracking.registry("shops").version(1)  # from here on, MLflow is at the address of these stores
         history = stores.tables.read(["shops", "observations"])
         future = stores.tables.read(["shops", "future_covariates"], partitions=["2024-04-20"])
         future = future[["item_id", "timestamp", "promotion"]].assign(target=float("nan"), rain=0.0, region="north")
@@ -54,7 +54,7 @@ def asked(deployment, tmp_path):
 
         def log() -> str:
             with mlflow.start_run():
-                return log_forecaster(state, rows, expected("0.1.0", "version 1"), 5)[0]
+                return log_forecaster(state, rows, expected("0.2.0", "forest"), 5)[0]
 
         def load(*uris: str, beside: str = "") -> tuple[str, list[pd.DataFrame]]:
             done = subprocess.run(
@@ -76,9 +76,9 @@ def numbers(made: pd.DataFrame) -> pd.DataFrame:
     return made.drop(columns=["code", "source"])
 
 
-def same(made: pd.DataFrame) -> None:
-    """Hold forecasts against what release 0.1.0 made of the same model."""
-    then = expected("0.1.0", "version 1").drop(columns="source")
+def same(made: pd.DataFrame, release: str = "0.2.0", model: str = "forest") -> None:
+    """Hold forecasts against what a release made of the same model."""
+    then = expected(release, model).drop(columns="source")
     pd.testing.assert_frame_equal(numbers(made), then, rtol=1e-9, atol=0, check_dtype=False)
 
 
@@ -107,8 +107,9 @@ def test_models_of_three_releases_run_in_one_process_each_by_its_own_code(asked,
     assert Path(file).parts[-3:] == ("code", "forecasting", "__init__.py"), "0.1.0 still had that name"
     assert [rows["code"].iloc[0].split(".")[0] for rows in made] == ["forecasting", own_code().name, later.name]
     assert [rows["source"].iloc[0] for rows in made] == ["model", "model", "model of a later release"]
-    for rows in made:
-        same(rows)
+    same(made[0], "0.1.0", "version 1")
+    same(made[1])
+    same(made[2])
 
 
 def test_the_name_depends_on_the_code_and_on_nothing_else(tmp_path):
