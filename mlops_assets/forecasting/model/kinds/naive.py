@@ -58,4 +58,4 @@ class NaiveModel(baselines.SeasonalNaive):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> NaiveModel:
         """Rebuild the model."""
-        return cls(state["task"], baselines.Population(**state.get("population", {})), float(state["lowest"]))
+        return cls(state["task"], baselines.Population(**state["population"]), float(state["lowest"]))
