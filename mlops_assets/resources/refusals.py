@@ -54,6 +54,8 @@ def refusal(text: str) -> RefusedError | None:
     if number is None and in_sqlite is None:
         return None
     reason = os.strerror(number) if number is not None else f"SQLite: {in_sqlite[0]}" if in_sqlite else ""
+    if reason.endswith("disk I/O error"):
+        reason += ", as it says on a full disk, too"
     path = _PATH.search(text)
     where = path[1] if path else "a file of ours"
     return RefusedError(scrub(f"{where} cannot be written or read: {reason}; see MLOPS_DATA and DAGSTER_HOME"))

@@ -13,7 +13,7 @@ from mlops_assets.resources.refusals import refusal
         ("Generic LocalFileSystem error: Unable to open file: Read-only file system (os error 30)", "Read-only file"),
         ("[Errno 24] Too many open files: '/data/a'", "/data/a cannot be written or read: Too many open files"),
         ("Generic LocalFileSystem error: Input/output error (os error 5)", "Input/output error"),
-        ("(sqlite3.OperationalError) disk I/O error\n[SQL: PRAGMA main.table_info]", "SQLite: disk I/O error"),
+        ("(sqlite3.OperationalError) disk I/O error\n[SQL: PRAGMA", "SQLite: disk I/O error, as it says on a full"),
         ("(sqlite3.DatabaseError) database disk image is malformed", "SQLite: database disk image is malformed"),
         ("(sqlite3.OperationalError) attempt to write a readonly database", "SQLite: attempt to write a readonly"),
     ],
