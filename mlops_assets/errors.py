@@ -37,7 +37,8 @@ Every class is defined where it is raised; this is their address and their tree:
     │   └── MissingTableError, StaleWriteError, AlreadyStoredError
     ├── RunFailedError                  a Dagster run failed
     │   └── UntrainableError            a training, for there are too few data
-    └── InterruptedRunError             a command was told to end
+    ├── InterruptedRunError             a command was told to end
+    └── ModelCheckError                 a kind of model does not keep its promises
 
 A step that fails is tried again by Dagster only if its error is a `TransientError`.
 """

@@ -62,6 +62,10 @@ def sites() -> list[Site]:
     return found
 
 
+NAMED = 3
+"""What an `UnknownNameError.of` needs; what more it is given leads to advice."""
+
+
 def functions(node: ast.AST, outer: str) -> Iterator[tuple[ast.FunctionDef, str]]:
     for child in ast.iter_child_nodes(node):
         name = f"{outer}.{child.name}" if isinstance(child, ast.FunctionDef | ast.ClassDef) and outer else outer
@@ -86,7 +90,7 @@ def gives_advice(node: ast.AST) -> bool:
         return False
     called = node.func
     if isinstance(called, ast.Attribute) and ast.unparse(called).endswith("Error.of"):
-        return True
+        return ast.unparse(called) != "UnknownNameError.of" or len({*node.args, *node.keywords}) > NAMED
     given = [keyword.value for keyword in node.keywords if keyword.arg == "advice"]
     return any(not (isinstance(value, ast.Attribute) and value.attr == "advice") for value in given)
 
@@ -263,9 +267,6 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/model/regressors.py:_class": no_library_of_the_model("lightgbm", kind="lightgbm"),
     "forecasting/model/regressors.py:Calibrated._ready": no_library_of_a_stored_model,
     "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
-    "forecasting/model/kinds/trials.py:segments": no_library_of_the_model(
-        "nothing", kind="ensemble", members=["random_forest", "seasonal_naive"], parameters={"by": "nothing"}
-    ),
     "sources/excel_files.py:_workbook": no_reader_of_excel,
     "sources/calendars.py:_of_icalendar": no_reader_of_icalendar,
     "resources/databases.py:make_engine": without_library(
