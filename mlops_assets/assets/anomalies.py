@@ -66,7 +66,7 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
             passed=latest.empty,
             check_name=CHECK,
             severity=dg.AssetCheckSeverity.WARN,
-            description=words or "nothing",
+            description=words or f"{keys[-1]}: all is as was expected",
             metadata={"partition": keys[-1], "anomalies": len(latest)},
         )
 
