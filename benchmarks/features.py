@@ -33,7 +33,7 @@ LAGS = (*range(1, 9), 14, 28)
 MEANS = (2, 4, 7, 14, 28, 56)
 DEVIATIONS = (4, 7, 14, 28)
 FEATURES = len(LAGS) + len(MEANS) + len(DEVIATIONS)
-PAD = max(*MEANS, *LAGS)
+PAD = max(*MEANS, *LAGS) + 1
 BLOCK = 32
 """Series at once."""
 SLOWER, LARGER = 2.5, 2.2
