@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -104,9 +103,6 @@ class SeasonalNaive:
     task: Task
     population: Population = field(default_factory=Population)
 
-    SOURCE: ClassVar[str] = "seasonal_naive"
-    """What the column `source` says."""
-
     def predict(
         self,
         history: pd.DataFrame,
@@ -119,7 +115,7 @@ class SeasonalNaive:
     ) -> pd.DataFrame:
         """Forecast every item at every lead up to the horizon; see `seasonal_naive`."""
         task = self.task if quantiles is None else replace(self.task, quantiles=tuple(sorted(set(quantiles))))
-        made = seasonal_naive(history, task, origin, items, self.population).assign(source=self.SOURCE)
+        made = seasonal_naive(history, task, origin, items, self.population)
         return made if horizon is None else made[made["lead"] <= horizon].reset_index(drop=True)
 
 
