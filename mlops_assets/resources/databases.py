@@ -162,7 +162,10 @@ def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
 
 
 def _wait_for_duckdb(engine: "Engine") -> None:
-    """Wait for a process that has the file open, as the other databases do."""
+    """Wait for whoever has the file open, as the other databases do.
+
+    That is another process (it holds a lock), or a thread of this one that is just closing it (a conflict of handles).
+    """
     from sqlalchemy import event
 
     @event.listens_for(engine, "do_connect")
@@ -172,6 +175,7 @@ def _wait_for_duckdb(engine: "Engine") -> None:
             try:
                 return dialect.connect(*arguments, **keywords)
             except Exception as error:
-                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                taken = any(sign in str(error).lower() for sign in ("lock", "handle conflict"))
+                if not taken or time.monotonic() > deadline:
                     raise
             time.sleep(0.02)
