@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,9 @@ class SeasonalNaive:
     task: Task
     population: Population = field(default_factory=Population)
 
+    SOURCE: ClassVar[str] = "seasonal_naive"
+    """What the column `source` says."""
+
     def predict(
         self,
         history: pd.DataFrame,
@@ -115,7 +119,7 @@ class SeasonalNaive:
     ) -> pd.DataFrame:
         """Forecast every item at every lead up to the horizon; see `seasonal_naive`."""
         task = self.task if quantiles is None else replace(self.task, quantiles=tuple(sorted(set(quantiles))))
-        made = seasonal_naive(history, task, origin, items, self.population)
+        made = seasonal_naive(history, task, origin, items, self.population).assign(source=self.SOURCE)
         return made if horizon is None else made[made["lead"] <= horizon].reset_index(drop=True)
 
 

@@ -62,6 +62,16 @@ def row_quantiles(outcomes: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return outcomes[:, below] * (1 - share) + outcomes[:, above] * share
 
 
+def pinball(away: np.ndarray, levels: np.ndarray | float) -> np.ndarray:
+    """Pinball losses of quantiles: Koenker and Bassett (1978), "Regression quantiles", Econometrica 46.
+
+    Args:
+        away: target less quantile, of any shape; NaN gives NaN.
+        levels: of the quantiles, along the last axis, or one for all.
+    """
+    return np.maximum(levels * away, (levels - 1) * away)
+
+
 def right_levels(quantiles: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Levels of a model's own distribution below which the nominal shares of what came did lie.
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlops_assets.forecasting.evaluation.metrics.base import Metric, Rows, outer_pair, register, symmetric
+from mlops_assets.forecasting.model.quantiles import pinball
 from mlops_assets.forecasting.model.task import OVER, UNDER
 
 
@@ -214,8 +215,7 @@ class Cost(Metric):
 
 def _quantile_losses(rows: Rows, levels: Sequence[float]) -> np.ndarray:
     """Twice the mean pinball loss over those of the levels that a row has; NaN of a row without any."""
-    away = [(level, rows.target - rows.quantile(level)) for level in levels]
-    losses = np.array([np.maximum(level * miss, (level - 1) * miss) for level, miss in away])
+    losses = np.array([pinball(rows.target - rows.quantile(level), level) for level in levels])
     there = ~np.isnan(losses)
     total, count = np.where(there, losses, 0.0).sum(axis=0), there.sum(axis=0)
     return 2 * np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ class NaiveModel(baselines.SeasonalNaive):
 
     lowest: float = 0.0
 
+    SOURCE: ClassVar[str] = "model"
     PARAMETERS: ClassVar[tuple[str, ...]] = ()
     COVARIATES: ClassVar[bool] = False
 
@@ -36,20 +36,6 @@ class NaiveModel(baselines.SeasonalNaive):
     def fit(cls, rows: pd.DataFrame, task: Task) -> NaiveModel:
         """Learn the lowest target, and what items are like in general."""
         return cls(task, baselines.Population.of_items(rows), float(rows[TARGET].min()))
-
-    def predict(
-        self,
-        history: pd.DataFrame,
-        origin: pd.Timestamp | None = None,
-        *,
-        future: pd.DataFrame | None = None,
-        horizon: int | None = None,
-        quantiles: Sequence[float] | None = None,
-        items: Sequence[str] | None = None,
-    ) -> pd.DataFrame:
-        """Forecast every item at every lead up to the horizon; see `Model.predict`."""
-        made = super().predict(history, origin, future=future, horizon=horizon, quantiles=quantiles, items=items)
-        return made.assign(source="model")
 
     def state(self) -> dict[str, Any]:
         """Return what was learnt."""

@@ -14,6 +14,7 @@ from .. import baselines, regressors
 from ..errors import DataError, UnknownNameError
 from ..guards import UnusualInput
 from ..panel import ITEM, TARGET, TIME, latest_known
+from ..quantiles import pinball
 from ..scaling import seasonal_scale
 from ..task import Task
 from .protocol import Model
@@ -63,7 +64,7 @@ class Trial:
         """
         quantiles = self.quantiles if weights is None else average(self.quantiles, weights)[None]
         away = self.target[None, :, None] - quantiles
-        return 2 * np.maximum(self.levels * away, (self.levels - 1) * away).mean(axis=2) / self.scale
+        return 2 * pinball(away, self.levels).mean(axis=2) / self.scale
 
     @property
     def series(self) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..quantiles import pinball
 from .trials import Trial
 
 SHRINKAGE = 0.05
@@ -63,7 +64,7 @@ def stack(trial: Trial, towards: np.ndarray, strength: float) -> np.ndarray:
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
         away = trial.target[:, None] - np.tensordot(weights, quantiles, 1)
-        loss = np.maximum(trial.levels * away, (trial.levels - 1) * away) / trial.scale[:, None]
+        loss = pinball(away, trial.levels) / trial.scale[:, None]
         slope = np.where(away > 0, -trial.levels, 1 - trial.levels) / trial.scale[:, None]
         gradient = 2 * np.tensordot(quantiles, slope, 2) / slope.size
         far = weights - start
