@@ -28,6 +28,7 @@ from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE, REPL
 from mlops_assets.forecasting.decisions.triggers import BIAS
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.decisions import Entry
+from mlops_assets.lifecycle.lost import Lost
 from mlops_assets.spec import BrokenSpec, ForecastSpec
 
 ALERTED = "alert"
@@ -161,22 +162,20 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
     )
 
 
-def lost_champion(forecast: str, version: int, number: int, words: str, links: Notifications) -> Alert:
+def lost_champion(forecast: str, lost: Lost, links: Notifications) -> Alert:
     """Tell that somebody else forecasts in the champion's place, which is lost; one alert for each champion.
 
     Args:
         forecast: its name.
-        version: of the champion.
-        number: of the decision by which it came into office, or by which it was found to be gone.
-        words: what has become of it.
+        lost: the champion, and what has become of it.
         links: makes the links.
     """
     return Alert(
         event="lost champion",
         forecast=forecast,
-        key=f"version {version}, decision {number}",
-        what=f"{words}. Another forecasts in its place: its kept copy, an earlier champion, or seasonal naive (columns "
-        "source, model_version and delivered_because)",
+        key=f"version {lost.version}, decision {lost.decision}",
+        what=f"{lost.reason}. Another forecasts in its place: its kept copy, an earlier champion, or seasonal naive "
+        "(columns source, model_version and delivered_because)",
         where=f"{links.asset_link(forecast, FORECASTS)} (table {forecast}/{FORECASTS}; the run's warning says why)",
         to_do=f"If a server did not answer, nothing: the next round takes the champion again. If its files are lost, "
         f"mlops-assets run {forecast} --retrain trains a new version.",

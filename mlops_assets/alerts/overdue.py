@@ -1,4 +1,4 @@
-"""What is overdue: a partition that never came, a decision that its process could not tell."""
+"""What is overdue: a partition that never came, a decision or a lost champion that nobody was told of."""
 
 from datetime import datetime
 
@@ -7,6 +7,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import expected
 from mlops_assets.lifecycle.decisions import Decisions, entry_of
+from mlops_assets.lifecycle.lost import lost_champion
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -18,6 +19,15 @@ def tell_decision(spec: ForecastSpec, tables: Tables, notifications: Notificatio
         return 0
     alert = messages.decided(spec.name, *entry_of(log.iloc[-1]), "", notifications)
     return int(alert is not None and notifications.send(tables, alert))
+
+
+def tell_lost(name: str, tables: Tables, notifications: Notifications) -> int:
+    """Tell that another forecasts because the champion is lost; return how many were told now.
+
+    A refused version is told of by its decision.
+    """
+    lost = lost_champion(tables, name, Decisions(tables, name).all())
+    return 0 if lost is None else int(notifications.send(tables, messages.lost_champion(name, lost, notifications)))
 
 
 def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:

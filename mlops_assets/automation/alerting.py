@@ -7,11 +7,10 @@ import dagster as dg
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.failures import FIRST_SPAN, tell_failures
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.alerts.overdue import tell_decision, tell_stale
+from mlops_assets.alerts.overdue import tell_decision, tell_lost, tell_stale
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import BrokenSpec, ForecastSpec
-from mlops_assets.stages.deliver import tell_lost
 from mlops_assets.stages.holes import tell_holes
 
 OVERLAP = timedelta(minutes=10)

@@ -18,11 +18,11 @@ from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import Answers, latest
 from mlops_assets.lifecycle.launches import Launch, Launches
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.lost import lost_champion
 from mlops_assets.lifecycle.meanings import changed_since_training, difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.evidence import gather, state_of
 from mlops_assets.tracking.tracking import Tracking
 
@@ -96,14 +96,10 @@ def _lost(spec: ForecastSpec, tables: Tables, life: Lifecycle) -> dict[str, Any]
     log = life.log.all()
     if log.empty or decisions.waiting(log):
         return None
-    present = decisions.champion_of(log)
-    if present is not None and champion_failed(tables, spec.name):
-        number, why = present, f"version {present} could not make the latest forecasts"
-    elif present is None and log["outcome"].iloc[-1] == "gone":
-        number, why = int(log["version"].iloc[-1]), str(log["reason"].iloc[-1])
-    else:
+    lost = lost_champion(tables, spec.name, log)
+    if lost is None:
         return None
-    return {"breach": f"{LOST} version {number}", "champion": number, "rule": LOST, "reason": why}
+    return {"breach": f"{LOST} version {lost.version}", "champion": lost.version, "rule": LOST, "reason": lost.reason}
 
 
 def _changed(spec: ForecastSpec, tables: Tables, life: Lifecycle) -> dict[str, Any] | None:

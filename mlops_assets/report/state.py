@@ -29,6 +29,7 @@ from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import (
@@ -48,7 +49,6 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
-from mlops_assets.stages.deliver import champion_failed
 from mlops_assets.stages.remarks import outlier_sentence
 from mlops_assets.stages.score import read_scores
 from mlops_assets.stages.watching.anomalies import sentence

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import dagster as dg
 
 from mlops_assets.alerts.failures import FIRST_SPAN, first_line, tell_failures
-from mlops_assets.alerts.overdue import tell_decision
+from mlops_assets.alerts.overdue import tell_decision, tell_lost
 from mlops_assets.catalog.names import (
     DAILY,
     FORECAST_ACCURACY,
@@ -29,6 +29,7 @@ from mlops_assets.errors import MlopsAssetsError, UsageError
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.lifecycle.decisions import Decisions, waiting
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import changed_since_training, require_present
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -37,7 +38,6 @@ from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step, UntrainableError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.deliver import champion_failed, tell_lost
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
 from mlops_assets.stages.rescore import old_scores, reread_keys
 from mlops_assets.tracking.errors import TrackingError

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from mlops_assets.alerts import messages
-from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.partitions import end_of_next
-from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import MlopsAssetsError, TerminalError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.lost import UNLOADABLE
 from mlops_assets.lifecycle.versions import require_fit
-from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages.predict import Predicted, forecast, known_at
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Version
@@ -24,8 +20,8 @@ from mlops_assets.tracking.registry import Version
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import Model
 
-CHAMPION, UNLOADABLE = "champion", "unloadable"
-"""Values of the ledger's column `delivered_because`, beside those of `decisions.why_nobody`."""
+CHAMPION = "champion"
+"""Value of the ledger's column `delivered_because`, beside `UNLOADABLE` and those of `decisions.why_nobody`."""
 
 
 class NoChampionError(TerminalError, LookupError):
@@ -142,33 +138,6 @@ class Deliverer:
         if isinstance(found, Exception):
             raise found
         return found
-
-
-def champion_failed(tables: Tables, name: str) -> bool:
-    """Whether the latest forecasts of a forecast are another's because its champion could not make them."""
-    stored = ForecastTables(tables, name)
-    keys = stored.partitions(FORECASTS)
-    if not keys:
-        return False
-    because = stored.read(FORECASTS, keys[-1:], ["delivered_because"])["delivered_because"]
-    return len(because) > 0 and bool((because == UNLOADABLE).all())
-
-
-def tell_lost(name: str, tables: Tables, notifications: Notifications) -> int:
-    """Tell that another forecasts because the champion cannot be loaded or is gone; return how many were told now.
-
-    That there is no champion yet is no loss, and a refused version is told of by its decision.
-    """
-    log = decisions.Decisions(tables, name).all()
-    present, reigns, lost = decisions.champion_of(log), decisions.reigns(log), log[log["outcome"] == "gone"]
-    if present is not None and len(reigns) and champion_failed(tables, name):
-        number, words = int(reigns["number"].iloc[-1]), f"version {present}, the champion, could not be loaded"
-    elif present is None and len(lost) and lost.index[-1] == log.index[-1]:
-        number, entry = decisions.entry_of(lost[lost["champion_before"].notna()].iloc[-1])
-        present, words = entry.version, entry.reason
-    else:
-        return 0
-    return int(notifications.send(tables, messages.lost_champion(name, present, number, words, notifications)))
 
 
 def _present(life: Lifecycle, log: pd.DataFrame) -> tuple[int | None, str]:

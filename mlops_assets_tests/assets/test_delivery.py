@@ -4,11 +4,12 @@ import mlflow
 import pandas as pd
 import pytest
 
+from mlops_assets.alerts.overdue import tell_lost
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError
 from mlops_assets.lifecycle.history import history_of
 from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.stages.deliver import champion_failed, tell_lost
+from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.stages.score import version_scores
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.assets.test_promotion import forget
@@ -91,7 +92,7 @@ def test_a_champion_that_nothing_can_load_gives_way_to_seasonal_naive(trained, m
     assert "version 1 cannot forecast: MLflow at http://127.0.0.1:9 does not answer" in str(facts)
     assert "mlops-assets run demo --retrain trains a new one" in facts["delivered_in_place_of_the_champion"]
     assert champion_failed(trained.tables, "demo")
-    assert told_of_a_loss(trained) == "version 1, the champion, could not be loaded"
+    assert told_of_a_loss(trained) == "version 1, the champion, could not make the latest forecasts"
     monkeypatch.undo()
     rows, _ = delivered(trained)
     assert not champion_failed(trained.tables, "demo")
