@@ -10,7 +10,7 @@ from mlops_assets.analysis.members import MembersExplanation, MembersOfRow, of_m
 from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast, read_timestamp
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.forecasting.model import kinds
-from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
+from mlops_assets.forecasting.model.kinds import Combined
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -110,7 +110,7 @@ def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation | 
     from mlops_assets.forecasting.evaluation.importance import by_group, permutation_importance
 
     opened = open_forecast(spec, settings)
-    if isinstance(opened.forecaster, Ensemble):
+    if isinstance(opened.forecaster, Combined):
         return of_model(opened, opened.forecaster)
     importances = _importances(opened)
     metric = spec.gate.metric
@@ -140,7 +140,7 @@ def explain_row(
     from mlops_assets.forecasting.evaluation.importance import by_group, forest_of, resemblance
 
     opened = open_forecast(spec, settings, origin)
-    if isinstance(opened.forecaster, Ensemble):
+    if isinstance(opened.forecaster, Combined):
         return of_row(opened, opened.forecaster, item, read_timestamp(timestamp, "timestamp"))
     importances = _importances(opened)
     key, rows, row = _row(opened, item, timestamp)

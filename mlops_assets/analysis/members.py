@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.analysis.opened import OpenForecast, QuestionError
 from mlops_assets.forecasting.formatting import plain, plain_rows
-from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
+from mlops_assets.forecasting.model.kinds import Combined
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +77,13 @@ class MembersOfRow:
         }
 
 
-def of_model(opened: OpenForecast, model: Ensemble) -> MembersExplanation:
+def of_model(opened: OpenForecast, model: Combined) -> MembersExplanation:
     """Say who forecasts what, and why."""
     columns = ["segment", "items", "member", "weight", "loss", "chosen"]
     return MembersExplanation(opened.spec.name, opened.model, tuple(model.reasons()), model.record[columns])
 
 
-def of_row(opened: OpenForecast, model: Ensemble, item: str, moment: pd.Timestamp) -> MembersOfRow:
+def of_row(opened: OpenForecast, model: Combined, item: str, moment: pd.Timestamp) -> MembersOfRow:
     """Say what each member forecasts for an item at a moment.
 
     Raises:

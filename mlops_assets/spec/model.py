@@ -7,7 +7,6 @@ from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_v
 
 from mlops_assets.errors import UnknownNameError
 from mlops_assets.forecasting.model import kinds, regressors
-from mlops_assets.forecasting.model.kinds.ensemble import COMBINING
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.spec.parts import MisfitError, Part, choice
 
@@ -170,9 +169,9 @@ class Model(Part):
     @field_validator("members")
     @classmethod
     def _single_kinds(cls, value: list[str] | None) -> list[str] | None:
-        allowed = [kind for kind in kinds.KINDS if kind not in COMBINING]
+        allowed = [kind for kind in kinds.KINDS if kind not in kinds.COMBINING]
         for number, kind in enumerate(value or []):
-            if kind in COMBINING or ("." not in kind and kind not in allowed):
+            if kind in kinds.COMBINING or ("." not in kind and kind not in allowed):
                 raise MisfitError(str(number), choice(kind, allowed))
             kinds.class_of(kind)
         return value
@@ -183,9 +182,9 @@ class Model(Part):
             raise MisfitError("parameters.random_state", "the field for it is model.seed")
         if self.accelerator is not None and not regressors.is_forest(self.kind):
             raise MisfitError("accelerator", f"only forests can be accelerated, and the kind is {self.kind}")
-        if self.members is not None and self.kind not in COMBINING:
+        if self.members is not None and self.kind not in kinds.COMBINING:
             raise MisfitError(
-                "members", f"only {' and '.join(sorted(COMBINING))} have members, and the kind is {self.kind}"
+                "members", f"only {' and '.join(sorted(kinds.COMBINING))} have members, and the kind is {self.kind}"
             )
         known = parameters_of(self.kind) if self.parameters else ()
         for name in self.parameters:

@@ -21,7 +21,6 @@ from mlops_assets.forecasting.evaluation.importance import by_group
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.guards import UnusualInput
-from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources.release import package_version
 from mlops_assets.spec import ForecastSpec
@@ -202,7 +201,7 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     if importances is not None:
         run.log_table(importances, "importances.csv")
         run.log_table(by_group(importances), "importances_by_group.csv")
-    if isinstance(forecaster, Ensemble):
+    if isinstance(forecaster, kinds.Combined):
         run.log_table(forecaster.record, "members.csv")
     _log_pictures(training, run, scores, importances)
     until = pd.Timestamp(training.model["facts"]["trained_until"])

@@ -114,12 +114,11 @@ class Fitting:
     def renews(self, training: pd.DataFrame) -> bool:
         """Whether these training rows renew the model: it can be renewed so, and does not know them already."""
         from mlops_assets.forecasting.model.grow import why_not
-        from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
 
         if self.base is None or self.until is None or pd.Timestamp(training["timestamp"].max()) <= self.until:
             return False
         if self.action == REWEIGH:
-            return isinstance(self.base, Ensemble) and self.base.task == self.task
+            return isinstance(self.base, kinds.Combined) and self.base.task == self.task
         return not why_not(self.base, training, self.task)
 
     def __call__(self, training: pd.DataFrame) -> "Model":

@@ -1,7 +1,8 @@
 """The kinds of models: what they have in common, which class is which, and those that look at each series by itself."""
 
-from .protocol import Model
+from .protocol import Combined, Model
 from .registry import (
+    COMBINING,
     KINDS,
     class_of,
     fit,
@@ -19,8 +20,10 @@ from .registry import (
 from .series import CalibratedSeries, SeriesModel
 
 __all__ = [
+    "COMBINING",
     "KINDS",
     "CalibratedSeries",
+    "Combined",
     "Model",
     "SeriesModel",
     "class_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pandas as pd
 from ..task import ModelSettings
 from . import weights as weighing
 from .ensemble import Ensemble, record_of
-from .trials import Trial
+from .statistical import LIBRARY
+from .trials import SPARSE, Trial
 
 MARGIN = 0.005
 """An average that is not better than the best single kind by this share is not worth its cost."""
@@ -22,6 +24,12 @@ class Auto(Ensemble):
     The weights of the average are those of `weights.stack`, which gives all weight to one member where that is best. Of
     an average, each item's weights are tilted to the members that did better on it (`weights.tilted`).
     """
+
+    @classmethod
+    def usual(cls) -> tuple[str, ...]:
+        """Those of an ensemble, and where it can be had, TSB for what is intermittent."""
+        usual = super().usual()
+        return (*usual, SPARSE) if find_spec(LIBRARY) is not None else usual
 
     @classmethod
     def untried(cls, kinds: Sequence[str]) -> np.ndarray:

@@ -66,7 +66,27 @@ class Ensemble:
         """Steps of history that the most demanding member looks at."""
         from . import registry
 
-        return max(registry.lookback(of_member(task, kind)) for kind in members_of(task))
+        return max(registry.lookback(of_member(task, kind)) for kind in cls.members_of(task))
+
+    @classmethod
+    def members_of(cls, task: Task) -> tuple[str, ...]:
+        """Kinds that are averaged, or chosen among: the task's, else by what is installed.
+
+        Raises:
+            UsageError: an ensemble is to hold another.
+        """
+        from . import registry
+
+        if nested := sorted({*task.model.members} & {*registry.COMBINING}):
+            raise UsageError(f"{' and '.join(nested)} cannot be a member: members are single kinds")
+        return tuple(dict.fromkeys(task.model.members)) or cls.usual()
+
+    @classmethod
+    def usual(cls) -> tuple[str, ...]:
+        """Members where the task names none."""
+        if find_spec(LIBRARY) is None:
+            return ("random_forest", "extra_trees", "seasonal_naive")
+        return ("random_forest", "theta", "ets", "mstl", "seasonal_naive")
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, task: Task) -> Ensemble:
@@ -77,7 +97,7 @@ class Ensemble:
         """
         from . import registry
 
-        kinds = members_of(task)
+        kinds = cls.members_of(task)
         segment = segments(rows, str(task.model.parameters.get("by", BY)), task.static)
         trial = try_out(rows, task, kinds)
         general, weights, record = cls.weigh(trial, kinds, segment)
@@ -220,25 +240,8 @@ class Ensemble:
         )
 
 
-COMBINING = frozenset({"ensemble", "auto"})
-"""Kinds that are made of others."""
 AVERAGE = "ensemble"
 """Name of the weighted average in the record."""
-
-
-def members_of(task: Task) -> tuple[str, ...]:
-    """Kinds that are averaged, or chosen among: the task's, else by what is installed.
-
-    Raises:
-        UsageError: an ensemble is to hold another.
-    """
-    if nested := sorted({*task.model.members} & COMBINING):
-        raise UsageError(f"{' and '.join(nested)} cannot be a member: members are single kinds")
-    if task.model.members:
-        return tuple(dict.fromkeys(task.model.members))
-    if find_spec(LIBRARY) is None:
-        return ("random_forest", "extra_trees", "seasonal_naive")
-    return ("random_forest", "theta", "ets", "mstl", "seasonal_naive", *([SPARSE] if task.model.kind == "auto" else []))
 
 
 def record_of(

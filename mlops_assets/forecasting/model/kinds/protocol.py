@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from ..task import Task
@@ -25,6 +26,7 @@ class Model(Protocol):
     - `importances()`: importance of each feature, columns feature, group, importance.
     - `reasons()`: why it is made as it is, a sentence each: the choice of `auto`, the weights of an ensemble.
     - `corrected(predictions, tolerance)`: the same model with the intervals that a backtest asks for.
+    - all of `Combined`, of a kind that is made of others.
     """
 
     @property
@@ -91,4 +93,29 @@ class Model(Protocol):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Model:
         """Rebuild a model; `state["task"]` is a `Task`."""
+        ...
+
+
+@runtime_checkable
+class Combined(Protocol):
+    """What a model that is made of others has beside the five methods; see `ensemble.Ensemble`.
+
+    Attributes:
+        members: the models by their kind.
+        record: why they are weighed so: segment, items, member, weight, loss, chosen.
+    """
+
+    members: Mapping[str, Model]
+    record: pd.DataFrame
+
+    def reasons(self) -> list[str]:
+        """Say of each segment who forecasts it, and how much better that was."""
+        ...
+
+    def weights_of(self, items: Sequence[str]) -> np.ndarray:
+        """Weights of items, shape (items, members)."""
+        ...
+
+    def reweighed(self, history: pd.DataFrame, since: pd.Timestamp) -> Model:
+        """Return the same members with weights renewed by what came after their training."""
         ...

@@ -31,6 +31,10 @@ KINDS: dict[str, type[Model]] = {
 (`regressors.OTHERS`), which `Forecaster` asks, and import paths of classes of others that have the five methods."""
 
 
+COMBINING = tuple(kind for kind, made in KINDS.items() if issubclass(made, Ensemble))
+"""Kinds that are made of others."""
+
+
 def class_of(kind: str) -> type[Model]:
     """Return the class of a kind; of an import path, imported.
 

@@ -8,7 +8,8 @@ import pytest
 
 from mlops_assets.forecasting.model import kinds, model_file
 from mlops_assets.forecasting.model.errors import UsageError
-from mlops_assets.forecasting.model.kinds.ensemble import Ensemble, averaged, members_of
+from mlops_assets.forecasting.model.kinds.auto import Auto
+from mlops_assets.forecasting.model.kinds.ensemble import Ensemble, averaged
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 
 HERE = "mlops_assets_tests.forecasting.model.kinds.simple"
@@ -140,4 +141,16 @@ def test_fallbacks_alone_stay_fallbacks():
 
 def test_members_are_single_kinds():
     with pytest.raises(UsageError, match="auto cannot be a member"):
-        members_of(replace(task("ensemble"), model=ModelSettings("ensemble", members=("auto",))))
+        Ensemble.members_of(replace(task("ensemble"), model=ModelSettings("ensemble", members=("auto",))))
+
+
+def test_what_is_made_of_others_is_known_by_what_it_has(frame):
+    single = kinds.fit(kinds.rows(frame, task("seasonal_naive")), task("seasonal_naive"))
+    assert not isinstance(single, kinds.Combined)
+    assert isinstance(fitted(frame, task("auto", "Level", "High")), kinds.Combined)
+    assert kinds.COMBINING == ("ensemble", "auto")
+
+
+def test_only_a_choice_has_a_member_for_intermittent_series_unasked():
+    pytest.importorskip("statsforecast")
+    assert Auto.members_of(task("auto")) == (*Ensemble.members_of(task("ensemble")), "tsb")
