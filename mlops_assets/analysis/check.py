@@ -14,6 +14,7 @@ from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ContractError
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.models import Models
 from mlops_assets.lifecycle.meanings import difference
@@ -74,6 +75,8 @@ def checks() -> Iterator[CheckResult]:
             yield _try(
                 f"calendar {one.name} of {spec.name}", lambda spec=spec, one=one: calendars.probe(spec, one, now)
             )
+        if spec.model.parameters:
+            yield _try(f"model of {spec.name}", lambda spec=spec: _model(spec))
         yield _try(f"rows of {spec.name}", lambda spec=spec: _rows(spec, settings))
     try:
         with open_stores(settings) as stores:
@@ -110,6 +113,11 @@ def _failed(name: str, error: Exception) -> CheckResult:
 
 def _source(spec: ForecastSpec, now: datetime) -> str:
     return open_source(spec).probe(Graph(spec).contract.columns, spec.columns.timestamp, now)
+
+
+def _model(spec: ForecastSpec) -> str:
+    kinds.prove(spec.task)
+    return f"{spec.model.kind} takes its parameters"
 
 
 def _rows(spec: ForecastSpec, settings: Settings) -> str:

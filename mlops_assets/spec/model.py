@@ -190,6 +190,8 @@ class Model(Part):
         for name in self.parameters:
             if name not in known:
                 raise MisfitError(f"parameters.{name}", f"unknown parameter; {choice(name, known)}")
+            if wrong := kinds.refusal(self.kind, name, self.parameters[name]):
+                raise MisfitError(f"parameters.{name}", wrong)
         return self
 
 

@@ -1,4 +1,4 @@
-"""`check` says what a round would of odd rows, and of known covariates that end early; it is no failure."""
+"""`check` says what a round would of odd rows and of covariates that end early, and what a fit would of parameters."""
 
 import dagster as dg
 
@@ -12,12 +12,16 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     rows["promo"] = (rows["day"].dt.day == 9).astype(int)
     rows.loc[(rows["shop"] == "shop 1") & (rows["day"] == "2024-04-12"), "sales"] *= 1000
     ended = (rows["shop"] == "shop 0") & (rows["day"] > "2024-05-22")
-    declare(tmp_path / "forecasts", rows[~ended], covariates={"known": ["promo"]}, maximum=5_000)
+    model = {"parameters": {"n_estimators": -5}}
+    declare(tmp_path / "forecasts", rows[~ended], covariates={"known": ["promo"]}, maximum=5_000, model=model)
     monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     monkeypatch.setenv("MLOPS_NOW", "2024-05-21T06:00:00Z")
-    told = {result.name: result for result in checks()}["rows of demo"]
+    results = {result.name: result for result in checks()}
+    assert not results["model of demo"].passed
+    assert "The 'n_estimators' parameter of RandomForestRegressor must be" in results["model of demo"].message
+    told = results["rows of demo"]
     assert told.passed
     assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
     assert "1 observation beyond what the spec allows: shop 1 on 2024-04-12: " in told.message

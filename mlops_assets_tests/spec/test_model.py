@@ -64,6 +64,12 @@ def test_members_are_part_of_what_a_model_depends_on_only_where_they_are_named()
         ("{kind: extra_trees, parameters: {max_iter: 3}}", "model.parameters.max_iter (line 7): found 3; unknown"),
         ("{kind: hist_gradient_boosting, parameters: {n_estimators: 3}}", "unknown parameter; allowed: loss"),
         ("{kind: sklearn.linear_model.Ridge, parameters: {alfa: 3}}", "did you mean 'alpha'?"),
+        ("{kind: theta, parameters: {decomposition_type: mult}}", "found 'mult'; did you mean 'multiplicative'?"),
+        ("{kind: theta, parameters: {model: ARIMA}}", "It may be DOTM, DSTM, OTM, STM, null"),
+        ("{kind: ets, parameters: {model: ZZ}}", "model.parameters.model (line 7): found 'ZZ'; three letters"),
+        ("{kind: ets, parameters: {damped: 1}}", "It may be True, False, null"),
+        ("{kind: tsb, parameters: {alpha_p: true}}", "a number from 0 to 1 is needed"),
+        ("{kind: auto, parameters: {windows: 1.5}}", "a whole number from 1 to 100 is needed"),
     ],
 )
 def test_a_regressor_that_is_not_known_or_not_so_is_refused(model, words):

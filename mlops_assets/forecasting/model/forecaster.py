@@ -13,7 +13,7 @@ from . import baselines, conformal, features, guards
 from .encoding import Encoding
 from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import NOMINAL, row_quantiles, shifted
-from .regressors import Calibrated
+from .regressors import Calibrated, prove
 from .scaling import Scaling, Seasons, stretch
 from .task import Task
 from .trees import Trees
@@ -68,6 +68,11 @@ class Forecaster:
     def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
         """Return the feature rows of past origins; see `features.training_rows`."""
         return features.training_rows(history, task, until)
+
+    @classmethod
+    def prove(cls, task: Task) -> None:
+        """Have the regressor take the task's parameters; see `regressors.prove`."""
+        prove(task.model)
 
     @classmethod
     def fit(cls, rows: pd.DataFrame, task: Task) -> Forecaster:

@@ -139,6 +139,24 @@ def forest(model: ModelSettings) -> Any:
     return _made(maker, model)
 
 
+def prove(model: ModelSettings) -> None:
+    """Have a regressor take the settings' parameters; LightGBM, which looks at them late, by a tree of a few rows.
+
+    Raises:
+        UsageError: it does not take them.
+        MissingExtraError: its library is not installed.
+    """
+    if not model.parameters:
+        return
+    made = build(model)
+    if short_name(model.kind) == LIGHTGBM:
+        rows = np.random.default_rng(0).random((2 * LEAST, 2))
+        try:
+            made.set_params(n_estimators=1).fit(rows, rows[:, 0])
+        except Exception as error:  # the library's own
+            raise UsageError(f"LightGBM can do nothing with model.parameters: {error}") from error
+
+
 def parameters(kind: str) -> list[str]:
     """Names of the keyword arguments of a kind of model."""
     return list(inspect.signature(_class(kind)).parameters)
@@ -162,9 +180,15 @@ def _made(maker: Any, model: ModelSettings) -> Any:
     if short_name(model.kind) == LIGHTGBM:  # the same model whatever the number of threads, and no words about it
         seed |= {"deterministic": True, "force_row_wise": True, "verbosity": -1}
     try:
-        return maker(**{**defaults(model.kind), **seed, **model.parameters})
+        made = maker(**{**defaults(model.kind), **seed, **model.parameters})
     except TypeError as error:
         raise UsageError(f"the parameters of {model.kind} do not fit together: {error}") from error
+    if hasattr(made, "_parameter_constraints"):  # scikit-learn looks at values only when it fits
+        try:
+            made._validate_params()
+        except ValueError as error:
+            raise UsageError(f"model.parameters: {error}") from error
+    return made
 
 
 @dataclass(frozen=True)

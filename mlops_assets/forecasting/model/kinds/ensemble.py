@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,8 @@ from ..task import ModelSettings, Task
 from . import weights as weighing
 from .protocol import Model
 from .statistical import LIBRARY
-from .trials import SPARSE, Trial, of_member, segments, try_out
+from .trials import SPARSE, Trial, of_member, require_segment, segments, try_out
+from .values import Rule, anything, between
 
 BY = "intermittent"
 """Segments that have weights of their own, where the task does not say; see `trials.segments`."""
@@ -46,7 +47,7 @@ class Ensemble:
     record: pd.DataFrame
     lowest: float = 0.0
 
-    PARAMETERS = ("windows", "by")
+    PARAMETERS: ClassVar[Mapping[str, Rule]] = {"windows": between(1, 100, whole=True), "by": anything}
 
     @classmethod
     def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -80,6 +81,15 @@ class Ensemble:
         if nested := sorted({*task.model.members} & {*registry.COMBINING}):
             raise UsageError(f"{' and '.join(nested)} cannot be a member: members are single kinds")
         return tuple(dict.fromkeys(task.model.members)) or cls.usual()
+
+    @classmethod
+    def prove(cls, task: Task) -> None:
+        """Check that there are such segments; see `Model`.
+
+        Raises:
+            UnknownNameError: `parameters.by` names none.
+        """
+        require_segment(str(task.model.parameters.get("by", BY)), task.static)
 
     @classmethod
     def usual(cls) -> tuple[str, ...]:

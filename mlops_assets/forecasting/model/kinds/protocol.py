@@ -20,7 +20,10 @@ class Model(Protocol):
 
     - `lookback(task)`, a class method: steps of history, the origin's included, that a forecast rests on; no more are
       given to `predict` in production. Without it they are those of the features (`features.lookback`).
-    - `PARAMETERS`: names that `model.parameters` may hold. Without it there are none.
+    - `PARAMETERS`: names that `model.parameters` may hold, or a mapping of them to what says what is wrong with a value
+      (`values.Rule`). Without it there are none.
+    - `prove(task)`, a class method: raises where the kind, or its library, can do nothing with the task's parameters;
+      asked by `mlops-assets check`, before there are data.
     - `COVARIATES`: False of a kind that looks at none.
     - `lowest`: the lowest target of the training; where neither it nor the history is below zero, no forecast is.
     - `importances()`: importance of each feature, columns feature, group, importance.

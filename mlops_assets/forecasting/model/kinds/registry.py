@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -84,6 +85,27 @@ def parameters(kind: str) -> tuple[str, ...]:
     return tuple(getattr(class_of(kind), "PARAMETERS", ()))
 
 
+def refusal(kind: str, name: str, value: object) -> str:
+    """Say what is wrong with the value of a parameter; empty where nothing is, or only a library can judge it."""
+    known = getattr(class_of(kind), "PARAMETERS", ())
+    return known[name](value) if isinstance(known, Mapping) and name in known else ""
+
+
+def prove(task: Task) -> None:
+    """Check that the task's kind of model can do something with its parameters, as far as can be told without data.
+
+    Raises:
+        UsageError: it cannot.
+        MissingExtraError: its library is not installed.
+    """
+    for name, value in task.model.parameters.items():
+        if wrong := refusal(task.model.kind, name, value):
+            raise UsageError(f"model.parameters.{name}: found {value!r}; {wrong}")
+    own = getattr(class_of(task.model.kind), "prove", None)
+    if own is not None:
+        own(task)
+
+
 def requires(kind: str) -> tuple[str, ...]:
     """Return the distributions that a model of a kind needs beside those of the engine."""
     if regressors.short_name(kind) == regressors.LIGHTGBM:
@@ -97,7 +119,12 @@ def rows(history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -
 
 
 def fit(training: pd.DataFrame, task: Task) -> Model:
-    """Fit the task's kind of model on its `rows`."""
+    """Fit the task's kind of model on its `rows`.
+
+    Raises:
+        UsageError: the kind can do nothing with the parameters.
+    """
+    prove(task)
     return class_of(task.model.kind).fit(training, task)
 
 

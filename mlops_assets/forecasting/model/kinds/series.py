@@ -6,7 +6,7 @@ else stands here: which items are forecast, gaps, short histories, and quantiles
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from ..panel import ITEM, TARGET, TIME, Panel, require_columns
 from ..quantiles import row_quantiles
 from ..scaling import Scaling
 from ..task import Task
+from .values import Rule
 
 LEAST = 8
 """Observed targets below which an item is left to the fallback: a season and a trend need more than that."""
@@ -92,8 +93,8 @@ class SeriesModel:
     whole: bool = False
     population: baselines.Population = field(default_factory=baselines.Population)
 
-    PARAMETERS: ClassVar[tuple[str, ...]] = ()
-    """Names that `model.parameters` may hold."""
+    PARAMETERS: ClassVar[Mapping[str, Rule] | Sequence[str]] = ()
+    """What `model.parameters` may hold."""
     COVARIATES: ClassVar[bool] = False
     REQUIRES: ClassVar[tuple[str, ...]] = ()
     """Distributions that a logged model needs beside those of the engine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..errors import MissingExtraError, UsageError
 from ..quantiles import row_quantiles
 from ..task import Task
 from .series import LEAST, CalibratedSeries, SeriesModel
+from .values import Rule, anything, between, like, one_of
 
 LIBRARY = "statsforecast"
 """The distribution that these kinds need."""
@@ -40,28 +41,26 @@ class _Statistical(CalibratedSeries):
         """Return the library's model for a series, not fitted."""
         raise NotImplementedError
 
-    def learn(self, series: Sequence[np.ndarray]) -> CalibratedSeries:
-        """Measure the errors, with parameters that the library can do something with.
+    @classmethod
+    def prove(cls, task: Task) -> None:
+        """Forecast a plain series with the task's parameters, if it has any; see `Model`.
 
         Raises:
-            UsageError: it cannot forecast even a plain series with them, so all items would get the fallback.
+            UsageError: the library can forecast nothing with them.
         """
-        if self.task.model.parameters:
-            self._try_parameters()
-        return super().learn(series)
-
-    def _try_parameters(self) -> None:
-        steps = np.arange(4.0 * max(*self.task.season_lengths, LEAST))
-        season = steps % min(self.task.season_lengths)
+        if not task.model.parameters:
+            return
+        steps = np.arange(4.0 * max(*task.season_lengths, LEAST))
+        season = steps % min(task.season_lengths)
         plain = 100 + steps + 10 * season + np.random.default_rng(0).random(len(steps))
         try:
-            self.maker(plain).forecast(plain, self.task.horizon)
+            cls(task).maker(plain).forecast(plain, task.horizon)
         except MissingExtraError:
             raise
         except Exception as error:
-            given = ", ".join(f"{name}: {value}" for name, value in self.task.model.parameters.items())
+            given = ", ".join(f"{name}: {value}" for name, value in task.model.parameters.items())
             raise UsageError(
-                f"model.parameters {{{given}}}: with these, {self.task.model.kind} can forecast nothing ({error})"
+                f"model.parameters {{{given}}}: with these, {task.model.kind} can forecast nothing ({error})"
             ) from error
 
     def path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
@@ -78,7 +77,10 @@ class _Statistical(CalibratedSeries):
 class Theta(_Statistical):
     """The dynamic optimised theta method of Fiorucci et al. (2016), International Journal of Forecasting 32."""
 
-    PARAMETERS: ClassVar[tuple[str, ...]] = ("model", "decomposition_type")
+    PARAMETERS: ClassVar[Mapping[str, Rule]] = {
+        "model": one_of("DOTM", "DSTM", "OTM", "STM", None),
+        "decomposition_type": one_of("multiplicative", "additive"),
+    }
 
     def maker(self, values: np.ndarray) -> Any:
         """Return AutoTheta with one of its models; the library itself tests for a season, and of which sort it is."""
@@ -89,7 +91,11 @@ class Theta(_Statistical):
 class Ets(_Statistical):
     """Exponential smoothing, its form chosen by AICc; Hyndman and Khandakar (2008), Journal of Statistical Software."""
 
-    PARAMETERS: ClassVar[tuple[str, ...]] = ("model", "damped", "phi")
+    PARAMETERS: ClassVar[Mapping[str, Rule]] = {
+        "model": like("[AMZ][NAMZ][NAMZ]", "three letters: A, M or Z for the error, N, A, M or Z for trend and season"),
+        "damped": one_of(True, False, None),
+        "phi": between(0.8, 0.98),
+    }
 
     def maker(self, values: np.ndarray) -> Any:
         """Return AutoETS."""
@@ -100,7 +106,7 @@ class Ets(_Statistical):
 class Mstl(_Statistical):
     """Several seasons by loess, the rest by ETS: Bandara, Hyndman and Bergmeir (2021), "MSTL", arXiv 2107.13462."""
 
-    PARAMETERS: ClassVar[tuple[str, ...]] = ("stl_kwargs",)
+    PARAMETERS: ClassVar[Mapping[str, Rule]] = {"stl_kwargs": anything}
 
     def maker(self, values: np.ndarray) -> Any:
         """Return MSTL with all seasons of which there are two; without any, the ETS of the rest alone."""
@@ -117,19 +123,8 @@ class Tsb(SeriesModel):
     likely a demand is follows from mean and sizes. Missing values are no demand that was seen: they are left out.
     """
 
-    PARAMETERS: ClassVar[tuple[str, ...]] = ("alpha_d", "alpha_p")
+    PARAMETERS: ClassVar[Mapping[str, Rule]] = {"alpha_d": between(0, 1), "alpha_p": between(0, 1)}
     REQUIRES: ClassVar[tuple[str, ...]] = (LIBRARY,)
-
-    def learn(self, series: Sequence[np.ndarray]) -> SeriesModel:
-        """Return the model; it learns nothing from other series.
-
-        Raises:
-            UsageError: a parameter is no share.
-        """
-        for name, value in self.task.model.parameters.items():
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise UsageError(f"model.parameters.{name}: found {value!r}; a number from 0 to 1 is needed")
-        return super().learn(series)
 
     def distribution(self, values: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Mix zero with the sizes of past demands; all leads are alike."""

@@ -197,6 +197,12 @@ def segments(history: pd.DataFrame, by: str, static: Sequence[str]) -> pd.Series
     mean = known.groupby(ITEM)[TARGET].mean()
     if by == "volume":
         return pd.cut(mean.rank(method="first", pct=True), [0, 1 / 3, 2 / 3, 1], labels=list(VOLUMES)).astype(object)
-    if by == "forecast":
-        return pd.Series("all", index=mean.index, dtype=object)
-    raise UnknownNameError.of("segment of weights", by, ["forecast", "intermittent", "volume", *static])
+    require_segment(by, static)
+    return pd.Series("all", index=mean.index, dtype=object)
+
+
+def require_segment(by: str, static: Sequence[str]) -> None:
+    """Raise UnknownNameError unless items can be told apart so; see `segments`."""
+    known = ["forecast", "intermittent", "volume", *static]
+    if by not in known:
+        raise UnknownNameError.of("segment of weights", by, known)

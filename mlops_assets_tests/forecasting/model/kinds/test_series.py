@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.model.errors import MlopsAssetsError
-from mlops_assets.forecasting.model.kinds import CalibratedSeries, fit, lookback, rows, series
+from mlops_assets.forecasting.model.kinds import CalibratedSeries, fit, lookback, prove, rows, series
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 
@@ -114,18 +114,23 @@ def test_statistical_kinds_find_a_season_on_grids_that_are_not_daily(kind, frequ
 @pytest.mark.parametrize(
     ("kind", "parameters", "words"),
     [
-        ("theta", {"model": "ARIMA"}, "model.parameters {model: ARIMA}: with these, theta can forecast nothing"),
-        ("ets", {"model": "ZZ"}, "ets can forecast nothing"),
-        ("ets", {"phi": 7}, "phi must be"),
+        ("theta", {"decomposition_type": "mult"}, "found 'mult'; did you mean 'multiplicative'?"),
+        ("ets", {"model": "AAM"}, "model.parameters {model: AAM}: with these, ets can forecast nothing"),
+        ("ets", {"phi": 7}, "a number from 0.8 to 0.98"),
         ("mstl", {"stl_kwargs": {"foo": 1}}, "foo"),
         ("tsb", {"alpha_d": 7}, "model.parameters.alpha_d: found 7; a number from 0 to 1"),
         ("random_forest", {"n_estimators": -5}, "n_estimators"),
+        ("sklearn.linear_model.Ridge", {"alpha": -1}, "The 'alpha' parameter of Ridge must be"),
+        ("lightgbm", {"boosting_type": "gbdtt"}, "LightGBM can do nothing with model.parameters"),
+        ("auto", {"by": "volumen"}, "did you mean volume?"),
     ],
 )
 def test_a_parameter_that_no_series_can_be_forecast_with_is_refused(kind, parameters, words):
-    task, frame = replace(DAILY, model=ModelSettings(kind, parameters)), daily_panel(items=2, days=100)
+    task = replace(DAILY, model=ModelSettings(kind, parameters))
     with pytest.raises(MlopsAssetsError, match=re.escape(words)):
-        fit(rows(frame, task), task)
+        prove(task)
+    with pytest.raises(MlopsAssetsError, match=re.escape(words)):
+        fit(pd.DataFrame(), task)
 
 
 def test_intermittent_demand_is_a_mixture_of_none_and_the_sizes_seen():
