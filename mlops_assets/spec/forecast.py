@@ -26,6 +26,7 @@ from mlops_assets.forecasting.model.task import Task, quantile_column
 from mlops_assets.settings import Approval
 from mlops_assets.spec.countries import known_country
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
+from mlops_assets.spec.external import External
 from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
 from mlops_assets.spec.model import Model
@@ -122,6 +123,9 @@ class ForecastSpec(Part):
     retraining: Retraining = Field(default_factory=Retraining)
     policies: list[Policy] = Field(
         default_factory=list, description="Further policies beside `retraining`: when to train anew, and how."
+    )
+    external: External | None = Field(
+        default=None, description="A service that makes the same forecasts, beside ours or in their place."
     )
     schedule: Cron | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."

@@ -12,6 +12,8 @@ from mlops_assets.errors import nearest
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 """Of what names of ours are made of."""
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+"""How a spec names a variable of the environment."""
 
 
 class MisfitError(ValueError):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mlops_assets.errors import UsageError
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.messages import describe, field_and_line
+from mlops_assets.spec.parts import VARIABLE
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
 
 LARGEST = 100_000
@@ -77,6 +78,7 @@ _PLACES = re.compile(r"source|covariates\.sources\.\d+\.(source|future)|calendar
 """What of a spec may hold `${VARIABLE}`, in some fields."""
 _EXPANDED = ("url", "path", "table", "headers")
 _SECRET_HEADER = re.compile("auth|key|token|secret|cookie|pass", re.IGNORECASE)
+_IN_THE_FILE = "no secret in the file: write ${NAME} and set that variable"
 
 
 def _expanded(
@@ -85,6 +87,9 @@ def _expanded(
     """Look through a spec for what may hold variables, and return it with them replaced."""
     if _PLACES.fullmatch(".".join(path)):
         return _expand(value, path, len(path), environ, document, problems)
+    if path == ("external",):
+        _check_variables(value, path, environ, document, problems)
+        return value
     if isinstance(value, dict):
         return {key: _expanded(part, (*path, str(key)), environ, document, problems) for key, part in value.items()}
     if isinstance(value, list):
@@ -104,14 +109,32 @@ def _expand(
         return value
     where = field_and_line(path, document)
     if path[depth] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
-        problems.append(f"{where}: no secret in the file: write ${{NAME}} and set that variable")
+        problems.append(f"{where}: {_IN_THE_FILE}")
         return value
     if "${" in value and path[depth] not in _EXPANDED:
         problems.append(f"{where}: ${{...}} is replaced in {', '.join(_EXPANDED)} only")
         return value
-    for name in re.findall(r"\$\{(\w+)\}", value):
-        if not environ.get(name):
-            problems.append(f"{where}: the environment variable {name} is not set")
-    if "${" in re.sub(r"\$\{\w+\}", "", value):
-        problems.append(f"{where}: write a variable as ${{NAME}}")
-    return re.sub(r"\$\{(\w+)\}", lambda match: environ.get(match.group(1), ""), value)
+    problems += [f"{where}: {problem}" for problem in _faults(value, environ)]
+    return VARIABLE.sub(lambda match: environ.get(match.group(1), ""), value)
+
+
+def _check_variables(
+    value: Any, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
+) -> None:
+    """Look through the fields of a service: their variables are set; their values are filled in when it is called."""
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_variables(part, (*path, str(key)), environ, document, problems)
+    if not isinstance(value, str):
+        return
+    where = field_and_line(path, document)
+    if path[-2] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
+        problems.append(f"{where}: {_IN_THE_FILE}")
+    problems += [f"{where}: {problem}" for problem in _faults(value, environ)]
+
+
+def _faults(text: str, environ: Mapping[str, str]) -> list[str]:
+    """Say what is wrong with the variables of a text."""
+    unset = [name for name in VARIABLE.findall(text) if not environ.get(name)]
+    faults = [f"the environment variable {name} is not set" for name in unset]
+    return [*faults, "write a variable as ${NAME}"] if "${" in VARIABLE.sub("", text) else faults
