@@ -137,7 +137,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
             dead_items(history, spec.task, history.loc[history["target"].notna(), "timestamp"].max()),
         ),
         remarks=(
-            *findings.of_rows(spec, checked),
+            *findings.of_rows(spec, checked, forecast=True),
             *_remarks(spec, settings, history, checked.accepted),
             *filter(None, [silent_point(spec, runs[CHALLENGER][0])]),
         ),

@@ -36,7 +36,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *_breach(state),
         *_waiting(state),
         *_quarantined(state),
-        *_outliers(state),
+        *filter(None, [state.outliers, state.silent_point]),
         *_anomalous(state),
         *_drifted(state),
         *_failed(state),
@@ -109,11 +109,6 @@ def _quarantined(state: Overview) -> Iterator[str]:
     bad = state.quarantine
     if bad is not None and bad.partition == state.last.get(OBSERVATIONS):
         yield f"{bad.rows} rows of {bad.partition} are in quarantine"
-
-
-def _outliers(state: Overview) -> Iterator[str]:
-    if state.outliers:
-        yield state.outliers
 
 
 def _anomalous(state: Overview) -> Iterator[str]:

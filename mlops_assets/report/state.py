@@ -26,6 +26,7 @@ from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.features import lookback
+from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -49,7 +50,7 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
-from mlops_assets.stages.remarks import outlier_sentence
+from mlops_assets.stages.remarks import outlier_sentence, silent_point, unasked_median
 from mlops_assets.stages.score import read_scores
 from mlops_assets.stages.watching.anomalies import sentence
 from mlops_assets.tracking.registry import Version
@@ -126,6 +127,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
         standing=standing,
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
+        silent_point=reached.ask(TABLES, lambda: _silent_point(sources), ""),
         anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
     )
@@ -267,6 +269,13 @@ def _outliers(sources: Sources) -> str:
     keys = sources.stored.partitions(OBSERVATIONS)[-min(SPAN, periods(spec, lookback(spec.task))) :]
     rows = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", "target"])
     return outlier_sentence(spec, outliers.outliers(rows))
+
+
+def _silent_point(sources: Sources) -> str:
+    stored = sources.stored.partitions(FORECASTS)
+    if not stored or not unasked_median(sources.spec):
+        return ""
+    return silent_point(sources.spec, sources.stored.read(FORECASTS, [max(stored)], ["mean", quantile_column(0.5)]))
 
 
 def _unobserved(sources: Sources) -> tuple[str, ...]:

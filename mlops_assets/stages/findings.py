@@ -6,6 +6,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.forecasting.data import hints
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.remarks import unasked_median
 
 _SHOWN = 3
 """Reasons that are told with an example; the others are counted."""
@@ -67,14 +68,23 @@ def guesses(spec: ForecastSpec, checked: Checked) -> list[str]:
     return [capitalized(hint) for hint in hints.of_rejected(checked, Graph(spec).contract)]
 
 
-def of_rows(spec: ForecastSpec, checked: Checked) -> list[str]:
+def of_rows(spec: ForecastSpec, checked: Checked, forecast: bool = False) -> list[str]:
     """Return what is to be said of rows that are not refused.
 
     That is what was taken for what, why some are rejected, and what is odd about the accepted ones with the field that
     would mend it.
+
+    Args:
+        spec: the forecast.
+        checked: what the contract said.
+        forecast: whether there are forecasts of these rows: they say themselves that their point is zero
+            (`remarks.silent_point`), and it is not guessed.
     """
     noted = [f"{capitalized(note)}." for note in checked.notes]
-    odd = [capitalized(hint) for hint in hints.of_accepted(checked, Graph(spec).contract, spec.point)]
+    odd = [
+        capitalized(hint)
+        for hint in hints.of_accepted(checked, Graph(spec).contract, unasked_median(spec) and not forecast)
+    ]
     return [*noted, *filter(None, [in_words(spec, checked)]), *odd]
 
 

@@ -99,6 +99,11 @@ def outlier_sentence(spec: ForecastSpec, found: pd.DataFrame) -> str:
     return f"{told}. If wrong, mend the source and ingest again{todo}"
 
 
+def unasked_median(spec: ForecastSpec) -> bool:
+    """Whether the median is the point forecast, and nobody has chosen it."""
+    return spec.point == "median" and "point" not in spec.model_fields_set
+
+
 def silent_point(spec: ForecastSpec, made: pd.DataFrame) -> str:
     """Say that the point forecast is zero nearly everywhere, where more is to be expected and nobody asked for it.
 
@@ -106,7 +111,7 @@ def silent_point(spec: ForecastSpec, made: pd.DataFrame) -> str:
         spec: the forecast; whoever has chosen its `point`, or declared `costs`, is told nothing.
         made: forecasts with `mean` and the spec's quantiles.
     """
-    if "point" in spec.model_fields_set or spec.point != "median" or made.empty:
+    if not unasked_median(spec) or made.empty:
         return ""
     share = float((made[quantile_column(0.5)] == 0).mean())
     if share < NEARLY_ALL or not made["mean"].mean() > 0:

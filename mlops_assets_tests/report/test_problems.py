@@ -3,8 +3,11 @@
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import pandas as pd
 import pytest
 
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.overview import (
     AccuracyState,
     ChampionState,
@@ -16,6 +19,9 @@ from mlops_assets.report.overview import (
     StoredAsset,
 )
 from mlops_assets.report.problems import problems
+from mlops_assets.report.state import Sources, overview
+from mlops_assets.resources.clock import Clock
+from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.worlds import declare
 
 NOW = datetime(2024, 5, 16, 7, tzinfo=timezone.utc)
@@ -95,6 +101,7 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
         ),
         ({"waiting": (3, 4)}, "waiting for approval: version 3, 4"),
         ({"quarantine": QuarantineState(DAY, 3, {"not_a_number": 3})}, "3 rows of 2024-05-15 are in quarantine"),
+        ({"silent_point": "the median is 0"}, "the median is 0"),
         ({"drift": DriftState(DAY, 2.0, ("rain has drifted",), 3)}, "drift: rain has drifted"),
         (
             {"failed_runs": (FailedRun("ab", "demo_daily", "2024-05-16 06:01", "http://ui/runs/ab"),)},
@@ -104,3 +111,13 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
 )
 def test_every_problem_is_said(spec, change, sentence):
     assert problems(spec, replace(GOOD, **change), NOW) == (sentence,)
+
+
+@pytest.mark.parametrize(("point", "said"), [({}, True), ({"point": "median"}, False)])
+def test_latest_forecasts_of_zero_nearly_everywhere_are_a_problem_unless_meant(tmp_path, point, said):
+    tables, tracking = MemoryTables(), Tracking(uri=f"sqlite:///{tmp_path}/none.db")
+    tables.write(["demo", "forecasts"], pd.DataFrame({"mean": [0.3] * 10, "q50": [0.0] * 10}), DAY)
+    state = overview(
+        Sources(declare(tmp_path, **point), tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications())
+    )
+    assert any(one.startswith("the median is 0 in 100% of the forecasts") for one in state.problems) == said

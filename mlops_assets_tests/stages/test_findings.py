@@ -82,3 +82,4 @@ def test_what_is_not_refused_is_told_all_the_same(tmp_path):
     rejected, odd = findings.of_rows(spec, checked)
     assert rejected.startswith("target_not_a_number (1), such as row 1 of sales.csv: column sales: '?'")
     assert odd == "69% of the targets are 0, so that a median forecast is 0 too: point: mean?"
+    assert findings.of_rows(spec, checked, forecast=True) == [rejected]

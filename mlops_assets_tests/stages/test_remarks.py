@@ -40,6 +40,7 @@ def test_evaluate_says_that_the_point_is_silent(tmp_path):
     rows["sales"] = np.random.default_rng(0).binomial(3, 0.05, len(rows))
     remarks = evaluate(declare(tmp_path, rows, covariates=None), Settings.read({})).remarks
     assert "point: mean says how much is to be expected" in remarks[-1]
+    assert "point: mean?" not in " ".join(remarks), "once"
 
 
 def test_observations_beyond_the_declared_bounds_are_told(tmp_path):

@@ -30,13 +30,13 @@ def of_rejected(checked: Checked, contract: Contract) -> list[str]:
     return list(dict.fromkeys(hint for hint in found if hint))
 
 
-def of_accepted(checked: Checked, contract: Contract, point: str) -> list[str]:
+def of_accepted(checked: Checked, contract: Contract, median: bool) -> list[str]:
     """Guess what is wrong with rows that keep the contract.
 
     Args:
         checked: what the contract said.
         contract: that said it.
-        point: which forecast is scored as the point, `median` or `mean`.
+        median: whether their median will be the point forecast, and nobody has said that it should.
     """
     rows = checked.accepted
     found = [
@@ -44,7 +44,7 @@ def of_accepted(checked: Checked, contract: Contract, point: str) -> list[str]:
         hints_of_values.of_sentinels(rows["target"], contract.target),
         hints_of_values.of_twins(rows["item_id"]),
         hints_of_values.of_names(rows["item_id"]),
-        hints_of_values.of_zeros(rows["target"]) if point == "median" else "",
+        hints_of_values.of_zeros(rows["target"]) if median else "",
     ]
     return [hint for hint in found if hint]
 

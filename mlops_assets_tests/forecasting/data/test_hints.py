@@ -277,10 +277,10 @@ def test_plans_can_be_left_out():
 # What keeps the contract and is odd
 
 
-def remarks(sales, items=("a",), frequency="D", step="D", point="median") -> list[str]:
+def remarks(sales, items=("a",), frequency="D", step="D", median=True) -> list[str]:
     made = contract(frequency)
     return hints.of_accepted(
-        checked(made, dates("2024-01-01", len(sales), step, "%Y-%m-%d"), sales, items), made, point
+        checked(made, dates("2024-01-01", len(sales), step, "%Y-%m-%d"), sales, items), made, median
     )
 
 
@@ -329,7 +329,7 @@ def test_an_object_is_no_name():
 def test_a_median_of_zero_asks_for_the_mean():
     sales = ["0"] * 7 + ["3", "1", "2"]
     assert remarks(sales) == ["70% of the targets are 0, so that a median forecast is 0 too: point: mean?"]
-    assert remarks(sales, point="mean") == []
+    assert remarks(sales, median=False) == []
     assert remarks(["0", "1"] * 5) == []
 
 

@@ -26,12 +26,12 @@ def one_of(*allowed: str | bool | None) -> Rule:
 
 def between(low: float, high: float, whole: bool = False) -> Rule:
     """Allow numbers from one to another, both included."""
+    needed = f"a {'whole number' if whole else 'number'} from {low:g} to {high:g} is needed"
 
     def refusal(value: object) -> str:
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-            if isinstance(value, int) or not whole:
-                return ""
-        return f"a {'whole number' if whole else 'number'} from {low:g} to {high:g} is needed"
+        if isinstance(value, bool) or not isinstance(value, int | float) or (whole and not isinstance(value, int)):
+            return needed
+        return "" if low <= value <= high else needed
 
     return refusal
 
