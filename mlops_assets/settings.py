@@ -68,6 +68,11 @@ class Settings(BaseModel):
         alias="MLOPS_DATABASE_URL",
         description="Database of tables kept in SQL, such as postgresql://user:password@host/name.",
     )
+    jobs_url: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_JOBS_URL",
+        description="Database of the ledger of jobs. Default: that of SQL tables, else jobs.db in the data folder.",
+    )
     object_storage: str | None = Field(
         default=None,
         alias="MLOPS_OBJECT_STORAGE",

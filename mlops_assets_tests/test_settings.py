@@ -76,6 +76,7 @@ def test_every_variable_is_read():
         "MLOPS_TABLES": "object_storage",
         "MLOPS_MODELS": "files",
         "MLOPS_DATABASE_URL": "postgresql://user:secret@host/name",
+        "MLOPS_JOBS_URL": "postgresql://user:secret@host/jobs",
         "MLOPS_OBJECT_STORAGE": "s3://bucket/prefix",
         "MLFLOW_TRACKING_URI": "https://user:secret@mlflow",
         "MLOPS_MLFLOW_UI": "https://mlflow.example.com",
