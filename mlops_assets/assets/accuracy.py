@@ -76,10 +76,11 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         static = known_static(tables, spec, observations, keys[0])
         matched = {partition: scored[partitions == partition] for partition in keys}
         history = keep_scores(tables, spec, matched, static, naive_utc(clock.now()))
-        known = pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True)
+        known = ledger.delivered(pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True))
+        forecasts = ledger.delivered(forecasts)
         reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"]) if len(forecasts) else pd.DataFrame()
         for partition, rows in matched.items():
-            facts = partition_facts(spec, rows, static)
+            facts = partition_facts(spec, ledger.delivered(rows), static)
             facts |= _vintage_facts(spec, forecasts, known, reaching, window_of(graph.partitions, partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
             if until.notna().any():

@@ -8,6 +8,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
+from mlops_assets.forecasting.evaluation.ledger import delivered
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
@@ -51,7 +52,7 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
         forecasts: pd.DataFrame,
     ):
         keys = list(context.partition_keys)
-        forecasts = Meanings(tables, spec.name).scorable(forecasts, spec)
+        forecasts = Meanings(tables, spec.name).scorable(delivered(forecasts), spec)
         found = detect(graph, observations, forecasts, keys)
         for partition, rows in found.items():
             facts = {"dagster/row_count": len(rows), **({"anomalies": sentence(rows, 20)} if len(rows) else {})}

@@ -9,6 +9,7 @@ from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
+from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.resources.patience import patient
@@ -31,8 +32,8 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         io_manager_key="tables",
         **graph.attributes(
             [graph.model_kind, "pandas"],
-            "Forecasts of the items and of their sums over the declared levels; the means add up. Sums have the source "
-            "aggregate and ids that start with sum:.",
+            "Our forecasts of the items and of their sums over the declared levels; the means add up. Sums have the "
+            "source aggregate and ids that start with sum:.",
             {"partition_expr": "origin", "allow_new_columns": True},
         ),
     )
@@ -44,8 +45,8 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         versions = Versions(lambda: tracking.registry(spec.name), models, spec.name)
-        history, ledger = history_of(spec, inputs[OBSERVATIONS]), inputs[FORECASTS]
-        numbers = sorted(ledger["model_version"].unique())
+        history, made = history_of(spec, inputs[OBSERVATIONS]), ledger.own(inputs[FORECASTS])
+        numbers = sorted(made["model_version"].unique())
         forecasters = {
             number: SeasonalNaive(task)
             if number == UNREGISTERED
@@ -55,7 +56,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         parts = []
         for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
-            own = ledger[ledger["origin"] == origin]
+            own = made[made["origin"] == origin]
             known = known_after(inputs, key)
             number = own["model_version"].max()
             columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]

@@ -30,7 +30,22 @@ _SOURCE = Column(
     "source",
     "str",
     "champion: the model's; fallback: seasonal naive, for an item that the model cannot forecast; seasonal_naive: for "
-    "all items, where no model could, or for the leads that the model was not trained for.",
+    "all items, where no model could, or for the leads that the model was not trained for. Else the external service "
+    "that made the row.",
+)
+_ROLE = Column(
+    "role",
+    "str",
+    "delivered: what is used; shadow: scored beside it, on the same rows, and used nowhere else.",
+    since="0.2.0",
+    default="delivered",
+)
+_JOB_KEY = Column(
+    "job_key",
+    "str",
+    "The job of the external service that made the row; empty of our own forecasts.",
+    since="0.2.0",
+    default="",
 )
 _NAIVE = Column("naive", "float64", "Point forecast of seasonal naive, for comparison.")
 _VERSION = Column("model_version", "int64", "Version of the model in MLflow; 0 of seasonal naive's.")
@@ -145,11 +160,14 @@ TABLES: Mapping[str, Columns] = {
             "delivered_because",
             "str",
             "champion: the champion forecasts. Why it does not: no_champion: there is none; refused: the gate let no "
-            "version through; unloadable: it cannot be loaded, or cannot do the present task; late: who was asked did "
-            "not answer in time.",
+            "version through; unloadable: it cannot be loaded, or cannot do the present task; waiting: an external "
+            "service is champion, and has not answered yet; late: it did not answer in time. Of a service's rows that "
+            "are not delivered: shadow.",
             since="0.2.0",
             default="champion",
         ),
+        _ROLE,
+        _JOB_KEY,
         _RUN,
         Column("created_at", "datetime64[us]", "When the forecast was made, in UTC."),
     ),
@@ -170,6 +188,8 @@ TABLES: Mapping[str, Columns] = {
         Column(
             "in_sample", "bool", "The model had seen the actual when it was trained; such a row counts in no score."
         ),
+        _ROLE,
+        _JOB_KEY,
     ),
     names.DATA_DRIFT: (
         Column("partition", "str", "Partition that the window ends with."),

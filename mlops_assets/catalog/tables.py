@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlops_assets.catalog.column import COSTS, COVARIATES, QUANTILES, without_rows
 from mlops_assets.catalog.columns import TABLES
+from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.resources.protocols import Tables
 
 
@@ -49,3 +50,11 @@ class ForecastTables:
             none = without_rows(tuple(fixed))
             return none if columns is None else none.reindex(columns=list(columns))
         return self.tables.read([self.forecast, name], partitions=partitions, columns=columns)
+
+    def delivered(
+        self, name: str, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return the same of `forecasts` or `forecast_accuracy`, of the rows alone that were delivered."""
+        wanted = columns if columns is None else list(dict.fromkeys([*columns, "role"]))
+        rows = ledger.delivered(self.read(name, partitions, wanted))
+        return rows if columns is None else rows[list(columns)]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.lifecycle import decisions
 from mlops_assets.resources.protocols import Tables
 
@@ -54,5 +55,5 @@ def champion_failed(tables: Tables, name: str) -> bool:
     keys = stored.partitions(FORECASTS)
     if not keys:
         return False
-    because = stored.read(FORECASTS, keys[-1:], ["delivered_because"])["delivered_because"]
+    because = ledger.own(stored.read(FORECASTS, keys[-1:], ["delivered_because", "job_key"]))["delivered_because"]
     return len(because) > 0 and bool((because == UNLOADABLE).all())

@@ -76,7 +76,7 @@ def by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
     spec, task = sources.spec, sources.spec.task
     first = rows["timestamp"].min()
     keys = sources.stored.partitions(FORECASTS)
-    made = sources.stored.read(
+    made = sources.stored.delivered(
         FORECASTS, keys[-recent(sources) - periods(spec, spec.horizon) :], ["item_id", "origin", "timestamp", "lead"]
     )
     made = made[made["timestamp"] >= first]

@@ -49,7 +49,8 @@ def cards(state: Overview) -> Iterator[Card]:
 def sections(sources: Sources, state: Overview) -> Iterator[Section]:
     """Yield all sections; one that has nothing to show is empty."""
     stored = sources.stored.partitions(FORECAST_ACCURACY)
-    rows = sources.stored.read(FORECAST_ACCURACY, stored[-accuracy.recent(sources) :]) if stored else pd.DataFrame()
+    recent = stored[-accuracy.recent(sources) :]
+    rows = sources.stored.delivered(FORECAST_ACCURACY, recent) if stored else pd.DataFrame()
     yield _forecasts(sources)
     if len(rows):
         rows = rows.assign(item_id=rows["item_id"].astype(str))
@@ -72,7 +73,7 @@ def _forecasts(sources: Sources) -> Section:
     stored = sources.stored.partitions(FORECASTS)
     if not stored:
         return Section("Forecasts")
-    made = sources.stored.read(FORECASTS, [stored[-1]])
+    made = sources.stored.delivered(FORECASTS, [stored[-1]])
     if made.empty:
         return Section("Forecasts", [f"None from {stored[-1]}: nothing has been observed of any item lately."])
     origin = made["origin"].iloc[0]

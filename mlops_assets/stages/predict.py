@@ -12,6 +12,7 @@ from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.errors import DataError
 from mlops_assets.forecasting.data.grid import is_there
 from mlops_assets.forecasting.evaluation.backtest import NAIVE
+from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.forecasting.model import guards, kinds
@@ -198,8 +199,8 @@ def ledger_rows(
 
 
 def ledger_of(parts: Sequence[pd.DataFrame], run_id: str, now: pd.Timestamp) -> pd.DataFrame:
-    """Put the rows of several origins together as one run stores them."""
-    rows = pd.concat(parts, ignore_index=True)
+    """Put our rows of several origins together as one run stores them: delivered."""
+    rows = pd.concat(parts, ignore_index=True).assign(role=DELIVERED, job_key=OWN)
     rows["source"] = rows["source"].replace({"model": "champion"})
     rows["run_id"] = run_id
     rows["created_at"] = pd.Series(now, index=rows.index).astype("datetime64[us]")

@@ -43,9 +43,10 @@ def keep_scores(
     revised = {}
     for partition, rows in matched.items():
         counting = ledger.honest(rows)
-        if counting.empty and partition not in old:
+        used = ledger.delivered(counting)
+        if used.empty and partition not in old:
             continue
-        new = ledger.scores(counting, spec.task, segments(counting, static))
+        new = ledger.scores(counting, spec.task, segments(used, static))
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
             old[partition] = revised[partition] = history.assign(partition=partition)
     columns = TABLES[ACCURACY_SCORES]
@@ -118,7 +119,8 @@ def latest_origins(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:
     key = [spec.name, FORECAST_ACCURACY]
     found = [pd.DataFrame({"partition": [], "model_version": [], "origin": []})]
     for partition in tables.partitions(key):
-        rows = ledger.honest(tables.read(key, partitions=[partition], columns=["model_version", "origin", "in_sample"]))
+        rows = tables.read(key, [partition], ["model_version", "origin", "in_sample", "job_key"])
+        rows = ledger.own(ledger.honest(rows))
         found.append(rows.groupby("model_version", as_index=False)["origin"].max().assign(partition=partition))
     return pd.concat([part for part in found if len(part)] or found, ignore_index=True)
 
@@ -130,7 +132,7 @@ def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.D
     for key in keys:
         if key not in stored:
             rows = ledger.honest(tables.read([spec.name, FORECAST_ACCURACY], partitions=[key]))
-            parts.append(ledger.scores(rows, spec.task, segments(rows)).assign(partition=key))
+            parts.append(ledger.scores(rows, spec.task, segments(ledger.delivered(rows))).assign(partition=key))
     rows = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
     rows = rows[rows["scope"] == ledger.VERSION]
     rows = rows.assign(model_version=rows["value"].astype("int64"))

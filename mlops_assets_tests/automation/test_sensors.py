@@ -69,6 +69,8 @@ def store(tables: Any, day: str, error: float, version: int = 1, in_sample: bool
             "source": "champion",
             "model_version": version,
             "in_sample": in_sample,
+            "role": "delivered",
+            "job_key": "",
         }
     )
     tables.write(["demo", "forecast_accuracy"], rows, day)

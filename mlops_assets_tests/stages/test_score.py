@@ -38,6 +38,8 @@ def matched(day: str, error: float, version: int = 1, in_sample: bool = False) -
             "source": "champion",
             "model_version": version,
             "in_sample": in_sample,
+            "role": "delivered",
+            "job_key": "",
         }
     )
 

@@ -8,6 +8,7 @@ from pandas import notna
 from rich.markup import escape
 
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
+from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE, with_names_of_today
@@ -66,7 +67,7 @@ def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
 def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
     from rich.table import Table
 
-    rows = stores.tables.read([spec.name, FORECASTS], partitions=[key])
+    rows = ForecastTables(stores.tables, spec.name).delivered(FORECASTS, [key])
     if rows.empty:
         yield f"\n[bold]forecasts[/bold]: none from {key}, for nothing has been observed of any item lately"
         return
@@ -115,7 +116,7 @@ def _scores(row: dict[Any, Any], metrics: Sequence[str]) -> list[str]:
 
 
 def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
-    rows = stores.tables.read([spec.name, FORECAST_ACCURACY], partitions=keys)
+    rows = ForecastTables(stores.tables, spec.name).delivered(FORECAST_ACCURACY, keys)
     rows = honest(rows) if len(rows) else rows
     if rows.empty:
         yield "\n[bold]accuracy[/bold]: no earlier forecast could be scored yet"

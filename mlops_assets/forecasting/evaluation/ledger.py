@@ -18,6 +18,10 @@ BASELINE = "mase"
 """The metric that seasonal naive is scored by on the same rows."""
 NUMBERS = [*METRICS, "naive_mase", "skill"]
 """Columns of scored forecasts: every metric, and the comparison with seasonal naive."""
+DELIVERED, SHADOW = "delivered", "shadow"
+"""Values of the ledger's `role`: what is used, and what is scored beside it."""
+OWN = ""
+"""The ledger's `job_key` of our own forecasts."""
 MOST_LEADS = 28
 """More leads than this are shown in as many bands."""
 
@@ -47,7 +51,7 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
         (forecast minus actual) and `in_sample` (the model had seen the actual when it was trained).
     """
     kept = [ITEM, TIME, "origin", "lead", TARGET, "mean", *task.quantile_columns, *task.cost_columns, "naive"]
-    kept += ["error", "mase_scale", "rmsse_scale", "source", "model_version", "in_sample"]
+    kept += ["error", "mase_scale", "rmsse_scale", "source", "model_version", "in_sample", "role", "job_key"]
     if forecasts.empty or observations.empty:
         return _nothing(kept)
     forecasts = _with_columns(forecasts, task)
@@ -69,15 +73,17 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
 def _with_columns(forecasts: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return forecasts with the columns of the task's quantiles and costs, missing where they were made without them.
 
-    The point of forecasts that were made before there were costs is their mean.
+    The point of forecasts that were made before there were costs is their mean. Without a role, forecasts are our own,
+    and delivered.
     """
-    lacking = {name: np.nan for name in (*task.quantile_columns, *task.cost_columns) if name not in forecasts}
-    forecasts = forecasts.assign(**lacking)
+    unset = dict.fromkeys([*task.quantile_columns, *task.cost_columns], np.nan) | {"role": DELIVERED, "job_key": OWN}
+    forecasts = forecasts.assign(**{name: value for name, value in unset.items() if name not in forecasts})
     return forecasts.fillna({POINT: forecasts["mean"]}) if POINT in task.cost_columns else forecasts
 
 
 def _nothing(columns: list[str]) -> pd.DataFrame:
     kinds = {ITEM: "object", "source": "object", "lead": "int32", "model_version": "int64", "in_sample": "bool"}
+    kinds |= {"role": "object", "job_key": "object"}
     kinds |= {TIME: "datetime64[us]", "origin": "datetime64[us]"}
     return pd.DataFrame({name: pd.Series(dtype=kinds.get(name, "float64")) for name in columns})
 
@@ -85,6 +91,16 @@ def _nothing(columns: list[str]) -> pd.DataFrame:
 def honest(matched: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts whose model had not seen the actual: the only ones that count."""
     return matched[~matched["in_sample"].astype(bool)]
+
+
+def delivered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the ledger that are the forecast: what a service or our model made beside it is left out."""
+    return rows[rows["role"] == DELIVERED] if len(rows) else rows
+
+
+def own(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the ledger that we made, delivered or not: what our models are judged by."""
+    return rows[rows["job_key"] == OWN] if len(rows) else rows
 
 
 def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -111,24 +127,25 @@ def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
 
 
 def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:
-    """Score matched forecasts as a whole and by version, vintage (origin), lead and segment.
+    """Score what was delivered as a whole and by vintage (origin), lead and segment, and our own by version.
 
     Args:
-        rows: matched forecasts that count.
+        rows: matched forecasts that count, whatever their role.
         task: names the columns.
         parts: item_id and segment, see `segments.segments`.
 
     Returns:
         Columns scope (one of `SCOPES`), value (text: which one), rows and `NUMBERS`.
     """
-    if rows.empty:
+    used = delivered(rows)
+    if used.empty:
         return pd.DataFrame({"scope": [ALL], "value": [""], "rows": [0], **dict.fromkeys(NUMBERS, np.nan)})
-    found = [compared(rows, task).assign(scope=ALL, value="")]
-    for scope, column in ((VERSION, "model_version"), (VINTAGE, "origin"), (LEAD, "lead")):
-        found.append(
-            compared(rows, task, [column]).assign(scope=scope, value=lambda part, c=column: part[c].map(_text))
-        )
-    if len(inside := rows.merge(parts[[ITEM, SEGMENT]], on=ITEM)):
+    found = [compared(used, task).assign(scope=ALL, value="")]
+    for scope, column, of in ((VERSION, "model_version", own(rows)), (VINTAGE, "origin", used), (LEAD, "lead", used)):
+        if len(of):
+            part = compared(of, task, [column])
+            found.append(part.assign(scope=scope, value=part[column].map(_text)))
+    if len(inside := used.merge(parts[[ITEM, SEGMENT]], on=ITEM)):
         by_part = compared(inside, task, ["segment"])
         found.append(by_part.assign(scope=SEGMENT, value=by_part["segment"]))
     return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *NUMBERS]]

@@ -14,6 +14,7 @@ from mlops_assets.catalog.graph import Graph, known_after
 from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import before, origin_of, window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
+from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.monitoring import change
@@ -31,7 +32,7 @@ class Explanation:
     def __init__(self, graph: Graph, life: Lifecycle, inputs: Mapping[str, pd.DataFrame]) -> None:
         self.graph = graph
         self.inputs = inputs
-        self.ledger = inputs[FORECASTS]
+        self.ledger = ledger.own(inputs[FORECASTS])  # a service cannot be asked what it had forecast from other data
         self.history = history_of(graph.spec, inputs[OBSERVATIONS])
         self._forecaster = cache(lambda number: _load(life, graph.spec.task, number))
 

@@ -107,6 +107,25 @@ def test_scores_are_revised_only_when_something_has_changed():
     assert second.groupby("revision")["rows"].sum().nunique() == 1
 
 
+def test_what_was_made_beside_the_forecast_changes_no_score():
+    ours, came = forecasts(), actuals("2024-01-05")
+    service = ours.assign(q50=ours["q50"] + 5, model_version=0, source="service", role="shadow", job_key="k")
+    alone, both = matched(ours, came), matched(pd.concat([ours.assign(role="delivered", job_key=""), service]), came)
+    assert len(both) == 2 * len(alone)
+    pd.testing.assert_frame_equal(
+        ledger.scores(both, TASK, segments(alone)), ledger.scores(alone, TASK, segments(alone))
+    )
+
+
+def test_a_service_that_is_delivered_is_the_score_and_our_versions_are_scored_on():
+    ours, came = forecasts().assign(role="shadow", job_key=""), actuals("2024-01-05")
+    service = ours.assign(q50=ours["q50"] + 5, model_version=0, source="service", role="delivered", job_key="k")
+    rows = matched(pd.concat([ours, service]), came)
+    found = ledger.scores(rows, TASK, segments(ledger.delivered(rows))).set_index(["scope", "value"])
+    assert found.loc[("all", ""), "mase"] > found.loc[("version", "1"), "mase"] + 0.5
+    assert {value for scope, value in found.index if scope == "version"} == {"1", "2"}
+
+
 def test_no_forecast_that_counts_is_a_row_that_says_so():
     seen = forecasts().assign(trained_until=NOW)
     rows = matched(seen, actuals("2024-01-05"))
