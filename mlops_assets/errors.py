@@ -7,6 +7,9 @@ Every class is defined where it is raised; this is their address and their tree:
     │   ├── SourceUnavailableError      a source does not answer (also a SourceError)
     │   ├── TrackingUnavailableError    MLflow does not answer (also a TrackingError)
     │   ├── DatabaseUnavailableError    a database lets nobody in (also a DatabaseError)
+    │   ├── BusyError                   an external service has too much to do (also a ServiceError)
+    │   ├── UnreachableError            an external service was not reached (also a ServiceError)
+    │   ├── UnsureError                 it was, and its answer is lost (also a ServiceError)
     │   ├── StorageUnavailableError     nor object storage (also a StorageError)
     │   └── LockTimeoutError            another writer holds the table (also a StorageError)
     ├── TerminalError                   it fails until somebody changes something
@@ -32,6 +35,10 @@ Every class is defined where it is raised; this is their address and their tree:
     ├── TrackingError                   MLflow, or what it holds, cannot be used
     │   ├── VersionGoneError            a version is not in it any more (also a TerminalError)
     │   └── ModelCodeError              the code that a version has to be run by (also a TerminalError)
+    ├── ServiceError                    an external forecasting service
+    │   ├── NotThereError               knows no such job
+    │   ├── WrongAnswerError            answers what makes no sense
+    │   └── RefusedByServiceError       will never do it (also a TerminalError)
     ├── NotificationError               the channel of alerts cannot be used
     ├── StorageError                    a table or model cannot be stored or read
     │   └── MissingTableError, StaleWriteError, AlreadyStoredError

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from mlops_assets.resources.web import LATER, host_of, status_text, why_no_answer
 from mlops_assets.sources.base import SourceError, SourceUnavailableError
 from mlops_assets.spec import HttpSource
 
@@ -22,8 +23,6 @@ BACK_OFF_SECONDS = 0.5
 _TRIES = 5
 _REDIRECTS = 5
 _CONNECT_SECONDS, _SILENT_SECONDS = 10.0, 60.0
-_LATER = (408, 425, 429, 500, 502, 503, 504)
-"""Answers after which it is worth to try again."""
 _CHUNK_BYTES = 1 << 16
 _MEGABYTE = 1 << 20
 
@@ -125,10 +124,10 @@ class HttpClient:
         own = urlsplit(self.source.url)
         try:
             parts = urlsplit(url)
-            host = _host(parts.scheme, parts.netloc)
+            host = host_of(parts.scheme, parts.netloc)
         except ValueError:
             raise SourceError(f"{name}: leads to an address that is not one") from None
-        allowed = {_host(own.scheme, own.netloc), *(_host(parts.scheme, other) for other in self.source.hosts)}
+        allowed = {host_of(own.scheme, own.netloc), *(host_of(parts.scheme, other) for other in self.source.hosts)}
         if parts.scheme not in ("https", own.scheme) or host not in allowed:
             raise SourceError(
                 f"{name}: leads to {parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}, "
@@ -152,7 +151,7 @@ class HttpClient:
         from urllib3 import Retry
         from urllib3.exceptions import HTTPError, MaxRetryError
 
-        tries = Retry(total=_TRIES - 1, backoff_factor=BACK_OFF_SECONDS, status_forcelist=_LATER)
+        tries = Retry(total=_TRIES - 1, backoff_factor=BACK_OFF_SECONDS, status_forcelist=LATER)
         redirects = 0
         while True:
             pause: float | None = None
@@ -173,13 +172,13 @@ class HttpClient:
                             raise SourceError(f"{name}: it was redirected {redirects} times")
                         url, query = self.allowed(urljoin(response.url, target), name), ()
                         continue
-                    if response.status_code not in _LATER:
+                    if response.status_code not in LATER:
                         return self._page(response, name)
-                    trouble = _status(response.status_code)
+                    trouble = status_text(response.status_code)
                     pause = tries.get_retry_after(response.raw)
                     outcome: dict[str, Any] = {"response": response.raw}
             except (requests.RequestException, HTTPError, OSError) as error:
-                trouble = _why(error)
+                trouble = why_no_answer(error)
                 outcome = {"error": error}
             try:
                 tries = tries.increment("GET", url, **outcome)
@@ -206,9 +205,9 @@ class HttpClient:
         """
         status = response.status_code
         if status in (401, 403):
-            raise SourceError(f"{name}: {_status(status)}; see source.headers")
+            raise SourceError(f"{name}: {status_text(status)}; see source.headers")
         if status != HTTPStatus.OK:
-            raise SourceError(f"{name}: {_status(status)}; see source.url and source.query")
+            raise SourceError(f"{name}: {status_text(status)}; see source.url and source.query")
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind and not _fits(kind, self.source.format):
             raise SourceError(
@@ -222,29 +221,6 @@ class HttpClient:
             self.budget.take(len(chunk), name)
         link = response.links.get("next", {}).get("url", "")
         return Page(name, response.url, body.getvalue(), response.headers, link)
-
-
-def _host(scheme: str, netloc: str) -> str:
-    parts = urlsplit(f"{scheme}://{netloc}")
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(scheme)}"
-
-
-def _status(code: int) -> str:
-    known = code in HTTPStatus.__members__.values()
-    return f"the service answers {code}{f' {HTTPStatus(code).phrase}' if known else ''}"
-
-
-def _why(error: Exception) -> str:
-    """Say in our words why there was no answer: a library's may hold the address with all its parameters."""
-    import requests
-
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return "it does not answer in time"
-    if isinstance(error, requests.ConnectionError) and "NewConnection" in str(error):
-        return "it cannot be reached"
-    return f"its answer breaks off ({type(error).__name__})"
 
 
 def _charset(content_type: str) -> str | None:

@@ -71,7 +71,7 @@ class Describe(Part):
     by_name: Address | None = Field(
         default=None,
         description="Address that finds a job by {name}, asked after a crash or a lost answer. Default: it is "
-        "submitted again, so the service needs to know it by an idempotency header or our {name}.",
+        "submitted again, and the service knows it by submit.idempotency_header.",
     )
     id: Name | None = Field(
         default=None, description=f"Where the answer of by_name has the id: {_PATH_DESCRIPTION}. Default: as submit."
@@ -144,6 +144,17 @@ class Rest(Part):
         default_factory=list, description="Other hosts that addresses in its answers may lead to (with the headers)."
     )
     timeout: float = Field(default=30.0, gt=0, le=600, description="Seconds until a request counts as lost.")
+
+    @model_validator(mode="after")
+    def _found_again(self) -> "Rest":
+        submit, describe = self.submit, self.describe
+        if describe and not (submit.id is None or submit.idempotency_header or describe.by_name):
+            raise MisfitError(
+                "describe.by_name",
+                "how is a job found whose answer was lost? Give by_name, or submit.idempotency_header, or leave "
+                "submit.id out if the service calls the job by our {name}",
+            )
+        return self
 
     @field_validator("headers")
     @classmethod

@@ -14,7 +14,7 @@ external:
   rest:
     headers: {Authorization: 'Bearer ${TOKEN}'}
     submit: {url: 'https://api.example.com/v1/jobs', body: {name: '{name}', data: '{rows}'}, id: job.id}
-    describe: {url: 'https://api.example.com/v1/jobs/{id}'}
+    describe: {url: 'https://api.example.com/v1/jobs/{id}', by_name: 'https://api.example.com/v1/named/{name}'}
 """
 DATABRICKS = (
     "external: {service: databricks, exchange: shared, databricks: {host: 'https://a.b', token: '${T}', job_id: 1}}"
@@ -51,6 +51,7 @@ def test_it_obeys_the_schema(text):
             REST + "  deadline: soon",
             "external.deadline (line 13): found 'soon'; a whole number and m, h or d",
         ),
+        (REST.replace(", by_name", ", reason"), "external.rest.describe.by_name (line 12): how is a job found"),
         (DATABRICKS.replace("exchange: shared,", ""), "external.exchange (line 7): say where data are handed over"),
         (DATABRICKS.replace("${T}", "dapi123"), "no secret in the file: write ${NAME} and set that variable"),
         (
