@@ -19,6 +19,7 @@ Every class is defined where it is raised; this is their address and their tree:
     │   │   ├── SpecError               a forecast's file; YamlTextError: no YAML
     │   │   ├── QuestionError           a question to a forecast
     │   │   ├── ReplayError             a policy that cannot be replayed
+    │   │   ├── ExclusiveError          a job that would hold alone what another one holds
     │   │   └── DecisionError           a person's decision on a version
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract

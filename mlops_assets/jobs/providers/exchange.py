@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlops_assets.jobs.providers.errors import ServiceError, UnreachableError, WrongAnswerError
+from mlops_assets.jobs.providers.service_errors import ServiceError, UnreachableError, WrongAnswerError
 from mlops_assets.resources.secrets import scrub
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pandas as pd
 
 from mlops_assets.jobs.job import Job
-from mlops_assets.jobs.providers.errors import NotThereError, WrongAnswerError
 from mlops_assets.jobs.providers.exchange import Exchange, as_forecasts
 from mlops_assets.jobs.providers.placeholders import Values, asked, fill, fill_text
 from mlops_assets.jobs.providers.protocol import Inputs, Request, ServiceState, Status, Step
+from mlops_assets.jobs.providers.service_errors import NotThereError, WrongAnswerError
 from mlops_assets.jobs.providers.web_client import WebClient, value_at
 from mlops_assets.spec.external import Rest
 

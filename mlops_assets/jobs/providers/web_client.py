@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from mlops_assets.jobs.providers.errors import (
+from mlops_assets.jobs.providers.service_errors import (
     BusyError,
     NotThereError,
     RefusedByServiceError,
