@@ -1,6 +1,6 @@
 """The errors that are expected: a person can understand them and act on them. Everything else is a bug.
 
-Every class is defined where it is raised; this is their address and their tree:
+Every class is defined where it is raised, those that many rooms raise here; this is their address and their tree:
 
     MlopsAssetsError                    the root: message, advice (commands to run), exit code
     ├── TransientError                  the same may succeed later
@@ -11,7 +11,8 @@ Every class is defined where it is raised; this is their address and their tree:
     │   ├── UnreachableError            an external service was not reached (also a ServiceError)
     │   ├── UnsureError                 it was, and its answer is lost (also a ServiceError)
     │   ├── StorageUnavailableError     nor object storage (also a StorageError)
-    │   └── LockTimeoutError            another writer holds the table (also a StorageError)
+    │   ├── LockTimeoutError            another writer holds the table (also a StorageError)
+    │   └── NotYetError                 what was asked for is not there yet: come back (exit code 3)
     ├── TerminalError                   it fails until somebody changes something
     │   ├── UsageError                  what was asked for, or declared, cannot be (exit code 2)
     │   │   ├── UnknownNameError        nothing of that name, with the nearest right one
@@ -20,12 +21,12 @@ Every class is defined where it is raised; this is their address and their tree:
     │   │   ├── QuestionError           a question to a forecast
     │   │   ├── ReplayError             a policy that cannot be replayed
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
-    │   │   └── DecisionError           a person's decision on a version
+    │   │   └── DecisionError           a person's decision on a version (exit code 4)
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract
     │   │   ├── ChangedSpecError        observations are stored that were ingested under another spec
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
-    │   ├── NoChampionError             a forecast has no champion yet
+    │   ├── NoChampionError             a forecast has no champion yet (exit code 4)
     │   ├── RefusedError                the machine lets nobody write there, or its disk is full
     │   ├── ModelFileError              a stored model is not what was saved
     │   └── MissingExtraError           a library is not installed
@@ -44,12 +45,15 @@ Every class is defined where it is raised; this is their address and their tree:
     ├── StorageError                    a table or model cannot be stored or read
     │   └── MissingTableError, StaleWriteError, AlreadyStoredError
     ├── RunFailedError                  a Dagster run failed
-    │   └── UntrainableError            a training, for there are too few data
+    │   └── UndeliveredError            forecasts, for only a champion may make them (exit code 4)
     ├── InterruptedRunError             a command was told to end
     └── ModelCheckError                 a kind of model does not keep its promises
 
-A step that fails is tried again by Dagster only if its error is a `TransientError`.
+A step that fails is tried again by Dagster only if its error is a `TransientError`. How commands end is `ExitCode`.
 """
+
+from enum import IntEnum
+from typing import ClassVar
 
 from mlops_assets.forecasting.model.errors import (
     DataError,
@@ -65,12 +69,38 @@ from mlops_assets.forecasting.model.errors import (
 
 __all__ = [
     "DataError",
+    "ExitCode",
     "MissingExtraError",
     "MlopsAssetsError",
     "ModelFileError",
+    "NotYetError",
     "TerminalError",
     "TransientError",
     "UnknownNameError",
     "UsageError",
     "nearest",
 ]
+
+
+class ExitCode(IntEnum):
+    """How every command ends, for schedulers and scripts; docs/exit_codes.md has the same table for people.
+
+    Attributes:
+        DONE: what was asked for is there (of a round: its forecast, whatever the gate has said), or nothing was to do.
+        FAILED: it has not been done.
+        WRONG_USAGE: what was asked for, or declared, cannot be; nothing was done.
+        NOT_YET: rows, or a service's forecast, are not there yet: the same command again, later.
+        NOT_ALLOWED: only a champion may forecast and there is none; a person's decision that cannot be taken.
+    """
+
+    DONE = 0
+    FAILED = 1
+    WRONG_USAGE = 2
+    NOT_YET = 3
+    NOT_ALLOWED = 4
+
+
+class NotYetError(TransientError):
+    """What was asked for is not there yet, and nobody has done anything wrong: the same command again, later."""
+
+    exit_code: ClassVar[int] = ExitCode.NOT_YET

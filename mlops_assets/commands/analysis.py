@@ -88,7 +88,7 @@ def tune(spec: str, minutes: float, trials: int | None, write: bool, as_json: bo
 
     def ask(found: ForecastSpec, settings: Settings) -> Any:
         def listen(trial: tuning.TuningTrial) -> None:
-            click.echo(rendering.line(trial, found.gate.metric), err=as_json)
+            click.echo(rendering.line(trial, found.gate.metric))
 
         return tuning.tune(found, settings, minutes, trials, write, listen)
 

@@ -6,24 +6,28 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mlops_assets.errors import MlopsAssetsError, UsageError
+from mlops_assets.errors import ExitCode, MlopsAssetsError, UsageError
 from mlops_assets.settings import Settings
 
 if TYPE_CHECKING:
     from mlops_assets.rounds.runner import Step
     from mlops_assets.spec import BrokenSpec
 
-OK, FAILED = 0, 1
+JSON_FLAG = "--json"
+_AS_JSON, _ANSWER = "mlops_assets.as_json", "mlops_assets.answer"
+"""What all contexts of a command share: whether it was asked for JSON, and what it has answered."""
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+as_json_option = click.option(
+    JSON_FLAG, "as_json", is_flag=True, help="Print the answer as one line of JSON, the only one on standard output."
+)
 spec_argument = click.argument("spec", metavar="SPEC")
 name_argument = click.argument("name")
 
@@ -33,25 +37,64 @@ class Commands(click.Group):
 
     An expected error (`MlopsAssetsError`) is one message with its advice, and its own exit code. Anything else is a
     bug: exit code 1, a line that says so, and the trace in a log file, or on the terminal with `--debug`.
+
+    Under `--json` standard output is one line: the answer (`show_json`), and the error if there was one. All else that
+    is printed, by whomever, goes to standard error.
     """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is asked for: also a command that cannot be understood answers so."""
+        ctx.meta[_AS_JSON] = JSON_FLAG in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception as error:
-            if isinstance(error, BrokenPipeError) and _nobody_reads():
-                raise  # click ends in silence, as every tool before a `head` does
-            expected = _expected(error) or _refusal(error)
-            if expected is None:
-                _tell_bug(ctx.invoked_subcommand or "", error, ctx.params["debug"])
-                sys.exit(FAILED)
-            click.echo(f"mlops-assets: {expected.message}", err=True)
-            for command in expected.advice:
-                click.echo(f"  try: {command}", err=True)
-            sys.exit(expected.exit_code)
+        with _only_the_answer(ctx):
+            try:
+                return super().invoke(ctx)
+            except (click.exceptions.Exit, click.Abort):
+                raise
+            except click.ClickException as error:
+                _note_error(ctx, error.format_message(), (), error.exit_code)
+                raise
+            except Exception as error:
+                if isinstance(error, BrokenPipeError) and _nobody_reads():
+                    raise  # click ends in silence, as every tool before a `head` does
+                expected = _expected(error) or _refusal(error)
+                if expected is None:
+                    said = _tell_bug(ctx.invoked_subcommand or "", error, ctx.params["debug"])
+                    _note_error(ctx, said, (), ExitCode.FAILED)
+                    sys.exit(ExitCode.FAILED)
+                click.echo(f"mlops-assets: {expected.message}", err=True)
+                for command in expected.advice:
+                    click.echo(f"  try: {command}", err=True)
+                _note_error(ctx, expected.message, expected.advice, expected.exit_code)
+                sys.exit(expected.exit_code)
+
+
+@contextmanager
+def _only_the_answer(ctx: click.Context) -> Iterator[None]:
+    """Under `--json`, keep standard output for the one line that is printed in the end."""
+    if not ctx.meta[_AS_JSON]:
+        yield
+        return
+    stdout = sys.stdout
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if _ANSWER in ctx.meta:
+            from mlops_assets.forecasting.formatting import finite
+
+            click.echo(json.dumps(finite(ctx.meta[_ANSWER])), file=stdout)
+
+
+def _note_error(ctx: click.Context, message: str, advice: Sequence[str], code: int) -> None:
+    """Put an error into the answer, beside what a command has answered before it."""
+    answer = ctx.meta.get(_ANSWER)
+    known = answer if isinstance(answer, dict) else {}
+    said = [*advice, *known.get("advice", ())]
+    ctx.meta[_ANSWER] = {**known, "error": message, "advice": said, "exit_code": int(code)}
 
 
 def _expected(error: BaseException | None) -> MlopsAssetsError | None:
@@ -78,7 +121,8 @@ def _nobody_reads() -> bool:
     return False
 
 
-def _tell_bug(command: str, error: Exception, debug: bool) -> None:
+def _tell_bug(command: str, error: Exception, debug: bool) -> str:
+    """Print that something is a bug, and where its trace is; return the line."""
     from mlops_assets.resources.secrets import scrub
 
     try:
@@ -92,7 +136,9 @@ def _tell_bug(command: str, error: Exception, debug: bool) -> None:
         where = "the trace is above"
     else:
         where = f"the trace is in {short_path(_write_trace(settings, command, trace))}; --debug shows it here"
-    click.echo(f"mlops-assets: a bug in {command}: {what} ({where})", err=True)
+    said = f"a bug in {command}: {what} ({where})"
+    click.echo(f"mlops-assets: {said}", err=True)
+    return said
 
 
 def _write_trace(settings: Settings | None, command: str, trace: str) -> Path:
@@ -149,8 +195,8 @@ def writing(file: Path) -> Iterator[None]:
 
 
 def show_json(value: Any) -> None:
-    """Print JSON values."""
-    click.echo(json.dumps(value, indent=2))
+    """Answer with JSON values: they are printed when the command ends."""
+    click.get_current_context().meta[_ANSWER] = value
 
 
 def show(parts: Iterable[Any]) -> None:

@@ -1,10 +1,12 @@
 """Does every place keep the same: certify."""
 
 import sys
+from dataclasses import asdict
 
 import click
 
 from mlops_assets.commands import base
+from mlops_assets.errors import ExitCode
 from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec, first_spec
 
@@ -12,7 +14,8 @@ from mlops_assets.spec import find_spec, first_spec
 @click.command()
 @click.option("--on", metavar="PLACES", help="files, sql, object_storage, memory, or URLs; comma-separated.")
 @click.option("--forecast", "name", metavar="NAME", help="Which forecast to run. Default: the first declared.")
-def certify(on: str | None, name: str | None) -> None:
+@base.as_json_option
+def certify(on: str | None, name: str | None, as_json: bool) -> None:
     """Prove that every place keeps the same tables and models.
 
     Runs a small round of a forecast on each place, under names of its own that are removed afterwards, and compares
@@ -26,5 +29,8 @@ def certify(on: str | None, name: str | None) -> None:
     words = [word.strip() for word in on.split(",") if word.strip()] if on else None
     with base.progress() as listen:
         findings = certification.certify(spec, settings, words, listen)
-    base.show([table(spec, findings)])
-    sys.exit(base.FAILED if any(finding.difference for finding in findings) else base.OK)
+    if as_json:
+        base.show_json([asdict(finding) for finding in findings])
+    else:
+        base.show([table(spec, findings)])
+    sys.exit(ExitCode.FAILED if any(finding.difference for finding in findings) else ExitCode.DONE)

@@ -11,11 +11,13 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec
 
 if TYPE_CHECKING:
+    from mlops_assets.lifecycle.decisions import Entry
     from mlops_assets.lifecycle.lifecycle import Lifecycle
 
 
 def _signed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the two options that every decision of a person has."""
+    """Add the options that every decision of a person has."""
+    command = base.as_json_option(command)
     command = click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with the decision.")(
         command
     )
@@ -27,30 +29,30 @@ def _signed(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("version", type=int)
 @_signed
 @click.option("--force", is_flag=True, help="Even if the version does not wait for approval.")
-def approve(name: str, version: int, by: str, reason: str, force: bool) -> None:
+def approve(name: str, version: int, by: str, reason: str, force: bool, as_json: bool) -> None:
     """Make VERSION of the forecast NAME the champion; it must wait for approval."""
-    _decide(name, lambda life: life.approve(version, by, reason, force))
+    _decide(name, lambda life: life.approve(version, by, reason, force), as_json)
 
 
 @click.command()
 @base.name_argument
 @click.argument("version", type=int)
 @_signed
-def reject(name: str, version: int, by: str, reason: str) -> None:
+def reject(name: str, version: int, by: str, reason: str, as_json: bool) -> None:
     """Refuse VERSION of the forecast NAME, which waits for approval."""
-    _decide(name, lambda life: life.reject(version, by, reason))
+    _decide(name, lambda life: life.reject(version, by, reason), as_json)
 
 
 @click.command()
 @base.name_argument
 @click.option("--to", type=int, metavar="VERSION", help="Which version comes back. Default: the champion before.")
 @_signed
-def rollback(name: str, to: int | None, by: str, reason: str) -> None:
+def rollback(name: str, to: int | None, by: str, reason: str, as_json: bool) -> None:
     """Bring an earlier champion of the forecast NAME back, in one step.
 
     The version that leaves is not promoted again by itself on the same data.
     """
-    _decide(name, lambda life: life.rollback(by, reason, to))
+    _decide(name, lambda life: life.rollback(by, reason, to), as_json)
 
 
 @click.command()
@@ -70,12 +72,17 @@ def history(name: str, at: str | None, as_json: bool) -> None:
         base.show(tables(found))
 
 
-def _decide(name: str, decision: Callable[["Lifecycle"], Any]) -> None:
+def _decide(name: str, decision: Callable[["Lifecycle"], "tuple[int, Entry]"], as_json: bool) -> None:
     """Carry out a person's decision and say what has changed."""
     with _opened(name) as life:
         from mlops_assets.commands.rendering.history import decision_line
 
-        click.echo(decision_line(life.name, *decision(life)))
+        number, entry = decision(life)
+    if as_json:
+        told = ("outcome", "version", "champion_before", "champion_after", "decided_by", "reason")
+        base.show_json({"forecast": name, "decision": number, **{field: getattr(entry, field) for field in told}})
+    else:
+        click.echo(decision_line(name, number, entry))
 
 
 @contextmanager

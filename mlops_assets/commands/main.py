@@ -1,4 +1,4 @@
-"""The command line: all commands under one name. Exit code 0: done, 1: failed, 2: wrong usage."""
+"""The command line: all commands under one name. How they end: `errors.ExitCode`."""
 
 import click
 

@@ -1,5 +1,7 @@
 """Ingesting anew what was ingested under another spec: reingest."""
 
+from dataclasses import asdict
+
 import click
 
 from mlops_assets.commands import base
@@ -12,7 +14,8 @@ from mlops_assets.spec import find_spec
 @click.option("--from", "first", metavar="KEY", help="This partition and all after it, whatever spec they are of.")
 @click.option("--allow-shrink", is_flag=True, help="Replace stored rows by fewer: they are not wanted any more.")
 @click.option("--keep", is_flag=True, help="Read nothing: the stored rows are what the spec says, under other names.")
-def reingest(name: str, first: str | None, allow_shrink: bool, keep: bool) -> None:
+@base.as_json_option
+def reingest(name: str, first: str | None, allow_shrink: bool, keep: bool, as_json: bool) -> None:
     """Ingest the partitions of the forecast NAME anew that were ingested under another spec.
 
     What is stored already as the spec says is left alone, so that a command that was stopped goes on where it was.
@@ -29,11 +32,15 @@ def reingest(name: str, first: str | None, allow_shrink: bool, keep: bool) -> No
     if keep:
         with base.progress() as listen, turn_of(name, settings, listen):
             kept = keep_stored(spec, settings)
+        if as_json:
+            base.show_json({"forecast": name, "kept": len(kept)})
         click.echo(f"{len(kept)} partitions of {name} keep their rows, as what the present spec says")
         click.echo(f"next: mlops-assets run {name}")
         return
     with base.progress() as listen, turn_of(name, settings, listen):
         made = carry_out(spec, settings, open_instance(settings), listen, first, allow_shrink)
+    if as_json:
+        base.show_json({"forecast": name, **asdict(made)})
     click.echo(f"{len(made.anew)} partitions of {name} were ingested anew, {made.kept} left as they were")
     for table, place in made.moved.items():
         click.echo(f"  {name}/{table} of the old partitions is kept as {name}/{place}, and not scored any more")

@@ -1,5 +1,7 @@
 """A whole round, or the first step of it: run, ingest."""
 
+from dataclasses import asdict
+
 import click
 
 from mlops_assets.commands import base
@@ -11,12 +13,16 @@ from mlops_assets.spec import find_spec
 @base.name_argument
 @click.option("--partition", metavar="KEY", help="A partition, or FIRST...LAST. Default: the latest complete one.")
 @click.option("--retrain", is_flag=True, help="Train a new model, even if there is a champion.")
-def run(name: str, partition: str | None, retrain: bool) -> None:
+@base.as_json_option
+def run(name: str, partition: str | None, retrain: bool, as_json: bool) -> None:
     """Run the whole round of the forecast NAME for one partition, or for each of a range.
 
     Ingests the partition and all history that is not stored yet, trains if there is no champion or the spec has
     changed (on data up to the first of the partitions), forecasts, and scores earlier forecasts. Without --partition,
     it makes the forecasts too that the schedule asked for in vain.
+
+    Exit code 0: forecast, whatever the gate has said of a new model; 3: made of what is there, and its rows, or a
+    service's forecast, are not yet; 4: only a champion may forecast, and there is none.
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
@@ -28,15 +34,20 @@ def run(name: str, partition: str | None, retrain: bool) -> None:
     keys = resolve_partitions(spec, partition, settings)
     instance = open_instance(settings)
     with base.progress() as listen, turn_of(name, settings, listen):
-        run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
-    base.show(round_summary(spec, keys, settings, instance))
+        outcome = run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
+    if as_json:
+        base.show_json(outcome.to_json())
+    else:
+        base.show(round_summary(spec, keys, settings, instance))
+    outcome.require_all()
 
 
 @click.command()
 @base.name_argument
 @click.option("--partition", metavar="KEY", help="A partition, or FIRST...LAST. Default: the latest complete one.")
 @click.option("--allow-shrink", is_flag=True, help="Replace stored rows by fewer: they were deleted on purpose.")
-def ingest(name: str, partition: str | None, allow_shrink: bool) -> None:
+@base.as_json_option
+def ingest(name: str, partition: str | None, allow_shrink: bool, as_json: bool) -> None:
     """Read a partition of the forecast NAME, or each of a range, from its source again, or for the first time.
 
     What was forecast stays as it was made; forecasts of the partition are scored again.
@@ -44,6 +55,7 @@ def ingest(name: str, partition: str | None, allow_shrink: bool) -> None:
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
     from mlops_assets.commands.rendering.round import ingested
+    from mlops_assets.report.ingestion import latest_ingestion
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.rounds.round import resolve_partitions, run_ingestion
     from mlops_assets.rounds.turns import turn_of
@@ -52,4 +64,8 @@ def ingest(name: str, partition: str | None, allow_shrink: bool) -> None:
     instance = open_instance(settings)
     with base.progress() as listen, turn_of(name, settings, listen):
         run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
-    base.show(ingested(spec, instance))
+    if as_json:
+        found = latest_ingestion(spec, instance)
+        base.show_json({"forecast": name, "partitions": keys, "ingestion": found and asdict(found)})
+    else:
+        base.show(ingested(spec, instance))

@@ -44,7 +44,8 @@ def status(name: str | None, as_json: bool) -> None:
     metavar="FILE",
     help="Where to write it. Default: NAME.html in this folder.",
 )
-def report(name: str, output: Path | None) -> None:
+@base.as_json_option
+def report(name: str, output: Path | None, as_json: bool) -> None:
     """Write the report of the forecast NAME as one HTML page that needs nothing else.
 
     The same page is made in each round, by the asset report, and kept with the champion's run in MLflow.
@@ -57,4 +58,6 @@ def report(name: str, output: Path | None) -> None:
     page = page_of(spec, settings)
     with base.writing(file):
         file.write_text(page, encoding="utf-8")
+    if as_json:
+        base.show_json({"forecast": name, "file": str(file), "bytes": file.stat().st_size})
     click.echo(f"{name}: {base.short_path(file)} ({file.stat().st_size / 1e6:.1f} MB)")

@@ -1,6 +1,7 @@
 """Results as plain JSON types, and in a few words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return None if pd.isna(value) else round(value, 6)
     return None if value is pd.NaT or value is pd.NA else value
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value with None for each number that JSON has no word for: NaN, infinities."""
+    if isinstance(value, Mapping):
+        return {name: finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def stamp(moment: pd.Timestamp) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from mlops_assets.catalog.column import without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.log import Log, numbered
 from mlops_assets.catalog.names import DECISIONS
-from mlops_assets.errors import UsageError
+from mlops_assets.errors import ExitCode, UsageError
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 
@@ -68,6 +68,8 @@ class Entry:
 
 class DecisionError(UsageError):
     """A person asked for a decision that cannot be taken; the message says why and what can."""
+
+    exit_code: ClassVar[int] = ExitCode.NOT_ALLOWED
 
 
 class Decisions:

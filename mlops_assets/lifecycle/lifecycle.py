@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry, entry_of
@@ -328,7 +329,7 @@ def _lost(number: int) -> str:
 
 def _named(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
-        raise DecisionError("a decision needs who takes it (--by) and why (--reason)")
+        raise UsageError("a decision needs who takes it (--by) and why (--reason)")
 
 
 def _of(version: Version) -> dict[str, Any]:

@@ -21,11 +21,20 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import before, complete_keys, holding, partitions_of, ranges, window_of, with_steps
+from mlops_assets.catalog.partitions import (
+    before,
+    complete_from,
+    complete_keys,
+    holding,
+    partitions_of,
+    ranges,
+    window_of,
+    with_steps,
+)
 from mlops_assets.catalog.run_tags import COMMAND, REASON
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Stores, build_environment, open_stores
-from mlops_assets.errors import MlopsAssetsError, UsageError
+from mlops_assets.errors import NotYetError, UsageError
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.lifecycle.decisions import Decisions, waiting
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -34,8 +43,9 @@ from mlops_assets.lifecycle.meanings import changed_since_training, require_pres
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.history import first_missing
+from mlops_assets.rounds.outcome import Outcome, outcome_of
 from mlops_assets.rounds.processes import end_dead_runs
-from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step, UntrainableError
+from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
@@ -51,16 +61,18 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
 
     Raises:
         UsageError: there is no such partition.
+        NotYetError: it has not ended yet.
     """
     now = Clock.of(settings).now()
     keys = complete_keys(spec, now)
     if not keys:
-        raise UsageError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")
+        raise NotYetError(f"{spec.name}: the first partition, from {spec.partitions.start}, has not ended yet")
     if partition is None:
         return keys[-1:]
     first, _, last = partition.partition(RANGE)
     for key in (first, last or first):
         if key not in keys:
+            _require_over(spec, key, now)
             raise UsageError(
                 f"{spec.name} has no partition {key!r}; they run from {keys[0]} to {keys[-1]}"
                 f"{_without_steps(spec, key)}",
@@ -70,6 +82,17 @@ def resolve_partitions(spec: ForecastSpec, partition: str | None, settings: Sett
     if stop < start:
         raise UsageError(f"{partition}: {last} comes before {first}")
     return keys[start : stop + 1]
+
+
+def _require_over(spec: ForecastSpec, key: str, now: datetime) -> None:
+    """Raise a NotYetError if a partition is one of the forecast's, and only not complete yet."""
+    try:
+        known = bool(with_steps(spec, [key])) and not (spec.partitions.end and key >= spec.partitions.end)
+    except UsageError:
+        return
+    if known and (complete := complete_from(spec, key)) > now:
+        local = complete.astimezone(spec.zone)
+        raise NotYetError(f"partition {key} of {spec.name} is complete at {local:%Y-%m-%d %H:%M} ({spec.time_zone})")
 
 
 def _without_steps(spec: ForecastSpec, key: str) -> str:
@@ -88,21 +111,21 @@ def run_round(
     retrain: bool,
     listen: Listener,
     catch_up: bool = False,
-) -> None:
-    """Run the round of some partitions.
+) -> Outcome:
+    """Run the round of some partitions, and say what it has made.
 
     History that is not stored yet is ingested first. A model is trained, on data up to the first of the partitions, if
     there is no champion, if the spec has changed since the latest training, or if `retrain` says so. With `catch_up`,
     forecasts are made too from partitions that earlier ticks of the schedule asked for in vain.
 
     Forecasts are made also where nothing can be trained: by the champion, or by whom `stages.deliver` finds in its
-    place.
+    place. A training that nobody has asked for and that fails is a warning then, and an alert.
 
     Raises:
         ChangedSpecError: observations are stored that were ingested under another spec; nothing was done.
-        RunFailedError: a Dagster run failed; of a training, after the forecasts were made. That there are too few data
-            to train on is no error, unless `retrain` asks for it.
-        TrackingError: MLflow cannot be reached, and a training was asked for or nobody has ever been judged.
+        RunFailedError: a Dagster run failed; of a training that `retrain` asked for, after the forecasts were made.
+        UndeliveredError: nothing was forecast, for only a champion may.
+        TrackingError: MLflow cannot be reached, and a training was asked for or only a champion may forecast.
     """
     # Of this forecast alone: a fault of another is no reason not to run it.
     definitions = assemble([spec.approved_by(settings.approval)], build_environment(settings))
@@ -110,11 +133,12 @@ def run_round(
         require_present(stores.tables, spec)
         gap = first_missing(stores, spec, keys[-1], listen)
         end_dead_runs(instance)
-        reason, failed = _why_train(stores, spec, instance, retrain, listen)
+        reason = _why_train(stores, spec, instance, retrain, listen)
+        decided = len(Decisions(stores.tables, spec.name).all())
         missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
     rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], {*missed, *keys})
     run = Runner(definitions, instance, listen)
-    began = datetime.now(timezone.utc)
+    began, failed = datetime.now(timezone.utc), None
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
             run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
@@ -132,34 +156,37 @@ def run_round(
         _tell(spec, settings, instance, began)
     if failed is not None:
         raise failed
+    with open_stores(settings) as stores:
+        return outcome_of(spec, keys, stores, decided)
 
 
 def _why_train(
     stores: Stores, spec: ForecastSpec, instance: dg.DagsterInstance, retrain: bool, listen: Listener
-) -> tuple[str, MlopsAssetsError | None]:
-    """Return why to train, and what is to be raised in the end: a known champion forecasts without MLflow."""
+) -> str:
+    """Return why to train; empty if nothing is a reason, or MLflow is away: a round delivers without it."""
     try:
         stores.tracking.close_orphans(spec.name, instance)
-        return "asked for on the command line" if retrain else why_train(stores, spec), None
+        return "asked for on the command line" if retrain else why_train(stores, spec)
     except TrackingError as error:
         if retrain or spec.deliver == "champion_only":
             raise
         listen(Step(job_name(spec.name, RETRAIN), "training", "warning", message=f"left out: {error}"))
-        return "", error if Decisions(stores.tables, spec.name).all().empty else None
+        return ""
 
 
 def _try_to_train(
     run: Runner, spec: ForecastSpec, until: str, reason: str, retrain: bool, listen: Listener
 ) -> RunFailedError | None:
-    """Train; return what is to be raised once the forecasts are made."""
+    """Train; return what is to be raised once the forecasts are made: the failure of a training that was asked for."""
     try:
         train(run, spec, until, reason)
     except RunFailedError as error:
-        if spec.deliver == "champion_only":
-            raise
-        if retrain or not isinstance(error, UntrainableError):
+        if retrain:
             return error
-        words = f"{error.message}. The next round tries again; until then seasonal naive forecasts, or the champion"
+        whoever = (
+            "the champion" if spec.deliver == "champion_only" else "the champion, an earlier one or seasonal naive"
+        )
+        words = f"{error.message}. The next round tries again; until then {whoever} forecasts"
         listen(Step(job_name(spec.name, RETRAIN), "training", "warning", message=words))
     return None
 

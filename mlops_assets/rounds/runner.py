@@ -3,19 +3,18 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 
 from mlops_assets.alerts.failures import reason_of
-from mlops_assets.catalog.names import BACKTEST, MODEL, RANDOM_FOREST, TRAINING_SET, step_of
+from mlops_assets.catalog.names import step_of
 from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, range_tags
-from mlops_assets.errors import DataError, MlopsAssetsError
+from mlops_assets.errors import ExitCode, MlopsAssetsError
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
+from mlops_assets.stages.deliver import NoChampionError
 
-TRAINED = (TRAINING_SET, RANDOM_FOREST, MODEL, BACKTEST)
-"""Steps that fail where there are too few data to learn from or to judge by."""
 _FOLLOWS = "Dependencies for step "
 """So Dagster says of each step after one that failed that it is left out; the failure itself is told."""
 
@@ -24,8 +23,10 @@ class RunFailedError(MlopsAssetsError, RuntimeError):
     """A Dagster run failed; the message says in which asset and why."""
 
 
-class UntrainableError(RunFailedError):
-    """A training failed because the data do not allow one, or not yet."""
+class UndeliveredError(RunFailedError):
+    """Nothing was forecast, for only a champion may forecast (`deliver: champion_only`) and there is none that can."""
+
+    exit_code: ClassVar[int] = ExitCode.NOT_ALLOWED
 
 
 class InterruptedRunError(MlopsAssetsError, RuntimeError):
@@ -133,8 +134,7 @@ def _failure(result: dg.ExecuteInProcessResult, job: str) -> Exception:
             trace = _trace_of_bug(event)
             if trace:
                 return StepBugError(f"{message}\n{trace}")
-            kind = UntrainableError if step_of(event.step_key) in TRAINED and _is(event, DataError) else RunFailedError
-            return kind(message)
+            return (UndeliveredError if _is(event, NoChampionError) else RunFailedError)(message)
     return RunFailedError(f"{job} failed (run {result.run_id}); its log in Dagster's UI says why")
 
 

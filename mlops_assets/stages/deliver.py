@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import end_of_next
-from mlops_assets.errors import MlopsAssetsError, TerminalError
+from mlops_assets.errors import ExitCode, MlopsAssetsError, TerminalError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.lost import UNLOADABLE
@@ -26,6 +26,8 @@ CHAMPION = "champion"
 
 class NoChampionError(TerminalError, LookupError):
     """There is no champion that could forecast, and the spec wants nobody else to (`deliver: champion_only`)."""
+
+    exit_code: ClassVar[int] = ExitCode.NOT_ALLOWED
 
 
 class Deliverer:

@@ -28,6 +28,9 @@ def ask(tmp_path, monkeypatch):
         assert result.exit_code == code, result.output
         assert not (tmp_path / "data").exists()
         assert {path.name for path in (tmp_path / "forecasts").iterdir()} == {"demo.yaml", "sales.csv"}
-        return json.loads(result.output) if "--json" in arguments else result.output
+        if "--json" not in arguments:
+            return result.output
+        (line,) = result.stdout.splitlines()
+        return json.loads(line)
 
     return run

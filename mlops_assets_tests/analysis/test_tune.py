@@ -27,7 +27,10 @@ def tune(tmp_path, empty_mlflow, monkeypatch):
     def run(*arguments: str, code: int = 0):
         result = CliRunner().invoke(main, ["tune", str(file), *arguments], catch_exceptions=False)
         assert result.exit_code == code, result.output
-        return json.loads(result.stdout) if "--json" in arguments else result.output
+        if "--json" not in arguments:
+            return result.output
+        (line,) = result.stdout.splitlines()
+        return json.loads(line)
 
     return run, file, spec
 

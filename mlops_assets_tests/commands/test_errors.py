@@ -1,5 +1,6 @@
 """How commands end: an expected error is one line and its exit code, a bug a line that names its trace."""
 
+import json
 import os
 import re
 import subprocess
@@ -218,7 +219,7 @@ SERVERS = {
     ("variable", "command"),
     [
         *(("MLOPS_TABLES", name) for name in ("run", "rollback", "history", "report")),
-        *(("MLFLOW_TRACKING_URI", name) for name in ("run", "approve", "explain")),
+        *(("MLFLOW_TRACKING_URI", name) for name in ("approve", "explain")),
         *((variable, "check") for variable in SERVERS),
     ],
 )
@@ -232,6 +233,20 @@ def test_a_server_that_does_not_answer_is_one_line_without_a_secret(call, monkey
     assert result.exit_code == 1
     assert message in (result.stdout if command == "check" else one_line(result))
     assert "hunter2planted" not in result.output
+
+
+def test_a_round_delivers_without_mlflow_and_says_so(call, monkeypatch):
+    value, now, moment, message = SERVERS["MLFLOW_TRACKING_URI"]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
+    monkeypatch.setenv(now, moment)
+    result = call("run", "demo", "--json")
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert (said["source"], said["delivered_because"], said["version"]) == ("seasonal_naive", "no_champion", None)
+    assert said["advice"] == ["mlops-assets history demo"]
+    assert message in result.stderr
+    assert "hunter2planted" not in result.output
+    assert "forecasts from 2024-05-31" in call("run", "demo").stdout
 
 
 @pytest.mark.parametrize("command", sorted({*main.commands} - {"check"}))

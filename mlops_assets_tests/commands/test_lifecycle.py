@@ -70,22 +70,40 @@ def test_reject(cli):
         == "demo: version 4 is rejected; version 3 stays champion (decision 5)\n"
     )
     again = cli("approve", "demo", "4", *WHO)
-    assert again.exit_code == 2
+    assert again.exit_code == 4
     assert "does not wait for approval: it was rejected (decision 5)" in again.output
     assert cli("approve", "demo", "4", "--force", *WHO).exit_code == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "code", "message"),
     [
-        (("approve", "demo", "9", *WHO), "demo has no version 9; there are: 1, 2, 3, 4"),
-        (("approve", "demo", "4", "--by", "Ann"), "Missing option '--reason'"),
-        (("approve", "nothing", "4", *WHO), "no forecast 'nothing'"),
-        (("rollback", "demo", "--to", "3", *WHO), "version 3 of demo is the champion already"),
-        (("history", "demo", "--at", "yesterday"), "not a moment such as 2013-12-31"),
+        (("approve", "demo", "9", *WHO), 4, "demo has no version 9; there are: 1, 2, 3, 4"),
+        (("approve", "demo", "4", "--by", "Ann"), 2, "Missing option '--reason'"),
+        (("approve", "demo", "4", "--by", "Ann", "--reason", " "), 2, "needs who takes it"),
+        (("approve", "nothing", "4", *WHO), 2, "no forecast 'nothing'"),
+        (("rollback", "demo", "--to", "3", *WHO), 4, "version 3 of demo is the champion already"),
+        (("history", "demo", "--at", "yesterday"), 2, "not a moment such as 2013-12-31"),
     ],
 )
-def test_wrong_usage(cli, words, message):
+def test_what_cannot_be_decided_and_what_is_wrong_usage(cli, words, code, message):
     result = cli(*words)
-    assert result.exit_code == 2
+    assert result.exit_code == code
     assert message in result.output
+
+
+def test_a_decision_as_json(cli):
+    done = cli("approve", "demo", "4", *WHO, "--json")
+    assert json.loads(done.stdout) == {
+        "forecast": "demo",
+        "decision": 5,
+        "outcome": "promoted",
+        "version": 4,
+        "champion_before": 3,
+        "champion_after": 4,
+        "decided_by": "Ann",
+        "reason": "looked at it",
+    }
+    again = cli("reject", "demo", "4", *WHO, "--json")
+    assert again.exit_code == 4
+    assert json.loads(again.stdout)["advice"] == ["mlops-assets history demo"]

@@ -1,5 +1,9 @@
 """The command line: what it prints and its exit codes."""
 
+import json
+
+import pytest
+
 from mlops_assets_tests.worlds import declare, panel
 
 
@@ -19,6 +23,21 @@ def test_an_unknown_partition_is_wrong_usage(call):
     result = call("run", "demo", "--partition", "2023-01-01")
     assert result.exit_code == 2
     assert "2024-03-01 to 2024-05-31" in result.output
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ("2024-05-10T06:00Z", "partition 2024-05-10 of demo is complete at 2024-05-11 00:00 (UTC)"),
+        ("2024-03-01T06:00Z", "demo: the first partition, from 2024-03-01, has not ended yet"),
+    ],
+)
+def test_a_partition_that_has_not_ended_is_not_there_yet(call, monkeypatch, now, words):
+    monkeypatch.setenv("MLOPS_NOW", now)
+    result = call("run", "demo", "--partition", "2024-05-10", "--json")
+    assert result.exit_code == 3
+    assert json.loads(result.stdout) == {"error": words, "advice": [], "exit_code": 3}
+    assert call("run", "demo", "--partition", "2025-05-10").exit_code == (2 if "2024-05-10" in now else 3)
 
 
 def test_a_broken_spec_is_a_line_beside_the_others(call, tmp_path):
@@ -44,8 +63,23 @@ def test_a_run_does_the_whole_round_and_again_changes_nothing(call, tmp_path):
     assert again.exit_code == 0, again.output
     assert "✓ random_forest" not in again.output
     assert "champion: version 1" in again.output
-    retrained = call("run", "demo", "--partition", "2024-05-09...2024-05-10", "--retrain")
-    assert "champion: version 1" in retrained.output
+    retrained = call("run", "demo", "--partition", "2024-05-09...2024-05-10", "--retrain", "--json")
+    said = json.loads(retrained.stdout)
+    assert retrained.stdout.count("\n") == 1
+    assert "✓ random_forest" in retrained.stderr
+    assert said == {
+        "forecast": "demo",
+        "partitions": ["2024-05-09", "2024-05-10"],
+        "decision": None,
+        "delivered_because": "champion",
+        "source": "champion",
+        "version": 1,
+        "rows": 28,
+        "score": {**said["score"], "rows": 4},
+        "waits_for": "",
+        "undecided": [],
+        "advice": [],
+    }
     from mlops_assets.io_managers.objects import ObjectTables
 
     tables = ObjectTables(base=str(tmp_path / "data" / "tables"))

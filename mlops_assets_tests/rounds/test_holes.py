@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.environments import open_stores
+from mlops_assets.errors import NotYetError
 from mlops_assets.rounds.round import resolve_partitions, run_round
 from mlops_assets_tests.worlds import SPEC, declare, panel, sandbox
 
@@ -27,7 +28,7 @@ class Desk:
         settings, warned = self.settings.model_copy(update={"now": now}), []
         keys = resolve_partitions(spec, None, settings)
         news = lambda step: warned.append(step.message) if step.state == "warning" else None  # noqa: E731
-        run_round(spec, keys, settings, self.instance, False, news, catch_up=True)
+        self.outcome = run_round(spec, keys, settings, self.instance, False, news, catch_up=True)
         return warned
 
     def table(self, name: str) -> pd.DataFrame:
@@ -52,11 +53,18 @@ def test_a_late_day_is_filled_in_and_rounds_that_were_missed_are_made_up_for(des
     desk.run("2024-05-11T06:00Z", until("2024-05-09"))
     first = desk.table("forecasts")
     assert desk.origins() == ["2024-05-10"]
+    assert (desk.outcome.rows, desk.outcome.decision, desk.outcome.score) == (28, "promoted", None)
+    with pytest.raises(NotYetError, match="no rows of 2024-05-10 yet"):
+        desk.outcome.require_all()
+    assert desk.outcome.advice == ["mlops-assets run demo --partition 2024-05-10"]
     late = "2024-05-11"
     whole = until("2024-05-13")
     desk.run("2024-05-14T06:00Z", whole[whole["day"] != late])
     assert desk.origins() == ["2024-05-10", late, "2024-05-12", "2024-05-13"]
     desk.run("2024-05-15T06:00Z", until("2024-05-14"))
+    desk.outcome.require_all()
+    assert (desk.outcome.decision, desk.outcome.delivered_because, desk.outcome.version) == (None, "champion", 1)
+    assert desk.outcome.to_json()["score"]["rows"] == 4 * 4, "four items, each from four origins"
     observed = desk.table("observations").groupby("timestamp").size()
     assert observed.eq(4).all()
     assert len(observed) == 44, "from 1 April to 14 May, those that came late among them"

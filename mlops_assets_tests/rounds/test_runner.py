@@ -3,8 +3,9 @@
 import dagster as dg
 import pytest
 
-from mlops_assets.errors import DataError
-from mlops_assets.rounds.runner import InterruptedRunError, RunFailedError, Runner, Step
+from mlops_assets.errors import DataError, ExitCode
+from mlops_assets.rounds.runner import InterruptedRunError, RunFailedError, Runner, Step, UndeliveredError
+from mlops_assets.stages.deliver import NoChampionError
 
 
 @dg.asset
@@ -37,3 +38,15 @@ def test_a_command_that_is_told_to_end_is_no_bug_and_goes_on_with_nothing():
     assert not isinstance(caught.value, RunFailedError), "after which a round would go on"
     assert "told failed (job one" in caught.value.message
     assert "the process was told to end (SIGTERM, Ctrl-C); what was stored before is kept" in caught.value.message
+
+
+def test_that_only_a_champion_may_forecast_is_a_failure_of_its_own():
+    @dg.asset
+    def forecasts() -> None:
+        error = NoChampionError("demo has no champion yet")
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+    made = dg.Definitions([forecasts], jobs=[dg.define_asset_job("one")])
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(UndeliveredError, match="no champion yet") as caught:
+        Runner(made, instance, lambda _: None)("one")
+    assert caught.value.exit_code == ExitCode.NOT_ALLOWED

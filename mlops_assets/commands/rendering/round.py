@@ -92,7 +92,7 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
 def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     from rich.table import Table
 
-    predictions = stores.tables.read([spec.name, BACKTEST])
+    predictions = ForecastTables(stores.tables, spec.name).read(BACKTEST)
     if predictions.empty:
         return
     predictions = with_names_of_today(predictions)
