@@ -104,8 +104,9 @@ class ForecastSpec(Part):
     )
     outliers: Literal["missing", "keep"] = Field(
         default="missing",
-        description="What a target twenty times as far from the item's median as all others counts as in training, "
-        "forecasts and scores: unknown, or what it says. It is told in any case.",
+        description="What a target twenty times as far from the item's median as all others counts as: unknown, or "
+        "(keep) in scores what it says, and in training and forecasts as far as the farthest other. It is told in "
+        "any case.",
     )
     quarantine: Quarantine = Field(default_factory=Quarantine)
     model: Model = Field(default_factory=Model)

@@ -94,7 +94,7 @@ def outlier_sentence(spec: ForecastSpec, found: pd.DataFrame) -> str:
     many = "values are" if len(found) > 1 else "value is"
     means, todo = ("counted as missing", "; if right, set outliers: keep")
     if spec.outliers == "keep":
-        means, todo = ("kept (outliers: keep)", "")
+        means, todo = ("kept (outliers: keep), learnt from as no further from the usual than the others", "")
     told = f"{len(found)} {many} hardly true and {means}: {outliers.sentence(found)}"
     return f"{told}. If wrong, mend the source and ingest again{todo}"
 

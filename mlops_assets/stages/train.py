@@ -16,7 +16,7 @@ from mlops_assets.catalog.names import OBSERVATIONS
 from mlops_assets.catalog.partitions import window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
-from mlops_assets.forecasting.data.outliers import without_outliers
+from mlops_assets.forecasting.data.outliers import bounded, without_outliers
 from mlops_assets.forecasting.decisions.rules import GROW, REFIT, REWEIGH
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import ModelSettings, Task
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
     """Return observations as the engine wants them.
 
-    That is without outliers, absent rows filled where they mean zero, and with what the calendars say of their times.
+    That is without outliers, or with bounded ones, absent rows filled where they mean zero, and with what the calendars
+    say of their times.
 
     Raises:
         SourceError: a calendar cannot be read.
     """
-    if spec.outliers == "missing":
-        observations = without_outliers(observations)
+    observations = without_outliers(observations) if spec.outliers == "missing" else bounded(observations)
     if spec.fill == "zero" and len(observations):
         observations = fill_with_zero(observations, spec.frequency, spec.zone)
     return with_calendars(spec, observations)

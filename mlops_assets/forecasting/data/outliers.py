@@ -31,7 +31,8 @@ def outliers(frame: pd.DataFrame) -> pd.DataFrame:
         frame: item_id, timestamp, target; rows in any order.
 
     Returns:
-        Columns item_id, timestamp, target and `usual` (the item's median), indexed by the place of the row.
+        Columns item_id, timestamp, target, `usual` (the item's median) and `away` (how far from it the item's other
+        values are), indexed by the place of the row.
     """
     target = frame["target"].to_numpy(dtype=np.float64, na_value=np.nan)
     rows = np.flatnonzero(~np.isnan(target))
@@ -44,23 +45,35 @@ def outliers(frame: pd.DataFrame) -> pd.DataFrame:
     away = np.abs(value - middle[item])
     order = np.lexsort((away, item))
     sizes = np.split(away[order], start[1:])
-    found = []
+    found, others = [], np.zeros(len(sizes))
     for number, size in enumerate(sizes):
         if len(size) >= LEAST and (last := _outliers_of(size, abs(middle[number]))):
             found.extend(order[start[number] + len(size) - last : start[number] + len(size)])
+            others[number] = max(size[-last - 1], STEADY * abs(middle[number]))
     place = np.sort(np.array(found, dtype=np.int64))
     picked = frame.iloc[rows[place]][["item_id", "timestamp", "target"]]
-    return picked.assign(usual=middle[item[place]]).set_axis(rows[place], axis=0)
+    return picked.assign(usual=middle[item[place]], away=others[item[place]]).set_axis(rows[place], axis=0)
 
 
 def without_outliers(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a canonical frame in which outliers are missing values."""
     found = outliers(frame)
+    return frame if found.empty else _with(frame, found.index, np.nan)
+
+
+def bounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a canonical frame in which outliers lie as far from their item's median as the farthest of its others.
+
+    Winsorised, as it is called (Dixon 1960, "Simplified estimation from censored normal samples", Annals of
+    Mathematical Statistics 31): twice as far could move the mean of an intermittent item tenfold. Whole numbers stay
+    whole.
+    """
+    found = outliers(frame)
     if found.empty:
         return frame
-    target = frame["target"].to_numpy(dtype=np.float64, na_value=np.nan).copy()
-    target[found.index] = np.nan
-    return frame.assign(target=target)
+    target, usual = found["target"].to_numpy(dtype=np.float64), found["usual"].to_numpy()
+    limit = usual + np.sign(target - usual) * found["away"].to_numpy()
+    return _with(frame, found.index, np.where(target == np.rint(target), np.rint(limit), limit))
 
 
 def sentence(found: pd.DataFrame, most: int = 3) -> str:
@@ -70,6 +83,12 @@ def sentence(found: pd.DataFrame, most: int = 3) -> str:
         for row in found.to_dict("records")
     ]
     return few(told, most)
+
+
+def _with(frame: pd.DataFrame, place: pd.Index, values: np.ndarray | float) -> pd.DataFrame:
+    target = frame["target"].to_numpy(dtype=np.float64, na_value=np.nan).copy()
+    target[place] = values
+    return frame.assign(target=target)
 
 
 def _outliers_of(away: np.ndarray, middle: float) -> int:

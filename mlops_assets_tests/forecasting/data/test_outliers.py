@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.data.outliers import LEAST, outliers, sentence, without_outliers
+from mlops_assets.forecasting.data.outliers import LEAST, bounded, outliers, sentence, without_outliers
 
 
 def frame(values, item: str = "a") -> pd.DataFrame:
@@ -78,6 +78,23 @@ def test_a_few_slips_side_by_side_are_all_found():
 def test_a_steady_series_shows_its_slips_too():
     assert outliers(frame([100.0] * 30 + [100_000.0]))["target"].tolist() == [100_000.0]
     assert outliers(frame([100.0] * 30 + [250.0])).empty
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ([*[100.0, 110.0, 90.0] * 10, 1e5], 110.0),
+        ([*[100.0, 110.0, 90.0] * 10, -1e5], 90.0),
+        ([*[0.0, 0.0, 3.0] * 10, 3000.0], 3.0),
+        ([*[7.0] * 30, 7e3], 8.0),  # a whole number of what hardly moves, not 7.7
+        ([*[7.5] * 30, 7.5e3 + 0.5], 8.25),
+    ],
+)
+def test_one_that_is_kept_is_as_far_away_as_the_farthest_other(values, counts):
+    kept = bounded(frame(values))["target"].tolist()
+    assert kept == [*values[:-1], counts]
+    table = frame(values[:-1])
+    assert bounded(table) is table
 
 
 def test_item_time_and_value_are_named_and_what_is_usual():
