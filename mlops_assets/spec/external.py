@@ -1,7 +1,7 @@
 """An external service that makes the same forecasts: which one, how it is reached, and what its forecasts are for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -165,6 +165,13 @@ class Rest(Part):
         return value
 
 
+AMAZON_FREQUENCIES = {
+    "D": "D", "W": "W", "MS": "M", "ME": "M", "YS": "Y", "YE": "Y",
+    "h": "H", "30min": "30min", "15min": "15min", "10min": "10min", "5min": "5min", "min": "1min", "1min": "1min",
+}  # fmt: skip
+"""Frequencies that Amazon Forecast has, by the rule of ours."""
+
+
 class AmazonForecast(Part):
     """Amazon Forecast by boto3; keys come from the cloud's own variables."""
 
@@ -256,6 +263,24 @@ class External(Part):
         if self.exchange is None and self._hands_over:
             raise MisfitError("exchange", "say where data are handed over: a folder, or s3://bucket/prefix")
         return self
+
+    def check(self, frequency: str, horizon: int, quantiles: Sequence[float]) -> None:
+        """Raise MisfitError if the service cannot make such a forecast."""
+        if self.service == "amazon_forecast":
+            if frequency.partition("-")[0] not in AMAZON_FREQUENCIES:
+                raise MisfitError("external.service", f"amazon_forecast has no frequency {frequency}")
+            if horizon > 500:
+                raise MisfitError("external.service", "amazon_forecast has at most 500 steps ahead")
+            if any(round(level * 100, 6) % 1 for level in quantiles):
+                raise MisfitError("external.service", "amazon_forecast has quantiles of whole percents only")
+        remote = self.service in ("amazon_forecast", "sagemaker")
+        if remote and self._endpoint is None and not (self.exchange or "").startswith(("s3://", "${")):
+            raise MisfitError("external.exchange", f"{self.service} reads and writes s3://bucket/prefix only")
+
+    @property
+    def _endpoint(self) -> str | None:
+        block = self.amazon_forecast or self.sagemaker
+        return block.endpoint_url if block is not None else None
 
     @property
     def _hands_over(self) -> bool:

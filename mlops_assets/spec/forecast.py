@@ -215,6 +215,8 @@ class ForecastSpec(Part):
             raise MisfitError(
                 "partitions.kind", f"finer than the frequency {self.frequency}; allowed: {', '.join(allowed)}"
             )
+        if self.external is not None:
+            self.external.check(self.frequency, self.horizon, self.quantiles)
         if problem := stamp_misfit(self.frequency, self.columns.stamp):
             raise MisfitError("columns.stamp", problem)
         if self.partition_kind == "hourly" and not keeps_whole_hours(self.zone, self.partitions.start):

@@ -90,12 +90,12 @@ class Provider(Protocol):
 
     Every method raises `ServiceError`s only: `BusyError`, `UnreachableError`, `UnsureError`, `NotThereError`,
     `RefusedByServiceError`, `WrongAnswerError`; no message of theirs shows a secret.
-
-    Attributes:
-        name: of the service: the `source` of its rows in the ledger.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the service: the `source` of its rows in the ledger."""
+        ...
 
     def steps(self, request: Request) -> list[Step]:
         """Return the chain that makes this forecast. Pure: the same request has the same steps."""
