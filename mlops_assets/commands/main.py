@@ -7,6 +7,7 @@ from mlops_assets.commands import (
     base,
     certify,
     check,
+    jobs,
     leaving,
     lifecycle,
     listing,
@@ -45,6 +46,7 @@ for command in (
     policy.replay_policy,
     check.check,
     quarantine.quarantine,
+    jobs.jobs,
     certify.certify,
 ):
     main.add_command(command)

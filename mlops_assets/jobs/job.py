@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -101,6 +101,12 @@ class Job:
     def waits_for_another(self) -> bool:
         """Whether a step before it has not succeeded yet."""
         return self.state == "intended" and bool(self.after) and not self.earlier
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; moments in ISO 8601, in UTC."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        texts = {name: f"{value.isoformat()}Z" for name, value in values.items() if isinstance(value, datetime)}
+        return {**values, **texts, "external_name": self.external_name}
 
     def may_become(self, state: State) -> bool:
         """Whether a state lies ahead: no job goes backwards, and none leaves its end."""

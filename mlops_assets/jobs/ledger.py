@@ -5,7 +5,7 @@ Whoever loads the code location imports it inside a function, as it imports SQLA
 
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from mlops_assets.errors import UnknownNameError, UsageError
 from mlops_assets.jobs.job import ENDED_BADLY, Job, State
 from mlops_assets.jobs.tables import EVENTS, IS_OPEN, JOBS, Event, job_of, plain, row_of, values_of
-from mlops_assets.jobs.view import prepare
+from mlops_assets.jobs.view import LOG, Standing, prepare
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.databases import make_engine
 from mlops_assets.settings import Settings
@@ -57,14 +57,19 @@ class Ledger:
         self.who = who or f"{socket.gethostname()} {os.getpid()}"
 
     @classmethod
-    def open(cls, settings: Settings, who: str = "") -> "Ledger":
+    def open(cls, settings: Settings, who: str = "", only_read: bool = False) -> "Ledger":
         """Open the ledger of an environment, and make its tables if they are not there.
+
+        Args:
+            settings: say where it is.
+            who: makes the changes. Default: this process.
+            only_read: where there is no ledger yet, an empty one in memory stands for it.
 
         Raises:
             DatabaseError: the database cannot be used for it.
             DatabaseUnavailableError: it lets nobody in.
         """
-        ledger = cls(make_engine(*_address(settings)), Clock.of(settings), who)
+        ledger = cls(make_engine(*_address(settings, only_read)), Clock.of(settings), who)
         prepare(ledger._engine)
         return ledger
 
@@ -112,16 +117,32 @@ class Ledger:
             asked = asked.where(JOBS.c.state.in_(list(states)))
         return self._select(asked.limit(limit))[::-1]
 
-    def due(self, now: datetime, limit: int, forecast: str | None = None) -> list[Job]:
-        """Return the open jobs that are to be looked at, the longest overdue first; leased ones are left out."""
+    def due(self, now: datetime, limit: int, forecasts: Collection[str] | None = None) -> list[Job]:
+        """Return the open jobs that are to be looked at, the longest overdue first; leased ones are left out.
+
+        Args:
+            now: the present moment, in UTC without its zone.
+            limit: only so many.
+            forecasts: only of these.
+        """
         overdue, astray = JOBS.c.next_look_at <= now, JOBS.c.next_look_at > now + FARTHEST
         found: list[Job] = []
         for when in (overdue, astray):
             asked = sa.select(JOBS).where(IS_OPEN, when, self._free(now)).order_by(JOBS.c.next_look_at)
-            if forecast is not None:
-                asked = asked.where(JOBS.c.forecast == forecast)
+            if forecasts is not None:
+                asked = asked.where(JOBS.c.forecast.in_(forecasts))
             found += self._select(asked.limit(limit))
         return found[:limit]
+
+    def log(self, forecast: str | None = None, partition: str | None = None) -> list[Standing]:
+        """Return the rows of the view `mlops_job_log`, in the order of forecasts and partitions."""
+        asked = sa.select(LOG).order_by(LOG.c.forecast, LOG.c.partition)
+        if forecast is not None:
+            asked = asked.where(LOG.c.forecast == forecast)
+        if partition is not None:
+            asked = asked.where(LOG.c.partition == partition)
+        with self._reading() as connection:
+            return [Standing(**row._asdict()) for row in connection.execute(asked).all()]
 
     def events(self, key: str) -> list[Event]:
         """Return what happened to a job, the first thing first."""
@@ -319,11 +340,14 @@ class Ledger:
             yield connection.execution_options(reads_only=True)
 
 
-def _address(settings: Settings) -> "tuple[str | SecretStr, bool, str]":
-    """Return where the ledger is: address, whether it is only read, and the variable that says so."""
+def _address(settings: Settings, only_read: bool) -> "tuple[str | SecretStr, bool, str]":
+    """Return where the ledger is: address, whether it is never written to, and the variable that says so."""
     if settings.jobs_url is not None:
         return settings.jobs_url, False, "MLOPS_JOBS_URL"
     if settings.table_place == "sql" and settings.database_url is not None:
         return settings.database_url, False, "MLOPS_DATABASE_URL"
-    settings.data_folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{settings.data_folder / 'jobs.db'}", False, "MLOPS_DATA"
+    file = settings.data_folder / "jobs.db"
+    if only_read and not file.exists():
+        return "sqlite://", False, "MLOPS_DATA"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{file}", False, "MLOPS_DATA"

@@ -7,7 +7,7 @@ that its poller was killed or that a clock was wrong and its lease seemed to be 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,9 +54,10 @@ def run_due(
     providers: Callable[[Job], Provider],
     inputs: Callable[[Job], Inputs],
     collect: Callable[[Job], Any] | None = None,
-    forecast: str | None = None,
+    forecasts: Collection[str] | None = None,
     limit: int = 100,
     seconds: float = float("inf"),
+    served: Mapping[str, str] | None = None,
 ) -> list[Looked]:
     """Look once at each job that is due, and return what came of it; jobs that others are at are left to them.
 
@@ -66,13 +67,15 @@ def run_due(
         inputs: makes the data of a job, which are read only where they are sent.
         collect: fetches and stores the result of a succeeded job and sets it to `collected`. Default: the job is
             returned as `collect`, and somebody else does it.
-        forecast: look only at jobs of this one.
+        forecasts: look only at jobs of these.
         limit: look at so many.
         seconds: begin no further look after so many.
+        served: when each forecast was served, as text that can be compared. They take turns, and who has waited longest
+            begins.
     """
     poller = Poller(ledger, providers, inputs, collect)
     end, looked = time.monotonic() + seconds, []
-    for job in ledger.due(ledger.now(), limit, forecast):
+    for job in _in_turns(ledger.due(ledger.now(), limit, forecasts), served or {}):
         if time.monotonic() > end:
             break
         found = poller.look(job)
@@ -233,7 +236,8 @@ class Poller:
                 self._collect(job)
             except Exception as error:
                 return self._later(self._ledger.get(job.job_key), "not collected", _said(error))
-            return Looked(self._ledger.get(job.job_key), "collected")
+            done = self._ledger.get(job.job_key)
+            return Looked(done, done.state, done.error)
         wait = self._ledger.now() + _grown(self._ledger.now() - job.since)
         return self._changed(job, "", "", "collect", next_look_at=wait, **_FREE)
 
@@ -307,6 +311,16 @@ class Poller:
             self._usual[which] = self._ledger.usual(*which) or timedelta()
         expected = min(submitted_at, now) + self._usual[which]  # a clock may have gone back since
         return min(job.deadline, now + FARTHEST, max(expected, now + _grown(now - expected)))
+
+
+def _in_turns(jobs: Iterable[Job], served: Mapping[str, str]) -> list[Job]:
+    """Return jobs so that forecasts take turns: if the service of one hangs, the others do not wait for it."""
+    turns: dict[str, int] = {}
+    ordered = []
+    for job in jobs:
+        turns[job.forecast] = turns.get(job.forecast, 0) + 1
+        ordered.append((turns[job.forecast], served.get(job.forecast, ""), len(ordered), job))
+    return [job for *_, job in sorted(ordered, key=lambda one: one[:3])]
 
 
 def _grown(waited: timedelta) -> timedelta:

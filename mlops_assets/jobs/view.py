@@ -1,18 +1,54 @@
 """The view `mlops_job_log`: one row for each forecast and partition, for whoever branches on it in SQL."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from mlops_assets.jobs.job import ENDED_BADLY
+from mlops_assets.jobs.job import ENDED_BADLY, State
 from mlops_assets.jobs.tables import JOBS, METADATA
 from mlops_assets.resources.databases import DatabaseError, shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+NextAction = Literal["start", "wait", "collect", "deliver", "repair"]
+"""What a caller does: `start` (call `run` or `jobs run-due`), `wait`, `collect` (the result is there), `deliver` (its
+rows are here), `repair` (it ended badly)."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the outside jobs of a forecast and partition stand: a row of the view.
+
+    Attributes:
+        forecast: whose they are.
+        partition: of it.
+        service: of the job that has to be dealt with first.
+        step: of it.
+        state: of it.
+        next_action: what a caller does; see `NextAction`.
+        since: when the job came to this state, in UTC.
+        message: why, in words.
+        job_key: of it.
+    """
+
+    forecast: str
+    partition: str
+    service: str
+    step: str
+    state: State
+    next_action: NextAction
+    since: datetime
+    message: str
+    job_key: str
+
+
 VIEW = "mlops_job_log"
-COLUMNS = ("forecast", "partition", "service", "step", "state", "next_action", "since", "message", "job_key")
+LOG = sa.table(
+    VIEW, *(sa.column(field.name, sa.DateTime if field.type is datetime else sa.Text) for field in fields(Standing))
+)
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 _ADVISORY = 7355608
 """Number of the lock under which PostgreSQL lets one process at a time make the tables."""
@@ -48,9 +84,7 @@ def _has_view(connection: "Connection") -> bool:
 def job_log() -> Any:
     """Return what the view shows: of each forecast and partition the job that has to be dealt with first.
 
-    Of a step that was asked for again, only the latest job counts. `next_action` says what a caller does: `start` (call
-    `run` or `jobs run-due`), `wait`, `collect` (its result is there), `deliver` (its rows are here), `repair` (it ended
-    badly).
+    Of a step that was asked for again, only the latest job counts.
     """
     of_step = [JOBS.c.forecast, JOBS.c.partition, JOBS.c.service, JOBS.c.step]
     nth = sa.func.row_number().over(partition_by=of_step, order_by=[JOBS.c.created_at.desc(), JOBS.c.job_key])

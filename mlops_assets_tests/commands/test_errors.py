@@ -34,6 +34,7 @@ ARGUMENTS = {
     "check": (),
     "quarantine": ("demo",),
     "certify": ("--forecast", "demo"),
+    "jobs": ("state", "demo"),
 }
 """For each command, arguments that are right; a new command stands here or the tests fail."""
 

@@ -97,7 +97,7 @@ def test_due_is_what_is_open_and_overdue_the_longest_first(ledger: Ledger, clock
     ledger.change(three, "", next_look_at=START + FARTHEST)
     assert [found.job_key for found in ledger.due(START + timedelta(seconds=1), 10)] == [four.job_key, one.job_key]
     assert [found.job_key for found in ledger.due(START + timedelta(seconds=1), 1)] == [four.job_key]
-    assert ledger.due(START, 10, "another") == []
+    assert ledger.due(START, 10, ["another"]) == []
 
 
 def test_what_is_exclusive_is_held_by_one_and_passes_to_the_next(ledger: Ledger, clock: Hands):

@@ -1,0 +1,113 @@
+"""Jobs of outside services: jobs list, show, state, wake."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from mlops_assets.commands import base
+from mlops_assets.errors import ExitCode
+from mlops_assets.jobs.job import OPEN, State
+from mlops_assets.settings import Settings
+from mlops_assets.spec import find_spec
+
+if TYPE_CHECKING:
+    from mlops_assets.jobs.ledger import Ledger
+    from mlops_assets.jobs.view import NextAction
+
+STATES = get_args(State)
+key_argument = click.argument("key")
+
+
+@click.group()
+def jobs() -> None:
+    """See and move the jobs of external services. KEY is a job's key, or as much of its beginning as no other has."""
+
+
+@jobs.command("list")
+@click.argument("name", required=False)
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(STATES), help="Only jobs in this state; repeatable."
+)
+@click.option("--open", "only_open", is_flag=True, help="Only jobs for which something is still to be done.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show the latest so many.")
+@base.as_json_option
+def list_jobs(name: str | None, states: tuple[State, ...], only_open: bool, limit: int, as_json: bool) -> None:
+    """Show the jobs of the forecast NAME, or of all, in the order in which they were intended. Changes nothing."""
+    from mlops_assets.commands.rendering import jobs as rendering
+
+    found = _ledger(only_read=True).of(name, states=states or (OPEN if only_open else None), limit=limit)
+    if as_json:
+        base.show_json([job.to_json() for job in found])
+    else:
+        base.show([rendering.table(found) if found else "no job in the ledger"])
+
+
+@jobs.command()
+@key_argument
+@base.as_json_option
+def show(key: str, as_json: bool) -> None:
+    """Show a job with all that happened to it. Changes nothing."""
+    from mlops_assets.commands.rendering import jobs as rendering
+
+    ledger = _ledger(only_read=True)
+    job = ledger.get(key)
+    events = ledger.events(job.job_key)
+    if as_json:
+        told = [{**asdict(event), "at": f"{event.at.isoformat()}Z"} for event in events]
+        base.show_json({**job.to_json(), "events": told})
+    else:
+        base.show(rendering.parts(job, events))
+
+
+@jobs.command()
+@base.name_argument
+@click.option("--partition", metavar="KEY", help="Of this partition. Default: the latest one that has jobs.")
+@base.as_json_option
+def state(name: str, partition: str | None, as_json: bool) -> None:
+    """Say what is next for the external service's part of the forecast NAME: start, wait, collect, deliver or repair.
+
+    The same as the view mlops_job_log says in SQL. Ends with 0 for deliver, with 1 for repair, else with 3: not yet.
+    """
+    settings = Settings.read()
+    spec = find_spec(settings.forecasts, name)
+    found = _ledger(only_read=True).log(spec.name, partition)
+    if found:
+        standing = {**asdict(found[-1]), "since": f"{found[-1].since.isoformat()}Z"}
+    else:
+        unknown = dict.fromkeys(("service", "step", "state", "since", "job_key"))
+        message = "nothing has been asked of the service"
+        standing = {"forecast": name, "partition": partition, **unknown, "next_action": "start", "message": message}
+    if as_json:
+        base.show_json(standing)
+    else:
+        which = standing["partition"] or "no partition"
+        click.echo(f"{name} {which}: {standing['next_action']} ({standing['message']})")
+    raise click.exceptions.Exit(_exit_code(standing["next_action"]))
+
+
+@jobs.command()
+@key_argument
+@click.option("--because", default="by hand", metavar="TEXT", help="What woke it; it stands among the job's events.")
+@base.as_json_option
+def wake(key: str, because: str, as_json: bool) -> None:
+    """Let a job be looked at now: by the sensor's next tick, or the next run-due. For events of a service.
+
+    What the event says is not believed: the service is asked. Of a job that has ended, nothing is changed.
+    """
+    job = _ledger().wake(key, message=because)
+    if as_json:
+        base.show_json(job.to_json())
+    else:
+        click.echo(f"{job.job_key}: {'is due' if job.open else f'has ended: {job.state}'}")
+
+
+def _ledger(only_read: bool = False) -> "Ledger":
+    from mlops_assets.jobs.ledger import Ledger
+
+    return Ledger.open(Settings.read(), only_read=only_read)
+
+
+def _exit_code(action: "NextAction") -> ExitCode:
+    """Return how a question for the state ends, so that a shell can branch on it."""
+    return {"deliver": ExitCode.DONE, "repair": ExitCode.FAILED}.get(action, ExitCode.NOT_YET)
