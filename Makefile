@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-storage test-lifecycle test-ceph test-fev test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test test-storage test-lifecycle test-ceph test-fev test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,15 @@ test-fev: .venv/installed  ## Our engine on made tasks of fev, which is installe
 	  "$$(.services/fev/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
 	.services/fev/bin/python -m pip install --quiet --disable-pip-version-check fev
 	MLOPS_TEST_FEV=1 HF_HUB_OFFLINE=1 .services/fev/bin/python -m pytest mlops_assets_tests/test_fev_adapter.py
+
+test-wheel: .venv/installed  ## The wheel on an empty virtual environment, with its dependencies from the package index.
+	MLOPS_TEST_WHEEL=all $(BIN)/python -m pytest mlops_assets_tests/test_wheel.py
+
+test-airflow: .venv/installed  ## docs/orchestrators under a real Airflow 3, and against its other makers' own models, installed beside .venv.
+	test -d .services/orchestrators || $(BIN)/python -m venv .services/orchestrators
+	.services/orchestrators/bin/python -m pip install --quiet --disable-pip-version-check \
+	  "apache-airflow==3.3.*" "azure-mgmt-datafactory==10.*" "databricks-bundles==1.22.*"
+	MLOPS_TEST_AIRFLOW=1 $(BIN)/python -m pytest mlops_assets_tests/test_airflow.py mlops_assets_tests/test_orchestrators.py
 
 test-time: .venv/installed  ## Windows of partitions around every change of every zone's clocks, 1970 to 2037.
 	MLOPS_TEST_TIME=all $(BIN)/python -m pytest mlops_assets_tests/catalog/test_windows.py
