@@ -15,6 +15,7 @@ from mlops_assets.commands import (
     quarantine,
     reingest,
     run,
+    stand_in,
     status,
 )
 
@@ -48,5 +49,6 @@ for command in (
     quarantine.quarantine,
     jobs.jobs,
     certify.certify,
+    stand_in.stand_in,
 ):
     main.add_command(command)

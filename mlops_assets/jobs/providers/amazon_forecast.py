@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.jobs.job import Job
 from mlops_assets.jobs.providers.amazon_tables import amazon_stamps, item_metadata, related_series, target_series
 from mlops_assets.jobs.providers.aws import AwsClient
@@ -95,11 +96,12 @@ class AmazonForecastService:
         if job.step == "import":
             return self._import(job, inputs)
         if job.step == "predictor":
-            made = self._client.make("create_auto_predictor", **self._predictor(job))
+            made = self._client.make("create_auto_predictor", "PredictorArn", **self._predictor(job))
         elif job.step == "forecast":
             self._require_our_data(job)
             made = self._client.make(
                 "create_forecast",
+                "ForecastArn",
                 ForecastName=job.external_name,
                 PredictorArn=job.earlier["predictor"],
                 ForecastTypes=_forecast_types(job),
@@ -107,12 +109,13 @@ class AmazonForecastService:
         else:
             made = self._client.make(
                 "create_forecast_export_job",
+                "ForecastExportJobArn",
                 ForecastExportJobName=job.external_name,
                 ForecastArn=job.earlier["forecast"],
                 Destination={"S3Config": self._place(self._exchange(job).at(f"{job.external_name}/"))},
                 Format="CSV",
             )
-        return made[_KINDS[job.step].arn] if made else self._found(job.step, job.external_name)[0]
+        return made or self._found(job.step, job.external_name)[0]
 
     def describe(self, job: Job) -> Status:
         """Describe by ARN, or find the ARN by name."""
@@ -137,7 +140,9 @@ class AmazonForecastService:
         names = [name for name in exchange.below(job.external_name) if name.endswith(".csv")]
         if not names:
             raise WrongAnswerError(f"{exchange.at(job.external_name)}: the export is there, and no file of it")
-        columns = {"timestamp": "date"} | {f"q{level}": f"p{level}" for level in range(1, 100)}
+        columns = {"timestamp": "date"} | {
+            quantile_column(level): f"p{level * 100:g}" for level in asked_for["quantiles"]
+        }
         parts = [as_forecasts(exchange.read_table(name), exchange.at(name), columns) for name in names]
         found = pd.concat(parts, ignore_index=True)
         origin, frequency = pd.Timestamp(asked_for["origin"]), asked_for["frequency"]
@@ -160,15 +165,17 @@ class AmazonForecastService:
             name = f"{_group(job)}_{kind.partition('_')[0].lower()}"
             made = self._client.make(
                 "create_dataset",
+                "DatasetArn",
                 DatasetName=name,
                 Domain=_DOMAIN,
                 DatasetType=kind,
                 Schema={"Attributes": schema},
                 **of_time,
             )
-            datasets[kind] = made["DatasetArn"] if made else self._found("dataset", name)[0]
+            datasets[kind] = made or self._found("dataset", name)[0]
         self._client.make(
             "create_dataset_group",
+            "DatasetGroupArn",
             DatasetGroupName=_group(job),
             Domain=_DOMAIN,
             DatasetArns=list(datasets.values()),
@@ -178,6 +185,7 @@ class AmazonForecastService:
             path = self._exchange(job).write_table(f"{job.external_name}/{kind.lower()}.csv", table, header=False)
             made = self._client.make(
                 "create_dataset_import_job",
+                "DatasetImportJobArn",
                 DatasetImportJobName=job.external_name,
                 DatasetArn=datasets[kind],
                 DataSource={"S3Config": self._place(path)},
@@ -185,7 +193,7 @@ class AmazonForecastService:
                 ImportMode="FULL",
                 Format="CSV",
             )
-            imports.append(made["DatasetImportJobArn"] if made else self._import_of(datasets[kind], job.external_name))
+            imports.append(made or self._import_of(datasets[kind], job.external_name))
         return " ".join(imports)
 
     def _import_of(self, dataset: str, name: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from threading import Lock
 from typing import Any
 
 from mlops_assets.errors import MissingExtraError
@@ -32,6 +33,7 @@ _NO_LOGIN = {
 _THERE_ALREADY = "ResourceAlreadyExistsException"
 _KEYS = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, or the profile or role that boto3 finds"
 _TIMEOUT_SECONDS = 30
+_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True)
@@ -61,24 +63,31 @@ class AwsClient:
         with self._meaning(operation, changes=False):
             return getattr(self._client, operation)(**parameters)
 
-    def make(self, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """Make a thing; None if there is one of that name already.
+    def make(self, operation: str, arn: str, **parameters: Any) -> str | None:
+        """Make a thing and return its ARN; None if there is one of that name already.
+
+        Args:
+            operation: as boto3 calls it.
+            arn: field of the answer that has the ARN.
+            parameters: of the operation.
 
         Raises:
             RefusedByServiceError: wrong input, or something that it is made of is gone.
+            WrongAnswerError: the answer has no ARN.
         """
         from botocore.exceptions import ClientError
 
         try:
             with self._meaning(operation, changes=True):
                 try:
-                    return getattr(self._client, operation)(**parameters)
+                    answer = getattr(self._client, operation)(**parameters)
                 except ClientError as error:
                     if error.response.get("Error", {}).get("Code") == _THERE_ALREADY:
                         return None
                     raise
         except NotThereError as error:
             raise RefusedByServiceError(error.message) from None
+        return str(_field(answer, arn, f"{self.service} ({operation})"))
 
     def stop(self, operation: str, **parameters: Any) -> None:
         """Stop a thing that may have ended, or never been there."""
@@ -92,12 +101,11 @@ class AwsClient:
         """Yield the summaries of a list, page after page."""
         with self._meaning(operation, changes=False):
             for page in self._client.get_paginator(operation).paginate(**parameters):
-                yield from page.get(key, [])
+                yield from _field(page, key, f"{self.service} ({operation})")
 
     @cached_property
     def _client(self) -> Any:
         try:
-            import boto3
             from botocore.config import Config
             from botocore.exceptions import UnknownServiceError
         except ImportError:
@@ -107,7 +115,8 @@ class AwsClient:
         )
         url = filled(self.endpoint_url, self.environ) if self.endpoint_url else None
         try:
-            return boto3.Session().client(self.service, region_name=self.region, endpoint_url=url, config=once)
+            with _ONE_AT_A_TIME:  # a session is not for several threads, its clients are
+                return _session().client(self.service, region_name=self.region, endpoint_url=url, config=once)
         except UnknownServiceError:
             raise RefusedByServiceError(
                 f"the installed boto3 knows no service {self.service} any more; install an older release of it"
@@ -151,6 +160,21 @@ class AwsClient:
         if code in _NO_LOGIN or status in (401, 403):
             return UnreachableError(f"{text}: it does not let us in; see {_KEYS}")
         return lost(text) if status >= 500 else RefusedByServiceError(text)
+
+
+def _field(answer: Mapping[str, Any], name: str, what: str) -> Any:
+    """Return a field that an answer must have: boto3 makes an empty answer of a body that is no JSON."""
+    if name not in answer:
+        raise WrongAnswerError(f"{what}: its answer makes no sense: it has no {name}")
+    return answer[name]
+
+
+@cache
+def _session() -> Any:
+    """Return one session for all clients: each reads a megabyte of Amazon's descriptions."""
+    import boto3
+
+    return boto3.Session()
 
 
 def _short(error: Exception) -> str:

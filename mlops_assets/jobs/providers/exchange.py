@@ -110,13 +110,15 @@ def as_forecasts(table: pd.DataFrame, where: str, columns: Mapping[str, str] | N
     Raises:
         WrongAnswerError: columns are missing, or hold other things than times and numbers.
     """
-    table = table.rename(columns={theirs: ours for ours, theirs in (columns or {}).items()})
-    missing = [name for name in ("item_id", "timestamp") if name not in table]
-    values = [name for name in map(str, table.columns) if name == "mean" or _is_quantile(name)]
-    if missing or not values:
+    named = {str(name): str(name) for name in table.columns} | dict(columns or {})
+    wanted = [name for name in named if name in ("item_id", "timestamp", "mean") or _is_quantile(name)]
+    missing = [named[name] for name in wanted if named[name] not in table]
+    missing += [name for name in ("item_id", "timestamp") if name not in wanted]
+    if missing or len(wanted) < 3:
         lacking = ", ".join(missing or ["mean or q50"])
         raise WrongAnswerError(f"{where}: no column {lacking}; it has: {', '.join(map(str, table.columns)) or 'none'}")
-    found = table[["item_id", "timestamp", *values]].copy()
+    values = [name for name in wanted if name not in ("item_id", "timestamp")]
+    found = pd.DataFrame({name: table[named[name]] for name in ("item_id", "timestamp", *values)})
     found["item_id"] = found["item_id"].astype(str)
     try:
         times = pd.to_datetime(found["timestamp"], format="mixed" if found["timestamp"].dtype == object else None)

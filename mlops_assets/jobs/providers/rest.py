@@ -179,7 +179,7 @@ def _rows(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
     """Return rows as JSON types: times as ISO text, what is missing as null."""
     if table is None:
         return None
-    return json.loads(table.to_json(orient="records", date_format="iso", date_unit="s"))
+    return json.loads(table.to_json(orient="records", date_format="iso", date_unit="s", double_precision=15))
 
 
 def _records_of(document: Any, path: str | None, where: str) -> list[Any]:

@@ -61,10 +61,15 @@ class SageMakerService:
         try:
             self._client.make(
                 "create_transform_job",
+                "TransformJobArn",
                 TransformJobName=name,
                 ModelName=told["model"],
                 BatchStrategy="SingleRecord",
-                Environment={"DEEPAR_INFERENCE_CONFIG": json.dumps(asked_for)},
+                Environment={
+                    "DEEPAR_INFERENCE_CONFIG": json.dumps(asked_for),
+                    "FORECAST_FREQUENCY": told["frequency"],
+                    "FORECAST_HORIZON": str(told["horizon"]),
+                },
                 TransformInput={
                     "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
                     "ContentType": _LINES,
