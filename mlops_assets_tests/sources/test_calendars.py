@@ -1,5 +1,6 @@
 """Calendars by file: whose events, of what kind, until when; and what is wrong with a file is said by row."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,26 @@ def test_an_empty_end_is_a_day_and_many_faults_are_counted(tmp_path):
     assert days_of(spec_of(tmp_path, "from,to\n2024-03-03,\n2024-03-09,2024-03-09\n"), march()) == [3, 9]
     with pytest.raises(SourceError, match=r"row 3: .*; and 2 more$"):
         with_calendars(spec_of(tmp_path, "from,to\n" + "x,2024-03-09\n" * 5), march())
+
+
+def test_what_recurs_seldom_is_known_since_it_first_did(tmp_path):
+    rule = "DTSTART;VALUE=DATE:20190310\nDTEND;VALUE=DATE:20190312\nRRULE:FREQ=YEARLY;INTERVAL=5"
+    text = ICS.replace("DTSTART;VALUE=DATE:20240310\nDTEND;VALUE=DATE:20240312", rule)
+    spec = spec_of(tmp_path, text, path="school.ics", start=None, end=None, kinds="Easter")
+    assert with_calendars(spec, march())["school"].tolist() == [0] * 9 + [1, 1] + [0] * 4
+    late = spec_of(tmp_path, text.replace("2019", "2024"), path="school.ics", start=None, end=None, kinds="Easter")
+    assert with_calendars(late, march())["school"].isna().sum() == 9
+
+
+@pytest.mark.parametrize("name", ["school.csv", "school.ics"])
+def test_a_file_is_read_again_only_where_it_has_changed(tmp_path, name):
+    days = {"school.csv": "from,to\n2024-03-01,2024-03-02\n2024-03-10,2024-03-11\n", "school.ics": ICS}
+    fields = {"path": name} | ({"start": None, "end": None, "kinds": "Easter"} if name == "school.ics" else {})
+    spec, file = spec_of(tmp_path, days[name], **fields), tmp_path / name
+    before, stat = days_of(spec, march()), file.stat()
+    assert 10 in before
+    file.write_text(days[name].replace("0310", "0309").replace("03-10", "03-09"))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert days_of(spec, march(14)) == before, "not looked into"
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1_000_000_000))
+    assert 9 in days_of(spec, march())
