@@ -33,6 +33,8 @@ EVIDENCE = 8
 """Seasons on which it is decided whether targets enter as logarithms."""
 CLEAN = (6.0, 9.0)
 """Standard deviation within a season, in scales, from which on the reference moves with it, and does so wholly."""
+LONGEST_CHANGE = 168
+"""Longest season, in steps, whose change at the origin is a feature: of longer ones it names the day."""
 MINIMUM_HISTORY = 4
 """Observed targets below which an item is left to the fallback."""
 
@@ -146,6 +148,10 @@ def _at_origin(
         yield f"recent_mean_{window}", _narrow((rolling.mean(index, window) - level) / scale)
     for window in sorted({seasons.windows[0], seasons.short, seasons.windows[-1]}):
         yield f"recent_deviation_{window}", _narrow(rolling.deviation(index, window) / scale)
+    for length in seasons.lengths:
+        if 1 < length <= LONGEST_CHANGE:
+            change = rolling.at(index) - rolling.at(index - length)
+            yield f"recent_change_{length}", _narrow(change / scale)
     yield "history_observed", rolling.count(index, seasons.lookback)
     yield "history_present", rolling.count(index, seasons.short) / seasons.short
     for name, values in panel.past.items():

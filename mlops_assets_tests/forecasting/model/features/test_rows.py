@@ -86,6 +86,7 @@ def test_features_say_what_they_are_called():
     assert row["y"] == pytest.approx(np.arcsinh((y[origin + 9] - level) / change), rel=1e-5)
     assert row["recent_lag_2"] == pytest.approx((y[origin - 2] - level) / change, rel=1e-4)
     assert row["recent_mean_14"] == pytest.approx((y[origin - 13 : origin + 1].mean() - level) / change, rel=1e-4)
+    assert row["recent_change_7"] == pytest.approx((y[origin] - y[origin - 7]) / change, rel=1e-4)
     slot = y[origin + 9 - 14] - y[origin - 14 - 6 : origin - 14 + 1].mean()
     assert row["season_7_slot_1"] == pytest.approx(slot / change, rel=1e-4)
     assert row["calendar_weekday"] == row["timestamp"].weekday()
