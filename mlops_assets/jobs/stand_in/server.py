@@ -61,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets: the second would wait for an answer to the first
 
     def do_GET(self) -> None:
         """Answer."""
