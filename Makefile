@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-storage test-lifecycle test-ceph test-fev test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo test test-storage test-lifecycle test-jobs test-ceph test-fev test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ test-ceph: .venv/installed  ## The storage contract on Ceph's S3, from Debian's 
 
 test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill before every write of a promotion.
 	MLOPS_TEST_LIFECYCLE=all $(BIN)/python -m pytest mlops_assets_tests/lifecycle/test_lifecycle.py
+
+test-jobs: .venv/installed  ## Pollers killed at every point, and 10,000 jobs while PostgreSQL and pollers are killed at random (long).
+	MLOPS_TEST_JOBS=all $(BIN)/python -m pytest mlops_assets_tests/jobs
 
 test-fev: .venv/installed  ## Our engine on made tasks of fev, which is installed beside .venv.
 	test -d .services/fev || $(BIN)/python -m venv .services/fev

@@ -8,7 +8,8 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,8 @@ class Service:
         answer: replaces the answer to a question by any text.
         lose_answers: what is made is not answered.
         calls: all of them.
+        overlaps: names that two calls were about at once.
+        begun: set whenever the making of a thing has begun.
     """
 
     def __init__(self, looks: int = 1, throttled: float = 0.0, seconds: float = 0.0) -> None:
@@ -52,6 +55,9 @@ class Service:
         self.calls = 0
         self.answer: str | None = None
         self.lose_answers = False
+        self.overlaps: list[str] = []
+        self.begun = threading.Event()
+        self._under_way: set[str] = set()
         self._random, self._lock = random.Random(0), threading.Lock()
         service = self
 
@@ -69,7 +75,9 @@ class Service:
 
             def answer(self, what: Callable[[str], tuple[int, Any]]) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                code, said = what(self.path.rpartition("/")[2])
+                name = self.path.rpartition("/")[2]
+                with service.about(name.removeprefix("id-")):
+                    code, said = what(name)
                 self.close_connection = True
                 if code:
                     text = (said if isinstance(said, str) else json.dumps(said)).encode()
@@ -94,6 +102,7 @@ class Service:
     def take(self, name: str) -> tuple[int, Any]:
         if self._throttles():
             return 429, {}
+        self.begun.set()
         time.sleep(self.seconds)
         with self._lock:
             self.made.append(name)
@@ -111,6 +120,16 @@ class Service:
             self.asked[name] = self.asked.get(name, 0) + 1
             state = "running" if self.asked[name] <= self.looks else "succeeded"
             return 200, {"state": state, "id": f"id-{name}"}
+
+    @contextmanager
+    def about(self, name: str) -> Iterator[None]:
+        with self._lock:
+            if name in self._under_way:
+                self.overlaps.append(name)
+            self._under_way.add(name)
+        yield
+        with self._lock:
+            self._under_way.discard(name)
 
     def stop_thing(self, name: str) -> tuple[int, Any]:
         self.cancelled.append(name)
