@@ -16,6 +16,7 @@ from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
+from mlops_assets.jobs.resource import Jobs
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.secrets import keep, without_login
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
@@ -65,6 +66,7 @@ class Stores:
     tracking: Tracking
     notifications: Notifications
     clock: Clock
+    jobs: Jobs
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -91,6 +93,7 @@ def build_environment(settings: Settings) -> Environment:
         "models": MODELS[settings.model_place](settings),
         "tracking": _tracking(settings),
         "clock": Clock.of(settings),
+        "jobs": Jobs(settings),
         "notifications": Notifications(
             channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
         ),
@@ -103,4 +106,4 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     """Open the stores of an environment outside a Dagster run."""
     resources = build_environment(settings).resources
     with dg.build_resources(resources) as opened:
-        yield Stores(opened.tables, opened.models, opened.tracking, opened.notifications, opened.clock)
+        yield Stores(opened.tables, opened.models, opened.tracking, opened.notifications, opened.clock, opened.jobs)

@@ -24,6 +24,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   └── DecisionError           a person's decision on a version (exit code 4)
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract
+    │   │   ├── RefusedAnswerError      a service has sent what it was not asked for
     │   │   ├── ChangedSpecError        observations are stored that were ingested under another spec
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── NoChampionError             a forecast has no champion yet (exit code 4)

@@ -182,6 +182,35 @@ def lost_champion(forecast: str, lost: Lost, links: Notifications) -> Alert:
     )
 
 
+def no_answer(
+    forecast: str, service: str, partition: str, state: str, reason: str, champion: bool, links: Notifications
+) -> Alert:
+    """Tell that an external service has not made the forecast of a partition; one alert for each.
+
+    Args:
+        forecast: its name.
+        service: that was asked.
+        partition: that it was to forecast from.
+        state: how its job has ended.
+        reason: why.
+        champion: whether its forecast was to be delivered.
+        links: makes the links.
+    """
+    instead = (
+        "our forecast is delivered in its place (delivered_because: late)" if champion else "ours is not concerned"
+    )
+    return Alert(
+        event="late" if champion else "no answer",
+        forecast=forecast,
+        key=f"{service} {partition}",
+        what=f"{service} has made no forecast from {partition} ({state}: {reason}); {instead}",
+        where=f"{links.asset_link(forecast, FORECASTS, partition)} (table {forecast}/{FORECASTS}; "
+        f"mlops-assets jobs list)",
+        to_do="Read the reason. If the service is at fault for long, "
+        f"mlops-assets external {forecast} --role shadow --reason WHY waits for it no more.",
+    )
+
+
 def quarantine(spec: ForecastSpec, span: str, words: str, checked: Checked, run_id: str, links: Notifications) -> Alert:
     """Tell that too many rows break the contract, or repeat others; once for each partition and set of rows.
 

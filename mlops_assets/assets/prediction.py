@@ -21,6 +21,7 @@ from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.stages.ahead import sentence
 from mlops_assets.stages.deliver import Deliverer
+from mlops_assets.stages.external.together import with_services
 from mlops_assets.stages.predict import UNREGISTERED, Predicted, ledger_of
 from mlops_assets.stages.remarks import Remarks, silent_point
 from mlops_assets.stages.train import history_of
@@ -101,6 +102,8 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             context.log.warning(reason)
         rows = ledger_of(parts, context.run.run_id, naive_utc(now))
         silent = silent_point(spec, rows)
+        if spec.external is not None:
+            rows = with_services(graph, tables, keys, rows, now, context.run.run_id)
         latest = int(parts[-1]["model_version"].max()) if len(parts[-1]) else UNREGISTERED
         facts: dict[str, Any] = {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}
         if silent:

@@ -9,6 +9,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import markdown_text
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
+from mlops_assets.report.beside import metrics_of
 from mlops_assets.report.page import Section, render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
@@ -58,7 +59,10 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         link = ""
         if state.champion is not None:
             try:
-                link = _kept(tracking.registry(spec.name), state.champion.version, html, shown)
+                registry = tracking.registry(spec.name)
+                link = _kept(registry, state.champion.version, html, shown)
+                if numbers := metrics_of(state.external):
+                    registry.add_metrics(state.champion.version, numbers)
             except TrackingError as error:
                 context.log.warning(f"the page is not kept in MLflow: {error}")
         row = {"partition": partition, "made_at": naive_utc(clock.now()), "bytes": len(html.encode()), "link": link}

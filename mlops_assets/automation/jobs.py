@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.automation.collecting import build_collect_job
 from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, asset_keys, job_name
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.spec import ForecastSpec
@@ -18,8 +19,11 @@ _DESCRIPTIONS = {
 
 
 def build_jobs(spec: ForecastSpec) -> list[Any]:
-    """Define `<name>_daily` and `<name>_rescore` (partitioned), `<name>_retrain` and `<name>_decide`."""
-    return [
+    """Define `<name>_daily` and `<name>_rescore` (partitioned), `<name>_retrain` and `<name>_decide`.
+
+    Of a forecast with an external service, `<name>_collect` as well.
+    """
+    jobs: list[Any] = [
         dg.define_asset_job(
             job_name(spec.name, job),
             selection=dg.AssetSelection.assets(*asset_keys(spec, job)),
@@ -28,3 +32,4 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
         )
         for job, description in _DESCRIPTIONS.items()
     ]
+    return jobs if spec.external is None else [*jobs, build_collect_job(spec)]

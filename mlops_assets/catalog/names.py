@@ -16,6 +16,8 @@ OBSERVATIONS = "observations"
 QUARANTINE = "quarantine"
 FUTURE_COVARIATES = "future_covariates"
 FORECASTS = "forecasts"
+EXTERNAL_JOBS = "external_jobs"
+EXTERNAL_FORECASTS = "external_forecasts"
 RECONCILED_FORECASTS = "reconciled_forecasts"
 FORECAST_ACCURACY = "forecast_accuracy"
 DATA_DRIFT = "data_drift"
@@ -41,8 +43,9 @@ ENDINGS = "endings"
 SPEC = "spec"
 """Stands for a forecast whose spec cannot be used."""
 
-DAILY, RESCORE, RETRAIN, DECIDE = "daily", "rescore", "retrain", "decide"
-"""The jobs: the round of a partition, what is scored again, the training, the decision on a version."""
+DAILY, RESCORE, RETRAIN, DECIDE, COLLECT = "daily", "rescore", "retrain", "decide", "collect"
+"""The jobs: the round of a partition, what is scored again, the training, the decision on a version, and fetching what
+an external service has made."""
 
 INGEST = "ingest"
 """The step that makes observations and quarantine together."""
@@ -81,6 +84,7 @@ ENTRIES = (
         FUTURE_COVARIATES, jobs=(DAILY,), partitioned=True, needed=lambda spec: bool(spec.covariates.all_known)
     ),
     CatalogEntry(FORECASTS, jobs=(DAILY,), partitioned=True),
+    CatalogEntry(EXTERNAL_JOBS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.external is not None),
     CatalogEntry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
     CatalogEntry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),
     CatalogEntry(DATA_DRIFT, jobs=(DAILY,), partitioned=True),
@@ -96,6 +100,7 @@ ENTRIES = (
     CatalogEntry(MODEL_VERSION, jobs=(RETRAIN,)),
     CatalogEntry(CHAMPION, jobs=(RETRAIN, DECIDE)),
     CatalogEntry(ACCURACY_SCORES, kind="log"),
+    CatalogEntry(EXTERNAL_FORECASTS, kind="log", needed=lambda spec: spec.external is not None),
     CatalogEntry(DECISIONS, kind="log"),
     CatalogEntry(ALERTS, kind="log"),
     CatalogEntry(MEANINGS, kind="log"),

@@ -22,15 +22,19 @@ from mlops_assets.errors import ExitCode, UsageError
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 
+ROLE = "role"
+"""Kind of a decision on what an external service's forecasts are for: it is about no version."""
+
 
 @dataclass(frozen=True)
 class Entry:
     """One decision.
 
     Attributes:
-        kind: `gate`, `approval`, `rejection`, `rollback` or `loss`.
-        outcome: `promoted`, `refused`, `awaiting approval`, `kept aside`, `rejected`, `rolled back` or `gone`.
-        version: the version that was decided on; of a rollback, the one that comes back.
+        kind: `gate`, `approval`, `rejection`, `rollback`, `loss`, or `role`: of an external service, see `roles`.
+        outcome: `promoted`, `refused`, `awaiting approval`, `kept aside`, `rejected`, `rolled back` or `gone`; of a
+            role, `champion` or `shadow`.
+        version: the version that was decided on; of a rollback, the one that comes back; 0 of a role.
         champion_before: who was champion.
         champion_after: who is champion from now on.
         decided_by: `gate`, `MLflow`, or who.
@@ -41,7 +45,7 @@ class Entry:
         data_version: hash of its training rows.
         spec_hash: hash of its spec.
         git_commit: commit of the code that trained it.
-        trigger: why it was trained.
+        trigger: why it was trained; of a role, the service.
         breach: key of the breach that asked for the training; empty without one.
         cpu_seconds: processor time of the training.
         run_id: Dagster run that decided; empty on the command line.
@@ -79,14 +83,26 @@ class Decisions:
         self._log = Log(tables, name, DECISIONS)
 
     def all(self) -> pd.DataFrame:
-        """Return all decisions, one row each, oldest first; `number` counts from 1, `decided_at` is in UTC."""
+        """Return all decisions on versions, one row each, oldest first.
+
+        `number` counts from 1, those on roles with them; `decided_at` is in UTC.
+        """
+        return _without(self._every(), ROLE)
+
+    def roles(self) -> pd.DataFrame:
+        """Return all decisions on the role of an external service, in the same form."""
+        every = self._every()
+        return every[every["kind"] == ROLE].reset_index(drop=True)
+
+    def _every(self) -> pd.DataFrame:
         return self._log.rows().sort_values("number", ignore_index=True)
 
     def append(self, decide: Callable[[pd.DataFrame], Entry | None], now: datetime) -> tuple[int, Entry] | None:
         """Decide on the log as it is, and write that down before anybody else writes.
 
         Args:
-            decide: makes a decision from the log; called again when somebody was faster. None: nothing to decide.
+            decide: makes a decision from the log on versions; called again when somebody was faster. None: nothing to
+                decide.
             now: the present moment, aware.
 
         Returns:
@@ -94,13 +110,17 @@ class Decisions:
         """
         moment = naive_utc(now)
         while True:
-            log = self.all()
-            entry = decide(log)
+            every = self._every()
+            entry = decide(_without(every, ROLE))
             if entry is None:
                 return None
-            number = len(log) + 1
+            number = len(every) + 1
             if self._log.add({"number": number, "decided_at": moment, **asdict(entry)}, numbered(number)):
                 return number, entry
+
+
+def _without(log: pd.DataFrame, kind: str) -> pd.DataFrame:
+    return log[log["kind"] != kind].reset_index(drop=True)
 
 
 NONE = without_rows(TABLES[DECISIONS])

@@ -133,7 +133,7 @@ class Lifecycle:
                 words = "the version is the champion already"
                 same = (challenger.number, challenger.number)
                 kept = Entry("gate", "unchanged", challenger.number, *same, GATE, words, **_of(challenger))
-                found[:] = [(len(log), kept)]
+                found[:] = [(int(log["number"].iloc[-1]) if len(log) else 0, kept)]
                 return None
             verdict = judge(present, log)
             mine = log[(log["version"] == challenger.number) & (log["kind"] == "gate")]

@@ -212,6 +212,35 @@ class FailedRun:
 
 
 @dataclass(frozen=True)
+class ExternalState:
+    """How an external service stands beside our model.
+
+    Attributes:
+        service: which.
+        role: what its forecasts are for: `shadow` or `champion`.
+        declared: the role that the spec says it begins with.
+        since: when it was switched, in UTC; None: the spec's word holds.
+        decided_by: who has switched it; empty before.
+        reason: why; empty before.
+        latest: the latest partition that it has forecast from; None before the first.
+        delivered: of the latest forecasts that are delivered, `source` and `delivered_because` as the ledger has them.
+        rows: forecasts of the latest partitions that both have made, and that have their actuals.
+        scores: of these rows, by model (the service, `ours`) and metric.
+    """
+
+    service: str
+    role: str
+    declared: str
+    since: str | None
+    decided_by: str
+    reason: str
+    latest: str | None
+    delivered: dict[str, str]
+    rows: int
+    scores: dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
 class Overview:
     """The state of a forecast.
 
@@ -238,6 +267,7 @@ class Overview:
         silent_point: that the latest forecasts say zero nearly everywhere, in a sentence; empty where they do not.
         anomalies: of the latest partition that was looked at; None before one was.
         changed_spec: which observations were ingested under another spec, in words; empty if none were.
+        external: how the external service is; None without one.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -263,6 +293,7 @@ class Overview:
     anomalies: AnomaliesState | None = None
     changed_spec: str = ""
     aside: tuple[int, ...] = ()
+    external: ExternalState | None = None
     problems: tuple[str, ...] = ()
 
     @classmethod

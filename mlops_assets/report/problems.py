@@ -31,6 +31,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *_no_champion(spec, state),
         *_stale(spec, state, now),
         *_holes(state),
+        *_no_answer(state),
         *_bad_accuracy(state),
         *_biased(spec, state),
         *_breach(state),
@@ -74,6 +75,15 @@ def _holes(state: Overview) -> Iterator[str]:
     if state.unforecast:
         yield f"no forecasts from {few(state.unforecast)}: the next round makes them, and so does mlops-assets run " + (
             state.forecast
+        )
+
+
+def _no_answer(state: Overview) -> Iterator[str]:
+    one = state.external
+    if one is not None and "late" in one.delivered.get("delivered_because", ""):
+        yield (
+            f"{one.service}, which is champion, has not made the latest forecast: ours is delivered; "
+            f"python -m mlops_assets jobs list says why"
         )
 
 

@@ -13,6 +13,7 @@ from mlops_assets.catalog.names import (
     ANOMALIES,
     DATA_DRIFT,
     ENTRIES,
+    EXTERNAL_FORECASTS,
     FORECASTS,
     OBSERVATIONS,
     QUARANTINE,
@@ -23,6 +24,7 @@ from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data import outliers
+from mlops_assets.forecasting.evaluation.beside import scored
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.features import lookback
@@ -32,12 +34,14 @@ from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import difference
+from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import (
     AccuracyState,
     AnomaliesState,
     ChampionState,
     DriftState,
+    ExternalState,
     FailedRun,
     Overview,
     PolicyState,
@@ -50,8 +54,9 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
+from mlops_assets.stages.external.together import partition_of_stored
 from mlops_assets.stages.remarks import outlier_sentence, silent_point, unasked_median
-from mlops_assets.stages.score import read_scores
+from mlops_assets.stages.score import beside_services, read_scores
 from mlops_assets.stages.watching.anomalies import sentence
 from mlops_assets.tracking.registry import Version
 from mlops_assets.tracking.tracking import Tracking
@@ -129,6 +134,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
         silent_point=reached.ask(TABLES, lambda: _silent_point(sources), ""),
         anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
+        external=reached.ask(TABLES, lambda: external_state(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
@@ -275,7 +281,36 @@ def _silent_point(sources: Sources) -> str:
     stored = sources.stored.partitions(FORECASTS)
     if not stored or not unasked_median(sources.spec):
         return ""
-    return silent_point(sources.spec, sources.stored.read(FORECASTS, [max(stored)], ["mean", quantile_column(0.5)]))
+    return silent_point(
+        sources.spec, sources.stored.delivered(FORECASTS, [max(stored)], ["mean", quantile_column(0.5)])
+    )
+
+
+def external_state(sources: Sources) -> ExternalState | None:
+    """Return how the external service of a forecast stands beside our model; None where its spec declares none."""
+    if sources.spec.external is None:
+        return None
+    role, stored = Roles(sources.tables, sources.spec).of(), sources.stored
+    last = stored.partitions(FORECASTS)[-1:]
+    used = stored.delivered(FORECASTS, last, ["source", "delivered_because"]) if last else pd.DataFrame()
+    rows = beside_services(sources.tables, sources.spec)
+    own = rows[rows["service"] == role.service] if len(rows) else rows
+    table = scored(own, sources.spec.task).drop(columns=["service"]).set_index("model")
+    return ExternalState(
+        service=role.service,
+        role=role.role,
+        declared=role.declared,
+        since=stamp(role.since.floor("min")) if role.since is not None else None,
+        decided_by=role.decided_by,
+        reason=role.reason,
+        latest=max(map(partition_of_stored, stored.partitions(EXTERNAL_FORECASTS)), default=None),
+        delivered={str(name): ", ".join(sorted(used[name].unique())) for name in used},
+        rows=int(table["rows"].max()) if len(table) else 0,
+        scores={
+            str(model): {str(name): plain(value) for name, value in numbers.items()}
+            for model, numbers in table.drop(columns="rows").to_dict("index").items()
+        },
+    )
 
 
 def _unobserved(sources: Sources) -> tuple[str, ...]:

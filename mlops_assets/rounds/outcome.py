@@ -15,9 +15,8 @@ from mlops_assets.forecasting.formatting import plain
 from mlops_assets.lifecycle import decisions
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.deliver import CHAMPION
+from mlops_assets.stages.external.together import WAITING
 
-WAITING = "waiting"
-"""The ledger's `delivered_because` of forecasts that stand in for a service's, which is not there yet."""
 _ASKED = ["source", "model_version", "delivered_because"]
 
 
@@ -79,7 +78,7 @@ def outcome_of(spec: ForecastSpec, keys: Sequence[str], stores: Stores, decided:
         decided: how many decisions there were before.
     """
     tables = ForecastTables(stores.tables, spec.name)
-    made, scored = tables.read(FORECASTS, keys[-1:], _ASKED), tables.read(FORECAST_ACCURACY, keys)
+    made, scored = tables.delivered(FORECASTS, keys[-1:], _ASKED), tables.delivered(FORECAST_ACCURACY, keys)
     log = decisions.Decisions(stores.tables, spec.name).all()
     score = summary(honest(scored), spec.task) if len(scored) else {"rows": 0}
     because = _several(made["delivered_because"])

@@ -42,6 +42,7 @@ from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import changed_since_training, require_present
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.rounds.external import take_a_look
 from mlops_assets.rounds.history import first_missing
 from mlops_assets.rounds.outcome import Outcome, outcome_of
 from mlops_assets.rounds.processes import end_dead_runs
@@ -151,6 +152,9 @@ def run_round(
                 forecast(run, spec, span)
             else:
                 run(job_name(spec.name, DAILY), keys=span)
+        if spec.external is not None:
+            with open_stores(settings) as stores:
+                take_a_look(spec, stores, instance, listen)
         rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
     finally:
         _tell(spec, settings, instance, began)

@@ -8,16 +8,19 @@ from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
-from mlops_assets.catalog.partitions import holding
+from mlops_assets.catalog.partitions import holding, periods
+from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.decisions.evidence import Champion
-from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.forecasting.evaluation import beside, ledger
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
 SPAN = 400
 """Partitions that scores are looked back over: what they cost does not grow with the years."""
+BESIDE = 28
+"""Partitions that a service is compared over with our model, or so many that a horizon is over in them."""
 
 
 def keep_scores(
@@ -123,6 +126,13 @@ def latest_origins(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:
         rows = ledger.own(ledger.honest(rows))
         found.append(rows.groupby("model_version", as_index=False)["origin"].max().assign(partition=partition))
     return pd.concat([part for part in found if len(part)] or found, ignore_index=True)
+
+
+def beside_services(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:
+    """Return the latest scored forecasts that external services and our model have both made; see `beside.paired`."""
+    stored = ForecastTables(tables, spec.name)
+    keys = stored.partitions(FORECAST_ACCURACY)[-max(BESIDE, periods(spec, spec.horizon)) :]
+    return beside.paired(stored.read(FORECAST_ACCURACY, keys)) if keys else pd.DataFrame()
 
 
 def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.DataFrame:

@@ -312,6 +312,14 @@ class Registry:
         """Keep a text as an artifact of the run that trained a version."""
         self._client.log_text(self.version(number).run_id, text, file)
 
+    def add_metrics(self, number: int, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Add metrics to the run that trained a version: what was measured later, in steps."""
+        from mlflow.entities import Metric
+
+        at = int(time.time() * 1000)
+        rows = [Metric(name, value, at, step) for name, value in metrics.items()]
+        self._client.log_batch(self.version(number).run_id, metrics=rows)
+
     def attach_figure(self, number: int, figure: "Figure", file: str) -> None:
         """Keep a picture as a PNG artifact of the run that trained a version."""
         with png_file(figure, file) as (path, folder):

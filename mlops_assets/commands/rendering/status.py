@@ -7,7 +7,8 @@ from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.decisions.rules import RETRAINING
 from mlops_assets.forecasting.formatting import number
-from mlops_assets.report.overview import BROKEN, Overview
+from mlops_assets.lifecycle.roles import CHAMPION
+from mlops_assets.report.overview import BROKEN, ExternalState, Overview
 
 
 def table(overviews: list[Overview]) -> Any:
@@ -46,12 +47,40 @@ def parts(one: Overview) -> Iterator[Any]:
     for name, words in lines(one):
         made.add_row(f"[bold]{name}[/bold]", escape(words))
     yield made
+    if one.external is not None and one.external.rows:
+        yield beside(one.external)
     assets = Table("asset", "partitions", "last")
     for asset in one.assets:
         count = "–" if asset.partitions is None else str(asset.partitions)
         assets.add_row(asset.name, count, asset.last or "")
     if one.assets:
         yield assets
+
+
+def service_line(one: ExternalState) -> str:
+    """Say what an external service's forecasts are for, since when, and who forecasts at present."""
+    said = f"{one.service} is {one.role}"
+    if one.since is not None:
+        said += f" since {one.since} UTC (by {one.decided_by}: {one.reason})"
+    if one.role != one.declared:
+        said += f"; the spec says {one.declared}, and the last word counts"
+    said += f"; its latest forecast is from {one.latest}" if one.latest else "; it has made no forecast yet"
+    if one.role == CHAMPION and one.delivered:
+        said += f"; delivered: {one.delivered['source']} ({one.delivered['delivered_because']})"
+    return said
+
+
+def beside(one: ExternalState) -> Any:
+    """Render service and model side by side as a table, on the rows that both have forecast."""
+    from rich.table import Table
+
+    names = list(dict.fromkeys(name for scores in one.scores.values() for name in scores))
+    made = Table(
+        "", *(label(name) for name in names), title=f"side by side, {one.rows:,} forecasts that both have made"
+    )
+    for model, scores in one.scores.items():
+        made.add_row(model, *(number(scores.get(name)) for name in names))
+    return made
 
 
 def lines(one: Overview) -> Iterator[tuple[str, str]]:
@@ -76,6 +105,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         scores = ", ".join(f"{label(name)} {number(value)}" for name, value in known.items())
         mean = f"mean of the latest {number(score.mean)}"
         yield "accuracy", f"{score.metric} {number(score.value)} on {score.partition}{limit}; {mean}; {scores}"
+    if one.external is not None:
+        yield "service", service_line(one.external)
     if one.aside:
         numbers = ", ".join(map(str, one.aside))
         yield "aside", f"version {numbers}, beside the champion: mlops-assets approve {one.forecast} VERSION …"

@@ -1,0 +1,44 @@
+"""The way to outside services as a resource: the ledger of their jobs, and who speaks with them."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mlops_assets.errors import UsageError
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec
+
+if TYPE_CHECKING:
+    from mlops_assets.jobs.ledger import Ledger
+    from mlops_assets.jobs.providers.protocol import Provider
+
+
+class Jobs:
+    """The jobs of an environment; nothing is opened before it is used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """The ledger of jobs; see `Ledger.open` for what it raises."""
+        from mlops_assets.jobs.ledger import Ledger
+
+        return Ledger.open(self._settings)
+
+    def provider(self, spec: ForecastSpec) -> "Provider":
+        """Return who speaks with the service of a forecast.
+
+        Raises:
+            UsageError: the forecast declares none.
+        """
+        from mlops_assets.jobs.providers.registry import provider_of
+
+        if spec.external is None:
+            raise UsageError(f"{spec.name} has no external service: its spec has no block external")
+        return provider_of(spec.external)
+
+    def exchange(self, spec: ForecastSpec) -> str:
+        """Return where data of a forecast are handed over to its service; empty: nowhere."""
+        from mlops_assets.jobs.providers.registry import exchange_of
+
+        return exchange_of(spec)

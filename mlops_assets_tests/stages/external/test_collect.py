@@ -1,0 +1,191 @@
+"""What a service makes lies in the ledger beside ours: once, checked, with the role that it has, whatever is killed."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlops_assets.stages.external import collect
+from mlops_assets_tests.stages.external.service import DAY, Shop
+
+ROWS = 4 * 7
+OURS = "seasonal_naive"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.fixture
+def leading(tmp_path: Path) -> Shop:
+    """A shop whose service is champion."""
+    made = Shop(tmp_path)
+    made.switch("champion")
+    return made
+
+
+def states(shop: Shop) -> list[str]:
+    return [job.state for job in shop.jobs.ledger.of("demo")]
+
+
+def alerts(shop: Shop) -> pd.DataFrame:
+    return shop.tables.read(["demo", "alerts"]) if shop.tables.exists(["demo", "alerts"]) else pd.DataFrame()
+
+
+def test_a_shadow_stands_beside_ours_and_changes_nothing_of_it(shop: Shop) -> None:
+    shop.round()
+    before = shop.ledger()
+    shop.look()
+    (result,) = shop.look()
+    assert (result.changed, result.partition, states(shop)) == (True, DAY, ["collected"])
+    assert shop.roles() == {OURS: ({"delivered"}, {"champion"}, ROWS), "rest": ({"shadow"}, {"shadow"}, ROWS)}
+    after = shop.ledger()
+    ours = after[after["job_key"] == ""].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ours[before.columns], before, check_dtype=False)
+    both = ours.merge(after[after["source"] == "rest"], on=["item_id", "lead"], suffixes=("", "_theirs"))
+    for name in ("naive", "mase_scale", "rmsse_scale", "timestamp", "origin"):
+        assert both[name].tolist() == both[f"{name}_theirs"].tolist(), name
+    assert both["mean_theirs"].tolist() == pytest.approx((both["mean"] + 1).tolist())
+    assert shop.look() == [], "nothing is left to do"
+
+
+def test_a_champion_is_waited_for_then_delivered_and_ours_is_the_shadow(leading: Shop) -> None:
+    leading.round()
+    assert leading.roles() == {OURS: ({"delivered"}, {"waiting"}, ROWS)}
+    assert collect.waits(leading.spec, leading.tables, DAY)
+    leading.look()
+    leading.look()
+    assert leading.roles() == {OURS: ({"shadow"}, {"waiting"}, ROWS), "rest": ({"delivered"}, {"champion"}, ROWS)}
+    assert not collect.waits(leading.spec, leading.tables, DAY)
+
+
+def test_a_round_that_is_made_again_keeps_what_the_service_has_made(leading: Shop) -> None:
+    leading.round()
+    leading.look()
+    leading.look()
+    before = leading.roles()
+    leading.round()
+    again = leading.roles()
+    assert again["rest"] == before["rest"]
+    assert again[OURS][0] == {"shadow"}
+    assert states(leading) == ["collected"], "the same observations are the same job"
+
+
+def test_a_champion_that_misses_its_deadline_is_late_and_told_once(leading: Shop) -> None:
+    leading.service.done = False
+    leading.round()
+    leading.look()
+    assert leading.roles() == {OURS: ({"delivered"}, {"waiting"}, ROWS)}
+    leading.look(hours=10)
+    assert states(leading) == ["expired"]
+    assert leading.roles() == {OURS: ({"delivered"}, {"late"}, ROWS)}
+    leading.look()
+    told = alerts(leading)
+    assert told["event"].tolist() == ["late"]
+    assert "delivered_because: late" in told["what"].iloc[0]
+
+
+def test_what_comes_after_the_deadline_is_kept_as_a_shadow(leading: Shop) -> None:
+    leading.round()
+    leading.look()
+    (job,) = leading.jobs.ledger.of("demo")
+    leading.jobs.ledger.change(job, "succeeded", state="succeeded")  # its poller died before it could fetch
+    leading.look(hours=11)
+    assert states(leading) == ["collected"]
+    assert leading.roles() == {OURS: ({"delivered"}, {"late"}, ROWS), "rest": ({"shadow"}, {"shadow"}, ROWS)}
+
+
+@pytest.mark.parametrize("point", ["stored", "merged"])
+def test_who_is_killed_half_way_does_it_again_to_the_same_rows(
+    leading: Shop, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leading.round()
+    leading.look()
+
+    class Killed(BaseException):
+        pass
+
+    change = type(leading.jobs.ledger).change
+
+    def die(*arguments: Any, **changes: Any) -> Any:
+        if point == "stored" or changes.get("state") == "collected":
+            raise Killed
+        return change(*arguments, **changes)
+
+    with monkeypatch.context() as patch:
+        if point == "stored":
+            patch.setattr(collect, "settle", die)
+        else:
+            patch.setattr(type(leading.jobs.ledger), "change", die)
+        with pytest.raises(Killed):
+            leading.look()
+    assert states(leading) == ["succeeded"]
+    leading.look()
+    leading.look()
+    assert states(leading) == ["collected"]
+    assert leading.roles()["rest"] == ({"delivered"}, {"champion"}, ROWS)
+    assert not leading.ledger().duplicated(["item_id", "lead", "source"]).any()
+
+
+SPOILT = {
+    "twice": lambda rows: pd.concat([rows, rows.head(2)]),
+    "never observed": lambda rows: rows.replace({"item_id": {"shop 1": "shop 99"}}),
+    "less than 7 steps": lambda rows: rows[:-3],
+    "not within the 7 steps": lambda rows: rows.assign(timestamp=rows["timestamp"] + pd.Timedelta(days=1)),
+    "no number": lambda rows: rows.assign(mean=rows["mean"].mask(rows.index == 3)),
+    "quantiles that cross": lambda rows: rows.assign(q10=rows["q90"] + 5),
+    "no column q90": lambda rows: rows.drop(columns="q90"),
+    "no rows": lambda rows: rows.head(0),
+}
+
+
+@pytest.mark.parametrize("reason", SPOILT)
+def test_an_answer_that_was_not_asked_for_is_refused_and_touches_nothing(shop: Shop, reason: str) -> None:
+    shop.service.spoil = SPOILT[reason]
+    shop.round()
+    before = shop.ledger()
+    shop.look()
+    shop.look()
+    (job,) = shop.jobs.ledger.of("demo")
+    assert job.state == "refused"
+    assert reason in job.error
+    pd.testing.assert_frame_equal(shop.ledger(), before)
+    assert not shop.tables.exists(["demo", "external_forecasts"])
+    assert alerts(shop)["event"].tolist() == ["no answer"]
+
+
+def test_items_that_a_champion_leaves_out_are_ours_and_told(leading: Shop) -> None:
+    leading.service.spoil = lambda rows: rows[rows["item_id"] != "shop 2"]
+    leading.round()
+    leading.look()
+    (result,) = leading.look()
+    assert "1 of our items are not among them: shop 2" in result.words
+    used = leading.ledger().query("role == 'delivered'")
+    assert len(used) == ROWS
+    assert used.groupby("source")["item_id"].unique().map(list).to_dict()[OURS] == ["shop 2"]
+
+
+def test_bounds_and_costs_are_those_of_our_own(tmp_path: Path) -> None:
+    made = Shop(tmp_path, maximum=40, costs={"under": 3, "over": 1})
+    made.round()
+    made.look()
+    made.look()
+    assert 0.75 in made.service.requests[0].task.quantiles, "the point that costs least is asked for"
+    rows = made.ledger().query("source == 'rest'")
+    assert len(rows) == ROWS
+    assert rows[["mean", "q10", "q50", "q90"]].max().max() == 40
+    assert "q75" not in rows
+    assert rows["point"].between(rows["q50"], rows["q90"]).all()
+
+
+def test_a_switch_holds_from_the_next_round_on(shop: Shop) -> None:
+    shop.round()
+    shop.at("2024-05-11T07:00")
+    shop.switch("champion")
+    shop.round("2024-05-11")
+    shop.look()
+    shop.look()
+    assert shop.roles()["rest"][0] == {"shadow"}
+    assert shop.roles("2024-05-11")["rest"][0] == {"delivered"}
