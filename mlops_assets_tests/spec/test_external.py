@@ -19,6 +19,9 @@ external:
 DATABRICKS = (
     "external: {service: databricks, exchange: shared, databricks: {host: 'https://a.b', token: '${T}', job_id: 1}}"
 )
+AMAZON = """\
+external: {{service: amazon_forecast, exchange: '{place}', amazon_forecast: {{region: eu-west-1, role_arn: a}}}}
+"""
 
 
 def test_a_service_is_declared_and_is_no_part_of_the_model():
@@ -53,6 +56,8 @@ def test_it_obeys_the_schema(text):
         ),
         (REST.replace(", by_name", ", reason"), "external.rest.describe.by_name (line 12): how is a job found"),
         (DATABRICKS.replace("exchange: shared,", ""), "external.exchange (line 7): say where data are handed over"),
+        (AMAZON.format(place="shared"), "external.exchange (line 7): found 'shared'; amazon_forecast reads and"),
+        (AMAZON.format(place="s3://a/b") + "quantiles: [0.025, 0.5]", "has quantiles of whole percents only"),
         (DATABRICKS.replace("${T}", "dapi123"), "no secret in the file: write ${NAME} and set that variable"),
         (
             REST.replace("jobs/{id}'", "jobs/{id}', running: [Done]"),
@@ -62,3 +67,18 @@ def test_it_obeys_the_schema(text):
 )
 def test_what_is_wrong_is_said(text, told):
     assert told in problem(plus(text), TOKEN="secret-secret", T="secret-secret")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "frequency: D",
+            "frequency: B",
+            "external.service (line 7): found 'amazon_forecast'; amazon_forecast has no frequency B",
+        ),
+        ("horizon: 3", "horizon: 501", "amazon_forecast has at most 500 steps ahead"),
+    ],
+)
+def test_what_the_service_cannot_do_is_said_when_the_spec_is_read(old, new, told):
+    assert told in problem(plus(AMAZON.format(place="s3://a/b")).replace(old, new))

@@ -121,7 +121,7 @@ class AmazonForecastService:
         """Describe by ARN, or find the ARN by name."""
         kind = _KINDS[job.step]
         arns = job.external_id.split() or self._found(job.step, job.external_name)
-        if job.step == "import" and len(arns) < len(_series(job)):
+        if job.step == "import" and not job.external_id and len(arns) < len(_series(job)):
             raise NotThereError(f"amazon_forecast: of {len(_series(job))} imports only {len(arns)} have been begun")
         answers = [self._client.read(kind.describe, **{kind.arn: arn}) for arn in arns]
         states = [_state(answer, job.step) for answer in answers]
@@ -153,10 +153,8 @@ class AmazonForecastService:
     def _import(self, job: Job, inputs: Inputs) -> str:
         history, asked_for = inputs.history(), job.parameters
         tables = {"TARGET_TIME_SERIES": target_series(history, asked_for["frequency"])}
-        if asked_for["known"]:
-            tables["RELATED_TIME_SERIES"] = related_series(
-                history, inputs.future(), asked_for["known"], asked_for["frequency"]
-            )
+        if known := [name for name in asked_for["known"] if name in history]:  # those of calendars are not
+            tables["RELATED_TIME_SERIES"] = related_series(history, inputs.future(), known, asked_for["frequency"])
         if asked_for["static"]:
             tables["ITEM_METADATA"] = item_metadata(history, asked_for["static"])
         datasets: dict[str, str] = {}

@@ -136,6 +136,8 @@ def _name(job: Job) -> str:
 def _lines(history: pd.DataFrame, future: pd.DataFrame | None, told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return a line for each item: where it starts, its targets without a gap, known covariates to the horizon."""
     origin, dynamic = pd.Timestamp(told["origin"]), list(told["dynamic"])
+    if missing := [name for name in dynamic if name not in history]:
+        raise RefusedByServiceError(f"external.sagemaker.dynamic_features: no known covariate {', '.join(missing)}")
     ahead = steps_after(origin, told["horizon"], told["frequency"])
     by_item = {} if future is None else dict(tuple(future.groupby("item_id")))
     lines = {}

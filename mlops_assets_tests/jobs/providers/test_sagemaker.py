@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlops_assets.jobs.providers.service_errors import BusyError, NotThereError, UnsureError, WrongAnswerError
+from mlops_assets.jobs.providers.service_errors import (
+    BusyError,
+    NotThereError,
+    RefusedByServiceError,
+    UnsureError,
+    WrongAnswerError,
+)
 from mlops_assets.jobs.stand_in import StandIn
 from mlops_assets.jobs.stand_in.faults import Fault
 from mlops_assets_tests.jobs.providers.shop import ITEMS, Shop, told
@@ -66,6 +72,12 @@ def test_it_is_stopped_throttled_and_may_fail(shop: Shop, stand_in: StandIn):
     stand_in.world.faults.all[:] = [Fault("unknown_state")]
     with pytest.raises(WrongAnswerError, match="'Levitating'"):
         shop.provider.describe(job)
+
+
+def test_a_feature_that_there_is_not_is_named(stand_in: StandIn, tmp_path: Path):
+    shop = Shop(EXTERNAL.format(url=stand_in.url).replace("[price]", "[price, weather]"), tmp_path)
+    with pytest.raises(RefusedByServiceError, match="no known covariate weather"):
+        shop.provider.submit(shop.jobs()[0], shop)
 
 
 @pytest.mark.parametrize(
