@@ -16,6 +16,7 @@ from ..panel import ITEM, TARGET, TIME, require_columns
 from ..task import ModelSettings, Task
 from . import weights as weighing
 from .protocol import Model
+from .series import shared_paths
 from .statistical import LIBRARY
 from .trials import SPARSE, Trial, of_member, require_segment, segments, try_out
 from .values import Rule, anything, between
@@ -102,21 +103,19 @@ class Ensemble:
     def fit(cls, rows: pd.DataFrame, task: Task) -> Ensemble:
         """Try the members on windows before the present, weigh them, and fit those that weigh something on all rows.
 
-        That is a fit of each member for each of `parameters.windows` (2) origins, and one on all rows. With too little
-        history for any window the weights are equal.
+        That is a fit of each member to what was known at the earliest of `parameters.windows` (2) origins, and one on
+        all rows. With too little history for any window the weights are equal.
         """
         from . import registry
 
         kinds = cls.members_of(task)
         segment = segments(rows, str(task.model.parameters.get("by", BY)), task.static)
-        trial = try_out(rows, task, kinds)
-        general, weights, record = cls.weigh(trial, kinds, segment)
-        used = (weights > 0).any(axis=0) | (general > 0)
-        models = {
-            kind: registry.fit(registry.rows(rows, of_member(task, kind)), of_member(task, kind))
-            for kind, weighs in zip(kinds, used, strict=True)
-            if weighs
-        }
+        with shared_paths():
+            trial = try_out(rows, task, kinds)
+            general, weights, record = cls.weigh(trial, kinds, segment)
+            used = (weights > 0).any(axis=0) | (general > 0)
+            chosen = {kind: of_member(task, kind) for kind, weighs in zip(kinds, used, strict=True) if weighs}
+            models = {kind: registry.fit(registry.rows(rows, mine), mine) for kind, mine in chosen.items()}
         items = segment.index.to_numpy(dtype=object)
         lowest = float(rows[TARGET].min())
         return cls(task, models, items, weights[:, used], general[used], record, lowest)

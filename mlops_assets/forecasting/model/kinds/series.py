@@ -6,7 +6,9 @@ else stands here: which items are forecast, gaps, short histories, and quantiles
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar
 
@@ -196,6 +198,21 @@ class SeriesModel:
         return cls(**{**learnt, "population": general})
 
 
+_known_paths: ContextVar[dict[tuple[Any, ...], tuple[np.ndarray, float] | None] | None] = ContextVar(
+    "known_paths", default=None
+)
+
+
+@contextmanager
+def shared_paths() -> Iterator[None]:
+    """Have each series forecast once from each origin within the block, whichever windows it is an origin of."""
+    token = _known_paths.set({})
+    try:
+        yield
+    finally:
+        _known_paths.reset(token)
+
+
 @dataclass(frozen=True)
 class CalibratedSeries(SeriesModel):
     """A `SeriesModel` that says a path; its quantiles are those of its errors on rolling origins within training.
@@ -269,8 +286,15 @@ class CalibratedSeries(SeriesModel):
         whole = without_gaps(values, min(self.task.season_lengths))
         if np.ptp(whole) == 0:
             return np.full(self.task.horizon, whole[0]), 0.0
-        found = self.path(whole)
-        return None if found is None else (np.asarray(found[0], dtype=float), float(found[1]))
+        known = _known_paths.get()
+        key = (repr(self.task.model), self.task.horizon, self.task.season_lengths, whole.tobytes())
+        if known is None or key not in known:
+            found = self.path(whole)
+            found = None if found is None else (np.asarray(found[0], dtype=float), float(found[1]))
+            if known is None:
+                return found
+            known[key] = found
+        return known[key]
 
     def _errors(self, values: np.ndarray) -> list[np.ndarray]:
         """Errors in sizes after some origins of one series, each of shape (horizon,), NaN where nothing came."""

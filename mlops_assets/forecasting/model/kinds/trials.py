@@ -102,7 +102,8 @@ def try_out(
         rows: canonical frame up to the present.
         task: what is forecast.
         kinds: of the members.
-        fitted: the members as they are; None: each is fitted anew at each origin.
+        fitted: the members as they are; None: each is fitted once, to what was known at the earliest origin. At the
+            later ones, models that look at each series by itself see what has come since.
         since: with fitted ones: the last timestamp that they have learnt from.
 
     Returns:
@@ -119,8 +120,9 @@ def try_out(
     sparse = {str(item) for item, name in segments(rows, "intermittent", ()).items() if name == "intermittent"}
     asked = {kind: sparse if kind == SPARSE else None for kind in kinds}
     tables = []
-    for origin in origins:
+    for origin in sorted(origins):
         try:
+            fitted = fitted or _fitted(rows, task, kinds, origin)
             tables.append(_window(rows, task, asked, origin, fitted))
         except DataError:
             continue  # too little history so long ago
@@ -134,12 +136,23 @@ def try_out(
     return Trial(quantiles, target, scale, table[ITEM].to_numpy(dtype=object), levels, len(tables))
 
 
+def _fitted(rows: pd.DataFrame, task: Task, kinds: Sequence[str], origin: pd.Timestamp) -> dict[str, Model]:
+    """Fit members to what was known at an origin."""
+    from . import registry
+
+    seen = rows[rows[TIME] <= origin]
+    if not seen[TARGET].notna().any():
+        raise DataError(f"nothing was observed until {origin}")
+    tasks = {kind: of_member(task, kind) for kind in kinds}
+    return {kind: registry.fit(registry.rows(seen, mine), mine) for kind, mine in tasks.items()}
+
+
 def _window(
     rows: pd.DataFrame,
     task: Task,
     kinds: Mapping[str, Collection[str] | None],
     origin: pd.Timestamp,
-    fitted: Mapping[str, Model] | None,
+    fitted: Mapping[str, Model],
 ) -> pd.DataFrame:
     """Return item, target, scale and each member's quantiles of the rows after an origin that can be scored.
 
@@ -148,13 +161,11 @@ def _window(
         task: what is forecast.
         kinds: of the members, with the items that each is asked about; None: all.
         origin: the last timestamp known.
-        fitted: the members; None: each is fitted to what was known.
+        fitted: the members.
     """
     from . import registry
 
     seen = rows[rows[TIME] <= origin]
-    if seen[TARGET].notna().sum() == 0:
-        raise DataError(f"nothing was observed until {origin}")
     items = baselines.alive_items(seen, task, origin)
     table = rows.loc[(rows[TIME] > origin) & rows[TARGET].notna(), [ITEM, TIME, TARGET]]
     table = table[table[ITEM].isin(items)].merge(seasonal_scale(seen, task)[[ITEM, "mase_scale"]], on=ITEM)
@@ -167,10 +178,8 @@ def _window(
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UnusualInput)  # a trial in the past is no news
-            mine = of_member(task, kind)
-            model = fitted[kind] if fitted is not None else registry.fit(registry.rows(seen, mine), mine)
-            made = model.predict(rows, origin, items=own)
-        made = baselines.clipped(made, task, seen, registry.lowest(model))
+            made = fitted[kind].predict(rows, origin, items=own)
+        made = baselines.clipped(made, task, seen, registry.lowest(fitted[kind]))
         table = table.merge(made[[ITEM, TIME, *names]].rename(columns=names), on=[ITEM, TIME], how="left")
     limit = origin + task.horizon * to_offset(task.frequency)
     return table[table[TIME] <= limit]

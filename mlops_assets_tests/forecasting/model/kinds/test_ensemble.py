@@ -11,6 +11,7 @@ from mlops_assets.forecasting.model.errors import UsageError
 from mlops_assets.forecasting.model.kinds.auto import Auto
 from mlops_assets.forecasting.model.kinds.ensemble import Ensemble, averaged
 from mlops_assets.forecasting.model.task import ModelSettings, Task
+from mlops_assets_tests.forecasting.model.kinds.simple import Noted
 
 HERE = "mlops_assets_tests.forecasting.model.kinds.simple"
 DAYS = pd.date_range("2024-01-01", periods=90, unit="us")
@@ -154,3 +155,12 @@ def test_what_is_made_of_others_is_known_by_what_it_has(frame):
 def test_only_a_choice_has_a_member_for_intermittent_series_unasked():
     pytest.importorskip("statsforecast")
     assert Auto.members_of(task("auto")) == (*Ensemble.members_of(task("ensemble")), "tsb")
+
+
+def test_no_member_is_fitted_twice_to_the_same_values(frame):
+    Noted.ASKED.clear()
+    model = fitted(frame, task("ensemble", "Noted"))
+    assert len(Noted.ASKED) == len({*Noted.ASKED})
+    within = len(Noted.ASKED)
+    model.predict(frame, DAYS[-8])
+    assert len(Noted.ASKED) == within + 6, "what a fit has asked is forgotten after it"
