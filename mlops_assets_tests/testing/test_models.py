@@ -35,6 +35,15 @@ class Hindsight(Last):
         return made.assign(mean=history["target"].iloc[-1])
 
 
+class Closed(Last):
+    """Forecasts the items that it has learnt from, and nearly the same when it is asked again."""
+
+    def predict(self, history, origin=None, **asked):
+        made = super().predict(history[history["item_id"] != "stranger"], origin, **asked)
+        object.__setattr__(self, "calls", getattr(self, "calls", 0) + 1)
+        return made.assign(mean=made["mean"] * (1 + 1e-9 * self.calls))
+
+
 class Forgetful(Last):
     """Stores nothing that it has learnt, and leaves a row out."""
 
@@ -53,6 +62,7 @@ def test_a_class_of_ones_own_is_a_path():
     ("model", "promises"),
     [
         (Hindsight, ["No target after the origin", "Other items in the history"]),
+        (Closed, ["An item that the model has not learnt from gets a forecast", "No target after the origin"]),
         (Forgetful, ["a row for each living item and lead", "`from_state` makes the same model"]),
     ],
 )
