@@ -79,7 +79,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = json.loads(content) if content else {}
         except ValueError:
-            return self._send(Answer({"error": {"message": "no JSON"}}, 400))
+            body = None
+        if not isinstance(body, dict):
+            return self._send(Answer({"error": {"message": "no JSON object"}}, 400))
         headers = {name.lower(): value for name, value in self.headers.items()}
         call = Call(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
         if parts.path in ("/faults", "/calls", "/jobs"):
@@ -97,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
 
         with world.lock:
             world.note(asked.name, asked.job)
-            answer = asked.busy if has("throttle") else asked.no_entry if has("expired") else asked.run()
+            answer = asked.busy if has("throttle") else asked.no_entry if has("expired") else _run(asked)
             slow, lost, not_json = has("slow"), asked.changes and has("lost"), has("not_json")
         if slow:
             time.sleep(slow.seconds)
@@ -114,6 +116,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def _run(asked: Operation) -> Answer:
+    """Do what is asked; a request that is not as it should be is its own fault."""
+    try:
+        return asked.run()
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return Answer({"error": {"message": f"the request is not right: {error!r}"}}, 400)
 
 
 def _told(world: World, call: Call) -> Answer:

@@ -49,7 +49,23 @@ def test_a_fault_is_told_for_some_jobs_and_some_calls_and_taken_back(stand_in: S
 @pytest.mark.parametrize("body", [{"fault": "thottle"}, {"fault": "hang", "jobs": "*"}, [1]])
 def test_a_fault_that_is_none_is_said(stand_in: StandIn, body: object):
     answer = requests.post(f"{stand_in.url}/faults", json=body, timeout=5)
-    assert answer.status_code == 422
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/forecasts", "no JSON"),
+        ("/v1/forecasts", "[1]"),
+        ("/v1/forecasts", '{"data": 7}'),
+        ("/api/2.2/jobs/run-now", '{"job_parameters": 3}'),
+        ("/nothing", "{}"),
+    ],
+)
+def test_a_request_that_is_not_right_gets_an_answer(stand_in: StandIn, path: str, body: str):
+    answer = requests.post(f"{stand_in.url}{path}", data=body, timeout=5)
+    assert 400 <= answer.status_code < 500
     assert answer.json()["error"]["message"]
 
 
