@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from mlops_assets.assets import build_assets, build_placeholder
-from mlops_assets.automation import build_automation, build_broken_sensor
+from mlops_assets.automation import build_arrivals_sensor, build_automation, build_broken_sensor
 from mlops_assets.environments import Environment, build_environment
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
@@ -78,8 +78,13 @@ def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
 
 def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environment: Environment) -> dg.Definitions:
     """Return the definitions of forecasts and of what stands for broken ones, loaded as Dagster does it, once."""
-    own = dg.Definitions(resources=environment.resources, executor=environment.executor)
-    made = dg.Definitions.merge(own, *map(_part, specs), *map(_placeholder, broken))
+    specs = list(specs)
+    parts = [_part(spec) for spec in specs]
+    jobs = [job for part in parts for job in part.jobs or ()]  # Dagster takes two that are alike for two of one name
+    own = dg.Definitions(
+        resources=environment.resources, executor=environment.executor, sensors=build_arrivals_sensor(specs, jobs)
+    )
+    made = dg.Definitions.merge(own, *parts, *map(_placeholder, broken))
     made.get_repository_def()
     return made
 

@@ -14,8 +14,8 @@ from mlops_assets.settings import PLACES, Environment, Settings
 from mlops_assets_tests.worlds import declare
 
 ASSETS = {
-    "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion", "forecasts",
-    "forecast_accuracy", "data_drift", "anomalies", "forecast_change", "report",
+    "source", "observations", "quarantine", "training_set", "random_forest", "backtest", "model_version", "champion",
+    "forecasts", "forecast_accuracy", "data_drift", "anomalies", "forecast_change", "report",
 }  # fmt: skip
 
 

@@ -9,8 +9,17 @@ from pydantic import Field
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
-from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts
-from mlops_assets.catalog.names import DAILY, FUTURE_COVARIATES, INGEST, OBSERVATIONS, QUARANTINE, job_name, step_name
+from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts, seen
+from mlops_assets.catalog.names import (
+    DAILY,
+    FUTURE_COVARIATES,
+    INGEST,
+    OBSERVATIONS,
+    QUARANTINE,
+    SOURCE,
+    job_name,
+    step_name,
+)
 from mlops_assets.catalog.partitions import (
     freshness_of,
     not_over,
@@ -48,6 +57,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=step_name(spec.name, INGEST),
+        deps=[graph.key(SOURCE)],
         partitions_def=graph.partitions,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -88,6 +98,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
             raise dg.Failure(ingest.too_early(spec, early), allow_retries=False)
         filled = _fill(context, graph, tables, clock) if context.job_name == job_name(spec.name, DAILY) else {}
         window = whole_window(graph.partitions, keys)
+        _observe(context, graph, clock)
         try:
             checked, source = ingest.read_observations(graph, window, clock)
         except (SourceError, ContractError, MissingExtraError) as error:
@@ -146,6 +157,18 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         yield dg.Output(intake.rows, OBSERVATIONS, metadata=facts)
 
     return ingestion
+
+
+def _observe(context: dg.AssetExecutionContext, graph: Graph, clock: Clock) -> None:
+    """Note which version of the source is read; a web service is asked for it only where arrivals are looked for."""
+    if graph.spec.source.kind == "http" and graph.spec.arrivals is None:
+        return
+    try:
+        version, name = ingest.version_of(graph, clock)
+    except (SourceError, MissingExtraError) as error:  # the reading says what is wrong
+        context.log.debug(f"the source's version is not known: {error}")
+        return
+    context.log_event(seen(graph.key(SOURCE), version, name))
 
 
 def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock: Clock) -> dict[str, int]:

@@ -13,6 +13,20 @@ UNTOUCHED = "untouched_partitions"
 FILLED = "filled_partitions"
 """Metadata of an output: earlier partitions without rows that have been filled, with their rows."""
 
+DATA_VERSION = "dagster/data_version"
+"""Tag of an observation of an asset: which content it had."""
+
+
+def seen(key: dg.AssetKey, version: str, source: str) -> dg.AssetObservation:
+    """Return the news that a source has a version.
+
+    Args:
+        key: of the source.
+        version: see `SourceReader.version`.
+        source: its name, for people.
+    """
+    return dg.AssetObservation(key, metadata={"source": source, "version": version}, tags={DATA_VERSION: version})
+
 
 def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key: dg.AssetKey) -> None:
     """Say for each partition of the run how many rows it has.

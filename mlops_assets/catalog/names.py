@@ -12,6 +12,7 @@ import dagster as dg
 from mlops_assets.forecasting.model.regressors import is_forest
 from mlops_assets.spec import ForecastSpec
 
+SOURCE = "source"
 OBSERVATIONS = "observations"
 QUARANTINE = "quarantine"
 FUTURE_COVARIATES = "future_covariates"
@@ -50,7 +51,7 @@ an external service has made."""
 INGEST = "ingest"
 """The step that makes observations and quarantine together."""
 
-Kind = Literal["table", "page", "model", "log"]
+Kind = Literal["source", "table", "page", "model", "log"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class CatalogEntry:
 
     Attributes:
         name: the last part of its key `<forecast>/<name>`.
-        kind: `table`; `page`: a table of pages on all the others; `model`: in the store of models; `log`: a table of
-            what was decided and told, which no asset is.
+        kind: `source`: of the rows, which is looked at, and nothing of it stored; `table`; `page`: a table of pages on
+            all the others; `model`: in the store of models; `log`: a table of what was decided and told, which no
+            asset is.
         jobs: that make it.
         partitioned: by the forecast's partitions.
         shown: in the status and the report.
@@ -78,6 +80,7 @@ class CatalogEntry:
 
 
 ENTRIES = (
+    CatalogEntry(SOURCE, kind="source", shown=False),
     CatalogEntry(OBSERVATIONS, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST),
     CatalogEntry(QUARANTINE, jobs=(DAILY, RESCORE), partitioned=True, step=INGEST, shown=False),
     CatalogEntry(
@@ -110,6 +113,8 @@ ENTRIES = (
     CatalogEntry(ENDINGS, kind="log"),
 )
 """In the order in which they are shown."""
+NO_TABLES = ("source", "model")
+"""Kinds that no table is kept of."""
 
 
 def assets_of(spec: ForecastSpec, job: str | None = None) -> list[CatalogEntry]:
@@ -124,7 +129,7 @@ def model_asset(spec: ForecastSpec) -> str:
 
 def tables_of(spec: ForecastSpec) -> list[str]:
     """Return the names of all tables of a forecast, logs included."""
-    return [one.name for one in ENTRIES if one.kind != "model" and one.needed(spec)]
+    return [one.name for one in ENTRIES if one.kind not in NO_TABLES and one.needed(spec)]
 
 
 def asset_keys(spec: ForecastSpec, job: str) -> list[dg.AssetKey]:

@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.log import Log, numbered
-from mlops_assets.catalog.names import ENDINGS, ENTRIES, MODEL, MODEL_CODE, MODEL_VERSIONS, RANDOM_FOREST
+from mlops_assets.catalog.names import ENDINGS, ENTRIES, MODEL, MODEL_CODE, MODEL_VERSIONS, NO_TABLES, RANDOM_FOREST
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.formatting import counted
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -22,7 +22,7 @@ RETIRED, RENAMING, RENAMED = "retired", "renaming", "renamed"
 """What the log of endings says of a name; `renaming` is one that was begun, and goes on when it is asked for again."""
 AT_ONCE = 50
 """Partitions that are copied together."""
-_TABLES = [one.name for one in ENTRIES if one.kind != "model" and one.name != ENDINGS]
+_TABLES = [one.name for one in ENTRIES if one.kind not in NO_TABLES and one.name != ENDINGS]
 _WITH_NAME = ("name", "forecast")
 """Columns that hold the forecast's name."""
 _INSTIGATOR = re.compile(r"(.+)_(daily_schedule|reread_schedule|retrain_on_breach|approvals|rescore|alerts)")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Protocol, TypeAlias
 
@@ -66,6 +67,30 @@ class SourceReader(Protocol):
         """
         ...
 
+    def signature(self, time_column: str, window: Window) -> str:
+        """Return what is cheap to ask for and differs whenever `version` may.
+
+        Args:
+            time_column: the column that holds the time.
+            window: the latest span that is wanted; files are looked at as they are.
+
+        Raises:
+            SourceError: it cannot be reached.
+        """
+        ...
+
+    def version(self, time_column: str, window: Window) -> str:
+        """Return what tells the source's present content from another, the same for the same content.
+
+        Args:
+            time_column: the column that holds the time.
+            window: the latest span that is wanted; files are looked at as they are.
+
+        Raises:
+            SourceError: it cannot be reached.
+        """
+        ...
+
 
 class OpenableFile(Protocol):
     """A file that is not on this machine: an object of a bucket, an answer of a web service. Its `str` names it."""
@@ -109,6 +134,11 @@ def read_all(
     if not batches:
         return pd.DataFrame(columns=[*columns, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
     return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Return a hash of some texts (32 hex digits)."""
+    return sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def header_below(source: AnyFile | str, wanted: Sequence[str], lines: Iterable[Sequence[str]], what: str) -> None:

@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.data.contract import ROW_SOURCE, Window
 from mlops_assets.forecasting.formatting import counted
-from mlops_assets.sources.base import AnyFile, SourceError
+from mlops_assets.sources.base import AnyFile, SourceError, SourceUnavailableError, digest
 from mlops_assets.sources.csv_files import read_csv
 from mlops_assets.sources.excel_files import read_excel
 from mlops_assets.sources.json_files import read_json, read_jsonl
@@ -22,6 +25,7 @@ FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", "
 FORMATS |= {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 FORMATS |= {".xlsx": "excel", ".xlsm": "excel", ".xls": "excel"}
 """The format that a name's ending stands for."""
+_BLOCK_BYTES = 1 << 20
 _HIDDEN = re.compile(r"(?:^|/)[._]")
 
 
@@ -100,11 +104,64 @@ class FileReader:
             "or give source.path as a glob such as folder/*.csv"
         )
 
+    def signature(self, time_column: str, window: Window) -> str:
+        """Return a hash of the files' names, sizes, times and places on the disk."""
+        with _vanishing(self.name):
+            return digest(f"{name} {_stamp(file)}" for name, file in self.files().items())
+
+    def version(self, time_column: str, window: Window) -> str:
+        """Return a hash of the files' names and content; one that is as it was is not read again."""
+        with _vanishing(self.name):
+            return digest(f"{name} {_content(*_stamp(file))}" for name, file in self.files().items())
+
+    def unmarked(self, marker: str) -> str:
+        """Return a folder of the files in which no marker stands that is as new as they are; empty if there is none.
+
+        Args:
+            marker: name of the file that a writer leaves beside its files when it is done with them.
+        """
+        newest: dict[str, float] = {}
+        with _vanishing(self.name):
+            for file in self.files().values():
+                folder = str(file).rpartition("/")[0]
+                newest[folder] = max(newest.get(folder, 0.0), _modified(file))
+        return next((folder for folder, when in newest.items() if self._written(folder, marker) < when), "")
+
+    def _written(self, folder: str, name: str) -> float:
+        """Return when a file was written, in seconds since 1970; -1 if there is none."""
+        file = Path(folder) / name
+        return file.stat().st_mtime if file.is_file() else -1.0
+
     def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Open the files and read a first batch."""
         everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
         next(self.read(columns, time_column, everything), None)
         return "; ".join([f"{self.name}, {counted(len(self.files()), 'file')}", *self.notes])
+
+
+@contextmanager
+def _vanishing(name: str) -> Iterator[None]:
+    """Turn what keeps files from being looked at, such as that one is just being replaced, into a SourceError."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceUnavailableError(f"{name}: cannot be looked at: {error}") from None
+
+
+def _stamp(file: AnyFile) -> tuple[str, int, int, int]:
+    """Return the path, size, time and inode of a file of this machine."""
+    found = Path(str(file)).stat()
+    return str(file), found.st_size, found.st_mtime_ns, found.st_ino
+
+
+@lru_cache(maxsize=100_000)
+def _content(path: str, size: int, modified: int, inode: int) -> str:
+    """Return a hash of a file's content; of the same size, time and inode it is not read again."""
+    made = sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            made.update(block)
+    return made.hexdigest()
 
 
 def _in_order(files: Mapping[str, AnyFile], latest_wins: str | None) -> list[tuple[str, AnyFile]]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import ROW_SOURCE, Window
-from mlops_assets.sources.base import SourceError, SourceUnavailableError
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, digest
 from mlops_assets.sources.csv_files import read_csv
 from mlops_assets.sources.http_client import HttpClient, Page, Query
 from mlops_assets.sources.json_files import at, fault_of, frame_of, parse, records_of
@@ -29,6 +29,8 @@ class HttpReader:
         self.time_zone = time_zone
         self.name = source.url
         self._notes = Notes()
+        self._content: list[str] = []
+        """Hashes of the rows of each page that the last read has met."""
 
     @property
     def notes(self) -> list[str]:
@@ -43,6 +45,23 @@ class HttpReader:
         except SourceError as error:
             raise type(error)(self._without_secrets(str(error))) from None
 
+    def signature(self, time_column: str, window: Window) -> str:
+        """Return the version."""
+        return self.version(time_column, window)
+
+    def version(self, time_column: str, window: Window) -> str:
+        """Return what the service calls its answer (ETag, or Last-Modified); else a hash of the rows of all pages."""
+        try:
+            with HttpClient(self.source) as client:
+                named = client.validator(self.source.url, self._first_query(window))
+            if named:
+                return named
+            for _ in self._read([time_column], window):
+                pass
+        except SourceError as error:
+            raise type(error)(self._without_secrets(str(error))) from None
+        return digest(self._content)
+
     def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Ask for the day before, and look at the first page."""
         today = pd.Timestamp(now).tz_convert(self.time_zone).tz_localize(None).normalize()
@@ -55,9 +74,10 @@ class HttpReader:
         pages = self.source.pages
         request: tuple[str, Query] | None = (self.source.url, self._first_query(window))
         asked: dict[tuple[str, Query], int] = {}
-        seen: dict[bytes, int] = {}
+        seen: dict[str, int] = {}
         total = None
         rows, number = 0, 0
+        self._content = []
         with HttpClient(self.source) as client:
             while request is not None:
                 number += 1
@@ -68,17 +88,18 @@ class HttpReader:
                 page = client.fetch(name, *request)
                 document = _json(page) if self.source.format == "json" else None
                 records = None if document is None else records_of(document, self.source.records, columns, page)
-                digest = sha256(page.body if records is None else json.dumps(records).encode()).digest()
+                hashed = sha256(page.body if records is None else json.dumps(records).encode()).hexdigest()
+                self._content.append(hashed)
                 found = 0
                 for frame in self._frames(page, records, columns):
                     found += len(frame)
                     yield frame.assign(**{ROW_SOURCE: name})
-                if found and digest in seen:
+                if found and hashed in seen:
                     raise SourceError(
-                        f"{name}: the same as page {seen[digest]}; does the service know the parameter "
+                        f"{name}: the same as page {seen[hashed]}; does the service know the parameter "
                         f"{self._parameter!r}? See source.pages"
                     )
-                seen[digest] = number
+                seen[hashed] = number
                 rows += found
                 total = self._total(page, document)
                 following = self._next(page, document, request, found=found, rows=rows, number=number, total=total)

@@ -192,6 +192,24 @@ class HttpClient:
                 ) from None
             time.sleep(pause)
 
+    def validator(self, url: str, query: Query) -> str:
+        """Ask, once and without a body, what the service calls its answer: ETag, or Last-Modified; empty if nothing.
+
+        Raises:
+            SourceUnavailableError: it cannot be reached.
+        """
+        import requests
+
+        try:
+            with self._session.head(
+                url, params=query, auth=self._sign, allow_redirects=False, timeout=(_CONNECT_SECONDS, _CONNECT_SECONDS)
+            ) as response:
+                if response.status_code != HTTPStatus.OK:
+                    return ""
+                return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        except (requests.RequestException, OSError) as error:
+            raise SourceUnavailableError(f"{self.source.url}: {why_no_answer(error)}") from None
+
     def _sign(self, request: "PreparedRequest") -> "PreparedRequest":
         """Add the headers last of all, where neither a netrc file nor anything else replaces them."""
         request.headers.update({name: value.get_secret_value() for name, value in self.source.headers.items()})

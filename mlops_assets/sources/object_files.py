@@ -13,7 +13,7 @@ import pandas as pd
 
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Window
-from mlops_assets.sources.base import SourceError, SourceUnavailableError
+from mlops_assets.sources.base import SourceError, SourceUnavailableError, digest
 from mlops_assets.sources.files import FileReader
 from mlops_assets.sources.text import Notes
 from mlops_assets.spec import FileSource
@@ -52,6 +52,19 @@ class ObjectReader(FileReader):
         with _storage_errors(self.name):
             yield from super().read(columns, time_column, window)
 
+    def signature(self, time_column: str, window: Window) -> str:
+        """Return the version: one listing tells it."""
+        return self.version(time_column, window)
+
+    def version(self, time_column: str, window: Window) -> str:
+        """Return a hash of the objects' names, sizes and entity tags, which are hashes of their content."""
+        return digest(f"{name} {file.size} {file.etag or file.modified}" for name, file in self.files().items())
+
+    def _written(self, folder: str, name: str) -> float:
+        """Return when an object was written, in seconds since 1970; -1 if there is none."""
+        with _storage_errors(self.name):
+            return max((file.modified for file in list_objects(f"{folder}/{name}").values()), default=-1.0)
+
 
 @contextmanager
 def _storage_errors(name: str) -> Iterator[None]:
@@ -77,6 +90,7 @@ class ObjectFile:
         size: in bytes.
         bucket: address of the bucket, for messages.
         modified: when it was written, in seconds since 1970.
+        etag: what the storage calls its content; empty if it does not.
     """
 
     store: "ObjectStore"
@@ -84,6 +98,7 @@ class ObjectFile:
     size: int
     bucket: str
     modified: float
+    etag: str = ""
 
     def __str__(self) -> str:
         return f"{self.bucket}/{self.path}"
@@ -195,7 +210,8 @@ def list_objects(url: str) -> dict[str, ObjectFile]:
 
 
 def _object(store: "ObjectStore", entry: Mapping[str, Any], address: str) -> ObjectFile:
-    return ObjectFile(store, entry["path"], entry["size"], address, entry["last_modified"].timestamp())
+    etag = entry.get("e_tag") or ""
+    return ObjectFile(store, entry["path"], entry["size"], address, entry["last_modified"].timestamp(), etag)
 
 
 def _open(address: str) -> Any:

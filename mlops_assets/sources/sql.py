@@ -1,9 +1,10 @@
 """Tables, views and queries of a database as a source."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -12,6 +13,9 @@ from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, require
 from mlops_assets.spec import SqlSource
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _BOUNDS = {"window_start", "window_end"}
 
@@ -35,41 +39,62 @@ class SqlReader:
 
     def read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
         """Yield chunks of rows as the database types them."""
+        with self._connected() as connection:
+            result = connection.execute(self._statement(connection, columns, time_column, window))
+            present = list(result.keys())
+            require(self.name, columns, present)
+            row = 1
+            for chunk in result.partitions(self.source.chunk_rows):
+                frame = pd.DataFrame(list(map(tuple, chunk)), columns=present, dtype=object)[list(columns)]
+                frame[ROW_SOURCE] = self.name
+                frame[ROW_NUMBER] = range(row, row + len(frame))
+                frame[ROW_PROBLEM] = None
+                row += len(frame)
+                yield frame
+
+    def signature(self, time_column: str, window: Window) -> str:
+        """Return the version."""
+        return self.version(time_column, window)
+
+    def version(self, time_column: str, window: Window) -> str:
+        """Return the watermark: how many rows the window has, and the latest time of one.
+
+        A value that was corrected in a row that stays changes neither.
+        """
+        import sqlalchemy as sa
+
+        with self._connected() as connection:
+            asked = self._statement(connection, [time_column], time_column, window)
+            if self.source.query is not None:
+                asked = asked.columns(sa.column(time_column))
+            rows = asked.subquery()
+            statement = sa.select(sa.func.count(), sa.func.max(rows.c[time_column])).select_from(rows)
+            count, last = connection.execute(statement).one()
+        return f"{count} rows until {last}"
+
+    @contextmanager
+    def _connected(self) -> "Iterator[Connection]":
+        """Connect for a read, and say what goes wrong with it."""
         from sqlalchemy.exc import SQLAlchemyError
 
-        from mlops_assets.resources.databases import DatabaseError
+        from mlops_assets.resources.databases import DatabaseError, make_engine
 
         try:
-            yield from self._read(columns, time_column, window)
+            engine = make_engine(self.source.url, read_only=True)
+            database = engine.url.database
+            if engine.dialect.name == "sqlite" and database and database != ":memory:" and not Path(database).is_file():
+                raise SourceError(f"{self.name}: there is no SQLite file {database}; see source.url in the spec")
+            try:
+                with engine.connect().execution_options(stream_results=True) as connection:
+                    yield connection
+            finally:
+                engine.dispose()
         except DatabaseError as error:
             kind = SourceUnavailableError if isinstance(error, TransientError) else SourceError
             raise kind(f"{self.name}: source.url: {error.message}", advice=error.advice) from None
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
             raise SourceError(f"{self.name}: {type(cause).__name__}: {self._without_password(cause)}") from None
-
-    def _read(self, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
-        from mlops_assets.resources.databases import make_engine
-
-        engine = make_engine(self.source.url, read_only=True)
-        database = engine.url.database
-        if engine.dialect.name == "sqlite" and database and database != ":memory:" and not Path(database).is_file():
-            raise SourceError(f"{self.name}: there is no SQLite file {database}; see source.url in the spec")
-        try:
-            with engine.connect().execution_options(stream_results=True) as connection:
-                result = connection.execute(self._statement(connection, columns, time_column, window))
-                present = list(result.keys())
-                require(self.name, columns, present)
-                row = 1
-                for chunk in result.partitions(self.source.chunk_rows):
-                    frame = pd.DataFrame(list(map(tuple, chunk)), columns=present, dtype=object)[list(columns)]
-                    frame[ROW_SOURCE] = self.name
-                    frame[ROW_NUMBER] = range(row, row + len(frame))
-                    frame[ROW_PROBLEM] = None
-                    row += len(frame)
-                    yield frame
-        finally:
-            engine.dispose()
 
     def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Connect and read no row, or of a query without a window the first ones."""

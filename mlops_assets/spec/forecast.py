@@ -33,7 +33,7 @@ from mlops_assets.spec.model import Model
 from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names, Part, repeated
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import BacktestSettings, Gate
-from mlops_assets.spec.sources import Source
+from mlops_assets.spec.sources import ArrivalsOrSwitch, Source
 
 
 def _valid_frequency(value: str) -> str:
@@ -131,6 +131,9 @@ class ForecastSpec(Part):
     schedule: Cron | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."
     )
+    arrivals: ArrivalsOrSwitch = Field(
+        default=None, description="true: data that arrive start their round, late and revised ones are scored again."
+    )
     freshness: Freshness = Field(default_factory=Freshness)
     owners: Names = Field(default_factory=list, description="E-mail addresses or team:NAME.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
@@ -210,6 +213,8 @@ class ForecastSpec(Part):
         sides = min(self.quantiles) < 0.5 < max(self.quantiles) and 0.5 in self.quantiles
         if self.backtest.conformal is not None and not sides:
             raise MisfitError("quantiles", "backtest.conformal needs 0.5, and levels below and above it")
+        if self.arrivals is not None and self.arrivals.marker is not None and self.source.kind != "file":
+            raise MisfitError("arrivals.marker", "belongs to source.kind: file")
         allowed = partition_kinds(self.frequency)
         if self.partitions.kind is not None and self.partitions.kind not in allowed:
             raise MisfitError(

@@ -38,6 +38,27 @@ def _cron(value: str) -> str:
     return value
 
 
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+DURATION = r"^[0-9]{1,4}[smhd]$"
+
+
+def span_of(value: str) -> datetime.timedelta:
+    """Return a duration such as 90s, 30m, 10h or 2d.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not re.fullmatch(DURATION, value):
+        raise ValueError("a whole number and s, m, h or d: 90s, 30m, 10h, 2d")
+    return datetime.timedelta(**{_UNITS[value[-1]]: int(value[:-1])})
+
+
+def _duration(value: str) -> str:
+    span_of(value)
+    return value
+
+
+Duration = Annotated[str, AfterValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
 Cron = Annotated[str, AfterValidator(_cron)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[

@@ -2,12 +2,13 @@
 
 import codecs
 import re
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
-from mlops_assets.spec.parts import MisfitError, Name, Names, Part
+from mlops_assets.spec.parts import Duration, MisfitError, Name, Names, Part, span_of
 
 
 def _as_text(value: Any) -> Any:
@@ -232,3 +233,41 @@ class HttpSource(Numbers, Text):
 Source = Annotated[FileSource | SqlSource | HttpSource, Field(discriminator="kind")]
 
 SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource, "http": HttpSource}
+
+
+class Arrivals(Part):
+    """How data start their round by arriving: how often the source is looked at, and when what has come is whole."""
+
+    every: Duration = Field(default="1m", description="How often the source is looked at; an event lets it be at once.")
+    settle: Duration | None = Field(
+        default=None,
+        description="So long the source must look the same before it is taken: a file that is still written grows. "
+        "Default: 60s, and 0s with a marker.",
+    )
+    marker: Name | None = Field(
+        default=None,
+        description="A file such as _SUCCESS that is written when the others of its folder are whole: nothing is taken "
+        "while one is missing, or older than they are.",
+    )
+
+    @property
+    def pause(self) -> timedelta:
+        """The time between two looks."""
+        return span_of(self.every)
+
+    @property
+    def patience(self) -> timedelta:
+        """How long the source must look the same."""
+        return span_of(self.settle or ("60s" if self.marker is None else "0s"))
+
+
+def _switched(value: Any) -> Any:
+    return ({} if value else None) if isinstance(value, bool) else value
+
+
+def _or_switch(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [*schema["anyOf"], {"type": "boolean"}]
+
+
+ArrivalsOrSwitch = Annotated[Arrivals | None, BeforeValidator(_switched), Field(json_schema_extra=_or_switch)]
+"""Also true, which is all defaults, and false, which is none."""

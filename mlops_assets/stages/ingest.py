@@ -7,7 +7,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
-from mlops_assets.catalog.partitions import partition_of, whole_window
+from mlops_assets.catalog.partitions import before, first_key, latest_complete, partition_of, whole_window
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import KEY, stamp_misfit, steps_after
 from mlops_assets.io_managers.errors import StaleWriteError
@@ -94,6 +94,28 @@ def _own_future(graph: Graph, origin: pd.Timestamp, clock: Clock) -> pd.DataFram
     steps = steps_after(origin, spec.horizon, spec.frequency)
     checked, _ = _checked(graph, contract.Window(steps[0], steps[-1] + pd.Timedelta(microseconds=1)), clock, columns)
     return checked.accepted[["item_id", "timestamp", *spec.covariates.known]]
+
+
+def version_of(graph: Graph, clock: Clock) -> tuple[str, str]:
+    """Return the version of what the source holds at present, and its name for people.
+
+    Raises:
+        SourceError: it cannot be reached.
+    """
+    reader = open_source(graph.spec)
+    key = latest_complete(graph.spec, clock.now()) or first_key(graph.spec)
+    window = whole_window(graph.partitions, latest_keys(graph.spec, key))
+    return reader.version(graph.spec.columns.timestamp, window), reader.name
+
+
+def latest_keys(spec: ForecastSpec, key: str) -> list[str]:
+    """Return a partition after those before it in which rows are looked for that came late or were revised."""
+    return [*before(spec, key, max(holes.REACH, spec.partitions.reread)), key]
+
+
+def read_own(graph: Graph, window: contract.Window, clock: Clock) -> contract.Checked:
+    """Read a window of a forecast's own table, what stands in other tables left out; raises as the whole would."""
+    return _checked(graph, window, clock, graph.contract.columns)[0]
 
 
 def _read(

@@ -1,10 +1,19 @@
-"""Late and corrected data: which partitions are read again, and which are scored again because of it."""
+"""New, late and corrected data: which partitions are forecast from, read again, and scored again because of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
+import pandas as pd
 
+from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import before, periods
+from mlops_assets.catalog.partitions import before, partition_of, periods, ranges, whole_window
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ingest import latest_keys, read_own
 
 
 def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
@@ -28,3 +37,70 @@ def old_scores(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance
         if any(made) and key in stored[OBSERVATIONS] and stored[FORECAST_ACCURACY].get(key, 0) < newest:
             found[key] = newest
     return found
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What is to be done about the rows that a source holds; each span is its first and last partition.
+
+    Attributes:
+        rounds: spans that are forecast from: they have rows, and no forecasts of them.
+        again: spans that were forecast from, and whose rows are not those that are stored.
+    """
+
+    rounds: Sequence[tuple[str, str]] = ()
+    again: Sequence[tuple[str, str]] = ()
+
+
+def arrived(graph: Graph, tables: Tables, clock: Clock, key: str) -> Arrived:
+    """Hold what a source has of the latest partitions against what is stored of them.
+
+    What stands in tables of its own (`covariates.sources`) is not looked at.
+
+    Args:
+        graph: of the forecast.
+        tables: what is stored.
+        clock: says what has come already.
+        key: of the latest partition that is complete; before the first forecast it alone is forecast from.
+
+    Raises:
+        SourceError: the source cannot be read.
+        ContractError: a column is absent.
+    """
+    name, keys = graph.spec.name, latest_keys(graph.spec, key)
+    rows = read_own(graph, whole_window(graph.partitions, keys), clock).accepted
+    rows = rows.assign(partition=partition_of(rows["timestamp"], graph.partitions, keys))
+    there = {*rows["partition"].dropna()}
+    forecast = set(tables.partitions([name, FORECASTS]))
+    stored = sorted(set(tables.partitions([name, OBSERVATIONS])).intersection(keys))
+    counts = tables.row_counts([name, OBSERVATIONS], stored)
+    before_first = keys[-2] if len(keys) > 1 else ""
+    last = max(forecast, default=before_first)
+    # The latest was forecast from what came before it, as nothing had come of it yet.
+    in_vain = {key} if key in forecast and not counts.get(key) else set()
+    rounds = there & ({one for one in keys if one > last} | in_vain)
+    known = tables.read([name, OBSERVATIONS], stored) if stored else rows.iloc[:0]
+    known = known.assign(partition=partition_of(known["timestamp"], graph.partitions, stored or keys))
+    changed = {one for one in _other(rows, known) - rounds if stored and stored[0] <= one <= last}
+    return Arrived(tuple(ranges(keys, rounds)), tuple(ranges(keys, changed)) if forecast else ())
+
+
+def _other(rows: pd.DataFrame, known: pd.DataFrame) -> set[str]:
+    """Return the partitions whose rows are not those that are known; what only one of the frames has does not count."""
+    columns = [str(name) for name in rows if name in known and name not in ("partition", "timestamp")]
+    now, then = (_hashes(frame, columns) for frame in (rows, known))
+    return {str(one) for one in now.index if one not in then.index or now[one] != then[one]}
+
+
+def _hashes(rows: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[int]":
+    """Return a hash of each partition's rows, in whatever order they stand and however they are stored."""
+    plain = {name: _plain(rows[name]) for name in columns}
+    plain["timestamp"] = rows["timestamp"].astype("datetime64[us]").astype("int64")
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(plain, index=rows.index), index=False)
+    return hashes.groupby(rows["partition"]).sum()
+
+
+def _plain(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    if pd.api.types.is_numeric_dtype(values):
+        return values.astype("float64")
+    return values.astype("object").where(values.notna(), "").astype(str)

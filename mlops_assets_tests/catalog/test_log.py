@@ -8,7 +8,7 @@ import pytest
 
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.log import Log, numbered
-from mlops_assets.catalog.names import ALERTS, DECISIONS, ENTRIES, FORECASTS, RETRAINING_LAUNCHES
+from mlops_assets.catalog.names import ALERTS, DECISIONS, ENTRIES, FORECASTS, NO_TABLES, RETRAINING_LAUNCHES
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.io_managers import MemoryTables, ObjectTables, Tables
 
@@ -73,7 +73,7 @@ def test_of_writers_at_the_same_time_one_adds_the_row(tmp_path):
     assert Log(tables, "demo", RETRAINING_LAUNCHES).rows()["run_id"].tolist() == won
 
 
-@pytest.mark.parametrize("name", [one.name for one in ENTRIES if one.kind != "model"])
+@pytest.mark.parametrize("name", [one.name for one in ENTRIES if one.kind not in NO_TABLES])
 def test_what_is_not_stored_is_a_table_without_rows(name: str):
     tables: Tables = MemoryTables()
     none = ForecastTables(tables, "demo").read(name)

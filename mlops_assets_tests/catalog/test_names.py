@@ -44,5 +44,5 @@ def test_steps_and_assets() -> None:
     assert asset_of("demo__ingest") == "observations"
     assert asset_of("demo__training_set") == step_of("demo__training_set") == "training_set"
     assert step_of(None) == ""
-    assert all(one.jobs or one.kind == "log" for one in ENTRIES)
+    assert all(one.jobs or one.kind in ("log", "source") for one in ENTRIES)
     assert any(DAILY in one.jobs for one in ENTRIES)

@@ -33,6 +33,8 @@ class Service:
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
+        self.named: dict[str, str] = {}
+        """Headers of the answer to HEAD; without any, the service knows no such question."""
         self.answer: Callable[[Asked], Any] = lambda asked: []
         service = self
 
@@ -56,6 +58,12 @@ class Service:
                         self.wfile.write(piece)
                 except OSError:
                     pass  # the reader has heard enough
+
+            def do_HEAD(self) -> None:
+                self.send_response(200 if service.named else 501)
+                for name, value in service.named.items():
+                    self.send_header(name, value)
+                self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
