@@ -12,7 +12,7 @@ from mlops_assets.environments import Stores
 from mlops_assets.errors import NotYetError
 from mlops_assets.forecasting.evaluation.ledger import honest, summary
 from mlops_assets.forecasting.formatting import plain
-from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle import decisions, roles
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.deliver import CHAMPION
 from mlops_assets.stages.external.together import WAITING
@@ -91,7 +91,7 @@ def outcome_of(spec: ForecastSpec, keys: Sequence[str], stores: Stores, decided:
         version=int(made["model_version"].max()) or None if len(made) else None,
         rows=len(made),
         score=score if score["rows"] else None,
-        waits_for=_awaited(spec, keys[-1], tables, because),
+        waits_for=_awaited(spec, keys[-1], tables, stores),
         undecided=decisions.waiting(log),
     )
 
@@ -106,9 +106,17 @@ def _rowless(spec: ForecastSpec, key: str, tables: ForecastTables) -> bool:
     return not any(tables.tables.row_counts([spec.name, OBSERVATIONS], later).values())
 
 
-def _awaited(spec: ForecastSpec, key: str, tables: ForecastTables, because: str | None) -> str:
+def _unanswered(spec: ForecastSpec, key: str, stores: Stores) -> bool:
+    """Whether a service that is champion has still to answer, whoever of ours stands in for it."""
+    if spec.external is None:
+        return False
+    asked, known = stores.jobs.ledger.of(spec.name, key), roles.Roles(stores.tables, spec)
+    return any(job.open and known.of(job.created_at).role == roles.CHAMPION for job in asked)
+
+
+def _awaited(spec: ForecastSpec, key: str, tables: ForecastTables, stores: Stores) -> str:
     if _rowless(spec, key, tables):
         return f"the source of {spec.name} has no rows of {key} yet; the forecast is made of what came before"
-    if WAITING in (because or "").split(", "):
+    if _unanswered(spec, key, stores):
         return f"the service's forecast of {spec.name} from {key} is not there yet; ours stands in for it"
     return ""

@@ -105,10 +105,10 @@ class Shop:
         settings = Settings.read({"MLOPS_ENV": "test", "MLOPS_DATA": self._data, "MLOPS_NOW": moment})
         self.jobs = JobsOf(settings, self.service)
 
-    def round(self, day: str = DAY) -> None:
-        """Forecast as the round does, and ask the service."""
+    def round(self, day: str = DAY, because: str = "champion") -> None:
+        """Forecast as the round does, for a reason of the ledger's, and ask the service."""
         observed = Known(self.graph, self.tables, day).recent()
-        made = forecast(self.graph, day, observed, None, None, None, "champion")
+        made = forecast(self.graph, day, observed, None, None, None, because)
         ours = ledger_of([made.rows], "round", naive_utc(self.clock.now()))
         rows = with_services(self.graph, self.tables, [day], ours, self.clock.now(), "round")
         self.tables.write(["demo", "forecasts"], rows, day)
