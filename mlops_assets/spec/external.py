@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -291,6 +291,16 @@ class External(Part):
         return rest.describe is None or rest.result.file is not None or "{data_url}" in str(rest.submit.body)
 
 
-def filled(text: str, environ: Mapping[str, str]) -> str:
-    """Return a text with the environment's values in the place of its `${VARIABLE}`; unset ones are empty."""
-    return VARIABLE.sub(lambda found: environ.get(found.group(1), ""), text)
+Json = TypeVar("Json")
+
+
+def filled(value: Json, environ: Mapping[str, str]) -> Json:
+    """Return a text, or JSON with texts in it, with the environment's values in the place of its `${VARIABLE}`."""
+    found: Any = value
+    if isinstance(value, str):
+        found = VARIABLE.sub(lambda one: environ.get(one.group(1), ""), value)
+    elif isinstance(value, dict):
+        found = {name: filled(part, environ) for name, part in value.items()}
+    elif isinstance(value, list):
+        found = [filled(part, environ) for part in value]
+    return found

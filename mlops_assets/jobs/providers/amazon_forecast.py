@@ -208,7 +208,7 @@ class AmazonForecastService:
         if asked_for["holidays"]:
             country = asked_for["holidays"].partition("-")[0]
             data["AdditionalDatasets"] = [{"Name": "holiday", "Configuration": {"CountryCode": [country]}}]
-        further = dict(asked_for["further"])
+        further = filled(dict(asked_for["further"]), self.environ)
         return {
             "PredictorName": job.external_name,
             "ForecastHorizon": asked_for["horizon"],

@@ -113,10 +113,10 @@ class AwsClient:
         once = Config(
             retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=_TIMEOUT_SECONDS, max_pool_connections=1
         )
-        url = filled(self.endpoint_url, self.environ) if self.endpoint_url else None
+        region, url = filled([self.region, self.endpoint_url or ""], self.environ)
         try:
             with _ONE_AT_A_TIME:  # a session is not for several threads, its clients are
-                return _session().client(self.service, region_name=self.region, endpoint_url=url, config=once)
+                return _session().client(self.service, region_name=region, endpoint_url=url or None, config=once)
         except UnknownServiceError:
             raise RefusedByServiceError(
                 f"the installed boto3 knows no service {self.service} any more; install an older release of it"

@@ -15,7 +15,8 @@ from mlops_assets.jobs.providers.placeholders import asked
 from mlops_assets.jobs.providers.protocol import Inputs, Request, ServiceState, Status, Step
 from mlops_assets.jobs.providers.service_errors import NotThereError, RefusedByServiceError, WrongAnswerError
 from mlops_assets.jobs.providers.web_client import WebClient
-from mlops_assets.spec.external import Databricks
+from mlops_assets.spec.external import Databricks, filled
+from mlops_assets.spec.parts import VARIABLE
 
 _RUNNING = {"BLOCKED", "PENDING", "QUEUED", "RUNNING", "TERMINATING", "WAITING"}
 _SECONDS = {"setup_duration": "setup", "execution_duration": "execution", "queue_duration": "queue"}
@@ -88,7 +89,7 @@ class DatabricksService:
         }
         if future is not None:
             ours["future_url"] = exchange.write_table(f"{job.external_name}/future.csv", future)
-        return {**ours, **self.declared.parameters}
+        return {**ours, **filled(self.declared.parameters, self.environ)}
 
     def _reason(self, status: Mapping[str, Any]) -> str:
         details = status.get("termination_details")
@@ -97,7 +98,7 @@ class DatabricksService:
         return self._client.clean(": ".join(str(details[key]) for key in ("code", "message") if details.get(key)))
 
     def _url(self, method: str) -> str:
-        return f"{self.declared.host.rstrip('/')}/api/2.2/jobs/{method}"
+        return f"{filled(self.declared.host, self.environ).rstrip('/')}/api/2.2/jobs/{method}"
 
     @property
     def _place(self) -> str:
@@ -106,7 +107,8 @@ class DatabricksService:
     @property
     def _client(self) -> WebClient:
         headers = {"Authorization": f"Bearer {self.declared.token}"}
-        return WebClient(headers, "external.databricks.token", self.declared.timeout, (), self.environ)
+        secrets = tuple(self.environ.get(name, "") for name in VARIABLE.findall(self.declared.model_dump_json()))
+        return WebClient(headers, "external.databricks.token", self.declared.timeout, (), self.environ, secrets)
 
 
 def _state(status: Mapping[str, Any], place: str) -> ServiceState:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,7 +14,8 @@ from mlops_assets.jobs.providers.placeholders import Values, asked, fill, fill_t
 from mlops_assets.jobs.providers.protocol import Inputs, Request, ServiceState, Status, Step
 from mlops_assets.jobs.providers.service_errors import NotThereError, WrongAnswerError
 from mlops_assets.jobs.providers.web_client import WebClient, value_at
-from mlops_assets.spec.external import Rest
+from mlops_assets.spec.external import Rest, filled
+from mlops_assets.spec.parts import VARIABLE
 
 _MOST_PAGES = 10_000
 _ANSWER = "answer.json"
@@ -36,40 +37,38 @@ class RestService:
         """Send the request; what an answer at once says is kept in the exchange."""
         submit, values = self.declared.submit, self._values(job, inputs)
         key = {submit.idempotency_header: job.external_name} if submit.idempotency_header else {}
-        url = fill_text(submit.url, values, _quoted)
-        answer = self._client.change(submit.method, url, self._named(url), headers=key, json=fill(submit.body, values))
+        where, body = _named(submit.url), fill(filled(submit.body, self.environ), values)
+        answer = self._client.change(submit.method, self._url(submit.url, values), where, headers=key, json=body)
         if self.declared.describe is None:
             self._exchange(job).write(f"{job.external_name}/{_ANSWER}", json.dumps(answer).encode())
         if submit.id is None:
             return job.external_name
-        return _id_at(answer, submit.id, self._named(url))
+        return _id_at(answer, submit.id, where)
 
     def describe(self, job: Job) -> Status:
         """Ask by id, by name, or look for the answer that was given at once."""
         describe, submit = self.declared.describe, self.declared.submit
         if describe is None:
             if self._exchange(job).read(f"{job.external_name}/{_ANSWER}") is None:
-                raise NotThereError(f"{self._named(submit.url)}: it has not answered yet")
+                raise NotThereError(f"{_named(submit.url)}: it has not answered yet")
             return Status("succeeded", job.external_id or job.external_name)
         known = job.external_id or ("" if submit.id else job.external_name)
         if known:
-            url = fill_text(describe.url, self._values(job, external_id=known), _quoted)
-            return self._status(self._client.read(url, self._named(url)), known)
+            url = self._url(describe.url, self._values(job, external_id=known))
+            return self._status(self._client.read(url, _named(describe.url)), known)
         if describe.by_name is None:
-            raise NotThereError(f"{self._named(describe.url)}: it is not asked by name; submit it once more")
-        url = fill_text(describe.by_name, self._values(job), _quoted)
-        found = self._client.read(url, self._named(url))
-        path = describe.id or submit.id or ""
-        if value_at(found, path, self._named(url)) in (None, ""):
-            raise NotThereError(f"{self._named(url)}: it knows no job {job.external_name}")
-        return self.describe(_known_as(job, _id_at(found, path, self._named(url))))
+            raise NotThereError(f"{_named(describe.url)}: it is not asked by name; submit it once more")
+        where, path = _named(describe.by_name), describe.id or submit.id or ""
+        found = self._client.read(self._url(describe.by_name, self._values(job)), where)
+        if value_at(found, path, where) in (None, ""):
+            raise NotThereError(f"{where}: it knows no job {job.external_name}")
+        return self.describe(replace(job, external_id=_id_at(found, path, where)))
 
     def cancel(self, job: Job) -> None:
         """Ask it to stop, where the spec says how."""
         cancel = self.declared.cancel
         if cancel is not None and job.external_id:
-            url = fill_text(cancel.url, self._values(job), _quoted)
-            self._client.change(cancel.method, url, self._named(url))
+            self._client.change(cancel.method, self._url(cancel.url, self._values(job)), _named(cancel.url))
 
     def collect(self, job: Job) -> pd.DataFrame:
         """Return the rows: of a file in the exchange, of the kept answer, or page after page."""
@@ -94,11 +93,11 @@ class RestService:
             place = f"{job.external_name}/{_ANSWER}"
             content = self._exchange(job).read(place)
             return [(self._exchange(job).at(place), json.loads(content or b"null"))]
-        url: str | None = fill_text(result.url or describe.url, self._values(job), _quoted)
+        url: str | None = self._url(result.url or describe.url, self._values(job))
+        where = _named(result.url or describe.url)
         pages: list[tuple[str, Any]] = []
         asked_before: set[str] = set()
         while url:
-            where = self._named(url)
             if url in asked_before or len(pages) >= _MOST_PAGES:
                 raise WrongAnswerError(f"{where}: its pages have no end; see external.rest.result.next")
             asked_before.add(url)
@@ -114,7 +113,7 @@ class RestService:
     def _status(self, document: Any, external_id: str) -> Status:
         describe = self.declared.describe
         assert describe is not None
-        where = self._named(describe.url)
+        where = _named(describe.url)
         word = str(value_at(document, describe.state, where)).casefold()
         states: tuple[ServiceState, ...] = ("running", "succeeded", "failed")
         for state in states:
@@ -147,25 +146,26 @@ class RestService:
     def _exchange(self, job: Job) -> Exchange:
         return Exchange(job.parameters["exchange"])
 
-    def _named(self, url: str) -> str:
-        return f"the service at {self._client.clean(url.partition('?')[0])}"
+    def _url(self, address: str, values: Values) -> str:
+        """Fill an address of the spec. One that the service gives is never filled: it could ask for any variable."""
+        return fill_text(filled(address, self.environ), values, _quoted)
 
     @property
     def _client(self) -> WebClient:
         declared = self.declared
+        secrets = tuple(self.environ.get(name, "") for name in VARIABLE.findall(declared.model_dump_json()))
         return WebClient(
-            declared.headers, "external.rest.headers", declared.timeout, tuple(declared.hosts), self.environ
+            declared.headers, "external.rest.headers", declared.timeout, tuple(declared.hosts), self.environ, secrets
         )
+
+
+def _named(address: str) -> str:
+    """Name a service by an address as it stands in the spec, where a variable is but a name."""
+    return f"the service at {address.partition('?')[0]}"
 
 
 def _quoted(value: str) -> str:
     return quote(value, safe="")
-
-
-def _known_as(job: Job, external_id: str) -> Job:
-    from dataclasses import replace
-
-    return replace(job, external_id=external_id)
 
 
 def _id_at(document: Any, path: str, name: str) -> str:

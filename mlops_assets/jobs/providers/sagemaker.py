@@ -21,7 +21,7 @@ from mlops_assets.jobs.providers.placeholders import asked
 from mlops_assets.jobs.providers.protocol import Inputs, Request, ServiceState, Status, Step
 from mlops_assets.jobs.providers.service_errors import RefusedByServiceError, UnsureError, WrongAnswerError
 from mlops_assets.resources.secrets import scrub
-from mlops_assets.spec.external import SageMaker
+from mlops_assets.spec.external import SageMaker, filled
 
 _STATES: dict[str, ServiceState] = {
     "InProgress": "running",
@@ -63,7 +63,7 @@ class SageMakerService:
                 "create_transform_job",
                 "TransformJobArn",
                 TransformJobName=name,
-                ModelName=told["model"],
+                ModelName=filled(told["model"], self.environ),
                 BatchStrategy="SingleRecord",
                 Environment={
                     "DEEPAR_INFERENCE_CONFIG": json.dumps(asked_for),

@@ -33,14 +33,15 @@ _BEGINNING = 200
 
 @dataclass(frozen=True)
 class WebClient:
-    """One service over HTTP. Texts hold `${VARIABLE}`, filled in when it is asked.
+    """One service over HTTP.
 
     Attributes:
-        headers: of every request; their values are secret.
+        headers: of every request, with `${VARIABLE}` in them, which is filled in when it is asked.
         place: field of the spec that declares them, for messages.
         timeout: seconds.
         hosts: of addresses that may be asked besides that of the first one.
         environ: of the variables. Default: the process's.
+        secrets: values that no message may show, besides those in the headers.
     """
 
     headers: Mapping[str, str]
@@ -48,6 +49,7 @@ class WebClient:
     timeout: float
     hosts: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    secrets: tuple[str, ...] = ()
 
     def read(self, url: str, name: str, **options: Any) -> Any:
         """Ask what changes nothing, and return the JSON.
@@ -80,7 +82,7 @@ class WebClient:
         Raises:
             WrongAnswerError: it is not.
         """
-        here, there = urlsplit(filled(url, self.environ)), urlsplit(urljoin(filled(url, self.environ), link))
+        here, there = urlsplit(url), urlsplit(urljoin(url, link))
         allowed = {host_of(here.scheme, here.netloc), *(host_of(there.scheme, other) for other in self.hosts)}
         if there.scheme not in ("https", here.scheme) or host_of(there.scheme, there.netloc) not in allowed:
             raise WrongAnswerError(
@@ -90,8 +92,9 @@ class WebClient:
         return there.geturl()
 
     def clean(self, text: str) -> str:
-        """Return a text without the secrets of the headers."""
-        return scrub(text, [filled(value, self.environ) for value in self.headers.values() if VARIABLE.search(value)])
+        """Return a text without secrets."""
+        own = [filled(value, self.environ) for value in self.headers.values() if VARIABLE.search(value)]
+        return scrub(text, [*own, *self.secrets])
 
     def _ask(self, method: str, url: str, name: str, **options: Any) -> Any:
         import requests
@@ -113,7 +116,7 @@ class WebClient:
         try:
             response = requests.request(
                 method,
-                filled(url, self.environ),
+                url,
                 auth=sign,
                 allow_redirects=False,
                 timeout=(min(10.0, self.timeout), self.timeout),

@@ -17,6 +17,7 @@ from mlops_assets.jobs.providers.service_errors import (
 )
 from mlops_assets.jobs.stand_in import StandIn
 from mlops_assets.jobs.stand_in.faults import Fault
+from mlops_assets.jobs.stand_in.world import Answer, Call
 from mlops_assets_tests.jobs.providers.conftest import CANARY
 from mlops_assets_tests.jobs.providers.shop import ITEMS, Shop, told
 
@@ -186,6 +187,34 @@ def test_a_token_that_cannot_be_a_header_is_named_and_not_shown(stand_in: StandI
     with pytest.raises(UnreachableError, match=r"SHOP_TOKEN .of external.rest.headers. is not one line") as error:
         shop.provider.submit(shop.jobs()[0], shop)
     assert CANARY not in str(error.value)
+
+
+def test_a_variable_is_filled_in_where_the_spec_has_it_and_never_where_the_service_asks_for_it(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    text = declared(REST, stand_in.url, data="data: '{rows}'\n        api_key: '${SHOP_TOKEN}'")
+    shop = Shop(text, tmp_path, SHOP_TOKEN=CANARY)
+    asked: list[str] = []
+
+    def result(world: object, thing: object, call: Call) -> Answer:
+        asked.append(str(call))
+        return Answer({"rows": [], "next": "/v1/forecasts/a/result?token=${SHOP_TOKEN}" if len(asked) == 1 else None})
+
+    monkeypatch.setattr("mlops_assets.jobs.stand_in.rest_api._result", result)
+    with pytest.raises(WrongAnswerError):
+        shop.run()
+    assert stand_in.world.things()[0].request["api_key"] == CANARY
+    assert "'token': '${SHOP_TOKEN}'" in asked[1]
+
+
+def test_what_a_service_repeats_of_a_secret_is_not_shown(stand_in: StandIn, tmp_path: Path):
+    text = declared(REST, stand_in.url, data="data: '{rows}'\n        horizon: '${SHOP_TOKEN}'").replace(
+        "        horizon: '{horizon}'\n", ""
+    )
+    with pytest.raises(RefusedByServiceError) as error:
+        Shop(text, tmp_path, SHOP_TOKEN=CANARY).run()
+    assert CANARY not in str(error.value)
+    assert "invalid literal for int() with base 10: '***'" in str(error.value)
 
 
 def test_a_job_that_fails_says_why_and_one_in_an_unknown_state_is_a_wrong_answer(shop: Shop, stand_in: StandIn):
