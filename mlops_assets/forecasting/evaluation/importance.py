@@ -11,9 +11,10 @@ from mlops_assets.forecasting.evaluation import backtest, metrics
 from mlops_assets.forecasting.model import baselines, features, kinds
 from mlops_assets.forecasting.model.encoding import plain_columns
 from mlops_assets.forecasting.model.errors import DataError, UsageError
-from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.forecaster import LEVEL, Forecaster
 from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
+from mlops_assets.forecasting.model.scaling import rebased
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.model.trees import Trees
 
@@ -143,7 +144,8 @@ def resemblance(
 
     Returns:
         Columns item_id, origin, timestamp, lead, target, weight, outcome; the heaviest first. The weights of all add
-        up to one. `outcome` is the target as it stands for the forecast row: moved and scaled to its level.
+        up to one. `outcome` is the target as it stands for the forecast row: moved and scaled to its level, or to the
+        other reference that trees have learnt from (the mean of these by weight).
 
     Raises:
         UsageError: the model is not a forest, or was trained on features of another release.
@@ -151,26 +153,30 @@ def resemblance(
     """
     forecaster = forest_of(forecaster)
     encoding = forecaster.encoding
-    missing = sorted({*encoding.names} - {*training.columns})
+    missing = sorted({*encoding.names, *forecaster.bases} - {LEVEL, *training.columns})
     if missing:
         raise DataError(f"the model was trained on features that are no longer made ({', '.join(missing)}): retrain")
     X = encoding.matrix({**{name: values[[row]] for name, values in rows.features.items()}, "lead": rows.lead[[row]]})
     located = forecaster.model.locate(X)
     mine = located[0]
-    weight = np.zeros(len(training))
+    others = {name: values[[row]] for name, values in forecaster.others(rows.features).items()}
+    then = forecaster.others(training)
+    weight, moved = np.zeros((2, len(training)))
     columns = plain_columns(training, encoding.names)
     leaves = forecaster.model.locate(encoding.matrix(columns))
-    for tree, leaf in enumerate(mine):
+    for tree, (leaf, base) in enumerate(zip(mine, forecaster.bases, strict=True)):
         same = leaves[:, tree] == leaf
         weight[same] += 1 / max(same.sum(), 1)
+        if base != LEVEL:
+            moved[same] += (np.nan_to_num(others[base]) - np.nan_to_num(then[base][same])) / max(same.sum(), 1)
     total = weight.sum()
     order = np.argsort(-weight, kind="stable")
     order = order[weight[order] > 0][:top]
     table = training.iloc[order][[ITEM, "origin", TIME, "lead", TARGET]].reset_index(drop=True)
-    smoothed = forecaster.smoothed(rows.features, len(rows.lead))[[row]]
-    median = np.median(forecaster.model.outcomes(located), axis=1)
-    (reference,) = forecaster.drawn(rows.reference[[row]], rows.scale[[row]], smoothed, median)
-    outcome = forecaster.scaling.outcomes(reference, rows.scale[row], training["y"].to_numpy(float)[order])
+    median = np.median(forecaster.scaled(X, others), axis=1)
+    (reference,) = forecaster.drawn(rows.reference[[row]], rows.scale[[row]], others, median)
+    y = rebased(training["y"].to_numpy(float)[order], moved[order] / weight[order])
+    outcome = forecaster.scaling.outcomes(reference, rows.scale[row], y)
     return table.assign(
         weight=weight[order] / total, outcome=np.maximum(outcome, 0) if forecaster.task.non_negative else outcome
     )

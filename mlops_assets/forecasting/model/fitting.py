@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,26 +16,64 @@ from . import regressors
 from .baselines import Population
 from .encoding import Encoding, plain_columns
 from .errors import DataError
-from .features import is_smoothed
-from .forecaster import Forecaster
+from .features import is_reference, is_smoothed
+from .forecaster import LEVEL, Forecaster
 from .panel import TARGET, TIME
 from .quantiles import GRID, anchors, of_more_trees, right_levels
-from .scaling import Scaling, squash, stretch
+from .scaling import Scaling, rebased, squash, stretch
 from .task import ModelSettings, Task
-from .trees import Trees, known_codes
+from .trees import Trees, join, known_codes
 
 SHARE, ROWS_PER_TREE = 0.2, 4000
 """Share of the rows that each tree of a bootstrapped forest learns from, or this many if that is more."""
 HELD_OUT = 0.8
 """Share of the origins after which a trial forest is held against what came, for its `anchors`."""
-TRIAL_TREES = 10
-"""Of a trial forest, at most."""
+TRIAL_TREES, OTHERS = 8, 4
+"""Trees of a trial forest that learn targets from the level, and from each other reference: the most that may do so."""
+EXCHANGED, GAIN = 2, 0.004
+"""How many of these at once, and the least share of the loss that this must save."""
 LEAST, MOST = 200, 6000
 """Rows on either side of the trial: with fewer there is none, and more are not looked at."""
 STEP, MOST_BLENDED = 0.1, 0.6
 """Shares by which a forest is drawn towards smoothed forecasts, and the most in all: a trial flatters them."""
 WORTH = 0.002
 """Least share of the loss that such a step must save."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to learn from.
+
+    Attributes:
+        X: codes, NaN where missing, shape (rows, columns).
+        y: targets from the level, in scales, squashed, shape (rows,), float32.
+        away: reference -> how far it lies from the level, in scales, zero where it is unknown, shape (rows,).
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    away: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, training: pd.DataFrame, encoding: Encoding) -> Sample:
+        """Take them from rows of `features.training_rows`."""
+        return cls(
+            encoding.matrix(plain_columns(training, encoding.names)),
+            training["y"].to_numpy(dtype=np.float32),
+            {
+                name: np.nan_to_num(training[name].to_numpy(dtype=np.float64))
+                for name in map(str, training.columns)
+                if is_reference(name)
+            },
+        )
+
+    def some(self, rows: np.ndarray) -> Sample:
+        """Return some of the rows, by their numbers."""
+        return Sample(self.X[rows], self.y[rows], {name: values[rows] for name, values in self.away.items()})
+
+    def targets(self, base: str) -> np.ndarray:
+        """`y`, but from a reference."""
+        return self.y if base == LEVEL else rebased(self.y, -self.away[base])
 
 
 def fit(training: pd.DataFrame, task: Task) -> Forecaster:
@@ -44,43 +86,102 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
         raise DataError("there are no training rows")
     encoding = Encoding.learn(training)
     scaling = Scaling.from_name(str(training["scaling"].iloc[0]))
-    X = encoding.matrix(plain_columns(training, encoding.names))
-    y = training["y"].to_numpy(dtype=np.float32)
-    known = {
-        "seen": (float(training["reference"].min()), float(training["reference"].max())),
-        "lowest": float(training[TARGET].min()),
-        "population": Population.of(
-            training[TARGET].to_numpy(dtype=float), scaling.backward(training["reference"].to_numpy(dtype=float))
-        ),
-    }
+    sample = Sample.of(training, encoding)
+    population = Population.of(
+        training[TARGET].to_numpy(dtype=float), scaling.backward(training["reference"].to_numpy(dtype=float))
+    )
+    forecaster = partial(
+        Forecaster,
+        task,
+        scaling,
+        encoding,
+        seen=(float(training["reference"].min()), float(training["reference"].max())),
+        lowest=float(training[TARGET].min()),
+        population=population,
+    )
     origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
     if not regressors.is_forest(task.model.kind):
-        model, importance = regressors.fit_calibrated(task.model, X, y, origin, timestamp)
-        return Forecaster(task, scaling, encoding, model, importance, **known)
-    model, importance = fit_trees(task.model, X, y)
-    forecaster = Forecaster(task, scaling, encoding, model, importance, **known)
+        return forecaster(*regressors.fit_calibrated(task.model, sample.X, sample.y, origin, timestamp))
+    trees = regressors.forest(task.model).n_estimators
     # Drawn by recency, the last fifth of the rows would be too few moments: there it is the last fifth of the time.
     moments = np.sort(origin) if task.model.recency is None else np.unique(origin)
     early, late = _before_and_after(moments[int(HELD_OUT * len(moments))], origin, timestamp)
     if min(len(early), len(late)) < LEAST:
-        return forecaster
-    trial, _ = fit_trees(task.model, X[early], y[early], most=TRIAL_TREES)
-    held = training.iloc[late]
+        model, bases, importance = fit_mixture(task.model, sample, {LEVEL: trees})
+        return forecaster(model, importance, bases=bases)
+    trial = _trial(forecaster, sample.some(early), sample.some(late), training.iloc[late], trees)
+    shares = {name: trees * count // len(trial.bases) for name, count in Counter(trial.bases).items() if name != LEVEL}
+    model, bases, importance = fit_mixture(task.model, sample, {LEVEL: trees - sum(shares.values()), **shares})
+    return replace(trial, model=model, importance=importance, bases=bases)
+
+
+def _trial(forecaster: partial[Forecaster], early: Sample, late: Sample, held: pd.DataFrame, trees: int) -> Forecaster:
+    """A smaller forest than one of so many trees, with the mixture, blend and anchors that the rows `held` ask for."""
     reference, scale, target = (held[name].to_numpy() for name in ("reference", "scale", TARGET))
-    middle = stretch(np.median(trial.outcomes(trial.locate(X[late])), axis=1).astype(np.float64))
-    smoothed = {name: held[name].to_numpy(dtype=np.float64) for name in filter(is_smoothed, encoding.names)}
-    forecaster = replace(forecaster, blend=blend(middle, smoothed, (scaling.forward(target) - reference) / scale))
-    drawn_to = forecaster.smoothed(smoothed, len(late))
+    task, scaling, _ = forecaster.args
+    came = (scaling.forward(target) - reference) / scale
+    tried = nearest(late.away, came) if trees >= TRIAL_TREES else []
+    most = {LEVEL: min(trees, TRIAL_TREES), **dict.fromkeys(tried, OTHERS)}
+    forests = {name: fit_mixture(task.model, early, {name: count})[0] for name, count in most.items()}
+    outcomes = {}
+    for name, forest in forests.items():
+        found = forest.outcomes(forest.locate(late.X))
+        away = 0 if name == LEVEL else late.away[name][:, None]
+        outcomes[name] = (stretch(found) + away).reshape(len(held), most[name], -1)
+    taken = mixture(outcomes, came)
+    mixed = join([forests[name].part(0, count) for name, count in taken.items()])
+    trial = forecaster(mixed, np.zeros(0), bases=tuple(Counter(taken).elements()))
+    middle = stretch(np.median(trial.scaled(late.X, trial.others(held)), axis=1).astype(np.float64))
+    smoothed = {name: held[name].to_numpy(dtype=np.float64) for name in filter(is_smoothed, trial.encoding.names)}
+    trial = replace(trial, blend=blend(middle, smoothed, came))
+    others = trial.others(held)
 
-    def levels(trees: slice) -> np.ndarray:
-        found = replace(forecaster, model=trial).distribution(X[late], reference, scale, drawn_to, GRID, trees)[1]
-        return right_levels(found, target)
+    def levels(of: slice) -> np.ndarray:
+        return right_levels(trial.distribution(late.X, reference, scale, others, GRID, of)[1], target)
 
-    whole, half = levels(slice(None)), trial.count // 2
-    if half:
-        halves = (levels(slice(half)) + levels(slice(half, None))) / 2
-        whole = of_more_trees(whole, halves, trial.count, model.count)
-    return replace(forecaster, anchors=anchors(whole))
+    whole = levels(slice(None))
+    if mixed.count > 1:
+        halves = (levels(slice(0, None, 2)) + levels(slice(1, None, 2))) / 2
+        whole = of_more_trees(whole, halves, mixed.count, trees)
+    return replace(trial, anchors=anchors(whole))
+
+
+def nearest(away: dict[str, np.ndarray], target: np.ndarray) -> list[str]:
+    """Of each season the reference that later targets lay nearest to; all in scales from the level, shape (rows,)."""
+    missed = {name: float(squash(np.abs(target - values)).mean()) for name, values in away.items()}
+    seasons = groupby(missed, key=lambda name: name.rpartition("_")[0])
+    return [min(names, key=lambda name: missed[name]) for _, names in seasons]
+
+
+def mixture(outcomes: dict[str, np.ndarray], target: np.ndarray) -> dict[str, int]:
+    """How many trees should learn targets from each reference, as later targets have shown.
+
+    Greedy, as `blend`: trees of the level give way to those of another reference as long as that helps; half of them
+    at most.
+
+    Args:
+        outcomes: reference, the level first -> outcomes in scales from the level, shape (rows, trees, outcomes).
+        target: what came, in the same units, shape (rows,).
+
+    Returns:
+        Reference -> trees, as many in all as there are of the level.
+    """
+
+    def loss(taken: dict[str, int]) -> float:
+        found = np.concatenate([outcomes[name][:, :count].reshape(len(target), -1) for name, count in taken.items()], 1)
+        return float(squash(np.abs(target - np.median(found, axis=1))).mean())
+
+    trees = outcomes[LEVEL].shape[1]
+    taken = {LEVEL: trees}
+    least = loss(taken)
+    while taken[LEVEL] - EXCHANGED >= trees / 2:
+        fewer = {**taken, LEVEL: taken[LEVEL] - EXCHANGED}
+        tried = [{**fewer, name: taken.get(name, 0) + EXCHANGED} for name in outcomes if name != LEVEL]
+        losses = [loss(others) for others in tried]
+        if not tried or min(losses) > (1 - GAIN) * least:
+            break
+        least, taken = min(losses), tried[int(np.argmin(losses))]
+    return taken
 
 
 def blend(middle: np.ndarray, smoothed: dict[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
@@ -111,36 +212,38 @@ def blend(middle: np.ndarray, smoothed: dict[str, np.ndarray], target: np.ndarra
     return {name: count * STEP for name, count in taken.items() if count}
 
 
-def fit_trees(
-    model: ModelSettings, X: np.ndarray, y: np.ndarray, most: int | None = None, share: float = SHARE
-) -> tuple[Trees, np.ndarray]:
-    """Fit a forest on codes of shape (rows, columns) and scaled targets of shape (rows,).
+def fit_mixture(
+    model: ModelSettings, sample: Sample, counts: Mapping[str, int], share: float = SHARE
+) -> tuple[Trees, tuple[str, ...], np.ndarray]:
+    """Fit a forest of which some trees learn targets from the level, others from another reference.
 
     Args:
         model: kind, parameters and seed.
-        X: codes, NaN where missing.
-        y: scaled targets.
-        most: upper bound of the number of trees.
+        sample: what to learn from.
+        counts: reference, or `LEVEL` -> number of trees.
         share: of the rows that each tree of a bootstrapped forest learns from.
 
     Returns:
-        The trees, and the importance of each column.
+        The trees, the reference of each, and the importance of each column.
 
     Raises:
         DataError: a parameter has a value that it cannot have.
     """
-    forest = regressors.forest(model)
-    share = max(share, ROWS_PER_TREE / len(y))
-    if forest.bootstrap and "max_samples" not in model.parameters and share < 1:
-        forest.set_params(max_samples=share)
-    if most is not None:
-        forest.set_params(n_estimators=min(most, forest.n_estimators))
-    codes = known_codes(X)
-    try:
-        forest.fit(codes, y)
-    except ValueError as error:
-        raise DataError(f"{model.kind} cannot learn from the training rows: {error}") from error
-    return Trees.of(forest.estimators_, codes, y), forest.feature_importances_
+    codes = known_codes(sample.X)
+    share = max(share, ROWS_PER_TREE / len(codes))
+    parts, importance = [], np.zeros(codes.shape[1])
+    for base, count in counts.items():
+        forest = regressors.forest(model).set_params(n_estimators=count)
+        if forest.bootstrap and "max_samples" not in model.parameters and share < 1:
+            forest.set_params(max_samples=share)
+        y = sample.targets(base)
+        try:
+            forest.fit(codes, y)
+        except ValueError as error:
+            raise DataError(f"{model.kind} cannot learn from the training rows: {error}") from error
+        parts.append(Trees.of(forest.estimators_, codes, y))
+        importance += forest.feature_importances_ * count / sum(counts.values())
+    return join(parts), tuple(Counter(counts).elements()), importance
 
 
 def _before_and_after(cut: Any, origin: np.ndarray, timestamp: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from .encoding import Encoding
 from .panel import ITEM, TIME, Panel, require_columns
 from .quantiles import NOMINAL, row_quantiles, shifted
 from .regressors import Calibrated, prove
-from .scaling import Scaling, Seasons, stretch
+from .scaling import Scaling, Seasons, rebased, stretch
 from .task import Task
 from .trees import Trees
 
@@ -26,6 +26,8 @@ models then go on by the code that travels with them (docs/upgrading.md).
 """
 STATE_RELEASE = "0.2.0"
 """The release that raised it: later ones train the same model on the same data."""
+LEVEL = ""
+"""The reference of trees that have learnt targets from the level."""
 ITEMS_AT_ONCE = 20_000
 """Items whose features are made at once: bounds the memory of a forecast."""
 CHUNK = 16_384
@@ -50,6 +52,8 @@ class Forecaster:
         population: what the training rows say of items with hardly any history.
         blend: smoothed forecasts (features, see `features.is_smoothed`) that its own are drawn towards -> how far, as
             shares that add up to less than one.
+        bases: of each tree the reference (see `features.is_reference`) that it has learnt targets from, or `LEVEL`;
+            none of other models than forests.
     """
 
     task: Task
@@ -63,6 +67,7 @@ class Forecaster:
     lowest: float = 0.0
     population: baselines.Population = field(default_factory=baselines.Population)
     blend: dict[str, float] = field(default_factory=dict)
+    bases: tuple[str, ...] = ()
 
     @classmethod
     def rows(cls, history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
@@ -177,35 +182,48 @@ class Forecaster:
     def outcomes(self, rows: features.Rows, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means, shape (rows,), and quantiles, shape (rows, levels), in original units."""
         X = self.encoding.matrix({**rows.features, "lead": rows.lead})
-        smoothed = self.smoothed(rows.features, len(X))
+        others = self.others(rows.features)
         if self.widths == (1.0, 1.0):
-            return self.distribution(X, rows.reference, rows.scale, smoothed, shifted(levels, self.anchors))
+            return self.distribution(X, rows.reference, rows.scale, others, shifted(levels, self.anchors))
         asked = shifted(np.append(levels, 0.5), self.anchors)
-        mean, found = self.distribution(X, rows.reference, rows.scale, smoothed, asked)
+        mean, found = self.distribution(X, rows.reference, rows.scale, others, asked)
         found, middle = found[:, :-1], found[:, -1:]
         found = self.scaling.possible(middle + np.where(levels < 0.5, *self.widths) * (found - middle))
         return mean, np.maximum(found, 0.0) if self.task.non_negative else found
 
-    def smoothed(self, columns: Any, rows: int) -> np.ndarray:
-        """Forecasts that `blend` names, in scales from the reference, shape (rows, forecasts), NaN where unknown."""
-        return np.array([columns[name] for name in self.blend], dtype=np.float64).reshape(len(self.blend), rows).T
+    def others(self, columns: Any) -> dict[str, np.ndarray]:
+        """Forecasts that `blend` and `bases` name, in scales from the reference, shape (rows,), NaN where unknown."""
+        names = {*self.blend, *self.bases} - {LEVEL}
+        return {name: np.asarray(columns[name], dtype=np.float64) for name in names}
+
+    def scaled(self, X: np.ndarray, others: dict[str, np.ndarray], trees: slice = slice(None)) -> np.ndarray:
+        """Equally likely outcomes, squashed, in scales from the reference, shape (rows, outcomes)."""
+        outcomes = self.model.outcomes(self.model.locate(X)[:, trees])
+        bases = self.bases[trees]
+        each = outcomes.shape[1] // max(len(bases), 1)
+        for base in {*bases} - {LEVEL}:
+            its = np.repeat([base == name for name in bases], each)
+            outcomes[:, its] = rebased(outcomes[:, its], np.nan_to_num(others[base])[:, None])
+        return outcomes
 
     def drawn(
-        self, references: np.ndarray, scales: np.ndarray, smoothed: np.ndarray, medians: np.ndarray
+        self, references: np.ndarray, scales: np.ndarray, others: dict[str, np.ndarray], medians: np.ndarray
     ) -> np.ndarray:
         """References at which a row's distribution, of that scaled median, is drawn to the smoothed forecasts.
 
-        Shape (rows,), as those of the arguments, but for `smoothed`, see there.
+        Shape (rows,), as those of the arguments.
         """
-        away = (smoothed - stretch(medians)[:, None]) * np.array([*self.blend.values()])
-        return references + scales * np.nansum(away, axis=1)
+        middle = stretch(medians)
+        for name, share in self.blend.items():
+            references = references + scales * share * np.nan_to_num(others[name] - middle)
+        return references
 
     def distribution(
         self,
         X: np.ndarray,
         references: np.ndarray,
         scales: np.ndarray,
-        smoothed: np.ndarray,
+        others: dict[str, np.ndarray],
         levels: np.ndarray,
         trees: slice = slice(None),
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -215,7 +233,7 @@ class Forecaster:
             X: codes of `encoding`, NaN where missing, shape (rows, columns).
             references: level of each row, in transformed units, shape (rows,).
             scales: scale of each row, shape (rows,).
-            smoothed: see the method of that name.
+            others: see the method of that name.
             levels: of the quantiles, shape (levels,).
             trees: which trees of a forest are asked.
 
@@ -226,9 +244,10 @@ class Forecaster:
         found = np.empty((len(X), len(levels)))
         for first in range(0, len(X), CHUNK):
             part = slice(first, first + CHUNK)
-            outcomes = self.model.outcomes(self.model.locate(X[part])[:, trees])
+            own = {name: values[part] for name, values in others.items()}
+            outcomes = self.scaled(X[part], own, trees)
             asked = row_quantiles(outcomes, np.append(levels, 0.5))
-            reference = self.drawn(references[part], scales[part], smoothed[part], asked[:, -1])[:, None]
+            reference = self.drawn(references[part], scales[part], own, asked[:, -1])[:, None]
             scale = scales[part, None]
             mean[part] = self.scaling.outcomes(reference, scale, outcomes).mean(axis=1)
             spread = self.scaling.outcomes(reference, scale, asked[:, :-1])
@@ -273,6 +292,7 @@ class Forecaster:
             "lowest": float(self.lowest),
             "population": asdict(self.population),
             "blend": self.blend,
+            "bases": list(self.bases),
         }
 
     @classmethod
@@ -294,6 +314,7 @@ class Forecaster:
             widths=tuple(state["widths"].tolist()),
             lowest=state["lowest"],
             blend=dict(state["blend"]),
+            bases=tuple(state.get("bases", [LEVEL] * len(state["trees"]["start"][1:]) if "trees" in state else [])),
             population=baselines.Population(**state["population"]),
         )
 

@@ -8,24 +8,22 @@ replaced; here the oldest go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections import Counter
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from . import regressors
-from .encoding import plain_columns
 from .errors import UsageError
 from .features import feature_columns
 from .fitting import SHARE as ROWS_SHARE
-from .fitting import fit_trees
-from .forecaster import Forecaster
+from .fitting import Sample, fit_mixture
+from .forecaster import LEVEL, Forecaster
 from .kinds import Model
 from .panel import TARGET, TIME
 from .scaling import Scaling
 from .task import Task
-from .trees import Trees
+from .trees import Trees, join
 
 SHARE = 0.25
 """Of the forest's trees that one growth replaces."""
@@ -43,6 +41,8 @@ def why_not(old: Model, training: pd.DataFrame, task: Task) -> str:
         return "the data ask for another scaling than it was fitted with"
     if feature_columns(training) != old.encoding.names:
         return "the features are not those that it was fitted with"
+    if missing := {*old.bases} - {LEVEL, *training.columns}:
+        return f"its trees have learnt from what is no longer made ({', '.join(sorted(missing))})"
     return ""
 
 
@@ -77,36 +77,13 @@ def grow(
     latest = times.sort_values().iloc[int((1 - recent) * (len(times) - 1)) :]
     since = min(latest.iloc[0], trained_until)
     rows = training[(times >= since).to_numpy()]
-    X = old.encoding.matrix(plain_columns(rows, old.encoding.names))
     model = old.task.model
-    model = replace(
-        model,
-        parameters={**model.parameters, "n_estimators": new},
-        seed=(model.seed + int(times.max().timestamp())) % 2**32,
-    )
+    model = replace(model, seed=(model.seed + int(times.max().timestamp())) % 2**32)
     as_many = ROWS_SHARE * len(training) / len(rows)
-    younger, their_importance = fit_trees(model, X, rows["y"].to_numpy(dtype=np.float32), share=as_many)
-    grown = join(youngest(old.model, trees - new), younger)
-    importance = (1 - new / trees) * old.importance + new / trees * their_importance
-    return replace(old, model=grown, importance=importance, lowest=min(old.lowest, float(training[TARGET].min())))
-
-
-def youngest(trees: Trees, count: int) -> Trees:
-    """Return the last trees of a forest."""
-    first = trees.count - count
-    node = int(trees.start[first])
-    leaf = int((trees.left[:node] < 0).sum())
-    parts = {name: getattr(trees, name)[leaf if name in ("mean", "samples") else node :] for name in _arrays()}
-    return Trees(start=trees.start[first:] - node, **parts)
-
-
-def join(older: Trees, younger: Trees) -> Trees:
-    """Return the trees of both, the older ones first."""
-    start = np.concatenate([older.start, older.start[-1] + younger.start[1:]])
-    return Trees(
-        start=start, **{name: np.concatenate([getattr(older, name), getattr(younger, name)]) for name in _arrays()}
+    younger, bases, their_importance = fit_mixture(
+        model, Sample.of(rows, old.encoding), Counter(old.bases[:new]), share=as_many
     )
-
-
-def _arrays() -> Iterator[str]:
-    return (part.name for part in fields(Trees) if part.name != "start")
+    grown = join([old.model.part(new, trees), younger])
+    importance = (1 - new / trees) * old.importance + new / trees * their_importance
+    known = {"model": grown, "importance": importance, "bases": (*old.bases[new:], *bases)}
+    return replace(old, **known, lowest=min(old.lowest, float(training[TARGET].min())))

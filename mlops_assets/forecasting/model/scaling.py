@@ -85,6 +85,11 @@ def stretch(y: np.ndarray) -> np.ndarray:
     return np.sinh(y)
 
 
+def rebased(y: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Squashed targets as seen from a place that lies `away` scales below, in the type of `y`."""
+    return squash(stretch(y) + away.astype(y.dtype))
+
+
 @dataclass(frozen=True)
 class Seasons:
     """The steps back that a task looks at; everything a forecast needs lies within `lookback`.

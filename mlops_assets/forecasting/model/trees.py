@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -74,6 +74,13 @@ class Trees:
         """Number of trees."""
         return len(self.start) - 1
 
+    def part(self, first: int, stop: int) -> Trees:
+        """Return some of the trees, neighbours."""
+        node = slice(int(self.start[first]), int(self.start[stop]))
+        leaf = slice(*(int((self.left[:end] < 0).sum()) for end in (node.start, node.stop)))
+        parts = {name: getattr(self, name)[leaf if name in ("mean", "samples") else node] for name in _arrays()}
+        return Trees(start=self.start[first : stop + 1] - node.start, **parts)
+
     def locate(self, X: np.ndarray) -> np.ndarray:
         """Number of the leaf that each row falls into, per tree: shape (rows, trees)."""
         found = np.empty((len(X), self.count), dtype=np.int64)
@@ -103,6 +110,18 @@ class Trees:
             tree.__setstate__({"max_depth": 1, "node_count": len(nodes), "nodes": nodes, "values": values})
             found.append((tree, number[first:stop]))
         return found
+
+
+def join(forests: Sequence[Trees]) -> Trees:
+    """Return the trees of all of them, in that order."""
+    before = np.cumsum([0, *(forest.start[-1] for forest in forests)])
+    starts = [forest.start[1:] + nodes for forest, nodes in zip(forests, before[:-1], strict=True)]
+    arrays = {name: np.concatenate([getattr(forest, name) for forest in forests]) for name in _arrays()}
+    return Trees(start=np.concatenate([[0], *starts]), **arrays)
+
+
+def _arrays() -> Iterator[str]:
+    return (part.name for part in fields(Trees) if part.name != "start")
 
 
 def known_codes(X: np.ndarray) -> np.ndarray:

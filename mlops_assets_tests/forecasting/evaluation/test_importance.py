@@ -10,6 +10,7 @@ from mlops_assets.forecasting.evaluation import importance as explain
 from mlops_assets.forecasting.model import features, fitting
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.model.features.test_rows import RICH, rich_panel
+from mlops_assets_tests.forecasting.model.test_fitting import climbing
 from mlops_assets_tests.forecasting.panels import DAILY, SMALL, daily_panel
 
 
@@ -61,6 +62,16 @@ def test_the_weights_are_the_forest():
         median = ordered["outcome"].iloc[np.searchsorted(ordered["weight"].cumsum(), 0.5)]
         width = table["q90"].iloc[row] - table["q10"].iloc[row]
         assert abs(median - table["q50"].iloc[row]) < 0.2 * width
+
+
+def test_outcomes_stand_at_the_reference_that_they_were_learnt_from():
+    frame, training, model = climbing("reference_7_change")
+    place, rows = model.feature_rows(frame)
+    row = int(place.index[place["lead"] == 4][0])
+    like = explain.resemblance(model, training, rows, row)
+    assert len(like) > 10
+    near = like[like["lead"] <= 7]
+    np.testing.assert_allclose(near["outcome"], frame["target"].iloc[-4] + 14, rtol=1e-4)
 
 
 def test_the_past_that_is_named_is_like_the_day():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.model import features, fitting
-from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.forecasting.model.forecaster import LEVEL, Forecaster
 from mlops_assets.forecasting.model.quantiles import NOMINAL
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets_tests.forecasting.model.features.test_rows import RICH, rich_panel
@@ -77,3 +77,48 @@ def test_a_median_lies_between_the_forest_and_what_it_is_drawn_to():
     np.testing.assert_allclose(found["q50"], 0.6 * own["q50"] + 0.4 * trend, rtol=1e-3)
     np.testing.assert_allclose(found["q90"] - found["q50"], own["q90"] - own["q50"], rtol=1e-3)
     pd.testing.assert_frame_equal(Forecaster.from_state({**drawn.state(), "task": DAILY}).predict(frame), found)
+
+
+def test_trees_give_way_to_a_reference_that_later_targets_prefer():
+    random = np.random.default_rng(0)
+    target = random.normal(size=500)
+
+    def guesses(trees: int, noise: float) -> np.ndarray:
+        return target[:, None, None] + noise * random.normal(size=(500, trees, 6))
+
+    level, better, worse = guesses(8, 3.0), guesses(4, 0.5), guesses(4, 20.0)
+    assert fitting.mixture({LEVEL: level, "worse": worse, "better": better}, target) == {LEVEL: 4, "better": 4}
+    assert fitting.mixture({LEVEL: better, "worse": worse}, target) == {LEVEL: 4}
+    assert fitting.mixture({LEVEL: level[:, :1]}, target) == {LEVEL: 1}
+
+
+def test_of_each_season_one_reference_is_tried():
+    target = np.arange(9.0)
+    away = {"reference_7_last": target - 3, "reference_7_change": target + 1, "reference_28_last": target * 9}
+    assert fitting.nearest(away, target) == ["reference_7_change", "reference_28_last"]
+
+
+def climbing(base: str) -> tuple[pd.DataFrame, pd.DataFrame, Forecaster]:
+    """A series with a season that grows by 14 in each, its training rows, and trees that learn it from a reference."""
+    days = np.arange(120)
+    target = 1000 + np.array([9.0, -3, 0, 2, -8, 4, -4])[days % 7] + 2 * days
+    frame = pd.DataFrame({"item_id": "one", "timestamp": pd.date_range("2024-01-01", periods=120), "target": target})
+    rows = features.training_rows(frame, DAILY)
+    plain = fitting.fit(rows, DAILY)
+    trees, bases, _ = fitting.fit_mixture(SMALL, fitting.Sample.of(rows, plain.encoding), {base: 8})
+    return frame, rows, replace(plain, model=trees, bases=bases, blend={}, anchors=NOMINAL)
+
+
+def test_trees_that_learn_seasonal_changes_forecast_what_has_no_other_exactly():
+    frame, _, model = climbing("reference_7_change")
+    found = model.predict(frame, horizon=5)
+    coming = frame["target"].to_numpy()[-7:-2] + 14
+    np.testing.assert_allclose(found["q50"], coming, rtol=1e-5)
+    again = Forecaster.from_state({**model.state(), "task": DAILY})
+    pd.testing.assert_frame_equal(again.predict(frame, horizon=5), found)
+
+
+def test_a_state_without_references_has_all_trees_learnt_from_the_level():
+    model = climbing(LEVEL)[2]
+    state = {name: value for name, value in model.state().items() if name != "bases"}
+    assert Forecaster.from_state({**state, "task": DAILY}).bases == model.bases == (LEVEL,) * 8

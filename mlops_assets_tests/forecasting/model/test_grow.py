@@ -1,5 +1,6 @@
 """Growing a forest: which trees stay, which come, and when it cannot be done."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,10 @@ import pytest
 
 from mlops_assets.forecasting.model import features, fitting, kinds
 from mlops_assets.forecasting.model.encoding import plain_columns
-from mlops_assets.forecasting.model.forecaster import Forecaster
-from mlops_assets.forecasting.model.grow import grow, join, why_not, youngest
+from mlops_assets.forecasting.model.forecaster import LEVEL, Forecaster
+from mlops_assets.forecasting.model.grow import grow, why_not
 from mlops_assets.forecasting.model.task import ModelSettings, Task
-from mlops_assets.forecasting.model.trees import Trees
+from mlops_assets.forecasting.model.trees import Trees, join
 from mlops_assets_tests.worlds import DAYS, panel
 
 TASK = Task(
@@ -72,13 +73,25 @@ def test_after_enough_growths_no_old_tree_is_left(old, rows):
     assert sizes(grown.model)[0] == sizes(grow(old, rows, THEN).model)[6]
 
 
+def test_a_tree_is_followed_by_one_of_the_same_reference(old, rows):
+    sample = fitting.Sample.of(rows, old.encoding)
+    trees, bases, _ = fitting.fit_mixture(TASK.model, sample, {LEVEL: 5, "reference_7_last": 3})
+    grown = replace(old, model=trees, bases=bases)
+    for _ in range(4):
+        grown = grow(grown, rows, THEN)
+        assert Counter(grown.bases) == Counter(bases)
+    again = grow(replace(old, model=trees.part(4, 8), bases=bases[4:]), rows, THEN, share=0.5)
+    assert again.bases == ("reference_7_last", "reference_7_last", LEVEL, "reference_7_last")
+    assert "no longer made" in why_not(grown, rows.drop(columns="reference_7_last"), TASK)
+
+
 def test_taking_trees_apart_and_together_changes_nothing(old, rows):
     X = old.encoding.matrix(plain_columns(rows, old.encoding.names))
-    last = youngest(old.model, 3)
+    last = old.model.part(5, 8)
     np.testing.assert_array_equal(last.outcomes(last.locate(X)), old.model.outcomes(old.model.locate(X)[:, 5:]))
-    both = join(old.model, last)
+    both = join([old.model, last])
     assert sizes(both) == sizes(old.model) + sizes(last)
-    np.testing.assert_array_equal(youngest(both, 3).samples, last.samples)
+    np.testing.assert_array_equal(both.part(8, 11).samples, last.samples)
 
 
 def test_it_says_when_a_forest_cannot_be_grown(old, rows):

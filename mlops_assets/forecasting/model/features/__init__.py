@@ -11,7 +11,7 @@ from .rows import (
     lookback,
     training_rows,
 )
-from .smoothing import is_smoothed
+from .smoothing import is_reference, is_smoothed
 
 __all__ = [
     "GIVEN",
@@ -21,6 +21,7 @@ __all__ = [
     "feature_columns",
     "forecast_rows",
     "group_of",
+    "is_reference",
     "is_smoothed",
     "lookback",
     "training_rows",

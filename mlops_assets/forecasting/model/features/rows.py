@@ -2,8 +2,10 @@
 
 The same function makes the rows to learn from and the rows to forecast with. Columns are named
 `<group>_<what>`, the groups being `season`, `recent`, `history`, `calendar`, `known`, `past` and `static`;
-`lead` stands for itself. All are float32, NaN where unknown, except static categories, which stay strings
-(None where missing): they are encoded when a model is fitted, so that the rows survive Parquet and SQL.
+`lead` stands for itself. Columns `reference_<what>` are no features: they are forecasts that a target may be
+learnt from, as it is from the level (see `smoothing.references`). All are float32, NaN where unknown, except static
+categories, which stay strings (None where missing): they are encoded when a model is fitted, so that the rows survive
+Parquet and SQL.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
 from ..task import Task
 from .calendar import calendar
 from .sampling import recency, sample_triples, uniform
-from .smoothing import smooth
+from .smoothing import is_reference, references, smooth
 
 INDEX = [ITEM, "origin", "lead", TIME]
 GIVEN = [TARGET, "reference", "scale", "scaling", "y"]
@@ -34,7 +36,7 @@ EVIDENCE = 8
 CLEAN = (6.0, 9.0)
 """Standard deviation within a season, in scales, from which on the reference moves with it, and does so wholly."""
 LONGEST_CHANGE = 168
-"""Longest season, in steps, whose change at the origin is a feature: of longer ones it names the day."""
+"""Longest season, in steps, whose change at the origin is looked at: of longer ones it names the day."""
 MINIMUM_HISTORY = 4
 """Observed targets below which an item is left to the fallback."""
 
@@ -57,7 +59,7 @@ class Rows:
         lead: shape (rows,).
         reference: in transformed units, shape (rows,).
         scale: in transformed units, above zero, shape (rows,).
-        features: float32 columns (static categories: strings), rows in the same order; without `lead`.
+        features: float32 columns (static categories: strings), rows in the same order; without `lead`; references too.
     """
 
     item: np.ndarray
@@ -105,6 +107,8 @@ def feature_rows(
     for length, slots in zip(signal.seasons.lengths, signal.seasons.slots, strict=True):
         profile, forecasts = smooth(signal, index, row, lead, length, slots)
         smoothed |= {f"season_{length}_{name}": values for name, values in forecasts.items()}
+        if 1 < length <= LONGEST_CHANGE:
+            smoothed |= references(signal, index, row, lead, length)
     moved = _cleanness(signal, index, scale)[row] * profile
     for name, values in _by_season(signal, index[row], lead):
         columns[name] = _narrow((values - moved) / scale[row])
@@ -190,7 +194,7 @@ def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = 
         - target: what came, in original units,
         - reference, scale, scaling: what undoes the scaling, see `scaling.Scaling`,
         - y: the scaled target, float32,
-        - the features, see the head of this module.
+        - the features and references, see the head of this module.
 
     Raises:
         ValueError: the frame is not canonical, or no item has enough history for one row.
@@ -288,7 +292,8 @@ def forecast_rows(panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, 
 
 def feature_columns(training: pd.DataFrame) -> list[str]:
     """Names of the feature columns of training rows, `lead` first."""
-    return ["lead", *(name for name in training.columns if name not in {*INDEX, *GIVEN})]
+    given = {*INDEX, *GIVEN}
+    return ["lead", *(name for name in training.columns if name not in given and not is_reference(name))]
 
 
 def group_of(feature: str) -> str:

@@ -119,6 +119,27 @@ def smooth(
     return profile, forecasts
 
 
+def references(
+    signal: Signal, index: np.ndarray, row: np.ndarray, lead: np.ndarray, length: int
+) -> dict[str, np.ndarray]:
+    """Forecasts that a target may be learnt from, as seasonal differences are taken.
+
+    Args: as of `smooth`, with a season.
+
+    Returns:
+        The target's slot in the last season that is known at the origin (`last`), and that with the change that the
+        origin shows over a season (`change`), in the units of the signal, of shape (rows,), NaN where unknown.
+    """
+    last = signal.rolling.at(index[row] + lead - distance(lead, length))
+    change = signal.rolling.at(index) - signal.rolling.at(index - length)
+    return {f"reference_{length}_last": last, f"reference_{length}_change": last + change[row]}
+
+
+def is_reference(name: str) -> bool:
+    """Whether a column is a forecast that targets may be learnt from: in scales, from the reference."""
+    return name.startswith("reference_")
+
+
 def is_smoothed(name: str) -> bool:
     """Whether a feature is a forecast by itself: in scales, from the reference."""
     return name.startswith("season_") and name.endswith(tuple(SMOOTHED))
