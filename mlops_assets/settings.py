@@ -73,6 +73,11 @@ class Settings(BaseModel):
         alias="MLOPS_JOBS_URL",
         description="Database of the ledger of jobs. Default: that of SQL tables, else jobs.db in the data folder.",
     )
+    events_queue: str | None = Field(
+        default=None,
+        alias="MLOPS_EVENTS_QUEUE",
+        description="Queue of SQS whose messages wake jobs and arrivals: https://sqs.eu-west-1.amazonaws.com/1234/name.",
+    )
     object_storage: str | None = Field(
         default=None,
         alias="MLOPS_OBJECT_STORAGE",
@@ -123,6 +128,13 @@ class Settings(BaseModel):
         if not re.fullmatch(r"https?://\S+", value):
             raise ValueError("not an address such as http://127.0.0.1:3000")
         return re.sub(r"//[^/]*@", "//", value).rstrip("/")  # a link shows no password
+
+    @field_validator("events_queue")
+    @classmethod
+    def _a_queue(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/@]+/\S+", value):
+            raise ValueError("not an address such as https://sqs.eu-west-1.amazonaws.com/1234/name")
+        return value
 
     @field_validator("object_storage")
     @classmethod

@@ -77,6 +77,7 @@ def test_every_variable_is_read():
         "MLOPS_MODELS": "files",
         "MLOPS_DATABASE_URL": "postgresql://user:secret@host/name",
         "MLOPS_JOBS_URL": "postgresql://user:secret@host/jobs",
+        "MLOPS_EVENTS_QUEUE": "https://sqs.eu-west-1.amazonaws.com/1234/name",
         "MLOPS_OBJECT_STORAGE": "s3://bucket/prefix",
         "MLFLOW_TRACKING_URI": "https://user:secret@mlflow",
         "MLOPS_MLFLOW_UI": "https://mlflow.example.com",

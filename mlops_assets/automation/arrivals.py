@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -18,6 +18,7 @@ from mlops_assets.catalog.partitions import end_of_next, latest_complete, whole_
 from mlops_assets.catalog.run_tags import FORECAST, REASON, range_tags
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.data.contract import Window
+from mlops_assets.jobs.resource import Jobs
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -122,6 +123,7 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
         specs: of the forecasts.
         jobs: theirs, and perhaps others.
     """
+    specs = list(specs)
     watched = {spec.name: Watched(spec) for spec in specs if spec.arrivals is not None}
     if not watched:
         return []
@@ -135,10 +137,13 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
         "revised be scored again, of each forecast with arrivals in its spec.",
     )
     def arrivals(
-        context: dg.SensorEvaluationContext, tables: dg.ResourceParam[Tables], clock: Clock
+        context: dg.SensorEvaluationContext,
+        tables: dg.ResourceParam[Tables],
+        clock: Clock,
+        jobs: dg.ResourceParam[Jobs],
     ) -> dg.SensorResult:
         tick = _Tick(watched, read_cursor(context.cursor), tables, clock, context.instance)
-        tick.run()
+        tick.run(tick.woken(jobs, specs))
         return dg.SensorResult(
             run_requests=tick.requests,
             skip_reason=None if tick.requests else "; ".join(tick.said) or "nothing has arrived",
@@ -166,11 +171,23 @@ class _Tick:
         self.observations: list[dg.AssetObservation] = []
         self.said: list[str] = []
 
-    def run(self) -> None:
-        """Look at the sources that are due, those first that have waited longest."""
+    def woken(self, jobs: Jobs, specs: Iterable[ForecastSpec]) -> Collection[str]:
+        """Return the forecasts that the queue of events names; its jobs are looked at by the sensor `jobs`."""
+        try:
+            return set(jobs.events(specs).forecasts)
+        except MlopsAssetsError as error:
+            self.said.append(f"the queue of events cannot be read: {scrub(str(error))}")
+            return ()
+
+    def run(self, woken: Collection[str] = ()) -> None:
+        """Look at the sources that are due or woken, those first that have waited longest."""
         began, moment, now = time.monotonic(), time.time(), self.clock.now()
         keys = {name: one.latest(now) for name, one in self.watched.items()}
-        due = [name for name, key in keys.items() if key and self.watched[name].due(self.seen[name], key, moment)]
+        due = [
+            name
+            for name, key in keys.items()
+            if key and (name in woken or self.watched[name].due(self.seen[name], key, moment))
+        ]
         due.sort(key=lambda name: self.seen[name].looked)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for start in range(0, len(due), _AT_ONCE):

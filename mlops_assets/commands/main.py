@@ -7,6 +7,7 @@ from mlops_assets.commands import (
     base,
     certify,
     check,
+    events,
     external,
     jobs,
     leaving,
@@ -50,6 +51,7 @@ for command in (
     check.check,
     quarantine.quarantine,
     jobs.jobs,
+    events.events,
     certify.certify,
     stand_in.stand_in,
 ):

@@ -8,6 +8,9 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_assets.jobs.events import Woken
     from mlops_assets.jobs.ledger import Ledger
     from mlops_assets.jobs.providers.protocol import Provider
 
@@ -42,3 +45,14 @@ class Jobs:
         from mlops_assets.jobs.providers.registry import exchange_of
 
         return exchange_of(spec)
+
+    def events(self, specs: "Iterable[ForecastSpec]") -> "Woken":
+        """Wake what the queue of events names (`MLOPS_EVENTS_QUEUE`); nothing without one.
+
+        Raises:
+            ServiceError: the queue cannot be read.
+        """
+        from mlops_assets.jobs.events import EventQueue, Woken, drain
+
+        url = self._settings.events_queue
+        return drain(EventQueue(url), lambda: self.ledger, specs) if url else Woken()

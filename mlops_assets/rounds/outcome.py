@@ -15,7 +15,7 @@ from mlops_assets.forecasting.formatting import plain
 from mlops_assets.lifecycle import decisions, roles
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.deliver import CHAMPION
-from mlops_assets.stages.external.together import WAITING
+from mlops_assets.stages.external.together import LATE, WAITING
 
 _ASKED = ["source", "model_version", "delivered_because"]
 
@@ -53,7 +53,9 @@ class Outcome:
         """Commands that make it better."""
         said = [f"mlops-assets run {self.forecast} --partition {self.partitions[-1]}"] if self.waits_for else []
         said += [f"mlops-assets approve {self.forecast} {one} --by YOU --reason WHY" for one in self.undecided]
-        if self.delivered_because not in (None, CHAMPION, WAITING):
+        if self.delivered_because in (WAITING, LATE):
+            said.append(f"mlops-assets jobs state {self.forecast}")
+        elif self.delivered_because not in (None, CHAMPION):
             said.append(f"mlops-assets history {self.forecast}")
         return said
 

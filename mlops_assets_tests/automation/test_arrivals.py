@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ from mlops_assets.catalog.partitions import whole_window
 from mlops_assets.catalog.run_tags import FORECAST, partition_of
 from mlops_assets.io_managers.objects import ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
+from mlops_assets.jobs.events import Woken
+from mlops_assets.jobs.resource import Jobs
 from mlops_assets.resources.clock import Clock
+from mlops_assets.settings import Settings
 from mlops_assets.spec import SpecError, load_spec
 from mlops_assets.stages.ingest import read_own
 from mlops_assets_tests.worlds import World, declare, panel
@@ -33,6 +36,17 @@ def until(day: str, **changed: float) -> pd.DataFrame:
     return data
 
 
+class Told(Jobs):
+    """Jobs whose queue names some forecasts; a real queue: jobs/test_events.py."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(Settings.read({}))
+        self.names = names
+
+    def events(self, specs: Any) -> Woken:
+        return Woken(len(self.names), (), self.names)
+
+
 class Door:
     """A forecast with the sensor over it, asked now and then."""
 
@@ -40,16 +54,17 @@ class Door:
         self.world, self.cursor, self.said = world, None, ""
         self.file = world.spec.folder / "sales.csv"
         (self.sensor,) = build_arrivals_sensor([world.spec], build_jobs(world.spec))
-        self.events: list[Any] = []
+        self.settings, self.events = Settings.read({"MLOPS_DATA": str(world.spec.folder.parent)}), list[Any]()
 
     def put(self, data: pd.DataFrame) -> None:
         data.to_csv(self.file, index=False)
 
-    def tick(self, day: str = "2024-05-11") -> list[tuple[str, str]]:
+    def tick(self, day: str = "2024-05-11", woken: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Let the sensor look on the morning of a day; return the jobs and partitions that it asks for."""
         context = dg.build_sensor_context(instance=self.world.instance, cursor=self.cursor)
         clock = Clock(fixed=f"{day}T06:00Z")
-        found = self.sensor(context, tables=self.world.tables, clock=clock)
+        jobs = Told(woken) if woken else Jobs(self.settings)
+        found = self.sensor(context, tables=self.world.tables, clock=clock, jobs=jobs)
         assert isinstance(found, dg.SensorResult)
         self.cursor, self.said = found.cursor, found.skip_reason.skip_message if found.skip_reason else ""
         self.events += found.asset_events
@@ -172,6 +187,17 @@ def test_nothing_is_asked_for_while_a_run_is_under_way(door):
     assert f"run {run.run_id} is under way" in made.said
     made.world.instance.report_run_canceled(run)
     assert made.tick() == [("demo_daily", LATEST)]
+
+
+def test_a_message_lets_a_source_be_looked_at_at_once_and_a_queue_that_is_away_stops_nothing(door):
+    made = door(until(LATEST), arrivals={"every": "1h", "settle": "0s"})
+    made.settings = made.settings.model_copy(update={"events_queue": "http://127.0.0.1:9/1234/name"})
+    assert made.tick() == [("demo_daily", LATEST)]
+    made.carry_out()
+    made.put(until(LATEST, d09=2.0))
+    assert made.tick() == []
+    assert "the queue of events cannot be read: sqs" in made.said
+    assert made.tick(woken=["demo"]) == [("demo_rescore", "2024-05-09")]
 
 
 def test_a_source_that_cannot_be_read_is_told_and_looked_at_again(door):
