@@ -8,8 +8,6 @@ import pandas as pd
 Table = tuple[pd.DataFrame, list[dict[str, str]]]
 """Rows in the order of the schema, and the schema: name and type of each attribute."""
 
-_RESERVED = ("item_id", "timestamp", "target_value")
-
 
 def amazon_stamps(stamps: pd.Series, frequency: str) -> pd.Series:
     """Return timestamps as Amazon Forecast has them: weeks by their Monday, months and years by their first day.
@@ -66,9 +64,11 @@ def _named(rows: pd.DataFrame) -> Table:
     """Give columns names that Amazon Forecast takes: letters, digits and `_`, a letter first."""
     names: dict[str, str] = {}
     for number, column in enumerate(map(str, rows.columns)):
-        clean = re.sub(r"\W", "_", column, flags=re.ASCII)[:50]
-        taken = clean in names.values() or not clean[:1].isalpha()
-        names[column] = column if column in _RESERVED else f"x{number}_{clean}" if taken else clean
+        clean = re.sub(r"\W", "_", column, flags=re.ASCII)[:40]
+        clean = clean if clean[:1].isalpha() else f"x{clean}"
+        while clean in names.values():
+            clean = f"x{number}_{clean}"
+        names[column] = clean
     rows = rows.rename(columns=names)
     return rows, _schema(rows)
 
