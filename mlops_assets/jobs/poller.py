@@ -110,6 +110,8 @@ class Poller:
             provider = self._providers(leased)
         except MlopsAssetsError as error:
             return self._later(leased, "no provider", str(error))
+        if provider.name != leased.service:
+            return self._later(leased, "no provider", f"{leased.forecast} has {provider.name} as its service now")
         if leased.state == "intended" and not leased.attempt:
             return self._call(leased, provider)
         return self._ask(leased, provider)

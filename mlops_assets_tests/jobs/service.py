@@ -148,7 +148,7 @@ class Service:
 class Shop:
     """The provider of the service; `point` is called before and after each call."""
 
-    name = "shop"
+    name = "rest"
 
     def __init__(self, address: str, point: Callable[[str], None] = lambda _: None, timeout: float = 10) -> None:
         self._place, self._point, self._timeout = urlsplit(address).netloc, point, timeout

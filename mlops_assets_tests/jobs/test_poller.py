@@ -228,6 +228,13 @@ def test_a_forecast_that_cannot_be_read_keeps_its_jobs(desk: Desk):
     assert (found.event, desk.now(one).error) == ("no provider", "demo.yaml: external: no such service")
 
 
+def test_a_job_of_a_service_that_the_forecast_has_no_more_is_not_asked_of_another(desk: Desk):
+    (one,) = desk.ledger.intend(job(service="databricks"))
+    assert desk.look() == ["no provider"]
+    assert desk.now(one).error == "demo has rest as its service now"
+    assert desk.service.calls == 0
+
+
 def test_a_bug_in_a_provider_stops_nobody_else(desk: Desk):
     class Broken(Shop):
         def submit(self, job: Job, inputs: Any) -> str:
