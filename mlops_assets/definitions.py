@@ -6,7 +6,12 @@ from collections.abc import Iterable
 import dagster as dg
 
 from mlops_assets.assets import build_assets, build_placeholder
-from mlops_assets.automation import build_arrivals_sensor, build_automation, build_broken_sensor
+from mlops_assets.automation import (
+    build_arrivals_sensor,
+    build_automation,
+    build_broken_sensor,
+    build_polling_sensor,
+)
 from mlops_assets.environments import Environment, build_environment
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
@@ -82,7 +87,9 @@ def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environ
     parts = [_part(spec) for spec in specs]
     jobs = [job for part in parts for job in part.jobs or ()]  # Dagster takes two that are alike for two of one name
     own = dg.Definitions(
-        resources=environment.resources, executor=environment.executor, sensors=build_arrivals_sensor(specs, jobs)
+        resources=environment.resources,
+        executor=environment.executor,
+        sensors=[*build_arrivals_sensor(specs, jobs), *build_polling_sensor(specs, jobs)],
     )
     made = dg.Definitions.merge(own, *parts, *map(_placeholder, broken))
     made.get_repository_def()

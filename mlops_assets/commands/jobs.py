@@ -1,4 +1,4 @@
-"""Jobs of outside services: jobs list, show, state, wake."""
+"""Jobs of outside services: jobs list, show, state, run-due, wake, cancel."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, get_args
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from mlops_assets.commands import base
-from mlops_assets.errors import ExitCode
+from mlops_assets.errors import ExitCode, UsageError
 from mlops_assets.jobs.job import OPEN, State
 from mlops_assets.settings import Settings
-from mlops_assets.spec import find_spec
+from mlops_assets.spec import find_spec, load_specs
 
 if TYPE_CHECKING:
     from mlops_assets.jobs.ledger import Ledger
@@ -86,6 +86,35 @@ def state(name: str, partition: str | None, as_json: bool) -> None:
     raise click.exceptions.Exit(_exit_code(standing["next_action"]))
 
 
+@jobs.command("run-due")
+@click.argument("name", required=False)
+@base.as_json_option
+def run_due(name: str | None, as_json: bool) -> None:
+    """Look once at each job that is due, of the forecast NAME or of all: ask the service, fetch what is there.
+
+    Does what the sensor jobs does, from cron, an orchestrator or a pod without Dagster's daemon. It never waits.
+    """
+    settings = Settings.read()
+    specs = [find_spec(settings.forecasts, name)] if name else load_specs(settings.forecasts).specs
+    asking = [spec for spec in specs if spec.external is not None]
+    if name and not asking:
+        raise UsageError(f"{name} has no external service: its spec has no block external")
+    from mlops_assets.environments import open_stores
+    from mlops_assets.resources.instance import open_instance
+    from mlops_assets.rounds.external import take_a_look
+
+    with open_stores(settings) as stores, base.progress() as listen:
+        looked = [one for spec in asking for one in take_a_look(spec, stores, open_instance(settings), listen)]
+    if as_json:
+        base.show_json([{**one.job.to_json(), "event": one.event, "message": one.message} for one in looked])
+        return
+    for one in looked:
+        job, said = one.job, f": {one.message}" if one.message else ""
+        click.echo(f"{job.forecast} {job.partition} {job.service} {job.step} {job.job_key[:8]}: {one.event}{said}")
+    if not looked:
+        click.echo("no job is due")
+
+
 @jobs.command()
 @key_argument
 @click.option("--because", default="by hand", metavar="TEXT", help="What woke it; it stands among the job's events.")
@@ -100,6 +129,33 @@ def wake(key: str, because: str, as_json: bool) -> None:
         base.show_json(job.to_json())
     else:
         click.echo(f"{job.job_key}: {'is due' if job.open else f'has ended: {job.state}'}")
+
+
+@jobs.command()
+@key_argument
+@click.option("--by", required=True, metavar="WHO", help="Who cancels it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept with the job.")
+@base.as_json_option
+def cancel(key: str, by: str, reason: str, as_json: bool) -> None:
+    """Cancel a job, here and at its service, and the steps that wait for it."""
+    settings = Settings.read()
+    from mlops_assets.environments import open_stores
+    from mlops_assets.jobs.poller import Poller
+    from mlops_assets.stages.external.asking import inputs_of
+
+    with open_stores(settings) as stores:
+        job = stores.jobs.ledger.get(key)
+        if not job.open:
+            raise UsageError(f"job {job.job_key} has ended: it is {job.state}")
+        spec = find_spec(settings.forecasts, job.forecast)
+        poller = Poller(
+            stores.jobs.ledger, lambda _: stores.jobs.provider(spec), lambda job: inputs_of(spec, stores.tables, job)
+        )
+        job = poller.cancel(job.job_key, f"by {by}: {reason}")
+    if as_json:
+        base.show_json(job.to_json())
+    else:
+        click.echo(f"{job.job_key}: {job.state} ({job.error})")
 
 
 def _ledger(only_read: bool = False) -> "Ledger":

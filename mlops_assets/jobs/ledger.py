@@ -292,13 +292,11 @@ class Ledger:
         else:
             changes = {"next_look_at": min(job.deadline, now + FARTHEST)}
         changed = replace(job, **changes, revision=job.revision + 1)
-        connection.execute(
-            sa.update(JOBS)
-            .where(JOBS.c.job_key == job.job_key)
-            .values(**values_of({**changes, "revision": changed.revision}))
-        )
-        if bad is not None:
+        row = sa.update(JOBS).where(JOBS.c.job_key == job.job_key, JOBS.c.revision == job.revision)
+        done = connection.execute(row.values(**values_of({**changes, "revision": changed.revision})))
+        if bad is not None and done.rowcount == 1:
             self._tell(connection, changed, changed.state, changed.error)
+            self._pass_on(connection, changed)  # a step that several chains share has others behind it
 
     def _let_next(self, connection: "Connection", exclusive: str) -> None:
         """Let the job that has waited longest for what is free now be looked at."""

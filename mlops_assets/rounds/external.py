@@ -1,4 +1,6 @@
-"""One look at the jobs of an external service outside of Dagster: ask, fetch what is there, score what it changes."""
+"""One look at the jobs of an external service outside of Dagster: ask, fetch what is there, tell what it changes."""
+
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -6,10 +8,13 @@ from mlops_assets.catalog.names import COLLECT, EXTERNAL_FORECASTS, FORECASTS, j
 from mlops_assets.environments import Stores
 from mlops_assets.rounds.runner import Listener, Step
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.external.collect import Result, look
+from mlops_assets.stages.external.collect import look
+
+if TYPE_CHECKING:
+    from mlops_assets.jobs.poller import Looked
 
 
-def take_a_look(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance, listen: Listener) -> list[Result]:
+def take_a_look(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance, listen: Listener) -> "list[Looked]":
     """Look once at each job of a forecast that is due, and tell Dagster which forecasts have changed by it.
 
     Args:
@@ -30,4 +35,4 @@ def take_a_look(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance
     waiting = sum(one.job.open and one.job.last for one in looked)
     if waiting:
         listen(Step(*step, "warning", message=f"{waiting} not there yet: mlops-assets jobs run-due"))
-    return results
+    return looked

@@ -70,10 +70,10 @@ class Pollers(RuleBasedStateMachine):
         wanted = job.exclusive if holds and state in ("submitted", "running") else ""
         try:
             changed = self.ledger.change(job, state, state=state, holds=wanted, lease_owner="", lease_until=None)
-        except ValueError:
-            assert not job.may_become(state)
         except ExclusiveError:
             assert [one for one in self.ledger.of() if one.holds == wanted and one.job_key != job.job_key]
+        except ValueError:
+            assert not job.may_become(state)
         else:
             assert (changed is None) == (stored.revision != job.revision)
             if changed is not None:

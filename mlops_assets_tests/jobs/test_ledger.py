@@ -167,6 +167,16 @@ def test_a_step_of_the_week_that_failed_is_tried_again_by_the_next_day_and_fails
     assert wednesday[1] == tuesday[1]
 
 
+def test_a_step_of_the_week_that_cannot_begin_ends_all_its_days(ledger: Ledger):
+    steps = [Named("import"), Named("predictor", reuse="2026-W48"), Named("forecast")]
+    deadline = START + timedelta(hours=10)
+    one = ledger.intend(*chain("demo", "p1", "rest", steps, "v1", deadline))
+    two = ledger.intend(*chain("demo", "p2", "rest", steps, "v2", deadline))
+    ledger.change(one[0], "failed", state="failed", error="no such role")
+    assert [ledger.get(job.job_key).state for job in (*one, *two)] == [*["failed"] * 3, "intended", "failed", "failed"]
+    assert [event.event for event in ledger.events(two[2].job_key)] == ["intended", "failed"]
+
+
 def test_a_job_that_is_woken_is_due_and_nobody_who_is_at_it_is_disturbed(ledger: Ledger, clock: Hands):
     (stored,) = ledger.intend(job())
     seen = ledger.change(stored, "", next_look_at=START + timedelta(hours=1))
