@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from mlops_assets.catalog.names import FORECAST_ACCURACY, RESCORE, job_name
+from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.catalog.partitions import complete_keys, latest_complete, ranges
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import old_scores, reread_keys
+from mlops_assets.stages.rescore import judged, old_scores, reread_keys
 
 TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
@@ -41,7 +41,6 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
 
 def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     """Define `<name>_rescore`; Dagster's record of what was stored when is its memory, so it needs no cursor."""
-    accuracy = dg.AssetKey([spec.name, FORECAST_ACCURACY])
 
     @dg.sensor(
         name=job_name(spec.name, RESCORE),
@@ -65,7 +64,7 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
             tries = len(context.instance.get_runs(dg.RunsFilter(tags=asked), limit=TRIES))
             if tries < TRIES:
                 key = f"{first} {last} {why} try {tries + 1}"
-                requests.append(dg.RunRequest(run_key=key, asset_selection=[accuracy], tags=asked))
+                requests.append(dg.RunRequest(run_key=key, asset_selection=judged(spec), tags=asked))
         return requests or dg.SkipReason(f"{TRIES} runs could not score {', '.join(late)}; see Dagster's runs")
 
     return rescore

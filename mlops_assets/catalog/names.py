@@ -91,7 +91,7 @@ ENTRIES = (
     CatalogEntry(RECONCILED_FORECASTS, jobs=(DAILY,), partitioned=True, needed=lambda spec: spec.hierarchy is not None),
     CatalogEntry(FORECAST_ACCURACY, jobs=(DAILY, RESCORE), partitioned=True),
     CatalogEntry(DATA_DRIFT, jobs=(DAILY,), partitioned=True),
-    CatalogEntry(ANOMALIES, jobs=(DAILY,), partitioned=True),
+    CatalogEntry(ANOMALIES, jobs=(DAILY, RESCORE), partitioned=True),
     CatalogEntry(FORECAST_CHANGE, jobs=(DAILY,), partitioned=True),
     CatalogEntry(REPORT, kind="page", jobs=(DAILY,), partitioned=True),
     CatalogEntry(TRAINING_SET, jobs=(RETRAIN,)),

@@ -10,7 +10,6 @@ from mlops_assets.alerts.failures import FIRST_SPAN, first_line, tell_failures
 from mlops_assets.alerts.overdue import tell_decision, tell_lost
 from mlops_assets.catalog.names import (
     DAILY,
-    FORECAST_ACCURACY,
     INGEST,
     OBSERVATIONS,
     RESCORE,
@@ -50,7 +49,7 @@ from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import LONGEST_GAP, unforecast
-from mlops_assets.stages.rescore import old_scores, reread_keys
+from mlops_assets.stages.rescore import judged, old_scores, reread_keys
 from mlops_assets.tracking.errors import TrackingError
 
 RANGE = "..."
@@ -286,7 +285,7 @@ def ingest(
 def rescore(run: Runner, spec: ForecastSpec, keys: list[str]) -> None:
     """Score those of some partitions again whose observations or forecasts are newer than their scores."""
     for first, last in ranges(keys, old_scores(spec, keys, run.instance)):
-        run(job_name(spec.name, RESCORE), keys=[first, last], selection=[dg.AssetKey([spec.name, FORECAST_ACCURACY])])
+        run(job_name(spec.name, RESCORE), keys=[first, last], selection=judged(spec))
 
 
 def train(run: Runner, spec: ForecastSpec, until: str, reason: str) -> None:

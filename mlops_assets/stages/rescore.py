@@ -8,7 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, INGEST, OBSERVATIONS, RESCORE, assets_of
 from mlops_assets.catalog.partitions import before, partition_of, periods, ranges, whole_window
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -20,6 +20,11 @@ def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
     """Return the partitions before `last` that are read again in its round."""
     count = spec.partitions.reread
     return before(spec, last, count) if count else []
+
+
+def judged(spec: ForecastSpec) -> list[dg.AssetKey]:
+    """Return what is made anew where observations or forecasts are: scores, and anomalies."""
+    return [dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, RESCORE) if one.step != INGEST]
 
 
 def old_scores(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:

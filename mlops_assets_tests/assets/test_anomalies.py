@@ -34,6 +34,11 @@ def test_what_was_hardly_expected_is_stored_checked_told_and_shown(odd):
     assert facts[days[0]]["dagster/row_count"].value == 0
     assert "shop 1 on 2024-04-11" in facts[DAY]["anomalies"].value
     odd.run("anomalies", partition=DAY)
+    again = odd.run("anomalies", partition=days[0])
+    (check,) = again.get_asset_check_evaluations()
+    assert (check.passed, check.metadata["partition"].value) == (False, DAY), (
+        "the latest counts"
+    )
     (alert,) = odd.table("alerts").to_dict("records")
     assert alert["event"] == "anomalies"
     assert "1 observation hardly expected: shop 1 on 2024-04-11" in alert["what"]
