@@ -9,6 +9,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import (
     ANOMALIES,
     DATA_DRIFT,
@@ -19,7 +20,7 @@ from mlops_assets.catalog.names import (
     QUARANTINE,
     RETRAINING_DECISIONS,
 )
-from mlops_assets.catalog.partitions import partitions_of, periods, rounds_of, window_of, with_steps
+from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of, with_steps
 from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import UsageError
@@ -27,7 +28,6 @@ from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.evaluation.beside import scored
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
-from mlops_assets.forecasting.model.features import lookback
 from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import latest
@@ -63,8 +63,6 @@ from mlops_assets.tracking.tracking import Tracking
 
 LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""
-SPAN = 100
-"""Partitions that are searched for outliers, at most."""
 SHOWN = 5
 """Failed runs that are listed."""
 TABLES, MLFLOW, RUNS = "tables", "MLflow", "Dagster's runs"
@@ -272,7 +270,7 @@ def _quarantine(sources: Sources) -> QuarantineState | None:
 def _outliers(sources: Sources) -> str:
     """Say which of the latest values are hardly true."""
     spec = sources.spec
-    keys = sources.stored.partitions(OBSERVATIONS)[-min(SPAN, periods(spec, lookback(spec.task))) :]
+    keys = sources.stored.partitions(OBSERVATIONS)[-reach_of(spec) - 1 :]
     rows = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", "target"])
     return outlier_sentence(spec, outliers.outliers(rows))
 

@@ -36,9 +36,7 @@ def test_what_was_hardly_expected_is_stored_checked_told_and_shown(odd):
     odd.run("anomalies", partition=DAY)
     again = odd.run("anomalies", partition=days[0])
     (check,) = again.get_asset_check_evaluations()
-    assert (check.passed, check.metadata["partition"].value) == (False, DAY), (
-        "the latest counts"
-    )
+    assert (check.passed, check.metadata["partition"].value) == (False, DAY), "the latest counts"
     (alert,) = odd.table("alerts").to_dict("records")
     assert alert["event"] == "anomalies"
     assert "1 observation hardly expected: shop 1 on 2024-04-11" in alert["what"]

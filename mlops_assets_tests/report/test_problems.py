@@ -121,3 +121,16 @@ def test_latest_forecasts_of_zero_nearly_everywhere_are_a_problem_unless_meant(t
         Sources(declare(tmp_path, **point), tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications())
     )
     assert any(one.startswith("the median is 0 in 100% of the forecasts") for one in state.problems) == said
+
+
+def test_an_outlier_is_one_of_all_that_a_forecast_looks_at(tmp_path):
+    tables, tracking = MemoryTables(), Tracking(uri=f"sqlite:///{tmp_path}/none.db")
+    days = pd.date_range(end=DAY, periods=150, unit="us")
+    peaks = {*days[:5], days[-2]}
+    for day in days:
+        row = {"item_id": ["a"], "timestamp": [day], "target": [9000.0 if day in peaks else 100.0 + day.day]}
+        tables.write(["demo", "observations"], pd.DataFrame(row), f"{day:%Y-%m-%d}")
+    for kind, said in [("random_forest", True), ("theta", False)]:  # that looks back at 200 days
+        spec = declare(tmp_path, model={"kind": kind})
+        state = overview(Sources(spec, tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications()))
+        assert ("1 value is hardly true" in state.outliers) == said
