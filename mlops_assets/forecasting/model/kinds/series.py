@@ -18,6 +18,7 @@ from pandas.tseries.frequencies import to_offset
 
 from .. import baselines, conformal, features
 from ..errors import DataError
+from ..features.sampling import uniform
 from ..panel import ITEM, TARGET, TIME, Panel, require_columns
 from ..quantiles import row_quantiles
 from ..scaling import Scaling
@@ -114,7 +115,11 @@ class SeriesModel:
         raise NotImplementedError
 
     def learn(self, series: Sequence[np.ndarray]) -> SeriesModel:
-        """Return the model with what it learns from all series (values as in `distribution`); here: nothing."""
+        """Return the model with what it learns from all series (values as in `distribution`); here: nothing.
+
+        They come in an order that the seed draws: the first so many are a sample, and an item's place among them
+        depends on the item alone.
+        """
         return self
 
     @classmethod
@@ -135,7 +140,9 @@ class SeriesModel:
         whole = bool((target == np.rint(target)).all())
         model = cls(task, float(target.min()), whole, baselines.Population.of_items(rows))
         panel = Panel.from_frame(rows.assign(**{TIME: pd.to_datetime(rows[TIME])}), baselines.without_covariates(task))
-        series = (panel.target[first:last] for first, last in zip(panel.edges[:-1], panel.edges[1:], strict=True))
+        keys = pd.util.hash_array(panel.items)
+        order = np.argsort(uniform(keys, np.zeros(len(keys), dtype=np.int64), task.model.seed), kind="stable")
+        series = (panel.target[panel.edges[item] : panel.edges[item + 1]] for item in order)
         return model.learn([values for values in series if (~np.isnan(values)).sum() >= LEAST])
 
     def predict(
@@ -262,9 +269,7 @@ class CalibratedSeries(SeriesModel):
 
     def learn(self, series: Sequence[np.ndarray]) -> CalibratedSeries:
         """Measure the errors on rolling origins."""
-        random = np.random.default_rng(self.task.model.seed)
-        some = np.sort(random.permutation(len(series))[: self.SAMPLE])
-        found = [error for number in some for error in self._errors(series[number])]
+        found = [error for values in series[: self.SAMPLE] for error in self._errors(values)]
         return replace(self, errors=self._by_lead(np.array(found).reshape(len(found), self.task.horizon)))
 
     def corrected(self, predictions: pd.DataFrame, tolerance: float) -> CalibratedSeries:

@@ -10,6 +10,7 @@ import pytest
 from mlops_assets.forecasting.model.errors import MlopsAssetsError
 from mlops_assets.forecasting.model.kinds import CalibratedSeries, fit, lookback, prove, rows, series
 from mlops_assets.forecasting.model.task import ModelSettings, Task
+from mlops_assets_tests.forecasting.model.kinds.simple import Noted
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 
 NAN = float("nan")
@@ -152,3 +153,23 @@ def test_a_state_without_what_a_later_release_learns_has_its_default():
     state = {name: part for name, part in model.state().items() if name not in ("population", "widths")}
     again = Level.from_state({**state, "task": DAILY})
     assert again.predict(frame).equals(replace(model, population=again.population).predict(frame))
+
+
+class Few(Noted):
+    """Measures its errors on three items."""
+
+    SAMPLE = 3
+
+
+def test_a_sample_of_items_hardly_changes_with_another_item():
+    def sampled(items: int) -> set[bytes]:
+        Few.ASKED.clear()
+        frame = noise(items=items, days=60)
+        Few.fit(Few.rows(frame, DAILY), DAILY)
+        return {*Few.ASKED}
+
+    windows = Few.WINDOWS
+    for items in range(8, 14):
+        few, more = sampled(items), sampled(items + 1)
+        assert len(few) == len(more) == 3 * windows
+        assert len(few & more) >= 2 * windows
