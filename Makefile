@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo test test-storage test-lifecycle test-jobs test-ceph test-fev test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,6 +20,15 @@ help:  ## Show this help.
 
 demo: .venv/installed  ## Set up, run the example forecast end to end, and show what came of it.
 	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-31
+
+EXTERNAL := $(DATA)/external
+demo-external: .venv/installed  ## The example beside an external service, which a stand-in on this machine plays.
+	@mkdir -p $(EXTERNAL)/forecasts && cp mlops_assets/forecasts/nyc_departures.csv $(EXTERNAL)/forecasts
+	@cat mlops_assets/forecasts/nyc_departures.yaml docs/examples/rest_service.yaml > $(EXTERNAL)/forecasts/nyc_departures.yaml
+	@$(BIN)/python -m mlops_assets stand-in --port 8765 & stand_in=$$!; trap 'kill $$stand_in' EXIT INT TERM; \
+	export MLOPS_DATA=$(EXTERNAL) MLOPS_FORECASTS=$(EXTERNAL)/forecasts DAGSTER_HOME=$(EXTERNAL)/dagster; \
+	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-24 && \
+	$(BIN)/python -m mlops_assets external nyc_departures
 
 dev: .venv/installed  ## Dagster's web UI (port 3000) and MLflow's (port 5000) over what `make demo` wrote.
 	@mkdir -p $(DAGSTER_HOME) $(DATA)/mlflow && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml

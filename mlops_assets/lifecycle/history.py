@@ -1,7 +1,7 @@
 """Who was champion when, and what was decided: the log of decisions as a person reads it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -22,14 +22,16 @@ class History:
         at: the moment that was asked about; None is all of it.
         champions: each reign as JSON values, the oldest first; at a moment, the one of then.
         decisions: as JSON values with their evidence, the oldest first; at a moment, the one that made its champion.
+        roles: switches of an external service, the oldest first; at a moment, those until then.
 
-    In both, `model_kind` is the kind of the version, empty where MLflow does not say it.
+    In the first two, `model_kind` is the kind of the version, empty where MLflow does not say it.
     """
 
     forecast: str
     at: str | None
     champions: list[dict[str, Any]]
     decisions: list[dict[str, Any]]
+    roles: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -46,7 +48,7 @@ def history_of(life: Lifecycle, at: str | None = None) -> History:
     Raises:
         UsageError: it is not a moment.
     """
-    log = life.log.all()
+    log, roles = life.log.all(), life.log.roles()
     reigns = decisions.reigns(log)
     if at is not None:
         try:
@@ -54,14 +56,16 @@ def history_of(life: Lifecycle, at: str | None = None) -> History:
         except ValueError as error:
             raise UsageError(f"--at {at}: {error}") from None
         reigns = reigns[(reigns["since"] <= then) & (reigns["until"].isna() | (reigns["until"] > then))]
-        log = log[log["number"].isin(reigns["number"])]
+        log, roles = log[log["number"].isin(reigns["number"])], roles[roles["decided_at"] <= then]
     rows = _records(log)
     for row in rows:
         row["rules"] = decisions.verdict_of(row["rules"] or "")
     champions, kinds = _records(reigns.drop(columns="rules")), _kinds(life)
     for row in (*champions, *rows):
         row["model_kind"] = kinds.get(row["version"], "")
-    return History(life.name, at, champions, rows)
+    switches = roles.rename(columns={"outcome": "role", "trigger": "service"})
+    switches = switches[["number", "decided_at", "service", "role", "decided_by", "reason"]]
+    return History(life.name, at, champions, rows, _records(switches))
 
 
 def _kinds(life: Lifecycle) -> dict[int, str]:

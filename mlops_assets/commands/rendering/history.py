@@ -40,6 +40,12 @@ def tables(history: History) -> Iterator[Any]:
         )
     if history.decisions:
         yield listed
+    if history.roles:
+        switches = Table("#", "decided (UTC)", "service", "role", "by", "reason", title="external service")
+        for row in history.roles:
+            said = (row[name] for name in ("service", "role", "decided_by", "reason"))
+            switches.add_row(str(row["number"]), _spaced(row["decided_at"]), *said)
+        yield switches
     if history.at:
         for row in history.decisions:
             yield _evidence(row)

@@ -28,6 +28,8 @@ from mlops_assets.stages.external.together import WAITING, settle, stored_under
 if TYPE_CHECKING:
     from mlops_assets.jobs.poller import Looked
 
+MOST_STEPS = 20
+"""Looks in a row: more than the longest chain has steps, asked for and done."""
 LOOKED_BACK = 31
 """Partitions back that a champion's answer may still be waited for."""
 
@@ -143,18 +145,32 @@ def finish(spec: ForecastSpec, stores: Stores, job_key: str, run_id: str = "") -
 
 
 def look(spec: ForecastSpec, stores: Stores) -> "tuple[list[Looked], list[Result]]":
-    """Take one look at each job of a forecast that is due, and fetch what is there."""
+    """Look at each job of a forecast that is due, fetch what is there, and go on at once with what has come on.
+
+    A service that answers within a call has forecast when this ends; another is looked at again when it may have.
+
+    Returns:
+        What the last look at each job has found, and what has become of the results.
+    """
     from mlops_assets.jobs.poller import run_due
 
     results: list[Result] = []
-    looked = run_due(
-        stores.jobs.ledger,
-        lambda _: stores.jobs.provider(spec),
-        lambda job: inputs_of(spec, stores.tables, job),
-        lambda job: results.append(collect(spec, stores, job)),
-        forecasts=[spec.name],
-    )
-    return looked, results + give_up_overdue(spec, stores)
+    looked: dict[str, Looked] = {}
+    for _ in range(MOST_STEPS):
+        found = run_due(
+            stores.jobs.ledger,
+            lambda _: stores.jobs.provider(spec),
+            lambda job: inputs_of(spec, stores.tables, job),
+            lambda job: results.append(collect(spec, stores, job)),
+            forecasts=[spec.name],
+        )
+        looked |= {one.job.job_key: one for one in found}
+        begun = [one.job for one in found if one.event == "submitted"]
+        for job in begun:
+            stores.jobs.ledger.wake(job.job_key, message="it may be there already")
+        if not begun and not any(one.event in ("succeeded", "collected") for one in found):
+            break
+    return list(looked.values()), results + give_up_overdue(spec, stores)
 
 
 def give_up(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> Result:
