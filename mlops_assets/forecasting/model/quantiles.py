@@ -15,8 +15,10 @@ NOMINAL = (0.1, 0.5, 0.9)
 GRID = np.arange(1, 50) / 50
 TIES = 0.15
 """Half would be right for the levels alone, none for the share within the interval, which is what users see."""
-TAIL = 0.06
-"""How far, at most, the outer anchors move: more would be the mood of a few months."""
+WIDENED, NARROWED = 0.06, 0.15
+"""How far, at most, the outer anchors move outwards and inwards: more would be the mood of a few months."""
+CAUTION = 0.75
+"""Share of the way inwards that they go: too narrow an interval misleads more than too wide a one."""
 MIDDLE = 0.08
 """How far, at most, the median moves; it goes half the way, since half of a bias tends to go away by itself."""
 
@@ -115,13 +117,14 @@ def of_more_trees(whole: np.ndarray, halves: np.ndarray, trees: int, more: int) 
 
 
 def anchors(wanted: np.ndarray) -> tuple[float, ...]:
-    """Levels to use for the nominal ones: the right levels of held-out rows, within bounds, ascending."""
-    low, middle, high = wanted
-    most = (TAIL, MIDDLE, TAIL)
-    return tuple(
-        float(np.clip(level, nominal - away, nominal + away))
-        for level, nominal, away in zip((low, (0.5 + middle) / 2, high), NOMINAL, most, strict=True)
-    )
+    """Levels to use for the nominal ones: near the right levels of held-out rows, within bounds, ascending."""
+
+    def moved(inwards: float) -> float:
+        return max(inwards, -WIDENED) if inwards < 0 else min(CAUTION * inwards, NARROWED)
+
+    (low, middle, high), right = NOMINAL, wanted.tolist()
+    middle += float(np.clip((right[1] - middle) / 2, -MIDDLE, MIDDLE))
+    return low + moved(right[0] - low), middle, high - moved(high - right[2])
 
 
 def shifted(levels: np.ndarray, at: tuple[float, ...]) -> np.ndarray:

@@ -3,7 +3,8 @@ import numpy as np
 from mlops_assets.forecasting.model.quantiles import (
     GRID,
     MIDDLE,
-    TAIL,
+    NARROWED,
+    WIDENED,
     anchors,
     leaf_samples,
     of_more_trees,
@@ -34,16 +35,17 @@ def test_anchors_of_a_right_model_are_the_nominal_levels_and_wrong_ones_are_boun
     target = np.random.default_rng(0).random(20_000)
     right = np.tile(GRID, (len(target), 1))
     np.testing.assert_allclose(anchors(right_levels(right, target)), (0.1, 0.5, 0.9), atol=0.01)
-    wide = anchors(right_levels(0.5 + 1.2 * (right - 0.5), target))
-    assert wide[0] == 0.1 + TAIL
-    assert wide[2] == 0.9 - TAIL
+    wide, wider, narrow = (anchors(right_levels(0.5 + by * (right - 0.5), target)) for by in (1.2, 3, 0.5))
+    np.testing.assert_allclose(wide, (0.15, 0.5, 0.85), atol=0.01)
+    np.testing.assert_allclose(wider, (0.1 + NARROWED, 0.5, 0.9 - NARROWED), atol=0.01)
+    np.testing.assert_allclose(narrow, (0.1 - WIDENED, 0.5, 0.9 + WIDENED), atol=0.01)
     assert anchors(right_levels(right + 10, target))[1] == 0.5 - MIDDLE
 
 
 def test_half_of_a_bias_is_made_good():
     target = np.random.default_rng(0).random(20_000)
     low, middle, high = anchors(right_levels(np.tile(GRID - 0.05, (len(target), 1)), target))
-    np.testing.assert_allclose((low, middle, high), (0.15, 0.525, 0.95), atol=0.01)
+    np.testing.assert_allclose((low, middle, high), (0.1375, 0.525, 0.95), atol=0.01)
 
 
 def test_two_halves_of_a_small_forest_foretell_the_right_levels_of_a_large_one():
