@@ -1,4 +1,7 @@
-"""Who forecasts an origin: the champion, else an earlier one that still can, else seasonal naive; and why."""
+"""Who of ours forecasts an origin: the champion, else an earlier one that still can, else seasonal naive; and why.
+
+Before them all comes an external service that is champion and answers in time, see `external.together`.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime

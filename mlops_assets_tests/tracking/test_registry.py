@@ -21,6 +21,13 @@ def test_a_version_is_registered_as_challenger_with_its_stage(trained):
     assert registry.by_alias("previous") is None
 
 
+def test_what_is_measured_later_joins_the_metrics_of_the_training(trained):
+    registry = trained.tracking.registry("demo")
+    before = registry.metrics(registry.version(1))
+    registry.add_metrics(1, {"beside/rest/mase": 0.9})
+    assert registry.metrics(registry.version(1)) == {**before, "beside/rest/mase": 0.9}
+
+
 def test_a_tampered_model_file_is_refused(trained, tmp_path):
     from mlops_assets.forecasting.model.model_file import ModelFileError
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
@@ -88,7 +89,12 @@ class JobsOf(Jobs):
 class Shop:
     """A forecast of a few shops in memory, with all that a round leaves behind of it, and its service."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
+    def __init__(self, folder: Path, url: str = "", **changes: Any) -> None:
+        """Make it; where there is a server at an address, that is asked, else the service of this process."""
+        if url:
+            block = (Path(__file__).parents[3] / "docs" / "examples" / "rest_service.yaml").read_text(encoding="utf-8")
+            changes = {**yaml.safe_load(block.replace("http://127.0.0.1:8765", url)), **changes}
+        self._real = bool(url)
         self.spec = declare(folder / "forecasts", **{"external": EXTERNAL, **changes})
         self.graph = Graph(self.spec)
         self.tables, self.notifications, self.service = MemoryTables(), Notifications(), Service()
@@ -103,7 +109,7 @@ class Shop:
         """Let it be this moment, in UTC."""
         self.clock = Clock(fixed=moment)
         settings = Settings.read({"MLOPS_ENV": "test", "MLOPS_DATA": self._data, "MLOPS_NOW": moment})
-        self.jobs = JobsOf(settings, self.service)
+        self.jobs = Jobs(settings) if self._real else JobsOf(settings, self.service)
 
     def round(self, day: str = DAY, because: str = "champion") -> None:
         """Forecast as the round does, for a reason of the ledger's, and ask the service."""
