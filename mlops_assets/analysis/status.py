@@ -20,7 +20,9 @@ from mlops_assets.spec import BrokenSpec, ForecastSpec
 
 def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance | None) -> Sources:
     """Return where the facts of a forecast come from."""
-    return Sources(spec, stores.tables, stores.tracking, stores.clock, stores.notifications, instance, stores.models)
+    return Sources(
+        spec, stores.tables, stores.tracking, stores.clock, stores.notifications, instance, stores.models, stores.jobs
+    )
 
 
 def present_instance(settings: Settings) -> dg.DagsterInstance | None:

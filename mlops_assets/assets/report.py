@@ -9,6 +9,7 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import markdown_text
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
+from mlops_assets.jobs.resource import Jobs
 from mlops_assets.report.beside import metrics_of
 from mlops_assets.report.page import Section, render
 from mlops_assets.report.sections import cards, contents
@@ -49,10 +50,11 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         tracking: Tracking,
         notifications: Notifications,
         clock: Clock,
+        jobs: dg.ResourceParam[Jobs],
     ) -> dg.Output[pd.DataFrame]:
         # A page tells of the present, so a run over many partitions makes one, of the last.
         partition = context.partition_keys[-1]
-        sources = Sources(spec, tables, tracking, clock, notifications, context.instance, models)
+        sources = Sources(spec, tables, tracking, clock, notifications, context.instance, models, jobs)
         state = overview(sources)
         shown = contents(sources, state)
         html = render(state, partition, list(cards(state)), shown)

@@ -18,7 +18,7 @@ from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.formatting import number, stamp
 from mlops_assets.forecasting.monitoring.change import PARTS
-from mlops_assets.report import accuracy, beside
+from mlops_assets.report import accuracy, beside, jobs
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.page import Card, Picture, Section, Table, render
 from mlops_assets.report.state import Sources
@@ -58,6 +58,7 @@ def sections(sources: Sources, state: Overview) -> Iterator[Section]:
         yield accuracy.by_lead(sources, rows)
     yield accuracy.over_time(sources)
     yield beside.section(sources)
+    yield jobs.section(sources)
     if len(rows) and len(honest := ledger.honest(rows)):
         yield accuracy.items(sources, honest)
     yield _change(sources)

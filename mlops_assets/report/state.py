@@ -29,6 +29,7 @@ from mlops_assets.forecasting.evaluation.beside import scored
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.task import quantile_column
+from mlops_assets.jobs.resource import Jobs
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -71,7 +72,10 @@ TABLES, MLFLOW, RUNS = "tables", "MLflow", "Dagster's runs"
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the facts of a forecast come from; `instance` is None where Dagster has never run."""
+    """Where the facts of a forecast come from.
+
+    `instance` is None where Dagster has never run, `models` and `jobs` where nobody asks for them.
+    """
 
     spec: ForecastSpec
     tables: Tables
@@ -80,6 +84,7 @@ class Sources:
     notifications: Notifications
     instance: dg.DagsterInstance | None = None
     models: Models | None = None
+    jobs: Jobs | None = None
 
     @cached_property
     def life(self) -> Lifecycle:
