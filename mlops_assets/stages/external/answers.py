@@ -1,5 +1,7 @@
 """What an external service may answer: the same contract as our own forecasts keep, or a reason why not."""
 
+from collections.abc import Callable, Collection
+
 import numpy as np
 import pandas as pd
 
@@ -21,7 +23,13 @@ class RefusedAnswerError(DataError):
     """What a service has sent is not the forecast that it was asked for."""
 
 
-def accepted(spec: ForecastSpec, rows: pd.DataFrame, history: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFrame:
+def accepted(
+    spec: ForecastSpec,
+    rows: pd.DataFrame,
+    history: pd.DataFrame,
+    origin: pd.Timestamp,
+    ever: Callable[[], Collection[str]],
+) -> pd.DataFrame:
     """Return a service's rows as rows of the ledger, if they are what was asked for.
 
     As our own forecasts they lie within the declared bounds, have the point that costs least, no hour that the clocks
@@ -30,8 +38,9 @@ def accepted(spec: ForecastSpec, rows: pd.DataFrame, history: pd.DataFrame, orig
     Args:
         spec: the forecast.
         rows: `item_id`, `timestamp` and numbers, as the provider has collected them.
-        history: canonical frame up to the origin.
+        history: canonical frame up to the origin, as far back as a forecast of ours sees.
         origin: the last timestamp known.
+        ever: says which items were ever observed: those that have not been for so long are left out, as of ours.
 
     Returns:
         item_id, origin, timestamp, lead, mean, quantiles, the columns of costs, naive, mase_scale, rmsse_scale; sorted
@@ -43,10 +52,13 @@ def accepted(spec: ForecastSpec, rows: pd.DataFrame, history: pd.DataFrame, orig
     """
     task = asked_of(spec.task, history)
     made = on_the_clock(spec, _with_mean(rows, task.quantile_columns))
+    seen = set(history[ITEM])
+    if not seen.issuperset(made[ITEM]):
+        made = made[~made[ITEM].isin(set(ever()) - seen)]
     names = ["mean", *task.quantile_columns]
     _refuse("no number", made, np.asarray(~np.isfinite(made[names].to_numpy(dtype=float)).all(axis=1)))
     _refuse("twice", made, made.duplicated([ITEM, TIME]).to_numpy())
-    _refuse("of items that were never observed", made, ~made[ITEM].isin(history[ITEM].unique()).to_numpy())
+    _refuse("of items that were never observed", made, ~made[ITEM].isin(seen).to_numpy())
     leads = _leads(spec, origin)
     _refuse(
         f"not within the {task.horizon} steps after {stamp(origin)}", made, ~made[TIME].isin(leads.index).to_numpy()

@@ -45,6 +45,11 @@ class Known:
         """Return those of them that a forecast of ours sees; raises as `history`."""
         return self._observed(reach_of(self._graph.spec) + 1)
 
+    def items(self) -> set[str]:
+        """Return all items that were ever observed up to the origin's partition."""
+        keys = [key for key in self._stored.partitions(OBSERVATIONS) if key <= self._key]
+        return {*self._stored.read(OBSERVATIONS, keys, ["item_id"])["item_id"]}
+
     def future(self) -> pd.DataFrame | None:
         """Return the known covariates over the horizon, as our own forecast gets them; None without such covariates."""
         spec = self._graph.spec
@@ -62,6 +67,11 @@ class Known:
         return known_at(self._graph, self._key, history_of(self._graph.spec, rows))[0]
 
 
+def asked_for(keys: Sequence[str]) -> Sequence[str]:
+    """Return those of a run's partitions that a service is asked for."""
+    return keys[-MOST:]
+
+
 def asked_of(task: Task, history: pd.DataFrame) -> Task:
     """Return the task that a service is given: with the quantiles, too, that the costs of an error need."""
     return replace(task, quantiles=costs.quantiles(task, history))
@@ -76,14 +86,14 @@ def plan(graph: Graph, jobs: Jobs, tables: Tables, keys: Sequence[str], now: dat
         graph: of the forecast, whose spec declares the service.
         jobs: know who speaks with the service.
         tables: where the observations are.
-        keys: of the partitions; only the latest `MOST` are asked for.
+        keys: of the partitions; see `asked_for`.
         now: the present moment: the deadline counts from it.
         created_by: who asks.
     """
     spec, external, planned = graph.spec, graph.spec.external, []
     assert external is not None, "there is something to plan only for a spec that declares a service"
     deadline = naive_utc(now).to_pydatetime() + external.patience
-    for key in keys[-MOST:]:
+    for key in asked_for(keys):
         known = Known(graph, tables, key)
         history = known.recent()
         version = data_hash(history.sort_values(["item_id", "timestamp"]))

@@ -23,7 +23,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.external.answers import RefusedAnswerError, accepted, left_out
 from mlops_assets.stages.external.asking import Known, inputs_of
-from mlops_assets.stages.external.together import WAITING, settle, stored_under
+from mlops_assets.stages.external.together import LATE, WAITING, settle, stored_under
 
 if TYPE_CHECKING:
     from mlops_assets.jobs.poller import Looked
@@ -67,12 +67,14 @@ class Result:
         changed: whether the ledger of forecasts has changed.
         words: what has become of it, in a sentence.
         good: whether there is one.
+        news: whether it was not known before.
     """
 
     partition: str
     changed: bool
     words: str
     good: bool = True
+    news: bool = True
 
 
 def collect(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> Result:
@@ -87,7 +89,7 @@ def collect(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> R
     late = naive_utc(now).to_pydatetime() >= job.deadline
     known = Known(Graph(spec), stores.tables, job.partition)
     try:
-        made = accepted(spec, stores.jobs.provider(spec).collect(job), known.recent(), known.origin)
+        made = accepted(spec, stores.jobs.provider(spec).collect(job), known.recent(), known.origin, known.items)
     except (RefusedAnswerError, WrongAnswerError) as error:
         if isinstance(error, WrongAnswerError) and not late:
             raise  # half an answer may be whole the next time
@@ -100,7 +102,7 @@ def collect(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> R
     )
     partition = stored_under(job.partition, job.job_key)
     stores.tables.write([spec.name, EXTERNAL_FORECASTS], made, partition, allow_new_columns=True)
-    changed = settle(spec, stores.tables, job.partition, overdue=late, run_id=run_id)
+    changed = settle(spec, stores.tables, job.partition, LATE if late else WAITING, run_id)
     words = f"{len(made)} rows of {made['item_id'].nunique()} items{', late' if late else ''}"
     if lacking := left_out(made, own(ForecastTables(stores.tables, spec.name).read(FORECASTS, [job.partition]))):
         words += f"; {len(lacking)} of our items are not among them: {few(lacking, 5)}"
@@ -176,12 +178,12 @@ def look(spec: ForecastSpec, stores: Stores) -> "tuple[list[Looked], list[Result
 def give_up(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> Result:
     """Tell that a job has come to nothing; where its service is champion, ours is delivered for good."""
     champion = Roles(stores.tables, spec).of(job.created_at).role == roles.CHAMPION
-    changed = waits(spec, stores.tables, job.partition) and settle(spec, stores.tables, job.partition, True, run_id)
+    changed = waits(spec, stores.tables, job.partition) and settle(spec, stores.tables, job.partition, LATE, run_id)
     alert = messages.no_answer(
         spec.name, job.service, job.partition, job.state, job.error, champion, stores.notifications
     )
-    stores.notifications.send(stores.tables, alert)
-    return Result(job.partition, changed, f"{job.state}: {job.error}", good=False)
+    told = stores.notifications.send(stores.tables, alert)
+    return Result(job.partition, changed, f"{job.state}: {job.error}", good=False, news=told or changed)
 
 
 def give_up_overdue(spec: ForecastSpec, stores: Stores) -> list[Result]:
@@ -189,12 +191,10 @@ def give_up_overdue(spec: ForecastSpec, stores: Stores) -> list[Result]:
 
     The forecast of a partition that waits for its champion is then delivered as late; every failure is told once.
     """
-    results = []
     recent = set(ForecastTables(stores.tables, spec.name).partitions(FORECASTS)[-LOOKED_BACK:])
-    for job in stores.jobs.ledger.of(spec.name, states=ENDED_BADLY, limit=4 * LOOKED_BACK):
-        if job.last and job.partition in recent:
-            results.append(give_up(spec, stores, job))
-    return results
+    ended = stores.jobs.ledger.of(spec.name, states=ENDED_BADLY, limit=4 * LOOKED_BACK)
+    results = [give_up(spec, stores, job) for job in ended if job.last and job.partition in recent]
+    return [result for result in results if result.news]
 
 
 def waits(spec: ForecastSpec, tables: Tables, partition: str) -> bool:

@@ -16,6 +16,7 @@ from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.deliver import CHAMPION
+from mlops_assets.stages.external.asking import asked_for
 from mlops_assets.stages.predict import UNREGISTERED
 
 WAITING, LATE, BESIDE = "waiting", "late", "shadow"
@@ -47,7 +48,7 @@ def collected(tables: Tables, spec: ForecastSpec, partition: str) -> pd.DataFram
 
 
 def together(
-    ours: pd.DataFrame, theirs: pd.DataFrame, champion: str | None, overdue: bool, service: str, run_id: str
+    ours: pd.DataFrame, theirs: pd.DataFrame, champion: str | None, otherwise: str, run_id: str
 ) -> pd.DataFrame:
     """Put ours and the services' rows of one origin together, each with its role.
 
@@ -58,16 +59,15 @@ def together(
         ours: our own rows of the ledger.
         theirs: as `collected` returns them.
         champion: the service that is to be delivered; None: none is.
-        overdue: whether that is not waited for any more.
-        service: the one that was asked, champion or not; "" where none was.
+        otherwise: why ours are delivered where it has not answered: `waiting`, or `late`; "": it was not asked.
         run_id: of the run that does it.
     """
     chosen = theirs
     if len(theirs):
         chosen = theirs[(theirs["source"] == champion) & ~theirs["late"].astype(bool)]
     ours = ours.assign(role=DELIVERED)
-    if champion is not None and champion == service and chosen.empty:
-        because = ours["delivered_because"].where(~ours["delivered_because"].isin(_OURS), LATE if overdue else WAITING)
+    if champion is not None and chosen.empty and otherwise:
+        because = ours["delivered_because"].mask(ours["delivered_because"].isin(_OURS), otherwise)
         ours = ours.assign(delivered_because=because)
     elif len(chosen):
         replaced = ours[ITEM].isin(chosen[ITEM].unique())
@@ -100,7 +100,7 @@ def as_of_now(
     partition: str,
     ours: pd.DataFrame,
     at: datetime | pd.Timestamp,
-    overdue: bool,
+    otherwise: str,
     run_id: str,
 ) -> pd.DataFrame:
     """Return the rows of a partition as they are to be stored: ours, with what services have made of it so far.
@@ -111,14 +111,12 @@ def as_of_now(
         partition: its key.
         ours: our own rows of it.
         at: the moment when ours were made: the role of then counts.
-        overdue: whether a champion's answer is not waited for any more.
+        otherwise: as for `together`.
         run_id: of the run that does it.
     """
-    service, champion = "", None
-    if spec.external is not None:
-        role = Roles(tables, spec).of(at)
-        service, champion = role.service, role.service if role.role == roles.CHAMPION else None
-    return together(ours, collected(tables, spec, partition), champion, overdue, service, run_id)
+    role = Roles(tables, spec).of(at)
+    champion = role.service if role.role == roles.CHAMPION else None
+    return together(ours, collected(tables, spec, partition), champion, otherwise, run_id)
 
 
 def with_services(
@@ -128,14 +126,22 @@ def with_services(
     spec, parts = graph.spec, []
     for key in keys:
         own_rows = ours[ours["origin"] == origin_of(spec, window_of(graph.partitions, key))]
-        parts.append(as_of_now(spec, tables, key, own_rows, now, overdue=False, run_id=run_id))
+        otherwise = WAITING if key in asked_for(keys) else ""
+        parts.append(as_of_now(spec, tables, key, own_rows, now, otherwise, run_id))
     return pd.concat(parts, ignore_index=True)
 
 
-def settle(spec: ForecastSpec, tables: Tables, partition: str, overdue: bool, run_id: str = "") -> bool:
+def settle(spec: ForecastSpec, tables: Tables, partition: str, otherwise: str, run_id: str = "") -> bool:
     """Bring a stored partition of the ledger up to date with what services have made; return whether that changed it.
 
     Ours are not made again. Done twice, or after a kill at any point, it comes to the same rows.
+
+    Args:
+        spec: the forecast, which declares a service.
+        tables: have the ledger.
+        partition: its key.
+        otherwise: as for `together`.
+        run_id: of the run that does it.
     """
     stored = ForecastTables(tables, spec.name)
     if partition not in stored.partitions(FORECASTS):
@@ -145,7 +151,7 @@ def settle(spec: ForecastSpec, tables: Tables, partition: str, overdue: bool, ru
     if ours.empty:
         return False
     at = pd.Timestamp(ours["created_at"].max())
-    after = as_of_now(spec, tables, partition, ours, at, overdue, run_id)
+    after = as_of_now(spec, tables, partition, ours, at, otherwise, run_id)
     if _same(before, after):
         return False
     tables.write([spec.name, FORECASTS], after, partition, partition_expr="origin", allow_new_columns=True)

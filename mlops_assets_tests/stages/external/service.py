@@ -111,14 +111,17 @@ class Shop:
         settings = Settings.read({"MLOPS_ENV": "test", "MLOPS_DATA": self._data, "MLOPS_NOW": moment})
         self.jobs = Jobs(settings) if self._real else JobsOf(settings, self.service)
 
-    def round(self, day: str = DAY, because: str = "champion") -> None:
-        """Forecast as the round does, for a reason of the ledger's, and ask the service."""
-        observed = Known(self.graph, self.tables, day).recent()
-        made = forecast(self.graph, day, observed, None, None, None, because)
-        ours = ledger_of([made.rows], "round", naive_utc(self.clock.now()))
-        rows = with_services(self.graph, self.tables, [day], ours, self.clock.now(), "round")
-        self.tables.write(["demo", "forecasts"], rows, day)
-        self.jobs.ledger.intend(*plan(self.graph, self.jobs, self.tables, [day], self.clock.now(), "round"))
+    def round(self, *days: str, because: str = "champion") -> None:
+        """Forecast from some days as the round does, for a reason of the ledger's, and ask the service."""
+        keys, parts, now = list(days or [DAY]), [], self.clock.now()
+        for day in keys:
+            observed = Known(self.graph, self.tables, day).recent()
+            parts.append(forecast(self.graph, day, observed, None, None, None, because).rows)
+        ours = ledger_of(parts, "round", naive_utc(now))
+        rows = with_services(self.graph, self.tables, keys, ours, now, "round")
+        for day in keys:
+            self.tables.write(["demo", "forecasts"], rows[rows["origin"] == pd.Timestamp(day)], day)
+        self.jobs.ledger.intend(*plan(self.graph, self.jobs, self.tables, keys, now, "round"))
 
     def look(self, hours: float = 1) -> list[Result]:
         """Let some hours pass, and look at each job."""

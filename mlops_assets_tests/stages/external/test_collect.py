@@ -161,6 +161,35 @@ def test_items_that_a_champion_leaves_out_are_ours_and_told(leading: Shop) -> No
     assert used.groupby("source")["item_id"].unique().map(list).to_dict()[OURS] == ["shop 2"]
 
 
+def test_items_that_are_long_gone_are_left_out_as_of_ours(shop: Shop) -> None:
+    first = shop.tables.read(["demo", "observations"], ["2024-03-01"])
+    gone = first.head(1).assign(item_id="gone")
+    shop.tables.write(["demo", "observations"], pd.concat([first, gone]), "2024-03-01")
+    shop.service.spoil = lambda rows: pd.concat([rows, rows.head(7).assign(item_id="gone")])
+    shop.spec = shop.spec.model_copy(update={"horizon": 7})
+    shop.round()
+    (result,) = shop.look()
+    assert result.good, result.words
+    assert "gone" not in set(shop.ledger()["item_id"])
+
+
+def test_of_a_long_backfill_only_the_latest_origins_are_asked_and_waited_for(
+    leading: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlops_assets.stages.external.asking.MOST", 2)
+    days = ["2024-05-08", "2024-05-09", DAY]
+    leading.round(*days)
+    assert [leading.roles(day)[OURS][1] for day in days] == [{"champion"}, {"waiting"}, {"waiting"}]
+    assert {job.partition for job in leading.jobs.ledger.of("demo")} == set(days[1:])
+
+
+def test_a_failure_is_told_once_and_is_no_news_after(shop: Shop) -> None:
+    shop.service.spoil = SPOILT["twice"]
+    shop.round()
+    assert [result.good for result in shop.look()] == [False]
+    assert shop.look() == []
+
+
 def test_bounds_and_costs_are_those_of_our_own(tmp_path: Path) -> None:
     made = Shop(tmp_path, maximum=40, costs={"under": 3, "over": 1})
     made.round()
