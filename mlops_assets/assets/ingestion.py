@@ -160,8 +160,10 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
 
 
 def _observe(context: dg.AssetExecutionContext, graph: Graph, clock: Clock) -> None:
-    """Note which version of the source is read; a web service is asked for it only where arrivals are looked for."""
-    if graph.spec.source.kind == "http" and graph.spec.arrivals is None:
+    """Note which version of the source is read; where that costs as much as reading, only if arrivals are watched."""
+    source = graph.spec.source
+    dear = source.kind == "http" or (source.kind == "sql" and source.query is not None)
+    if dear and graph.spec.arrivals is None:
         return
     try:
         version, name = ingest.version_of(graph, clock)

@@ -25,6 +25,8 @@ FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", "
 FORMATS |= {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 FORMATS |= {".xlsx": "excel", ".xlsm": "excel", ".xls": "excel"}
 """The format that a name's ending stands for."""
+HASHED_BYTES = 64 << 20
+"""Every ingestion asks for the version: more would cost it seconds."""
 _BLOCK_BYTES = 1 << 20
 _HIDDEN = re.compile(r"(?:^|/)[._]")
 
@@ -110,9 +112,14 @@ class FileReader:
             return digest(f"{name} {_stamp(file)}" for name, file in self.files().items())
 
     def version(self, time_column: str, window: Window) -> str:
-        """Return a hash of the files' names and content; one that is as it was is not read again."""
+        """Return a hash of the files' names and content; of more than `HASHED_BYTES` in all, of their sizes and times.
+
+        A file that looks as it did is not read again.
+        """
         with _vanishing(self.name):
-            return digest(f"{name} {_content(*_stamp(file))}" for name, file in self.files().items())
+            stamps = {name: _stamp(file) for name, file in self.files().items()}
+            known = _content if sum(size for _, size, _, _ in stamps.values()) <= HASHED_BYTES else _size_and_time
+            return digest(f"{name} {known(*stamp)}" for name, stamp in stamps.items())
 
     def unmarked(self, marker: str) -> str:
         """Return a folder of the files in which no marker stands that is as new as they are; empty if there is none.
@@ -162,6 +169,10 @@ def _content(path: str, size: int, modified: int, inode: int) -> str:
         while block := file.read(_BLOCK_BYTES):
             made.update(block)
     return made.hexdigest()
+
+
+def _size_and_time(path: str, size: int, modified: int, inode: int) -> str:
+    return f"{size} {modified}"
 
 
 def _in_order(files: Mapping[str, AnyFile], latest_wins: str | None) -> list[tuple[str, AnyFile]]:

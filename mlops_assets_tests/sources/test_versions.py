@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.forecasting.data.contract import Window
+from mlops_assets.sources import files
 from mlops_assets.sources.base import SourceError, SourceUnavailableError
 from mlops_assets.sources.factory import open_source
 from mlops_assets_tests.io_managers import servers
@@ -43,6 +44,17 @@ def test_a_file_that_is_touched_or_written_again_as_it_was_keeps_its_version(tmp
     file.unlink()
     with pytest.raises(SourceError, match="no such file"):
         seen(reader)
+
+
+def test_of_much_data_size_and_time_must_do(tmp_path, monkeypatch):
+    reader, file = reader_of(tmp_path), tmp_path / "forecasts" / "sales.csv"
+    hashed = seen(reader)[1]
+    monkeypatch.setattr(files, "HASHED_BYTES", file.stat().st_size - 1)
+    _, version = seen(reader)
+    assert version != hashed
+    assert seen(reader)[1] == version
+    os.utime(file, (1, 1))
+    assert seen(reader)[1] != version
 
 
 def test_a_file_more_or_under_another_name_is_another_version_of_a_folder(tmp_path):
