@@ -9,9 +9,11 @@ import dagster as dg
 from mlops_assets.automation.collecting import collect_request
 from mlops_assets.catalog.names import COLLECT, job_name
 from mlops_assets.catalog.run_tags import JOB_KEY
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.jobs.job import ENDED_BADLY
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.secrets import scrub
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.external.asking import inputs_of
 
@@ -38,6 +40,7 @@ def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> 
     collecting = [job for job in jobs if job.name in {job_name(name, COLLECT) for name in asking}]
     if not asking:
         return []
+    alone = all(spec.arrivals is None for spec in specs)  # else the sensor arrivals reads the queue of events
 
     @dg.sensor(
         name=NAME,
@@ -52,6 +55,8 @@ def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> 
     ) -> list[dg.RunRequest] | dg.SkipReason:
         from mlops_assets.jobs.poller import run_due
 
+        if alone:
+            _read_events(context, jobs, specs)
         served: dict[str, str] = json.loads(context.cursor or "{}")
         looked = run_due(
             jobs.ledger,
@@ -74,6 +79,14 @@ def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> 
         return requests or dg.SkipReason(f"looked at {len(looked)} jobs; none has ended")
 
     return [poll]
+
+
+def _read_events(context: dg.SensorEvaluationContext, jobs: Jobs, specs: Sequence[ForecastSpec]) -> None:
+    """Let jobs be due that the queue of events names; one that cannot be read costs nothing but that."""
+    try:
+        jobs.events(specs)
+    except MlopsAssetsError as error:
+        context.log.warning(f"the queue of events cannot be read: {scrub(str(error))}")
 
 
 def _requests(

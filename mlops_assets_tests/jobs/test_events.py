@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
+from mlops_assets.automation.collecting import build_collect_job
+from mlops_assets.automation.polling import build_polling_sensor
 from mlops_assets.commands.main import main
 from mlops_assets.jobs.events import _mentions
 from mlops_assets.jobs.ledger import Ledger
@@ -15,6 +18,7 @@ from mlops_assets.jobs.resource import Jobs
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets_tests.io_managers import servers
 from mlops_assets_tests.jobs.conftest import job
+from mlops_assets_tests.stages.external.service import JobsOf, Shop
 from mlops_assets_tests.worlds import declare
 
 
@@ -85,6 +89,31 @@ def test_a_message_wakes_what_it_names_and_is_gone(tmp_path, queue):
     assert jobs.ledger.get(other.job_key).next_look_at == later
     assert queue.left == 0
     assert jobs.events(specs).messages == 0
+
+
+def test_the_sensor_of_jobs_reads_the_queue_where_no_source_is_watched(tmp_path, queue):
+    shop = Shop(tmp_path)
+    shop.service.done = False
+    shop.jobs = JobsOf(settings_of(tmp_path, queue.url).model_copy(update={"now": "2024-05-11T06:00"}), shop.service)
+    (sensor,) = build_polling_sensor([shop.spec], [build_collect_job(shop.spec)])
+    (watching,) = build_polling_sensor([shop.spec, declare(tmp_path / "b", arrivals=True)], [])
+
+    def tick(one: dg.SensorDefinition) -> Any:
+        with dg.DagsterInstance.ephemeral() as instance:
+            resources = {"tables": shop.tables, "jobs": shop.jobs}
+            return one(dg.build_sensor_context(instance, resources=resources))
+
+    shop.round()
+    assert tick(sensor).skip_message == "looked at 1 jobs; none has ended"
+    assert tick(sensor).skip_message == "no job is due"
+    (job,) = shop.jobs.ledger.of("demo")
+    shop.service.done = True
+    queue.send({"id": job.external_id, "status": "FAILED"})
+    assert tick(watching).skip_message == "no job is due"
+    assert queue.left == 1, "the sensor of arrivals reads it"
+    (request,) = tick(sensor)
+    assert request.job_name == "demo_collect"
+    assert queue.left == 0
 
 
 def test_hundreds_of_messages_are_read_at_a_time(tmp_path, queue):
