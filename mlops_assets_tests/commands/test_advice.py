@@ -26,6 +26,7 @@ from mlops_assets.commands.main import main
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.model import regressors
+from mlops_assets.jobs.providers.aws import AwsClient
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
@@ -259,6 +260,11 @@ def another_spec(
     return provoke
 
 
+def no_client_of_amazon(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    return raised(lambda: AwsClient("forecast", "eu-west-1", None, {})._client)
+
+
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
     "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
@@ -268,7 +274,8 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/model/regressors.py:Calibrated._ready": no_library_of_a_stored_model,
     "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
     "sources/excel_files.py:_workbook": no_reader_of_excel,
-    "sources/calendars.py:_of_icalendar": no_reader_of_icalendar,
+    "sources/calendar_files.py:_of_icalendar": no_reader_of_icalendar,
+    "jobs/providers/aws.py:AwsClient._client": no_client_of_amazon,
     "resources/databases.py:make_engine": without_library(
         "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),

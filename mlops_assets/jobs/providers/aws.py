@@ -106,6 +106,7 @@ class AwsClient:
     @cached_property
     def _client(self) -> Any:
         try:
+            import boto3  # noqa: F401, whether it is there
             from botocore.config import Config
             from botocore.exceptions import UnknownServiceError
         except ImportError:
@@ -154,7 +155,7 @@ class AwsClient:
         text = f"{name}: {code}: {said[:300]}"
         if code in _BUSY or status in (429, 503):
             after = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
-            return BusyError(text, after=float(after) if after.isdigit() else None)
+            return BusyError.asking(text, float(after) if after.isdigit() else None)
         if code in _NOT_THERE or said.startswith(self.missing):
             return NotThereError(text)
         if code in _NO_LOGIN or status in (401, 403):

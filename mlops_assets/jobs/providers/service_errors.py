@@ -1,7 +1,5 @@
 """What can go wrong with a service: each error says what the poller has to do next."""
 
-from collections.abc import Sequence
-
 from mlops_assets.errors import MlopsAssetsError, TerminalError, TransientError
 
 
@@ -16,9 +14,14 @@ class BusyError(ServiceError, TransientError):
         after: seconds that the service asks us to wait; None where it says nothing.
     """
 
-    def __init__(self, message: str = "", *, advice: Sequence[str] = (), after: float | None = None) -> None:
-        super().__init__(message, advice=advice)
-        self.after = after
+    after: float | None = None
+
+    @classmethod
+    def asking(cls, message: str, after: float | None) -> "BusyError":
+        """Make the error of a service that asks for a pause."""
+        error = cls(message)
+        error.after = after
+        return error
 
 
 class UnreachableError(ServiceError, TransientError):

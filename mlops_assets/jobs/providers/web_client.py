@@ -134,7 +134,7 @@ class WebClient:
         if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise UnreachableError(f"{said}: it does not let us in; is {self._named(*self.headers)} still valid?")
         if code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            raise BusyError(said, after=_retry_after(response))
+            raise BusyError.asking(said, _retry_after(response))
         if code in LATER:
             raise (UnreachableError if method == "GET" else UnsureError)(said)
         if code == HTTPStatus.NOT_FOUND and method != "POST":
