@@ -1,5 +1,7 @@
 """The view `mlops_job_log`: one row for each forecast and partition, for whoever branches on it in SQL."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -68,13 +70,24 @@ def prepare(engine: "Engine") -> None:
     with engine.connect() as connection:
         if _has_view(connection.execution_options(reads_only=True)):
             return
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY)))
+    with engine.begin() as connection, _alone(connection):
         if not _has_view(connection):
             METADATA.create_all(connection)
             made = job_log().compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
             connection.exec_driver_sql(f"CREATE VIEW {VIEW} AS {made}".replace("%", "%%"))
+
+
+@contextmanager
+def _alone(connection: "Connection") -> Iterator[None]:
+    """Let one process at a time make the tables; SQLite's transactions see to it themselves."""
+    name = connection.dialect.name
+    if name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY)))
+    elif name in ("mysql", "mariadb"):
+        connection.execute(sa.select(sa.func.get_lock(VIEW, 60)))
+    yield
+    if name in ("mysql", "mariadb"):
+        connection.execute(sa.select(sa.func.release_lock(VIEW)))
 
 
 def _has_view(connection: "Connection") -> bool:

