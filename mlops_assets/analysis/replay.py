@@ -1,5 +1,6 @@
 """`mlops-assets replay-policy`: what retraining policies would have done, over what is stored or really trained."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,9 @@ from mlops_assets.forecasting.decisions.replay import Play, Policies, World, alw
 from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.spec import ForecastSpec, Policy, Retraining
+from mlops_assets.spec.messages import describe
+from mlops_assets.spec.parts import Part
+from mlops_assets.spec.yaml_read import Document
 from mlops_assets.stages.evidence import drift_history, ticks
 
 PRESENT = "as in the spec"
@@ -42,10 +46,10 @@ def changed(spec: ForecastSpec, assignments: Sequence[str]) -> ForecastSpec:
         path, equals, value = text.partition("=")
         first, *inner = path.split(".")
         if first == "policies" and inner and equals:
-            given = yaml.safe_load(value)
+            given = _read(text, value)
             if given is None and inner[0] not in policies:
                 raise ReplayError(f"--set {text}: no such policy; there are {', '.join(policies) or 'none yet'}")
-            _assign(policies, inner, given)
+            _assign(policies, inner, given, text)
             continue
         name = path.removeprefix("retraining.")
         if not equals or name not in retraining:
@@ -53,22 +57,41 @@ def changed(spec: ForecastSpec, assignments: Sequence[str]) -> ForecastSpec:
                 f"--set {text}: give retraining.FIELD=VALUE; the fields are {', '.join(retraining)}. Or give "
                 f"policies.NAME.FIELD=VALUE; there are {', '.join(policies) or 'none yet'}"
             )
-        retraining[name] = yaml.safe_load(value)
+        retraining[name] = _read(text, value)
+    kept = {name: fields for name, fields in policies.items() if fields is not None}
+    if bare := [name for name, fields in kept.items() if not isinstance(fields, dict)]:
+        raise ReplayError(f"--set {' '.join(assignments)}: policies.{bare[0]}: fields are needed here, such as trigger")
     try:
-        found = {
-            "retraining": Retraining.model_validate(retraining),
-            "policies": [Policy.model_validate({"name": n, **p}) for n, p in policies.items() if p is not None],
-        }
+        named = [{"name": name, **fields} for name, fields in kept.items()]
+        found = _Changed.model_validate({"retraining": retraining, "policies": named})
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, p['loc'])) or 'retraining'}: {p['msg']}" for p in error.errors()]
-        raise ReplayError(f"--set {' '.join(assignments)}: {'; '.join(problems)}") from None
-    return spec.model_copy(update=found)
+        problems = [describe(problem, Document({}, {}, [])) for problem in error.errors(include_url=False)]
+        told = [re.sub(r"^policies\.(\d+)", lambda at: f"policies.{[*kept][int(at[1])]}", one) for one in problems]
+        raise ReplayError(f"--set {' '.join(assignments)}: {'; '.join(told)}") from None
+    return spec.model_copy(update={"retraining": found.retraining, "policies": found.policies})
 
 
-def _assign(within: dict[str, Any], path: Sequence[str], value: Any) -> None:
+class _Changed(Part):
+    """The fields of a spec that can be changed."""
+
+    retraining: Retraining
+    policies: list[Policy]
+
+
+def _read(text: str, value: str) -> Any:
+    """Read a value as YAML; `text` is the whole assignment."""
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ReplayError(f"--set {text}: {value!r} is no YAML") from None
+
+
+def _assign(within: dict[str, Any], path: Sequence[str], value: Any, text: str) -> None:
     *parents, last = path
     for name in parents:
         within[name] = within = within.get(name) or {}
+        if not isinstance(within, dict):
+            raise ReplayError(f"--set {text}: {name} has no fields, it is {within!r}")
     within[last] = value
 
 

@@ -77,7 +77,7 @@ class Part(BaseModel):
 def choice(given: Any, allowed: Iterable[str]) -> str:
     """Say what is allowed and which of it is nearest to what was found."""
     names = list(allowed)
-    near = nearest(given, names, cutoff=0.5)
+    near = nearest(given, names)
     hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
     return f"{hint}: {', '.join(names)}"
 

@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import fields
+from io import StringIO
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from mlops_assets.analysis.replay import TOLD, Replay, ReplayError, changed, replay
 from mlops_assets.commands.main import main
+from mlops_assets.commands.rendering.replay import table
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting import charts
 from mlops_assets.forecasting.decisions.replay import Play
+from mlops_assets.forecasting.decisions.rules import KEEP
 from mlops_assets_tests.automation.test_sensors import store
 from mlops_assets_tests.worlds import declare, panel, sandbox
 
@@ -77,8 +81,17 @@ def test_a_wrong_change_names_the_fields(world):
     spec = world().spec
     with pytest.raises(ReplayError, match="the fields are metric, threshold"):
         changed(spec, ["retraining.treshold=1"])
-    with pytest.raises(ReplayError, match="breaches"):
-        changed(spec, ["retraining.breaches=many"])
+    for text, words in {
+        "retraining.breaches=many": "retraining.breaches: a whole number is needed here",
+        "retraining.breaches=[": "'[' is no YAML",
+        "retraining.metric=mse": "retraining.metric: did you mean 'mase'?",
+        "policies.monday=daily": "policies.monday: fields are needed here",
+        "policies.monday={triger: {age: {days: 3}}}": "policies.monday.triger: unknown field; did you mean 'trigger'?",
+        "policies.monday.trigger.age.new_rows=soon": "trigger.age.new_rows: a whole number is needed here",
+    }.items():
+        with pytest.raises(ReplayError) as error:
+            changed(spec, [text])
+        assert words in str(error.value)
     (rules,) = changed(spec, ["retraining.relative=null", "retraining.ladder=[grow, refit]"]).rules_of_retraining
     assert rules.ladder == ("grow", "refit")
 
@@ -94,6 +107,15 @@ def test_policies_are_changed_added_and_left_out_by_name(world):
         changed(two, ["policies.monday.trigger.age.new_rows=100"])
     with pytest.raises(ReplayError, match="no such policy; there are monday, old"):
         changed(two, ["policies.munday=null"])
+
+
+def test_where_nothing_was_scored_a_dash_stands(tmp_path):
+    nothing = {"partition": "2024-05-10", "value": float("nan"), "action": KEEP, "promoted": False, "cpu_seconds": 0.0}
+    play = Play(pd.DataFrame([{**nothing, "policy": "", "becomes": "", "reason": ""}]))
+    shown = StringIO()
+    Console(file=shown, width=120).print(table(Replay({"never": play}, "wql", False, declare(tmp_path))))
+    assert "nan" not in shown.getvalue()
+    assert "–" in shown.getvalue()
 
 
 def test_partitions_of_one_day_stand_apart_in_the_picture(tmp_path, monkeypatch):

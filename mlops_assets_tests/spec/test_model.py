@@ -48,6 +48,7 @@ def test_members_are_part_of_what_a_model_depends_on_only_where_they_are_named()
 @pytest.mark.parametrize(
     ("model", "words"),
     [
+        ("{kind: prophet}", "found 'prophet'; allowed: random_forest, extra_trees"),
         ("{kind: extra_tree}", "did you mean 'extra_trees'?"),
         ("{kind: sklearn.linear_model.Rigde}", "did you mean 'sklearn.linear_model.Ridge'?"),
         ("{kind: sklearn.neighbors.KNeighborsRegressor}", "that a model file can hold"),

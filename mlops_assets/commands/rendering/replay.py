@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.analysis.replay import Replay
+from mlops_assets.forecasting.formatting import number
 
 SHOWN = 12
 """Retrainings that are listed one by one."""
@@ -21,8 +22,8 @@ def table(made: Replay) -> Any:
         when = facts["at"]
         shown = ", ".join(when[:6]) + (f", … {when[-1]}" if len(when) > 6 else "")
         promoted = str(facts["promoted"]) if made.trained else "?"
-        cost = "?" if pd.isna(facts["cpu_seconds"]) else f"{facts['cpu_seconds']:.1f}"
-        table.add_row(name, str(facts["retrainings"]), promoted, cost, f"{facts['mean']:.4f}", shown)
+        cost = "?" if pd.isna(facts["cpu_seconds"]) else number(facts["cpu_seconds"], 1)
+        table.add_row(name, str(facts["retrainings"]), promoted, cost, number(facts["mean"], 4), shown)
     return table
 
 
