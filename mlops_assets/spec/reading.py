@@ -128,7 +128,7 @@ def _check_variables(
     if not isinstance(value, str):
         return
     where = field_and_line(path, document)
-    if path[-2] == "headers" and "${" not in value and _SECRET_HEADER.search(path[-1]):
+    if path[-2:-1] == ("headers",) and "${" not in value and _SECRET_HEADER.search(path[-1]):
         problems.append(f"{where}: {_IN_THE_FILE}")
     problems += [f"{where}: {problem}" for problem in _faults(value, environ)]
 

@@ -54,6 +54,7 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             plus("gate: {metric: mas}"),
             "gate.metric (line 7): found 'mas'; did you mean 'mase'? Allowed: wql, ",
         ),
+        (plus("external: later"), "external (line 7)"),
         (plus("model: {kind: lstm}"), "model.kind (line 7): found 'lstm'; allowed: random_forest"),
         (changed("kind: file", "kind: csv"), "source.kind (line 2): found 'csv'; allowed: file, sql"),
         (changed("kind: file, ", ""), "source.kind (line 2): missing; allowed: file, sql"),
