@@ -102,35 +102,48 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
     if not regressors.is_forest(task.model.kind):
         return forecaster(*regressors.fit_calibrated(task.model, sample.X, sample.y, origin, timestamp))
+
+    def forest(sample: Sample, counts: Mapping[str, int]) -> Forecaster:
+        model, bases, importance = fit_mixture(task.model, sample, counts)
+        return forecaster(model, importance, bases=bases)
+
     trees = regressors.forest(task.model).n_estimators
     # Drawn by recency, the last fifth of the rows would be too few moments: there it is the last fifth of the time.
     moments = np.sort(origin) if task.model.recency is None else np.unique(origin)
     early, late = _before_and_after(moments[int(HELD_OUT * len(moments))], origin, timestamp)
     if min(len(early), len(late)) < LEAST:
-        model, bases, importance = fit_mixture(task.model, sample, {LEVEL: trees})
-        return forecaster(model, importance, bases=bases)
-    trial = _trial(forecaster, sample.some(early), sample.some(late), training.iloc[late], trees)
-    shares = {name: trees * count // len(trial.bases) for name, count in Counter(trial.bases).items() if name != LEVEL}
-    model, bases, importance = fit_mixture(task.model, sample, {LEVEL: trees - sum(shares.values()), **shares})
-    return replace(trial, model=model, importance=importance, bases=bases)
+        return forest(sample, {LEVEL: trees})
+    before = sample.some(early)
+    trial = forest(before, {LEVEL: min(trees, TRIAL_TREES)})
+    trial = _mended(trial, before, sample.some(late), training.iloc[late], trees)
+    others = {name: trees * count // len(trial.bases) for name, count in Counter(trial.bases).items() if name != LEVEL}
+    whole = forest(sample, {LEVEL: trees - sum(others.values()), **others})
+    return replace(whole, blend=trial.blend, anchors=trial.anchors)
 
 
-def _trial(forecaster: partial[Forecaster], early: Sample, late: Sample, held: pd.DataFrame, trees: int) -> Forecaster:
-    """A smaller forest than one of so many trees, with the mixture, blend and anchors that the rows `held` ask for."""
+def _mended(trial: Forecaster, early: Sample, late: Sample, held: pd.DataFrame, trees: int) -> Forecaster:
+    """Give a trial forest the mixture, blend and anchors that later rows ask for.
+
+    Args:
+        trial: trees that learn from the level.
+        early: what they have learnt from.
+        late: later rows.
+        held: the same, as training rows.
+        trees: of the forest that is tried.
+    """
     reference, scale, target = (held[name].to_numpy() for name in ("reference", "scale", TARGET))
-    task, scaling, _ = forecaster.args
-    came = (scaling.forward(target) - reference) / scale
-    tried = nearest(late.away, came) if trees >= TRIAL_TREES else []
-    most = {LEVEL: min(trees, TRIAL_TREES), **dict.fromkeys(tried, OTHERS)}
-    forests = {name: fit_mixture(task.model, early, {name: count})[0] for name, count in most.items()}
+    came = (trial.scaling.forward(target) - reference) / scale
+    forests: dict[str, Any] = {LEVEL: trial.model}
+    for name in nearest(late.away, came) if len(trial.bases) == TRIAL_TREES else []:
+        forests[name], _, _ = fit_mixture(trial.task.model, early, {name: OTHERS})
     outcomes = {}
     for name, forest in forests.items():
-        found = forest.outcomes(forest.locate(late.X))
         away = 0 if name == LEVEL else late.away[name][:, None]
-        outcomes[name] = (stretch(found) + away).reshape(len(held), most[name], -1)
+        found = stretch(forest.outcomes(forest.locate(late.X))) + away
+        outcomes[name] = found.reshape(len(held), forest.count, -1)
     taken = mixture(outcomes, came)
     mixed = join([forests[name].part(0, count) for name, count in taken.items()])
-    trial = forecaster(mixed, np.zeros(0), bases=tuple(Counter(taken).elements()))
+    trial = replace(trial, model=mixed, bases=tuple(Counter(taken).elements()))
     middle = stretch(np.median(trial.scaled(late.X, trial.others(held)), axis=1).astype(np.float64))
     smoothed = {name: held[name].to_numpy(dtype=np.float64) for name in filter(is_smoothed, trial.encoding.names)}
     trial = replace(trial, blend=blend(middle, smoothed, came))
