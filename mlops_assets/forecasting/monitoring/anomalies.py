@@ -99,7 +99,7 @@ def _flat(known: pd.DataFrame) -> pd.DataFrame:
     alike = known.groupby([ITEM, TARGET]).cumcount() - repeats + 1
     chance = ((alike + 1) / (before + 2)) ** (repeats - 1)
     flat = (repeats > 2 * longest + 2) & (before >= ENOUGH) & (before >= 2 * repeats) & (chance < RARE)
-    rows = known[flat].assign(low=np.nan, high=np.nan, origin=pd.NaT, kind=FLAT)
+    rows = known[flat].assign(low=np.nan, high=np.nan, origin=pd.NaT, kind=FLAT).astype({"origin": "datetime64[us]"})
     reason = [
         f"{value:.5g} for the {count}th time in a row, until then at most {most} times"
         for value, count, most in zip(rows[TARGET], repeats[flat], longest[flat], strict=True)

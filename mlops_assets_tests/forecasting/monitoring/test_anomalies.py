@@ -68,6 +68,14 @@ def test_a_flat_line_is_longer_than_any_before_and_than_chance():
     assert len(anomalies.find(series([*nights, *[0.0] * 24]), forecast().iloc[:0], TASK)) == 6
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_both_kinds_stand_in_one_table():
+    forecasts = forecast().astype({"origin": "datetime64[us]"})
+    found = anomalies.find(pd.concat([series([*NOISE, 20.0]), series([*NOISE, *[5.0] * 6], "b")]), forecasts, TASK)
+    assert set(found["kind"]) == {"above", "flat"}
+    assert found["origin"].dtype == "datetime64[us]"
+
+
 def test_clean_data_are_hardly_called_anomalous():
     random = np.random.default_rng(2)
     items = [f"item {number}" for number in range(400)]
