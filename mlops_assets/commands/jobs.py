@@ -1,4 +1,4 @@
-"""Jobs of outside services: jobs list, show, state, run-due, wake, cancel."""
+"""Jobs of outside services: jobs list, show, state, run-due, wake, cancel, again."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, get_args
@@ -156,6 +156,19 @@ def cancel(key: str, by: str, reason: str, as_json: bool) -> None:
         base.show_json(job.to_json())
     else:
         click.echo(f"{job.job_key}: {job.state} ({job.error})")
+
+
+@jobs.command()
+@key_argument
+@click.option("--by", default="by hand", metavar="WHO", help="Who asks; it stands with the new jobs.")
+@base.as_json_option
+def again(key: str, by: str, as_json: bool) -> None:
+    """Ask anew for a job that ended badly, and for the steps around it that did, with as much time as they had."""
+    made = _ledger().again(key, by)
+    if as_json:
+        base.show_json([job.to_json() for job in made])
+    for job in made if not as_json else ():
+        click.echo(f"{job.job_key}: {job.step} of {job.partition} is {job.state}")
 
 
 def _ledger(only_read: bool = False) -> "Ledger":

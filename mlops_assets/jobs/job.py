@@ -102,6 +102,12 @@ class Job:
         """Whether a step before it has not succeeded yet."""
         return self.state == "intended" and bool(self.after) and not self.earlier
 
+    def anew(self, **changes: Any) -> "Job":
+        """Return the same work as another job that nothing has been done for; its key is of the key of this one."""
+        names = ("forecast", "partition", "service", "step", "deadline", "data_version", "parameters", "exclusive")
+        work = {name: getattr(self, name) for name in (*names, "after", "last", "created_by")}
+        return Job(**{**work, "job_key": again_key(self.job_key), **changes})
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; moments in ISO 8601, in UTC."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -147,6 +153,11 @@ def job_key(forecast: str, service: str, step: str, data_version: str, parameter
     """
     said = json.dumps([forecast, service, step, data_version, parameters], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def again_key(key: str) -> str:
+    """Return the key of the job that does the work of one that ended badly."""
+    return hashlib.sha256(f"{key} again".encode()).hexdigest()[:32]
 
 
 def external_name(forecast: str, key: str) -> str:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from mlops_assets.errors import UnknownNameError, UsageError
-from mlops_assets.jobs.job import ENDED_BADLY, Job, State
+from mlops_assets.jobs.job import ENDED_BADLY, Job, State, again_key
 from mlops_assets.jobs.tables import EVENTS, IS_OPEN, JOBS, Event, job_of, plain, row_of, values_of
 from mlops_assets.jobs.view import LOG, Standing, prepare
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -170,8 +170,46 @@ class Ledger:
     # ---- changing
 
     def intend(self, *jobs: Job) -> list[Job]:
-        """Write jobs down before anything is asked of a service; a job that is there already is given back as it is."""
-        return [self._intend(job) for job in jobs]
+        """Write jobs down before anything is asked of a service; a job that is there already is given back as it is.
+
+        One that an earlier partition has asked for too, and that ended badly, is asked for anew.
+        """
+        stored: list[Job] = []
+        keys: dict[str, str] = {}
+        for job in jobs:
+            wanted = replace(job, after={step: keys.get(key, key) for step, key in job.after.items()})
+            found = self._intend(wanted)
+            while found.state in ENDED_BADLY and found.partition != job.partition:
+                found = self._intend(wanted.anew(job_key=again_key(found.job_key)))
+            keys[job.job_key] = found.job_key
+            stored.append(found)
+        return stored
+
+    def again(self, key: str, created_by: str) -> list[Job]:
+        """Intend anew what ended badly of the chain of a job, with as much time as it had.
+
+        Raises:
+            UnknownNameError: there is no such job.
+            UsageError: it has not ended badly.
+        """
+        job = self.get(key)
+        if job.state not in ENDED_BADLY:
+            raise UsageError(f"job {job.job_key} is {job.state}: only what ended badly is asked for again")
+        latest = {one.step: one for one in self.of(job.forecast, job.partition) if one.service == job.service}
+        before = [self.get(earlier) for one in latest.values() for earlier in one.after.values()]
+        bad = {one.job_key: one for one in (*before, *latest.values()) if one.state in ENDED_BADLY}
+        keys, now = {one: again_key(one) for one in bad}, self.now()
+        return [
+            self._intend(
+                one.anew(
+                    partition=job.partition,
+                    after={step: keys.get(earlier, earlier) for step, earlier in one.after.items()},
+                    deadline=now + (one.deadline - one.created_at),
+                    created_by=created_by,
+                )
+            )
+            for one in sorted(bad.values(), key=lambda one: len(one.after))
+        ]
 
     def lease(self, job: Job, owner: str, until: datetime) -> Job | None:
         """Take a job for oneself until a moment, at most `LONGEST_LEASE` from now; None if somebody else was faster."""

@@ -88,6 +88,14 @@ def test_a_job_is_cancelled_once(call: Any, ledger: Ledger):
     assert (again.exit_code, "has ended: it is cancelled" in again.stderr) == (2, True)
 
 
+def test_a_job_that_ended_badly_is_asked_for_again(call: Any, ledger: Ledger):
+    (one,) = ledger.intend(job())
+    ledger.change(one, "refused", state="refused", error="why")
+    (new,) = answer(call("jobs", "again", one.job_key, "--by", "ann", "--json"))
+    assert (new["state"], new["created_by"], new["step"]) == ("intended", "ann", one.step)
+    assert call("jobs", "again", new["job_key"]).exit_code == 2
+
+
 def test_a_forecast_without_a_service_has_nothing_to_look_at(call: Any):
     result = call("jobs", "run-due", "demo")
     assert (result.exit_code, "demo has no external service" in result.stderr) == (2, True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from mlops_assets.errors import UnknownNameError
+from mlops_assets.errors import UnknownNameError, UsageError
 from mlops_assets.jobs.job import chain, external_name, job_key
 from mlops_assets.jobs.ledger import FARTHEST, LONGEST_LEASE, ExclusiveError, Ledger
 from mlops_assets_tests.jobs.conftest import START, Hands, job
@@ -175,6 +175,35 @@ def test_a_step_of_the_week_that_cannot_begin_ends_all_its_days(ledger: Ledger):
     ledger.change(one[0], "failed", state="failed", error="no such role")
     assert [ledger.get(job.job_key).state for job in (*one, *two)] == [*["failed"] * 3, "intended", "failed", "failed"]
     assert [event.event for event in ledger.events(two[2].job_key)] == ["intended", "failed"]
+
+
+def test_the_next_day_asks_anew_for_the_step_of_the_week_that_ended_badly(ledger: Ledger):
+    steps = [Named("predictor", reuse="2026-W48"), Named("forecast")]
+    deadline = START + timedelta(hours=10)
+    one = ledger.intend(*chain("demo", "p1", "rest", steps, "v1", deadline))
+    ledger.change(one[0], "failed", state="failed", error="no such role")
+    assert ledger.intend(*chain("demo", "p1", "rest", steps, "v1", deadline))[0].state == "failed"
+    two = ledger.intend(*chain("demo", "p2", "rest", steps, "v2", deadline))
+    assert [job.state for job in two] == ["intended", "intended"]
+    assert two[0].job_key != one[0].job_key
+    assert two[1].after == {"predictor": two[0].job_key}
+    assert ledger.intend(*chain("demo", "p3", "rest", steps, "v3", deadline))[0] == two[0]
+
+
+def test_what_ended_badly_is_asked_for_again_by_a_person(ledger: Ledger, clock: Hands):
+    steps = [Named("import"), Named("predictor"), Named("forecast")]
+    load, train, last = ledger.intend(*chain("demo", "p", "rest", steps, "v1", START + timedelta(hours=10)))
+    ledger.change(load, "succeeded", state="collected", external_id="arn:1")
+    with pytest.raises(UsageError, match="is collected: only what ended badly"):
+        ledger.again(load.job_key, "ann")
+    for _ in range(2):
+        clock.pass_by(hours=3)
+        ledger.change(ledger.get(train.job_key), "failed", state="failed", error="no such role")
+        train, last = ledger.again(last.job_key, "ann")
+        assert (train.state, train.earlier, train.created_by) == ("intended", {"import": "arn:1"}, "ann")
+        assert train.deadline == clock.at + timedelta(hours=10)
+        assert (last.state, last.after["predictor"]) == ("intended", train.job_key)
+    assert ledger.log("demo")[0].next_action == "start"
 
 
 def test_a_job_that_is_woken_is_due_and_nobody_who_is_at_it_is_disturbed(ledger: Ledger, clock: Hands):
