@@ -90,7 +90,7 @@ class Ledger:
             found = self._select(sa.select(JOBS).where(JOBS.c.job_key.startswith(key, autoescape=True)).limit(2))
         if len(found) != 1:
             which = f"several jobs begin with {key}" if found else f"no job {key} in the ledger"
-            raise UnknownNameError(which, advice=["python -m mlops_assets jobs list"])
+            raise UnknownNameError(which, advice=["mlops-assets jobs list"])
         return found[0]
 
     def ended_badly(self, key: str) -> bool:

@@ -260,6 +260,12 @@ def another_spec(
     return provoke
 
 
+def a_role_that_it_has(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+    rest = {"submit": {"url": "http://127.0.0.1:9/v1/forecast", "body": {}}}
+    declare(box.folder / "forecasts", external={"service": "rest", "exchange": "shared", "rest": rest})
+    return box.error_of("external", "demo", "--role", "shadow", "--reason", "once more")
+
+
 def no_client_of_amazon(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     monkeypatch.setitem(sys.modules, "boto3", None)
     return raised(lambda: AwsClient("forecast", "eu-west-1", None, {})._client)
@@ -275,6 +281,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
     "sources/excel_files.py:_workbook": no_reader_of_excel,
     "sources/calendar_files.py:_of_icalendar": no_reader_of_icalendar,
+    "jobs/ledger.py:Ledger.get": lambda box, _: box.error_of("jobs", "show", "nothing"),
     "jobs/providers/aws.py:AwsClient._client": no_client_of_amazon,
     "resources/databases.py:make_engine": without_library(
         "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
@@ -282,6 +289,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "alerts/notifications.py:Notifications._services": no_apprise,
     "forecasting/evaluation/search.py:require_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
     "tracking/registry.py:Registry.code": no_code_of_a_version,
+    "lifecycle/roles.py:Roles.switch.entry": a_role_that_it_has,
     "lifecycle/lifecycle.py:Lifecycle.approve.entry": with_versions(
         "promoted", "refused", ask=("approve", "demo", "2", *WHO)
     ),

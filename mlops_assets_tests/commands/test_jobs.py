@@ -69,7 +69,7 @@ def test_a_job_is_woken(call: Any, ledger: Ledger):
     assert ledger.get(one.job_key).next_look_at < later
     assert ledger.events(one.job_key)[-1].message == "SQS"
     unknown = call("jobs", "wake", "nothing")
-    assert (unknown.exit_code, unknown.stderr.splitlines()[1]) == (2, "  try: python -m mlops_assets jobs list")
+    assert (unknown.exit_code, unknown.stderr.splitlines()[1]) == (2, "  try: mlops-assets jobs list")
 
 
 def test_due_jobs_are_looked_at_and_a_service_that_is_away_is_told(call: Any, ledger: Ledger):
