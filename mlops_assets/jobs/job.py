@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -176,25 +176,18 @@ def chain(
     data_version: str,
     deadline: datetime,
     created_by: str = "",
-    ended_badly: Callable[[str], bool] = lambda key: False,
 ) -> list[Job]:
     """Return the jobs of a service's steps, each after all before it; `Ledger.intend` writes them down.
 
-    A step that is made once in a span of time is one job for all partitions and data versions of it; where that one
-    `ended_badly`, which is asked by its key, it is another one: else a training that fails would fail the whole span.
+    A step that is made once in a span of time is one job for all partitions and data versions of it.
     """
     jobs: list[Job] = []
     for step in steps:
         version = step.reuse or data_version
         work = step.parameters if step.reuse else {**step.parameters, "partition": partition}
-        key, tries = job_key(forecast, service, step.name, version, work), 1
-        while step.reuse and ended_badly(key):
-            tries += 1
-            version = f"{step.reuse} {tries}"
-            key = job_key(forecast, service, step.name, version, work)
         jobs.append(
             Job(
-                job_key=key,
+                job_key=job_key(forecast, service, step.name, version, work),
                 forecast=forecast,
                 partition=partition,
                 service=service,

@@ -93,10 +93,6 @@ class Ledger:
             raise UnknownNameError(which, advice=["mlops-assets jobs list"])
         return found[0]
 
-    def ended_badly(self, key: str) -> bool:
-        """Whether there is a job of this key that ended without a result."""
-        return bool(self._select(sa.select(JOBS).where(JOBS.c.job_key == key, JOBS.c.state.in_(ENDED_BADLY))))
-
     def of(
         self,
         forecast: str | None = None,

@@ -154,19 +154,6 @@ def test_a_step_of_the_week_is_shared_by_its_days(ledger: Ledger):
     assert ledger.get(two[2].job_key).earlier == {"import": "import 2", "predictor": "predictor"}
 
 
-def test_a_step_of_the_week_that_failed_is_tried_again_by_the_next_day_and_fails_no_other(ledger: Ledger):
-    steps = [Named("import"), Named("predictor", reuse="2026-W48"), Named("forecast")]
-    asked = ("rest", steps, "v1", START + timedelta(hours=10), "", ledger.ended_badly)
-    monday = ledger.intend(*chain("demo", "monday", *asked))
-    assert [job.job_key for job in chain("demo", "monday", *asked)] == [job.job_key for job in monday]
-    ledger.change(monday[1], "failed", state="failed", error="no capacity")
-    tuesday = ledger.intend(*chain("demo", "tuesday", *asked))
-    assert tuesday[1].external_name != monday[1].external_name
-    assert (tuesday[2].state, tuesday[2].after["predictor"]) == ("intended", tuesday[1].job_key)
-    wednesday = ledger.intend(*chain("demo", "wednesday", *asked))
-    assert wednesday[1] == tuesday[1]
-
-
 def test_a_step_of_the_week_that_cannot_begin_ends_all_its_days(ledger: Ledger):
     steps = [Named("import"), Named("predictor", reuse="2026-W48"), Named("forecast")]
     deadline = START + timedelta(hours=10)

@@ -106,9 +106,7 @@ def plan(graph: Graph, jobs: Jobs, tables: Tables, keys: Sequence[str], now: dat
             exchange=jobs.exchange(spec),
         )
         steps = jobs.provider(spec).steps(request)
-        planned += chain(
-            spec.name, key, external.service, steps, version, deadline, created_by, jobs.ledger.ended_badly
-        )
+        planned += chain(spec.name, key, external.service, steps, version, deadline, created_by)
     return planned
 
 
