@@ -22,12 +22,15 @@ demo: .venv/installed  ## Set up, run the example forecast end to end, and show 
 	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-31
 
 EXTERNAL := $(DATA)/external
+STAND_IN_PORT ?= 8765
 demo-external: .venv/installed  ## The example beside an external service, which a stand-in on this machine plays.
 	@mkdir -p $(EXTERNAL)/forecasts && cp mlops_assets/forecasts/nyc_departures.csv $(EXTERNAL)/forecasts
-	@cat mlops_assets/forecasts/nyc_departures.yaml docs/examples/rest_service.yaml > $(EXTERNAL)/forecasts/nyc_departures.yaml
-	@$(BIN)/python -m mlops_assets stand-in --port 8765 & stand_in=$$!; trap 'kill $$stand_in' EXIT INT TERM; \
+	@cat mlops_assets/forecasts/nyc_departures.yaml docs/examples/rest_service.yaml | \
+	  sed 's/:8765/:$(STAND_IN_PORT)/' > $(EXTERNAL)/forecasts/nyc_departures.yaml
+	@$(BIN)/python -m mlops_assets stand-in --port $(STAND_IN_PORT) & stand_in=$$!; trap 'kill $$stand_in' EXIT INT TERM; \
 	export MLOPS_DATA=$(EXTERNAL) MLOPS_FORECASTS=$(EXTERNAL)/forecasts DAGSTER_HOME=$(EXTERNAL)/dagster; \
 	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-24 && \
+	kill -0 $$stand_in && \
 	$(BIN)/python -m mlops_assets external nyc_departures
 
 dev: .venv/installed  ## Dagster's web UI (port 3000) and MLflow's (port 5000) over what `make demo` wrote.
