@@ -53,7 +53,7 @@ def test_what_cannot_be_switched_says_why(roles: Roles, tmp_path: Path) -> None:
 
 def test_a_word_on_one_service_says_nothing_of_another(roles: Roles, tmp_path: Path) -> None:
     roles.switch("champion", "ada", "because", NOW)
-    other = {"service": "sagemaker", "exchange": "x", "sagemaker": {"region": "eu-west-1", "model": "deepar"}}
+    other = {"service": "sagemaker", "exchange": "s3://b/p", "sagemaker": {"region": "eu-west-1", "model": "deepar"}}
     assert Roles(roles.log._log._tables, declare(tmp_path, external=other)).of().role == "shadow"
 
 
