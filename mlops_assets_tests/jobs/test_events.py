@@ -137,7 +137,8 @@ def test_the_command_drains_too_and_a_queue_that_is_away_is_one_line(tmp_path, q
     monkeypatch.setenv("MLOPS_EVENTS_QUEUE", "http://127.0.0.1:9/1234/name")
     away = CliRunner().invoke(main, ["events", "drain"])
     assert away.exit_code == 1
-    assert away.stderr == "mlops-assets: sqs (receive_message): it cannot be reached\n"
+    (line,) = away.stderr.splitlines()  # of no keys, if boto3 has looked for them before this test
+    assert line.startswith("mlops-assets: sqs (receive_message): ")
 
 
 def test_without_a_queue_nothing_is_asked_for():
