@@ -196,9 +196,8 @@ def no_answer(
         champion: whether its forecast was to be delivered.
         links: makes the links.
     """
-    instead = (
-        "our forecast is delivered in its place (delivered_because: late)" if champion else "ours is not concerned"
-    )
+    ours = "our forecast is delivered in its place (delivered_because: late, or unloadable where our champion is lost)"
+    instead = ours if champion else "ours is not concerned"
     return Alert(
         event="late" if champion else "no answer",
         forecast=forecast,

@@ -160,9 +160,9 @@ TABLES: Mapping[str, Columns] = {
             "delivered_because",
             "str",
             "champion: the champion forecasts. Why it does not: no_champion: there is none; refused: the gate let no "
-            "version through; unloadable: it cannot be loaded, or cannot do the present task; waiting: an external "
-            "service is champion, and has not answered yet; late: it did not answer in time. Of a service's rows that "
-            "are not delivered: shadow.",
+            "version through; unloadable: it cannot be loaded, or cannot do the present task. Of ours, unless our "
+            "champion is unloadable: waiting: an external service is champion, and has not answered yet; late: it did "
+            "not answer in time. Of a service's rows that are not delivered: shadow.",
             since="0.2.0",
             default="champion",
         ),

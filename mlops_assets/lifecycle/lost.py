@@ -50,10 +50,13 @@ def lost_champion(tables: Tables, name: str, log: pd.DataFrame) -> Lost | None:
 
 
 def champion_failed(tables: Tables, name: str) -> bool:
-    """Whether the latest forecasts of a forecast are another's because its champion could not make them."""
+    """Whether the latest forecasts of a forecast are another's because its champion could not make them.
+
+    The leads that the other was not trained for are seasonal naive's, for a reason of their own.
+    """
     stored = ForecastTables(tables, name)
     keys = stored.partitions(FORECASTS)
     if not keys:
         return False
     because = ledger.own(stored.read(FORECASTS, keys[-1:], ["delivered_because", "job_key"]))["delivered_because"]
-    return len(because) > 0 and bool((because == UNLOADABLE).all())
+    return bool((because == UNLOADABLE).any())

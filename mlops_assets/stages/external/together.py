@@ -12,6 +12,7 @@ from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.evaluation.ledger import DELIVERED, SHADOW, own
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.lifecycle import roles
+from mlops_assets.lifecycle.lost import UNLOADABLE
 from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -21,7 +22,6 @@ from mlops_assets.stages.predict import UNREGISTERED
 
 WAITING, LATE, BESIDE = "waiting", "late", "shadow"
 """Values of the ledger's `delivered_because`, where a service is champion and has not answered; of rows beside ours."""
-_OURS = (CHAMPION, WAITING, LATE)
 _SEPARATOR = "."
 
 
@@ -59,7 +59,8 @@ def together(
         ours: our own rows of the ledger.
         theirs: as `collected` returns them.
         champion: the service that is to be delivered; None: none is.
-        otherwise: why ours are delivered where it has not answered: `waiting`, or `late`; "": it was not asked.
+        otherwise: why ours are delivered where it has not answered, whoever of ours has made them: `waiting`, or
+            `late`; "": it was not asked. That our own champion is lost (`unloadable`) stays: a person has to mend that.
         run_id: of the run that does it.
     """
     chosen = theirs
@@ -67,8 +68,8 @@ def together(
         chosen = theirs[(theirs["source"] == champion) & ~theirs["late"].astype(bool)]
     ours = ours.assign(role=DELIVERED)
     if champion is not None and chosen.empty and otherwise:
-        because = ours["delivered_because"].mask(ours["delivered_because"].isin(_OURS), otherwise)
-        ours = ours.assign(delivered_because=because)
+        because = ours["delivered_because"]
+        ours = ours.assign(delivered_because=because.where(because == UNLOADABLE, otherwise))
     elif len(chosen):
         replaced = ours[ITEM].isin(chosen[ITEM].unique())
         ours = ours.assign(role=ours["role"].mask(replaced, SHADOW))

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.stages.external import collect
 from mlops_assets_tests.stages.external.service import DAY, Shop
 
@@ -82,6 +83,24 @@ def test_a_champion_that_misses_its_deadline_is_late_and_told_once(leading: Shop
     told = alerts(leading)
     assert told["event"].tolist() == ["late"]
     assert "delivered_because: late" in told["what"].iloc[0]
+
+
+@pytest.mark.parametrize("ours", ["refused", "no_champion"])
+def test_whoever_of_ours_stands_in_is_waiting_and_late(leading: Shop, ours: str) -> None:
+    leading.service.done = False
+    leading.round(because=ours)
+    assert leading.roles() == {OURS: ({"delivered"}, {"waiting"}, ROWS)}
+    leading.look(hours=11)
+    assert leading.roles() == {OURS: ({"delivered"}, {"late"}, ROWS)}
+
+
+def test_that_our_own_champion_is_lost_is_not_hidden_by_a_service_that_is_late(leading: Shop) -> None:
+    leading.service.done = False
+    leading.round(because="unloadable")
+    leading.look(hours=11)
+    assert alerts(leading)["event"].tolist() == ["late"]
+    assert leading.roles() == {OURS: ({"delivered"}, {"unloadable"}, ROWS)}
+    assert champion_failed(leading.tables, "demo")
 
 
 def test_what_comes_after_the_deadline_is_kept_as_a_shadow(leading: Shop) -> None:
