@@ -31,9 +31,10 @@ def external(name: str, role: str | None, rollback: bool, reason: str | None, by
     if (role or rollback) and not reason:
         raise UsageError("a decision has to say why: --reason TEXT")
     from mlops_assets.analysis.status import present_instance, sources_of
-    from mlops_assets.commands.rendering.status import beside, service_line
+    from mlops_assets.commands.rendering.status import beside
     from mlops_assets.environments import open_stores
     from mlops_assets.lifecycle.roles import Roles, myself
+    from mlops_assets.report.beside import standing
     from mlops_assets.report.state import external_state
 
     with open_stores(settings) as stores:
@@ -48,4 +49,4 @@ def external(name: str, role: str | None, rollback: bool, reason: str | None, by
         base.show_json({"forecast": name, **said, **asdict(found)})
         return
     decided = [f"{name}: {found.service} is {found.role} (decision {said['decision']})"] if said else []
-    base.show([*decided, service_line(found), *([beside(found)] if found.rows else [])])
+    base.show([*decided, standing(found), *([beside(found)] if found.rows else [])])

@@ -5,9 +5,11 @@ import pandas as pd
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.beside import OURS, scored
 from mlops_assets.forecasting.formatting import counted, stamp
+from mlops_assets.lifecycle.roles import CHAMPION
 from mlops_assets.report.overview import ExternalState
 from mlops_assets.report.page import Picture, Section, Table
-from mlops_assets.report.state import Sources
+from mlops_assets.report.state import Sources, external_state
+from mlops_assets.stages import deliver
 from mlops_assets.stages.score import beside_services
 
 
@@ -15,10 +17,12 @@ def section(sources: Sources) -> Section:
     """Show service and model side by side, on the rows that both have forecast."""
     from mlops_assets.forecasting import charts
 
-    title, task = "Beside the service", sources.spec.task
-    rows = beside_services(sources.tables, sources.spec) if sources.spec.external is not None else pd.DataFrame()
-    if rows.empty:
+    title, task, state = "Beside the service", sources.spec.task, external_state(sources)
+    if state is None:
         return Section(title)
+    role, rows = f"{standing(state)}.", beside_services(sources.tables, sources.spec)
+    if rows.empty:
+        return Section(title, [role])
     ours, metric = rows[rows["model"] == OURS], ledger.BASELINE
     by_lead = ledger.compared(rows, task, ["model", "lead"])[["model", "lead", metric]]
     naive = ledger.compared(ours, task, ["lead"])[["lead", "naive_mase"]].rename(columns={"naive_mase": metric})
@@ -29,7 +33,31 @@ def section(sources: Sources) -> Section:
         "that both have made, from the same origins."
     )
     picture = Picture(lambda: charts.error_by_lead(lines, metric), "Error by lead, service and model")
-    return Section(title, [words], [picture], [Table.of("Side by side", scored(rows, task))])
+    return Section(title, [role, words], [picture], [Table.of("Side by side", scored(rows, task))])
+
+
+def standing(one: ExternalState) -> str:
+    """Say what an external service's forecasts are for, since when, and whose are delivered at present."""
+    said = f"{one.service} is {one.role}"
+    if one.since is not None:
+        said += f" since {one.since} UTC (by {one.decided_by}: {one.reason})"
+    if one.role != one.declared:
+        said += f"; the spec says {one.declared}, and the last word counts"
+    said += f"; its latest forecast is from {one.latest}" if one.latest else "; it has made no forecast yet"
+    return f"{said}; {whose}" if (whose := _delivered(one)) else said
+
+
+def _delivered(one: ExternalState) -> str:
+    """Say whose forecasts are delivered where a role lets one ask: a switch holds from the next round on."""
+    if not one.delivered:
+        return ""
+    source, because = one.delivered["source"], one.delivered["delivered_because"]
+    switched = "the switch holds from the next round on"
+    if one.role != CHAMPION:
+        return f"delivered: still {source}, {switched}" if one.service in source else ""
+    if one.service in source:
+        return f"delivered: {source}"
+    return f"delivered: ours ({source}), {switched if because == deliver.CHAMPION else because}"
 
 
 def metrics_of(state: ExternalState | None) -> dict[str, float]:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops_assets.commands.rendering.status import service_line
 from mlops_assets.forecasting.evaluation import ledger
-from mlops_assets.report.beside import metrics_of, section
+from mlops_assets.report.beside import metrics_of, section, standing
 from mlops_assets.report.overview import ExternalState
 from mlops_assets.report.state import Sources, external_state
 from mlops_assets.tracking.tracking import Tracking
@@ -47,7 +46,7 @@ def test_both_are_shown_on_the_same_rows(shop: Shop) -> None:
     assert found.scores["rest"]["naive_mase"] == found.scores["ours"]["naive_mase"]
     assert metrics_of(found)["beside/rest/mase"] == found.scores["rest"]["mase"]
     page = section(sources(shop))
-    assert "rest and our model on the same rows: the 8 forecasts of 2024-05-11 to 2024-05-12" in page.sentences[0]
+    assert "rest and our model on the same rows: the 8 forecasts of 2024-05-11 to 2024-05-12" in page.sentences[1]
     assert [picture.draw() for picture in page.pictures]
 
 
@@ -55,13 +54,28 @@ def test_a_word_other_than_the_specs_and_a_champion_that_is_late_are_told(shop: 
     shop.switch("champion")
     shop.service.done = False
     shop.round()
-    assert "delivered: seasonal_naive (waiting)" in service_line(state_of(shop))
+    assert "delivered: ours (seasonal_naive), waiting" in standing(state_of(shop))
     shop.look(hours=11)
-    line = service_line(state_of(shop))
+    line = standing(state_of(shop))
     assert "rest is champion since 2024-05-11" in line
     assert "the spec says shadow, and the last word counts" in line
-    assert "delivered: seasonal_naive (late)" in line
-    assert section(sources(shop)).tables == []
+    assert "delivered: ours (seasonal_naive), late" in line
+    page = section(sources(shop))
+    assert (page.sentences, page.tables) == ([f"{line}."], [])
+
+
+def test_who_is_delivered_until_a_switch_holds_is_told(shop: Shop) -> None:
+    shop.round()
+    shop.look()
+    shop.switch("champion")
+    assert standing(state_of(shop)).endswith(
+        "delivered: ours (seasonal_naive), the switch holds from the next round on"
+    )
+    shop.round()
+    shop.look()
+    assert standing(state_of(shop)).endswith("; delivered: rest")
+    shop.switch("shadow")
+    assert standing(state_of(shop)).endswith("delivered: still rest, the switch holds from the next round on")
 
 
 def test_a_forecast_without_a_service_has_none_of_it(tmp_path: Path) -> None:

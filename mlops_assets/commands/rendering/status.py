@@ -7,7 +7,7 @@ from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.decisions.rules import RETRAINING
 from mlops_assets.forecasting.formatting import number
-from mlops_assets.lifecycle.roles import CHAMPION
+from mlops_assets.report.beside import standing
 from mlops_assets.report.overview import BROKEN, ExternalState, Overview
 
 
@@ -57,19 +57,6 @@ def parts(one: Overview) -> Iterator[Any]:
         yield assets
 
 
-def service_line(one: ExternalState) -> str:
-    """Say what an external service's forecasts are for, since when, and who forecasts at present."""
-    said = f"{one.service} is {one.role}"
-    if one.since is not None:
-        said += f" since {one.since} UTC (by {one.decided_by}: {one.reason})"
-    if one.role != one.declared:
-        said += f"; the spec says {one.declared}, and the last word counts"
-    said += f"; its latest forecast is from {one.latest}" if one.latest else "; it has made no forecast yet"
-    if one.role == CHAMPION and one.delivered:
-        said += f"; delivered: {one.delivered['source']} ({one.delivered['delivered_because']})"
-    return said
-
-
 def beside(one: ExternalState) -> Any:
     """Render service and model side by side as a table, on the rows that both have forecast."""
     from rich.table import Table
@@ -106,7 +93,7 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         mean = f"mean of the latest {number(score.mean)}"
         yield "accuracy", f"{score.metric} {number(score.value)} on {score.partition}{limit}; {mean}; {scores}"
     if one.external is not None:
-        yield "service", service_line(one.external)
+        yield "service", standing(one.external)
     if one.aside:
         numbers = ", ".join(map(str, one.aside))
         yield "aside", f"version {numbers}, beside the champion: mlops-assets approve {one.forecast} VERSION …"
