@@ -81,8 +81,8 @@ def state(name: str, partition: str | None, as_json: bool) -> None:
     if as_json:
         base.show_json(standing)
     else:
-        which = standing["partition"] or "no partition"
-        click.echo(f"{name} {which}: {standing['next_action']} ({standing['message']})")
+        which = f"{name} {standing['partition']}" if standing["partition"] else name
+        click.echo(f"{which}: {standing['next_action']} ({standing['message']})")
     raise click.exceptions.Exit(_exit_code(standing["next_action"]))
 
 

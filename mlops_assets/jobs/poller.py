@@ -29,8 +29,8 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=10)
 LEASE = timedelta(minutes=5)
 SETTLE = timedelta(minutes=2)
 """Longer than one call to a service takes: what was on its way has arrived by then."""
-WRONG_ANSWERS = 5
-"""So many in a row, and no sense is expected any more."""
+WRONG, WRONG_ANSWERS = "wrong answer", 5
+"""The event of an answer that makes no sense; so many in a row, and none is expected any more."""
 _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 
 
@@ -222,12 +222,9 @@ class Poller:
 
     def _wrong(self, job: Job, provider: Provider, message: str) -> Looked | None:
         """Deal with an answer that makes no sense: the next may; after several, none is waited for."""
-        before = [event.event for event in self._ledger.events(job.job_key)][1 - WRONG_ANSWERS :]
-        if len(before) == WRONG_ANSWERS - 1 and set(before) == {"wrong answer"}:
-            return self._end(
-                job, "refused", f"{WRONG_ANSWERS} answers made no sense; the last: {message}", provider, True
-            )
-        return self._later(job, "wrong answer", message, provider=provider)
+        if one_too_many(self._ledger, job):
+            return self._end(job, "refused", no_sense(message), provider, True)
+        return self._later(job, WRONG, message, provider=provider)
 
     # ---- what becomes of a job
 
@@ -236,6 +233,8 @@ class Poller:
         if self._collect is not None:
             try:
                 self._collect(job)
+            except WrongAnswerError as error:
+                return self._later(self._ledger.get(job.job_key), WRONG, str(error))
             except Exception as error:
                 return self._later(self._ledger.get(job.job_key), "not collected", _said(error))
             done = self._ledger.get(job.job_key)
@@ -313,6 +312,17 @@ class Poller:
             self._usual[which] = self._ledger.usual(*which) or timedelta()
         expected = min(submitted_at, now) + self._usual[which]  # a clock may have gone back since
         return min(job.deadline, now + FARTHEST, max(expected, now + _grown(now - expected)))
+
+
+def one_too_many(ledger: Ledger, job: Job) -> bool:
+    """Whether one more answer without sense is one too many; what has only woken the job does not count."""
+    before = [event.event for event in ledger.events(job.job_key) if event.event != "woken"][1 - WRONG_ANSWERS :]
+    return len(before) == WRONG_ANSWERS - 1 and set(before) == {WRONG}
+
+
+def no_sense(message: str) -> str:
+    """Return why a job is refused after one answer without sense too many."""
+    return f"{WRONG_ANSWERS} answers made no sense; the last: {message}"
 
 
 def _in_turns(jobs: Iterable[Job], served: Mapping[str, str]) -> list[Job]:

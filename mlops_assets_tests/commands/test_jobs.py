@@ -29,6 +29,7 @@ def test_looking_makes_no_ledger(call: Any, tmp_path: Path):
     assert call("jobs", "list").stdout == "no job in the ledger\n"
     state = call("jobs", "state", "demo", "--json")
     assert (state.exit_code, answer(state)["next_action"]) == (3, "start")
+    assert call("jobs", "state", "demo").stdout == "demo: start (nothing has been asked of the service)\n"
     assert call("jobs", "show", "abcd").exit_code == 2
     assert not (tmp_path / "data" / "jobs.db").exists()
 

@@ -9,8 +9,8 @@ import pytest
 
 from mlops_assets.jobs.job import Job
 from mlops_assets.jobs.ledger import Ledger
-from mlops_assets.jobs.poller import SETTLE, WRONG_ANSWERS, Looked, Poller, run_due
-from mlops_assets.jobs.providers.service_errors import UnsureError
+from mlops_assets.jobs.poller import SETTLE, WRONG_ANSWERS, Looked, Poller, one_too_many, run_due
+from mlops_assets.jobs.providers.service_errors import UnsureError, WrongAnswerError
 from mlops_assets.spec import SpecError
 from mlops_assets_tests.jobs.conftest import START, Hands, job
 from mlops_assets_tests.jobs.service import Service, Shop
@@ -207,6 +207,22 @@ def test_an_answer_with_sense_between_them_starts_the_count_anew(desk: Desk):
             desk.clock.pass_by(minutes=11)
             desk.look()
     assert desk.now(one).state == "running"
+
+
+def test_a_result_without_sense_is_told_as_an_answer_without_sense(desk: Desk):
+    def collect(job: Job) -> None:
+        raise WrongAnswerError("there is no file")
+
+    desk.service.looks = 0
+    (one,) = desk.ledger.intend(job())
+    desk.look()
+    for _ in range(WRONG_ANSWERS - 1):
+        assert not one_too_many(desk.ledger, one)
+        desk.clock.pass_by(minutes=11)
+        assert desk.look(collect=collect) == ["wrong answer"]
+        desk.ledger.wake(one.job_key)
+    assert one_too_many(desk.ledger, one)
+    assert desk.now(one).error == "there is no file"
 
 
 def test_a_service_that_is_away_is_waited_for_until_the_deadline(desk: Desk):

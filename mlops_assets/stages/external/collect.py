@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 20
 """Looks in a row: more than the longest chain has steps, asked for and done."""
+MOST_JOBS = 100
+"""Jobs that one of them is at; where more are due, the next goes on."""
 LOOKED_BACK = 31
 """Partitions back that a champion's answer may still be waited for."""
 
@@ -83,17 +85,24 @@ def collect(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> R
     The rows are stored before the job is called collected: who is killed between does it all again, to the same end.
 
     Raises:
-        ServiceError: the service cannot be asked just now; the job stays as it is.
+        ServiceError: the service cannot be asked just now, or its answer makes no sense, and it is neither the deadline
+            nor the last of several such answers; the job stays as it is.
     """
     now = stores.clock.now()
     late = naive_utc(now).to_pydatetime() >= job.deadline
     known = Known(Graph(spec), stores.tables, job.partition)
     try:
         made = accepted(spec, stores.jobs.provider(spec).collect(job), known.recent(), known.origin, known.items)
-    except (RefusedAnswerError, WrongAnswerError) as error:
-        if isinstance(error, WrongAnswerError) and not late:
-            raise  # half an answer may be whole the next time
+    except RefusedAnswerError as error:
         return _refused(spec, stores, job, str(error), run_id)
+    except WrongAnswerError as error:
+        from mlops_assets.jobs.poller import no_sense, one_too_many
+
+        if late:
+            return _refused(spec, stores, job, str(error), run_id)
+        if one_too_many(stores.jobs.ledger, job):
+            return _refused(spec, stores, job, no_sense(str(error)), run_id)
+        raise  # half an answer may be whole the next time
     made = made.assign(
         source=job.service,
         job_key=job.job_key,
@@ -141,8 +150,15 @@ def finish(spec: ForecastSpec, stores: Stores, job_key: str, run_id: str = "") -
         UnknownNameError: there is no such job.
         ServiceError: the service cannot be asked just now.
     """
-    job = stores.jobs.ledger.get(job_key)
-    results = [collect(spec, stores, job, run_id)] if job.last and job.state == "succeeded" else []
+    from mlops_assets.jobs.poller import WRONG
+
+    job, results = stores.jobs.ledger.get(job_key), []
+    if job.last and job.state == "succeeded":
+        try:
+            results.append(collect(spec, stores, job, run_id))
+        except WrongAnswerError as error:
+            stores.jobs.ledger.tell(job, WRONG, str(error))
+            raise
     return results + give_up_overdue(spec, stores)
 
 
@@ -165,12 +181,14 @@ def look(spec: ForecastSpec, stores: Stores) -> "tuple[list[Looked], list[Result
             lambda job: inputs_of(spec, stores.tables, job),
             lambda job: results.append(collect(spec, stores, job)),
             forecasts=[spec.name],
+            limit=MOST_JOBS,
         )
         looked |= {one.job.job_key: one for one in found}
         begun = [one.job for one in found if one.event == "submitted"]
         for job in begun:
             stores.jobs.ledger.wake(job.job_key, message="it may be there already")
-        if not begun and not any(one.event in ("succeeded", "collected") for one in found):
+        come_on = begun or any(one.event in ("succeeded", "collected") for one in found)
+        if not come_on and len(found) < MOST_JOBS:
             break
     return list(looked.values()), results + give_up_overdue(spec, stores)
 

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mlops_assets.jobs.poller import WRONG_ANSWERS
+from mlops_assets.jobs.providers.service_errors import WrongAnswerError
 from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.stages.external import collect
 from mlops_assets_tests.stages.external.service import DAY, Shop
@@ -168,6 +170,43 @@ def test_an_answer_that_was_not_asked_for_is_refused_and_touches_nothing(shop: S
     pd.testing.assert_frame_equal(shop.ledger(), before)
     assert not shop.tables.exists(["demo", "external_forecasts"])
     assert alerts(shop)["event"].tolist() == ["no answer"]
+
+
+@pytest.mark.parametrize("by", ["a look", "a run of Dagster"])
+def test_a_service_that_says_it_is_done_and_has_nothing_is_refused_long_before_its_deadline(
+    leading: Shop, by: str
+) -> None:
+    def nothing(rows: pd.DataFrame) -> pd.DataFrame:
+        raise WrongAnswerError("404, though it said that the job is done")
+
+    leading.service.spoil = nothing
+    leading.round()
+    leading.look()
+    (job,) = leading.jobs.ledger.of("demo")
+    for _ in range(2, WRONG_ANSWERS):
+        if by == "a look":
+            leading.look(hours=1)
+        else:
+            with pytest.raises(WrongAnswerError):
+                collect.finish(leading.spec, leading, job.job_key)
+    assert states(leading) == ["succeeded"]
+    assert leading.roles()[OURS][1] == {"waiting"}
+    collect.finish(leading.spec, leading, job.job_key)
+    assert leading.jobs.ledger.get(job.job_key).error.startswith("5 answers made no sense; the last: 404, though")
+    assert leading.roles() == {OURS: ({"delivered"}, {"late"}, ROWS)}
+    assert alerts(leading)["event"].tolist() == ["late"]
+
+
+def test_a_look_is_at_each_job_that_is_due_however_many(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collect, "MOST_JOBS", 1)
+    shop.service.done = False
+    shop.round("2024-05-08", "2024-05-09", DAY)
+    shop.look()
+    shop.look()
+    assert set(states(shop)) == {"running"}
+    before = {job.job_key: job.next_look_at for job in shop.jobs.ledger.of("demo")}
+    shop.look()
+    assert all(job.next_look_at > before[job.job_key] for job in shop.jobs.ledger.of("demo"))
 
 
 def test_items_that_a_champion_leaves_out_are_ours_and_told(leading: Shop) -> None:
