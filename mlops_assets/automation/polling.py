@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 NAME = "jobs"
 SECONDS, MOST = 30, 1000
 """A tick begins no look after so long, and looks at so many jobs; Dagster ends one after a minute."""
-TRIES = 5
-"""Runs that may try to fetch one result."""
+TRIES, BETWEEN = 5, timedelta(minutes=2)
+"""Runs that may try to fetch one result; the second so long after the service was done, each later one four times as
+long after it, and at the deadline at the latest: storage that is away for ten minutes costs no forecast."""
 
 
 def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
@@ -75,7 +77,7 @@ def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> 
         for one in looked:
             job = one.job
             context.log.info(f"{job.forecast} {job.partition} {job.step} {job.job_key}: {one.event} {one.message}")
-        requests = [*_requests(context.instance, asking, looked)]
+        requests = [*_requests(context.instance, asking, looked, jobs.ledger.now())]
         return requests or dg.SkipReason(f"looked at {len(looked)} jobs; none has ended")
 
     return [poll]
@@ -90,13 +92,14 @@ def _read_events(context: dg.SensorEvaluationContext, jobs: Jobs, specs: Sequenc
 
 
 def _requests(
-    instance: dg.DagsterInstance, specs: Mapping[str, ForecastSpec], looked: "Sequence[Looked]"
+    instance: dg.DagsterInstance, specs: Mapping[str, ForecastSpec], looked: "Sequence[Looked]", now: datetime
 ) -> "list[dg.RunRequest]":
     """Return a run for each job that has ended and that no run is dealing with."""
     requests = []
     for job in (one.job for one in looked):
         if job.state == "succeeded" or job.state in ENDED_BADLY:
             runs = instance.get_runs(dg.RunsFilter(tags={JOB_KEY: job.job_key}), limit=TRIES)
-            if len(runs) < TRIES and all(run.is_finished for run in runs):
+            next_try = min(job.since + BETWEEN * 4 ** (len(runs) - 1), job.deadline) if runs else now
+            if len(runs) < TRIES and all(run.is_finished for run in runs) and now >= next_try:
                 requests.append(collect_request(specs[job.forecast], job.job_key, f"{job.state} {len(runs) + 1}"))
     return requests

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from mlops_assets.automation.collecting import build_collect_job
 from mlops_assets.automation.polling import TRIES, build_polling_sensor
 from mlops_assets.catalog.run_tags import JOB_KEY
-from mlops_assets_tests.stages.external.service import DAY, Shop
+from mlops_assets_tests.stages.external.service import DAY, EXTERNAL, Shop
 
 
 @pytest.fixture
@@ -70,6 +71,26 @@ def test_a_run_that_failed_is_tried_again_and_not_for_ever(shop: Shop):
             tick.instance.report_run_failed(run)
         else:
             assert "none has ended" in found.skip_message
+
+
+@pytest.mark.parametrize(
+    ("deadline", "begun"), [("10h", [0, 3, 9, 40, 140]), ("2h", [0, 3, 9, 40, 65])], ids=["far", "near"]
+)
+def test_tries_are_spread_over_hours_and_one_is_at_the_deadline(tmp_path: Path, deadline: str, begun: list[int]):
+    shop = Shop(tmp_path, external={**EXTERNAL, "deadline": deadline})
+    tick = Ticks(shop)
+    shop.round()
+    tick()
+    found = []
+    for minute in (0, 1, 3, 6, 9, 20, 40, 65, 100, 140, 600):
+        shop.at((pd.Timestamp("2024-05-11T07:00") + pd.Timedelta(minutes=minute)).isoformat())
+        if isinstance(asked := tick(), list):
+            found.append(minute)
+            run = tick.instance.create_run_for_job(
+                build_collect_job(shop.spec), run_config=asked[0].run_config, tags=asked[0].tags
+            )
+            tick.instance.report_run_failed(run)
+    assert found == begun
 
 
 def test_a_job_that_came_to_nothing_starts_a_run_that_tells(shop: Shop):
