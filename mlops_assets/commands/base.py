@@ -239,12 +239,12 @@ def _line(step: "Step") -> str:
     return f"{sign} {step.asset:<20}{seconds}{'  ' + step.message if step.message else ''}"
 
 
-def tell_broken(broken: "Iterable[BrokenSpec]") -> None:
+def tell_broken(broken: "Iterable[BrokenSpec]", err: bool = False) -> None:
     """Say which forecasts cannot be used, and why."""
     from mlops_assets.resources.secrets import scrub
 
     for spec in broken:
-        click.secho(f"✗ {spec.name}: {scrub(spec.message)}", fg="red")
+        click.secho(f"✗ {spec.name}: {scrub(spec.message)}", fg="red", err=err)
 
 
 def short_path(path: str | Path) -> str:

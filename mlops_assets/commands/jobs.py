@@ -9,7 +9,7 @@ from mlops_assets.commands import base
 from mlops_assets.errors import ExitCode, UsageError
 from mlops_assets.jobs.job import OPEN, State
 from mlops_assets.settings import Settings
-from mlops_assets.spec import find_spec, load_specs
+from mlops_assets.spec import Declared, find_spec, load_specs
 
 if TYPE_CHECKING:
     from mlops_assets.jobs.ledger import Ledger
@@ -92,11 +92,12 @@ def state(name: str, partition: str | None, as_json: bool) -> None:
 def run_due(name: str | None, as_json: bool) -> None:
     """Look once at each job that is due, of the forecast NAME or of all: ask the service, fetch what is there.
 
-    Does what the sensor jobs does, from cron, an orchestrator or a pod without Dagster's daemon. It never waits.
+    Does what the sensor jobs does, from cron, an orchestrator or a pod without Dagster's daemon. It never waits. Ends
+    with 1 where jobs are open of a forecast whose spec cannot be used: they are left alone.
     """
     settings = Settings.read()
-    specs = [find_spec(settings.forecasts, name)] if name else load_specs(settings.forecasts).specs
-    asking = [spec for spec in specs if spec.external is not None]
+    declared = Declared([find_spec(settings.forecasts, name)], []) if name else load_specs(settings.forecasts)
+    asking = [spec for spec in declared.specs if spec.external is not None]
     if name and not asking:
         raise UsageError(f"{name} has no external service: its spec has no block external")
     from mlops_assets.environments import open_stores
@@ -105,14 +106,18 @@ def run_due(name: str | None, as_json: bool) -> None:
 
     with open_stores(settings) as stores, base.progress() as listen:
         looked = [one for spec in asking for one in take_a_look(spec, stores, open_instance(settings), listen)]
+        left = [spec for spec in declared.broken if stores.jobs.ledger.of(spec.name, states=OPEN, limit=1)]
     if as_json:
         base.show_json([{**one.job.to_json(), "event": one.event, "message": one.message} for one in looked])
-        return
-    for one in looked:
-        job, said = one.job, f": {one.message}" if one.message else ""
-        click.echo(f"{job.forecast} {job.partition} {job.service} {job.step} {job.job_key[:8]}: {one.event}{said}")
-    if not looked:
-        click.echo("no job is due")
+    else:
+        for one in looked:
+            job, said = one.job, f": {one.message}" if one.message else ""
+            click.echo(f"{job.forecast} {job.partition} {job.service} {job.step} {job.job_key[:8]}: {one.event}{said}")
+        if not looked and not left:
+            click.echo("no job is due")
+    if left:
+        base.tell_broken(left, err=True)
+        raise click.exceptions.Exit(ExitCode.FAILED)
 
 
 @jobs.command()

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mlops_assets.jobs.ledger import Ledger
 from mlops_assets.settings import Settings
 from mlops_assets_tests.jobs.conftest import job
 from mlops_assets_tests.stages.external.service import EXTERNAL
-from mlops_assets_tests.worlds import declare
+from mlops_assets_tests.worlds import SPEC, declare
 
 
 @pytest.fixture
@@ -79,6 +80,19 @@ def test_due_jobs_are_looked_at_and_a_service_that_is_away_is_told(call: Any, le
     assert (found["job_key"], found["state"], found["attempt"] <= 1) == (one.job_key, "intended", True)
     assert found["message"]
     assert call("jobs", "run-due").stdout == "no job is due\n"
+
+
+def test_open_jobs_of_a_spec_that_cannot_be_used_are_told(call: Any, ledger: Ledger, tmp_path: Path):
+    """As where the variable of its token is not set: a crontab that heard of no job would think all is well."""
+    file = tmp_path / "forecasts" / "demo.yaml"
+    headers = {"Authorization": "${NO_SUCH_TOKEN}"}
+    spec = {**SPEC, "external": {**EXTERNAL, "rest": {**EXTERNAL["rest"], "headers": headers}}}
+    file.write_text(yaml.safe_dump(spec), encoding="utf-8")
+    assert (call("jobs", "run-due", "--json").exit_code, call("jobs", "run-due").stdout) == (0, "no job is due\n")
+    ledger.intend(job())
+    result = call("jobs", "run-due", "--json")
+    assert (result.exit_code, answer(result)) == (1, [])
+    assert "NO_SUCH_TOKEN is not set" in result.stderr
 
 
 def test_a_job_is_cancelled_once(call: Any, ledger: Ledger):
