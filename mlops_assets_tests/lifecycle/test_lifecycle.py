@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 import pandas as pd
 import pytest
 
+from mlops_assets.errors import UsageError
 from mlops_assets.io_managers import MemoryTables, ObjectTables
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError
@@ -120,7 +121,6 @@ def test_who_waits_is_approved_by_a_person_or_rejected(life, tracking, tmp_path)
         (lambda life: life.approve(9, "Ann", "why"), "demo has no version 9; there are: 1, 2"),
         (lambda life: life.approve(2, "Ann", "why"), "has not been judged yet"),
         (lambda life: life.reject(1, "Ann", "why"), "does not wait for approval: it was promoted"),
-        (lambda life: life.approve(2, " ", "why"), "needs who takes it"),
         (lambda life: life.rollback("Ann", "why"), "had no other champion to go back to"),
         (lambda life: life.rollback("Ann", "why", to=1), "is the champion already"),
     ],
@@ -130,6 +130,8 @@ def test_decisions_that_cannot_be_taken(life, tracking, tmp_path, act, words):
     plant(tracking, tmp_path)
     with pytest.raises(DecisionError, match=words):
         act(life)
+    with pytest.raises(UsageError, match="needs who takes it"):
+        life.approve(2, " ", "why")
     assert len(life.log.all()) == 1
 
 
