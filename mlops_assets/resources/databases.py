@@ -1,5 +1,6 @@
 """`make_engine`: the only place that opens a database, so that every connection is opened rightly."""
 
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable:
     Raises:
         DatabaseError: the address is not one.
         MissingDriverError: its driver is not installed.
-        DatabaseUnavailableError: from the engine, when it cannot connect.
+        DatabaseUnavailableError: from the engine, when it cannot connect; a DatabaseError of a damaged file.
     """
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError
@@ -137,6 +138,8 @@ def _tell_unavailable(engine: "Engine", see: str) -> None:
         lost = context.connection is None or context.is_disconnect
         if lost and context.sqlalchemy_exception is not None:
             reason = scrub(" ".join(str(context.original_exception).split()))
+            if type(context.original_exception) is sqlite3.DatabaseError:  # a damaged file: no later try succeeds
+                raise DatabaseError(f"{shown(engine.url)} cannot be used: {reason}{see}") from None
             raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}{see}") from None
 
 
