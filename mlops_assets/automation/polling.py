@@ -71,6 +71,8 @@ def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> 
         )
         if not looked:
             return dg.SkipReason("no job is due")
+        if words := jobs.wrong_clock():
+            context.log.warning(words)
         now = jobs.ledger.now().isoformat(timespec="seconds")
         served |= {one.job.forecast: now for one in looked}
         context.update_cursor(json.dumps({name: served[name] for name in sorted(served) if name in asking}))

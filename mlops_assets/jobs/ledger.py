@@ -20,7 +20,7 @@ from mlops_assets.jobs.job import ENDED_BADLY, Job, State, again_key
 from mlops_assets.jobs.tables import EVENTS, IS_OPEN, JOBS, Event, job_of, plain, row_of, values_of
 from mlops_assets.jobs.view import LOG, Standing, prepare
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.databases import make_engine
+from mlops_assets.resources.databases import make_engine, server_time
 from mlops_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ class Ledger:
     def now(self) -> datetime:
         """Return the present moment as the tables keep it."""
         return naive_utc(self._clock.now()).to_pydatetime()
+
+    def ahead(self) -> timedelta:
+        """Return by how much the clock is ahead of the database server's; nothing of SQLite, which has none."""
+        with self._reading() as connection:
+            theirs = server_time(connection)
+        return timedelta() if theirs is None else self.now() - theirs
 
     # ---- asking
 

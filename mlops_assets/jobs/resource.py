@@ -1,5 +1,6 @@
 """The way to outside services as a resource: the ledger of their jobs, and who speaks with them."""
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from mlops_assets.jobs.providers.protocol import Provider
 
 
+TOLERATED = timedelta(minutes=1)
+"""By so much clocks may differ: deadlines are of hours."""
+
+
 class Jobs:
     """The jobs of an environment; nothing is opened before it is used."""
 
@@ -27,6 +32,20 @@ class Jobs:
         from mlops_assets.jobs.ledger import Ledger
 
         return Ledger.open(self._settings)
+
+    def wrong_clock(self) -> str:
+        """Say that the clock differs from the database server's by more than a minute; empty: it does not.
+
+        One that stands still (`MLOPS_NOW`) is wrong on purpose.
+        """
+        ahead = timedelta() if self._settings.now else self.ledger.ahead()
+        if abs(ahead) <= TOLERATED:
+            return ""
+        side, when = ("ahead of", "early") if ahead > timedelta() else ("behind", "late")
+        return (
+            f"the clock of this machine is {abs(ahead).total_seconds():.0f} s {side} that of the database of jobs: "
+            f"they are looked at, and given up, too {when}; set the clock"
+        )
 
     def provider(self, spec: ForecastSpec) -> "Provider":
         """Return who speaks with the service of a forecast.

@@ -10,7 +10,9 @@ from mlops_assets.errors import MissingExtraError, MlopsAssetsError, TransientEr
 from mlops_assets.resources.secrets import scrub
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL, ExceptionContext
 
 _DRIVERS = {
@@ -182,3 +184,15 @@ def _wait_for_duckdb(engine: "Engine") -> None:
                 if not taken or time.monotonic() > deadline:
                     raise
             time.sleep(0.02)
+
+
+def server_time(connection: "Connection") -> "datetime | None":
+    """Return the present moment by a database server's clock, in UTC without its zone; None without a server."""
+    import sqlalchemy as sa
+
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        return connection.execute(sa.select(sa.func.timezone("UTC", sa.func.clock_timestamp()))).scalar_one()
+    if dialect in ("mysql", "mariadb"):
+        return connection.execute(sa.select(sa.func.utc_timestamp(type_=sa.DateTime))).scalar_one()
+    return None

@@ -32,6 +32,8 @@ def take_a_look(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance
     for result in results:
         state = "done" if result.good else "warning"
         listen(Step(*step, state, message=f"{result.partition}: {result.words}"))
+    if looked and (words := stores.jobs.wrong_clock()):
+        listen(Step(*step, "warning", message=words))
     waiting = sum(one.job.open and one.job.last for one in looked)
     if waiting:
         listen(Step(*step, "warning", message=f"{waiting} not there yet: mlops-assets jobs run-due"))

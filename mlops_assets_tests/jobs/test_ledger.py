@@ -1,13 +1,15 @@
 """The ledger: written once, changed by who has seen the newest, on SQLite and PostgreSQL."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from mlops_assets.errors import UnknownNameError, UsageError
 from mlops_assets.jobs.job import chain, external_name, job_key
 from mlops_assets.jobs.ledger import FARTHEST, LONGEST_LEASE, ExclusiveError, Ledger
+from mlops_assets.jobs.resource import Jobs
+from mlops_assets.settings import Settings
 from mlops_assets_tests.jobs.conftest import START, Hands, job
 
 
@@ -16,6 +18,18 @@ class Named:
 
     def __init__(self, name: str, exclusive: str = "", reuse: str = "") -> None:
         self.name, self.exclusive, self.reuse, self.parameters = name, exclusive, reuse, {}
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(0, ""), (5, "ahead of.* too early"), (-5, "behind.* too late")])
+def test_a_clock_that_is_not_the_database_servers_is_told(
+    ledger: Ledger, clock: Hands, url: str, minutes: int, said: str
+):
+    clock.at = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(minutes=minutes)
+    asked = Jobs(Settings.read({}))
+    asked.ledger = ledger
+    words = asked.wrong_clock()
+    assert bool(words) == bool(said and not url.startswith("sqlite"))
+    assert not words or re.search(f"(299|300|301|302) s {said}", words)
 
 
 def test_the_same_work_asked_for_twice_is_one_job(ledger: Ledger):
