@@ -39,14 +39,14 @@ class Fault:
         job: pattern of the names of the jobs that have it, such as `*shop*`.
         operation: pattern of the calls that have it, such as `forecast.Create*`.
         times: so many calls have it; None: all.
-        seconds: of `slow` and `late`.
+        seconds: of `slow` and `late`: by default longer than a call of ours waits.
     """
 
     fault: str
     job: str = "*"
     operation: str = "*"
     times: int | None = None
-    seconds: float = 0.0
+    seconds: float = 60.0
 
     @classmethod
     def of(cls, values: Any) -> "Fault":

@@ -32,6 +32,13 @@ def test_calls_are_counted_by_what_was_asked_of_which_job(stand_in: StandIn):
     assert (job["kind"], job["name"]) == ("rest", "one")
 
 
+def test_a_job_is_late_without_a_word_on_how_late(stand_in: StandIn):
+    """As with `--fault late` on the command line, which made a job that was in time."""
+    requests.post(f"{stand_in.url}/faults", json={"fault": "late"}, timeout=5)
+    job = requests.post(f"{stand_in.url}/v1/forecasts", json=BODY, timeout=5).json()["job"]["id"]
+    assert requests.get(f"{stand_in.url}/v1/forecasts/{job}", timeout=5).json()["status"] != "done"
+
+
 def test_a_fault_is_told_for_some_jobs_and_some_calls_and_taken_back(stand_in: StandIn):
     fault = {"fault": "throttle", "job": "o*", "times": 1}
     assert requests.post(f"{stand_in.url}/faults", json=fault, timeout=5).status_code == 200
