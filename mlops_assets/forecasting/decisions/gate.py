@@ -182,7 +182,7 @@ def judge(
     spared = limits.require == "nothing" or (champion is not None and bool(champion.problem))
     passes = all(spared and rule.name in _OF_CHAMPION for rule in stopping)
     outcome: Outcome = _PASSED[approval] if passes else "refused"
-    return Decision(outcome, tuple(rules), _verdict(against, champion, limits), _reason(outcome, rules))
+    return Decision(outcome, tuple(rules), _verdict(against, champion, limits), _reason(outcome, rules, limits.require))
 
 
 _PASSED: Mapping[str, Outcome] = {"automatic": "promoted", "manual": "awaiting approval", "aside": "kept aside"}
@@ -354,13 +354,16 @@ def _verdict(found: Comparison | None, champion: Opponent | None, limits: GateRu
     return "no worse" if found.high <= limits.tolerance else "worse"
 
 
-def _reason(outcome: str, rules: list[Rule]) -> str:
+def _reason(outcome: str, rules: list[Rule], require: Require) -> str:
     if outcome == "refused":
         return "; ".join(f"{rule.name}: {rule.message}" for rule in rules if not rule.holds)
     against = next(rule for rule in rules if rule.name == "against_champion")
     naive = next(rule for rule in rules if rule.name == "better_than_naive")
-    all_hold = "every rule holds" if all(rule.holds for rule in rules) else "every rule but those on the champion holds"
+    whole = all(rule.holds for rule in rules)
+    all_hold = "every rule holds" if whole else "every rule but those on the champion holds"
     why = {"awaiting approval": "approval is manual", "kept aside": "the policy keeps it aside"}.get(outcome)
+    if outcome == "promoted" and require == "nothing" and not whole:
+        why = "the policy asks for no more"
     return f"{f'{all_hold}, and {why}; ' if why else ''}{naive.message}; {against.message}"
 
 

@@ -200,8 +200,8 @@ def test_what_replaces_the_champion_or_stands_beside_it_need_not_beat_it_but_be_
     assert set(failed(decision)) <= {"against_champion", "segments"}
     gone = SmokeTest(None, problem="its file is gone")
     assert judge(backtest, TASK, limits, smoke_test=gone, champion=CROWN, approval=approval).outcome == "refused"
-    if approval == "aside":
-        assert decision.reason.startswith("every rule but those on the champion holds, and the policy keeps it aside; ")
+    why = "keeps it aside" if approval == "aside" else "asks for no more"
+    assert decision.reason.startswith(f"every rule but those on the champion holds, and the policy {why}; ")
 
 
 def test_what_was_rolled_back_does_not_come_back_by_itself():
