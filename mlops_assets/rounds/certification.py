@@ -214,7 +214,7 @@ def _empty(base: str, spec: ForecastSpec) -> None:
 
 
 def small(spec: ForecastSpec, name: str) -> ForecastSpec:
-    """Return the spec under another name, with a model and a backtest that take seconds."""
+    """Return the spec under another name, with a model and a backtest that take seconds, and no service to be paid."""
     quick = {"n_estimators": TREES, "max_iter": TREES, "n_jobs": 1}
     model = spec.model.model_copy(
         update={
@@ -226,7 +226,7 @@ def small(spec: ForecastSpec, name: str) -> ForecastSpec:
         }
     )
     backtest = spec.backtest.model_copy(update={"windows": min(WINDOWS, spec.backtest.windows)})
-    copied = spec.model_copy(update={"name": name, "model": model, "backtest": backtest})
+    copied = spec.model_copy(update={"name": name, "model": model, "backtest": backtest, "external": None})
     vars(copied).pop("task", None)  # worked out for the spec as it was
     return copied
 
@@ -260,6 +260,7 @@ def run_small_round(spec: ForecastSpec, place: Store, tracking: Tracking, clock:
         "tracking": tracking,
         "clock": clock,
         "notifications": Notifications(),
+        "jobs": dg.ResourceDefinition.none_resource(),
     }
     definitions = assemble([spec], Environment(resources, dg.in_process_executor))
     run = Runner(definitions, dg.DagsterInstance.ephemeral(), listen)

@@ -5,7 +5,7 @@ import pandas as pd
 from mlops_assets.catalog.names import assets_of
 from mlops_assets_tests.worlds import HISTORY, panel
 
-ROUND = ("observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift", "forecast_change")
+ROUND = ("observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift", "anomalies", "forecast_change")
 
 
 def schemas(world, name):

@@ -1,5 +1,6 @@
 """A forecast that leaves: retired, deleted, renamed; on each kind of store, and after a rename that was cut off."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import dagster as dg
@@ -44,7 +45,8 @@ def stores(request, tmp_path) -> Stores:
         "files": lambda: ObjectModels(base=str(tmp_path / "models")),
         "object storage": lambda: ObjectModels(base=f"memory://{tmp_path.name}"),
     }.get(kind, MemoryModels)()
-    made = Stores(tables_in(kind, tmp_path), models, Tracking(uri=f"sqlite:///{tmp_path}/no.db"), None, Clock())  # pyright: ignore[reportArgumentType]
+    tables, tracking = tables_in(kind, tmp_path), Tracking(uri=f"sqlite:///{tmp_path}/no.db")
+    made = Stores(tables, models, tracking, None, Clock(), None)  # pyright: ignore[reportArgumentType]
     for number, day in enumerate(DAYS):
         made.tables.write(["old", "observations"], SALES.assign(target=float(number)), day)
         made.tables.write(["old", "forecasts_daily"], SALES, day, meaning=f"as on {day}")
@@ -156,8 +158,7 @@ def test_versions_aliases_and_decisions_follow_the_new_name_and_a_deleted_one_ca
     made = world()
     made.run("observations", "quarantine", partition=HISTORY)
     made.train()
-    kept = made.resources
-    stores = Stores(kept["tables"], kept["models"], kept["tracking"], kept["notifications"], kept["clock"])
+    stores = Stores(**{part.name: made.resources[part.name] for part in fields(Stores)})
     before = stores.tracking.registry("demo").versions()[0]
     alias = stores.tracking.registry("demo").by_alias("challenger")
     decisions = made.table("decisions")

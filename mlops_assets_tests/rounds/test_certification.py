@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
@@ -28,6 +29,15 @@ def trial(tmp_path: Path, empty_mlflow: Path):
 @pytest.mark.parametrize(("kind", "quick"), [("extra_trees", {"n_estimators", "n_jobs"}), ("theta", set())])
 def test_the_model_is_made_small_by_the_parameters_that_its_kind_has(kind, quick, tmp_path):
     assert set(certify.small(declare(tmp_path, model={"kind": kind}), "certify_test").model.parameters) == quick
+
+
+def test_a_trial_asks_no_service_that_is_paid(tmp_path):
+    service = yaml.safe_load(
+        (Path(__file__).parents[2] / "docs" / "examples" / "rest_service.yaml").read_text(encoding="utf-8")
+    )
+    declared = declare(tmp_path, **service)
+    assert declared.external is not None
+    assert certify.small(declared, "certify_test").external is None
 
 
 def compare(trial, *places: certify.Store) -> dict[tuple[str, str], str]:
