@@ -81,7 +81,7 @@ class Deliverer:
         first = self._in_charge(key)
         nobody, words = decisions.why_nobody(self._log, spec.name)
         if spec.deliver == "champion_only":
-            return forecast(graph, key, observations, future, *self._load(self._only(first)))
+            return forecast(graph, key, observations, future, *self._load(self._only(first, words)))
         failed = []
         for number in self._candidates(first):
             try:
@@ -111,11 +111,11 @@ class Deliverer:
         way_out = f"; mlops-assets run {self._graph.spec.name} --retrain trains a new one" if failed else ""
         self.said[f"{who} forecasts in place of a champion: {'; '.join(reasons)}{way_out}"] = None
 
-    def _only(self, first: int | None) -> int:
+    def _only(self, first: int | None, words: str) -> int:
         if first is None:
             name = self._graph.spec.name
             raise NoChampionError(
-                f"{name} has no champion yet: materialize training_set to champion first (job {name}_retrain)",
+                f"{name} has no champion, and only a champion may forecast (deliver: champion_only): {words}",
                 advice=[f"mlops-assets run {name}", f"mlops-assets history {name}"],
             )
         return first

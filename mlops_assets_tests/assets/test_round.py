@@ -129,7 +129,8 @@ def test_without_a_champion_forecasts_say_what_to_do_where_nobody_else_may(world
     made.run("observations", "quarantine", partition="2024-03-01...2024-03-31")
     result = made.run("forecasts", partition="2024-03-31", raise_on_error=False)
     failure = result.failure_data_for_node("demo__forecasts")
-    assert "demo_retrain" in failure.user_failure_data.description
+    said = failure.user_failure_data.description
+    assert "only a champion may forecast (deliver: champion_only): no version of demo has been judged yet" in said
 
 
 def test_accuracy_without_forecasts_is_empty_and_not_an_error(world):
