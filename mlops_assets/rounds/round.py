@@ -12,6 +12,7 @@ from mlops_assets.catalog.names import (
     DAILY,
     INGEST,
     OBSERVATIONS,
+    REPORT,
     RESCORE,
     RETRAIN,
     TRAINING_SET,
@@ -138,7 +139,7 @@ def run_round(
         missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
     rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], {*missed, *keys})
     run = Runner(definitions, instance, listen)
-    began, failed = datetime.now(timezone.utc), None
+    began, failed, looked = datetime.now(timezone.utc), None, []
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
             run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
@@ -153,8 +154,10 @@ def run_round(
                 run(job_name(spec.name, DAILY), keys=span)
         if spec.external is not None:
             with open_stores(settings) as stores:
-                take_a_look(spec, stores, instance, listen)
+                looked = take_a_look(spec, stores, instance, listen)
         rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
+        if any(one.job.state == "collected" for one in looked):
+            run(job_name(spec.name, DAILY), keys=keys[-1:], selection=[dg.AssetKey([spec.name, REPORT])])
     finally:
         _tell(spec, settings, instance, began)
     if failed is not None:
