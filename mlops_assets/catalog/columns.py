@@ -71,6 +71,16 @@ _METRICS = (
     Column("skill", "float64", "1 - mase / naive_mase: above zero, the forecast is better than seasonal naive."),
 )
 
+_FORECAST = (
+    _ITEM,
+    _ORIGIN,
+    Column("timestamp", "datetime64[us]", "Time that is forecast, naive, in the spec's time zone."),
+    _LEAD,
+    _MEAN,
+    _QUANTILE,
+    _COSTS,
+)
+
 TABLES: Mapping[str, Columns] = {
     names.OBSERVATIONS: (
         _ITEM,
@@ -144,13 +154,7 @@ TABLES: Mapping[str, Columns] = {
         Column("champion_trained_until", "datetime64[us]", "Last timestamp that the champion has learnt from."),
     ),
     names.FORECASTS: (
-        _ITEM,
-        _ORIGIN,
-        Column("timestamp", "datetime64[us]", "Time that is forecast, naive, in the spec's time zone."),
-        _LEAD,
-        _MEAN,
-        _QUANTILE,
-        _COSTS,
+        *_FORECAST,
         _SOURCE,
         _NAIVE,
         *_SCALES,
@@ -181,13 +185,7 @@ TABLES: Mapping[str, Columns] = {
         Column("deadline", "datetime64[us]", "After this moment its forecast is late, in UTC."),
     ),
     names.EXTERNAL_FORECASTS: (
-        _ITEM,
-        _ORIGIN,
-        Column("timestamp", "datetime64[us]", "Time that is forecast, naive, in the spec's time zone."),
-        _LEAD,
-        _MEAN,
-        _QUANTILE,
-        _COSTS,
+        *_FORECAST,
         Column("source", "str", "The external service."),
         _NAIVE,
         *_SCALES,

@@ -12,6 +12,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import Declared, find_spec, load_specs
 
 if TYPE_CHECKING:
+    from mlops_assets.jobs.job import Job
     from mlops_assets.jobs.ledger import Ledger
     from mlops_assets.jobs.view import NextAction
 
@@ -130,10 +131,7 @@ def wake(key: str, because: str, as_json: bool) -> None:
     What the event says is not believed: the service is asked. Of a job that has ended, nothing is changed.
     """
     job = _ledger().wake(key, message=because)
-    if as_json:
-        base.show_json(job.to_json())
-    else:
-        click.echo(f"{job.job_key}: {'is due' if job.open else f'has ended: {job.state}'}")
+    _show(job, "is due" if job.open else f"has ended: {job.state}", as_json)
 
 
 @jobs.command()
@@ -157,10 +155,7 @@ def cancel(key: str, by: str, reason: str, as_json: bool) -> None:
             stores.jobs.ledger, lambda _: stores.jobs.provider(spec), lambda job: inputs_of(spec, stores.tables, job)
         )
         job = poller.cancel(job.job_key, f"by {by}: {reason}")
-    if as_json:
-        base.show_json(job.to_json())
-    else:
-        click.echo(f"{job.job_key}: {job.state} ({job.error})")
+    _show(job, f"{job.state} ({job.error})", as_json)
 
 
 @jobs.command()
@@ -172,8 +167,16 @@ def again(key: str, by: str, as_json: bool) -> None:
     made = _ledger().again(key, by)
     if as_json:
         base.show_json([job.to_json() for job in made])
-    for job in made if not as_json else ():
+        return
+    for job in made:
         click.echo(f"{job.job_key}: {job.step} of {job.partition} is {job.state}")
+
+
+def _show(job: "Job", words: str, as_json: bool) -> None:
+    if as_json:
+        base.show_json(job.to_json())
+    else:
+        click.echo(f"{job.job_key}: {words}")
 
 
 def _ledger(only_read: bool = False) -> "Ledger":

@@ -64,16 +64,24 @@ class Exchange:
             return self.write(name, table.to_parquet(index=False))
         return self.write(name, table.to_csv(index=False, header=header, date_format="%Y-%m-%d %H:%M:%S").encode())
 
+    def read_made(self, name: str) -> bytes:
+        """Return the content of a file that is there when the service is done.
+
+        Raises:
+            WrongAnswerError: there is no such file.
+        """
+        content = self.read(name)
+        if content is None:
+            raise WrongAnswerError(f"{self.at(name)}: the service says it is done, and there is no such file")
+        return content
+
     def read_table(self, name: str) -> pd.DataFrame:
         """Read a table of forecasts, Parquet or CSV by the ending of its name.
 
         Raises:
             WrongAnswerError: there is no such file, or it is no table.
         """
-        content = self.read(name)
-        if content is None:
-            raise WrongAnswerError(f"{self.at(name)}: the service says it is done, and there is no such file")
-        return table_of(content, self.at(name))
+        return table_of(self.read_made(name), self.at(name))
 
     def _store(self) -> "ObjectStore":
         from obstore.store import LocalStore, from_url

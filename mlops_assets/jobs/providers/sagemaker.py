@@ -110,9 +110,7 @@ class SageMakerService:
         """Join the lines with their items, on the grid of time."""
         exchange, told = Exchange(job.parameters["exchange"]), job.parameters
         path = f"{job.external_name}/output/input.jsonl.out"
-        content, items = exchange.read(path), exchange.read(f"{job.external_name}/items.json")
-        if content is None or items is None:
-            raise WrongAnswerError(f"{exchange.at(path)}: the service says it is done, and there is no such file")
+        content, items = exchange.read_made(path), exchange.read_made(f"{job.external_name}/items.json")
         steps = steps_after(pd.Timestamp(told["origin"]), told["horizon"], told["frequency"])
         try:
             lines = [json.loads(line) for line in content.decode().splitlines() if line.strip()]

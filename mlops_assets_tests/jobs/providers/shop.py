@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.jobs.job import Job, chain
 from mlops_assets.jobs.providers.protocol import Provider, Request, Status
 from mlops_assets.jobs.providers.registry import provider_of
+from mlops_assets.jobs.providers.service_errors import ServiceError
+from mlops_assets.jobs.stand_in import StandIn
+from mlops_assets.jobs.stand_in.faults import Fault
 from mlops_assets.spec import parse_spec
 
 ITEMS = ("hats", "shoes", "Ünder/wear")
@@ -100,3 +104,11 @@ def told(rows: list[dict[str, Any]]) -> dict[str, int]:
     for row in rows:
         counts[row["operation"]] = counts.get(row["operation"], 0) + row["count"]
     return counts
+
+
+def submitted_in_vain(shop: Shop, stand_in: StandIn, fault: Fault, expected: type[ServiceError]) -> ServiceError:
+    """Submit the first job to a service that has a fault, and return what that raises."""
+    stand_in.world.faults.all.append(fault)
+    with pytest.raises(expected) as error:
+        shop.provider.submit(shop.jobs()[0], shop)
+    return error.value

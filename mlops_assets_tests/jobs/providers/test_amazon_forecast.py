@@ -18,7 +18,7 @@ from mlops_assets.jobs.providers.service_errors import (
 from mlops_assets.jobs.stand_in import StandIn
 from mlops_assets.jobs.stand_in.faults import Fault
 from mlops_assets_tests.jobs.providers.conftest import CANARY
-from mlops_assets_tests.jobs.providers.shop import ITEMS, Shop, told
+from mlops_assets_tests.jobs.providers.shop import ITEMS, Shop, submitted_in_vain, told
 
 EXTERNAL = """\
 external:
@@ -135,11 +135,9 @@ def test_a_thing_of_ours_is_found_on_a_later_page(shop: Shop, stand_in: StandIn)
 def test_a_call_that_goes_wrong_says_what_to_do_next(
     shop: Shop, stand_in: StandIn, fault: Fault, expected: type[ServiceError], message: str
 ):
-    stand_in.world.faults.all.append(fault)
-    with pytest.raises(expected) as error:
-        shop.provider.submit(shop.jobs()[0], shop)
-    assert message in str(error.value)
-    assert CANARY not in str(error.value)
+    error = submitted_in_vain(shop, stand_in, fault, expected)
+    assert message in str(error)
+    assert CANARY not in str(error)
 
 
 def test_what_is_not_active_yet_is_busy(shop: Shop, stand_in: StandIn):

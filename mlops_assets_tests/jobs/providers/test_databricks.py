@@ -21,7 +21,7 @@ from mlops_assets.jobs.stand_in.databricks_api import operation
 from mlops_assets.jobs.stand_in.faults import Fault
 from mlops_assets.jobs.stand_in.world import Call
 from mlops_assets_tests.jobs.providers.conftest import CANARY
-from mlops_assets_tests.jobs.providers.shop import Shop, told
+from mlops_assets_tests.jobs.providers.shop import Shop, submitted_in_vain, told
 
 EXTERNAL = """\
 external:
@@ -150,11 +150,9 @@ def test_a_run_that_is_gone_is_not_there_and_one_that_goes_on_is_cancelled(shop:
 def test_a_call_that_goes_wrong_says_what_to_do_next(
     shop: Shop, stand_in: StandIn, fault: Fault, expected: type[ServiceError], message: str
 ):
-    stand_in.world.faults.all.append(fault)
-    with pytest.raises(expected) as error:
-        shop.provider.submit(shop.jobs()[0], shop)
-    assert message in str(error.value)
-    assert CANARY not in str(error.value)
+    error = submitted_in_vain(shop, stand_in, fault, expected)
+    assert message in str(error)
+    assert CANARY not in str(error)
 
 
 def test_a_job_that_wrote_nothing_has_lied(shop: Shop, stand_in: StandIn):

@@ -19,7 +19,7 @@ from mlops_assets.jobs.stand_in import StandIn
 from mlops_assets.jobs.stand_in.faults import Fault
 from mlops_assets.jobs.stand_in.world import Answer, Call
 from mlops_assets_tests.jobs.providers.conftest import CANARY
-from mlops_assets_tests.jobs.providers.shop import ITEMS, Shop, told
+from mlops_assets_tests.jobs.providers.shop import ITEMS, Shop, submitted_in_vain, told
 
 REST = """\
 external:
@@ -161,13 +161,10 @@ def test_it_is_stopped(shop: Shop, stand_in: StandIn):
 def test_a_call_that_goes_wrong_says_what_to_do_next(
     shop: Shop, stand_in: StandIn, fault: Fault, expected: type[ServiceError], message: str
 ):
-    stand_in.world.faults.all.append(fault)
-    (job,) = shop.jobs()
-    with pytest.raises(expected) as error:
-        shop.provider.submit(job, shop)
-    assert message in str(error.value)
-    assert CANARY not in str(error.value)
-    assert getattr(error.value, "after", None) == (1.0 if fault.fault == "throttle" else None)
+    error = submitted_in_vain(shop, stand_in, fault, expected)
+    assert message in str(error)
+    assert CANARY not in str(error)
+    assert getattr(error, "after", None) == (1.0 if fault.fault == "throttle" else None)
 
 
 def test_nobody_there_is_no_attempt(stand_in: StandIn, tmp_path: Path):
