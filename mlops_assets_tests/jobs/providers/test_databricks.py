@@ -1,6 +1,8 @@
 """A job of Databricks through its Jobs API 2.2, against the stand-in; the fields are those that are published.
 
 https://docs.databricks.com/api/workspace/jobs/runnow, .../jobs/getrun, .../jobs/cancelrun
+
+All stand in the dataclasses and enums of Databricks' own databricks-sdk 0.162.0 (`databricks.sdk.service.jobs`), too.
 """
 
 from dataclasses import replace
