@@ -267,10 +267,17 @@ class Ledger:
         with self._engine.begin() as connection:
             self._tell(connection, job, event, message)
 
+    def rename(self, old: str, new: str) -> None:
+        """Give all jobs of a forecast its new name; whoever is looking at one of them sees that it has changed."""
+        own = JOBS.c.forecast == old
+        with self._engine.begin() as connection:
+            for row in connection.execute(sa.select(JOBS).where(own).with_for_update()).all():
+                self._tell(connection, job_of(row), "renamed", f"its forecast was called {old}")
+            connection.execute(sa.update(JOBS).where(own).values(forecast=new, revision=JOBS.c.revision + 1))
+
     # ---- within a transaction
 
     def _intend(self, job: Job) -> Job:
-
         if self._select(sa.select(JOBS).where(JOBS.c.job_key == job.job_key)):
             return self.get(job.job_key)
         now = self.now()
@@ -286,7 +293,6 @@ class Ledger:
         return self.get(job.job_key)
 
     def _compare_and_set(self, job: Job, free: Any, event: str, message: str, **changes: Any) -> Job | None:
-
         changed = replace(job, **changes, revision=job.revision + 1)
         row = sa.update(JOBS).where(JOBS.c.job_key == job.job_key, JOBS.c.revision == job.revision)
         if free is not None:
@@ -347,11 +353,9 @@ class Ledger:
             self._look_at(connection, longest, self.now())
 
     def _look_at(self, connection: "Connection", job: Job, when: datetime) -> None:
-
         connection.execute(sa.update(JOBS).where(JOBS.c.job_key == job.job_key).values(next_look_at=when))
 
     def _tell(self, connection: "Connection", job: Job, event: str, message: str) -> None:
-
         connection.execute(
             sa.insert(EVENTS).values(
                 job_key=job.job_key,

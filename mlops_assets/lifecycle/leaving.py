@@ -28,6 +28,22 @@ _WITH_NAME = ("name", "forecast")
 _INSTIGATOR = re.compile(r"(.+)_(daily_schedule|reread_schedule|retrain_on_breach|approvals|rescore|alerts)")
 
 
+class Jobs(Protocol):
+    """The jobs of outside services."""
+
+    def kept(self, forecast: str) -> tuple[int, int]:
+        """Return how many there are of a forecast, and how many of them are open."""
+        ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Give those of a forecast its new name."""
+        ...
+
+    def give_up(self, forecast: str) -> None:
+        """End the open ones of a forecast."""
+        ...
+
+
 class Stores(Protocol):
     """Where a forecast is kept."""
 
@@ -49,6 +65,11 @@ class Stores(Protocol):
     @property
     def clock(self) -> Clock:
         """Says when it leaves."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """Have what it has asked of outside services."""
         ...
 
 
@@ -77,6 +98,8 @@ class Holdings:
         models: keys in the store of models.
         mlflow: what MLflow keeps.
         switched_on: names of schedules and sensors that Dagster would still run.
+        jobs: how many jobs of outside services the ledger has.
+        open_jobs: how many of them are open.
     """
 
     name: str
@@ -84,10 +107,12 @@ class Holdings:
     models: list[list[str]]
     mlflow: Kept
     switched_on: list[str]
+    jobs: int = 0
+    open_jobs: int = 0
 
     def __bool__(self) -> bool:
         """Whether it is anything."""
-        return bool(self.tables or self.models or self.mlflow or self.switched_on)
+        return bool(self.tables or self.models or self.mlflow or self.switched_on or self.open_jobs)
 
     @property
     def words(self) -> str:
@@ -101,6 +126,8 @@ class Holdings:
             said.append(f"experiment {self.mlflow.experiment} in MLflow")
         if self.switched_on:
             said.append(f"switched on in Dagster: {', '.join(self.switched_on)}")
+        if self.jobs:
+            said.append(f"{counted(self.jobs, 'job')} of outside services, {self.open_jobs} of them open")
         return "; ".join(said)
 
 
@@ -116,7 +143,8 @@ def holdings(stores: Stores, instance: dg.DagsterInstance | None, name: str) -> 
     for group in (MODEL_VERSIONS, MODEL_CODE):
         models += [[name, group, child] for child in stores.models.children([name, group])]
     on = [state.name for state in _switched_on(instance) if _owner(state.name) == name]
-    return Holdings(name, tables, models, stores.tracking.names().kept(name), sorted(on))
+    jobs, still_open = stores.jobs.kept(name)
+    return Holdings(name, tables, models, stores.tracking.names().kept(name), sorted(on), jobs, still_open)
 
 
 def undeclared(tables: Tables, instance: dg.DagsterInstance | None, declared: Collection[str]) -> list[str]:
@@ -161,6 +189,10 @@ def retire(places: Places, name: str, delete: bool, do: bool) -> Iterator[str]:
         yield f"switch off {one} in Dagster"
     if do:
         _switch_off(instance, name)
+    if found.open_jobs:
+        yield f"end {counted(found.open_jobs, 'open job')} in the ledger; the services themselves are not told"
+        if do:
+            stores.jobs.give_up(name)
     if not delete:
         yield "mark as retired: everything is kept, status leaves it out"
         if do:
@@ -217,6 +249,10 @@ def rename(places: Places, old: str, new: str, do: bool) -> Iterator[str]:
     yield f"rename the registered model and the experiment in MLflow to {new}"
     if do:
         stores.tracking.names().rename(old, new)
+    if found.jobs:
+        yield f"give {counted(found.jobs, 'job')} of outside services the name {new}"
+    if do:
+        stores.jobs.rename(old, new)
     yield f"delete what is stored under {old}; Dagster's history stays under its name"
     for one in found.switched_on:
         yield f"switch off {one} in Dagster: switch {new}{one.removeprefix(old)} on"

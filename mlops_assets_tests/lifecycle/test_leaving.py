@@ -1,6 +1,7 @@
 """A forecast that leaves: retired, deleted, renamed; on each kind of store, and after a rename that was cut off."""
 
 from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -19,9 +20,12 @@ from mlops_assets.errors import UsageError
 from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
+from mlops_assets.jobs.job import Job
+from mlops_assets.jobs.resource import Jobs
 from mlops_assets.lifecycle import leaving
 from mlops_assets.lifecycle.leaving import Places
 from mlops_assets.resources.clock import Clock
+from mlops_assets.settings import Settings
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.worlds import HISTORY
 
@@ -46,7 +50,8 @@ def stores(request, tmp_path) -> Stores:
         "object storage": lambda: ObjectModels(base=f"memory://{tmp_path.name}"),
     }.get(kind, MemoryModels)()
     tables, tracking = tables_in(kind, tmp_path), Tracking(uri=f"sqlite:///{tmp_path}/no.db")
-    made = Stores(tables, models, tracking, None, Clock(), None)  # pyright: ignore[reportArgumentType]
+    jobs = Jobs(Settings(data=tmp_path))
+    made = Stores(tables, models, tracking, None, Clock(), jobs)  # pyright: ignore[reportArgumentType]
     for number, day in enumerate(DAYS):
         made.tables.write(["old", "observations"], SALES.assign(target=float(number)), day)
         made.tables.write(["old", "forecasts_daily"], SALES, day, meaning=f"as on {day}")
@@ -127,6 +132,27 @@ def test_a_name_that_is_used_is_not_taken_and_a_spec_comes_first(stores):
     for declared in ((), ("old",), ("old", "new")):
         with pytest.raises(UsageError, match="set name: new in the spec of old first"):
             list(leaving.rename(places(stores, *declared), "old", "new", do=True))
+
+
+def test_jobs_of_outside_services_take_the_new_name_and_open_ones_of_who_is_retired_end(stores):
+    ledger = stores.jobs.ledger
+    asked = {
+        "job_key": "k1", "forecast": "old", "partition": DAYS[0], "service": "rest", "step": "forecast",
+        "deadline": datetime(2999, 1, 1), "created_by": "a test",
+    }  # fmt: skip
+    (first,) = ledger.intend(Job(**asked, exclusive="the door"))
+    ledger.change(first, "submitted", state="submitted", external_id="outside-7", holds="the door")
+    (second,) = ledger.intend(Job(**{**asked, "job_key": "k2", "partition": DAYS[1]}))
+    ledger.change(second, "failed", state="failed")
+    assert "2 jobs of outside services, 1 of them open" in leaving.holdings(stores, None, "old").words
+    list(leaving.rename(places(stores, "new"), "old", "new", do=True))
+    assert not leaving.holdings(stores, None, "old")
+    assert [job.state for job in ledger.of("new")] == ["submitted", "failed"]
+    assert ledger.events("k1")[-1].message == "its forecast was called old"
+    list(leaving.retire(places(stores), "new", delete=False, do=True))
+    ended, failed = ledger.of("new")
+    assert (ended.state, ended.holds, failed.state) == ("cancelled", "", "failed")
+    assert ledger.events("k1")[-1].message == "its forecast is retired; rest was not told to end outside-7"
 
 
 def test_who_is_retired_is_kept_and_left_out_of_the_status(stores):
