@@ -1,4 +1,7 @@
-"""Patience: a step that meets a server which does not answer is tried again, for minutes; one that is wrong is not."""
+"""Patience: a step that meets a server which does not answer is tried again, for minutes; one that is wrong is not.
+
+The same parts of a step are measured (`meter`).
+"""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -9,6 +12,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from mlops_assets.errors import TransientError
+from mlops_assets.resources.meter import metered
 from mlops_assets.resources.secrets import scrub
 
 TRIES = 6
@@ -24,20 +28,21 @@ def patient(step: Step) -> Step:
     """Let an asset's function, or a method that stores or loads, be tried again while what it asks does not answer.
 
     One of its parameters is `context`. A retry policy of Dagster would try again with every error, a bug among them.
+    What it takes is measured, once (`meter`).
     """
     place = list(inspect.signature(step).parameters).index("context")
     if inspect.isgeneratorfunction(step):
 
         @wraps(step)
         def outputs(*arguments: Any, **named: Any) -> Iterator[Any]:
-            with patience(arguments[place]):
+            with patience(arguments[place]), metered(arguments[place]):
                 yield from step(*arguments, **named)
 
         return outputs  # pyright: ignore[reportReturnType]
 
     @wraps(step)
     def output(*arguments: Any, **named: Any) -> Any:
-        with patience(arguments[place]):
+        with patience(arguments[place]), metered(arguments[place]):
             return step(*arguments, **named)
 
     return output  # pyright: ignore[reportReturnType]
