@@ -16,6 +16,9 @@ from .values import Rule, anything, between, like, one_of
 FORMS = (("ANN", False), ("AAN", True), ("ANA", False))
 """Forms of exponential smoothing (error, trend, season; whether damped) where there may be a season; the fourth has all
 three, multiplicative where all values are above zero."""
+START = 24
+"""Steps at the start of a series, of half of it at most, that say nothing of a model's errors: theta's first level,
+which is fitted, may lie anywhere, since soon nothing rests on it."""
 LIBRARY = "statsforecast"
 """The distribution that these kinds need."""
 
@@ -33,6 +36,12 @@ def _season(task: Task, values: np.ndarray) -> int:
     """The shortest season, where there are two of it; else none."""
     length = min(task.season_lengths)
     return length if len(values) >= 2 * length else 1
+
+
+def _size(values: np.ndarray, fitted: np.ndarray) -> float:
+    """Size of an error of one step: the mean absolute residual, the `START` left out."""
+    first = min(len(values) // 2, START)
+    return float(np.nanmean(np.abs(values - fitted)[first:]))
 
 
 class _Statistical(CalibratedSeries):
@@ -67,13 +76,13 @@ class _Statistical(CalibratedSeries):
             ) from error
 
     def path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Fit the model to the series; the size of an error is the mean absolute residual."""
+        """Fit the model to the series; the size of an error is that of its residuals."""
         model = self.maker(values)
         try:
             made = model.forecast(values, self.task.horizon, fitted=True)
         except Exception:  # the library's own error for a series that no model of its can be fitted to
             return None
-        size = float(np.nanmean(np.abs(values - made["fitted"])))
+        size = _size(values, made["fitted"])
         return (made["mean"], size) if np.isfinite(size) and np.isfinite(made["mean"]).all() else None
 
 
@@ -124,7 +133,7 @@ class Ets(_Statistical):
         if not fitted:
             return super().path(values)
         best = min(fitted, key=lambda model: model.model_["aicc"])
-        size = float(np.nanmean(np.abs(values - best.model_["fitted"])))
+        size = _size(values, best.model_["fitted"])
         mean = best.predict(self.task.horizon)["mean"]
         return (mean, size) if np.isfinite(size) and np.isfinite(mean).all() else None
 

@@ -9,6 +9,7 @@ import pytest
 
 from mlops_assets.forecasting.model.errors import MlopsAssetsError
 from mlops_assets.forecasting.model.kinds import CalibratedSeries, fit, lookback, prove, rows, series
+from mlops_assets.forecasting.model.kinds.statistical import Theta
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets_tests.forecasting.model.kinds.simple import Noted
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
@@ -110,6 +111,13 @@ def test_statistical_kinds_find_a_season_on_grids_that_are_not_daily(kind, frequ
     table = fit(rows(frame, task, origin), task).predict(frame, origin)
     assert set(table["source"]) == {"model"}
     np.testing.assert_allclose(table["q50"], wave[-season:], atol=6)
+
+
+def test_a_first_level_of_theta_that_lies_anywhere_makes_no_error_large():
+    grows = np.array([59956.5, 61720.0, 63123.5, 69287.5, 72096.3, 76019.4, 80421.6, 84493.6, 89871.9])
+    found = Theta(Task("YS", 6, (1,), model=ModelSettings("theta"))).path(grows)
+    assert found is not None
+    assert found[1] < np.abs(np.diff(grows)).max()  # the mean of all residuals is five million
 
 
 @pytest.mark.parametrize(
