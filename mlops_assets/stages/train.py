@@ -35,18 +35,23 @@ if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import Model
 
 
-def history_of(spec: ForecastSpec, observations: pd.DataFrame) -> pd.DataFrame:
+def history_of(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame:
     """Return observations as the engine wants them.
 
     That is without outliers, or with bounded ones, absent rows filled where they mean zero, and with what the calendars
-    say of their times.
+    say of their times. What becomes of an item does not depend on the others.
+
+    Args:
+        spec: the forecast.
+        observations: canonical frame.
+        end: the last timestamp of all items, where the frame holds some of them. Default: the frame's.
 
     Raises:
         SourceError: a calendar cannot be read.
     """
     observations = without_outliers(observations) if spec.outliers == "missing" else bounded(observations)
     if spec.fill == "zero" and len(observations):
-        observations = fill_with_zero(observations, spec.frequency, spec.zone)
+        observations = fill_with_zero(observations, spec.frequency, spec.zone, end)
     return with_calendars(spec, observations)
 
 

@@ -255,13 +255,16 @@ def steps_between(first: pd.Timestamp, last: pd.Timestamp, alias: str) -> int:
     return max(len(pd.date_range(first, last, freq=parse_frequency(alias), unit="us")) - 1, 0)
 
 
-def fill_with_zero(frame: pd.DataFrame, alias: str, zone: ZoneInfo = UTC) -> pd.DataFrame:
-    """Give every item a row at each step from its first to the frame's last; the target of new rows is 0.
+def fill_with_zero(
+    frame: pd.DataFrame, alias: str, zone: ZoneInfo = UTC, end: pd.Timestamp | None = None
+) -> pd.DataFrame:
+    """Give every item a row at each step from its first to the last of all; the target of new rows is 0.
 
     Args:
         frame: canonical frame (`item_id`, `timestamp`, `target`, covariates), on the grid, no row twice.
         alias: the frequency.
         zone: of the timestamps; an hour that its clocks skip gets no row.
+        end: the last timestamp of all items, where the frame holds some of them. Default: the frame's.
 
     Returns:
         The frame with the new rows, sorted by item and timestamp. Covariates of new rows are missing, and so is a
@@ -269,15 +272,18 @@ def fill_with_zero(frame: pd.DataFrame, alias: str, zone: ZoneInfo = UTC) -> pd.
     """
     if frame.empty:
         return frame.copy()
-    start, end = frame["timestamp"].min(), frame["timestamp"].max()
-    grid = pd.date_range(start, end, freq=parse_frequency(alias), unit="us")
-    grid = grid[is_there(grid, alias, zone) | grid.isin(frame["timestamp"])]
+    start, last = frame["timestamp"].min(), frame["timestamp"].max()
+    grid = pd.date_range(start, last if end is None else max(end, last), freq=parse_frequency(alias), unit="us")
+    grid = grid[is_there(grid, alias, zone)]
     first = frame.groupby("item_id", sort=True)["timestamp"].min()
     skipped = grid.searchsorted(pd.DatetimeIndex(first))
     counts = len(grid) - skipped
     position = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts - skipped, counts)
     every = pd.MultiIndex.from_arrays([np.repeat(first.index.to_numpy(), counts), grid[position]], names=KEY)
     given = frame.set_index(KEY)
+    skipped_by_clocks = ~frame["timestamp"].isin(grid).to_numpy()
+    if skipped_by_clocks.any():  # what an item has there is its own: no other gets a row of it
+        every = every.append(pd.MultiIndex.from_frame(frame.loc[skipped_by_clocks, KEY])).sort_values()
     filled = given.reindex(every)
     filled.loc[~every.isin(given.index), "target"] = 0.0
     return filled.reset_index().reindex(columns=frame.columns)

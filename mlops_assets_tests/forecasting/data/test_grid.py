@@ -1,5 +1,7 @@
 """Grids of timestamps: which frequencies there are, and what lies on each."""
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -232,6 +234,17 @@ def test_a_series_that_stopped_goes_on_with_zeros_to_the_end_of_all():
     assert filled.loc[filled["item_id"] == "a", "target"].tolist() == [1.0, 0.0, 0.0, 0.0]
     assert filled["timestamp"].dt.is_month_end.all()
     assert filled.loc[filled["item_id"] == "b", "target"].tolist() == [2.0]
+
+
+def test_of_some_items_the_end_of_all_can_be_told_and_none_has_rows_by_another():
+    rows = frame(item_id=["a", "b"], timestamp=["2024-03-31 01:00", "2024-03-31 02:00"], target=[1.0, 2.0])
+    zone = ZoneInfo("Europe/Berlin")  # whose clocks skip 02:00 that day
+    end = pd.Timestamp("2024-03-31 04:00")
+    both = fill_with_zero(rows, "h", zone, end)
+    assert both.loc[both["item_id"] == "a", "timestamp"].dt.hour.tolist() == [1, 3, 4]
+    assert both.loc[both["item_id"] == "b", "timestamp"].dt.hour.tolist() == [2, 3, 4]
+    alone = [fill_with_zero(rows[rows["item_id"] == item], "h", zone, end) for item in "ab"]
+    pd.testing.assert_frame_equal(both, pd.concat(alone, ignore_index=True))
 
 
 def test_columns_may_have_any_name_and_order():

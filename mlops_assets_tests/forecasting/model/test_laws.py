@@ -1,7 +1,10 @@
 """Laws of the engine over panels: nothing leaks from the future, one code makes all rows, no item minds others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -177,3 +180,23 @@ def test_an_item_minds_no_others(crowd, seed):
 def _assert_equal(among: pd.DataFrame, alone: pd.DataFrame | None) -> None:
     if alone is not None:
         pd.testing.assert_frame_equal(among.reset_index(drop=True), alone.reset_index(drop=True), check_exact=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(crowds(), st.sampled_from([1, 2, 3, 17]), st.sampled_from([3, 60, 100_000]))
+def test_training_rows_do_not_know_shards(crowd, shards, most):
+    frame, task, _ = crowd
+    task = replace(task, model=replace(task.model, max_training_rows=most))
+    until = frame["timestamp"].max()
+    items = np.array_split(sorted({*frame["item_id"]}), shards)
+    parts = [frame[frame["item_id"].isin(some)].sample(frac=1, random_state=0) for some in items if len(some)]
+    try:
+        rows = features.training_rows(frame, task)
+    except ValueError as error:
+        assert "nothing to learn" in str(error)  # noqa: PT017
+        with pytest.raises(ValueError, match="nothing to learn"):
+            features.Plan.of([one for part in parts for one in features.survey(part, task, until)], task)
+        return
+    plan = features.Plan.of([one for part in parts for one in features.survey(part, task, until)], task)
+    assert len(rows) == plan.count.sum() <= most
+    _assert_equal(pd.concat([one for part in parts for one in features.draw(part, task, until, plan)]), rows)

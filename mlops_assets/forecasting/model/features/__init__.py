@@ -9,20 +9,24 @@ from .rows import (
     forecast_rows,
     group_of,
     lookback,
-    training_rows,
 )
 from .smoothing import is_reference, is_smoothed
+from .training import Plan, Survey, draw, survey, training_rows
 
 __all__ = [
     "GIVEN",
     "INDEX",
     "MINIMUM_HISTORY",
+    "Plan",
     "Rows",
+    "Survey",
+    "draw",
     "feature_columns",
     "forecast_rows",
     "group_of",
     "is_reference",
     "is_smoothed",
     "lookback",
+    "survey",
     "training_rows",
 ]

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..errors import DataError
-from ..panel import ITEM, TARGET, TIME, Panel, require_columns
-from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance, squash
+from ..panel import ITEM, TARGET, TIME, Panel
+from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance
 from ..task import Task
 from .calendar import calendar
-from .sampling import recency, sample_triples, uniform
 from .smoothing import is_reference, references, smooth
 
 INDEX = [ITEM, "origin", "lead", TIME]
@@ -31,8 +29,6 @@ NOTHING = 1e-6
 """Share of a scale below which a difference is rounding, and counts as none: trees would split there."""
 FLOOR = 1e-3
 """The least scale of an item, as a share of its level."""
-EVIDENCE = 8
-"""Seasons on which it is decided whether targets enter as logarithms."""
 CLEAN = (6.0, 9.0)
 """Standard deviation within a season, in scales, from which on the reference moves with it, and does so wholly."""
 LONGEST_CHANGE = 168
@@ -179,108 +175,6 @@ def _by_season(signal: Signal, index: np.ndarray, lead: np.ndarray) -> Iterator[
             yield f"season_{length}_slot_{slot + 1}", values
 
 
-def training_rows(frame: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Sample the rows that a model learns from.
-
-    Args:
-        frame: canonical long table, rows in any order.
-        task: what is to be forecast.
-        until: the present; rows after it are not looked at.
-
-    Returns:
-        One row per sampled (item, origin, lead), at most `task.model.max_training_rows`, with the columns
-
-        - item_id, origin, lead, timestamp: the index of the row; timestamp is the target's,
-        - target: what came, in original units,
-        - reference, scale, scaling: what undoes the scaling, see `scaling.Scaling`,
-        - y: the scaled target, float32,
-        - the features and references, see the head of this module.
-
-    Raises:
-        ValueError: the frame is not canonical, or no item has enough history for one row.
-    """
-    require_columns(frame, task)
-    if until is not None:
-        frame = frame.loc[(frame[TIME] <= until).to_numpy()]
-    frame = _some_items(frame, task)
-    seasons = Seasons.of(task)
-    panel = Panel.from_frame(frame, task, pad=seasons.lookback)
-    observed = ~np.isnan(panel.target)
-    seen = panel.target[observed]
-    scaling = Scaling(log=_multiplicative(panel, seasons), whole=_whole(seen, task))
-    signal = Signal(panel, seasons, scaling)
-
-    owner = np.repeat(np.arange(len(panel.items)), np.diff(panel.edges))
-    everywhere = slice(panel.pad, panel.edges[-1])
-    enough = np.zeros(len(owner), dtype=bool)
-    enough[everywhere] = signal.rolling.count(everywhere, seasons.lookback) >= MINIMUM_HISTORY
-    origins = np.flatnonzero(enough & (np.arange(len(owner)) >= (panel.base + panel.first)[owner]))
-    stop = panel.edges[owner[origins] + 1]
-    weight = None
-    if task.model.recency is not None:
-        step = origins - panel.base[owner[origins]]
-        weight = recency(len(panel.grid) - 1 - step, task.model.recency)
-    place, lead = sample_triples(
-        origins,
-        owner[origins],
-        pd.util.hash_array(panel.items),
-        observed,
-        stop,
-        horizon=task.horizon,
-        rows=task.model.max_training_rows,
-        seed=task.model.seed,
-        weight=weight,
-    )
-    if not len(place):
-        raise DataError(
-            f"no item has {MINIMUM_HISTORY} observed targets and one more after them, in {len(frame)} rows "
-            f"of {len(panel.items)} items: there is nothing to learn from"
-        )
-    used, row = np.unique(origins[place], return_inverse=True)
-    item = owner[used]
-    rows = feature_rows(
-        panel,
-        signal,
-        task,
-        item=item,
-        origin=used - panel.base[item],
-        row=row,
-        lead=lead,
-        yearly=_sees_years(panel),
-    )
-    target = panel.target[origins[place] + lead]
-    y = (scaling.forward(target) - rows.reference) / rows.scale
-    columns = {
-        ITEM: panel.items[rows.item],
-        "origin": panel.grid[rows.origin],
-        "lead": lead.astype(np.int32),
-        TIME: panel.grid[rows.origin + lead],
-        TARGET: target,
-        "reference": rows.reference,
-        "scale": rows.scale,
-        "scaling": np.full(len(lead), scaling.name, dtype=object),
-        "y": squash(y).astype(np.float32),
-        **rows.features,
-    }
-    return pd.DataFrame(columns)
-
-
-def _whole(seen: np.ndarray, task: Task) -> bool:
-    """Whether quantiles are whole numbers: as the task says, else if all observed targets are."""
-    return bool((seen == np.rint(seen)).all()) if task.whole is None else task.whole
-
-
-def _some_items(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Rows of as many items, drawn by the seed, as there may be training rows: more items cannot add any."""
-    item, names = pd.factorize(frame[ITEM], sort=True)
-    most = task.model.max_training_rows
-    if len(names) <= most:
-        return frame
-    keys = pd.util.hash_array(np.asarray(names, dtype=object))
-    rank = np.argsort(np.argsort(uniform(keys, np.zeros(len(keys), dtype=np.int64), task.model.seed), kind="stable"))
-    return frame.loc[rank[item] < most]
-
-
 def forecast_rows(panel: Panel, task: Task, scaling: Scaling, item: np.ndarray, horizon: int, *, yearly: bool) -> Rows:
     """Feature rows of some items at the panel's last step, all leads of an item together."""
     signal = Signal(panel, Seasons.of(task), scaling)
@@ -300,38 +194,3 @@ def group_of(feature: str) -> str:
     """Group of a feature, for explanations: lead, season, recent, history, calendar, covariates or static."""
     head = feature.partition("_")[0]
     return "covariates" if head in {"known", "past"} else head
-
-
-def _sees_years(panel: Panel) -> bool:
-    return panel.grid[-1] - panel.grid[0] >= pd.Timedelta(days=2 * 365)
-
-
-def _multiplicative(panel: Panel, seasons: Seasons) -> bool:
-    """Whether an item's seasonal differences grow with its own level: then log1p evens them out.
-
-    Only asked where no target is negative and few are zero. Compares blocks of one season within each item,
-    so that large and small items side by side prove nothing; and asks for a slope well beyond its standard error,
-    so that the noise of series whose level hardly moves proves nothing either.
-    """
-    seen = panel.target[~np.isnan(panel.target)]
-    if not len(seen) or seen.min() < 0 or np.mean(seen == 0) > 0.02:
-        return False
-    signal = Signal(panel, seasons, Scaling())
-    length = max(seasons.lengths[0], 4)
-    cells = np.arange(length, panel.edges[-1], length)
-    owner = np.searchsorted(panel.edges, cells, side="right") - 1
-    level = signal.center[owner] + signal.spread[owner] * signal.rolling.mean(cells, length)
-    change = signal.spread[owner] * signal.seasonal_change.mean(cells, length)
-    good = (level > 0) & (change > 0)
-    if good.sum() < EVIDENCE:
-        return False
-    x, y, owner = np.log(level[good]), np.log(change[good]), owner[good]
-    count = np.bincount(owner)
-    x -= (np.bincount(owner, x) / np.maximum(count, 1))[owner]
-    y -= (np.bincount(owner, y) / np.maximum(count, 1))[owner]
-    if not x @ x > 0:
-        return False
-    slope = (x @ y) / (x @ x)
-    freedom = max(int(good.sum()) - np.count_nonzero(count) - 1, 1)
-    error = np.sqrt(((y - slope * x) ** 2).sum() / freedom / (x @ x))
-    return bool(slope > max(0.7, 3 * error))

@@ -2,7 +2,14 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.forecasting.model.features.sampling import ROWS_PER_ORIGIN, SMALL, recency, sample_triples, uniform
+from mlops_assets.forecasting.model.features.sampling import (
+    ROWS_PER_ORIGIN,
+    SMALL,
+    Triples,
+    recency,
+    uniform,
+    within_bound,
+)
 
 
 def draw(*lengths: int, horizon: int, rows: int = 10**6, seed: int = 0, observed=None, weight=None, keys=None):
@@ -11,8 +18,8 @@ def draw(*lengths: int, horizon: int, rows: int = 10**6, seed: int = 0, observed
     item = np.repeat(np.arange(len(lengths)), lengths)
     keys = np.arange(len(lengths), dtype=np.uint64) if keys is None else np.asarray(keys, dtype=np.uint64)
     observed = np.ones(edges[-1], dtype=bool) if observed is None else observed
-    arguments = np.arange(edges[-1]), item, keys, observed, edges[item + 1]
-    place, lead = sample_triples(*arguments, horizon=horizon, rows=rows, seed=seed, weight=weight)
+    triples = Triples.of(np.arange(edges[-1]), item, keys, observed, edges[item + 1], horizon=horizon, weight=weight)
+    place, lead = triples.draw(within_bound(triples.wanted, rows, keys, seed), seed)
     return item[place], place - edges[item[place]], lead
 
 
