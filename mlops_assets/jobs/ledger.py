@@ -20,7 +20,7 @@ from mlops_assets.jobs.job import ENDED_BADLY, Job, State, again_key
 from mlops_assets.jobs.tables import EVENTS, IS_OPEN, JOBS, Event, job_of, plain, row_of, values_of
 from mlops_assets.jobs.view import LOG, Standing, prepare
 from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.databases import make_engine, server_time
+from mlops_assets.resources.databases import server_time, shared_engine
 from mlops_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Ledger:
             DatabaseError: the database cannot be used for it.
             DatabaseUnavailableError: it lets nobody in.
         """
-        ledger = cls(make_engine(*_address(settings, only_read)), Clock.of(settings), who)
+        ledger = cls(shared_engine(*_address(settings, only_read)), Clock.of(settings), who)
         prepare(ledger._engine)
         return ledger
 
@@ -386,14 +386,14 @@ class Ledger:
             yield connection.execution_options(reads_only=True)
 
 
-def _address(settings: Settings, only_read: bool) -> "tuple[str | SecretStr, bool, str]":
-    """Return where the ledger is: address, whether it is never written to, and the variable that says so."""
+def _address(settings: Settings, only_read: bool) -> "tuple[str | SecretStr, str]":
+    """Return where the ledger is: address, and the variable that says so."""
     if settings.jobs_url is not None:
-        return settings.jobs_url, False, "MLOPS_JOBS_URL"
+        return settings.jobs_url, "MLOPS_JOBS_URL"
     if settings.table_place == "sql" and settings.database_url is not None:
-        return settings.database_url, False, "MLOPS_DATABASE_URL"
+        return settings.database_url, "MLOPS_DATABASE_URL"
     file = settings.data_folder / "jobs.db"
     if only_read and not file.exists():
-        return "sqlite://", False, "MLOPS_DATA"
+        return "sqlite://", "MLOPS_DATA"
     file.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{file}", False, "MLOPS_DATA"
+    return f"sqlite:///{file}", "MLOPS_DATA"

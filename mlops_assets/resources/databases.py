@@ -1,7 +1,16 @@
-"""`make_engine`: the only place that opens a database, so that every connection is opened rightly."""
+"""`make_engine`: the only place that opens a database, so that every connection is opened rightly.
 
+`shared_engine` is for our own databases, which a process opens again and again: one engine, with one pool of
+connections, for each address.
+"""
+
+import atexit
+import os
 import sqlite3
 import time
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -34,6 +43,11 @@ _EXTRAS = {
 """Which extra of this package brings a module."""
 
 _BUSY_SECONDS = 30
+
+_SHARED: "OrderedDict[tuple[str, str], Engine]" = OrderedDict()
+"""The shared engines of this process by address and variable, the one that was asked for last at the end."""
+_MOST_SHARED = 8
+_SHARING = Lock()
 
 
 class DatabaseError(MlopsAssetsError, ValueError):
@@ -96,6 +110,50 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable:
     return engine
 
 
+def shared_engine(url: "str | SecretStr | URL", variable: str = "") -> "Engine":
+    """Return this process's one engine for an address; `make_engine` tells the rest.
+
+    Dagster makes a resource anew for each tick of a sensor: an engine for each would leave its connections open until
+    the garbage collector comes by. Idle connections are at most five for each address (SQLAlchemy's pool), and go with
+    the process. The engines of the addresses asked for last are kept; a database in memory is nobody else's.
+    """
+    address = _address(url)
+    if address.database in (None, "", ":memory:"):
+        return make_engine(url, variable=variable)
+    name = address.render_as_string(hide_password=False), variable
+    with _SHARING:
+        if name not in _SHARED:
+            _SHARED[name] = make_engine(url, variable=variable)
+        _SHARED.move_to_end(name)
+        dropped = _SHARED.popitem(last=False)[1] if len(_SHARED) > _MOST_SHARED else None
+        engine = _SHARED[name]
+    if dropped is not None:
+        dropped.dispose()
+    return engine
+
+
+def close_shared() -> None:
+    """Close what `shared_engine` keeps open; it is opened again when it is asked for."""
+    _let_go(close=True)
+
+
+def _let_go(close: bool) -> None:
+    while _SHARED:
+        _SHARED.popitem()[1].dispose(close=close)
+
+
+def _after_fork() -> None:
+    """Leave the connections to the parent process: two that speak on one would take each other's answers."""
+    global _SHARING  # noqa: PLW0603 (a thread that the child does not have may have held it)
+    _SHARING = Lock()
+    _let_go(close=False)
+
+
+atexit.register(close_shared)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def with_driver(address: str) -> str:
     """Return an address with the driver that this package brings, where it names none."""
     dialect, separator, rest = address.partition("://")
@@ -145,8 +203,18 @@ def _tell_unavailable(engine: "Engine", see: str) -> None:
             raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}{see}") from None
 
 
+def _file_of(engine: "Engine") -> tuple[int, int] | None:
+    """Return what tells a database's file from every other; None if there is no such file."""
+    try:
+        found = Path(engine.url.database or "").stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
     from sqlalchemy import event
+    from sqlalchemy.exc import InvalidatePoolError
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, record: Any) -> None:
@@ -159,6 +227,13 @@ def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: Any, proxy: Any) -> None:
+        """Open the file again that was removed, or replaced by another, while the connection lay in the pool."""
+        known = record.info.setdefault("file", _file_of(engine))
+        if known is not None and known != _file_of(engine):
+            raise InvalidatePoolError
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:

@@ -39,9 +39,9 @@ class SqlTables(Tables):
     @cached_property
     def _server(self) -> "Server":
         from mlops_assets.io_managers.sql.servers import server_of
-        from mlops_assets.resources.databases import make_engine
+        from mlops_assets.resources.databases import shared_engine
 
-        return server_of(make_engine(reveal(self.url), variable=variable_of(self.url)))
+        return server_of(shared_engine(reveal(self.url), variable=variable_of(self.url)))
 
     @cached_property
     def _register(self) -> "Register":

@@ -1,5 +1,6 @@
 """A database that is full, or takes no writes, in the middle of a round: told as such, and nothing half stored."""
 
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from sqlalchemy import event
 
 from mlops_assets.errors import TransientError
 from mlops_assets.io_managers import SqlTables
+from mlops_assets.resources.databases import close_shared, shared_engine
 from mlops_assets.resources.refusals import RefusedError, refusal
 from mlops_assets_tests.io_managers import servers
 
@@ -31,6 +33,7 @@ def test_a_server_that_becomes_read_only_keeps_what_it_has_and_the_next_round_wo
         SqlTables(url).write(KEY, rows(1), "2024-03-01")
         name = admin.info.dbname
         admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        close_shared()  # a setting counts for connections that come later
         with pytest.raises(RefusedError, match=r"cannot execute .* in a read-only transaction") as raised:
             SqlTables(url).write_all(KEY, {"2024-03-01": rows(5), "2024-03-02": rows(2)})
         assert not isinstance(raised.value, TransientError)
@@ -38,6 +41,7 @@ def test_a_server_that_becomes_read_only_keeps_what_it_has_and_the_next_round_wo
         assert "MLOPS_DATABASE_URL" in raised.value.message
         assert stored(url) == {"2024-03-01": 3}
         admin.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = off')
+        close_shared()  # a setting counts for connections that come later
         SqlTables(url).write_all(KEY, {"2024-03-01": rows(5), "2024-03-02": rows(2)})
         assert stored(url) == {"2024-03-01": 15, "2024-03-02": 6}
 
@@ -45,14 +49,14 @@ def test_a_server_that_becomes_read_only_keeps_what_it_has_and_the_next_round_wo
 def test_a_full_sqlite_file_keeps_what_it_has_and_the_next_round_works(tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'tables.db'}"
     SqlTables(url).write(KEY, rows(1), "2024-03-01")
-    full = SqlTables(url)
 
-    @event.listens_for(full._server.engine, "connect")
-    def no_more_pages(connection, record):
+    def no_more_pages(connection: sqlite3.Connection, record: object, proxy: object) -> None:
         connection.execute("PRAGMA max_page_count=1")  # as many as there are
 
+    event.listen(shared_engine(url), "checkout", no_more_pages)
     with pytest.raises(RefusedError, match="database or disk is full"):
-        full.write_all(KEY, {"2024-03-01": rows(5, 5000), "2024-03-02": rows(2, 5000)})
+        SqlTables(url).write_all(KEY, {"2024-03-01": rows(5, 5000), "2024-03-02": rows(2, 5000)})
+    close_shared()
     assert stored(url) == {"2024-03-01": 3}
     SqlTables(url).write_all(KEY, {"2024-03-01": rows(5), "2024-03-02": rows(2)})
     assert stored(url) == {"2024-03-01": 15, "2024-03-02": 6}
