@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -74,31 +74,91 @@ def backtest(
     if until is not None:
         frame = frame.loc[(frame[TIME] <= until).to_numpy()]
     fit = fit or (lambda rows: kinds.fit(rows, task))
-    parts, spent = [], {model: [0.0, 0.0] for model in models}
-    for window, origin in enumerate(origins(frame, task, windows, step)):
-        seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
-        alive = baselines.alive_items(seen, task, origin)
-        answers = []
-        for model in models:
-            started = time.process_time()
-            forecaster = fit(kinds.rows(seen, task)) if model == CHALLENGER else None
-            fitted = time.process_time()
-            table = deliver(forecaster or baselines.SeasonalNaive(task), task, frame, origin, items=alive)
-            spent[model][0] += fitted - started
-            spent[model][1] += time.process_time() - fitted
-            answers.append(table.assign(model=model))
-        joined = pd.concat(answers, ignore_index=True).assign(window=window)
-        joined = joined.merge(metrics.seasonal_scale(seen, task), on=ITEM, how="left")
-        parts.append(joined.merge(frame[[ITEM, TIME, TARGET]], on=[ITEM, TIME], how="left"))
-    predictions = pd.concat(parts, ignore_index=True)
-    columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
-    columns += [*task.cost_columns, "source", "mase_scale", "rmsse_scale"]
-    predictions = predictions.loc[:, columns]
+    tables, spent = [], {model: [0.0, 0.0] for model in models}
+    for number, origin in enumerate(origins(frame, task, windows, step)):
+        started = time.process_time()
+        makers: dict[str, Model | baselines.SeasonalNaive] = dict.fromkeys(models, baselines.SeasonalNaive(task))
+        if CHALLENGER in models:
+            makers[CHALLENGER] = fit(kinds.rows(frame.loc[(frame[TIME] <= origin).to_numpy()], task))
+            spent[CHALLENGER][0] += time.process_time() - started
+        table, seconds = forecast(frame, task, Window(number, origin, makers))
+        tables.append(table)
+        for model, predict in seconds.items():
+            spent[model][1] += predict
+    predictions = by_item(tables)
+    require_all(predictions["window"].unique(), windows)
     return Backtest(
         predictions=predictions,
         overall=metrics.score(predictions, task, ["model"]),
         seconds=pd.DataFrame([{"model": m, "fit": f, "predict": p} for m, (f, p) in spent.items()]),
     )
+
+
+@dataclass(frozen=True)
+class Window:
+    """One origin of a backtest.
+
+    Attributes:
+        number: 0 is the oldest.
+        origin: the last timestamp known.
+        models: name -> who forecasts.
+    """
+
+    number: int
+    origin: pd.Timestamp
+    models: Mapping[str, Model | baselines.SeasonalNaive]
+
+
+def forecast(frame: pd.DataFrame, task: Task, window: Window) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Forecast all items, or some, from the origin of a window, beside what came.
+
+    Args:
+        frame: canonical long table of these items.
+        task: what is forecast.
+        window: whence, and by whom.
+
+    Returns:
+        Rows as of `Backtest.predictions`, model by model; none where no item is alive at the origin. And of each model
+        the processor seconds.
+    """
+    seen = frame.loc[(frame[TIME] <= window.origin).to_numpy()]
+    alive = baselines.alive_items(seen, task, window.origin) if _recent(seen, task, window.origin) else []
+    answers, seconds = [], {}
+    for name, model in window.models.items():
+        started = time.process_time()
+        if alive:
+            answers.append(deliver(model, task, frame, window.origin, items=alive).assign(model=name))
+        seconds[name] = time.process_time() - started
+    columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
+    columns += [*task.cost_columns, "source", "mase_scale", "rmsse_scale"]
+    if not answers:
+        return pd.DataFrame(columns=columns), seconds
+    table = pd.concat(answers, ignore_index=True).assign(window=window.number)
+    table = table.merge(metrics.seasonal_scale(seen, task), on=ITEM, how="left")
+    table = table.merge(frame[[ITEM, TIME, TARGET]], on=[ITEM, TIME], how="left")
+    return table.loc[:, columns], seconds
+
+
+def by_item(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join rows of the same items from several windows, or of several models: by item and window, then as they came."""
+    there = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(there, ignore_index=True).sort_values([ITEM, "window"], kind="stable", ignore_index=True)
+
+
+def require_all(found: Iterable[int], windows: int) -> None:
+    """Raise a DataError unless something was forecast in each of so many windows."""
+    missing = sorted({*range(windows)} - {*found})
+    if missing:
+        raise DataError(
+            f"nothing was observed lately at the origin of window {missing[0]} of the backtest (0 is the oldest): "
+            "use fewer windows or another step, or fill the gap in the observations"
+        )
+
+
+def _recent(seen: pd.DataFrame, task: Task, origin: pd.Timestamp) -> bool:
+    """Whether any row lies within the lookback of a forecast."""
+    start = origin - (features.lookback(task) - 1) * to_offset(task.frequency)
+    return bool((seen[TIME] >= start).any())
 
 
 def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = None) -> list[pd.Timestamp]:
@@ -107,20 +167,26 @@ def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = No
     Raises:
         DataError: the data do not reach back far enough.
     """
+    observed = frame.loc[frame[TARGET].notna(), TIME]
+    return origins_between(observed.min(), observed.max(), task, windows, step)
+
+
+def origins_between(
+    first: pd.Timestamp, last: pd.Timestamp, task: Task, windows: int, step: int | None = None
+) -> list[pd.Timestamp]:
+    """Return the origins of a backtest of targets that are observed from `first` to `last`; see `origins`."""
     step = task.horizon if step is None else step
     if windows < 1 or step < 1:
         raise UsageError(f"a backtest needs at least one window and one step, not {windows} and {step}")
-    observed = frame.loc[frame[TARGET].notna(), TIME]
-    if observed.empty:
+    if pd.isna(last):
         raise DataError("the backtest has no observed target to score against")
     offset = to_offset(task.frequency)
-    last = observed.max() - task.horizon * offset
-    found = [last - step * back * offset for back in reversed(range(windows))]
+    found = [last - task.horizon * offset - step * back * offset for back in reversed(range(windows))]
     needed = found[0] - (features.MINIMUM_HISTORY + 1) * offset
-    if observed.min() > needed:
+    if first > needed:
         raise DataError(
             f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they "
-            f"begin at {observed.min()}: use fewer windows, a shorter step or horizon, or partitions that start earlier"
+            f"begin at {first}: use fewer windows, a shorter step or horizon, or partitions that start earlier"
         )
     return found
 

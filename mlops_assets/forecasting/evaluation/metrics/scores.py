@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation.metrics.base import METRICS, Rows, outer_pair
-from mlops_assets.forecasting.model.panel import ITEM
+from mlops_assets.forecasting.model.panel import ITEM, TARGET
 from mlops_assets.forecasting.model.task import Task
 
 SERIES = ("model", "window", ITEM, "origin")
@@ -28,27 +28,86 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
         The columns of `by`, then rows (scored), a column for each of `METRICS` and, when there is an outer pair of
         quantiles, interval (its nominal coverage, else NaN as is coverage). No row where nothing could be scored.
     """
-    rows, pair = Rows(predictions, task), outer_pair(task.quantiles)
-    losses = {name: metric.losses(rows) for name, metric in METRICS.items()}
-    by = list(by) or ["all"]
-    keys = predictions.assign(all=0) if by == ["all"] else predictions
-    series = list(dict.fromkeys([*by, *(name for name in SERIES if name in keys.columns)]))
-    table = pd.DataFrame({**losses, "size": rows.size, "rows": 1}, index=predictions.index)
-    table = pd.concat([keys[series], table], axis=1).loc[rows.scorable]
-    groups = table.groupby(by, observed=True)
-    sums = groups[["rows", "size", *_averaged_by("size")]].sum()
-    each = table.groupby(series, observed=True)[_averaged_by("series")].mean()
-    means = (
-        each.apply(lambda column: METRICS[str(column.name)].of_series(column)).groupby(level=by, observed=True).mean()
-    )
-    scores = {
-        **sums[_averaged_by("size")].div(sums["size"].where(sums["size"] > 0), axis=0),
-        **means,
-        **groups[_averaged_by("rows")].mean(),
-    }
-    interval = np.nan if pair is None else round(pair[1] - pair[0], 9)
-    found = pd.DataFrame({"rows": sums["rows"], **{name: scores[name] for name in METRICS}, "interval": interval})
-    return found.reset_index(drop=by == ["all"])
+    scoring = Scoring(task, by)
+    scoring.add(predictions)
+    return scoring.table()
+
+
+class Scoring:
+    """Scores forecasts that come part by part, such as those of some items after those of others; see `score`.
+
+    Losses are added up row after row and series after series, so that no number depends on where one part ends and the
+    next begins, as long as no series is in two of them.
+    """
+
+    def __init__(self, task: Task, by: Sequence[str] = ()) -> None:
+        """Begin with nothing.
+
+        Args:
+            task: names the point forecast and the quantiles.
+            by: columns to group by; none gives one row.
+        """
+        self._task, self._by = task, list(by) or ["all"]
+        self._groups: pd.DataFrame | None = None
+        self._sums: dict[str, np.ndarray] = {}
+
+    def add(self, predictions: pd.DataFrame) -> None:
+        """Take some more forecasts: columns as of `score`."""
+        rows = Rows(predictions, self._task)
+        keys = predictions.assign(all=0) if self._by == ["all"] else predictions
+        counted = np.flatnonzero(rows.scorable & keys[self._by].notna().all(axis=1).to_numpy())
+        keys, of_row = keys.iloc[counted], self._places(keys.iloc[counted])
+        losses = {name: metric.losses(rows)[counted] for name, metric in METRICS.items()}
+        self._add("rows", of_row, np.ones(len(counted)))
+        self._add("size", of_row, rows.size[counted])
+        for name in (*_averaged_by("size"), *_averaged_by("rows")):
+            self._add(name, of_row, losses[name])
+        columns = list(dict.fromkeys([*self._by, *(name for name in SERIES if name in keys.columns)]))
+        series = keys.groupby(columns, observed=True, sort=False, dropna=False).ngroup().to_numpy()
+        _, first = np.unique(series, return_index=True)
+        for name in _averaged_by("series"):
+            known = ~np.isnan(losses[name])
+            total = np.bincount(series[known], losses[name][known], len(first))
+            count = np.bincount(series[known], minlength=len(first))
+            means = np.divide(total, count, out=np.full(len(first), np.nan), where=count > 0)
+            self._add(name, of_row[first], METRICS[name].of_series(means))
+
+    def table(self) -> pd.DataFrame:
+        """Return the scores of all that has come; see `score`."""
+        pair = outer_pair(self._task.quantiles)
+        if self._groups is None:
+            self.add(pd.DataFrame(columns=[TARGET, *self._by, "mase_scale", "rmsse_scale"], dtype=float))
+        sums, scores = self._sums, {}
+        for name, metric in METRICS.items():
+            whole = sums["size" if metric.average == "size" else f"{name} count"]
+            scores[name] = np.divide(sums[name], whole, out=np.full(len(whole), np.nan), where=whole > 0)
+        interval = np.nan if pair is None else round(pair[1] - pair[0], 9)
+        found = pd.DataFrame({"rows": sums["rows"].astype(np.int64), **scores, "interval": interval})
+        return found if self._by == ["all"] else pd.concat([self._groups, found], axis=1)
+
+    def _places(self, keys: pd.DataFrame) -> np.ndarray:
+        """Return the number of each row's group among all, sorted; what is known gives way to new groups."""
+        own = keys.groupby(self._by, observed=True).ngroup().to_numpy()
+        _, first = np.unique(own, return_index=True)
+        new = keys[self._by].iloc[first]
+        known = new.iloc[:0] if self._groups is None else self._groups
+        groups = new if known.empty else pd.concat([known, new], ignore_index=True)
+        place = groups.groupby(self._by, observed=True).ngroup().to_numpy()
+        _, one = np.unique(place, return_index=True)
+        self._groups = groups.iloc[one].reset_index(drop=True)
+        for name, before in self._sums.items():
+            self._sums[name] = np.zeros(len(one))
+            self._sums[name][place[: len(known)]] = before
+        return place[len(known) :][own]
+
+    def _add(self, name: str, place: np.ndarray, values: np.ndarray) -> None:
+        """Add values to the sums of their groups, one after the other; what is missing is not counted."""
+        assert self._groups is not None
+        there = ~np.isnan(values)
+        for of, added in ((name, values), (f"{name} count", np.ones(len(values)))):
+            before = self._sums.get(of, np.zeros(len(self._groups)))
+            at = np.concatenate([np.arange(len(before)), place[there]])
+            self._sums[of] = np.bincount(at, np.concatenate([before, added[there]]), len(before))
 
 
 def _averaged_by(average: str) -> list[str]:
