@@ -100,7 +100,7 @@ def smoke_test(life: Lifecycle, version: Version, history: pd.DataFrame, spec: F
         seconds = time.process_time() - began
     except (MlopsAssetsError, ValueError) as error:
         return gate.SmokeTest(None, problem=str(error))
-    return gate.SmokeTest(made, len(items) * spec.horizon, seconds, size / 1e6)
+    return gate.SmokeTest(0, megabytes=size / 1e6).asked(made, spec.task, len(items) * spec.horizon, seconds)
 
 
 def required(spec: ForecastSpec, run: dg.DagsterRun) -> gate.Require:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite, isinf, isnan
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
-from mlops_assets.forecasting.evaluation.compare import OUTLYING, Comparison, compare
-from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair, score
-from mlops_assets.forecasting.evaluation.segments import by_volume
+from mlops_assets.forecasting.decisions.smoke_test import SmokeTest
+from mlops_assets.forecasting.evaluation.backtest import CHAMPION, NAIVE
+from mlops_assets.forecasting.evaluation.compare import OUTLYING, Blocks, Comparison
+from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair
+from mlops_assets.forecasting.evaluation.standing import Standing
 from mlops_assets.forecasting.formatting import counted
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
@@ -57,25 +57,6 @@ class GateRules:
     def evidence(self) -> str:
         """What a decision's evidence says of the rules: as release 0.1.0 did, so that no release judges twice."""
         return f"Limits({', '.join(f'{name}={value!r}' for name, value in asdict(self).items())})"
-
-
-@dataclass(frozen=True)
-class SmokeTest:
-    """What the registered challenger did when it was loaded and asked for the forecasts of the latest origin.
-
-    Attributes:
-        forecasts: its rows; None if it could not be loaded or asked.
-        rows: how many there should be.
-        seconds: processor time of the forecast.
-        megabytes: size of the model's file.
-        problem: why there are no forecasts.
-    """
-
-    forecasts: pd.DataFrame | None
-    rows: int = 0
-    seconds: float = 0.0
-    megabytes: float = 0.0
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +105,7 @@ class Decision:
 
 
 def judge(
-    backtest: pd.DataFrame,
+    backtest: pd.DataFrame | Iterable[pd.DataFrame],
     task: Task,
     limits: GateRules,
     *,
@@ -141,7 +122,7 @@ def judge(
 
     Args:
         backtest: rows of the models `challenger`, `seasonal_naive` and `champion`, as of
-            `backtest.Backtest.predictions`.
+            `backtest.Backtest.predictions`; at once, or those of some items after those of others.
         task: what is forecast.
         limits: what the rules allow.
         smoke_test: how the registered challenger did.
@@ -150,24 +131,22 @@ def judge(
         rolled_back: if this training was rolled back, by whom and when.
         approval: `manual`: what passes waits for a person; `aside`: it stands beside the champion until one takes it.
     """
-    by_model = dict(list(backtest.groupby("model")))
-    empty = backtest.iloc[:0]
-    challenger, naive = by_model.get(CHALLENGER, empty), by_model.get(NAIVE, empty)
-    present = by_model.get(CHAMPION, empty) if champion is not None else None
-    segments = by_volume(challenger) if segments is None else segments
+    standing = Standing(task, limits.metric)
+    for rows in [backtest] if isinstance(backtest, pd.DataFrame) else backtest:
+        standing.add(rows)
+    segments = standing.by_volume() if segments is None else segments
+    present = standing.against(CHAMPION) if champion is not None else None
     against = None
     if present is not None and champion is not None and not champion.problem:
-        against = compare(challenger, present, task, limits.metric, confidence=limits.confidence, robust=True)
+        against = present.compared(confidence=limits.confidence)
     rules = [
         _loads(smoke_test),
-        _better_than_naive(
-            compare(challenger, naive, task, limits.metric, confidence=limits.confidence, robust=True), limits
-        ),
+        _better_than_naive(standing.against(NAIVE).compared(confidence=limits.confidence), limits),
         _against_champion(against, champion, limits),
-        _segments(challenger, present, segments, task, limits, champion),
-        _coverage(challenger, task, limits),
+        _segments(present, segments, limits, champion),
+        _coverage(standing.coverage(), task, limits),
         _complete(smoke_test),
-        _possible(smoke_test, task, limits),
+        _possible(smoke_test, limits),
         _bounded(
             "forecasts_in_time", smoke_test, smoke_test.seconds, limits.predict_seconds, "CPU seconds for an origin"
         ),
@@ -194,7 +173,7 @@ _SEGMENT_BLOCKS = 6
 
 
 def _loads(smoke_test: SmokeTest) -> Rule:
-    if smoke_test.forecasts is None:
+    if smoke_test.made is None:
         return Rule("model_loads", "missing", f"the registered model cannot be used: {smoke_test.problem}")
     return Rule("model_loads", "passed", "the registered model loads, and its checksum is the recorded one")
 
@@ -255,14 +234,7 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
     return Rule(name, "passed" if passed else "failed", message + _left_out(found), _numbers(found))
 
 
-def _segments(
-    challenger: pd.DataFrame,
-    present: pd.DataFrame | None,
-    segments: pd.DataFrame,
-    task: Task,
-    limits: GateRules,
-    champion: Opponent | None,
-) -> Rule:
+def _segments(present: Blocks | None, segments: pd.DataFrame, limits: GateRules, champion: Opponent | None) -> Rule:
     name = "segments"
     if champion is None or present is None:
         return Rule(name, "not applicable", "no champion yet")
@@ -271,8 +243,7 @@ def _segments(
     groups = [(str(segment), set(items)) for segment, items in segments.groupby("segment")[ITEM]]
     found: dict[str, Comparison] = {}
     for segment, items in groups:
-        first, second = (rows[rows[ITEM].isin(items)] for rows in (challenger, present))
-        compared = compare(first, second, task, limits.metric, confidence=limits.confidence, robust=True)
+        compared = present.of_items(items).compared(confidence=limits.confidence)
         if compared.blocks >= _SEGMENT_BLOCKS and isfinite(compared.change):
             found[segment] = compared
     if not found:
@@ -293,12 +264,10 @@ def _segments(
     return Rule(name, "passed", message, _numbers(found[worst]))
 
 
-def _coverage(challenger: pd.DataFrame, task: Task, limits: GateRules) -> Rule:
+def _coverage(found: float, task: Task, limits: GateRules) -> Rule:
     name, pair = "coverage", outer_pair(task.quantiles)
     if pair is None:
         return Rule(name, "not applicable", "the quantiles hold no interval")
-    scores = score(challenger, task)
-    found = float(scores["coverage"].iloc[0]) if len(scores) else float("nan")
     nominal = pair[1] - pair[0]
     if not isfinite(found):
         return Rule(name, "missing", "coverage is missing")
@@ -310,21 +279,19 @@ def _coverage(challenger: pd.DataFrame, task: Task, limits: GateRules) -> Rule:
 
 def _complete(smoke_test: SmokeTest) -> Rule:
     name = "complete"
-    if smoke_test.forecasts is None:
+    if smoke_test.made is None:
         return Rule(name, "missing", "there is no forecast by the registered model")
-    made = len(smoke_test.forecasts)
+    made = smoke_test.made
     passed = made == smoke_test.rows and made > 0
     message = f"{made} of {smoke_test.rows} rows (items × leads) are forecast"
     return Rule(name, "passed" if passed else "failed", message, {"rows": made, "expected": smoke_test.rows})
 
 
-def _possible(smoke_test: SmokeTest, task: Task, limits: GateRules) -> Rule:
+def _possible(smoke_test: SmokeTest, limits: GateRules) -> Rule:
     name = "possible_values"
-    if smoke_test.forecasts is None:
+    if smoke_test.made is None:
         return Rule(name, "missing", "there is no forecast by the registered model")
-    values = smoke_test.forecasts[["mean", *task.quantile_columns]].to_numpy(dtype=float)
-    infinite = int((~np.isfinite(values)).any(axis=1).sum())
-    negative = int((values < 0).any(axis=1).sum()) if limits.non_negative else 0
+    infinite, negative = smoke_test.infinite, smoke_test.negative if limits.non_negative else 0
     asked = "finite and non-negative" if limits.non_negative else "finite"
     if infinite or negative:
         message = f"{infinite} rows are not finite" + (f", {negative} are negative" if limits.non_negative else "")
@@ -333,7 +300,7 @@ def _possible(smoke_test: SmokeTest, task: Task, limits: GateRules) -> Rule:
 
 
 def _bounded(name: str, smoke_test: SmokeTest, value: float, limit: float, unit: str) -> Rule:
-    if smoke_test.forecasts is None:
+    if smoke_test.made is None:
         return Rule(name, "missing", "the registered model could not be measured")
     passed = value <= limit
     message = f"{value:.3g} {unit}, {'at most' if passed else 'more than'} {limit:g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,36 +82,88 @@ def compare(
     Raises:
         ValueError: models cannot be compared by the metric.
     """
-    if metric not in gate_metrics():
-        raise ValueError(f"models cannot be compared by {metric!r}; by {', '.join(gate_metrics())} they can")
-    measure = METRICS[metric]
-    sides = [_losses(rows, task, measure) for rows in (first, second)]
-    # Sorted, so that sums of the same rows are the same to the last bit.
-    pairs = sides[0].merge(sides[1], on=list(PAIRED_BY), suffixes=("_first", "_second")).sort_values(list(PAIRED_BY))
-    every = len(pairs)
-    if robust:
-        pairs = pairs[~_outlying(pairs)]
-    if pairs.empty:
-        return Comparison(0, 0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
-    losses = ["loss_first", "loss_second"]
-    cells = pairs.groupby([ITEM, "origin"], observed=True, sort=False)
-    if measure.average == "series":
-        parts, whole = measure.of_series(cells[losses].mean().to_numpy()), float(cells.ngroups)
-    else:
-        parts = cells[losses].sum().to_numpy()
-        whole = float(pairs["size_first"].sum() if measure.average == "size" else len(pairs))
-    count, chance = len(parts), _chance(parts[:, 0] - parts[:, 1])
-    one, two = (float(total / whole) if whole > 0 else np.nan for total in parts.sum(axis=0))
-    parts = _blocks(parts)
-    blocks = len(parts)
-    counts = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
-    drawn = _change(*(counts @ parts).T)
-    tail = (1 - confidence) / 2
-    low, high = (float(end) for end in np.quantile(drawn, [tail, 1 - tail], method="nearest"))
-    change = float(_change(*parts.sum(axis=0, keepdims=True).T)[0])
-    return Comparison(
-        len(pairs), count, one, two, change, low, high, chance, float(parts.sum()), int(every - len(pairs))
-    )
+    return Blocks.of(first, second, task, metric, robust=robust).compared(confidence=confidence, seed=seed)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Losses of two models on the rows that both have, summed up by item and origin; all but `metric` by block.
+
+    Attributes:
+        metric: what the losses are of.
+        items: ids, in order, shape (blocks,).
+        rows: rows that count, shape (blocks,).
+        outlying: rows that do not, shape (blocks,).
+        size: sum of the absolute targets, shape (blocks,).
+        losses: sums, of both models, shape (blocks, 2).
+    """
+
+    metric: str
+    items: np.ndarray
+    rows: np.ndarray
+    outlying: np.ndarray
+    size: np.ndarray
+    losses: np.ndarray
+
+    @classmethod
+    def of(cls, first: pd.DataFrame, second: pd.DataFrame, task: Task, metric: str, *, robust: bool = False) -> Blocks:
+        """Pair the rows of two models; see `compare`."""
+        if metric not in gate_metrics():
+            raise ValueError(f"models cannot be compared by {metric!r}; by {', '.join(gate_metrics())} they can")
+        sides = [_losses(rows, task, METRICS[metric]) for rows in (first, second)]
+        pairs = sides[0].merge(sides[1], on=list(PAIRED_BY), suffixes=("_first", "_second"))
+        # Sorted, so that sums of the same rows are the same to the last bit.
+        pairs = pairs.sort_values(list(PAIRED_BY), ignore_index=True)
+        counts = np.logical_not(_outlying(pairs)) if robust else np.ones(len(pairs), dtype=bool)
+        block = pairs.groupby([ITEM, "origin"], observed=True, sort=False).ngroup().to_numpy()
+        _, start = np.unique(block, return_index=True)
+
+        def added(values: np.ndarray) -> np.ndarray:
+            return np.bincount(block, np.where(counts, values, 0.0), len(start))
+
+        losses = [added(pairs[name].to_numpy(dtype=float)) for name in ("loss_first", "loss_second")]
+        return cls(
+            metric,
+            pairs[ITEM].to_numpy(dtype=object)[start],
+            np.bincount(block, counts, len(start)).astype(np.int64),
+            np.bincount(block, ~counts, len(start)).astype(np.int64),
+            added(pairs["size_first"].to_numpy(dtype=float)),
+            np.column_stack(losses),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Blocks]) -> Blocks:
+        """Join those of some items after those of others."""
+        names = ("items", "rows", "outlying", "size", "losses")
+        return cls(parts[0].metric, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def of_items(self, items: Collection[str]) -> Blocks:
+        """Return those of some items."""
+        own = np.isin(self.items, list(items))
+        return Blocks(
+            self.metric, self.items[own], self.rows[own], self.outlying[own], self.size[own], self.losses[own]
+        )
+
+    def compared(self, *, confidence: float = 0.95, seed: int = 0) -> Comparison:
+        """Compare the two models; see `compare`."""
+        there, outlying = self.rows > 0, int(self.outlying.sum())
+        if not there.any():
+            return Comparison(0, 0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
+        measure, rows, parts = METRICS[self.metric], int(self.rows.sum()), self.losses[there]
+        if measure.average == "series":
+            parts, whole = measure.of_series(parts / self.rows[there, None]), float(len(parts))
+        else:
+            whole = float(self.size[there].sum() if measure.average == "size" else rows)
+        count, chance = len(parts), _chance(parts[:, 0] - parts[:, 1])
+        one, two = (float(total / whole) if whole > 0 else np.nan for total in parts.sum(axis=0))
+        parts = _blocks(parts)
+        blocks = len(parts)
+        counts = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
+        drawn = _change(*(counts @ parts).T)
+        tail = (1 - confidence) / 2
+        low, high = (float(end) for end in np.quantile(drawn, [tail, 1 - tail], method="nearest"))
+        change = float(_change(*parts.sum(axis=0, keepdims=True).T)[0])
+        return Comparison(rows, count, one, two, change, low, high, chance, float(parts.sum()), outlying)
 
 
 def _outlying(pairs: pd.DataFrame) -> np.ndarray:

@@ -24,7 +24,17 @@ def by_volume(rows: pd.DataFrame) -> pd.DataFrame:
     Returns:
         item_id, segment (`low volume`, `middle volume`, `high volume`), by (`volume`) and value (`low`, ...).
     """
-    size = rows.groupby(ITEM)[TARGET].sum().rank(method="first", pct=True)
+    return thirds(volumes(rows))
+
+
+def volumes(rows: pd.DataFrame) -> pd.Series:
+    """Return the size of the targets of each item, by item_id."""
+    return rows.groupby(ITEM)[TARGET].sum()
+
+
+def thirds(volume: pd.Series) -> pd.DataFrame:
+    """Return the thirds of items by their `volumes`; see `by_volume`."""
+    size = volume.rank(method="first", pct=True)
     if len(size) < LEAST_ITEMS:
         return pd.DataFrame({name: [] for name in _COLUMNS}, dtype=object)
     value = np.array(VOLUMES, dtype=object)[np.minimum((size.to_numpy() * 3).astype(int), 2)]

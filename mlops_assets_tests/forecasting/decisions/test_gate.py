@@ -16,7 +16,8 @@ from mlops_assets_tests.forecasting.decisions.duels import ITEMS, TASK, model_ro
 
 LIMITS = GateRules()
 FORECASTS = model_rows(CHALLENGER, 1)[["item_id", "mean", "q10", "q50", "q90"]].head(ITEMS * TASK.horizon)
-GOOD = SmokeTest(FORECASTS, rows=len(FORECASTS), seconds=1.0, megabytes=5.0)
+LOADED = SmokeTest(0, megabytes=5.0)
+GOOD = LOADED.asked(FORECASTS, TASK, len(FORECASTS), 1.0)
 CROWN = Opponent(7)
 
 
@@ -132,8 +133,8 @@ def test_collapsed_intervals_are_refused():
         (replace(GOOD, rows=GOOD.rows + 7), "complete", f"{GOOD.rows} of {GOOD.rows + 7} rows"),
         (replace(GOOD, seconds=601.0), "forecasts_in_time", "more than 600"),
         (replace(GOOD, megabytes=501.0), "model_size", "more than 500"),
-        (replace(GOOD, forecasts=FORECASTS.assign(q90=np.inf)), "possible_values", "rows are not finite"),
-        (replace(GOOD, forecasts=FORECASTS.assign(q10=-1.0)), "possible_values", "are negative"),
+        (LOADED.asked(FORECASTS.assign(q90=np.inf), TASK, GOOD.rows, 1.0), "possible_values", "rows are not finite"),
+        (LOADED.asked(FORECASTS.assign(q10=-1.0), TASK, GOOD.rows, 1.0), "possible_values", "are negative"),
     ],
 )
 def test_the_registered_model_is_tried(smoke_test, rule, message):
@@ -150,8 +151,22 @@ def test_a_missing_model_file_is_its_own_outcome_and_no_pass():
 
 
 def test_negative_forecasts_are_fine_unless_the_spec_forbids_them():
-    smoke_test = replace(GOOD, forecasts=FORECASTS.assign(q10=-1.0))
+    smoke_test = LOADED.asked(FORECASTS.assign(q10=-1.0), TASK, GOOD.rows, 1.0)
     assert judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=smoke_test).outcome == "promoted"
+
+
+@pytest.mark.parametrize("parts", [2, 5, 17])
+def test_a_backtest_is_judged_alike_item_by_item(parts):
+    rows = duel(model_rows("x", 1), model_rows("y", 2, noise=0.12)).sort_values(["item_id", "window"], kind="stable")
+    items = np.array_split(sorted({*rows["item_id"]}), parts)
+    forecasts = [FORECASTS[FORECASTS["item_id"].isin(some)] for some in items]
+    trial = LOADED
+    for some in forecasts:
+        trial = trial.asked(some, TASK, len(some), 0.0)
+    trial = replace(trial, seconds=GOOD.seconds)
+    whole = judge(rows, TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
+    by_parts = (rows[rows["item_id"].isin(some)] for some in items)
+    assert judge(by_parts, TASK, LIMITS, smoke_test=trial, champion=CROWN) == whole
 
 
 def test_a_champion_that_cannot_forecast_need_not_be_beaten():

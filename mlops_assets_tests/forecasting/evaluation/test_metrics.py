@@ -7,6 +7,7 @@ from utilsforecast import losses
 
 from mlops_assets.forecasting.evaluation import metrics
 from mlops_assets.forecasting.model.task import Task
+from mlops_assets_tests.forecasting.decisions import duels
 from mlops_assets_tests.forecasting.panels import daily_panel
 
 TASK = Task("D", 10, (7,), (0.1, 0.4, 0.5, 0.9))
@@ -101,3 +102,19 @@ def test_a_flat_history_has_no_scale():
 )
 def test_the_interval_is_the_widest_symmetric_one(levels, pair):
     assert metrics.outer_pair(levels) == pair
+
+
+@pytest.mark.parametrize("by", [(), ("model",), ("model", "window"), ("lead",), ("model", "item_id"), ("version",)])
+def test_scores_do_not_know_the_parts_that_forecasts_come_in(by):
+    rows = pd.concat([duels.model_rows("a", 1), duels.model_rows("b", 2)]).sort_values(
+        ["item_id", "window"], kind="stable"
+    )
+    rows["target"] = rows["target"].where(rows["lead"] != 3)
+    rows["version"] = pd.array(rows["window"], dtype="Int64")
+    rows["version"] = rows["version"].where(rows["model"] == "a")
+    whole = metrics.score(rows, duels.TASK, by)
+    for parts in (3, 17):
+        scoring = metrics.Scoring(duels.TASK, by)
+        for items in np.array_split(sorted({*rows["item_id"]}), parts):
+            scoring.add(rows[rows["item_id"].isin(items)])
+        pd.testing.assert_frame_equal(scoring.table(), whole, check_exact=True)

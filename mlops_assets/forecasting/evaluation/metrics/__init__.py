@@ -11,7 +11,7 @@ from mlops_assets.forecasting.evaluation.metrics.base import (
     register,
     shown_metrics,
 )
-from mlops_assets.forecasting.evaluation.metrics.scores import score
+from mlops_assets.forecasting.evaluation.metrics.scores import Scoring, score
 from mlops_assets.forecasting.model.scaling import seasonal_scale
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "METRICS",
     "Metric",
     "Rows",
+    "Scoring",
     "gate_metrics",
     "outer_pair",
     "register",
