@@ -44,8 +44,13 @@ class Evolution:
         """Return whether a stored table has other columns than one of today would have."""
         return bool(self) and (self.renamed(stored) != list(stored) or bool(self.lacking(stored)))
 
-    def with_past(self, columns: Sequence[str]) -> list[str]:
-        """Return columns that are wanted and all names under which they may be stored; one at least is stored."""
+    def names_of(self, columns: Sequence[str] | None) -> list[str] | None:
+        """Return columns that are wanted and all names under which they may be stored; one at least is stored.
+
+        None stands for all columns.
+        """
+        if columns is None:
+            return None
         old = [] if set(columns) - self._added.keys() else [c.name for c in self.columns if c.name not in self._added]
         today = [*columns, *old[:1]]
         return today + [past for past, new in self._formerly.items() if new in today]

@@ -1,34 +1,35 @@
-"""What every store of tables has in common: the Dagster side of it.
+"""What every store of tables has in common.
 
 A store (files, object storage, SQL, memory) only knows how to keep Arrow tables under a key and a partition;
-splitting, loading many partitions as one frame, schema rules and metadata are here, the same for all of them.
+loading many partitions as one frame, or as a stream of frames, and schema rules are here, the same for all of them.
+What Dagster hands over and gets is in `steps.py`.
 """
 
-import contextlib
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
-from dagster_shared.check import CheckError
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.catalog.metadata import UNTOUCHED
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.io_managers import schemas
+from mlops_assets.io_managers import filtering, schemas, steps
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
 from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, SchemaDriftError, StorageError
-from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, with_texts
+from mlops_assets.io_managers.evolution import schema_of_today, with_texts
 from mlops_assets.io_managers.keys import label
-from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
-from mlops_assets.io_managers.partition_split import split
+from mlops_assets.io_managers.parts import Head, Part, as_one, nothing_there, regrouped, small_together
+from mlops_assets.io_managers.spool import Spool
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.resources.release import package_version
+from mlops_assets.resources.rows import Only
+from mlops_assets.resources.stored import BATCH
 
 Parts = Mapping[str | None, pa.Table]
 """Partition key (None: an unpartitioned table) to its rows."""
@@ -54,6 +55,7 @@ class Tables(Claiming):
         key: Sequence[str],
         partitions: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
+        only: Only | None = None,
     ) -> pd.DataFrame:
         """Return a table as one frame.
 
@@ -61,17 +63,68 @@ class Tables(Claiming):
             key: the asset's key, part by part.
             partitions: which ones, in this order; those that are not there are skipped. None: everything.
             columns: which columns, in this order. None: all.
+            only: which rows. None: all. What cannot match is not read, where the store can tell.
 
         Raises:
             MissingTableError: nothing is stored, or none of the partitions is.
             SchemaDriftError: a column that the table does not have.
         """
+        wanted = self._wanted(key, partitions)
+        return to_frame(self._load(key, wanted, None if columns is None else list(columns), only))
+
+    def batches(
+        self,
+        key: Sequence[str],
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        only: Only | None = None,
+        rows: int = BATCH,
+    ) -> Iterator[pd.DataFrame]:
+        """Yield what `read` returns frame by frame, in the same order and with the same types.
+
+        Args:
+            key: the asset's key, part by part.
+            partitions: see `read`.
+            columns: see `read`.
+            only: see `read`.
+            rows: the largest number in a frame, and about the largest that is held in memory.
+
+        Yields:
+            Frames with rows, or one without if there are none.
+
+        Raises:
+            MissingTableError, SchemaDriftError: see `read`.
+        """
+        names = None if columns is None else list(columns)
+        heads = self._heads(key, self._wanted(key, partitions))
+        parts = {name: Part(head.schema.empty_table(), head.rows) for name, head in heads.items()}
+        schema = as_one(key, parts, names, only, lambda: self._newest(key)).schema
+        empty = True
+
+        def pieces() -> Iterator[pa.Table]:
+            for together in small_together({name: head.rows for name, head in heads.items()}, rows):
+                if len(together) > 1:
+                    yield self._load(key, together, names, only)
+                else:
+                    yield from self._stream(key, together[0], names, only, rows)
+
+        for table in regrouped(pieces(), schema, rows):
+            empty = False
+            yield to_frame(table)
+        if empty:
+            yield to_frame(schema.empty_table())
+
+    def without_rows(self, key: Sequence[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return an empty frame with the columns of a table, all or some; with those asked for if nothing is stored.
+
+        Raises:
+            SchemaDriftError: a column that the stored table does not have.
+        """
         present = self._stored(key)
-        there = set(present)
-        wanted = present if partitions is None else [name for name in partitions if name in there]
-        if not wanted:
-            raise MissingTableError(_nothing_there(key, partitions, present))
-        return to_frame(self._load(key, wanted, None if columns is None else list(columns)))
+        if not present:
+            return pd.DataFrame(columns=pd.Index(list(columns or []), dtype=object))
+        empty = self._newest(key).empty_table()
+        return to_frame(filtering.selected(empty, columns, None, label(key)))
 
     def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
         """Replace a table, or one partition of it.
@@ -85,7 +138,26 @@ class Tables(Claiming):
         Raises:
             UnstorableFrameError, SchemaDriftError, StaleWriteError: see there.
         """
-        self._replace(key, {partition: to_arrow(frame)}, options, time.time_ns())
+        self.replace(key, {partition: to_arrow(frame)}, options, time.time_ns())
+
+    def write_batches(
+        self, key: Sequence[str], batches: Iterable[pd.DataFrame], partition: str | None = None, **options: Any
+    ) -> None:
+        """Replace a table, or one partition of it, by frames that are made one after another; whole or not at all.
+
+        What is stored is what `write` would store of all of them together. They are kept aside, on disk where they
+        are many, until the last has come: nothing is locked meanwhile, and if one fails, what was stored stays.
+
+        Args:
+            key: the asset's key, part by part.
+            batches: one at least; all have the same columns and types.
+            partition: the partition's key; None for a table without partitions.
+            options: the asset's definition metadata, as far as it is understood.
+
+        Raises:
+            UnstorableFrameError, SchemaDriftError, StaleWriteError: see there.
+        """
+        self.replace_by_batches(key, batches, partition, options, time.time_ns())
 
     def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame], **options: Any) -> None:
         """Replace several partitions at once: on SQL in one transaction, and far cheaper than one by one.
@@ -100,7 +172,7 @@ class Tables(Claiming):
         """
         if parts:
             arrow: Parts = {partition: to_arrow(frame) for partition, frame in parts.items()}
-            self._replace(key, arrow, options, time.time_ns())
+            self.replace(key, arrow, options, time.time_ns())
 
     def create(self, key: Sequence[str], frame: pd.DataFrame, partition: str, **options: Any) -> bool:
         """Store a partition unless it is there: of writers at the same time, one succeeds.
@@ -118,7 +190,7 @@ class Tables(Claiming):
             UnstorableFrameError, SchemaDriftError: see there.
         """
         try:
-            self._replace(key, {partition: to_arrow(frame)}, options, FIRST)
+            self.replace(key, {partition: to_arrow(frame)}, options, FIRST)
         except AlreadyStoredError:
             return False
         return True
@@ -130,8 +202,15 @@ class Tables(Claiming):
     def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
         """Return how many rows each of some partitions has; those that are not stored are left out."""
         stored = set(self._stored(key))
-        first = {name: self._schema_of(key, name).names[:1] for name in partitions if name in stored}
-        return {name: self._scan(key, [name], column)[name].num_rows for name, column in first.items()}
+        heads = self._heads(key, [name for name in partitions if name in stored])
+        return {name: heads[name].rows for name in partitions if name in heads}
+
+    def row_count(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> int:
+        """Return how many rows a table has, or some partitions of it together; absent ones have none."""
+        stored = self._stored(key)
+        asked = None if partitions is None else set(partitions)
+        heads = self._heads(key, [name for name in stored if asked is None or name in asked])
+        return sum(head.rows for head in heads.values())
 
     def exists(self, key: Sequence[str], partition: str | None = None) -> bool:
         """Whether anything is stored under the key, or this partition of it."""
@@ -153,7 +232,7 @@ class Tables(Claiming):
         """
         stored = self._stored(key)
         if not stored or (partition is not None and partition not in stored):
-            raise MissingTableError(_nothing_there(key, None if partition is None else [partition], stored))
+            raise MissingTableError(nothing_there(key, None if partition is None else [partition], stored))
         return schemas.release_of(self._schema_of(key, stored[-1] if partition is None else partition))
 
     def meanings(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> dict[str, str | None]:
@@ -165,8 +244,8 @@ class Tables(Claiming):
         """
         asked = None if partitions is None else set(partitions)
         wanted = [name for name in self.partitions(key) if asked is None or name in asked]
-        found = self._schemas_of(key, wanted)
-        return {name: schemas.meaning_of(found[name]) for name in wanted if name in found}
+        heads = self._heads(key, wanted)
+        return {name: schemas.meaning_of(heads[name].schema) for name in wanted if name in heads}
 
     @abstractmethod
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
@@ -191,15 +270,21 @@ class Tables(Claiming):
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         """Return the schema of a stored partition."""
 
-    def _schemas_of(self, key: Sequence[str], partitions: Sequence[str | None]) -> dict[str | None, pa.Schema]:
-        """Return the schemas of several stored partitions; those that are gone meanwhile are left out."""
-        return {name: self._schema_of(key, name) for name in partitions}
+    @abstractmethod
+    def _heads(self, key: Sequence[str], partitions: Sequence[str | None]) -> dict[str | None, Head]:
+        """Return what is known of stored partitions, in this order; those that are gone meanwhile are left out."""
 
     @abstractmethod
-    def _scan(
-        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
-    ) -> "dict[str | None, pa.Table]":
-        """Read stored partitions, in this order, each with the names of `schemas.present`."""
+    def _load(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
+    ) -> pa.Table:
+        """Read stored partitions under one another, in this order, with the names and columns of today."""
+
+    def _stream(
+        self, key: Sequence[str], partition: str | None, columns: list[str] | None, only: Only | None, rows: int
+    ) -> Iterator[pa.Table]:
+        """Read a stored partition, as `_load` does, in tables of about so many rows where the store can."""
+        yield self._load(key, [partition], columns, only)
 
     @abstractmethod
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
@@ -210,142 +295,100 @@ class Tables(Claiming):
             AlreadyStoredError: one of them is there, and the claim is `FIRST`.
         """
 
+    def _put_stream(self, key: Sequence[str], partition: str | None, tables: Iterable[pa.Table], **said: Any) -> int:
+        """Replace a partition by tables of one schema, as `_put` does: `said` are its options and claim."""
+        return self._put(key, {partition: pa.concat_tables(tables)}, **said)
+
     @patient
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store what an asset returned: a frame, split into the run's partitions."""
-        key = asset_path(context)
-        if not isinstance(obj, pd.DataFrame):
-            raise StorageError(
-                f"{label(key)}: tables take a pandas DataFrame, the asset returned {type(obj).__name__}. "
-                "Return a frame (an empty one with its columns, if there are no rows), "
-                "or give the asset another io_manager_key."
-            )
-        options = dict(context.definition_metadata or {})
-        parts: dict[str | None, pd.DataFrame] = {None: obj}
-        if context.has_asset_partitions:
-            keys = list(context.asset_partition_keys)
-            expression = options.get("partition_expr")
-            parts = {**split(obj, keys, context.asset_partitions_def, expression, label(key))}
-        start = time.perf_counter()
-        tables = {name: to_arrow(frame) for name, frame in parts.items()}
-        untouched = context.output_metadata.get(UNTOUCHED)
-        untouched = getattr(untouched, "value", untouched) or ()
-        written = {name: table for name, table in tables.items() if name not in untouched}
-        size = self._replace(key, written, options, self._claim()) if written else 0
-        seconds = time.perf_counter() - start
-        one = next(iter(parts)) if len(parts) == 1 else None
-        facts: dict[str, Any] = {
-            # Several partitions share one set of facts; the rows of each are the asset's to say.
-            ("dagster/row_count" if len(parts) == 1 else "rows_of_run"): len(obj),
-            "dagster/column_schema": column_schema(obj, max(tables.values(), key=len).schema, column_meanings(context)),
-            "dagster/uri": self.uri(key, one),
-            "write_seconds": round(seconds, 3),
-            "preview": dg.MetadataValue.md(preview(obj)),
-        }
-        if size >= 0:
-            facts["bytes"] = size
-        if context.has_asset_partitions:
-            facts["partitions"] = len(parts)
-        context.add_output_metadata(facts)
+        """Store what an asset returned: a frame, split into the run's partitions, or a `Streamed`."""
+        steps.store(self, context, obj, self._claim())
 
     @patient
-    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        """Load the partitions an asset depends on as one frame; absent ones are skipped and counted."""
-        key = asset_path(context)
-        wishes = dict(context.definition_metadata or {})
-        columns = list(wishes["columns"]) if wishes.get("columns") is not None else None
-        if not context.has_asset_partitions:
-            return self.read(key, columns=columns)
-        asked = list(context.asset_partition_keys)
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Load the partitions an asset depends on as one frame, or as the `StoredTable` that it asks for."""
+        return steps.load(self, context)
+
+    def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> list[str | None]:
         present = self._stored(key)
         there = set(present)
-        found = [name for name in asked if name in there]
-        facts = {"partitions": len(found), "absent_partitions": len(asked) - len(found)}
-        if asked and len(found) < len(asked):
-            context.log.info(
-                f"{label(key)}: {len(asked) - len(found)} of {len(asked)} partitions are not there, skipped."
-            )
-        if found:
-            frame = to_frame(self._load(key, found, columns))
-        elif wishes.get("allow_missing_partitions"):
-            frame = self._without_rows(key, present, columns)
-        else:
-            raise MissingTableError(_nothing_there(key, asked, present))
-        # For many partitions Dagster keeps the metadata of the input but cannot make an observation of it.
-        with contextlib.suppress(CheckError):
-            context.add_input_metadata({**facts, "rows": len(frame)})
-        return frame
+        wanted = present if partitions is None else [name for name in partitions if name in there]
+        if not wanted:
+            raise MissingTableError(nothing_there(key, partitions, present))
+        return wanted
 
-    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> pa.Table:
-        evolution = evolution_of(key)
-        parts = self._scan(key, partitions, None if columns is None else evolution.with_past(columns))
-        today = {name or "": as_of_today(part, evolution, columns) for name, part in parts.items()}
-        table = schemas.stack(today, label(key))
-        lacking = [name for name in columns or () if name not in table.column_names]
-        if lacking:
-            newest = schema_of_today(self._schema_of(key, (self._stored(key) or partitions)[-1]), evolution)
-            schemas.select_columns(newest, lacking, label(key))
-            table = schemas.stack({"": table, "newest": schemas.narrow(newest, lacking).empty_table()}, label(key))
-        return table if columns is None or columns == table.column_names else table.select(columns)
+    def _newest(self, key: Sequence[str]) -> pa.Schema:
+        """Return the schema of the last partition, as of today."""
+        return schema_of_today(self._schema_of(key, self._stored(key)[-1]), evolution_of(key))
 
-    def _without_rows(
-        self, key: Sequence[str], present: Sequence[str | None], columns: list[str] | None
-    ) -> pd.DataFrame:
-        if not present:
-            return pd.DataFrame(columns=pd.Index(columns or [], dtype=object))
-        empty = schema_of_today(self._schema_of(key, present[-1]), evolution_of(key)).empty_table()
-        return to_frame(empty.select(schemas.select_columns(empty.schema, columns, label(key))))
+    def replace(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
+        """Replace partitions for a writer that began at `claim` (ns since 1970), and return the bytes, see `_put`."""
+        fit = self._fitting(key, parts, options)
+        told = {name: fit(name, part) for name, part in parts.items()}
+        return _refused(lambda: self._put(key, told, options, claim))
 
-    def _replace(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
-        stored = self._stored(key)
+    def replace_by_batches(
+        self,
+        key: Sequence[str],
+        batches: Iterable[pd.DataFrame],
+        partition: str | None,
+        options: Mapping[str, Any],
+        claim: int,
+    ) -> int:
+        """Replace a partition by frames, see `write_batches`, for a writer that began at `claim` (ns since 1970)."""
+        with Spool(label(key, partition)) as spool:
+            for frame in batches:
+                spool.add(to_arrow(frame))
+            tables = iter(spool)
+            first = next(tables)
+            fit = self._fitting(key, {partition: first}, options)
+            told = (fit(partition, table) for table in chain([first], tables))
+            return _refused(lambda: self._put_stream(key, partition, told, options=options, claim=claim))
+
+    def _fitting(
+        self, key: Sequence[str], parts: Parts, options: Mapping[str, Any]
+    ) -> "Callable[[str | None, pa.Table], pa.Table]":
+        """Return what turns partitions that are to be written, or tables of the same schema, into what is stored.
+
+        They get the columns and types of the newest partition that stays; one without rows binds nobody.
+        """
+        stored, evolution = self._stored(key), evolution_of(key)
         if any((name is None) != (None in parts) for name in stored):
             raise StorageError(
                 f"{label(key)} is stored {'without' if None in stored else 'with'} partitions and would now be written "
                 f"{'without' if None in parts else 'with'}: delete the stored table, then materialize again."
             )
-        others = [name for name in stored if name not in parts]
-        parts = {name: with_texts(part, evolution_of(key)) for name, part in parts.items()}
-        if others:
-            parts = self._agreeing(key, parts, others, bool(options.get("allow_new_columns")))
-        release = package_version()
-        told = {name: schemas.stamped(part, release, options.get("meaning")) for name, part in parts.items()}
-        try:
-            return self._put(key, told, options, claim)
-        except Exception as error:  # of any driver: a full disk or a read-only server is no bug
-            refused = None if isinstance(error, MlopsAssetsError) else refusal(str(error))
-            if refused is None:
-                raise
-            raise refused from error
+        allow, release = bool(options.get("allow_new_columns")), package_version()
 
-    def _agreeing(self, key: Sequence[str], parts: Parts, others: Sequence[Any], allow: bool) -> Parts:
-        """Give parts the columns and types of the newest partition that stays; one without rows binds nobody."""
-        evolution = evolution_of(key)
-        for other in reversed(others):
+        def agreeing(name: str | None, part: pa.Table, other: str | None, schema: pa.Schema) -> pa.Table:
+            return schemas.agree(with_texts(part, evolution), schema, label(key, name), label(key, other), allow)
+
+        binding: tuple[str | None, pa.Schema] | None = None
+        for other in (name for name in reversed(stored) if name not in parts):
             against = schema_of_today(self._schema_of(key, other), evolution)
             try:
-                return {
-                    name: schemas.agree(part, against, label(key, name), label(key, other), allow)
-                    for name, part in parts.items()
-                }
+                for name, part in parts.items():
+                    agreeing(name, part, other, against)
             except SchemaDriftError:
-                if self.row_counts(key, [other])[other]:
+                if self.row_count(key, [other] if other is not None else None):
                     raise
-        return parts
+                continue
+            binding = other, against
+            break
+
+        def fit(name: str | None, part: pa.Table) -> pa.Table:
+            part = with_texts(part, evolution) if binding is None else agreeing(name, part, *binding)
+            return schemas.stamped(part, release, options.get("meaning"))
+
+        return fit
 
 
-def asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
-    """Return the key of the asset that is stored or loaded; StorageError for what is no asset."""
-    if not context.has_asset_key:
-        raise StorageError("only assets are stored here: give plain ops another IO manager.")
-    return list(context.asset_key.path)
-
-
-def _nothing_there(key: Sequence[str], asked: Sequence[str] | None, present: Sequence[str | None]) -> str:
-    if not present:
-        return f"{label(key)} has not been stored yet: materialize it first."
-    few = ", ".join(list(asked or [])[:3])
-    return (
-        f"{label(key)}: none of the {len(asked or [])} partitions asked for ({few}) is stored; "
-        f"there are {len(present)}, the last is {present[-1]!r}. Materialize them first, "
-        "or give the input the metadata allow_missing_partitions: True."
-    )
+def _refused(put: Callable[[], int]) -> int:
+    """Write, and let what a driver says of a full disk or a read-only server be an error of ours: it is no bug."""
+    try:
+        return put()
+    except Exception as error:
+        refused = None if isinstance(error, MlopsAssetsError) else refusal(str(error))
+        if refused is None:
+            raise
+        raise refused from error

@@ -8,14 +8,17 @@ from uuid import uuid4
 import pyarrow as pa
 from pydantic import Field
 
+from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.io_managers import schemas
+from mlops_assets.io_managers import filtering, schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.keys import folder, label, partition_folder
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.objects import model_record
+from mlops_assets.io_managers.parts import Head, Part, as_one
+from mlops_assets.resources.rows import Only
 
 _STORES: dict[str, dict[str, Any]] = {}
 """Contents by store name: Dagster copies a resource for each run, and all copies must see the same tables."""
@@ -56,16 +59,20 @@ class MemoryTables(Tables):
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         return self._tables[folder(key)][partition][1].schema
 
-    def _scan(
-        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
-    ) -> "dict[str | None, pa.Table]":
-        found = {}
+    def _heads(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, Head]":
+        found = {name: self._tables.get(folder(key), {}).get(name) for name in partitions}
+        return {name: Head(kept[1].schema, kept[1].num_rows) for name, kept in found.items() if kept is not None}
+
+    def _load(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
+    ) -> pa.Table:
+        wanted, parts = evolution_of(key).names_of(filtering.needed(columns, only)), {}
         for name in partitions:
             table = self._tables[folder(key)][name][1]
-            names = schemas.present(table.schema, columns)
+            names = schemas.present(table.schema, wanted)
             metadata = schemas.narrow(table.schema, names).metadata
-            found[name] = table.select(names).replace_schema_metadata(metadata)
-        return found
+            parts[name] = Part(table.select(names).replace_schema_metadata(metadata), table.num_rows)
+        return as_one(key, parts, columns, only, lambda: self._newest(key))
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.io_managers.base import asset_path
 from mlops_assets.io_managers.claims import Claiming
 from mlops_assets.io_managers.errors import StorageError
 from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.steps import asset_path
 from mlops_assets.resources.patience import patient
 
 

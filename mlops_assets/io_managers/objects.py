@@ -9,30 +9,40 @@ Layout under the base, for the asset `forecast/observations`:
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import cached_property
-from typing import Any, TypeVar
+from itertools import chain
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 from pydantic import Field, SecretStr
 
+from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.io_managers import keys, schemas
+from mlops_assets.io_managers import filtering, keys, schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
 from mlops_assets.io_managers.models import Models
+from mlops_assets.io_managers.parts import Head, Part, as_one
 from mlops_assets.resources.release import package_version
+from mlops_assets.resources.rows import Only
 from mlops_assets.resources.secrets import keep, reveal
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import FileMetaData
 
 _TABLE = "table.parquet"
 _POINTER = "model.json"
 _CLAIM = b"mlops_assets.claim"
 _KEY = b"mlops_assets.partition"
 _ORPHAN_SECONDS = 3600.0
+_GROUP = 5_000
+"""Rows of a row group: what is read at least of a file when some of its rows are wanted."""
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -92,44 +102,84 @@ class ObjectTables(_InFileStore, Tables):
     def _key_inside(self, path: str) -> str:
         return (self._footer(path).metadata or {})[_KEY].decode("utf-8", "surrogatepass")
 
-    def _footer(self, path: str) -> pa.Schema:
+    def _footer(self, path: str) -> "FileMetaData":
         import pyarrow.parquet as pq
 
         with self._files.open(path) as file:
-            return pq.read_schema(file)
+            return pq.read_metadata(file)
 
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
-        return _ours(self._footer(_file(key, partition)))
+        return _ours(self._footer(_file(key, partition)).schema.to_arrow_schema())
 
-    def _schemas_of(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, pa.Schema]":
-        found = self._at_once(lambda name: self._schema_of(key, name), partitions) if partitions else []
-        return dict(zip(partitions, found, strict=True))
+    def _heads(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, Head]":
+        def head(name: str | None) -> Head | None:
+            try:
+                footer = self._footer(_file(key, name))
+            except FileNotFoundError:
+                return None
+            return Head(_ours(footer.schema.to_arrow_schema()), footer.num_rows)
 
-    def _scan(
-        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
-    ) -> "dict[str | None, pa.Table]":
-        tables = self._at_once(lambda name: self._read(_file(key, name), columns), partitions)
-        return dict(zip(partitions, tables, strict=True))
+        found = self._at_once(head, partitions)
+        return {name: one for name, one in zip(partitions, found, strict=True) if one is not None}
 
-    def _read(self, path: str, columns: list[str] | None) -> pa.Table:
+    def _load(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
+    ) -> pa.Table:
+        wanted = evolution_of(key).names_of(filtering.needed(columns, only))
+        parts = self._at_once(lambda name: self._read(_file(key, name), wanted, only), partitions)
+        return as_one(key, dict(zip(partitions, parts, strict=True)), columns, only, lambda: self._newest(key))
+
+    def _read(self, path: str, columns: list[str] | None, only: Only | None) -> Part:
         import pyarrow.parquet as pq
 
-        whole = columns is None and isinstance(self._files, Bucket)
+        far = isinstance(self._files, Bucket)
+        whole = far and columns is None and only is None
         source = pa.BufferReader(self._files.get(path)) if whole else self._files.open(path)
         with source, pq.ParquetFile(source) as file:
             schema = _ours(file.schema_arrow)
             present = schemas.present(schema, columns)
-            table = file.read(columns=present, use_threads=not isinstance(self._files, Bucket))
-        return table.replace_schema_metadata(schemas.narrow(schema, present).metadata)
+            groups = filtering.row_groups(file.metadata, only)
+            table = file.read_row_groups(groups, columns=present, use_threads=not far)
+            table = table.replace_schema_metadata(schemas.narrow(schema, present).metadata)
+            return Part(filtering.matching(table, only), file.metadata.num_rows)
+
+    def _stream(
+        self, key: Sequence[str], partition: str | None, columns: list[str] | None, only: Only | None, rows: int
+    ) -> Iterator[pa.Table]:
+        import pyarrow.parquet as pq
+
+        wanted = evolution_of(key).names_of(filtering.needed(columns, only))
+        with self._files.open(_file(key, partition)) as source, pq.ParquetFile(source) as file:
+            schema = _ours(file.schema_arrow)
+            present = schemas.present(schema, wanted)
+            narrow = schemas.narrow(schema, present)
+            groups = filtering.row_groups(file.metadata, only)
+            for batch in file.iter_batches(rows, groups, present, use_threads=not isinstance(self._files, Bucket)):
+                table = pa.Table.from_batches([batch]).replace_schema_metadata(narrow.metadata)
+                part = Part(table, file.metadata.num_rows)
+                yield as_one(key, {partition: part}, columns, only, lambda: self._newest(key))
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         def put(name: str | None) -> int:
-            path = _file(key, name)
-            data = _parquet(parts[name], name, claim)
-            self._files.put(path, data, lambda: self._refuse_if_newer(path, keys.label(key, name), claim))
-            return data.size
+            sink = pa.BufferOutputStream()
+            _write_parquet(sink, [parts[name]], name, claim)
+            return self._commit(key, name, sink.getvalue(), claim)
 
         return sum(self._at_once(put, list(parts)))
+
+    def _put_stream(
+        self, key: Sequence[str], partition: str | None, tables: Iterable[pa.Table], options: Any, claim: int
+    ) -> int:
+        with NamedTemporaryFile(suffix=".parquet") as file:
+            _write_parquet(file, tables, partition, claim)
+            file.flush()
+            with pa.memory_map(file.name) as mapped:
+                return self._commit(key, partition, mapped.read_buffer(), claim)
+
+    def _commit(self, key: Sequence[str], partition: str | None, data: pa.Buffer, claim: int) -> int:
+        path = _file(key, partition)
+        self._files.put(path, data, lambda: self._refuse_if_newer(path, keys.label(key, partition), claim))
+        return data.size
 
     def _refuse_if_newer(self, path: str, table: str, claim: int) -> None:
         try:
@@ -140,7 +190,7 @@ class ObjectTables(_InFileStore, Tables):
 
     def _at_once(self, work: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
         """Do the work for every item side by side: each waits for a server, or for the disk."""
-        if len(items) == 1:
+        if len(items) <= 1:
             return [work(item) for item in items]
         with ThreadPoolExecutor(min(16, len(items))) as pool:
             return list(pool.map(work, items))
@@ -234,15 +284,19 @@ def _file(key: Sequence[str], partition: str | None) -> str:
     return f"{folder}/{_TABLE}" if partition is None else f"{folder}/{keys.partition_folder(partition)}/{_TABLE}"
 
 
-def _parquet(table: pa.Table, partition: str | None, claim: int) -> pa.Buffer:
+def _write_parquet(sink: Any, tables: "Iterable[pa.Table]", partition: str | None, claim: int) -> None:
+    """Write tables of one schema, one at least, as one file in row groups of `_GROUP` rows."""
     import pyarrow.parquet as pq
 
     own = {_CLAIM: str(claim).encode()}
     if partition is not None:
         own[_KEY] = partition.encode("utf-8", "surrogatepass")
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **own}), sink, compression="zstd")
-    return sink.getvalue()
+    left = iter(tables)
+    first = next(left)
+    schema = first.schema.with_metadata({**(first.schema.metadata or {}), **own})
+    with pq.ParquetWriter(sink, schema, compression="zstd") as file:
+        for table in chain([first], left):
+            file.write_table(table.replace_schema_metadata(schema.metadata), _GROUP)
 
 
 def _ours(schema: pa.Schema) -> pa.Schema:

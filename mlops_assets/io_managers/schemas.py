@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -115,14 +115,15 @@ def agree(new: pa.Table, stored: pa.Schema, where: str, against: str, allow_new_
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields).with_metadata({RECORD: json.dumps(record)}))
 
 
-def stack(tables: Mapping[str, pa.Table], table: str) -> pa.Table:
+def stack(tables: Mapping[str, pa.Table], table: str, stored: Sequence[int]) -> pa.Table:
     """Put partitions under one another, in order.
 
     A column that some partitions lack (added later) is missing in their rows.
 
     Args:
-        tables: partition key to its rows.
+        tables: partition key to its rows, or to some of them.
         table: name of the table, for the message.
+        stored: the number of all of its rows, of each partition.
 
     Raises:
         SchemaDriftError: partitions whose types cannot stand in one column.
@@ -132,7 +133,9 @@ def stack(tables: Mapping[str, pa.Table], table: str) -> pa.Table:
         return parts[0]
     if all(part.schema.equals(parts[0].schema, check_metadata=True) for part in parts):
         return pa.concat_tables(parts)
-    schema = common_schema({key: (part.schema, part.num_rows) for key, part in tables.items()}, table)
+    schema = common_schema(
+        {k: (part.schema, rows) for (k, part), rows in zip(tables.items(), stored, strict=True)}, table
+    )
     return pa.concat_tables([conform(part, schema) for part in parts])
 
 

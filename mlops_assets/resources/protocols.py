@@ -1,9 +1,11 @@
 """What assets, sensors and commands may ask of a store themselves; IO managers provide it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
+
+from mlops_assets.resources.rows import Only
 
 
 class Tables(Protocol):
@@ -14,8 +16,24 @@ class Tables(Protocol):
         key: Sequence[str],
         partitions: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
+        only: Only | None = None,
     ) -> pd.DataFrame:
-        """Return a table: all of it, or some partitions; absent ones are skipped."""
+        """Return a table: all of it, or some partitions, columns and rows; absent partitions are skipped."""
+        ...
+
+    def batches(
+        self,
+        key: Sequence[str],
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        only: Only | None = None,
+        rows: int = ...,
+    ) -> Iterator[pd.DataFrame]:
+        """Yield what `read` returns frame by frame, so many rows at most in each, and one frame at least."""
+        ...
+
+    def without_rows(self, key: Sequence[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return an empty frame with the columns of a table, all or some; with those asked for if nothing is stored."""
         ...
 
     def partitions(self, key: Sequence[str]) -> list[str]:
@@ -24,6 +42,10 @@ class Tables(Protocol):
 
     def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
         """Return how many rows each of some partitions has; absent ones are left out."""
+        ...
+
+    def row_count(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> int:
+        """Return how many rows a table has, or some partitions of it together; absent ones have none."""
         ...
 
     def exists(self, key: Sequence[str]) -> bool:
@@ -40,6 +62,12 @@ class Tables(Protocol):
 
     def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
         """Replace a table, or one partition of it; options are the asset's definition metadata."""
+        ...
+
+    def write_batches(
+        self, key: Sequence[str], batches: Iterable[pd.DataFrame], partition: str | None = None, **options: Any
+    ) -> None:
+        """Replace a table, or one partition of it, by frames that are made one after another; whole or not at all."""
         ...
 
     def write_all(self, key: Sequence[str], parts: Mapping[str, pd.DataFrame], **options: Any) -> None:

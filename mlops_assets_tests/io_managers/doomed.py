@@ -144,7 +144,7 @@ def run(order: dict[str, Any]) -> None:
             manager._save(key, {"n": number, "text": "x" * number}, {}, number)
         else:
             parts: dict[str | None, Any] = {name: to_arrow(content(number, name)) for name in ("a", "b")}
-            manager._replace(key, parts, {}, order.get("claim", number))
+            manager.replace(key, parts, {}, order.get("claim", number))
 
     if order.get("wait_for"):
         while not Path(order["wait_for"]).exists():

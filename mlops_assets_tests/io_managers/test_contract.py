@@ -91,7 +91,7 @@ def test_up_to_a_thousand_partitions_come_back_in_one_frame(tables: Tables, plac
     parts = {name: pd.DataFrame({"n": [number], "s": [name]}) for number, name in enumerate(names)}
     if count:
         arrow: dict[str | None, Any] = {name: arrow_frames.to_arrow(part) for name, part in parts.items()}
-        tables._replace(key, arrow, {}, 1)
+        tables.replace(key, arrow, {}, 1)
         same(tables.read(key), pd.concat(parts.values(), ignore_index=True))
         same(tables.read(key, names[::-2]), pd.concat([parts[n] for n in names[::-2]], ignore_index=True))
     assert tables.partitions(key) == names
@@ -107,17 +107,17 @@ def test_with_and_without_partitions_do_not_mix(tables: Tables, key: list[str]):
 def test_an_older_writer_is_refused(tables: Tables, key: list[str]):
     newer, older = pd.DataFrame({"a": [2]}), pd.DataFrame({"a": [1]})
     as_arrow = arrow_frames.to_arrow
-    tables._replace(key, {"x": as_arrow(newer)}, {}, 2_000)
+    tables.replace(key, {"x": as_arrow(newer)}, {}, 2_000)
     with pytest.raises(StaleWriteError, match=r"partition 'x' was not replaced"):
-        tables._replace(key, {"x": as_arrow(older)}, {}, 1_000)
+        tables.replace(key, {"x": as_arrow(older)}, {}, 1_000)
     same(tables.read(key), newer)
-    tables._replace(key, {"x": as_arrow(older)}, {}, 2_000)
+    tables.replace(key, {"x": as_arrow(older)}, {}, 2_000)
     same(tables.read(key), older)
 
 
 def test_what_was_written_before_the_clock_was_set_back_is_replaced(tables: Tables, key: list[str]):
     week = 7 * 86_400 * 10**9
-    tables._replace(key, {"x": arrow_frames.to_arrow(pd.DataFrame({"a": [1]}))}, {}, time.time_ns() + week)
+    tables.replace(key, {"x": arrow_frames.to_arrow(pd.DataFrame({"a": [1]}))}, {}, time.time_ns() + week)
     for value in (2, 3):
         tables.write(key, pd.DataFrame({"a": [value]}), "x")
         same(tables.read(key), pd.DataFrame({"a": [value]}))

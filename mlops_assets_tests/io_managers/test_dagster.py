@@ -16,12 +16,15 @@ from mlops_assets.io_managers import (
     Models,
     ObjectModels,
     ObjectTables,
+    SchemaDriftError,
     SqlTables,
     StorageError,
     Tables,
 )
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.resources.release import package_version
+from mlops_assets.resources.rows import Only
+from mlops_assets.resources.stored import StoredTable, Streamed
 
 DAYS = dg.DailyPartitionsDefinition("2024-03-08", timezone="America/New_York", end_date="2024-03-14")
 
@@ -130,7 +133,36 @@ def grown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-ASSETS: Sequence[Any] = [source, everything, window, model, use, growing, grown]
+@dg.asset(key=["x", "streamed"], partitions_def=DAYS, metadata={"partition_expr": "at"}, io_manager_key="tables")
+def streamed(context: dg.AssetExecutionContext) -> Streamed:
+    frame = hours(context.partition_key)
+    return Streamed(frame.iloc[[row]] if row < 2 else frame.iloc[:0] for row in range(3))
+
+
+@dg.asset(
+    ins={
+        "rows": dg.AssetIn(
+            ["x", "streamed"],
+            partition_mapping=dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1),
+            metadata={"allow_missing_partitions": True},
+        ),
+        "other": dg.AssetIn(["everything"]),
+    },
+    partitions_def=DAYS,
+    io_manager_key="tables",
+)
+def lazy(rows: StoredTable, other: StoredTable) -> pd.DataFrame:
+    late = Only(since=pd.Timestamp("2024-03-08 23:00"))
+    assert len(other) == len(other.read())
+    found = rows.read(["n"]).assign(
+        rows=len(rows), batches=len(list(rows.batches(rows=1))), foreign=len(rows.partitions or ())
+    )
+    with pytest.raises(SchemaDriftError, match="no column 'timestamp'"):
+        other.read(only=late)
+    return found
+
+
+ASSETS: Sequence[Any] = [source, everything, window, model, use, growing, grown, streamed, lazy]
 
 
 @pytest.fixture(params=["memory", "files"])
@@ -183,6 +215,23 @@ def test_a_backfill_in_one_run_and_readers_of_all_kinds(stores: dict[str, Any]):
     none = run(stores, window, "2024-03-13").output_for_node("window")
     assert len(none) == 0
     assert none.dtypes.to_dict() == tables.read(["x", "source"]).dtypes.to_dict()
+
+
+def test_a_stream_is_one_partition_and_a_table_is_read_when_it_is_asked(stores: dict[str, Any]):
+    run(stores, source, "2024-03-08")
+    run(stores, everything)
+    metadata = run(stores, streamed, "2024-03-08").asset_materializations_for_node("x__streamed")[0].metadata
+    assert (metadata["dagster/row_count"].value, metadata["partitions"].value) == (2, 1)
+    assert "2024-03-08 00:00:00" in metadata["preview"].value
+    assert {c.name: c.type for c in metadata["dagster/column_schema"].value.columns} == {
+        "at": "timestamp[us]",
+        "n": "int64",
+    }
+    pd.testing.assert_frame_equal(stores["tables"].read(["x", "streamed"]), hours("2024-03-08"))
+    found = run(stores, lazy, "2024-03-09").output_for_node("lazy")
+    assert found.to_dict("list") == {"n": [0, 1], "rows": [2, 2], "batches": [2, 2]}
+    none = run(stores, lazy, "2024-03-12").output_for_node("lazy")
+    assert (len(none), none["n"].dtype) == (0, "int64")
 
 
 def test_a_model_goes_through_a_run_with_what_is_known_of_it(stores: dict[str, Any]):

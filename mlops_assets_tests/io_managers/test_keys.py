@@ -54,7 +54,7 @@ def test_different_assets_have_different_tables(keys: list[tuple[str, ...]]):
 def test_hostile_partitions_are_only_partitions(places: Places, place: str):
     tables, key = places.tables(place), [fresh_name(), "t"]
     parts: dict[str | None, Any] = {name: to_arrow(pd.DataFrame({"n": [n]})) for n, name in enumerate(PARTITIONS)}
-    tables._replace(key, parts, {}, 1)
+    tables.replace(key, parts, {}, 1)
     assert tables.partitions(key) == sorted(PARTITIONS)
     assert tables.read(key, PARTITIONS)["n"].tolist() == list(range(len(PARTITIONS)))
     for partition in ("'; DROP TABLE t; --", "../../etc/passwd", "x" * 300):

@@ -98,8 +98,8 @@ def test_every_server_keeps_the_same(tmp_path, monkeypatch):
 class Forgetful(MemoryTables):
     """Loses the last row of forecasts, rounds the scores, and leaves out a partition of observations."""
 
-    def read(self, key, partitions=None, columns=None):
-        frame = super().read(key, partitions, columns)
+    def read(self, key, partitions=None, columns=None, only=None):
+        frame = super().read(key, partitions, columns, only)
         if key[-1] == "forecasts":
             return frame.iloc[:-1]
         if key[-1] == "backtest":

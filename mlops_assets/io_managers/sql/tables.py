@@ -10,14 +10,16 @@ import pyarrow as pa
 from pydantic import Field, SecretStr
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.io_managers import keys, schemas
+from mlops_assets.io_managers import filtering, keys, schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.parts import Head
 from mlops_assets.io_managers.sql import columns as sql_columns
 from mlops_assets.io_managers.sql.columns import ROW, Column
+from mlops_assets.resources.rows import Only
 from mlops_assets.resources.secrets import keep, reveal, variable_of
 
 if TYPE_CHECKING:
@@ -68,13 +70,6 @@ class SqlTables(Tables):
             if gone and len(gone) == len(found):
                 self._server.drop(connection, table)
 
-    def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
-        """Return how many rows each of some partitions has, as the register says."""
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
-            entries = self._register.entries(connection, sql_columns.table_name(key))
-        rows = {entry.partition: entry.rows for entry in entries}
-        return {name: rows[name] for name in partitions if name in rows}
-
     def children(self, key: Sequence[str]) -> list[str]:
         """Return the parts of the names of the tables in the register directly below a key."""
         start = f"{sql_columns.table_name(key)}__" if key else ""
@@ -92,14 +87,18 @@ class SqlTables(Tables):
                     return entry.schema
         raise MissingTableError(f"{label(key, partition)} is not stored.")
 
-    def _schemas_of(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, pa.Schema]":
-        wanted = set(partitions)
+    def _heads(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, Head]":
         with self._server.engine.connect().execution_options(reads_only=True) as connection:
-            found = self._register.entries(connection, sql_columns.table_name(key))
-        return {entry.partition: entry.schema for entry in found if entry.partition in wanted}
+            entries = self._register.entries(connection, sql_columns.table_name(key))
+        heads = {entry.partition: Head(entry.schema, entry.rows) for entry in entries}
+        return {name: heads[name] for name in partitions if name in heads}
 
-    def _load(self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None) -> pa.Table:
-
+    def _load(
+        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
+    ) -> pa.Table:
+        if only is not None:
+            found = self._load(key, partitions, filtering.needed(columns, only))
+            return filtering.selected(found, columns, only, label(key))
         table = sql_columns.table_name(key)
         with self._server.reading(table) as connection:
             stored = self._register.entries(connection, table)
@@ -119,7 +118,9 @@ class SqlTables(Tables):
                 found = as_of_today(self._fetch(connection, key, stored, entries, fetched), evolution, columns)
                 ends = accumulate(entry.rows for entry in entries)
                 parts |= {e.partition: found.slice(end - e.rows, e.rows) for e, end in zip(entries, ends, strict=True)}
-        whole = schemas.stack({entry.partition or "": parts[entry.partition] for entry in wanted}, label(key))
+        whole = schemas.stack(
+            {e.partition or "": parts[e.partition] for e in wanted}, label(key), [e.rows for e in wanted]
+        )
         return whole if columns is None else whole.select(columns)
 
     def _fetch(
@@ -163,11 +164,6 @@ class SqlTables(Tables):
             starts[entry.partition] = at
             at += entry.rows
         return pa.concat_tables([whole.slice(starts[entry.partition], entry.rows) for entry in wanted])
-
-    def _scan(
-        self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None
-    ) -> "dict[str | None, pa.Table]":
-        return {name: self._load(key, [name], columns) for name in partitions}
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         from mlops_assets.io_managers.sql.fitting import fit

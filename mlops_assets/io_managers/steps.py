@@ -1,0 +1,159 @@
+"""What Dagster's steps hand over to a store and get from it: frames or streams of them, split by partition."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+from dagster_shared.check import CheckError
+
+from mlops_assets.catalog.metadata import UNTOUCHED
+from mlops_assets.io_managers.arrow import to_arrow
+from mlops_assets.io_managers.errors import MissingTableError, StorageError
+from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
+from mlops_assets.io_managers.partition_split import split
+from mlops_assets.io_managers.parts import nothing_there
+from mlops_assets.resources.stored import StoredTable, Streamed
+
+if TYPE_CHECKING:
+    from mlops_assets.io_managers.base import Tables
+
+
+def asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
+    """Return the key of the asset that is stored or loaded; StorageError for what is no asset."""
+    if not context.has_asset_key:
+        raise StorageError("only assets are stored here: give plain ops another IO manager.")
+    return list(context.asset_key.path)
+
+
+def store(tables: "Tables", context: dg.OutputContext, obj: Any, claim: int) -> None:
+    """Store what an asset returned, and note what is to be shown of it.
+
+    Args:
+        tables: where to.
+        context: of the output.
+        obj: a frame, which is split into the run's partitions, or a `Streamed` for its one partition.
+        claim: when the run began, in ns since 1970.
+
+    Raises:
+        StorageError: anything else, or a stream for several partitions.
+        ForeignRowsError: rows of none of the run's partitions.
+    """
+    key = asset_path(context)
+    if isinstance(obj, Streamed):
+        _store_stream(tables, context, obj, claim)
+        return
+    if not isinstance(obj, pd.DataFrame):
+        raise StorageError(
+            f"{label(key)}: tables take a pandas DataFrame, the asset returned {type(obj).__name__}. "
+            "Return a frame (an empty one with its columns, if there are no rows), "
+            "or give the asset another io_manager_key."
+        )
+    parts: dict[str | None, pd.DataFrame] = {**_split(context, obj)} if context.has_asset_partitions else {None: obj}
+    start = time.perf_counter()
+    arrow = {name: to_arrow(frame) for name, frame in parts.items()}
+    untouched = context.output_metadata.get(UNTOUCHED)
+    untouched = getattr(untouched, "value", untouched) or ()
+    written = {name: table for name, table in arrow.items() if name not in untouched}
+    size = tables.replace(key, written, _options(context), claim) if written else 0
+    # Several partitions share one set of facts; the rows of each are the asset's to say.
+    rows = {"dagster/row_count" if len(parts) == 1 else "rows_of_run": len(obj)}
+    one = next(iter(parts)) if len(parts) == 1 else None
+    schema = max(arrow.values(), key=len).schema
+    _note(context, tables.uri(key, one), obj, schema, size, time.perf_counter() - start, {**rows, **_count(context)})
+
+
+def _store_stream(tables: "Tables", context: dg.OutputContext, stream: Streamed, claim: int) -> None:
+    key = asset_path(context)
+    names = list(context.asset_partition_keys) if context.has_asset_partitions else [None]
+    if len(names) > 1:
+        raise StorageError(
+            f"{label(key)}: a stream is of one partition, the run has {len(names)}. Return a frame, or give the asset "
+            "the backfill policy BackfillPolicy.multi_run()."
+        )
+    first: list[pd.DataFrame] = []
+    rows = 0
+
+    def own() -> Iterator[pd.DataFrame]:
+        nonlocal rows
+        for batch in stream.batches:
+            first.extend([] if first and (len(first[0]) or not len(batch)) else [batch])
+            rows += len(batch)
+            yield _split(context, batch)[names[0]] if names[0] is not None else batch
+
+    start = time.perf_counter()
+    size = tables.replace_by_batches(key, own(), names[0], _options(context), claim)
+    seconds = time.perf_counter() - start
+    facts = {"dagster/row_count": rows, **_count(context)}
+    _note(context, tables.uri(key, names[0]), first[-1], to_arrow(first[-1]).schema, size, seconds, facts)
+
+
+def load(tables: "Tables", context: dg.InputContext) -> "pd.DataFrame | StoredTable":
+    """Load the partitions an asset depends on; absent ones are skipped and counted.
+
+    Returns:
+        One frame, or the `StoredTable` as which the asset's parameter is annotated: nothing is read yet.
+
+    Raises:
+        MissingTableError: none of the partitions is there, and the input does not say that they may be missing.
+    """
+    key = asset_path(context)
+    wishes = dict(context.definition_metadata or {})
+    columns = list(wishes["columns"]) if wishes.get("columns") is not None else None
+    stored = context.dagster_type.typing_type is StoredTable
+    if not context.has_asset_partitions:
+        return StoredTable(tables, key) if stored else tables.read(key, columns=columns)
+    asked = list(context.asset_partition_keys)
+    present = tables.partitions(key)
+    there = set(present)
+    found = [name for name in asked if name in there]
+    facts = {"partitions": len(found), "absent_partitions": len(asked) - len(found)}
+    if asked and len(found) < len(asked):
+        context.log.info(f"{label(key)}: {len(asked) - len(found)} of {len(asked)} partitions are not there, skipped.")
+    if not found and not wishes.get("allow_missing_partitions"):
+        raise MissingTableError(nothing_there(key, asked, present))
+    table = StoredTable(tables, key, found)
+    loaded = table if stored else table.read(columns)
+    # For many partitions Dagster keeps the metadata of the input but cannot make an observation of it.
+    with contextlib.suppress(CheckError):
+        context.add_input_metadata({**facts, "rows": len(loaded)})
+    return loaded
+
+
+def _options(context: dg.OutputContext) -> dict[str, Any]:
+    return dict(context.definition_metadata or {})
+
+
+def _split(context: dg.OutputContext, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    keys, expression = list(context.asset_partition_keys), _options(context).get("partition_expr")
+    return split(frame, keys, context.asset_partitions_def, expression, label(asset_path(context)))
+
+
+def _count(context: dg.OutputContext) -> dict[str, int]:
+    return {"partitions": len(context.asset_partition_keys)} if context.has_asset_partitions else {}
+
+
+def _note(
+    context: dg.OutputContext,
+    uri: str,
+    frame: pd.DataFrame,
+    schema: pa.Schema,
+    size: int,
+    seconds: float,
+    facts: Mapping[str, Any],
+) -> None:
+    """Add what is shown of what was written: `frame` are its rows, or the first of them."""
+    context.add_output_metadata(
+        {
+            **facts,
+            "dagster/column_schema": column_schema(frame, schema, column_meanings(context)),
+            "dagster/uri": uri,
+            "write_seconds": round(seconds, 3),
+            "preview": dg.MetadataValue.md(preview(frame)),
+            **({"bytes": size} if size >= 0 else {}),
+        }
+    )
