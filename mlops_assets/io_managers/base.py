@@ -295,9 +295,11 @@ class Tables(Claiming):
             AlreadyStoredError: one of them is there, and the claim is `FIRST`.
         """
 
-    def _put_stream(self, key: Sequence[str], partition: str | None, tables: Iterable[pa.Table], **said: Any) -> int:
-        """Replace a partition by tables of one schema, as `_put` does: `said` are its options and claim."""
-        return self._put(key, {partition: pa.concat_tables(tables)}, **said)
+    def _put_stream(
+        self, key: Sequence[str], partition: str | None, tables: Iterable[pa.Table], options: Any, claim: int
+    ) -> int:
+        """Replace a partition by tables of one schema, as `_put` does."""
+        return self._put(key, {partition: pa.concat_tables(tables)}, options, claim)
 
     @patient
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
@@ -312,7 +314,7 @@ class Tables(Claiming):
     def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> list[str | None]:
         present = self._stored(key)
         there = set(present)
-        wanted = present if partitions is None else [name for name in partitions if name in there]
+        wanted: list[str | None] = present if partitions is None else [name for name in partitions if name in there]
         if not wanted:
             raise MissingTableError(nothing_there(key, partitions, present))
         return wanted
@@ -343,7 +345,7 @@ class Tables(Claiming):
             first = next(tables)
             fit = self._fitting(key, {partition: first}, options)
             told = (fit(partition, table) for table in chain([first], tables))
-            return _refused(lambda: self._put_stream(key, partition, told, options=options, claim=claim))
+            return _refused(lambda: self._put_stream(key, partition, told, options, claim))
 
     def _fitting(
         self, key: Sequence[str], parts: Parts, options: Mapping[str, Any]

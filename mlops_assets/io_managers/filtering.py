@@ -6,7 +6,7 @@ from functools import reduce
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow import compute
 
 from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.arrow import plain_type
@@ -43,6 +43,7 @@ def matching(table: pa.Table, only: Only | None) -> pa.Table:
         return table
     if any(name not in table.column_names or pa.types.is_null(table.field(name).type) for name in only.columns):
         return table.slice(0, 0)
+    pc: Any = compute
     items, times = (_plain(table.column(name)) if name in only.columns else None for name in (ITEM, TIME))
     bounds = []
     if isinstance(only.items, Span):

@@ -238,7 +238,8 @@ def _wider(one: pa.DataType, two: pa.DataType) -> pa.DataType:
 
 
 def conform(part: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give a partition the columns and types of `common_schema`."""
+    """Give a partition the columns and types of a schema, categories decoded to their values."""
+    schema = pa.schema([field.with_type(plain_type(field.type)) for field in schema], schema.metadata)
     arrays = []
     for field in schema:
         if field.name not in part.column_names or not part.num_rows:
