@@ -15,6 +15,9 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+event_log_storage:
+  module: mlops_assets.resources.event_log
+  class: EventLog
 run_retries:
   enabled: true
   max_retries: 2
