@@ -33,7 +33,8 @@ from mlops_assets.errors import MissingExtraError, TransientError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.meanings import Meanings
-from mlops_assets.resources.clock import Clock
+from mlops_assets.lifecycle.revisions import Revisions
+from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
@@ -154,7 +155,9 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         facts |= {**odd.facts(), "items": intake.rows["item_id"].nunique()}
         facts |= {UNTOUCHED: list(intake.untouched)} if intake.untouched else {}
         facts |= {FILLED: filled} if filled else {}
-        yield dg.Output(intake.rows, OBSERVATIONS, metadata=facts)
+        replaced = [key for key in keys if key not in intake.untouched]
+        rows = Revisions(graph, tables).settle(OBSERVATIONS, intake.rows, replaced, naive_utc(clock.now()))
+        yield dg.Output(rows, OBSERVATIONS, metadata=facts)
 
     return ingestion
 
@@ -233,12 +236,12 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         **graph.attributes(
             ["pandas"],
             "Covariates that are known ahead of time, over the horizon after the partition's origin.",
-            {"partition_expr": "partition", "allow_new_columns": True},
+            {"partition_expr": "partition", **graph.observed},
         ),
     )
     @patient
     def future_covariates(
-        context: dg.AssetExecutionContext, clock: Clock, **inputs: pd.DataFrame
+        context: dg.AssetExecutionContext, clock: Clock, tables: dg.ResourceParam[Tables], **inputs: pd.DataFrame
     ) -> dg.Output[pd.DataFrame]:
         frames, observations = [], inputs.get(OBSERVATIONS, graph.without_rows(OBSERVATIONS))
         for key in with_steps(spec, context.partition_keys):
@@ -248,6 +251,9 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
             for note in notes:
                 context.log.info(note)
             frames.append(future.assign(partition=key))
-        return dg.Output(pd.concat(frames or [graph.without_rows(FUTURE_COVARIATES)], ignore_index=True))
+        if not frames:
+            return dg.Output(graph.without_rows(FUTURE_COVARIATES))
+        rows, keys = pd.concat(frames, ignore_index=True), list(context.partition_keys)
+        return dg.Output(Revisions(graph, tables).settle(FUTURE_COVARIATES, rows, keys, naive_utc(clock.now())))
 
     return future_covariates

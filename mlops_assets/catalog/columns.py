@@ -70,6 +70,8 @@ _METRICS = (
     Column("naive_mase", "float64", "MASE of seasonal naive on the same rows."),
     Column("skill", "float64", "1 - mase / naive_mase: above zero, the forecast is better than seasonal naive."),
 )
+_SINCE = "Since when the row says this, in UTC; missing in rows of release 0.1.0: since the end of their partition."
+_KNOWN_AT = Column("known_at", "datetime64[us]", _SINCE, since="0.2.0")
 
 _FORECAST = (
     _ITEM,
@@ -87,6 +89,7 @@ TABLES: Mapping[str, Columns] = {
         _TIME,
         Column("target", "float64", "The value; null where the source says that it is missing."),
         Column(COVARIATES, "any", "Covariate of the spec."),
+        _KNOWN_AT,
     ),
     names.QUARANTINE: (
         Column("reason", "str", "Rule of the contract that the row breaks."),
@@ -102,6 +105,7 @@ TABLES: Mapping[str, Columns] = {
         Column("timestamp", "datetime64[us]", "A time after the origin."),
         Column(COVARIATES, "float64", "Known covariate of the spec."),
         Column("partition", "str", "Partition whose forecasts use the row."),
+        _KNOWN_AT,
     ),
     names.TRAINING_SET: (
         _ITEM,
@@ -313,9 +317,7 @@ TABLES: Mapping[str, Columns] = {
         Column("run_id", "str", "Dagster run that decided; empty on the command line."),
     ),
     names.RETRAINING_DECISIONS: (
-        Column(
-            "number", "int64", "From 1, one for each time that all policies were asked and there was something new."
-        ),
+        Column("number", "int64", "From 1, one for each time that all policies were asked and had something new."),
         Column("at", "datetime64[us]", "When, in UTC."),
         Column("partition", "str", "Latest partition that was judged."),
         Column("champion", "int64", "Version in charge."),
@@ -379,6 +381,17 @@ TABLES: Mapping[str, Columns] = {
         Column("since", "datetime64[us]", "When something was first ingested with this meaning, in UTC."),
         Column("meaning", "str", "Fields of the spec that decide what an observation is, as JSON."),
         Column("changes", "str", "Fields that were changed, each with its value before and after; empty of the first."),
+    ),
+    names.REVISIONS: (
+        Column("table", "str", "observations or future_covariates: where the row was."),
+        Column("partition", "str", "Partition of that table."),
+        _ITEM,
+        _TIME,
+        Column("known_at", "datetime64[us]", "As in the table that it was in."),
+        Column("superseded_at", "datetime64[us]", "Since when the row says something else, or is gone, in UTC."),
+        Column("contract", "int64", "Number in meanings of what the row meant."),
+        Column("target", "float64", "Its value; null of future_covariates, too."),
+        Column("covariates", "str", "Its covariates, as JSON: which there are may change."),
     ),
 }
 """By the table's name, in the order in which they are stored."""

@@ -15,6 +15,7 @@ from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods
 from mlops_assets.forecasting.data.contract import Contract
 from mlops_assets.forecasting.data.numbers import NumberFormat
+from mlops_assets.forecasting.data.vintages import KNOWN_AT
 from mlops_assets.forecasting.model.kinds import lookback
 from mlops_assets.spec import FileSource, ForecastSpec
 
@@ -137,4 +138,4 @@ def reach_of(spec: ForecastSpec) -> int:
 def known_after(inputs: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame | None:
     """Return the known covariates after the origin of a partition; None where the spec has none."""
     future = inputs.get(FUTURE_COVARIATES)
-    return None if future is None else future.loc[future["partition"] == key].drop(columns="partition")
+    return None if future is None else future.loc[future["partition"] == key].drop(columns=["partition", KNOWN_AT])

@@ -39,7 +39,11 @@ class Log:
 
     def replace(self, row: Mapping[str, Any], partition: str) -> None:
         """Put a row in the place of one that this process has added."""
-        self._tables.write(self._key, self._frame([row]), partition)
+        self.replace_all(pd.DataFrame([dict(row)]), partition)
+
+    def replace_all(self, rows: pd.DataFrame, partition: str) -> None:
+        """Put rows in the place of what this process, or a killed one that did the same, has added."""
+        self._tables.write(self._key, typed(rows, self._columns), partition)
 
     def _frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         return typed(pd.DataFrame([dict(row) for row in rows]), self._columns)

@@ -41,6 +41,7 @@ REGISTRATIONS = "registrations"
 ALERTS = "alerts"
 MEANINGS = "meanings"
 ENDINGS = "endings"
+REVISIONS = "revisions"
 SPEC = "spec"
 """Stands for a forecast whose spec cannot be used."""
 
@@ -107,6 +108,7 @@ ENTRIES = (
     CatalogEntry(DECISIONS, kind="log"),
     CatalogEntry(ALERTS, kind="log"),
     CatalogEntry(MEANINGS, kind="log"),
+    CatalogEntry(REVISIONS, kind="log", shown=False),
     CatalogEntry(RETRAINING_DECISIONS, kind="log"),
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
     CatalogEntry(REGISTRATIONS, kind="log", shown=False),

@@ -21,7 +21,7 @@ from mlops_assets.io_managers import filtering, schemas, steps
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
 from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, SchemaDriftError, StorageError
-from mlops_assets.io_managers.evolution import schema_of_today, with_texts
+from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, with_texts
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.parts import Head, Part, as_one, nothing_there, regrouped, small_together
 from mlops_assets.io_managers.spool import Spool
@@ -363,7 +363,9 @@ class Tables(Claiming):
         allow, release = bool(options.get("allow_new_columns")), package_version()
 
         def agreeing(name: str | None, part: pa.Table, other: str | None, schema: pa.Schema) -> pa.Table:
-            return schemas.agree(with_texts(part, evolution), schema, label(key, name), label(key, other), allow)
+            # What an earlier release would have lacked, a part may lack: it gets its default.
+            part = as_of_today(with_texts(part, evolution), evolution)
+            return schemas.agree(part, schema, label(key, name), label(key, other), allow)
 
         binding: tuple[str | None, pa.Schema] | None = None
         for other in (name for name in reversed(stored) if name not in parts):

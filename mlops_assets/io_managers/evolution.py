@@ -19,7 +19,7 @@ def as_of_today(table: pa.Table, evolution: Evolution, columns: Sequence[str] | 
         evolution: what has changed since.
         columns: only these of the columns that have come since; None: all of them.
     """
-    if not evolution:
+    if not evolution.concerns(table.column_names):
         return table
     names = evolution.renamed(table.column_names)
     record = columns_record(table.schema)

@@ -1,6 +1,6 @@
 """What the stored observations mean, held against the spec of today, so that nothing is made of other rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -41,6 +41,14 @@ class Meanings:
         """Return the meaning of rows, and of versions, that do not say theirs; None before anything was ingested."""
         known = self.all()
         return known[0][1] if known else None
+
+    def numbers(self, texts: Iterable[str | None]) -> dict[str | None, int]:
+        """Return the latest number under which each meaning, as partitions have it, stands here.
+
+        That of the first where the partition does not say its own, and 0 where it stands nowhere.
+        """
+        known = {to_text(meaning): number for number, (_, meaning) in enumerate(self.all(), start=1)}
+        return {text: 1 if text is None else known.get(text, 0) for text in texts}
 
     def note(self, spec: ForecastSpec, now: datetime) -> None:
         """Add the spec's meaning if it is not the latest."""

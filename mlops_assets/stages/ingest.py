@@ -10,8 +10,9 @@ from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
 from mlops_assets.catalog.partitions import before, first_key, latest_complete, partition_of, whole_window
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import KEY, stamp_misfit, steps_after
+from mlops_assets.forecasting.data.vintages import known_from
 from mlops_assets.io_managers.errors import StaleWriteError
-from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import read_all
 from mlops_assets.sources.covariates import attach
@@ -165,11 +166,10 @@ def fill(graph: Graph, tables: Tables, clock: Clock, key: str) -> dict[str, int]
     accepted = partition_of(checked.accepted["timestamp"], graph.partitions, wanted)
     filled = [one for one in wanted if one not in over and (one in new or (accepted == one).any())]
     rejected = partition_of(checked.quarantined["timestamp"], graph.partitions, wanted)
+    rows = known_from(checked.accepted, naive_utc(clock.now()))
     try:
         tables.write_all([name, QUARANTINE], {one: _of(checked.quarantined, rejected, one) for one in filled})
-        tables.write_all(
-            [name, OBSERVATIONS], {one: checked.accepted[accepted == one] for one in filled}, **graph.observed
-        )
+        tables.write_all([name, OBSERVATIONS], {one: rows[accepted == one] for one in filled}, **graph.observed)
     except StaleWriteError:  # another run has filled them meanwhile
         return {}
     return {one: int((accepted == one).sum()) for one in filled}

@@ -17,6 +17,7 @@ from mlops_assets.catalog.partitions import window_of
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
 from mlops_assets.forecasting.data.outliers import bounded, without_outliers
+from mlops_assets.forecasting.data.vintages import KNOWN_AT
 from mlops_assets.forecasting.decisions.rules import GROW, REFIT, REWEIGH
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import ModelSettings, Task
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 def history_of(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame:
     """Return observations as the engine wants them.
 
-    That is without outliers, or with bounded ones, absent rows filled where they mean zero, and with what the calendars
-    say of their times. What becomes of an item does not depend on the others.
+    That is without outliers, or with bounded ones, absent rows filled where they mean zero, with what the calendars
+    say of their times, and without the moment since when they are known. What becomes of an item does not depend on
+    the others.
 
     Args:
         spec: the forecast.
@@ -49,6 +51,7 @@ def history_of(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp
     Raises:
         SourceError: a calendar cannot be read.
     """
+    observations = observations.drop(columns=KNOWN_AT, errors="ignore")
     observations = without_outliers(observations) if spec.outliers == "missing" else bounded(observations)
     if spec.fill == "zero" and len(observations):
         observations = fill_with_zero(observations, spec.frequency, spec.zone, end)

@@ -67,7 +67,8 @@ def test_single_run_over_many_partitions_equals_one_run_each(world):
     many.run("observations", "quarantine", partition="2024-03-01...2024-03-04")
     for day in pd.date_range("2024-03-01", "2024-03-04"):
         one.run("observations", "quarantine", partition=f"{day:%Y-%m-%d}")
-    pd.testing.assert_frame_equal(many.table("observations"), one.table("observations"))
+    rows = [made.table("observations").drop(columns="known_at") for made in (many, one)]
+    pd.testing.assert_frame_equal(*rows)
     assert many.tables.partitions(["demo", "observations"]) == one.tables.partitions(["demo", "observations"])
 
 

@@ -17,6 +17,6 @@ def test_names_in_a_table_are_neither_markup_nor_further_cells_or_lines():
 def test_observations_without_rows_have_the_types_of_their_covariates(tmp_path):
     spec = declare(tmp_path, covariates={"past": ["rain"], "static": ["region"]})
     empty = Graph(spec).without_rows("observations")
-    assert [*empty.columns] == ["item_id", "timestamp", "target", "rain", "region"]
+    assert [*empty.columns] == ["item_id", "timestamp", "target", "rain", "region", "known_at"]
     assert empty[["target", "rain"]].dtypes.eq("float64").all()
     assert empty["region"].dtype == object

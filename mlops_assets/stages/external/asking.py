@@ -10,6 +10,7 @@ from mlops_assets.catalog.graph import Graph, reach_of
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import origin_of, window_of
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.forecasting.data.vintages import KNOWN_AT
 from mlops_assets.forecasting.delivery import costs
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.jobs.job import Job, chain
@@ -58,7 +59,7 @@ class Known:
         known = None
         if spec.covariates.known:
             rows = self._stored.read(FUTURE_COVARIATES, [self._key])
-            known = rows[rows["partition"] == self._key].drop(columns="partition")
+            known = rows[rows["partition"] == self._key].drop(columns=["partition", KNOWN_AT])
         return future_of(spec, self.recent(), known, self.origin)
 
     def _observed(self, count: int | None) -> pd.DataFrame:

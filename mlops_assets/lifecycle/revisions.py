@@ -1,0 +1,145 @@
+"""Revisions: the rows of observations and future covariates that were superseded, and the past as it was known."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.log import Log
+from mlops_assets.catalog.meaning import meaning_of, scorable
+from mlops_assets.catalog.names import OBSERVATIONS, REVISIONS
+from mlops_assets.catalog.partitions import partition_of
+from mlops_assets.catalog.windows import windows_of
+from mlops_assets.forecasting.data import vintages
+from mlops_assets.forecasting.data.grid import KEY
+from mlops_assets.forecasting.data.vintages import KNOWN_AT, SUPERSEDED_AT
+from mlops_assets.lifecycle.meanings import Meanings
+from mlops_assets.resources.protocols import Tables
+
+_OURS = frozenset({"table", "partition", *KEY, "target", KNOWN_AT, SUPERSEDED_AT, "contract"})
+
+
+class Revisions:
+    """What a forecast's tables said before: a partition for each run that has replaced rows by other ones.
+
+    The rows that a run supersedes are kept here before the others are stored in their place. A run that is killed
+    between the two leaves rows here that are current still, which readers take for that; whoever supersedes the same
+    rows afterwards replaces the same partition.
+    """
+
+    def __init__(self, graph: Graph, tables: Tables) -> None:
+        self._graph, self._tables, self._name = graph, tables, graph.spec.name
+        self._log, self._meanings = Log(tables, self._name, REVISIONS), Meanings(tables, self._name)
+
+    def settle(self, table: str, come: pd.DataFrame, keys: Sequence[str], now: pd.Timestamp) -> pd.DataFrame:
+        """Keep what rows that are about to be stored supersede, and return them with `known_at`.
+
+        Args:
+            table: the rows' own.
+            come: the rows.
+            keys: of the partitions that they replace.
+            now: the present moment, naive, in UTC.
+        """
+        there = sorted(set(self._tables.partitions([self._name, table])).intersection(keys))
+        stored = self._stored(table, there) if there else None
+        if stored is None or stored.empty:
+            return vintages.known_from(come, now)
+        found = vintages.revise(stored, come, now, _row(table))
+        if len(found.superseded):
+            self._keep(table, found.superseded)
+        return found.rows
+
+    def rows(self, table: str, keys: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the superseded rows of a table that meant what its rows mean, with their covariates as columns.
+
+        Args:
+            table: observations or future_covariates.
+            keys: of its partitions that matter; None: all.
+
+        Returns:
+            The columns of the table, `partition`, `superseded_at` and `contract`; of rows that meant something else
+            (`contract` 0) only who they are and when they were known is of use.
+        """
+        rows = self._log.rows()
+        rows = rows[rows["table"] == table]
+        if keys is not None:
+            rows = rows[rows["partition"].isin(list(keys))]
+        known = {number: meaning for number, (_, meaning) in enumerate(self._meanings.all(), start=1)}
+        present = meaning_of(self._graph.spec)
+        alike = [number for number, meaning in known.items() if scorable(meaning, present)]
+        told = pd.DataFrame([json.loads(text) for text in rows["covariates"]], index=rows.index)
+        empty = self._graph.without_rows(table)
+        told = told.reindex(columns=[name for name in empty.columns if name not in _OURS])
+        told = told.astype({name: kind for name, kind in empty.dtypes.items() if name in told})
+        rows = rows.drop(columns=["table", "covariates"]).join(told)
+        return rows.assign(contract=rows["contract"].where(rows["contract"].isin(alike), 0)).reset_index(drop=True)
+
+    def as_of(self, table: str, moment: pd.Timestamp, keys: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the rows of a table that were known at a moment; see `vintages.as_of`.
+
+        Args:
+            table: observations or future_covariates.
+            moment: naive, in UTC.
+            keys: of the partitions that are wanted; None: all.
+
+        Raises:
+            MissingTableError: none of them is stored.
+        """
+        current, superseded = self.versions(table, keys)
+        found = vintages.as_of(current, superseded, moment, _row(table))
+        return found if table != OBSERVATIONS else found.drop(columns="partition")
+
+    def versions(self, table: str, keys: Sequence[str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the current and the superseded rows of a table, each with `partition` and a `known_at` never missing.
+
+        A row that meant something else is none of them; the one that came in its place is known since then.
+        """
+        keys = self._tables.partitions([self._name, table]) if keys is None else keys
+        current, superseded = self._since(self._stored(table, keys)), self._since(self.rows(table, keys))
+        other = superseded[superseded["contract"] == 0]
+        superseded = superseded[superseded["contract"] > 0].drop(columns="contract")
+        return vintages.in_place_of(current, superseded, other, _row(table))
+
+    def _stored(self, table: str, keys: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of partitions, each with its `partition`."""
+        rows = self._tables.read([self._name, table], keys)
+        if table != OBSERVATIONS:
+            return rows
+        return rows.assign(partition=partition_of(rows["timestamp"], self._graph.partitions, keys))
+
+    def _since(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Let rows that do not say since when they are known be so since the end of their partition."""
+        silent = rows[KNOWN_AT].isna()
+        if not silent.any():
+            return rows
+        keys = rows.loc[silent, "partition"].unique()
+        over = windows_of(self._graph.partitions, keys).over.tz_localize(None)
+        ends = rows.loc[silent, "partition"].map(dict(zip(keys, over, strict=True)))
+        return rows.assign(**{KNOWN_AT: rows[KNOWN_AT].fillna(ends)})
+
+    def _keep(self, table: str, rows: pd.DataFrame) -> None:
+        key = [self._name, table]
+        meant = self._tables.meanings(key, sorted(rows["partition"].unique()))
+        numbers = self._meanings.numbers(meant.values())
+        covariates = rows[[name for name in rows.columns if name not in _OURS]]
+        kept = rows.assign(
+            table=table,
+            contract=[numbers[meant.get(partition)] for partition in rows["partition"]],
+            target=rows["target"] if "target" in rows else float("nan"),
+            covariates=[_as_json(row) for row in covariates.to_dict("records")],
+        )
+        named = kept[["table", "partition", *KEY, KNOWN_AT]]
+        digest = hashlib.sha256(pd.util.hash_pandas_object(named, index=False).sort_values().to_numpy().tobytes())
+        self._log.replace_all(kept, f"{kept['partition'].min()}-{digest.hexdigest()[:12]}")
+
+
+def _row(table: str) -> list[str]:
+    """Return what names a row of a table: covariates of a time are known from several origins."""
+    return KEY if table == OBSERVATIONS else ["partition", *KEY]
+
+
+def _as_json(row: dict[Any, Any]) -> str:
+    return json.dumps({name: None if pd.isna(value) else value for name, value in row.items()}, ensure_ascii=False)
