@@ -5,7 +5,7 @@ Which places an environment uses, and what they need to be set, the settings say
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import dagster as dg
@@ -19,6 +19,7 @@ from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.secrets import keep, without_login
+from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
 from mlops_assets.tracking.tracking import Tracking
 
@@ -67,6 +68,7 @@ class Stores:
     notifications: Notifications
     clock: Clock
     jobs: Jobs
+    engine: Engine = field(default_factory=Engine.local)
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -94,6 +96,7 @@ def build_environment(settings: Settings) -> Environment:
         "tracking": _tracking(settings),
         "clock": Clock.of(settings),
         "jobs": Jobs(settings),
+        "engine": Engine(address=settings.engine),
         "notifications": Notifications(
             channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
         ),
@@ -106,4 +109,4 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     """Open the stores of an environment outside a Dagster run."""
     resources = build_environment(settings).resources
     with dg.build_resources(resources) as opened:
-        yield Stores(opened.tables, opened.models, opened.tracking, opened.notifications, opened.clock, opened.jobs)
+        yield Stores(**{part.name: getattr(opened, part.name) for part in fields(Stores)})

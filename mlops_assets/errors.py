@@ -21,6 +21,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── QuestionError           a question to a forecast
     │   │   ├── ReplayError             a policy that cannot be replayed
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
+    │   │   ├── EngineAddressError      an engine that cannot be, or cannot see the tables (also an EngineError)
     │   │   └── DecisionError           a person's decision on a version (exit code 4)
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract
@@ -29,6 +30,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── NoChampionError             a forecast has no champion yet (exit code 4)
     │   ├── RefusedError                the machine lets nobody write there, or its disk is full
+    │   ├── UnknownSecretError          a worker lacks the variable of a secret
     │   ├── ModelFileError              a stored model is not what was saved
     │   └── MissingExtraError           a library is not installed
     │       ├── MissingDriverError      a database's (also a DatabaseError)
@@ -43,6 +45,10 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   ├── WrongAnswerError            answers what makes no sense
     │   └── RefusedByServiceError       will never do it (also a TerminalError)
     ├── NotificationError               the channel of alerts cannot be used
+    ├── EngineError                     the engine that works on shards
+    │   ├── EngineUnavailableError      does not answer, or has gone away (also a TransientError)
+    │   ├── WorkerReleaseError          has workers of another release (also a TerminalError)
+    │   └── WorkerLostError             has a task that ends every worker (also a TerminalError)
     ├── StorageError                    a table or model cannot be stored or read
     │   └── MissingTableError, StaleWriteError, AlreadyStoredError
     ├── RunFailedError                  a Dagster run failed

@@ -23,6 +23,7 @@ PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
     "test": ("memory", "memory"),
 }
 """Where each environment keeps tables and models; MLOPS_TABLES and MLOPS_MODELS choose otherwise."""
+_ENGINE = re.compile(r"(local|databricks)(\?|$)|(dask(\+\w+)?|spark|sc)://[^?]")
 _DATABASE, _BUCKET = "postgresql://user:password@host/name", "s3://bucket/prefix"
 
 
@@ -114,6 +115,11 @@ class Settings(BaseModel):
         description="Pretend that it is this moment (ISO 8601), to replay the past. Default: the real clock.",
     )
 
+    engine: str = Field(
+        default="local",
+        alias="MLOPS_ENGINE",
+        description="Where large tables are worked on: local, dask://…, spark://… or databricks; see docs/scale.md.",
+    )
     debug: bool = Field(
         default=False,
         alias="MLOPS_DEBUG",
@@ -134,6 +140,15 @@ class Settings(BaseModel):
     def _a_queue(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^\s/@]+/\S+", value):
             raise ValueError("not an address such as https://sqs.eu-west-1.amazonaws.com/1234/name")
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _an_engine(cls, value: str) -> str:
+        if re.search(r"//[^/]*:[^/]*@|[;&?](token|password)=", value):
+            raise ValueError("no password or token in this address: see docs/scale.md for where it is given")
+        if not _ENGINE.match(value):
+            raise ValueError("an engine's address is local, dask://host:8786, spark://host:7077 or the like")
         return value
 
     @field_validator("object_storage")
@@ -280,7 +295,7 @@ def _describe(problem: Any) -> str:
         near = nearest(found, allowed, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         message = f"allowed: {', '.join(allowed)}{hint}"
-    if name in _NEVER_SHOWN or "@" in str(found):
+    if name in _NEVER_SHOWN or re.search("@|token=|password=", str(found)):
         return f"{name}: {message}"
     return f"{name}: found {found!r}; {message}"
 

@@ -123,8 +123,8 @@ def test_what_stands_for_a_broken_spec_fails_with_its_message_and_tells_people_o
         said = []
         with dg.build_resources(definitions.resources or {}) as resources:
             for _ in range(2):
-                context = dg.build_sensor_context(instance=instance, resources=resources.original_resource_dict)
-                said.append(definitions.resolve_sensor_def("typo_alerts").evaluate_tick(context).skip_message)
+                with dg.build_sensor_context(instance=instance, resources=resources.original_resource_dict) as context:
+                    said.append(definitions.resolve_sensor_def("typo_alerts").evaluate_tick(context).skip_message)
             alerts = resources.tables.read(["typo", "alerts"])
     assert [words.partition(",")[0] for words in said] == ["1 new", "0 new"]
     assert alerts["event"].tolist() == ["broken spec"]

@@ -85,6 +85,7 @@ def test_every_variable_is_read():
         "MLOPS_APPROVAL": "manual",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
         "MLOPS_NOW": "2013-12-31",
+        "MLOPS_ENGINE": "dask://scheduler:8786",
         "MLOPS_DEBUG": "true",
     }
     assert values.keys() == variables().keys()
@@ -215,6 +216,9 @@ def test_the_clock_goes_by_itself():
         ("MLOPS_DAGSTER_UI", "ftp://me:hunter2planted@dagster"),
         ("MLOPS_MLFLOW_UI", "javascript:alert"),
         ("MLOPS_NOW", "0001-01-01"),
+        ("MLOPS_ENGINE", "cluster"),
+        ("MLOPS_ENGINE", "sc://host:15002/;token=hunter2planted"),
+        ("MLOPS_ENGINE", "spark://me:hunter2planted@host"),
     ],
 )
 def test_an_address_or_a_moment_that_cannot_be_is_refused_at_the_start_and_shows_no_secret(variable, value):

@@ -3,6 +3,7 @@
 import time
 from abc import ABC
 from datetime import datetime, timezone
+from typing import Any
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -20,12 +21,20 @@ class Claiming(dg.ConfigurableIOManager, ABC):
 
     _began: int | None = PrivateAttr(default=None)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let nothing but its configuration be sent to another process; secrets in it are references."""
+        return _made, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Note when the work began whose results will be written."""
         self._began = time.time_ns()
 
     def _claim(self) -> int:
         return self._began or time.time_ns()
+
+
+def _made(store: "type[Claiming]", configuration: dict[str, Any]) -> Claiming:
+    return store(**configuration)
 
 
 def refuse_older(claim: int, present: int, what: str) -> None:

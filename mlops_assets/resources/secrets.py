@@ -2,10 +2,11 @@
 
 Dagster keeps a resource's configuration in snapshots and shows it in its web UI, and has no type for a secret. So the
 configuration holds a reference, and the secret stays in this process; every process that builds the definitions has it
-from its settings.
+from its settings, and a worker of a cluster, which a reference is sent to, from its environment.
 """
 
 import os
+import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
@@ -14,7 +15,10 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from mlops_assets.errors import TerminalError
+
 HIDDEN = "***"
+_REFERENCE = "secret:"
 _KEPT: dict[str, SecretStr] = {}
 _SHORTEST = 6
 """Shorter values are not looked for: they would be found within ordinary words."""
@@ -31,6 +35,10 @@ _NAMED = re.compile(
 )
 
 
+class UnknownSecretError(TerminalError, LookupError):
+    """A process works with a reference to a secret that it does not know."""
+
+
 def keep(value: Any, name: str = "") -> Any:
     """Return a reference in place of a secret; everything else as it is.
 
@@ -42,20 +50,32 @@ def keep(value: Any, name: str = "") -> Any:
     if not isinstance(value, SecretStr):
         return value
     for number in count(1):
-        reference = f"secret:{name}{f' {number}' if number > 1 else ''}"
+        reference = f"{_REFERENCE}{name}{f' {number}' if number > 1 else ''}"
         if _KEPT.setdefault(reference, value) == value:
             return reference
     raise AssertionError
 
 
 def reveal(value: str) -> SecretStr:
-    """Return the secret that a value stands for, or the value itself as one."""
-    return _KEPT.get(value) or SecretStr(value)
+    """Return the secret that a value stands for, or the value itself as one.
+
+    Raises:
+        UnknownSecretError: a reference of another process, and the variable that it names is not set here.
+    """
+    if value in _KEPT or not value.startswith(_REFERENCE):
+        return _KEPT.get(value) or SecretStr(value)
+    name = value.removeprefix(_REFERENCE)
+    if found := os.environ.get(name):
+        return SecretStr(found)
+    way = f"set {name} there, as it is set where the work is given out"
+    if not re.fullmatch(r"\w+", name):
+        way = "only the process that it was given to knows it; give it by an environment variable"
+    raise UnknownSecretError(f"a secret is not known on {platform.node()}: {way}")
 
 
 def variable_of(value: str) -> str:
     """Return the environment variable that a reference to a secret names; empty if it names none."""
-    return value.removeprefix("secret:").partition(" ")[0] if value in _KEPT else ""
+    return value.removeprefix(_REFERENCE).partition(" ")[0] if value in _KEPT else ""
 
 
 def scrub(text: str, secrets: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> str:

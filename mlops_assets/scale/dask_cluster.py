@@ -1,0 +1,171 @@
+"""A Dask cluster: one that is there, or one that is opened for a run and closed after it."""
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from mlops_assets.errors import MissingExtraError
+from mlops_assets.scale import worker
+from mlops_assets.scale.address import LOCAL, Address
+from mlops_assets.scale.backend import ahead
+from mlops_assets.scale.failures import EngineUnavailableError, WorkerLostError
+from mlops_assets.scale.opener import open_by_path
+from mlops_assets.scale.processes import cores
+from mlops_assets.scale.worker import Outcome
+
+PATIENCE = 20.0
+"""Seconds that a scheduler may take to answer."""
+WORKERLESS = 60.0
+"""Seconds that a cluster may be without a worker; one that is opened for a run may wait longer for its machines."""
+_OPENING = 600.0
+_TRANSFER = 600.0
+"""Seconds that the result of one task may take to arrive."""
+_LARGE = 2**20
+"""Bytes of a function from which on workers get it once, and from one another, instead of with each task."""
+_FEW = 16
+"""Tasks that are begun before the first result is fetched, or more: a cluster that adapts itself sees the work."""
+
+
+class DaskCluster:
+    """The workers of a scheduler: a future a task, a few ahead; what a worker that died had begun is done again."""
+
+    def __init__(self, where: Address) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise MissingExtraError.of(f"MLOPS_ENGINE={where.text}", "distributed", "dask") from error
+        self._where = where
+        self._checked = False
+        self._cluster: Any = None
+        if where.place == LOCAL or where.opener:
+            self._cluster = _local(where) if where.place == LOCAL else open_by_path(where)
+        try:
+            there = f"{where.protocol or 'tcp'}://{where.place}"
+            self._client: Any = Client(self._cluster or there, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise EngineUnavailableError(
+                f"MLOPS_ENGINE={where.text}: no scheduler of Dask has answered there within {PATIENCE:g} s: {error}",
+                advice=["dask scheduler --no-dashboard --port 8786"],
+            ) from error
+
+    def map(self, packed: bytes, tasks: Sequence[Any]) -> Iterator[Outcome]:
+        """Yield the outcomes in order, see `Backend`."""
+        from distributed import KilledWorker
+
+        begun: list[Any] = []
+
+        def submit(call: Any, *arguments: Any) -> Any:
+            with self._there():
+                begun.append(self._client.submit(call, *arguments, pure=False))
+            return begun[-1]
+
+        threads = self._require_workers()
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Sending large graph")
+                # Not scattered: the scheduler keeps it, and sends it again if all workers that held it have died.
+                function = packed if len(packed) < _LARGE else submit(bytes, packed)
+            for task, future in ahead(
+                lambda task: submit(worker.perform, function, task), tasks, max(_FEW, 2 * threads)
+            ):
+                try:
+                    outcome = self._result(future)
+                except KilledWorker as error:
+                    memory = getattr(error.last_worker, "memory_limit", 0)
+                    raise WorkerLostError.of(task, error.allowed_failures + 1, _size(memory)) from error
+                begun.remove(future)
+                yield outcome
+        finally:
+            with suppress(Exception):
+                self._client.cancel(begun)
+
+    def close(self) -> None:
+        """Close the connection, and the cluster if it was opened for this."""
+        for opened in (self._client, self._cluster):
+            with suppress(Exception):
+                opened.close(timeout=PATIENCE)
+
+    def _result(self, future: Any) -> Outcome:
+        """Wait for a future as long as the scheduler is there and has workers."""
+        from distributed import TimeoutError as Late
+        from distributed import wait
+
+        last_seen = time.monotonic()
+        while True:
+            with self._there():
+                try:
+                    with self._client.as_current():
+                        wait(future, timeout=PATIENCE / 2)
+                    break
+                except Late:
+                    if self._workers():
+                        last_seen = time.monotonic()
+            if time.monotonic() - last_seen > WORKERLESS:
+                raise EngineUnavailableError(f"MLOPS_ENGINE={self._where.text}: its last worker has gone away")
+        with self._there():
+            return future.result(timeout=_TRANSFER)
+
+    def _require_workers(self) -> int:
+        """Wait for the first worker, refuse those of another release, and return the number of threads."""
+        from distributed import TimeoutError as Late
+
+        with self._there():
+            seconds = WORKERLESS if self._cluster is None else _OPENING
+            try:
+                self._client.wait_for_workers(1, timeout=seconds)
+            except Late:
+                raise EngineUnavailableError(
+                    f"MLOPS_ENGINE={self._where.text}: the scheduler has had no worker for {seconds:g} s",
+                    advice=[
+                        f"dask worker {self._client.scheduler.address} --nthreads 1 --memory-limit 2GiB --no-dashboard"
+                    ],
+                ) from None
+            if not self._checked:
+                # A function of the standard library: a worker without this package can be asked, too.
+                found = self._client.run(version, "mlops-assets", on_error="return")
+                for where, release in found.items():
+                    if isinstance(release, str | PackageNotFoundError):
+                        worker.require_release(release if isinstance(release, str) else None, where)
+                self._checked = True
+            return sum(one["nthreads"] for one in self._workers().values())
+
+    def _workers(self) -> dict[str, Any]:
+        """Ask the scheduler for its workers."""
+        return self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE)["workers"]
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Say of whatever goes wrong with the connection that the engine is not there."""
+        from distributed import CancelledError
+        from distributed import TimeoutError as Late
+
+        try:
+            yield
+        except (CancelledError, Late, OSError, RuntimeError) as error:
+            raise EngineUnavailableError(
+                f"MLOPS_ENGINE={self._where.text}: the scheduler of Dask does not answer any more: {error}"
+            ) from error
+
+
+def _local(where: Address) -> Any:
+    """Open a cluster of processes on this machine; no page of it can be looked at."""
+    from dask import config
+    from distributed import LocalCluster
+
+    options = where.only(workers=int, memory=str)
+    with config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
+        return LocalCluster(
+            n_workers=options.get("workers") or cores(),
+            threads_per_worker=1,
+            memory_limit=options.get("memory", "auto"),
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        )
+
+
+def _size(memory: int) -> str:
+    from dask.utils import format_bytes
+
+    return format_bytes(memory) if memory else ""

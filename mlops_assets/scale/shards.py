@@ -1,0 +1,139 @@
+"""Shards: a stored table's items in parts that fit a worker, and a function applied to each.
+
+A shard is a range of item ids; whoever works on it reads its rows from the store. So no table passes through the
+process that gives out the work, nothing is shuffled, and what comes of an item does not know its shard.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+import pandas as pd
+
+from mlops_assets.errors import DataError
+from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import ITEM, Only, Span
+from mlops_assets.scale.engine import Engine
+from mlops_assets.scale.failures import EngineAddressError
+
+ROWS = 250_000
+"""Rows of a shard, about: a table of fewer is one shard, read as a whole, in this process."""
+_SAMPLE = 5
+"""Partitions whose rows are counted to tell whether a table is small."""
+
+Shard = Span | None
+"""Items from the first to the last; None: all of a small table. Both are what `Only(items=…)` takes."""
+Result = TypeVar("Result")
+
+
+def shards(
+    tables: Tables,
+    key: Sequence[str],
+    partitions: Sequence[str] | None,
+    only: Only | None = None,
+    *,
+    count: int | None = None,
+) -> list[Shard]:
+    """Return the shards of a table, or of some partitions of it, in the order of the item ids.
+
+    Args:
+        tables: where it is stored.
+        key: the asset's key, part by part.
+        partitions: those that are meant; None: all.
+        only: the rows that are meant; None: all.
+        count: so many, or as many as there are items. Default: by the number of rows.
+
+    Returns:
+        Nothing if there are no rows; `[None]` if they are few.
+
+    Raises:
+        DataError: item ids that have no order, for they are not all texts.
+    """
+    meant = tables.partitions(key) if partitions is None else list(partitions)
+    if count is None and _about(tables, key, meant) <= ROWS:
+        return [None] if tables.row_count(key, partitions) else []
+    rows = _rows_by_item(tables, key, partitions, only)
+    if rows.empty:
+        return []
+    if count is None:
+        count = -(-int(rows.sum()) // ROWS)
+        if count == 1:
+            return [None]
+    return list(_cut(rows, min(count, len(rows))))
+
+
+def apply_by_shard(
+    engine: Engine, function: Callable[..., Result], spans: Sequence[Shard], *arguments: object
+) -> Iterator[Result]:
+    """Yield `function(shard, *arguments)` of each shard, in their order.
+
+    A single shard is worked on in this process, and so are tables in memory, which no other process can see.
+
+    Args:
+        engine: where it is done.
+        function: of a module.
+        spans: of `shards`.
+        arguments: sent once, such as the tables, a graph, or a model.
+
+    Raises:
+        EngineAddressError: tables in memory, and an engine on other machines.
+        EngineUnavailableError, WorkerReleaseError, WorkerLostError: see `Engine.map`.
+    """
+    in_memory = any(isinstance(one, MemoryTables | MemoryModels) for one in arguments)
+    if in_memory and not engine.is_local:
+        raise EngineAddressError(
+            f"MLOPS_ENGINE={engine.address}: its workers cannot see tables in the memory of this process; "
+            "keep them elsewhere (MLOPS_TABLES=files, sql or object_storage), or leave MLOPS_ENGINE out"
+        )
+    work = partial(_apply, function, arguments)
+    return engine.map(work, spans, here=in_memory or len(spans) <= 1)
+
+
+def _apply(function: Callable[..., Result], arguments: tuple[object, ...], shard: Shard) -> Result:
+    return function(shard, *arguments)
+
+
+def _about(tables: Tables, key: Sequence[str], partitions: Sequence[str]) -> int:
+    """Return the number of rows, about, by some partitions; that of a table without partitions exactly."""
+    if not partitions:
+        return tables.row_count(key, None)
+    some = [partitions[len(partitions) * number // _SAMPLE] for number in range(_SAMPLE)] + [partitions[-1]]
+    return max(tables.row_counts(key, list(dict.fromkeys(some))).values(), default=0) * len(partitions)
+
+
+def _rows_by_item(
+    tables: Tables, key: Sequence[str], partitions: Sequence[str] | None, only: Only | None
+) -> "pd.Series[int]":
+    """Count the rows of each item, sorted by its id; the table is never in memory as a whole."""
+    counts: dict[str, int] = {}
+    for batch in tables.batches(key, partitions, [ITEM], only):
+        found = batch[ITEM].value_counts(dropna=False)
+        for item, rows in zip(found.index.to_list(), found.to_list(), strict=True):
+            counts[item] = counts.get(item, 0) + rows
+    odd = sorted({type(item).__name__ for item in counts if not isinstance(item, str)})
+    if odd:
+        raise DataError(
+            f"{label(key)}: column {ITEM} holds values that have no order among texts ({', '.join(odd)}), so its items "
+            "cannot be worked on in parts: store them as texts"
+        )
+    return pd.Series(counts, dtype="int64").sort_index()
+
+
+def _cut(rows: "pd.Series[int]", count: int) -> Iterator[Span]:
+    """Yield so many ranges of items of about as many rows each.
+
+    Args:
+        rows: of each item, in order; at least `count` of them.
+        count: of ranges.
+    """
+    ids, before = rows.index.to_list(), rows.cumsum().shift(fill_value=0)
+    share = (before * count // int(rows.sum())).to_numpy()
+    # Large items may leave a range without one of its own: it takes the next.
+    starts = [0]
+    for number in range(1, count):
+        at = int((share < number).sum())
+        starts.append(min(max(at, starts[-1] + 1), len(ids) - count + number))
+    for first, end in zip(starts, [*starts[1:], len(ids)], strict=True):
+        yield Span(ids[first], ids[end - 1])

@@ -1,0 +1,100 @@
+"""Engines on this machine: results in order, errors as they were raised, killed processes replaced."""
+
+import os
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from mlops_assets.errors import DataError
+from mlops_assets.scale.address import Address
+from mlops_assets.scale.engine import Engine
+from mlops_assets.scale.failures import EngineAddressError, WorkerLostError
+from mlops_assets_tests.scale.work import deadly, double, whole
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Engine]:
+    engine = Engine(address="local?workers=2")
+    yield engine
+    engine.close()
+
+
+def test_results_come_in_order_and_only_as_they_are_asked_for():
+    asked = []
+
+    def noting(number: int) -> int:
+        asked.append(number)
+        return number
+
+    results = Engine.local().map(noting, range(5))
+    assert (next(results), asked) == (0, [0])
+    assert list(results) == [1, 2, 3, 4]
+
+
+def test_processes_answer_as_this_process_does(processes):
+    assert list(processes.map(double, range(9))) == list(Engine.local().map(double, range(9)))
+    assert list(processes.map(double, [])) == []
+    pids = set(processes.map(whole, [0, 1, 2]))
+    assert os.getpid() not in pids
+    assert next(processes.map(whole, [0])) == os.getpid()  # a single task is not worth another process
+    assert next(processes.map(whole, [0, 1], here=True)) == os.getpid()
+
+
+def test_an_error_of_a_worker_is_raised_here_with_its_traceback(processes):
+    results = processes.map(whole, [1, 3])
+    next(results)
+    with pytest.raises(DataError, match="three is odd") as raised:
+        next(results)
+    assert raised.value.advice == ("mlops-assets list",)
+    assert "in whole" in str(raised.value.__cause__)
+
+
+def test_a_killed_process_loses_nothing_and_one_killed_ever_again_is_given_up(processes, tmp_path, monkeypatch):
+    monkeypatch.setattr("mlops_assets.scale.processes.FAILURES", 1)
+    assert list(processes.map(partial(deadly, str(tmp_path), 1), range(6))) == list(range(6))
+    with pytest.raises(WorkerLostError, match="2 workers died of it"):
+        list(processes.map(partial(deadly, str(tmp_path), 9), range(6)))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "place", "options"),
+    [
+        ("local", "local", "", {}),
+        ("local?workers=4", "local", "", {"workers": 4}),
+        ("dask://host:8786", "dask", "host:8786", {}),
+        ("dask+tls://host:8786", "dask", "host:8786", {}),
+        ("dask://local?workers=2&memory=1GiB", "dask", "local", {"workers": 2, "memory": "1GiB"}),
+        ("spark://local-cluster[2,1,1024]", "spark", "local-cluster[2,1,1024]", {}),
+        ("sc://host:15002", "sc", "host:15002", {}),
+        ("databricks", "databricks", "", {}),
+    ],
+)
+def test_an_address_is_read(text, kind, place, options):
+    address = Address.of(text)
+    assert (address.kind, address.place, address.options) == (kind, place, options)
+
+
+def test_an_address_may_name_what_opens_a_cluster():
+    assert Address.of("dask://coiled:Cluster?n_workers=10").opener == "coiled:Cluster"
+    assert Address.of("dask://host:8786").opener == ""
+
+
+@pytest.mark.parametrize("text", ["", "dsk://host:8786", "dask", "dask://", "databricks://x", "local://here", "spark"])
+def test_what_is_no_address_is_refused_with_examples(text):
+    with pytest.raises(EngineAddressError, match="it takes an address such as local, "):
+        Address.of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("local?workers=0", "workers takes a number from 1 on, found 0"),
+        ("local?workers=two", "workers takes a number from 1 on, found 'two'"),
+        ("local?worker=2", "no option 'worker'; there are: workers"),
+    ],
+)
+def test_a_wrong_option_is_named(text, message):
+    with pytest.raises(EngineAddressError) as raised:
+        list(Engine(address=text).map(double, [1, 2]))
+    assert message in str(raised.value)
