@@ -156,7 +156,14 @@ def _mended(trial: Forecaster, early: Sample, late: Sample, held: pd.DataFrame, 
     if mixed.count > 1:
         halves = (levels(slice(0, None, 2)) + levels(slice(1, None, 2))) / 2
         whole = of_more_trees(whole, halves, mixed.count, trees)
-    return replace(trial, anchors=anchors(whole))
+    return replace(trial, anchors=anchors(whole, _horizons(held, trial.task.horizon)))
+
+
+def _horizons(held: pd.DataFrame, horizon: int) -> float:
+    """Over how many horizons the origins of rows are spread."""
+    origin, target = (pd.to_datetime(held[name]).to_numpy() for name in ("origin", TIME))
+    step = np.median((target - origin) / held["lead"].to_numpy())
+    return float((origin.max() - origin.min()) / (step * horizon))
 
 
 def nearest(away: dict[str, np.ndarray], target: np.ndarray) -> list[str]:

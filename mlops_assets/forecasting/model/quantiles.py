@@ -17,8 +17,8 @@ TIES = 0.15
 """Half would be right for the levels alone, none for the share within the interval, which is what users see."""
 WIDENED, NARROWED = 0.06, 0.15
 """How far, at most, the outer anchors move outwards and inwards: more would be the mood of a few months."""
-CAUTION = 0.75
-"""Share of the way inwards that they go: too narrow an interval misleads more than too wide a one."""
+CAUTION = 0.85
+"""Share of the way inwards that they go, at most: too narrow an interval misleads more than too wide a one."""
 MIDDLE = 0.08
 """How far, at most, the median moves; it goes half the way, since half of a bias tends to go away by itself."""
 
@@ -116,11 +116,18 @@ def of_more_trees(whole: np.ndarray, halves: np.ndarray, trees: int, more: int) 
     return whole + (1 - trees / more) * (whole - halves)
 
 
-def anchors(wanted: np.ndarray) -> tuple[float, ...]:
-    """Levels to use for the nominal ones: near the right levels of held-out rows, within bounds, ascending."""
+def anchors(wanted: np.ndarray, horizons: float) -> tuple[float, ...]:
+    """Levels to use for the nominal ones: near the right levels of held-out rows, within bounds, ascending.
+
+    Args:
+        wanted: right levels of held-out rows, shape (levels,).
+        horizons: over how many horizons their origins are spread. Targets within one have seen the same events, of
+            however many items they are: the fewer horizons, the less an interval is narrowed.
+    """
+    share = CAUTION * horizons / (horizons + 1)
 
     def moved(inwards: float) -> float:
-        return max(inwards, -WIDENED) if inwards < 0 else min(CAUTION * inwards, NARROWED)
+        return max(inwards, -WIDENED) if inwards < 0 else min(share * inwards, NARROWED)
 
     (low, middle, high), right = NOMINAL, wanted.tolist()
     middle += float(np.clip((right[1] - middle) / 2, -MIDDLE, MIDDLE))

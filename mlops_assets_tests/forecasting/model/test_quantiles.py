@@ -1,6 +1,7 @@
 import numpy as np
 
 from mlops_assets.forecasting.model.quantiles import (
+    CAUTION,
     GRID,
     MIDDLE,
     NARROWED,
@@ -12,6 +13,8 @@ from mlops_assets.forecasting.model.quantiles import (
     row_quantiles,
     shifted,
 )
+
+MANY = 1e9
 
 
 def test_a_leaf_keeps_evenly_ranked_targets():
@@ -34,18 +37,25 @@ def test_quantiles_of_rows_are_those_of_the_midpoint_rule():
 def test_anchors_of_a_right_model_are_the_nominal_levels_and_wrong_ones_are_bounded():
     target = np.random.default_rng(0).random(20_000)
     right = np.tile(GRID, (len(target), 1))
-    np.testing.assert_allclose(anchors(right_levels(right, target)), (0.1, 0.5, 0.9), atol=0.01)
-    wide, wider, narrow = (anchors(right_levels(0.5 + by * (right - 0.5), target)) for by in (1.2, 3, 0.5))
-    np.testing.assert_allclose(wide, (0.15, 0.5, 0.85), atol=0.01)
+    np.testing.assert_allclose(anchors(right_levels(right, target), MANY), (0.1, 0.5, 0.9), atol=0.01)
+    wide, wider, narrow = (anchors(right_levels(0.5 + by * (right - 0.5), target), MANY) for by in (1.2, 3, 0.5))
+    np.testing.assert_allclose(wide, (0.157, 0.5, 0.843), atol=0.01)
     np.testing.assert_allclose(wider, (0.1 + NARROWED, 0.5, 0.9 - NARROWED), atol=0.01)
     np.testing.assert_allclose(narrow, (0.1 - WIDENED, 0.5, 0.9 + WIDENED), atol=0.01)
-    assert anchors(right_levels(right + 10, target))[1] == 0.5 - MIDDLE
+    assert anchors(right_levels(right + 10, target), MANY)[1] == 0.5 - MIDDLE
+
+
+def test_an_interval_is_narrowed_less_where_fewer_horizons_were_held_out_and_widened_all_the_same():
+    wide, narrow = np.array([0.2, 0.5, 0.8]), np.array([0.05, 0.5, 0.95])
+    lows = [anchors(wide, horizons)[0] for horizons in (0, 1, 3, MANY)]
+    np.testing.assert_allclose(lows, [0.1, 0.1 + 0.1 * CAUTION / 2, 0.1 + 0.075 * CAUTION, 0.1 + 0.1 * CAUTION])
+    assert anchors(narrow, 1) == anchors(narrow, MANY)
 
 
 def test_half_of_a_bias_is_made_good():
     target = np.random.default_rng(0).random(20_000)
-    low, middle, high = anchors(right_levels(np.tile(GRID - 0.05, (len(target), 1)), target))
-    np.testing.assert_allclose((low, middle, high), (0.1375, 0.525, 0.95), atol=0.01)
+    low, middle, high = anchors(right_levels(np.tile(GRID - 0.05, (len(target), 1)), target), MANY)
+    np.testing.assert_allclose((low, middle, high), (0.1425, 0.525, 0.95), atol=0.01)
 
 
 def test_two_halves_of_a_small_forest_foretell_the_right_levels_of_a_large_one():
