@@ -8,6 +8,7 @@ import pandas as pd
 from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import Only
 
 
 class Log:
@@ -19,11 +20,23 @@ class Log:
     def __init__(self, tables: Tables, forecast: str, name: str) -> None:
         self._tables, self._key, self._columns = tables, [forecast, name], TABLES[name]
 
-    def rows(self, partitions: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return all rows, or those of some partitions, in the columns and types of the table."""
+    def rows(
+        self,
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        only: Only | None = None,
+    ) -> pd.DataFrame:
+        """Return rows in the columns and types of the table.
+
+        Args:
+            partitions: which; None: all.
+            columns: which; None: all.
+            only: which rows; None: all.
+        """
+        wanted = tuple(one for one in self._columns if columns is None or one.name in columns)
         if not self._tables.exists(self._key):
-            return without_rows(self._columns)
-        return typed(self._tables.read(self._key, partitions=partitions), self._columns)
+            return without_rows(wanted)
+        return typed(self._tables.read(self._key, partitions, columns, only), wanted)
 
     def partitions(self) -> list[str]:
         """Return the keys of the rows that are there."""

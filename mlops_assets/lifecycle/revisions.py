@@ -3,8 +3,10 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
@@ -18,8 +20,24 @@ from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.data.vintages import KNOWN_AT, SUPERSEDED_AT
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import Only
 
 _OURS = frozenset({"table", "partition", *KEY, "target", KNOWN_AT, SUPERSEDED_AT, "contract"})
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Since when partitions of observations are known, see `vintages.Vintages`.
+
+    Attributes:
+        begins: of each, sorted, datetime64, shape (partitions,).
+        since: of each, datetime64 in UTC, shape (partitions,).
+        latest: the last timestamp that was ever stored.
+    """
+
+    begins: np.ndarray
+    since: np.ndarray
+    latest: pd.Timestamp
 
 
 class Revisions:
@@ -52,18 +70,19 @@ class Revisions:
             self._keep(table, found.superseded)
         return found.rows
 
-    def rows(self, table: str, keys: Sequence[str] | None = None) -> pd.DataFrame:
+    def rows(self, table: str, keys: Sequence[str] | None = None, only: Only | None = None) -> pd.DataFrame:
         """Return the superseded rows of a table that meant what its rows mean, with their covariates as columns.
 
         Args:
             table: observations or future_covariates.
             keys: of its partitions that matter; None: all.
+            only: which rows are wanted; None: all.
 
         Returns:
             The columns of the table, `partition`, `superseded_at` and `contract`; of rows that meant something else
             (`contract` 0) only who they are and when they were known is of use.
         """
-        rows = self._log.rows()
+        rows = self._log.rows(only=only)
         rows = rows[rows["table"] == table]
         if keys is not None:
             rows = rows[rows["partition"].isin(list(keys))]
@@ -92,22 +111,52 @@ class Revisions:
         found = vintages.as_of(current, superseded, moment, _row(table))
         return found if table != OBSERVATIONS else found.drop(columns="partition")
 
-    def versions(self, table: str, keys: Sequence[str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def versions(
+        self, table: str, keys: Sequence[str] | None = None, only: Only | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the current and the superseded rows of a table, each with `partition` and a `known_at` never missing.
 
         A row that meant something else is none of them; the one that came in its place is known since then.
+
+        Args:
+            table: observations or future_covariates.
+            keys: of the partitions that are wanted; None: all.
+            only: which rows are.
+
+        Raises:
+            MissingTableError: none of the partitions is stored.
         """
-        keys = self._tables.partitions([self._name, table]) if keys is None else keys
-        current, superseded = self._since(self._stored(table, keys)), self._since(self.rows(table, keys))
+        wanted = self._tables.partitions([self._name, table]) if keys is None else keys
+        current, superseded = self._since(self._stored(table, wanted, only)), self._since(self.rows(table, keys, only))
         other = superseded[superseded["contract"] == 0]
         superseded = superseded[superseded["contract"] > 0].drop(columns="contract")
         return vintages.in_place_of(current, superseded, other, _row(table))
 
-    def _stored(self, table: str, keys: Sequence[str]) -> pd.DataFrame:
+    def moments(self) -> "Moments":
+        """Say since when each stored partition of observations is known."""
+        key, partitions = [self._name, OBSERVATIONS], self._tables.partitions([self._name, OBSERVATIONS])
+        kept = self._log.rows(columns=["table", "partition", *KEY, KNOWN_AT])
+        parts = [kept.loc[kept["table"] == OBSERVATIONS, ["partition", "timestamp", KNOWN_AT]]]
+        for rows in self._tables.batches(key, partitions, ["timestamp", KNOWN_AT]):
+            parts.append(
+                self._placed(rows, partitions).groupby(["partition", KNOWN_AT], dropna=False).max().reset_index()
+            )
+        rows = self._since(pd.concat(parts, ignore_index=True))
+        since = rows.groupby("partition")[KNOWN_AT].min().reindex(partitions)
+        windows = windows_of(self._graph.partitions, partitions)
+        empty = pd.Series(windows.over.tz_localize(None), index=partitions)
+        return Moments(
+            windows.start.to_numpy(), since.fillna(empty).to_numpy(dtype="datetime64[us]"), rows["timestamp"].max()
+        )
+
+    def _stored(self, table: str, keys: Sequence[str], only: Only | None = None) -> pd.DataFrame:
         """Return the rows of partitions, each with its `partition`."""
-        rows = self._tables.read([self._name, table], keys)
+        rows = self._tables.read([self._name, table], keys, only=only)
         if table != OBSERVATIONS:
             return rows
+        return self._placed(rows, keys)
+
+    def _placed(self, rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         return rows.assign(partition=partition_of(rows["timestamp"], self._graph.partitions, keys))
 
     def _since(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_
 from mlops_assets.forecasting.data.grid import PartitionKind
 from mlops_assets.forecasting.data.parsing import EPOCHS, with_weekday
 from mlops_assets.spec.joined import CovariateSource
-from mlops_assets.spec.parts import MisfitError, Name, Names, Part, day_of, repeated
+from mlops_assets.spec.parts import MisfitError, Name, Names, Part, choice, day_of, repeated
 
 OUR_COLUMNS = frozenset({"item_id", "timestamp", "target", "partition", ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM})
 """Columns that we add to a user's rows."""
@@ -137,6 +137,15 @@ class Covariates(Part):
         if twice := repeated(one.name for one in self.sources):
             raise MisfitError("sources", f"{twice} stands twice")
         return self
+
+    def require_columns(self, field: str, names: list[str]) -> None:
+        """Raise MisfitError unless each name of a field is `target` or a covariate, and none stands twice."""
+        allowed = ["target", *self.all_known, *self.all_past, *self.static]
+        for number, name in enumerate(names):
+            if name not in allowed:
+                raise MisfitError(f"{field}.{number}", choice(name, allowed))
+        if twice := repeated(names):
+            raise MisfitError(field, f"{twice} stands twice")
 
     @property
     def all_known(self) -> list[str]:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
-from mlops_assets.errors import nearest
 from mlops_assets.forecasting.data.events import feature_names
 from mlops_assets.forecasting.data.grid import (
     PartitionKind,
@@ -30,7 +29,7 @@ from mlops_assets.spec.external import External
 from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names, Part, repeated
+from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names, Part, Zone, repeated
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import BacktestSettings, Gate
 from mlops_assets.spec.sources import ArrivalsOrSwitch, Source
@@ -51,7 +50,7 @@ class ForecastSpec(Part):
     frequency: Annotated[str, AfterValidator(_valid_frequency)] = Field(
         description="pandas offset alias of the series: h, D, W-SUN, MS, 30min, ..."
     )
-    time_zone: str = Field(
+    time_zone: Zone = Field(
         default="UTC", description="IANA zone of the timestamps, of the partitions and of the schedule."
     )
     season_lengths: list[Annotated[int, Field(ge=1)]] | None = Field(
@@ -108,6 +107,12 @@ class ForecastSpec(Part):
         "(keep) in scores what it says, and in training and forecasts as far as the farthest other. It is told in "
         "any case.",
     )
+    as_known: Names = Field(
+        default_factory=list,
+        description="Columns (target, covariates) that training and backtest see at each origin as they were known at "
+        "it: before revisions, without what came late, known covariates as they were forecast. Default: as they are "
+        "known now.",
+    )
     quarantine: Quarantine = Field(default_factory=Quarantine)
     model: Model = Field(default_factory=Model)
     backtest: BacktestSettings = Field(default_factory=BacktestSettings)
@@ -147,17 +152,6 @@ class ForecastSpec(Part):
         if isinstance(values, dict) and values.get("costs") is not None:
             return {"point": "costs", **values}
         return values
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            near = nearest(value, sorted(available_timezones()))
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}") from None
-        return value
 
     @field_validator("quantiles")
     @classmethod
@@ -272,6 +266,7 @@ class ForecastSpec(Part):
     @model_validator(mode="after")
     def _limits_fit(self) -> "ForecastSpec":
         check_limits(self.costs, self.minimum, self.maximum, self.covariates.static)
+        self.covariates.require_columns("as_known", self.as_known)
         if self.costs is None:
             watched = [("gate", self.gate.metric), ("retraining", self.retraining.metric), ("point", self.point)]
             require_no_costs([*watched, *(("policies", rules.metric) for rules in self.rules_of_retraining)])
@@ -394,4 +389,6 @@ class ForecastSpec(Part):
         if self.backtest.conformal is None:
             del judged["conformal"]
         said = {"task": self.task.to_dict(), "fill": self.fill, "backtest": judged}
+        if self.as_known:
+            said["as_known"] = sorted(self.as_known)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -38,6 +39,16 @@ def _cron(value: str) -> str:
     return value
 
 
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        near = nearest(value, sorted(available_timezones()))
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}") from None
+    return value
+
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = r"^[0-9]{1,4}[smhd]$"
 
@@ -59,6 +70,7 @@ def _duration(value: str) -> str:
 
 
 Duration = Annotated[str, AfterValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
+Zone = Annotated[str, AfterValidator(_zone)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[

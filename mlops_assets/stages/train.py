@@ -51,11 +51,16 @@ def history_of(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp
     Raises:
         SourceError: a calendar cannot be read.
     """
+    return with_calendars(spec, cleaned(spec, observations, end))
+
+
+def cleaned(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Return observations as the engine wants them, but for what the calendars say; see `history_of`."""
     observations = observations.drop(columns=KNOWN_AT, errors="ignore")
     observations = without_outliers(observations) if spec.outliers == "missing" else bounded(observations)
     if spec.fill == "zero" and len(observations):
         observations = fill_with_zero(observations, spec.frequency, spec.zone, end)
-    return with_calendars(spec, observations)
+    return observations
 
 
 def task_of(run: dg.DagsterRun, spec: ForecastSpec) -> Task:

@@ -6,7 +6,8 @@ real-time data set for macroeconomists", Journal of Econometrics 105.)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ import pandas as pd
 from mlops_assets.forecasting.data.grid import KEY
 
 KNOWN_AT, SUPERSEDED_AT = "known_at", "superseded_at"
-_INSTANT = pd.Timedelta(microseconds=1)
+_INSTANT = np.timedelta64(1, "us")
+_NEVER = np.datetime64("9999-12-31", "us")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def revise(stored: pd.DataFrame, come: pd.DataFrame, now: pd.Timestamp, keys: Se
         same &= _equal(before[name], after[name])
     known = _moments(now, len(come))
     at = before[KNOWN_AT].to_numpy(dtype="datetime64[us]")
-    known[there] = np.where(same, at, np.fmax(known[there], at + _INSTANT.to_timedelta64()))
+    known[there] = np.where(same, at, np.fmax(known[there], at + _INSTANT))
     ended, gone = _moments(now, len(stored)), np.ones(len(stored), dtype=bool)
     ended[place[there]], gone[place[there[same]]] = known[there], False
     superseded = stored.assign(**{SUPERSEDED_AT: ended})[gone].reset_index(drop=True)
@@ -144,3 +146,79 @@ def _equal(before: pd.Series, after: pd.Series) -> np.ndarray:
 
 def _moments(moment: pd.Timestamp, count: int) -> np.ndarray:
     return np.full(count, moment.to_datetime64(), dtype="datetime64[us]")
+
+
+@dataclass(frozen=True)
+class Vintages:
+    """All that was ever known of the rows of some items, and since when.
+
+    Attributes:
+        versions: see `all_versions`.
+        begins: when each stored partition begins, sorted, datetime64, shape (partitions,).
+        moments: since when the first row of each was known, datetime64 in UTC, shape (partitions,): by then all was
+            known that a forecast from an origin in it could rest on.
+    """
+
+    versions: pd.DataFrame
+    begins: np.ndarray
+    moments: np.ndarray
+
+    def moment_of(self, origin: pd.Timestamp) -> pd.Timestamp:
+        """Return by when a forecast from an origin knew what it could rest on."""
+        place = max(int(np.searchsorted(self.begins, origin.to_datetime64(), side="right")) - 1, 0)
+        return pd.Timestamp(self.moments[place])
+
+    def until(self, origin: pd.Timestamp) -> "Vintages":
+        """Return what was known at an origin, as if nothing had become known since."""
+        moment, versions = self.moment_of(origin), self.versions
+        versions = versions[(versions[KNOWN_AT] <= moment) & (versions["timestamp"] <= origin)]
+        ended = versions[SUPERSEDED_AT].where(versions[SUPERSEDED_AT] <= moment)
+        return replace(self, versions=versions.assign(**{SUPERSEDED_AT: ended}))
+
+    def at(self, origin: pd.Timestamp, items: Sequence[str] | np.ndarray | None = None) -> pd.DataFrame:
+        """Return the rows up to an origin as they were known at it.
+
+        Args:
+            origin: the last timestamp.
+            items: only these; None: all.
+        """
+        part = self if items is None else replace(self, versions=self._of(items))
+        versions = part.until(origin).versions
+        latest = versions[~versions.duplicated(KEY, keep="last")]
+        return latest[latest[SUPERSEDED_AT].isna()].drop(columns=[KNOWN_AT, SUPERSEDED_AT])
+
+    def other(self, origins: Sequence[pd.Timestamp], since: Sequence[pd.Timestamp]) -> dict[pd.Timestamp, np.ndarray]:
+        """Return the items of which something else was known at an origin than is now; at most a few too many.
+
+        Args:
+            origins: of forecasts.
+            since: the first timestamp that each of them rests on.
+        """
+        item, times, settled = self._unsettled
+        found = {}
+        for origin, first in zip(origins, since, strict=True):
+            inside = (times <= origin.to_datetime64()) & (times >= first.to_datetime64())
+            items = item[inside & (settled > self.moment_of(origin).to_datetime64())]
+            if len(items):
+                found[origin] = np.unique(items)
+        return found
+
+    def _of(self, items: Sequence[str] | np.ndarray) -> pd.DataFrame:
+        ids = self.versions["item_id"].to_numpy(dtype=object)
+        wanted = np.asarray(sorted(items), dtype=object)
+        starts, ends = np.searchsorted(ids, wanted, side="left"), np.searchsorted(ids, wanted, side="right")
+        places = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+        return self.versions.iloc[np.concatenate([np.zeros(0, dtype=np.int64), *places])]
+
+    @cached_property
+    def _unsettled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Item and timestamp of each row that was once something else, or absent, and since when it is what it is."""
+        last = self.versions[~self.versions.duplicated(KEY, keep="last")]
+        gone = last[SUPERSEDED_AT].notna().to_numpy()
+        settled = np.where(gone, _NEVER, last[KNOWN_AT].to_numpy(dtype="datetime64[us]"))
+        times = last["timestamp"].to_numpy(dtype="datetime64[us]")
+        place = np.maximum(np.searchsorted(self.begins, times, side="right") - 1, 0)
+        # A partition that was filled in after later ones was not known at their origins.
+        earliest = np.minimum.accumulate(self.moments[::-1])[::-1]
+        late = settled > earliest[place]
+        return last["item_id"].to_numpy(dtype=object)[late], times[late], settled[late]

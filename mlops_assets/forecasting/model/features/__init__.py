@@ -1,5 +1,6 @@
 """What the model learns from: the feature matrix, the calendar in it, and which origins its rows are drawn from."""
 
+from .as_known import as_known
 from .rows import (
     GIVEN,
     INDEX,
@@ -20,6 +21,7 @@ __all__ = [
     "Plan",
     "Rows",
     "Survey",
+    "as_known",
     "draw",
     "feature_columns",
     "forecast_rows",
