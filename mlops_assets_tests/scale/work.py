@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 from mlops_assets.errors import DataError
 
@@ -26,3 +28,47 @@ def deadly(folder: str, times: int, number: int) -> int:
                 file.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def rows_of(shard: Any, folder: str, key: list[str]) -> tuple[int, float]:
+    """Read a shard as a whole: rows, and the sum of their targets."""
+    from mlops_assets.io_managers.objects import ObjectTables
+    from mlops_assets.resources.rows import Only
+
+    frame = ObjectTables(base=folder).read(key, None, None, Only(items=shard))
+    return len(frame), float(frame["target"].sum())
+
+
+def greedy(megabytes: int, _: Any) -> int:
+    """Take so much memory, and hold it for as long as a nanny takes to see it."""
+    taken = bytearray(megabytes * 10**6)
+    time.sleep(5)
+    return len(taken)
+
+
+def sleepy(number: int) -> int:
+    time.sleep(0.5)
+    return number
+
+
+def without_package(name: str | None) -> None:
+    """Let a worker seem to be without the package, or with the release of that name; None: as it is."""
+    import importlib.metadata
+
+    real = getattr(importlib.metadata, "_real_version", importlib.metadata.version)
+    importlib.metadata._real_version = real  # pyright: ignore[reportAttributeAccessIssue]
+
+    def version(asked: str) -> str:
+        if name:
+            return name
+        raise importlib.metadata.PackageNotFoundError(asked)
+
+    importlib.metadata.version = real if name is None else version
+
+
+ADDRESS = ""
+
+
+def opened(suffix: str = "") -> str:
+    """What a user's own opener may return: a cluster, or the address of one."""
+    return ADDRESS + suffix
