@@ -18,6 +18,7 @@ from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.secrets import keep, without_login
 from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
@@ -69,6 +70,7 @@ class Stores:
     clock: Clock
     jobs: Jobs
     engine: Engine = field(default_factory=Engine.local)
+    prices: Prices = field(default_factory=Prices)
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -97,6 +99,7 @@ def build_environment(settings: Settings) -> Environment:
         "clock": Clock.of(settings),
         "jobs": Jobs(settings),
         "engine": Engine(address=settings.engine),
+        "prices": Prices(cpu_hour=settings.price_per_cpu_hour),
         "notifications": Notifications(
             channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
         ),

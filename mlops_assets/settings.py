@@ -109,6 +109,13 @@ class Settings(BaseModel):
         alias="MLOPS_APPROVAL",
         description="Who lets a challenger become champion: automatic (the gate), or manual. Default: the spec's own.",
     )
+    price_per_cpu_hour: float | None = Field(
+        default=None,
+        alias="MLOPS_PRICE_PER_CPU_HOUR",
+        ge=0,
+        allow_inf_nan=False,
+        description="Price of an hour of one processor, such as 0.05, by which status and report say what was spent.",
+    )
     now: str | None = Field(
         default=None,
         alias="MLOPS_NOW",

@@ -84,6 +84,7 @@ def test_every_variable_is_read():
         "MLOPS_DAGSTER_UI": "https://ann:secret@dagster.example.com/",
         "MLOPS_APPROVAL": "manual",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
+        "MLOPS_PRICE_PER_CPU_HOUR": "0.05",
         "MLOPS_NOW": "2013-12-31",
         "MLOPS_ENGINE": "dask://scheduler:8786",
         "MLOPS_DEBUG": "true",

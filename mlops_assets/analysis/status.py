@@ -21,7 +21,15 @@ from mlops_assets.spec import BrokenSpec, ForecastSpec
 def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance | None) -> Sources:
     """Return where the facts of a forecast come from."""
     return Sources(
-        spec, stores.tables, stores.tracking, stores.clock, stores.notifications, instance, stores.models, stores.jobs
+        spec,
+        stores.tables,
+        stores.tracking,
+        stores.clock,
+        stores.notifications,
+        instance,
+        stores.models,
+        stores.jobs,
+        stores.prices,
     )
 
 

@@ -9,12 +9,14 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import markdown_text
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
+from mlops_assets.catalog.spending import Spending
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.report.beside import metrics_of
 from mlops_assets.report.page import Section, render
 from mlops_assets.report.sections import cards, contents
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.tracking.errors import TrackingError
@@ -51,10 +53,12 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         notifications: Notifications,
         clock: Clock,
         jobs: dg.ResourceParam[Jobs],
+        prices: Prices,
     ) -> dg.Output[pd.DataFrame]:
         # A page tells of the present, so a run over many partitions makes one, of the last.
         partition = context.partition_keys[-1]
-        sources = Sources(spec, tables, tracking, clock, notifications, context.instance, models, jobs)
+        Spending(tables, spec.name).sum_up()
+        sources = Sources(spec, tables, tracking, clock, notifications, context.instance, models, jobs, prices)
         state = overview(sources)
         shown = contents(sources, state)
         html = render(state, partition, list(cards(state)), shown)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mlops_assets.catalog import names
 from mlops_assets.catalog.column import COSTS, COVARIATES, QUANTILES, Column, Columns
+from mlops_assets.catalog.log_columns import LOGS
 from mlops_assets.forecasting.evaluation.metrics import METRICS
 
 _ITEM = Column("item_id", "str", "Name of the series; parts of a joint name are separated by '/'.")
@@ -353,35 +354,6 @@ TABLES: Mapping[str, Columns] = {
         Column("takeover", "int64", "From 1; a later one took the try over from a dead run."),
         Column("claimed_at", "datetime64[us]", "When, in UTC."),
     ),
-    names.REGISTRATIONS: (
-        Column("fingerprint", "str", "Hash of the training: spec, data and the version of the features."),
-        Column("run_id", "str", "Dagster run that registers it."),
-        Column("takeover", "int64", "From 1; a later one took it over from a run that has ended."),
-        Column("claimed_at", "datetime64[us]", "When, in UTC."),
-    ),
-    names.ENDINGS: (
-        Column("event", "str", "What became of the name: retired, renaming (begun), renamed."),
-        Column("other", "str", "The forecast's name before; empty where it was retired."),
-        Column("at", "datetime64[us]", "When, in UTC."),
-    ),
-    names.ALERTS: (
-        Column("event", "str", "What has happened: run failure, breach, refused, stale data, broken spec, ..."),
-        Column("forecast", "str", "Name of the forecast."),
-        Column("key", "str", "Which event of its kind: the same one is told once."),
-        Column("what", "str", "What has happened."),
-        Column("where", "str", "Where to look."),
-        Column("to_do", "str", "What to do."),
-        Column("attempt", "int64", "Number of the attempt to deliver it."),
-        Column("channel", "str", "Which of the channels."),
-        Column("outcome", "str", "sending, delivered or failed."),
-        Column("at", "datetime64[us]", "When, in UTC."),
-    ),
-    names.MEANINGS: (
-        Column("number", "int64", "From 1, in the order of the changes."),
-        Column("since", "datetime64[us]", "When something was first ingested with this meaning, in UTC."),
-        Column("meaning", "str", "Fields of the spec that decide what an observation is, as JSON."),
-        Column("changes", "str", "Fields that were changed, each with its value before and after; empty of the first."),
-    ),
     names.REVISIONS: (
         Column("table", "str", "observations or future_covariates: where the row was."),
         Column("partition", "str", "Partition of that table."),
@@ -393,5 +365,6 @@ TABLES: Mapping[str, Columns] = {
         Column("target", "float64", "Its value; null of future_covariates, too."),
         Column("covariates", "str", "Its covariates, as JSON: which there are may change."),
     ),
+    **LOGS,
 }
 """By the table's name, in the order in which they are stored."""

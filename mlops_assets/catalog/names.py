@@ -42,6 +42,7 @@ ALERTS = "alerts"
 MEANINGS = "meanings"
 ENDINGS = "endings"
 REVISIONS = "revisions"
+SPENDING = "spending"
 SPEC = "spec"
 """Stands for a forecast whose spec cannot be used."""
 
@@ -113,6 +114,7 @@ ENTRIES = (
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
     CatalogEntry(REGISTRATIONS, kind="log", shown=False),
     CatalogEntry(ENDINGS, kind="log"),
+    CatalogEntry(SPENDING, kind="log"),
 )
 """In the order in which they are shown."""
 NO_TABLES = ("source", "model")

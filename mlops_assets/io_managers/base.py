@@ -301,6 +301,10 @@ class Tables(Claiming):
         """Replace a partition by tables of one schema, as `_put` does."""
         return self._put(key, {partition: pa.concat_tables(tables)}, options, claim)
 
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Note what the run has spent."""
+        steps.note(self, context)
+
     @patient
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store what an asset returned: a frame, split into the run's partitions, or a `Streamed`."""

@@ -11,12 +11,15 @@ import pyarrow as pa
 from dagster_shared.check import CheckError
 
 from mlops_assets.catalog.metadata import UNTOUCHED
+from mlops_assets.catalog.spending import note_all
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.arrow import to_arrow
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.io_managers.parts import nothing_there
+from mlops_assets.resources.meter import entries_of
 from mlops_assets.resources.stored import StoredTable, Streamed
 
 if TYPE_CHECKING:
@@ -157,3 +160,14 @@ def _note(
             **({"bytes": size} if size >= 0 else {}),
         }
     )
+
+
+def note(tables: "Tables", context: dg.InitResourceContext) -> None:
+    """Note what the steps of a run, or the one of this process, have taken (`catalog.spending`)."""
+    if context.run is None:
+        return
+    try:
+        note_all(tables, entries_of(context.run.run_id))
+    except MlopsAssetsError as error:  # a store that does not answer any more: the run has done its work
+        if context.log is not None:
+            context.log.warning(f"what the run has spent was not noted: {error}")

@@ -241,6 +241,29 @@ class ExternalState:
 
 
 @dataclass(frozen=True)
+class MonthState:
+    """What a month's runs have taken; see the table `spending`.
+
+    Attributes:
+        month: in UTC, such as 2013-12.
+        cpu_hours: of the steps' own processes and of those that worked for them.
+        waited_hours: from asking external services until they had answered.
+        saved_hours: processor time that was not spent again.
+        peak_memory_mb: the most resident memory of a step.
+        money: for the processor; None where no price is known.
+        assets: what each took of the CPU hours, the most first.
+    """
+
+    month: str
+    cpu_hours: float
+    waited_hours: float
+    saved_hours: float
+    peak_memory_mb: float
+    money: float | None
+    assets: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Overview:
     """The state of a forecast.
 
@@ -268,6 +291,7 @@ class Overview:
         anomalies: of the latest partition that was looked at; None before one was.
         changed_spec: which observations were ingested under another spec, in words; empty if none were.
         external: how the external service is; None without one.
+        spent: what was spent in each of the latest months, the latest first.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -294,6 +318,7 @@ class Overview:
     changed_spec: str = ""
     aside: tuple[int, ...] = ()
     external: ExternalState | None = None
+    spent: tuple[MonthState, ...] = ()
     problems: tuple[str, ...] = ()
 
     @classmethod

@@ -18,7 +18,7 @@ from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.formatting import number, stamp
 from mlops_assets.forecasting.monitoring.change import PARTS
-from mlops_assets.report import accuracy, beside, jobs
+from mlops_assets.report import accuracy, beside, jobs, spending
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.page import Card, Picture, Section, Table, render
 from mlops_assets.report.state import Sources
@@ -66,6 +66,7 @@ def sections(sources: Sources, state: Overview) -> Iterator[Section]:
     yield _model(sources, state)
     yield _quality(sources, state)
     yield _stored(state)
+    yield spending.section(state.spent)
 
 
 def _forecasts(sources: Sources) -> Section:

@@ -51,7 +51,9 @@ from mlops_assets.report.overview import (
 )
 from mlops_assets.report.problems import FAILED_DAYS, problems
 from mlops_assets.report.reachable import Reachable
+from mlops_assets.report.spending import spent
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import holes
@@ -85,6 +87,7 @@ class Sources:
     instance: dg.DagsterInstance | None = None
     models: Models | None = None
     jobs: Jobs | None = None
+    prices: Prices | None = None
 
     @cached_property
     def life(self) -> Lifecycle:
@@ -139,6 +142,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
         external=reached.ask(TABLES, lambda: external_state(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
+        spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))
     return replace(found, problems=problems(spec, found, now))

@@ -49,6 +49,16 @@ NUMBERS = tuple(asdict(Spent()))
 """The names of what is measured, as metadata and as columns."""
 
 
+class Prices(dg.ConfigurableResource):
+    """What is paid.
+
+    Attributes:
+        cpu_hour: for an hour of one processor, in whatever money; None: not known.
+    """
+
+    cpu_hour: float | None = None
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a step has taken until it stored something, or until it failed.

@@ -28,6 +28,7 @@ from mlops_assets.io_managers.filesystems import Bucket, LocalFolder, open_file_
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
+from mlops_assets.resources.meter import Prices
 from mlops_assets.rounds.round import forecast, ingest, train
 from mlops_assets.rounds.runner import Listener, Runner
 from mlops_assets.settings import Settings
@@ -261,6 +262,7 @@ def run_small_round(spec: ForecastSpec, place: Store, tracking: Tracking, clock:
         "clock": clock,
         "notifications": Notifications(),
         "jobs": dg.ResourceDefinition.none_resource(),
+        "prices": Prices(),
     }
     definitions = assemble([spec], Environment(resources, dg.in_process_executor))
     run = Runner(definitions, dg.DagsterInstance.ephemeral(), listen)

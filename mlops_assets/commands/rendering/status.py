@@ -9,6 +9,7 @@ from mlops_assets.forecasting.decisions.rules import RETRAINING
 from mlops_assets.forecasting.formatting import number
 from mlops_assets.report.beside import standing
 from mlops_assets.report.overview import BROKEN, ExternalState, Overview
+from mlops_assets.report.spending import sentence
 
 
 def table(overviews: list[Overview]) -> Any:
@@ -110,6 +111,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         yield "quarantine", f"{one.quarantine.rows} rows of {one.quarantine.partition}: {reasons}"
     if one.ingestion is not None:
         yield "latest ingestion", str(one.ingestion)
+    for month in one.spent[:2]:
+        yield "spent", sentence(month)
     yield "next round", one.next_round or "no schedule"
     for run in one.failed_runs:
         yield "failed run", f"{run.job}, {run.ended} UTC: {run.link}"

@@ -1,0 +1,51 @@
+"""The columns of logs that hold no series: what was claimed, told, agreed and spent. `columns` has them with all others."""
+
+from collections.abc import Mapping
+
+from mlops_assets.catalog import names
+from mlops_assets.catalog.column import Column, Columns
+
+LOGS: Mapping[str, Columns] = {
+    names.REGISTRATIONS: (
+        Column("fingerprint", "str", "Hash of the training: spec, data and the version of the features."),
+        Column("run_id", "str", "Dagster run that registers it."),
+        Column("takeover", "int64", "From 1; a later one took it over from a run that has ended."),
+        Column("claimed_at", "datetime64[us]", "When, in UTC."),
+    ),
+    names.ENDINGS: (
+        Column("event", "str", "What became of the name: retired, renaming (begun), renamed."),
+        Column("other", "str", "The forecast's name before; empty where it was retired."),
+        Column("at", "datetime64[us]", "When, in UTC."),
+    ),
+    names.ALERTS: (
+        Column("event", "str", "What has happened: run failure, breach, refused, stale data, broken spec, ..."),
+        Column("forecast", "str", "Name of the forecast."),
+        Column("key", "str", "Which event of its kind: the same one is told once."),
+        Column("what", "str", "What has happened."),
+        Column("where", "str", "Where to look."),
+        Column("to_do", "str", "What to do."),
+        Column("attempt", "int64", "Number of the attempt to deliver it."),
+        Column("channel", "str", "Which of the channels."),
+        Column("outcome", "str", "sending, delivered or failed."),
+        Column("at", "datetime64[us]", "When, in UTC."),
+    ),
+    names.MEANINGS: (
+        Column("number", "int64", "From 1, in the order of the changes."),
+        Column("since", "datetime64[us]", "When something was first ingested with this meaning, in UTC."),
+        Column("meaning", "str", "Fields of the spec that decide what an observation is, as JSON."),
+        Column("changes", "str", "Fields that were changed, each with its value before and after; empty of the first."),
+    ),
+    names.SPENDING: (
+        Column("month", "str", "When it was spent, in UTC, as 2013-12."),
+        Column("asset", "str", "What it was spent for."),
+        Column("steps", "int64", "Steps that have made it, or tried to."),
+        Column("failed", "int64", "Steps of these that have stored nothing."),
+        Column("partitions", "int64", "Partitions that were made; 1 for each time of an asset without partitions."),
+        Column("cpu_seconds", "float64", "Processor time of the steps' own processes, user and system."),
+        Column("worker_seconds", "float64", "Processor time of other processes and machines that worked for them."),
+        Column("peak_memory_mb", "float64", "The most resident memory of any of the steps (10^6 bytes)."),
+        Column("waited_seconds", "float64", "From asking external services until they had answered."),
+        Column("saved_seconds", "float64", "Processor time that was not spent again, for its results were there."),
+    ),
+}
+"""By the table's name."""
