@@ -1,4 +1,4 @@
-"""The columns of logs that hold no series: what was claimed, told, agreed and spent. `columns` has them with all others."""
+"""The columns of logs that hold no series: what was claimed, told, agreed and spent; `columns` has them all."""
 
 from collections.abc import Mapping
 

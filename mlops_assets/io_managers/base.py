@@ -317,11 +317,9 @@ class Tables(Claiming):
 
     def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> list[str | None]:
         present = self._stored(key)
-        there = set(present)
-        wanted: list[str | None] = present if partitions is None else [name for name in partitions if name in there]
-        if not wanted:
-            raise MissingTableError(nothing_there(key, partitions, present))
-        return wanted
+        if wanted := present if partitions is None else [*filter(set(present).__contains__, partitions)]:
+            return [*wanted]
+        raise MissingTableError(nothing_there(key, partitions, present))
 
     def _newest(self, key: Sequence[str]) -> pa.Schema:
         """Return the schema of the last partition, as of today."""
