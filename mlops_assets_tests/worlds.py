@@ -11,6 +11,9 @@ import yaml
 
 from mlops_assets.assets import build_assets
 from mlops_assets.environments import build_environment
+from mlops_assets.forecasting.model import kinds
+from mlops_assets.forecasting.model.kinds import Model
+from mlops_assets.lifecycle.versions import Portable
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, load_spec
 
@@ -67,6 +70,11 @@ def declare(folder: Path, data: pd.DataFrame | None = None, **changes: Any) -> F
     file = folder / f"{fields['name']}.yaml"
     file.write_text(yaml.safe_dump(fields, sort_keys=False))
     return load_spec(file)
+
+
+def portable(model: Model) -> Portable:
+    """Return a fitted model as versions are handed on."""
+    return Portable(model, kinds.state_of(model))
 
 
 def sandbox(folder: Path, mlflow_database: Path, environment: str = "test") -> Settings:

@@ -7,24 +7,25 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.catalog.graph import Graph, known_after, origin_inputs, reach_of
-from mlops_assets.catalog.names import CHAMPION, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import freshness_of, window_of, with_steps
+from mlops_assets.catalog.graph import Graph, origin_inputs, reach_of
+from mlops_assets.catalog.names import CHAMPION, FORECASTS, FUTURE_COVARIATES, OBSERVATIONS
+from mlops_assets.catalog.partitions import freshness_of, with_steps
 from mlops_assets.errors import TerminalError
-from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.formatting import few
-from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.stored import StoredTable, Streamed
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages.ahead import sentence
 from mlops_assets.stages.deliver import Deliverer
 from mlops_assets.stages.external.together import with_services
-from mlops_assets.stages.predict import UNREGISTERED, Predicted, ledger_of
-from mlops_assets.stages.remarks import Remarks, silent_point
-from mlops_assets.stages.train import history_of
+from mlops_assets.stages.predict import UNREGISTERED, ledger_of
+from mlops_assets.stages.remarks import silent
+from mlops_assets.stages.shards.forecasts import Forecasts
+from mlops_assets.stages.shards.origin import PICTURED, Predicted
 from mlops_assets.tracking.tracking import Tracking
 
 PICTURES = 100
@@ -69,8 +70,9 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
-        **inputs: pd.DataFrame,
-    ) -> dg.Output[pd.DataFrame]:
+        engine: Engine,
+        **inputs: StoredTable,
+    ) -> dg.Output[Any]:
         from mlops_assets.forecasting import charts
 
         keys, now = with_steps(spec, context.partition_keys), clock.now()
@@ -80,57 +82,66 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         try:
             stored = [key for key in tables.partitions([spec.name, OBSERVATIONS]) if key <= keys[-1]]
             require_present(tables, spec, stored[-reach_of(spec) - len(keys) :])
+            make = Forecasts(graph, engine, inputs[OBSERVATIONS], inputs.get(FUTURE_COVARIATES), keys)
             deliver = Deliverer(graph, life, now, config.champion, config.version)
-            history = history_of(spec, inputs[OBSERVATIONS])
-            odd = Remarks.of(spec, inputs[OBSERVATIONS])
-            parts = []
-            for key in keys:
-                made = deliver(key, history, known_after(inputs, key))
-                parts.append(made.rows)
-                window = window_of(graph.partitions, key)
-                news = odd.within(window.start, window.end)
-                for warning in (*made.warnings, *news.sentences()):
-                    context.log.warning(warning)
-                facts = _facts(made.rows, task) | _left_out(made.left_out) | news.facts() | _missing(made)
-                if key in keys[-PICTURES:]:
-                    fan = charts.fan(made.history, made.rows, point=task.point_column, max_items=4)
-                    facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
-                context.add_asset_metadata(facts, graph.key(FORECASTS), key)
+            made = deliver(keys, make)
         except TerminalError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        for key, one in made.items():
+            for warning in (*one.warnings, *(one.odd.sentences() if one.odd else ())):
+                context.log.warning(warning)
+            facts = _facts(one)
+            if key in keys[-PICTURES:]:
+                fan = charts.fan(
+                    one.history, one.pictured, point=task.point_column, max_items=PICTURED, of=one.tally.items
+                )
+                facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
+            context.add_asset_metadata(facts, graph.key(FORECASTS), key)
         for reason in deliver.said:
             context.log.warning(reason)
-        rows = ledger_of(parts, context.run.run_id, naive_utc(now))
-        silent = silent_point(spec, rows)
-        if spec.external is not None:
-            rows = with_services(graph, tables, keys, rows, now, context.run.run_id)
-        latest = int(parts[-1]["model_version"].max()) if len(parts[-1]) else UNREGISTERED
         facts: dict[str, Any] = {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}
-        if silent:
-            context.log.warning(silent)
-            facts["silent_point"] = silent
-        if latest != UNREGISTERED:
+        tallies = [one.tally for one in made.values()]
+        if quiet := silent(
+            spec,
+            sum(tally.zeros for tally in tallies),
+            sum(tally.rows for tally in tallies),
+            sum(tally.mean for tally in tallies),
+        ):
+            context.log.warning(quiet)
+            facts["silent_point"] = quiet
+        if (latest := tallies[-1].version) != UNREGISTERED:
             facts["model_version"] = latest
             if tracking.ui:
                 facts["mlflow_version"] = dg.MetadataValue.url(tracking.links.version(spec.name, latest))
+        run = context.run.run_id
+        stamped = (ledger_of(rows, run, naive_utc(now)) for one in made.values() for rows in one.batches)
+        if make.many and len(keys) == 1 and spec.external is None:
+            return dg.Output(Streamed(stamped), metadata=facts)
+        rows = pd.concat(stamped, ignore_index=True)
+        if spec.external is not None:
+            rows = with_services(graph, tables, keys, rows, now, run)
         return dg.Output(rows, metadata=facts)
 
     return forecasts
 
 
-def _facts(made: pd.DataFrame, task: Task) -> dict[str, Any]:
+def _facts(made: Predicted) -> dict[str, Any]:
     """Return what the metadata of one origin says."""
     from mlops_assets.forecasting import charts
 
-    total = made.groupby("timestamp")[task.point_column].sum()
+    tally = made.tally
+    by_step = pd.Series(tally.by_step, dtype=float)
     return {
-        "dagster/row_count": len(made),
-        "items": int(made["item_id"].nunique()),
-        "fallback_rows": int((made["source"] == "fallback").sum()),
-        "seasonal_naive_rows": int((made["source"] == NAIVE).sum()),
-        "delivered_because": ", ".join(sorted(made["delivered_because"].unique())),
-        "total": float(total.sum()),
-        "sum_by_step": dg.MetadataValue.md(charts.sparkline(total, "sum of all items by step")),
+        "dagster/row_count": tally.rows,
+        "items": tally.items,
+        "fallback_rows": tally.fallback,
+        "seasonal_naive_rows": tally.naive,
+        "delivered_because": ", ".join(sorted(tally.because)),
+        "total": float(by_step.sum()),
+        "sum_by_step": dg.MetadataValue.md(charts.sparkline(by_step, "sum of all items by step")),
+        **_left_out(made.left_out),
+        **(made.odd.facts() if made.odd else {}),
+        **_missing(made),
     }
 
 

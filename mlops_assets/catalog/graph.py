@@ -17,6 +17,7 @@ from mlops_assets.forecasting.data.contract import Contract
 from mlops_assets.forecasting.data.numbers import NumberFormat
 from mlops_assets.forecasting.data.vintages import KNOWN_AT
 from mlops_assets.forecasting.model.kinds import lookback
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.spec import FileSource, ForecastSpec
 
 
@@ -117,15 +118,23 @@ def with_earlier(count: int) -> dg.TimeWindowPartitionMapping:
 def origin_inputs(graph: Graph, before: int = 0) -> dict[str, dg.AssetIn]:
     """Return what forecasting from an origin reads: the latest observations and, if there are any, known covariates.
 
+    Each is a `StoredTable`: an asset reads what it uses.
+
     Args:
         graph: of the forecast.
         before: so many partitions before, forecasts can be made too.
     """
     reach = reach_of(graph.spec) + before
-    ins = {OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach))}
+    ins = {
+        OBSERVATIONS: dg.AssetIn(
+            graph.key(OBSERVATIONS), partition_mapping=with_earlier(reach), dagster_type=StoredTable
+        )
+    }
     if graph.spec.covariates.all_known:
         ins[FUTURE_COVARIATES] = dg.AssetIn(
-            graph.key(FUTURE_COVARIATES), partition_mapping=with_earlier(before) if before else None
+            graph.key(FUTURE_COVARIATES),
+            partition_mapping=with_earlier(before) if before else None,
+            dagster_type=StoredTable,
         )
     return ins
 

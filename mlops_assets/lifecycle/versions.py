@@ -1,6 +1,8 @@
 """The versions of a forecast's model: from our own store of models, and from MLflow what that has not."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.catalog.log import numbered
@@ -71,8 +73,13 @@ class Versions:
 
     def forecaster(self, version: Version) -> "Model":
         """Return a version's forecaster, run by the code that defined its features."""
+        return self.portable(version).model
+
+    def portable(self, version: Version) -> "Portable":
+        """Return a version's forecaster, run by the code that defined its features, as it is sent to workers."""
         state = self.load(version)
-        return self.code(version, state).rebuild(state)
+        code = self.code(version, state)
+        return Portable(code.rebuild(state), state, code.sources)
 
     def load(self, version: Version) -> dict[str, Any]:
         """Return the forecaster's state of a version, checked against its checksum; what MLflow had is kept.
@@ -113,6 +120,39 @@ class Versions:
         """Return what is recorded beside a kept version; None of one that is not kept."""
         key = _key(self._name, number)
         return self._models.info(key) if self._models is not None and self._models.exists(key) else None
+
+
+@dataclass(frozen=True)
+class Portable:
+    """A fitted model that can be pickled, whatever code runs it: as the bytes of its file, and that code's sources.
+
+    Attributes:
+        model: the model.
+        state: what it was made of.
+        sources: of the code that travels with it; None: this release's runs it.
+    """
+
+    model: "Model"
+    state: dict[str, Any]
+    sources: ModelCode | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from mlops_assets.forecasting.model import model_file
+
+        files = None if self.sources is None else tuple(self.sources.files.items())
+        return _unpacked, (model_file.dumps(self.state), files)
+
+
+@lru_cache(maxsize=2)
+def _unpacked(file: bytes, sources: tuple[tuple[str, str], ...] | None) -> Portable:
+    """Make a model of its file, once in a process."""
+    from mlops_assets.forecasting.model import entry, model_file
+
+    state = model_file.loads(file)
+    if sources is None:
+        return Portable(entry.rebuild(state), state)
+    code = ModelCode(dict(sources))
+    return Portable(code.run().rebuild(state), state, code)
 
 
 def require_fit(version: Version, forecaster: "Model", spec: ForecastSpec) -> None:

@@ -1,5 +1,7 @@
 """Covariates of a forecast: what is missing of the known ones over the horizon, and of the past ones at the origin."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
@@ -30,20 +32,44 @@ def missing_ahead(
         A row for each covariate of which more is missing than usual: name, missing, rows, first (the first timestamp
         without it), items (those that lack it, if not all do).
     """
+    return missing_of_all(spec, [missing_of(spec, history, future, expected)])
+
+
+def missing_of(spec: ForecastSpec, history: pd.DataFrame, future: pd.DataFrame, expected: pd.DataFrame) -> pd.DataFrame:
+    """Count what is missing of each known covariate, of some of the items.
+
+    Returns:
+        A row for each covariate: name, missing, rows, first, and the items without it as of `missing_ahead`; of, the
+        number of items; before and seen, how many of how many rows of the history lack it.
+    """
     rows = expected[KEY].merge(future, on=KEY, how="left")
     found = []
-    calendars = [calendar.name for calendar in spec.calendars]
-    for name in [*spec.covariates.all_known, *calendars]:
+    for name in [*spec.covariates.all_known, *_calendars(spec)]:
         absent = rows[name].isna()
-        usual = 0.0 if name in calendars else float(history[name].isna().mean())
-        if absent.sum() > (usual + UNUSUAL if usual else 0) * len(rows):
-            first = rows.loc[absent, "timestamp"].min()
-            without = sorted(rows.loc[absent, "item_id"].unique())
-            items = without if len(without) < rows["item_id"].nunique() else []
-            found.append(
-                {"name": name, "missing": int(absent.sum()), "rows": len(rows), "first": first, "items": items}
-            )
+        before = 0 if name in _calendars(spec) else int(history[name].isna().sum())
+        without = sorted(rows.loc[absent, "item_id"].unique())
+        first = rows.loc[absent, "timestamp"].min()
+        counts = {"missing": int(absent.sum()), "rows": len(rows), "first": first, "items": without}
+        found.append({"name": name, **counts, "of": rows["item_id"].nunique(), "before": before, "seen": len(history)})
+    return pd.DataFrame(found, columns=["name", "missing", "rows", "first", "items", "of", "before", "seen"])
+
+
+def missing_of_all(spec: ForecastSpec, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put the counts of `missing_of` together to what `missing_ahead` returns."""
+    found, counts = [], pd.concat(parts, ignore_index=True)
+    for name, rows in counts.groupby("name", sort=False):
+        missing, whole, before, seen = (int(rows[column].sum()) for column in ("missing", "rows", "before", "seen"))
+        usual = before / seen if before else 0.0
+        if missing > (usual + UNUSUAL if usual else 0) * whole:
+            without = sorted(item for items in rows["items"] for item in items)
+            items = without if len(without) < rows["of"].sum() else []
+            first = pd.Timestamp(rows["first"].min())
+            found.append({"name": name, "missing": missing, "rows": whole, "first": first, "items": items})
     return pd.DataFrame(found, columns=["name", "missing", "rows", "first", "items"])
+
+
+def _calendars(spec: ForecastSpec) -> list[str]:
+    return [calendar.name for calendar in spec.calendars]
 
 
 def look_ahead(graph: Graph, clock: Clock, history: pd.DataFrame, origin: pd.Timestamp) -> str:
@@ -117,15 +143,32 @@ def sentence(missing: pd.DataFrame) -> str:
     )
 
 
-def late_covariates(spec: ForecastSpec, history: pd.DataFrame) -> list[str]:
+def newest_known(spec: ForecastSpec, history: pd.DataFrame) -> pd.DataFrame:
+    """Return at which of the last season's timestamps anything is known of the past covariates, of some of the items.
+
+    Returns:
+        Index timestamp, a column of truth values for each covariate.
+    """
+    times = history["timestamp"]
+    recent = history[times >= times.drop_duplicates().nlargest(_season(spec)).min()]
+    return recent[list(spec.covariates.past)].notna().groupby(recent["timestamp"]).any()
+
+
+def late_covariates(spec: ForecastSpec, parts: Sequence[pd.DataFrame]) -> list[str]:
     """Return the past covariates of which nothing is known at the origin, but was within the season before.
 
     Data of the newest steps often come late; a feed that has stopped is another matter.
+
+    Args:
+        spec: names the covariates.
+        parts: as `newest_known` returns them of all items.
     """
-    steps = sorted(history["timestamp"].unique())[-max(spec.task.season_lengths[0], 2) :]
-    recent = history[history["timestamp"].isin(steps)]
-    newest = recent[recent["timestamp"] == steps[-1]]
-    return [name for name in spec.covariates.past if newest[name].isna().all() and recent[name].notna().any()]
+    known = pd.concat(parts).groupby(level=0).any().tail(_season(spec))
+    return [name for name in spec.covariates.past if known[name].any() and not known[name].iloc[-1]]
+
+
+def _season(spec: ForecastSpec) -> int:
+    return max(spec.task.season_lengths[0], 2)
 
 
 def warning(missing: pd.DataFrame, spec: ForecastSpec) -> str:
@@ -146,7 +189,7 @@ def warning(missing: pd.DataFrame, spec: ForecastSpec) -> str:
 
 def ended(missing: pd.DataFrame, spec: ForecastSpec) -> pd.DataFrame:
     """Return those rows of `missing_ahead` that are of calendars, which end within the horizon."""
-    return missing[missing["name"].isin([calendar.name for calendar in spec.calendars])]
+    return missing[missing["name"].isin(_calendars(spec))]
 
 
 def refuse(spec: ForecastSpec, missing: pd.DataFrame) -> None:

@@ -3,9 +3,9 @@
 Before them all comes an external service that is champion and answers in time, see `external.together`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import pandas as pd
 
@@ -15,22 +15,30 @@ from mlops_assets.errors import ExitCode, MlopsAssetsError, TerminalError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.lost import UNLOADABLE
-from mlops_assets.lifecycle.versions import require_fit
-from mlops_assets.stages.predict import Predicted, forecast, known_at
+from mlops_assets.lifecycle.versions import Portable, require_fit
+from mlops_assets.stages.predict import Maker
+from mlops_assets.stages.shards.origin import Predicted
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Version
 
-if TYPE_CHECKING:
-    from mlops_assets.forecasting.model.kinds import Model
-
-CHAMPION = "champion"
+CHAMPION = Maker.because
 """Value of the ledger's column `delivered_because`, beside `UNLOADABLE` and those of `decisions.why_nobody`."""
+Make = Callable[[Sequence[str], Maker], Mapping[str, Predicted | MlopsAssetsError | ValueError]]
+"""Forecasts from the origins of some partitions."""
 
 
 class NoChampionError(TerminalError, LookupError):
     """There is no champion that could forecast, and the spec wants nobody else to (`deliver: champion_only`)."""
 
     exit_code: ClassVar[int] = ExitCode.NOT_ALLOWED
+
+
+class _Turn(NamedTuple):
+    """Somebody who may forecast: a version, or seasonal naive; why; and whether nobody comes after."""
+
+    number: int | None
+    because: str
+    alone: bool = False
 
 
 class Deliverer:
@@ -59,57 +67,86 @@ class Deliverer:
         """
         self._graph, self._life, self._now, self._of, self._exact = graph, life, now, champion, version
         self._log = life.log.all()
-        self._loaded: dict[int, tuple[Model, Version] | MlopsAssetsError | ValueError] = {}
+        self._loaded: dict[int, tuple[Portable, Version] | MlopsAssetsError | ValueError] = {}
         self._present, self._unknown = _present(life, self._log)
+        self._why = decisions.why_nobody(self._log, graph.spec.name)
         self.said: dict[str, None] = {}
         """Why not the champion forecasts, in sentences, each once."""
 
-    def __call__(self, key: str, observations: pd.DataFrame, future: pd.DataFrame | None) -> Predicted:
-        """Forecast from the origin of a partition; see `predict.forecast`.
+    def __call__(self, keys: Sequence[str], make: Make) -> dict[str, Predicted]:
+        """Forecast from the origins of some partitions.
+
+        Args:
+            keys: of the partitions.
+            make: forecasts from some of them by whom it is told, and returns the error where that cannot be done.
 
         Raises:
             NoChampionError: there is no champion, and the spec wants nobody else to forecast.
-            DataError: nothing was observed up to the origin, or known covariates are missing over the horizon and the
-                spec calls that an error.
+            DataError: known covariates are missing over the horizon and the spec calls that an error.
             TrackingError, ModelFileError: the version that was asked for, or is the only one that may forecast, cannot
                 be loaded.
         """
-        graph, spec = self._graph, self._graph.spec
-        if self._exact:
-            return forecast(graph, key, observations, future, *self._load(self._exact))
-        known_at(graph, key, observations)
-        first = self._in_charge(key)
-        nobody, words = decisions.why_nobody(self._log, spec.name)
-        if spec.deliver == "champion_only":
-            return forecast(graph, key, observations, future, *self._load(self._only(first, words)))
-        failed = []
-        for number in self._candidates(first):
-            try:
-                forecaster, version = self._load(number)
-                require_fit(version, forecaster, spec)
-                because = CHAMPION if number == first else UNLOADABLE if first is not None else nobody
-                made = forecast(graph, key, observations, future, forecaster, version, because, nobody)
-            except (MlopsAssetsError, ValueError) as error:
-                failed.append(f"version {number} cannot forecast: {error}")
-                continue
-            self._tell(failed, f"version {number}", because, words)
-            if forecaster.task.horizon < spec.horizon:
-                self.said[
-                    f"version {number} forecasts {forecaster.task.horizon} steps, the rest of the horizon of "
-                    f"{spec.horizon} is seasonal naive's until a new version is champion"
-                ] = None
-            return made
-        because = UNLOADABLE if first is not None else nobody
-        self._tell(failed, "seasonal naive", because, words)
-        return forecast(graph, key, observations, future, None, None, because)
+        turns = {key: self._turns(key) for key in keys}
+        failed: dict[str, list[str]] = {key: [] for key in keys}
+        made: dict[str, Predicted] = {}
+        while waiting := [key for key in keys if key not in made]:
+            together: dict[_Turn, list[str]] = {}
+            for key in waiting:
+                together.setdefault(next(turns[key]), []).append(key)
+            for turn, own in together.items():
+                for key, found in self._take(turn, own, make).items():
+                    if isinstance(found, Predicted):
+                        made[key] = found
+                        self._tell(failed[key], turn)
+                    elif turn.alone:
+                        raise found
+                    else:
+                        failed[key].append(f"version {turn.number} cannot forecast: {found}")
+        return {key: made[key] for key in keys}
 
-    def _tell(self, failed: list[str], who: str, because: str, words: str) -> None:
-        """Note who forecasts, and why, unless it is the champion."""
-        if because == CHAMPION:
+    def _turns(self, key: str) -> "Iterator[_Turn]":
+        """Yield who may forecast from an origin, the best first, and then seasonal naive."""
+        if self._exact:
+            yield _Turn(self._exact, CHAMPION, alone=True)
             return
-        reasons = [*failed, *([] if because == UNLOADABLE else [self._unknown or words])]
-        way_out = f"; mlops-assets run {self._graph.spec.name} --retrain trains a new one" if failed else ""
-        self.said[f"{who} forecasts in place of a champion: {'; '.join(reasons)}{way_out}"] = None
+        first = self._in_charge(key)
+        if self._graph.spec.deliver == "champion_only":
+            yield _Turn(self._only(first, self._why[1]), CHAMPION, alone=True)
+            return
+        instead = UNLOADABLE if first is not None else self._why[0]
+        for number in self._candidates(first):
+            yield _Turn(number, CHAMPION if number == first else instead)
+        yield _Turn(None, instead, alone=True)
+
+    def _take(
+        self, turn: "_Turn", keys: Sequence[str], make: Make
+    ) -> Mapping[str, Predicted | MlopsAssetsError | ValueError]:
+        if turn.number is None:
+            return make(keys, Maker(because=turn.because))
+        try:
+            forecaster, version = self._load(turn.number)
+            if not turn.alone:
+                require_fit(version, forecaster.model, self._graph.spec)
+        except (MlopsAssetsError, ValueError) as error:
+            return dict.fromkeys(keys, error)
+        beyond = Maker.beyond if turn.alone else self._why[0]
+        return make(keys, Maker(forecaster, version, turn.because, beyond))
+
+    def _tell(self, failed: list[str], turn: "_Turn") -> None:
+        """Note who forecasts, and why, unless it is the champion alone."""
+        spec, who = self._graph.spec, "seasonal naive" if turn.number is None else f"version {turn.number}"
+        if turn.because != CHAMPION:
+            reasons = [*failed, *([] if turn.because == UNLOADABLE else [self._unknown or self._why[1]])]
+            way_out = f"; mlops-assets run {spec.name} --retrain trains a new one" if failed else ""
+            self.said[f"{who} forecasts in place of a champion: {'; '.join(reasons)}{way_out}"] = None
+        if turn.number is None or turn.alone:
+            return
+        reach = self._load(turn.number)[0].model.task.horizon
+        if reach < spec.horizon:
+            self.said[
+                f"{who} forecasts {reach} steps, the rest of the horizon of {spec.horizon} is seasonal naive's until a "
+                "new version is champion"
+            ] = None
 
     def _only(self, first: int | None, words: str) -> int:
         if first is None:
@@ -131,12 +168,12 @@ class Deliverer:
         numbers = [first, self._present, *decisions.former(self._log)]
         yield from dict.fromkeys(number for number in numbers if number is not None)
 
-    def _load(self, number: int) -> "tuple[Model, Version]":
+    def _load(self, number: int) -> "tuple[Portable, Version]":
         """Load a version's forecaster, once."""
         if number not in self._loaded:
             try:
                 version = self._life.versions.version(number)
-                self._loaded[number] = self._life.versions.forecaster(version), version
+                self._loaded[number] = self._life.versions.portable(version), version
             except (MlopsAssetsError, ValueError) as error:
                 self._loaded[number] = error
         found = self._loaded[number]

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,12 +14,14 @@ from mlops_assets.forecasting.data.grid import is_there
 from mlops_assets.forecasting.evaluation.backtest import NAIVE
 from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
-from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.forecasting.model import guards, kinds
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
+from mlops_assets.lifecycle.versions import Portable
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ahead
+from mlops_assets.stages.remarks import Remarks
+from mlops_assets.stages.shards.origin import Origin, Part, Predicted, largest
 from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
@@ -32,24 +34,20 @@ UNREGISTERED = 0
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """What a version forecasts from an origin.
+class Maker:
+    """Who forecasts, and why.
 
     Attributes:
-        rows: of the ledger, see `ledger_rows`.
-        history: canonical frame up to the origin.
-        warnings: what is unusual about it, in sentences.
-        left_out: items that get no forecast, because nothing was observed of them lately.
-        late: past covariates of which the newest values have not come yet, see `ahead.late_covariates`.
-        missing_ahead: known covariates that are missing over the horizon, see `ahead.missing_ahead`; None without any.
+        model: makes the forecasts; None: seasonal naive does.
+        version: which one it is; None of seasonal naive.
+        because: why this one forecasts, see the ledger's column `delivered_because`.
+        beyond: the same of leads that the version was not trained for, which are seasonal naive's.
     """
 
-    rows: pd.DataFrame
-    history: pd.DataFrame
-    warnings: list[str]
-    left_out: list[str]
-    late: list[str] = field(default_factory=list)
-    missing_ahead: pd.DataFrame | None = None
+    model: "Portable | None" = None
+    version: Version | None = None
+    because: str = "champion"
+    beyond: str = "no_champion"
 
 
 def known_at(graph: Graph, key: str, observations: pd.DataFrame) -> tuple[pd.DataFrame, pd.Timestamp]:
@@ -62,11 +60,18 @@ def known_at(graph: Graph, key: str, observations: pd.DataFrame) -> tuple[pd.Dat
     origin = origin_of(spec, window_of(graph.partitions, key))
     history = observations[observations["timestamp"] <= origin]
     if history.empty:
-        raise DataError(
-            f"{spec.name}: no observation is stored for the {kinds.lookback(spec.task)} steps up to the origin "
-            f"{origin}; materialize {spec.name}/observations for partition {key} and before"
-        )
+        raise nothing_known(graph, key)
     return history, origin
+
+
+def nothing_known(graph: Graph, key: str) -> DataError:
+    """Return the error that nothing was observed up to the origin of a partition."""
+    spec = graph.spec
+    return DataError(
+        f"{spec.name}: no observation is stored for the {kinds.lookback(spec.task)} steps up to the origin "
+        f"{origin_of(spec, window_of(graph.partitions, key))}; materialize {spec.name}/observations for partition "
+        f"{key} and before"
+    )
 
 
 def ask(
@@ -100,62 +105,74 @@ def ask(
 
 
 def forecast(
-    graph: Graph,
-    key: str,
-    observations: pd.DataFrame,
-    future: pd.DataFrame | None,
-    forecaster: "Model | None",
-    version: Version | None,
-    because: str = "champion",
-    beyond: str = "no_champion",
+    graph: Graph, key: str, observations: pd.DataFrame, future: pd.DataFrame | None, maker: Maker | None = None
 ) -> Predicted:
-    """Forecast from the origin of a partition.
+    """Forecast all items from the origin of a partition.
 
     Args:
         graph: of the forecast.
         key: of the partition.
         observations: canonical frame; rows after the origin are not looked at.
         future: known covariates over the horizon; None without such covariates.
-        forecaster: makes the forecasts; None: seasonal naive does.
-        version: which one it is; None of seasonal naive.
-        because: why this one forecasts, see the ledger's column `delivered_because`.
-        beyond: the same of leads that the version was not trained for, which are seasonal naive's.
+        maker: who forecasts; None: seasonal naive.
 
     Raises:
         DataError: nothing was observed up to the origin, or known covariates are missing over the horizon and the spec
             calls that an error.
     """
-    from mlops_assets.forecasting.model.baselines import SeasonalNaive
+    origin = Origin(graph.spec, known_at(graph, key, observations)[1])
+    origin.add(forecast_some(graph, key, observations, future, maker or Maker()))
+    return origin.predicted()
+
+
+def forecast_some(
+    graph: Graph,
+    key: str,
+    observations: pd.DataFrame,
+    future: pd.DataFrame | None,
+    maker: Maker,
+    odd: Remarks | None = None,
+) -> Part | None:
+    """Forecast some of the items from the origin of a partition; None if nothing was observed of them up to it.
+
+    Args:
+        graph: of the forecast.
+        key: of the partition.
+        observations: canonical frame of the items.
+        future: their known covariates over the horizon.
+        maker: who forecasts.
+        odd: what is odd about the partition's observations of them, for whoever puts the parts together.
+    """
+    from mlops_assets.forecasting.model.baselines import SeasonalNaive, recent_rows
 
     spec, task = graph.spec, graph.spec.task
-    history, origin = known_at(graph, key, observations)
+    origin = origin_of(spec, window_of(graph.partitions, key))
+    history = observations[observations["timestamp"] <= origin]
+    if history.empty:
+        return None
+    latest, newest = history["timestamp"].max(), ahead.newest_known(spec, history)
+    items = set(history["item_id"])
+    try:
+        recent_rows(history, task, origin)
+    except DataError as error:
+        return Part(pd.DataFrame(), latest, largest(history, []), sorted(items), newest, odd=odd, silent=str(error))
     future = ahead.with_events(spec, history, future, origin)
     given = ahead.carried_forward(spec, history, future, origin)
-    with warnings.catch_warnings(record=True) as unusual:
+    model = maker.model.model if maker.model else SeasonalNaive(task)
+    with guards.counted() as unusual, warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UnusualInput)
-        made = ask(forecaster or SeasonalNaive(task), task, history, origin, given)
-    late = ahead.late_covariates(spec, history)
-    todo = f"Mend the source, or train again: mlops-assets run {spec.name} --retrain"
-    unlike = [str(warning.message) for warning in unusual]
-    said = [f"{words}. {todo}" for words in guards.without_missing(unlike, late)]
-    made = on_the_clock(spec, made)
-    missing = ahead.missing_ahead(spec, history, future, made) if future is not None else None
-    if missing is not None and len(missing):
-        ahead.refuse(spec, missing)
-        told = missing if spec.covariates.missing_future == "warn" else ahead.ended(missing, spec)
-        if len(told):
-            unlike = guards.without_missing(unlike, [*late, *task.known])
-            said = [ahead.warning(told, spec), *(f"{words}. {todo}" for words in unlike)]
-    if history["timestamp"].max() < origin:
-        said.append(f"the latest observation is of {stamp(history['timestamp'].max())}")
-    said = [f"origin {stamp(origin)}: {words}" for words in said]
+        made = on_the_clock(spec, ask(model, task, history, origin, given))
+    version = maker.version
     number, until = (version.number, version.trained_until) if version else (UNREGISTERED, None)
     rows = ledger_rows(made, history, task, origin, number, until)
     naive = (rows["source"] == NAIVE) & (version is not None)
     rows["model_version"] = rows["model_version"].mask(naive, UNREGISTERED)
     rows["trained_until"] = rows["trained_until"].mask(naive)
-    rows["delivered_because"] = naive.map({True: beyond, False: because})
-    return Predicted(rows, history, said, sorted({*history["item_id"]} - {*made["item_id"]}), late, missing)
+    rows["delivered_because"] = naive.map({True: maker.beyond, False: maker.because})
+    left_out, alive = sorted(items - {*made["item_id"]}), made["item_id"].unique()
+    missing = ahead.missing_of(spec, history, future, made) if future is not None else None
+    words = [str(warning.message) for warning in said]
+    return Part(rows, latest, largest(history, alive), left_out, newest, missing, unusual, words, odd)
 
 
 def on_the_clock(spec: ForecastSpec, made: pd.DataFrame) -> pd.DataFrame:
@@ -198,9 +215,9 @@ def ledger_rows(
     return rows
 
 
-def ledger_of(parts: Sequence[pd.DataFrame], run_id: str, now: pd.Timestamp) -> pd.DataFrame:
-    """Put our rows of several origins together as one run stores them: delivered."""
-    rows = pd.concat(parts, ignore_index=True).assign(role=DELIVERED, job_key=OWN)
+def ledger_of(rows: pd.DataFrame, run_id: str, now: pd.Timestamp) -> pd.DataFrame:
+    """Return our rows as a run stores them: delivered."""
+    rows = rows.assign(role=DELIVERED, job_key=OWN)
     rows["source"] = rows["source"].replace({"model": "champion"})
     rows["run_id"] = run_id
     rows["created_at"] = pd.Series(now, index=rows.index).astype("datetime64[us]")

@@ -3,6 +3,7 @@
 And about forecasts of such rows: a default point that says nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,15 @@ class Remarks:
             statics.changes(observations, spec.covariates.static),
             bounds.misfits(observations, spec.task),
         )
+
+    @classmethod
+    def together(cls, spec: ForecastSpec, parts: "Sequence[Remarks]") -> "Remarks":
+        """Put together what is odd about the parts of the items, by time and item."""
+        whole = (
+            pd.concat(frames, ignore_index=True).sort_values(["timestamp", "item_id"], kind="stable", ignore_index=True)
+            for frames in zip(*((one.outliers, one.changes, one.misfits) for one in parts), strict=True)
+        )
+        return cls(spec, *whole)
 
     def within(self, start: pd.Timestamp, end: pd.Timestamp) -> "Remarks":
         """Return those of a span of time, the end excluded: what is news to whoever has seen all before."""
@@ -113,10 +123,14 @@ def silent_point(spec: ForecastSpec, made: pd.DataFrame) -> str:
     """
     if not unasked_median(spec) or made.empty:
         return ""
-    share = float((made[quantile_column(0.5)] == 0).mean())
-    if share < NEARLY_ALL or not made["mean"].mean() > 0:
+    return silent(spec, int((made[quantile_column(0.5)] == 0).sum()), len(made), float(made["mean"].sum()))
+
+
+def silent(spec: ForecastSpec, zeros: int, rows: int, mean: float) -> str:
+    """Say the same of so many forecasts whose median is zero, among so many whose means have this sum."""
+    if not unasked_median(spec) or not rows or zeros / rows < NEARLY_ALL or not mean > 0:
         return ""
     return (
-        f"the median is 0 in {share:.0%} of the forecasts: it is the likeliest number, not the expected one; "
+        f"the median is 0 in {zeros / rows:.0%} of the forecasts: it is the likeliest number, not the expected one; "
         "point: mean says how much is to be expected, costs what to have in stock, point: median that it is meant"
     )

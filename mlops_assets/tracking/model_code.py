@@ -38,10 +38,12 @@ class FeatureCode:
     Attributes:
         rebuild: makes a forecaster of its state.
         refit: fits a forecaster's recipe to another history.
+        sources: of what travels with the version; None: the code is this release's.
     """
 
     rebuild: Callable[[dict[str, Any]], "Model"]
     refit: Callable[["Model", pd.DataFrame], "Model"]
+    sources: "ModelCode | None" = None
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,10 @@ class ModelCode:
             return FeatureCode(
                 forest.Forecaster.from_state,
                 lambda model, history: forest.fit(features.training_rows(history, model.task), model.task),
+                self,
             )
         entry = import_module(f"{name}.entry")
-        return FeatureCode(entry.rebuild, entry.refit)
+        return FeatureCode(entry.rebuild, entry.refit, self)
 
 
 @lru_cache

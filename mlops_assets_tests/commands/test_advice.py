@@ -193,10 +193,9 @@ def no_code_of_a_version(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
 
 def no_champion(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
     spec = first_spec(box.settings.forecasts).model_copy(update={"deliver": "champion_only"})
-    history = panel().rename(columns={"day": "timestamp", "shop": "item_id", "sales": "target"})
     with open_stores(box.settings) as stores:
         deliver = Deliverer(Graph(spec), life_of(stores), stores.clock.now())
-        return raised(lambda: deliver("2024-05-10", history, None))
+        return raised(lambda: deliver(["2024-05-10"], lambda keys, maker: {}))
 
 
 def no_library_of_the_hierarchy(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:

@@ -25,6 +25,7 @@ def fan(
     point: str = "q50",
     max_items: int = 6,
     context: int = 4,
+    of: int | None = None,
 ) -> "Figure":
     """Draw each item's last observations and its forecast with the intervals its quantiles span.
 
@@ -37,6 +38,7 @@ def fan(
         point: column of the point forecast.
         max_items: the most panels to draw.
         context: length of history to show, in horizons.
+        of: number of all items, if the frames have some of them only.
     """
     chosen = list(items) if items is not None else _largest(history, forecasts)
     drawn = chosen[:max_items]
@@ -75,8 +77,8 @@ def fan(
     if len(after):
         keys.append(style.line_key(style.ORANGE, "what came", linewidth=0, marker="o", markersize=3.5))
     title = f"Forecasts from {stamp(forecasts['origin'].iloc[0] if 'origin' in forecasts else first)}"
-    if len(chosen) > len(drawn):
-        title += f": {len(drawn)} of {len(chosen)} items"
+    if (of or len(chosen)) > len(drawn):
+        title += f": {len(drawn)} of {of or len(chosen)} items"
     style.heading(figure, title, keys)
     return figure
 

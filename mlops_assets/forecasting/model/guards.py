@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ class Unusual:
     """Counts what is unusual over the parts of one forecast, and warns once."""
 
     def __init__(self) -> None:
+        self._asked: tuple[Any, ...] = ()
         self._rows = 0
         self._missing: dict[str, int] = {}
         self._beyond: dict[str, int] = {}
@@ -45,6 +48,7 @@ class Unusual:
             encoding: `encoding.Encoding` of the model: its cut points are quantiles of the training rows.
             seen: lowest and highest level of the training rows, in transformed units.
         """
+        self._asked = (tuple(encoding.names), *map(float, seen))
         self._rows += len(items)
         for name, edges in zip(encoding.names, encoding.edges, strict=True):
             known = encoding.categories.get(name)
@@ -63,7 +67,15 @@ class Unusual:
         self._items |= set(items[_far(rows.reference, *seen)])
 
     def warn(self) -> None:
-        """Say what was found, if anything, as one `UnusualInput`."""
+        """Say what was found, if anything, as one `UnusualInput`; within `counted` it is kept instead."""
+        kept = _kept.get()
+        if kept is not None:
+            kept.append(self)
+        elif said := self.sentence():
+            warnings.warn(said, UnusualInput, stacklevel=3)
+
+    def sentence(self) -> str:
+        """Return what was found in words; empty if nothing was."""
         said = [
             f"{_plain(name)} is missing in every row"
             for name, count in self._missing.items()
@@ -84,8 +96,40 @@ class Unusual:
         if self._items:
             some = ", ".join(sorted(map(str, self._items))[:SHOWN]) + (" …" if len(self._items) > SHOWN else "")
             said.append(f"the level of {len(self._items)} items is far from any seen in training: {some}")
-        if said:
-            warnings.warn("; ".join(said), UnusualInput, stacklevel=3)
+        return "; ".join(said)
+
+    def _add(self, other: Unusual) -> None:
+        self._rows += other._rows
+        self._items |= other._items
+        for mine, others in (
+            (self._missing, other._missing),
+            (self._beyond, other._beyond),
+            (self._strange, other._strange),
+        ):
+            for name, count in others.items():
+                mine[name] = mine.get(name, 0) + count
+
+
+_kept: ContextVar[list[Unusual] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def counted() -> Iterator[list[Unusual]]:
+    """Keep what models find unusual within the block, for whoever asks about some items at a time; nothing is said."""
+    found: list[Unusual] = []
+    token = _kept.set(found)
+    try:
+        yield found
+    finally:
+        _kept.reset(token)
+
+
+def added_up(parts: Sequence[Unusual]) -> list[Unusual]:
+    """Return what models have found in all parts of a forecast: one for each training that they hold rows against."""
+    whole: dict[tuple[Any, ...], Unusual] = {}
+    for part in parts:
+        whole.setdefault(part._asked, Unusual())._add(part)
+    return [found for asked, found in whole.items() if asked]
 
 
 def without_missing(said: list[str], names: Collection[str]) -> list[str]:

@@ -23,7 +23,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.stages.external.asking import Known, plan
 from mlops_assets.stages.external.collect import Result, look
 from mlops_assets.stages.external.together import with_services
-from mlops_assets.stages.predict import forecast, ledger_of
+from mlops_assets.stages.predict import Maker, forecast, ledger_of
 from mlops_assets_tests.worlds import declare, panel
 
 EXTERNAL: dict[str, Any] = {
@@ -116,8 +116,8 @@ class Shop:
         keys, parts, now = list(days or [DAY]), [], self.clock.now()
         for day in keys:
             observed = Known(self.graph, self.tables, day).recent()
-            parts.append(forecast(self.graph, day, observed, None, None, None, because).rows)
-        ours = ledger_of(parts, "round", naive_utc(now))
+            parts.append(forecast(self.graph, day, observed, None, Maker(because=because)).rows)
+        ours = ledger_of(pd.concat(parts, ignore_index=True), "round", naive_utc(now))
         rows = with_services(self.graph, self.tables, keys, ours, now, "round")
         for day in keys:
             self.tables.write(["demo", "forecasts"], rows[rows["origin"] == pd.Timestamp(day)], day)
