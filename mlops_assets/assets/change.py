@@ -15,6 +15,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.stages.watching.change import Explanation
 from mlops_assets.tracking.tracking import Tracking
 
@@ -28,6 +29,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
     ins[FORECASTS] = dg.AssetIn(
         graph.key(FORECASTS),
         partition_mapping=with_earlier(most_between(spec)),
+        dagster_type=StoredTable,
     )
 
     @dg.asset(
@@ -50,11 +52,15 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
-        **inputs: pd.DataFrame,
+        **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import charts
 
-        explain = Explanation(graph, Lifecycle(tables, tracking, clock, spec.name, models), inputs)
+        explain = Explanation(
+            graph,
+            Lifecycle(tables, tracking, clock, spec.name, models),
+            {name: table.read() for name, table in inputs.items()},
+        )
         parts = []
         for key in with_steps(spec, context.partition_keys):
             table = explain(key)

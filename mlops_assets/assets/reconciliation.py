@@ -7,13 +7,14 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.metadata import markdown_table
-from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FORECASTS
+from mlops_assets.catalog.names import FORECASTS, FUTURE_COVARIATES, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.stages.predict import UNREGISTERED
 from mlops_assets.stages.reconcile import add_up
 from mlops_assets.stages.train import history_of
@@ -26,7 +27,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=graph.key(RECONCILED_FORECASTS),
-        ins={**origin_inputs(graph), FORECASTS: dg.AssetIn(graph.key(FORECASTS))},
+        ins={**origin_inputs(graph), FORECASTS: dg.AssetIn(graph.key(FORECASTS), dagster_type=StoredTable)},
         partitions_def=graph.partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
@@ -42,10 +43,13 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         models: dg.ResourceParam[Models],
         tracking: Tracking,
-        **inputs: pd.DataFrame,
+        **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
+        columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
         versions = Versions(lambda: tracking.registry(spec.name), models, spec.name)
-        history, made = history_of(spec, inputs[OBSERVATIONS]), ledger.own(inputs[FORECASTS])
+        history = history_of(spec, inputs[OBSERVATIONS].read())  # sums are of all items at once
+        made = ledger.own(inputs[FORECASTS].read([*columns, "model_version", "job_key"]))
+        future = {FUTURE_COVARIATES: inputs[FUTURE_COVARIATES].read()} if FUTURE_COVARIATES in inputs else {}
         numbers = sorted(made["model_version"].unique())
         forecasters = {
             number: SeasonalNaive(task)
@@ -57,9 +61,8 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         for key in with_steps(spec, context.partition_keys):
             origin = origin_of(spec, window_of(graph.partitions, key))
             own = made[made["origin"] == origin]
-            known = known_after(inputs, key)
+            known = known_after(future, key)
             number = own["model_version"].max()
-            columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
             both, _, _ = add_up(spec, forecasters[number], history, origin, own[columns], known)
             by_lead = own.groupby("lead")["model_version"].first()
             parts.append(both.assign(model_version=both["lead"].map(by_lead), run_id=context.run.run_id))

@@ -47,7 +47,7 @@ class Reading:
         future = tables.read(*self.future, only=only) if self.future else None
         return Known(
             Graph(self.spec),
-            history_of(self.spec, observations, self.until),
+            history_of(self.spec, observations, end=self.until),
             future,
             Remarks.of(self.spec, observations),
         )

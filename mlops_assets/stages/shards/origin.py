@@ -199,7 +199,7 @@ class Origin:
             self._rows if self._frames is None else self._frames,
             self._tally,
             pictured,
-            rows[rows["item_id"].isin(pictured["item_id"].unique())],
+            rows[rows["item_id"].isin(pictured["item_id"].unique())].reset_index(drop=True),
             said,
             [item for part in self._parts for item in part.left_out],
             late,
@@ -228,4 +228,5 @@ def largest(history: pd.DataFrame, items: Iterable[str] | None = None) -> pd.Dat
     own = history if items is None else history[history["item_id"].isin(list(items))]
     totals = own.groupby("item_id", observed=True)["target"].sum().sort_index()
     chosen = totals.sort_values(ascending=False, kind="stable").index[:PICTURED]
-    return own.loc[own["item_id"].isin(chosen), ["item_id", "timestamp", "target"]]
+    rows = own.loc[own["item_id"].isin(chosen), ["item_id", "timestamp", "target"]]
+    return rows.sort_values(["item_id", "timestamp"], ignore_index=True)

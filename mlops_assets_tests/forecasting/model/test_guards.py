@@ -1,10 +1,11 @@
+import pickle
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.forecasting.model import features, fitting, kinds
+from mlops_assets.forecasting.model import features, fitting, guards, kinds
 from mlops_assets.forecasting.model.forecaster import Forecaster
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
@@ -88,3 +89,22 @@ def test_it_is_still_said_after_the_model_was_stored(model):
     frame = weather().assign(target=lambda frame: frame["target"] * 1e4)
     with pytest.warns(UnusualInput, match="level of 5 items is far from any seen in training: item 0, item 1"):
         kinds.rebuild(kinds.state_of(model)).predict(frame, future=future(frame))
+
+
+def test_counts_of_parts_say_what_the_whole_says(model):
+    frame = weather().assign(
+        rain=lambda rows: rows["rain"].where(rows["item_id"] == "item 1"),
+        place=lambda rows: rows["place"].where(rows["item_id"] < "item 2", "nowhere"),
+        heat=lambda rows: rows["heat"] * np.where(rows["item_id"] > "item 1", -9, 1),
+        target=lambda rows: rows["target"] * np.where(rows["item_id"] == "item 3", 1e4, 1),
+    )
+    with pytest.warns(UnusualInput) as told:
+        model.predict(frame, future=future(frame))
+    with guards.counted() as found:
+        for _, part in frame.groupby("item_id"):
+            model.predict(part, future=future(frame))
+    (whole,) = guards.added_up(pickle.loads(pickle.dumps(found)))
+    assert whole.sentence() == str(told[0].message)
+    assert "'place'" in whole.sentence()
+    assert "'heat'" in whole.sentence()
+    assert "item 3" in whole.sentence()
