@@ -8,10 +8,10 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
-from mlops_assets.forecasting.evaluation.ledger import delivered
-from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages.watching.anomalies import detect, sentence
 
 CHECK = "nothing_anomalous"
@@ -48,12 +48,12 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         notifications: Notifications,
-        observations: pd.DataFrame,
-        forecasts: pd.DataFrame,
+        engine: Engine,
+        observations: StoredTable,
+        forecasts: StoredTable,
     ):
         keys = list(context.partition_keys)
-        forecasts = Meanings(tables, spec.name).scorable(delivered(forecasts), spec)
-        found = detect(graph, observations, forecasts, keys)
+        found = detect(graph, engine, observations, forecasts, keys)
         for partition, rows in found.items():
             facts = {"dagster/row_count": len(rows), **({"anomalies": sentence(rows, 20)} if len(rows) else {})}
             context.add_asset_metadata(facts, key, partition)

@@ -16,6 +16,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages.watching.change import Explanation
 from mlops_assets.tracking.tracking import Tracking
 
@@ -52,15 +53,13 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
+        engine: Engine,
         **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
         from mlops_assets.forecasting import charts
 
-        explain = Explanation(
-            graph,
-            Lifecycle(tables, tracking, clock, spec.name, models),
-            {name: table.read() for name, table in inputs.items()},
-        )
+        life = Lifecycle(tables, tracking, clock, spec.name, models)
+        explain = Explanation(graph, life, engine, inputs)
         parts = []
         for key in with_steps(spec, context.partition_keys):
             table = explain(key)

@@ -13,6 +13,7 @@ from mlops_assets.catalog.partitions import periods, with_steps
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.stages.watching.drift import detect, steps_of
 
 SHOWN = 20
@@ -43,11 +44,11 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
     )
     @patient
     def data_drift(
-        context: dg.AssetExecutionContext, tables: dg.ResourceParam[Tables], observations: pd.DataFrame
+        context: dg.AssetExecutionContext, tables: dg.ResourceParam[Tables], observations: StoredTable
     ) -> dg.Output[pd.DataFrame]:
-        if observations.empty:  # the source begins later than the partitions
-            context.log.info("no observations in reach: there is nothing to look at")
         found = detect(graph, tables, observations, with_steps(spec, context.partition_keys))
+        if not found.parts and not found.not_judged:  # the source begins later than the partitions
+            context.log.info("no observations in reach: there is nothing to look at")
         for key, why in found.not_judged.items():
             context.log.info(f"{key}: {why}")
         sampled = {"items_inspected": found.inspected} if found.inspected else {}

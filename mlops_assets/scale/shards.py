@@ -52,7 +52,7 @@ def shards(
         DataError: item ids that have no order, for they are not all texts.
     """
     meant = tables.partitions(key) if partitions is None else list(partitions)
-    if count is None and _about(tables, key, meant) <= ROWS:
+    if count is None and rows_about(tables, key, meant) <= ROWS:
         return [None] if tables.row_count(key, partitions) else []
     rows = _rows_by_item(tables, key, partitions, only)
     if rows.empty:
@@ -95,7 +95,7 @@ def _apply(function: Callable[..., Result], arguments: tuple[object, ...], shard
     return function(shard, *arguments)
 
 
-def _about(tables: Tables, key: Sequence[str], partitions: Sequence[str]) -> int:
+def rows_about(tables: Tables, key: Sequence[str], partitions: Sequence[str]) -> int:
     """Return the number of rows, about, by some partitions; that of a table without partitions exactly."""
     if not partitions:
         return tables.row_count(key, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +19,7 @@ def bridge(
     point: str,
     replayed: pd.DataFrame | None = None,
     updated: pd.DataFrame | None = None,
+    shared: Collection[pd.Timestamp] | None = None,
 ) -> pd.DataFrame:
     """Divide the change between the forecasts of two origins, for the timestamps that both reach.
 
@@ -28,13 +31,15 @@ def bridge(
         point: column of the point forecast.
         replayed: the previous origin's once more, by the model of then on the history as it is known now.
         updated: this origin's, by the model of then on the same history. Without one of the two: undivided.
+        shared: the timestamps that both reach, where the frames have some of the items only; None: as they say.
 
     Returns:
         One row per item, largest change first: item_id, steps (timestamps in common), previous, revised_history
         (replayed - previous), new_data (updated - replayed), new_model (current - updated), current, change
         (current - previous). Sums over the common timestamps; NaN where undivided. No row without such timestamps.
     """
-    shared = np.intersect1d(previous[TIME].to_numpy("datetime64[us]"), current[TIME].to_numpy("datetime64[us]"))
+    if shared is None:
+        shared = {*previous[TIME]} & {*current[TIME]}
     names = ["previous", "replayed", "updated", "current"]
     sums = {
         name: frame[frame[TIME].isin(shared)].groupby(ITEM, observed=True)[point].sum().astype("float64")
@@ -56,5 +61,10 @@ def bridge(
     )
     if table[["replayed", "updated"]].isna().any(axis=None):
         found[list(PARTS)] = np.nan
-    order = np.argsort(-found["change"].abs().to_numpy(), kind="stable")
-    return found.iloc[order].reset_index(drop=True)
+    return largest_first(found)
+
+
+def largest_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of items, sorted by id, with the largest change first."""
+    order = np.argsort(-table["change"].abs().to_numpy(), kind="stable")
+    return table.iloc[order].reset_index(drop=True)

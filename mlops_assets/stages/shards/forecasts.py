@@ -17,7 +17,7 @@ from mlops_assets.scale.shards import Shard, apply_by_shard, shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.predict import Maker, forecast_some, known_at, nothing_known
 from mlops_assets.stages.remarks import Remarks
-from mlops_assets.stages.shards.frames import Frames
+from mlops_assets.stages.shards.frames import Frames, latest_of
 from mlops_assets.stages.shards.origin import Origin, Part, Predicted
 from mlops_assets.stages.train import history_of
 
@@ -113,7 +113,7 @@ class Forecasts:
             graph.spec,
             (observations.key, stored),
             None if future is None else (future.key, future.partitions),
-            _latest(observations) if self.many and graph.spec.fill == "zero" else None,
+            latest_of(observations) if self.many and graph.spec.fill == "zero" else None,
         )
         self._known: Known | None = None
         if not self.many:
@@ -161,12 +161,3 @@ class Forecasts:
             return origin.predicted()
         except (MlopsAssetsError, ValueError) as error:
             return error
-
-
-def _latest(observations: StoredTable) -> pd.Timestamp | None:
-    """Return the latest timestamp of all; None without any."""
-    for key in reversed(observations.partitions or []):
-        times = observations.read(["timestamp"], partitions=[key])["timestamp"]
-        if len(times):
-            return times.max()
-    return None

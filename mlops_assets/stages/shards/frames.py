@@ -1,15 +1,16 @@
-"""Frames put down one after another until it is known what becomes of them; many go to a temporary file."""
+"""Frames that pass: put down until it is known what becomes of them, and read with the columns that there are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.spool import Spool
+from mlops_assets.resources.stored import StoredTable
 
 
 class Frames:
-    """Frames of the same columns and types, read back as often as wanted."""
+    """Frames of the same columns and types, read back as often as wanted; many are in a temporary file."""
 
     def __init__(self, name: str) -> None:
         """Begin without any.
@@ -25,3 +26,18 @@ class Frames:
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         return map(to_frame, self._spool)
+
+
+def existing(table: StoredTable, names: Sequence[str]) -> list[str]:
+    """Return those of some columns that a table has; all of them of one that is not stored."""
+    known = table.tables.without_rows(table.key).columns
+    return [name for name in names if name in known] if len(known) else list(names)
+
+
+def latest_of(observations: StoredTable) -> pd.Timestamp | None:
+    """Return the latest timestamp that is observed of any item; None without any."""
+    for key in reversed(observations.partitions or []):
+        times = observations.read(["timestamp"], partitions=[key])["timestamp"]
+        if len(times):
+            return times.max()
+    return None

@@ -8,6 +8,6 @@ No assumption on the dependence within a window is needed, and many rows do not 
 """
 
 from mlops_assets.forecasting.monitoring.drift.detection import DriftResult, DriftRules, detect
-from mlops_assets.forecasting.monitoring.drift.windows import Sheet, Windows, lay_out, reach
+from mlops_assets.forecasting.monitoring.drift.windows import Sheet, Windows, inspected, lay_out, reach
 
-__all__ = ["DriftResult", "DriftRules", "Sheet", "Windows", "detect", "lay_out", "reach"]
+__all__ = ["DriftResult", "DriftRules", "Sheet", "Windows", "detect", "inspected", "lay_out", "reach"]

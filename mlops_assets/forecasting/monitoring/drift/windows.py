@@ -82,7 +82,22 @@ class Sheet:
     covariates: dict[str, np.ndarray]
 
 
-def lay_out(frame: pd.DataFrame, task: Task, end: pd.Timestamp, zero: bool = False) -> Sheet:
+def inspected(items: np.ndarray, since: pd.Timestamp, end: pd.Timestamp, task: Task) -> np.ndarray:
+    """Return which of sorted items are looked at: all that make `CELLS`, or so many, evenly spread."""
+    steps = len(regular_grid(since.to_datetime64(), end.to_datetime64(), 0, task.frequency))
+    most = max(1, CELLS // steps)
+    if len(items) <= most:
+        return items
+    return items[np.unique(np.linspace(0, len(items) - 1, most).astype(np.int64))]
+
+
+def lay_out(
+    frame: pd.DataFrame,
+    task: Task,
+    end: pd.Timestamp,
+    zero: bool = False,
+    whole: tuple[pd.Timestamp, int] | None = None,
+) -> Sheet:
     """Lay a canonical long table out.
 
     Args:
@@ -90,6 +105,8 @@ def lay_out(frame: pd.DataFrame, task: Task, end: pd.Timestamp, zero: bool = Fal
         task: names covariates and frequency.
         end: last timestamp, whether there is a row or not.
         zero: an absent row of an item that has begun means 0.
+        whole: the first timestamp and the number of the items of the panel, where the frame has only those that are
+            `inspected`; None: it has all.
 
     Raises:
         ValueError: no rows, or timestamps off the grid.
@@ -97,17 +114,14 @@ def lay_out(frame: pd.DataFrame, task: Task, end: pd.Timestamp, zero: bool = Fal
     frame = frame.loc[(frame[TIME] <= end).to_numpy()]
     if frame.empty:
         raise DataError(f"there are no observations up to {end}")
+    if whole is None:
+        since, every = frame[TIME].min(), np.sort(frame[ITEM].unique())
+        chosen, whole = inspected(every, since, end, task), (since, len(every))
+        frame = frame if len(chosen) == len(every) else frame[frame[ITEM].isin(chosen)]
+    since, of = whole
     times = frame[TIME].to_numpy("datetime64[us]")
-    grid = regular_grid(times.min(), end.to_datetime64(), 0, task.frequency)
+    grid = regular_grid(since.to_datetime64(), end.to_datetime64(), 0, task.frequency)
     code, items = pd.factorize(frame[ITEM], sort=True)
-    of = len(items)
-    most = max(1, CELLS // len(grid))
-    if of > most:
-        chosen = np.unique(np.linspace(0, of - 1, most).astype(np.int64))
-        place = np.full(of, -1)
-        place[chosen] = np.arange(len(chosen))
-        kept = place[code] >= 0
-        frame, code, items, times = frame.loc[kept], place[code][kept], items[chosen], times[kept]
     cell = (code, positions(times, grid, task.frequency))
 
     def sheet(values: Any, empty: Any) -> np.ndarray:
