@@ -7,19 +7,20 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, with_earlier
-from mlops_assets.catalog.metadata import add_row_counts, known_numbers, markdown_table
+from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import partition_of, periods, starts, whole_window, window_of
-from mlops_assets.forecasting.data.contract import Window
+from mlops_assets.catalog.partitions import periods, starts
 from mlops_assets.forecasting.evaluation import ledger
-from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.lifecycle.decisions import Decisions, milestones
-from mlops_assets.lifecycle.meanings import ChangedSpecError, Meanings, require_present
+from mlops_assets.lifecycle.meanings import ChangedSpecError, require_present
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.stored import StoredTable, Streamed
+from mlops_assets.scale.engine import Engine
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.score import believed, earlier, keep_scores, known_static
+from mlops_assets.stages.score import keep_scores
+from mlops_assets.stages.shards.accuracy import Accuracy, Partition
 
 SHOWN = ["rows", *ledger.shown_numbers()]
 AHEAD = ["scored", "missing", "awaited", *ledger.shown_numbers()]
@@ -29,7 +30,7 @@ TREND = 40
 
 def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecast_accuracy`."""
-    spec, task = graph.spec, graph.spec.task
+    spec = graph.spec
     key, reach = graph.key(FORECAST_ACCURACY), periods(graph.spec, graph.spec.horizon)
 
     @dg.asset(
@@ -58,30 +59,21 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         clock: Clock,
-        observations: pd.DataFrame,
-        forecasts: pd.DataFrame,
-    ) -> dg.Output[pd.DataFrame]:
+        engine: Engine,
+        observations: StoredTable,
+        forecasts: StoredTable,
+    ) -> dg.Output[Any]:
         keys = list(context.partition_keys)
-        window = whole_window(graph.partitions, keys)
         try:
             require_present(tables, spec, keys)
         except ChangedSpecError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        forecasts = Meanings(tables, spec.name).scorable(forecasts, spec)
-        actuals = believed(tables, spec, observations, forecasts, keys[0])
-        scored = ledger.match(forecasts, actuals, task, zero=spec.fill == "zero")
-        scored = scored[scored["timestamp"].between(window.start, window.end, inclusive="left")]
-        partitions = partition_of(scored["timestamp"], graph.partitions, keys)
-        add_row_counts(context, partitions, key)
-        static = known_static(tables, spec, observations, keys[0])
-        matched = {partition: scored[partitions == partition] for partition in keys}
-        history = keep_scores(tables, spec, matched, static, naive_utc(clock.now()))
-        known = ledger.delivered(pd.concat([earlier(tables, spec.name, keys[0], reach), scored], ignore_index=True))
-        forecasts = ledger.delivered(forecasts)
-        reaching = forecasts.groupby("origin")["timestamp"].agg(["min", "max"]) if len(forecasts) else pd.DataFrame()
-        for partition, rows in matched.items():
-            facts = partition_facts(spec, ledger.delivered(rows), static)
-            facts |= _vintage_facts(spec, forecasts, known, reaching, window_of(graph.partitions, partition))
+        found = Accuracy(graph, engine, observations, forecasts, keys)
+        scores = {partition: one.scores() for partition, one in found.partitions.items()}
+        history = keep_scores(tables, spec, scores, naive_utc(clock.now()))
+        for partition, one in found.partitions.items():
+            facts = {"dagster/row_count": one.rows, **partition_facts(one, scores[partition])}
+            facts |= _vintage_facts(found.so_far(partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
             if until.notna().any():
                 facts["trend"] = dg.MetadataValue.md(_charts().sparkline(until, f"{spec.retraining.metric} so far"))
@@ -90,51 +82,39 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         pictures = _pictures(spec, history, milestones(Decisions(tables, spec.name).all()))
         if pictures:
             context.add_asset_metadata(pictures, key, keys[-1])
-        return dg.Output(scored)
+        if found.many and len(keys) == 1:
+            return dg.Output(Streamed(found.batches))
+        return dg.Output(pd.concat(found.batches, ignore_index=True))
 
     return forecast_accuracy
 
 
-def partition_facts(spec: ForecastSpec, rows: pd.DataFrame, static: pd.DataFrame | None) -> dict[str, Any]:
+def partition_facts(found: Partition, scores: pd.DataFrame | None) -> dict[str, Any]:
     """Return the numbers of a partition's forecasts, as metadata: in all, by lead, by segment, the worst items."""
-    task, honest = spec.task, ledger.honest(rows)
-    facts: dict[str, Any] = {
-        **known_numbers(ledger.summary(honest, task)),
-        "in_sample_rows": len(rows) - len(honest),
-        "origins": int(honest["origin"].nunique()),
-    }
-    if honest.empty:
+    facts: dict[str, Any] = {"rows": 0, "in_sample_rows": found.in_sample, "origins": len(found.origins)}
+    if scores is None:
         return facts
-    names = ledger.bands(task.horizon)
-    by_lead = ledger.compared(honest.assign(lead=honest["lead"].map(names)), task, ["lead"]).set_index("lead")
-    facts["by_lead"] = _table(by_lead.loc[[n for n in dict.fromkeys(names.values()) if n in by_lead.index]], SHOWN)
-    inside = honest.merge(segments(honest, static), on="item_id")
+    whole = scores[scores["scope"] == ledger.ALL]
+    if len(whole):
+        facts |= known_numbers({name: whole[name].iloc[0] for name in ("rows", *ledger.NUMBERS)})
+    facts["by_lead"] = _table(found.by_lead(), SHOWN)
+    inside = scores[scores["scope"] == ledger.SEGMENT]
     if len(inside):
-        facts["by_segment"] = _table(ledger.compared(inside, task, ["segment"]).set_index("segment"), SHOWN)
-    worst = ledger.worst_items(honest, task).set_index("item_id")
-    facts["worst_items"] = _table(worst, ["share_of_error", *SHOWN])
+        facts["by_segment"] = _table(inside.rename(columns={"value": "segment"}).set_index("segment"), SHOWN)
+    facts["worst_items"] = _table(found.worst().set_index("item_id"), ["share_of_error", *SHOWN])
     return facts
 
 
-def _vintage_facts(
-    spec: ForecastSpec, forecasts: pd.DataFrame, known: pd.DataFrame, reaching: pd.DataFrame, window: Window
-) -> dict[str, Any]:
-    """Say how far the vintages have come whose horizon, `min` to `max` of `reaching`, goes into a partition."""
-    if reaching.empty:
+def _vintage_facts(so_far: tuple[pd.DataFrame, pd.DataFrame] | None) -> dict[str, Any]:
+    """Say how far the vintages have come whose horizon goes into a partition, by origin and by lead."""
+    if so_far is None:
         return {}
-    end = window.end
-    origins = reaching.index[(reaching["min"] < end) & (reaching["max"] >= window.start)]
-    if len(origins) == 0:
-        return {}
-    own = forecasts[forecasts["origin"].isin(origins)]
-    rows = known[known["origin"].isin(origins) & (known["timestamp"] < end)]
-    vintages = ledger.vintages(own, rows, spec.task, end)
-    so_far = ledger.leads(own, rows, spec.task, end)
+    by_origin, by_lead = so_far
     return {
-        "awaited": int(vintages["awaited"].sum()),
-        "missing": int(vintages["missing"].sum()),
-        "by_vintage": _table(vintages.set_index("origin"), AHEAD),
-        "by_lead_so_far": _table(so_far.set_index("lead"), AHEAD),
+        "awaited": int(by_origin["awaited"].sum()),
+        "missing": int(by_origin["missing"].sum()),
+        "by_vintage": _table(by_origin.set_index("origin"), AHEAD),
+        "by_lead_so_far": _table(by_lead.set_index("lead"), AHEAD),
     }
 
 

@@ -1,6 +1,6 @@
 """Scores: what the forecasts of a partition turned out to be worth, and what was said of it before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from mlops_assets.forecasting.decisions.evidence import Champion
 from mlops_assets.forecasting.evaluation import beside, ledger
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import Only
 from mlops_assets.spec import ForecastSpec
 
 SPAN = 400
@@ -24,32 +25,25 @@ BESIDE = 28
 
 
 def keep_scores(
-    tables: Tables,
-    spec: ForecastSpec,
-    matched: Mapping[str, pd.DataFrame],
-    static: pd.DataFrame | None,
-    now: pd.Timestamp,
+    tables: Tables, spec: ForecastSpec, found: Mapping[str, pd.DataFrame | None], now: pd.Timestamp
 ) -> pd.DataFrame:
     """Write the scores of some partitions to `<name>/accuracy_scores`, keeping what they were before.
 
     Args:
         tables: where they are written.
         spec: the forecast.
-        matched: partition -> its forecasts beside the actuals, as `ledger.match` returns them.
-        static: as `known_static` returns it.
+        found: partition -> its scores, as `ledger.scores` returns them; None where no forecast counts.
         now: the present moment, naive, in UTC.
 
     Returns:
         The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
     """
-    old = dict(list(read_scores(tables, spec.name, latest=False, also=list(matched)).groupby("partition")))
+    old = dict(list(read_scores(tables, spec.name, latest=False, also=list(found)).groupby("partition")))
     revised = {}
-    for partition, rows in matched.items():
-        counting = ledger.honest(rows)
-        used = ledger.delivered(counting)
-        if used.empty and partition not in old:
+    for partition, scores in found.items():
+        if scores is None and partition not in old:
             continue
-        new = ledger.scores(counting, spec.task, segments(used, static))
+        new = ledger.Scores(spec.task).table() if scores is None else scores
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
             old[partition] = revised[partition] = history.assign(partition=partition)
     columns = TABLES[ACCURACY_SCORES]
@@ -150,14 +144,17 @@ def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.D
     return rows[["partition", "model_version", "rows", *ledger.NUMBERS]]
 
 
-def known_static(tables: Tables, spec: ForecastSpec, observations: pd.DataFrame, first: str) -> pd.DataFrame | None:
+def known_static(
+    tables: Tables, spec: ForecastSpec, observations: pd.DataFrame, items: Iterable[str], first: str
+) -> pd.DataFrame | None:
     """Return what makes segments of the items: item_id, timestamp and the static covariates; None without any.
 
     Args:
         tables: where observations are stored.
         spec: the forecast.
-        observations: of the partitions that are scored. Where they leave a static covariate out, so much more of the
-            history is read as a forecast sees.
+        observations: of the partitions that are scored. Of items of which they leave a static covariate out, so much
+            more of the history is read as a forecast sees.
+        items: that are scored.
         first: key of the first of the partitions.
     """
     names = spec.covariates.static
@@ -165,9 +162,9 @@ def known_static(tables: Tables, spec: ForecastSpec, observations: pd.DataFrame,
         return None
     columns = ["item_id", "timestamp", *names]
     rows = observations[columns]
-    if not rows[names].isna().to_numpy().any():
-        return rows
-    return pd.concat([_lookback(tables, spec, first, columns), rows])
+    whole = rows[names].notna().groupby(rows["item_id"]).any().all(axis=1)
+    lacking = sorted({*items} - {*whole.index[whole]})
+    return pd.concat([_lookback(tables, spec, first, columns, lacking), rows]) if lacking else rows
 
 
 def believed(
@@ -175,7 +172,8 @@ def believed(
 ) -> pd.DataFrame:
     """Return the actuals that forecasts are scored against: outliers are missing, unless the spec keeps them.
 
-    Only where an actual is further from its forecasts than an outlier would have to be is the history before read.
+    Only of items of which an actual is further from its forecasts than an outlier would have to be is the history
+    before read.
 
     Args:
         tables: where observations are stored.
@@ -187,25 +185,22 @@ def believed(
     if spec.outliers == "keep" or observations.empty or forecasts.empty:
         return observations
     both = forecasts[["item_id", "timestamp", "mean", "mase_scale"]].merge(observations, on=["item_id", "timestamp"])
-    if not ((both["target"] - both["mean"]).abs() > outliers.FAR / 2 * both["mase_scale"]).any():
+    far = (both["target"] - both["mean"]).abs() > outliers.FAR / 2 * both["mase_scale"]
+    if not far.any():
         return observations
-    before = _lookback(tables, spec, first, ["item_id", "timestamp", "target"])
-    found = outliers.outliers(pd.concat([before, observations], ignore_index=True)).index - len(before)
-    target = observations["target"].to_numpy(dtype=float, na_value=float("nan")).copy()
-    target[found[found >= 0]] = float("nan")
-    return observations.assign(target=target)
+    items = sorted({*both["item_id"][far]})
+    own = observations[observations["item_id"].isin(items)]
+    before = _lookback(tables, spec, first, ["item_id", "timestamp", "target"], items)
+    found = outliers.outliers(pd.concat([before, own], ignore_index=True)).index - len(before)
+    place = own.index[found[found >= 0]]
+    return observations.assign(target=observations["target"].mask(observations.index.isin(place)))
 
 
-def _lookback(tables: Tables, spec: ForecastSpec, first: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return the observations before a partition, so many of them as a forecast sees; without rows if none are."""
+def _lookback(
+    tables: Tables, spec: ForecastSpec, first: str, columns: Sequence[str], items: Sequence[str]
+) -> pd.DataFrame:
+    """Return the observations of items before a partition, so many as a forecast sees; without rows if none are."""
     key = [spec.name, OBSERVATIONS]
     before = [partition for partition in tables.partitions(key) if partition < first]
     before = before[-reach_of(spec) :]
-    return tables.read(key, partitions=before, columns=columns) if before else pd.DataFrame(columns=list(columns))
-
-
-def earlier(tables: Tables, name: str, first: str, reach: int) -> pd.DataFrame:
-    """Return what is stored of `forecast_accuracy` in the partitions before one, so many of them."""
-    key = [name, FORECAST_ACCURACY]
-    stored = [partition for partition in tables.partitions(key) if partition < first][-reach:]
-    return tables.read(key, partitions=stored) if stored else pd.DataFrame()
+    return tables.read(key, before, columns, Only(items=items)) if before else pd.DataFrame(columns=list(columns))

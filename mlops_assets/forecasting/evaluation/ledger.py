@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.metrics import METRICS, score, shown_metrics
+from mlops_assets.forecasting.evaluation.metrics import METRICS, Scoring, shown_metrics
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import POINT, Task
 
@@ -37,7 +37,13 @@ def known_numbers(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns=[name for name in NUMBERS if name in table and table[name].isna().all()])
 
 
-def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero: bool) -> pd.DataFrame:
+def match(
+    forecasts: pd.DataFrame,
+    observations: pd.DataFrame,
+    task: Task,
+    zero: bool,
+    observed: Collection[pd.Timestamp] | None = None,
+) -> pd.DataFrame:
     """Join forecasts with actuals.
 
     Args:
@@ -45,19 +51,20 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
         observations: canonical frame.
         task: names the quantiles.
         zero: an absent row means an actual of 0 at every timestamp that has observations.
+        observed: those timestamps, where the observations are of some items only; None: as they say.
 
     Returns:
-        A row for each forecast whose actual is known: the ledger's columns that matter, `target`, `error`
-        (forecast minus actual) and `in_sample` (the model had seen the actual when it was trained).
+        A row for each forecast whose actual is known, by item, time and lead: the ledger's columns that matter,
+        `target`, `error` (forecast minus actual) and `in_sample` (the model had seen the actual when it was trained).
     """
     kept = [ITEM, TIME, "origin", "lead", TARGET, "mean", *task.quantile_columns, *task.cost_columns, "naive"]
     kept += ["error", "mase_scale", "rmsse_scale", "source", "model_version", "in_sample", "role", "job_key"]
-    if forecasts.empty or observations.empty:
+    if forecasts.empty or (observations.empty and not observed):
         return _nothing(kept)
     forecasts = _with_columns(forecasts, task)
     actuals = observations[[ITEM, TIME, TARGET]]
     if zero:
-        forecasts = forecasts[forecasts[TIME].isin(actuals[TIME].unique())]
+        forecasts = forecasts[forecasts[TIME].isin(actuals[TIME].unique() if observed is None else list(observed))]
         rows = forecasts.merge(actuals, on=[ITEM, TIME], how="left", indicator=True)
         rows.loc[rows["_merge"] == "left_only", TARGET] = 0.0
     else:
@@ -67,7 +74,7 @@ def match(forecasts: pd.DataFrame, observations: pd.DataFrame, task: Task, zero:
         error=rows[task.point_column] - rows[TARGET],
         in_sample=(rows[TIME] <= rows["trained_until"]).fillna(False).astype(bool),
     )
-    return rows[kept].sort_values([TIME, ITEM, "lead"], ignore_index=True)
+    return rows[kept].sort_values([ITEM, TIME, "lead"], ignore_index=True)
 
 
 def _with_columns(forecasts: pd.DataFrame, task: Task) -> pd.DataFrame:
@@ -103,6 +110,29 @@ def own(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["job_key"] == OWN] if len(rows) else rows
 
 
+class Compared:
+    """Scores matched forecasts beside seasonal naive's, part by part; see `compared`."""
+
+    def __init__(self, task: Task, by: Sequence[str] = ()) -> None:
+        """Begin with nothing; arguments as of `compared`."""
+        self._task, self._by = task, list(by)
+        self._own, self._naive = Scoring(task, by), Scoring(task, by)
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Take the rows of some more items."""
+        self._own.add(rows)
+        self._naive.add(rows.assign(**{self._task.point_column: rows["naive"]}))
+
+    def table(self) -> pd.DataFrame:
+        """Return the scores of all that has come."""
+        by = self._by
+        naive = self._naive.table()[[*by, BASELINE]].rename(columns={BASELINE: "naive_mase"})
+        own = self._own.table()
+        both = own.merge(naive, on=by, how="left") if by else pd.concat([own, naive], axis=1)
+        both["skill"] = 1 - both[BASELINE] / both["naive_mase"].where(both["naive_mase"] > 0)
+        return both[[*by, "rows", *NUMBERS]]
+
+
 def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:
     """Score matched forecasts beside seasonal naive's.
 
@@ -110,12 +140,9 @@ def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataF
         The columns of `by`, `rows`, every metric, `naive_mase` (of seasonal naive on the same rows) and `skill`:
         1 - mase / naive_mase, above zero where the forecast is better.
     """
-    own = score(rows, task, by=by)
-    naive = score(rows.assign(**{task.point_column: rows["naive"]}), task, by=by)[[*by, BASELINE]]
-    naive = naive.rename(columns={BASELINE: "naive_mase"})
-    both = own.merge(naive, on=list(by), how="left") if by else pd.concat([own, naive], axis=1)
-    both["skill"] = 1 - both[BASELINE] / both["naive_mase"].where(both["naive_mase"] > 0)
-    return both[[*by, "rows", *NUMBERS]]
+    found = Compared(task, by)
+    found.add(rows)
+    return found.table()
 
 
 def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
@@ -126,8 +153,53 @@ def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
     return {"rows": int(found["rows"]), **{name: float(found[name]) for name in NUMBERS}}
 
 
+class Scores:
+    """Scores what was delivered as a whole and by vintage (origin), lead and segment, and our own by version.
+
+    The rows come part by part. Segments are known when all have come: then the rows come once more.
+    """
+
+    _BY: ClassVar[Mapping[str, Sequence[str]]] = {
+        ALL: (),
+        VERSION: ("model_version",),
+        VINTAGE: ("origin",),
+        LEAD: ("lead",),
+        SEGMENT: (SEGMENT,),
+    }
+
+    def __init__(self, task: Task) -> None:
+        """Begin with nothing; the task names the columns."""
+        self._parts = {scope: Compared(task, by) for scope, by in self._BY.items()}
+        self._seen: set[str] = set()
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Take some more matched forecasts that count, whatever their role."""
+        used = delivered(rows)
+        for scope, of in ((ALL, used), (VERSION, own(rows)), (VINTAGE, used), (LEAD, used)):
+            self._take(scope, of)
+
+    def add_segments(self, rows: pd.DataFrame, parts: pd.DataFrame) -> None:
+        """Take the same rows again, with item_id and segment of the items, see `segments.segments`."""
+        self._take(SEGMENT, delivered(rows).merge(parts[[ITEM, SEGMENT]], on=ITEM))
+
+    def table(self) -> pd.DataFrame:
+        """Return what `scores` does."""
+        if ALL not in self._seen:
+            return pd.DataFrame({"scope": [ALL], "value": [""], "rows": [0], **dict.fromkeys(NUMBERS, np.nan)})
+        found = []
+        for scope in (scope for scope in SCOPES if scope in self._seen):
+            part, by = self._parts[scope].table(), self._BY[scope]
+            found.append(part.assign(scope=scope, value=part[by[0]].map(_text) if by else ""))
+        return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *NUMBERS]]
+
+    def _take(self, scope: str, rows: pd.DataFrame) -> None:
+        if len(rows):
+            self._seen.add(scope)
+            self._parts[scope].add(rows)
+
+
 def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:
-    """Score what was delivered as a whole and by vintage (origin), lead and segment, and our own by version.
+    """Score matched forecasts, see `Scores`.
 
     Args:
         rows: matched forecasts that count, whatever their role.
@@ -137,18 +209,10 @@ def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns scope (one of `SCOPES`), value (text: which one), rows and `NUMBERS`.
     """
-    used = delivered(rows)
-    if used.empty:
-        return pd.DataFrame({"scope": [ALL], "value": [""], "rows": [0], **dict.fromkeys(NUMBERS, np.nan)})
-    found = [compared(used, task).assign(scope=ALL, value="")]
-    for scope, column, of in ((VERSION, "model_version", own(rows)), (VINTAGE, "origin", used), (LEAD, "lead", used)):
-        if len(of):
-            part = compared(of, task, [column])
-            found.append(part.assign(scope=scope, value=part[column].map(_text)))
-    if len(inside := used.merge(parts[[ITEM, SEGMENT]], on=ITEM)):
-        by_part = compared(inside, task, ["segment"])
-        found.append(by_part.assign(scope=SEGMENT, value=by_part["segment"]))
-    return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *NUMBERS]]
+    found = Scores(task)
+    found.add(rows)
+    found.add_segments(rows, parts)
+    return found.table()
 
 
 def _text(value: Any) -> str:
@@ -182,11 +246,71 @@ def _same(last: pd.DataFrame, new: pd.DataFrame) -> bool:
     return np.allclose(last[NUMBERS].to_numpy(float), new[NUMBERS].to_numpy(float), rtol=1e-9, atol=0, equal_nan=True)
 
 
+class SoFar:
+    """How much of the horizon of each origin, or of each lead, has actuals, and how good it has been.
+
+    Matched rows come part by part.
+    """
+
+    def __init__(self, task: Task, by: Literal["origin", "lead"]) -> None:
+        """Begin with nothing.
+
+        Args:
+            task: names the columns.
+            by: `origin`, or `lead`: bands of leads where there are many.
+        """
+        self._task, self._by, self._compared = task, by, Compared(task, [by])
+        self._bands = bands(task.horizon)
+        self._scored: pd.Series = pd.Series(dtype="int64")
+
+    def add(self, matched: pd.DataFrame) -> None:
+        """Take some more rows that could be scored."""
+        matched = self._banded(matched)
+        self._scored = self._scored.add(matched.groupby(self._by).size(), fill_value=0)
+        if len(rows := honest(matched)):
+            self._compared.add(rows)
+
+    def table(self, forecasts: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
+        """Return what `vintages`, or `leads`, does.
+
+        Args:
+            forecasts: origin, timestamp, lead and `forecasts`, the number of rows of the ledger, as `counted` returns.
+            end: see `vintages`.
+        """
+        rows, by = self._banded(forecasts), self._by
+        due = rows["forecasts"].where(rows[TIME] < end, 0)
+        counts = pd.DataFrame(
+            {
+                "forecasts": rows.groupby(by)["forecasts"].sum(),
+                "scored": self._scored,
+                "due": due.groupby(rows[by]).sum(),
+            }
+        ).fillna(0)
+        counts = counts.loc[counts["forecasts"] > 0].astype("int64")
+        counts["missing"] = counts["due"] - counts["scored"]
+        counts["awaited"] = counts["forecasts"] - counts["due"]
+        counts["complete"] = counts["awaited"] == 0
+        numbers = self._compared.table().set_index(by)[NUMBERS]
+        found = counts.drop(columns="due").join(numbers.astype(float)).rename_axis(by).reset_index()
+        if by == "origin":
+            return found.sort_values(by, ascending=False, ignore_index=True)
+        order = list(dict.fromkeys(self._bands.values()))
+        return found.sort_values(by, key=lambda column: column.map(order.index), ignore_index=True)
+
+    def _banded(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows if self._by == "origin" else rows.assign(lead=rows["lead"].map(self._bands))
+
+
+def counted(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Count rows of the ledger: origin, timestamp, lead and `forecasts`."""
+    return forecasts.groupby(["origin", TIME, "lead"]).size().rename("forecasts").reset_index()
+
+
 def vintages(forecasts: pd.DataFrame, matched: pd.DataFrame, task: Task, end: pd.Timestamp) -> pd.DataFrame:
     """Tell of each origin how much of its horizon has actuals, and how good it has been so far.
 
     Args:
-        forecasts: rows of the ledger: item_id, origin, timestamp.
+        forecasts: rows of the ledger: item_id, origin, timestamp, lead.
         matched: what could be scored of them.
         task: names the columns.
         end: what lies before this should have its actuals; what lies after it is still awaited.
@@ -195,18 +319,16 @@ def vintages(forecasts: pd.DataFrame, matched: pd.DataFrame, task: Task, end: pd
         A row for each origin, the latest first: origin, forecasts (rows of the ledger), scored, missing (due, without
         an actual), awaited, complete (nothing awaited), and the numbers of those that count, NaN where there are none.
     """
-    return _so_far(forecasts, matched, task, end, "origin").sort_values("origin", ascending=False, ignore_index=True)
+    found = SoFar(task, "origin")
+    found.add(matched)
+    return found.table(counted(forecasts), end)
 
 
 def leads(forecasts: pd.DataFrame, matched: pd.DataFrame, task: Task, end: pd.Timestamp) -> pd.DataFrame:
     """Tell the same of each lead, or band of leads where there are many: columns as of `vintages`, lead first."""
-    names = bands(task.horizon)
-    forecasts = forecasts.assign(band=forecasts["lead"].map(names))
-    found = _so_far(forecasts, matched.assign(band=matched["lead"].map(names)), task, end, "band")
-    order = list(dict.fromkeys(names.values()))
-    return found.rename(columns={"band": "lead"}).sort_values(
-        "lead", key=lambda column: column.map(order.index), ignore_index=True
-    )
+    found = SoFar(task, "lead")
+    found.add(matched)
+    return found.table(counted(forecasts), end)
 
 
 def bands(horizon: int) -> Mapping[int, str]:
@@ -220,33 +342,20 @@ def bands(horizon: int) -> Mapping[int, str]:
     return {int(step): f"{a}–{b}" for step, a, b in zip(steps, first, last, strict=True)}
 
 
-def _so_far(forecasts: pd.DataFrame, matched: pd.DataFrame, task: Task, end: pd.Timestamp, by: str) -> pd.DataFrame:
-    due = forecasts[TIME] < end
-    counts = pd.DataFrame(
-        {
-            "forecasts": forecasts.groupby(by).size(),
-            "scored": matched.groupby(by).size(),
-            "due": due.groupby(forecasts[by]).sum(),
-        }
-    ).fillna(0)
-    counts = counts.loc[counts["forecasts"] > 0].astype("int64")
-    counts["missing"] = counts["due"] - counts["scored"]
-    counts["awaited"] = counts["forecasts"] - counts["due"]
-    counts["complete"] = counts["awaited"] == 0
-    rows = honest(matched)
-    numbers = compared(rows, task, [by]).set_index(by)[NUMBERS] if len(rows) else pd.DataFrame(columns=NUMBERS)
-    found = counts.drop(columns="due").join(numbers.astype(float))
-    return found.rename_axis(by).reset_index()
-
-
-def worst_items(rows: pd.DataFrame, task: Task, count: int = 10) -> pd.DataFrame:
+def worst_items(rows: pd.DataFrame, task: Task, count: int = 10, total: float | None = None) -> pd.DataFrame:
     """Return the items whose errors weigh most: item_id, rows, share of all absolute error, and the numbers.
 
     A large item with a common error comes before a small one with a wild error: it is what the whole suffers from.
+
+    Args:
+        rows: matched forecasts.
+        task: names the columns.
+        count: so many items at most.
+        total: sum of the absolute errors of all, where the rows are of some items only; None: of the rows.
     """
     absolute = rows["error"].abs().groupby(rows[ITEM]).sum(min_count=1).dropna()
     largest = absolute.nlargest(count)
     few = rows[rows[ITEM].isin(largest.index)]
     found = compared(few, task, [ITEM]).set_index(ITEM).reindex(largest.index)
-    found.insert(1, "share_of_error", largest / (absolute.sum() or np.nan))
+    found.insert(1, "share_of_error", largest / ((absolute.sum() if total is None else total) or np.nan))
     return found.reset_index()
