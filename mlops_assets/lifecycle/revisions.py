@@ -66,9 +66,30 @@ class Revisions:
         if stored is None or stored.empty:
             return vintages.known_from(come, now)
         found = vintages.revise(stored, come, now, _row(table))
-        if len(found.superseded):
-            self._keep(table, found.superseded)
+        self._keep(table, found.superseded)
         return found.rows
+
+    def carry(self, removed: Sequence[str], now: pd.Timestamp) -> None:
+        """Let partitions of observations that are about to be removed be the past of those in whose place they were.
+
+        A row that says the same is known since then, and any other is kept; so are those that no partition has.
+
+        Args:
+            removed: keys of the partitions.
+            now: the present moment, naive, in UTC.
+        """
+        key = [self._name, OBSERVATIONS]
+        present = sorted({*self._tables.partitions(key)} - {*removed})
+        numbers = self._meanings.numbers(self._tables.meanings(key, removed).values())
+        contract = min(numbers.values(), default=0)
+        for rows in self._tables.batches(key, list(removed)) if present else ():
+            for partition, old in self._placed(rows, present).groupby("partition"):
+                new = self._tables.read(key, [str(partition)])
+                found = vintages.revise(old, new.drop(columns=KNOWN_AT), now)
+                known = found.rows[KNOWN_AT].where(found.rows[KNOWN_AT] < new[KNOWN_AT], new[KNOWN_AT])
+                self._keep(OBSERVATIONS, found.superseded, contract)
+                if (known != new[KNOWN_AT]).any():
+                    self._tables.write(key, new.assign(**{KNOWN_AT: known}), str(partition), **self._graph.observed)
 
     def rows(self, table: str, keys: Sequence[str] | None = None, only: Only | None = None) -> pd.DataFrame:
         """Return the superseded rows of a table that meant what its rows mean, with their covariates as columns.
@@ -84,6 +105,8 @@ class Revisions:
         """
         rows = self._log.rows(only=only)
         rows = rows[rows["table"] == table]
+        if table == OBSERVATIONS:  # partitions may be of another kind by now
+            rows = self._placed(rows, self._tables.partitions([self._name, table]))
         if keys is not None:
             rows = rows[rows["partition"].isin(list(keys))]
         known = {number: meaning for number, (_, meaning) in enumerate(self._meanings.all(), start=1)}
@@ -169,14 +192,15 @@ class Revisions:
         ends = rows.loc[silent, "partition"].map(dict(zip(keys, over, strict=True)))
         return rows.assign(**{KNOWN_AT: rows[KNOWN_AT].fillna(ends)})
 
-    def _keep(self, table: str, rows: pd.DataFrame) -> None:
-        key = [self._name, table]
-        meant = self._tables.meanings(key, sorted(rows["partition"].unique()))
+    def _keep(self, table: str, rows: pd.DataFrame, contract: int | None = None) -> None:
+        if rows.empty:
+            return
+        meant = self._tables.meanings([self._name, table], sorted(rows["partition"].unique()))
         numbers = self._meanings.numbers(meant.values())
         covariates = rows[[name for name in rows.columns if name not in _OURS]]
         kept = rows.assign(
             table=table,
-            contract=[numbers[meant.get(partition)] for partition in rows["partition"]],
+            contract=contract or [numbers[meant.get(partition)] for partition in rows["partition"]],
             target=rows["target"] if "target" in rows else float("nan"),
             covariates=[_as_json(row) for row in covariates.to_dict("records")],
         )

@@ -12,7 +12,6 @@ from mlops_assets.catalog.names import (
     ACCURACY_SCORES,
     DAILY,
     ENTRIES,
-    FUTURE_COVARIATES,
     OBSERVATIONS,
     QUARANTINE,
     job_name,
@@ -22,6 +21,8 @@ from mlops_assets.definitions import assemble
 from mlops_assets.environments import build_environment, open_stores
 from mlops_assets.errors import UsageError
 from mlops_assets.lifecycle.meanings import Meanings, outdated
+from mlops_assets.lifecycle.revisions import Revisions
+from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.round import ingest
 from mlops_assets.rounds.runner import Listener, Runner, Step
@@ -30,7 +31,7 @@ from mlops_assets.spec import ForecastSpec
 
 AT_ONCE = 30
 """Partitions that one run ingests: each is replaced whole, and what a killed process has done is not done again."""
-INGESTED = (OBSERVATIONS, QUARANTINE, FUTURE_COVARIATES)
+INGESTED = (OBSERVATIONS, QUARANTINE)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def reingest(
     with open_stores(settings) as stores:
         left = outdated(stores.tables, spec)
         removed = sorted(left.keys() - {*keys})
+        Revisions(Graph(spec), stores.tables).carry(removed, naive_utc(stores.clock.now()))
         for name in INGESTED:
             for key in set(stores.tables.partitions([spec.name, name])).intersection(removed):
                 stores.tables.delete([spec.name, name], key)

@@ -56,7 +56,8 @@ def history_of(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp
 
 def cleaned(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp | None = None) -> pd.DataFrame:
     """Return observations as the engine wants them, but for what the calendars say; see `history_of`."""
-    observations = observations.drop(columns=KNOWN_AT, errors="ignore")
+    if KNOWN_AT in observations:
+        observations = observations.drop(columns=KNOWN_AT)
     observations = without_outliers(observations) if spec.outliers == "missing" else bounded(observations)
     if spec.fill == "zero" and len(observations):
         observations = fill_with_zero(observations, spec.frequency, spec.zone, end)

@@ -130,6 +130,28 @@ def test_a_new_contract_begins_anew_and_drops_nothing(graph: Graph, tables: Tabl
     pd.testing.assert_frame_equal(plain(found), observed().sort_values(KEY, ignore_index=True))
 
 
+def test_partitions_of_another_kind_become_the_past_of_those_in_their_place(
+    graph: Graph, tables: Tables, tmp_path: Path
+) -> None:
+    store(graph, tables, observed(), FIRST)
+    store(graph, tables, observed(shop_1=5.0), SECOND)
+    weekly = Graph(declare(tmp_path / "weekly", partitions={"kind": "weekly", "start": "2024-03-01"}))
+    Meanings(tables, "demo").note(weekly.spec, THIRD.tz_localize("UTC"))
+    rows = observed(shop_1=5.0, shop_3=7.0).query("item_id != 'shop 2'")
+    past = Revisions(weekly, tables)
+    tables.delete(STORED, "2024-03-03")  # a Sunday, which begins a week
+    tables.write(STORED, past.settle(OBSERVATIONS, rows, [], THIRD), "2024-03-03", **weekly.observed)
+    for _ in range(2):  # killed before it removed them
+        past.carry(["2024-03-04"], THIRD + pd.Timedelta(hours=1))
+    tables.delete(STORED, "2024-03-04")
+    day = pd.Timestamp("2024-03-04")
+    for moment, known in ((FIRST, observed()), (SECOND, observed(shop_1=5.0))):
+        found, expected = plain(past.as_of(OBSERVATIONS, moment)), plain(known.assign(known_at=moment))
+        found, expected = (rows.loc[rows["timestamp"] == day, "target"].tolist() for rows in (found, expected))
+        assert found == expected
+    assert plain(past.as_of(OBSERVATIONS, THIRD + pd.Timedelta(hours=1)))["item_id"].nunique() == 3
+
+
 def test_covariates_over_the_horizon_keep_what_was_forecast(tmp_path: Path) -> None:
     graph, tables = Graph(declare(tmp_path, covariates={"known": ["rain"]})), MemoryTables()
     Meanings(tables, "demo").note(graph.spec, FIRST.tz_localize("UTC"))
