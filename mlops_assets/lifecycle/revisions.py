@@ -62,9 +62,10 @@ class Revisions:
             now: the present moment, naive, in UTC.
         """
         there = sorted(set(self._tables.partitions([self._name, table])).intersection(keys))
-        stored = self._stored(table, there) if there else None
+        stored = self._tables.read([self._name, table], there) if there else None
         if stored is None or stored.empty:
             return vintages.known_from(come, now)
+        stored = self._placed(stored, there) if table == OBSERVATIONS else stored
         found = vintages.revise(stored, come, now, _row(table))
         self._keep(table, found.superseded)
         return found.rows
@@ -137,9 +138,7 @@ class Revisions:
     def versions(
         self, table: str, keys: Sequence[str] | None = None, only: Only | None = None
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the current and the superseded rows of a table, each with `partition` and a `known_at` never missing.
-
-        A row that meant something else is none of them; the one that came in its place is known since then.
+        """Read a table, and return its current and superseded rows as `past` does.
 
         Args:
             table: observations or future_covariates.
@@ -149,8 +148,24 @@ class Revisions:
         Raises:
             MissingTableError: none of the partitions is stored.
         """
-        wanted = self._tables.partitions([self._name, table]) if keys is None else keys
-        current, superseded = self._since(self._stored(table, wanted, only)), self._since(self.rows(table, keys, only))
+        return self.past(table, self._tables.read([self._name, table], keys, only=only), keys, only)
+
+    def past(
+        self, table: str, current: pd.DataFrame, keys: Sequence[str] | None = None, only: Only | None = None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return current and superseded rows of a table, each with its `partition` and a `known_at` never missing.
+
+        A row that meant something else is none of them; the one that came in its place is known since then.
+
+        Args:
+            table: observations or future_covariates.
+            current: its rows.
+            keys: of the partitions that these are of; None: all.
+            only: which rows these are.
+        """
+        if table == OBSERVATIONS:
+            current = self._placed(current, self._tables.partitions([self._name, table]) if keys is None else keys)
+        current, superseded = self._since(current), self._since(self.rows(table, keys, only))
         other = superseded[superseded["contract"] == 0]
         superseded = superseded[superseded["contract"] > 0].drop(columns="contract")
         return vintages.in_place_of(current, superseded, other, _row(table))
@@ -171,13 +186,6 @@ class Revisions:
         return Moments(
             windows.start.to_numpy(), since.fillna(empty).to_numpy(dtype="datetime64[us]"), rows["timestamp"].max()
         )
-
-    def _stored(self, table: str, keys: Sequence[str], only: Only | None = None) -> pd.DataFrame:
-        """Return the rows of partitions, each with its `partition`."""
-        rows = self._tables.read([self._name, table], keys, only=only)
-        if table != OBSERVATIONS:
-            return rows
-        return self._placed(rows, keys)
 
     def _placed(self, rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
         return rows.assign(partition=partition_of(rows["timestamp"], self._graph.partitions, keys))

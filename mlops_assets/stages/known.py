@@ -13,7 +13,7 @@ from mlops_assets.catalog.windows import windows_of
 from mlops_assets.forecasting.data import vintages
 from mlops_assets.forecasting.data.grid import KEY, last_before
 from mlops_assets.forecasting.data.vintages import Vintages
-from mlops_assets.forecasting.model import features
+from mlops_assets.forecasting.model import features, kinds
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.revisions import Moments, Revisions
 from mlops_assets.resources.protocols import Tables
@@ -39,22 +39,26 @@ class AsKnown:
     vintages: Vintages
     ahead: Mapping[pd.Timestamp, pd.DataFrame]
     history: pd.DataFrame = field(repr=False)
+    _then: "dict[pd.Timestamp, AsKnown]" = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, graph: Graph, tables: Tables, moments: Moments, only: Only | None = None) -> "AsKnown":
-        """Read what is stored of all items, or of some.
+    def of(
+        cls, graph: Graph, tables: Tables, observations: pd.DataFrame, moments: Moments, only: Only | None = None
+    ) -> "AsKnown":
+        """Read what was known before of the observations of all items, or of some.
 
         Args:
             graph: of the forecast.
             tables: the store.
+            observations: as they are stored.
             moments: since when the partitions are known, of all items.
-            only: which rows.
+            only: which rows the observations are.
 
         Raises:
             SourceError: a calendar cannot be read.
         """
-        spec, revisions = graph.spec, Revisions(graph, tables)
-        current, superseded = (rows.drop(columns="partition") for rows in revisions.versions(OBSERVATIONS, only=only))
+        spec, found = graph.spec, Revisions(graph, tables).past(OBSERVATIONS, observations, only=only)
+        current, superseded = (rows.drop(columns="partition") for rows in found)
         today = current.drop(columns=vintages.KNOWN_AT)
         known = Vintages(vintages.all_versions(current, superseded), moments.begins, moments.since)
         return cls(spec, today, known, _forecast_ahead(graph, tables, only), history_of(spec, today, moments.latest))
@@ -74,9 +78,19 @@ class AsKnown:
 
     def until(self, origin: pd.Timestamp) -> "AsKnown":
         """Return what was known at an origin, as if nothing had become known since."""
+        if origin not in self._then:
+            self._then[origin] = self._until(origin)
+        return self._then[origin]
+
+    def _until(self, origin: pd.Timestamp) -> "AsKnown":
         today, seen = self._before(origin, None), self.at(origin)
         history = seen[seen["timestamp"] <= origin].reset_index(drop=True)
-        return replace(self, today=today, vintages=self.vintages.until(origin), history=history)
+        return replace(self, today=today, vintages=self.vintages.until(origin), history=history, _then={})
+
+    def learnt(self, origin: pd.Timestamp, task: Task) -> pd.DataFrame:
+        """Return what a task's kind of model would have learnt from at an origin."""
+        then = self.until(origin)
+        return then.renewed(kinds.rows(then.history, task), task)
 
     def renewed(self, rows: pd.DataFrame, task: Task) -> pd.DataFrame:
         """Return training rows of a task with what was known at their origins; see `features.as_known`.

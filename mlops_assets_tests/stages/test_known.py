@@ -53,8 +53,11 @@ class Story:
         self.tables.write_all(["demo", OBSERVATIONS], parts, **self.graph.observed)
 
     def as_known(self, only: Only | None = None) -> AsKnown:
-        moments = Revisions(self.graph, self.tables).moments()
-        return AsKnown.read(self.graph, self.tables, moments, only)
+        moments, stored = (
+            Revisions(self.graph, self.tables).moments(),
+            self.tables.read(["demo", OBSERVATIONS], only=only),
+        )
+        return AsKnown.of(self.graph, self.tables, stored, moments, only)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
@@ -21,6 +22,18 @@ CHALLENGER, NAIVE, CHAMPION = "challenger", "seasonal_naive", "champion"
 """Names of the models in a backtest: the one that is fitted, the baseline, and the one in charge."""
 FORMERLY = {"forest": CHALLENGER}
 """Names that release 0.1.0 gave to models."""
+
+
+class Past(Protocol):
+    """The past as it was known."""
+
+    def at(self, origin: pd.Timestamp) -> pd.DataFrame:
+        """Return the canonical frame up to an origin as it was known there, and after it the known covariates."""
+        ...
+
+    def learnt(self, origin: pd.Timestamp, task: Task) -> pd.DataFrame:
+        """Return what a task's kind of model would have learnt from at an origin."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ def backtest(
     models: Sequence[str] = (CHALLENGER, NAIVE),
     until: pd.Timestamp | None = None,
     fit: Callable[[pd.DataFrame], Model] | None = None,
+    past: Past | None = None,
 ) -> Backtest:
     """Forecast from several past origins and score what came.
 
@@ -64,6 +78,8 @@ def backtest(
         models: some of `CHALLENGER` and `NAIVE`.
         until: rows after it are not looked at.
         fit: makes the model from what its kind learns from; None: `kinds.fit`.
+        past: what was known at the origins; None: what the frame says of the time up to them. What is scored against
+            stands in the frame.
 
     Raises:
         ValueError: an unknown model, or history too short for the windows.
@@ -79,9 +95,11 @@ def backtest(
         started = time.process_time()
         makers: dict[str, Model | baselines.SeasonalNaive] = dict.fromkeys(models, baselines.SeasonalNaive(task))
         if CHALLENGER in models:
-            makers[CHALLENGER] = fit(kinds.rows(frame.loc[(frame[TIME] <= origin).to_numpy()], task))
+            seen = frame.loc[(frame[TIME] <= origin).to_numpy()]
+            makers[CHALLENGER] = fit(kinds.rows(seen, task) if past is None else past.learnt(origin, task))
             spent[CHALLENGER][0] += time.process_time() - started
-        table, seconds = forecast(frame, task, Window(number, origin, makers))
+        known = None if past is None else past.at(origin)
+        table, seconds = forecast(frame, task, Window(number, origin, makers), known)
         tables.append(table)
         for model, predict in seconds.items():
             spent[model][1] += predict
@@ -109,25 +127,29 @@ class Window:
     models: Mapping[str, Model | baselines.SeasonalNaive]
 
 
-def forecast(frame: pd.DataFrame, task: Task, window: Window) -> tuple[pd.DataFrame, dict[str, float]]:
+def forecast(
+    frame: pd.DataFrame, task: Task, window: Window, known: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, dict[str, float]]:
     """Forecast all items, or some, from the origin of a window, beside what came.
 
     Args:
         frame: canonical long table of these items.
         task: what is forecast.
         window: whence, and by whom.
+        known: the same up to the origin as it was known there, and its known covariates; None: what the frame says.
 
     Returns:
         Rows as of `Backtest.predictions`, model by model; none where no item is alive at the origin. And of each model
         the processor seconds.
     """
-    seen = frame.loc[(frame[TIME] <= window.origin).to_numpy()]
+    known = frame if known is None else known
+    seen = known.loc[(known[TIME] <= window.origin).to_numpy()]
     alive = baselines.alive_items(seen, task, window.origin) if _recent(seen, task, window.origin) else []
     answers, seconds = [], {}
     for name, model in window.models.items():
         started = time.process_time()
         if alive:
-            answers.append(deliver(model, task, frame, window.origin, items=alive).assign(model=name))
+            answers.append(deliver(model, task, known, window.origin, items=alive).assign(model=name))
         seconds[name] = time.process_time() - started
     columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
     columns += [*task.cost_columns, "source", "mase_scale", "rmsse_scale"]
