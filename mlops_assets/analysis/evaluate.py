@@ -103,13 +103,16 @@ class Evaluation:
         }
 
 
-def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ()) -> Evaluation:
-    """Backtest a spec on its source.
+def evaluate(
+    spec: ForecastSpec, settings: Settings, others: Sequence[str] = (), as_of: str | None = None
+) -> Evaluation:
+    """Backtest a spec on its source, or on what was stored at a moment.
 
     Args:
         spec: the forecast; its own model is called `challenger`.
         settings: when it is now.
         others: kinds of models to compare with, with the engine's defaults, on the same rows.
+        as_of: see `opened.read_history`.
 
     Raises:
         QuestionError: one of the others is not known.
@@ -121,7 +124,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
     from mlops_assets.forecasting.model.baselines import dead_items
 
     tasks = _tasks(spec.task, others)
-    history, checked = read_history(spec, settings)
+    history, checked = read_history(spec, settings, as_of)
     kept = [] if spec.hierarchy is not None else None
     runs = {name: _run(name, task, history, spec, kept if name == CHALLENGER else None) for name, task in tasks.items()}
     predictions = pd.concat([made for made, _ in runs.values()], ignore_index=True)
@@ -138,7 +141,7 @@ def evaluate(spec: ForecastSpec, settings: Settings, others: Sequence[str] = ())
         ),
         remarks=(
             *findings.of_rows(spec, checked, forecast=True),
-            *_remarks(spec, settings, history, checked.accepted),
+            *(_remarks(spec, settings, history, checked.accepted) if as_of is None else ()),
             *filter(None, [silent_point(spec, runs[CHALLENGER][0])]),
         ),
         observations=len(history),

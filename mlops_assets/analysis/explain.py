@@ -121,7 +121,13 @@ def explain_model(spec: ForecastSpec, settings: Settings) -> ModelExplanation | 
 
 
 def explain_row(
-    spec: ForecastSpec, settings: Settings, item: str, timestamp: str, origin: str | None = None, top: int = 10
+    spec: ForecastSpec,
+    settings: Settings,
+    item: str,
+    timestamp: str,
+    origin: str | None = None,
+    top: int = 10,
+    as_of: str | None = None,
 ) -> RowExplanation | MembersOfRow:
     """Say what one row of the forecast rests on; of several models together, what each says.
 
@@ -132,6 +138,7 @@ def explain_row(
         timestamp: of the forecast, within the horizon after the origin.
         origin: None is the latest.
         top: how many training rows to name.
+        as_of: see `open_forecast`.
 
     Raises:
         QuestionError: there is no such row, or it is a fallback.
@@ -139,7 +146,7 @@ def explain_row(
     """
     from mlops_assets.forecasting.evaluation.importance import by_group, forest_of, resemblance
 
-    opened = open_forecast(spec, settings, origin)
+    opened = open_forecast(spec, settings, origin, as_of)
     if isinstance(opened.forecaster, Combined):
         return of_row(opened, opened.forecaster, item, read_timestamp(timestamp, "timestamp"))
     importances = _importances(opened)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlops_assets.analysis import revisions
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
@@ -16,7 +17,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.ahead import carried_forward, known_ahead
+from mlops_assets.stages.ahead import carried_forward, known_ahead, with_events
 from mlops_assets.stages.findings import no_usable_row, refusal
 from mlops_assets.stages.ingest import read_observations
 from mlops_assets.stages.predict import ask, on_the_clock
@@ -66,14 +67,23 @@ class OpenForecast:
         return dead_items(self.history, self.spec.task, self.origin)
 
 
-def read_history(spec: ForecastSpec, settings: Settings) -> tuple[pd.DataFrame, Checked]:
+def read_history(spec: ForecastSpec, settings: Settings, as_of: str | None = None) -> tuple[pd.DataFrame, Checked]:
     """Read all partitions that have ended from the source, as the engine wants them, and what the contract said.
 
+    Args:
+        spec: the forecast.
+        settings: where what is stored is, and when it is now.
+        as_of: read what is stored, as it was known at this moment; None: read the source.
+
     Raises:
+        RevisionsError: nothing was stored by then, or it is no moment.
         SourceError: the source cannot be read.
         ContractError: a column is absent, or more rows are rejected or repeated than the spec allows.
         DataError: there is no usable row, or no partition has ended yet.
     """
+    if as_of is not None:
+        rows = revisions.observations(spec, settings, as_of)
+        return history_of(spec, rows), Checked.of_stored(rows)
     graph = Graph(spec)
     clock = Clock.of(settings)
     keys = complete_keys(spec, clock.now())
@@ -96,7 +106,9 @@ def latest_origin(graph: Graph, history: pd.DataFrame, clock: Clock) -> pd.Times
     return min(origin_of(graph.spec, window_of(graph.partitions, last)), pd.Timestamp(observed.max()))
 
 
-def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = None) -> OpenForecast:
+def open_forecast(
+    spec: ForecastSpec, settings: Settings, origin: str | None = None, as_of: str | None = None
+) -> OpenForecast:
     """Read the source and take the champion's model, or fit one if there is none that may be used.
 
     Args:
@@ -104,6 +116,7 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
         settings: where the registry is.
         origin: a timestamp of the grid; None is the last partition's that has data. A model that has learnt from
             later data is not used: what it says of the past would be hindsight.
+        as_of: see `read_history`; known covariates, too, are those that were stored by then.
 
     Raises:
         QuestionError: the origin is not a timestamp, or nothing was observed until then.
@@ -113,10 +126,14 @@ def open_forecast(spec: ForecastSpec, settings: Settings, origin: str | None = N
     """
     graph = Graph(spec)
     clock = Clock.of(settings)
-    history, _ = read_history(spec, settings)
+    history, _ = read_history(spec, settings, as_of)
     moment = latest_origin(graph, history, clock) if origin is None else _moment(origin, history)
     history = history[history["timestamp"] <= moment]
-    future = carried_forward(spec, history, known_ahead(graph, clock, history, moment), moment)
+    if as_of is None:
+        future = known_ahead(graph, clock, history, moment)
+    else:
+        future = with_events(spec, history, revisions.future_covariates(spec, settings, moment, as_of), moment)
+    future = carried_forward(spec, history, future, moment)
     found = _champion(spec, settings, moment)
     if found is not None:
         forecaster, model, learnt_until = found

@@ -119,6 +119,7 @@ def what_if(
     file: str | None = None,
     items: Sequence[str] = (),
     origin: str | None = None,
+    as_of: str | None = None,
 ) -> ForecastResult:
     """Forecast as things stand and, if anything is changed, as they would be then. Nothing is stored.
 
@@ -130,6 +131,7 @@ def what_if(
             the values are for all items, the columns that name the item. What it leaves out or empty stays.
         items: ids to forecast; none is every item alive.
         origin: None is the latest.
+        as_of: see `open_forecast`.
 
     Raises:
         QuestionError: a covariate is not known ahead of time, or has no value to change, or an item is not known.
@@ -140,7 +142,7 @@ def what_if(
         _must_be_known(spec, change.name)
     if file is not None and not spec.task.known:
         raise QuestionError("--future: the spec names no covariate as known, so that no future value is looked at")
-    opened = open_forecast(spec, settings, origin)
+    opened = open_forecast(spec, settings, origin, as_of)
     for item in items:
         opened.must_know(item)
     rows = opened.predict(items=list(items) or None)

@@ -14,8 +14,9 @@ from mlops_assets.spec import ForecastSpec, find_or_load_spec
 @click.command()
 @base.spec_argument
 @click.option("--models", metavar="KINDS", help="Compare with these too: extra_trees,hist_gradient_boosting, ...")
+@base.as_of_option
 @base.as_json_option
-def evaluate(spec: str, models: str | None, as_json: bool) -> None:
+def evaluate(spec: str, models: str | None, as_of: str | None, as_json: bool) -> None:
     """Backtest a spec on its source beside seasonal naive and other models, without touching any store.
 
     SPEC is a YAML file or the name of a declared forecast.
@@ -24,7 +25,7 @@ def evaluate(spec: str, models: str | None, as_json: bool) -> None:
     from mlops_assets.commands.rendering import evaluation
 
     others = [kind.strip() for kind in models.split(",") if kind.strip()] if models else []
-    _answer(spec, evaluating.evaluate, evaluation.tables, as_json, others)
+    _answer(spec, evaluating.evaluate, evaluation.tables, as_json, others, as_of)
 
 
 @click.command()
@@ -33,8 +34,17 @@ def evaluate(spec: str, models: str | None, as_json: bool) -> None:
 @click.option("--timestamp", metavar="TIME", help="Which of its forecasts.")
 @click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
 @click.option("--top", default=10, show_default=True, help="How many of the days that it is made like.")
+@base.as_of_option
 @base.as_json_option
-def explain(spec: str, item: str | None, timestamp: str | None, origin: str | None, top: int, as_json: bool) -> None:
+def explain(
+    spec: str,
+    item: str | None,
+    timestamp: str | None,
+    origin: str | None,
+    top: int,
+    as_of: str | None,
+    as_json: bool,
+) -> None:
     """Say what a model leans on, or what one forecast is made like.
 
     SPEC is a YAML file or the name of a declared forecast. Uses the champion's model; fits one if there is none. Writes
@@ -42,13 +52,15 @@ def explain(spec: str, item: str | None, timestamp: str | None, origin: str | No
     """
     if (item is None) != (timestamp is None):
         raise UsageError("--item and --timestamp go together")
+    if item is None and as_of is not None:
+        raise UsageError("--as-of goes with --item and --timestamp: a model leans on what it has learnt")
     from mlops_assets.analysis import explain as explaining
     from mlops_assets.commands.rendering import explanation
 
     if item is None or timestamp is None:
         _answer(spec, explaining.explain_model, explanation.model_tables, as_json)
     else:
-        _answer(spec, explaining.explain_row, explanation.row_tables, as_json, item, timestamp, origin, top)
+        _answer(spec, explaining.explain_row, explanation.row_tables, as_json, item, timestamp, origin, top, as_of)
 
 
 @click.command()
@@ -57,9 +69,16 @@ def explain(spec: str, item: str | None, timestamp: str | None, origin: str | No
 @click.option("--future", "file", metavar="FILE", help="CSV or Parquet of other known covariates.")
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only these items.")
 @click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
+@base.as_of_option
 @base.as_json_option
 def forecast(
-    spec: str, changes: tuple[str, ...], file: str | None, items: tuple[str, ...], origin: str | None, as_json: bool
+    spec: str,
+    changes: tuple[str, ...],
+    file: str | None,
+    items: tuple[str, ...],
+    origin: str | None,
+    as_of: str | None,
+    as_json: bool,
 ) -> None:
     """Forecast without storing anything; with changes, beside the forecast as things stand.
 
@@ -69,7 +88,7 @@ def forecast(
     from mlops_assets.analysis import what_if
     from mlops_assets.commands.rendering import forecast as rendering
 
-    _answer(spec, what_if.what_if, rendering.tables, as_json, changes, file, items, origin)
+    _answer(spec, what_if.what_if, rendering.tables, as_json, changes, file, items, origin, as_of)
 
 
 @click.command()

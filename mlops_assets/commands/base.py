@@ -28,6 +28,9 @@ _AS_JSON, _ANSWER = "mlops_assets.as_json", "mlops_assets.answer"
 as_json_option = click.option(
     JSON_FLAG, "as_json", is_flag=True, help="Print the answer as one line of JSON, the only one on standard output."
 )
+as_of_option = click.option(
+    "--as-of", metavar="MOMENT", help="On what was stored at this moment (in UTC without an offset), not the source."
+)
 spec_argument = click.argument("spec", metavar="SPEC")
 name_argument = click.argument("name")
 

@@ -83,7 +83,7 @@ class Revisions:
         present = sorted({*self._tables.partitions(key)} - {*removed})
         numbers = self._meanings.numbers(self._tables.meanings(key, removed).values())
         contract = min(numbers.values(), default=0)
-        for rows in self._tables.batches(key, list(removed)) if present else ():
+        for rows in self._tables.batches(key, list(removed)) if removed and present else ():
             for partition, old in self._placed(rows, present).groupby("partition"):
                 new = self._tables.read(key, [str(partition)])
                 found = vintages.revise(old, new.drop(columns=KNOWN_AT), now)

@@ -141,6 +141,14 @@ class Checked:
     of_window: pd.Series = field(default_factory=lambda: pd.Series(dtype="datetime64[us]"))
     notes: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of_stored(cls, rows: pd.DataFrame) -> "Checked":
+        """Return the outcome for rows that were accepted before."""
+        kept = dict.fromkeys(("rows_quarantined", "rows_collapsed", "rows_superseded", "rows_aggregated"), 0)
+        counts = {"rows_read": len(rows), "rows_accepted": len(rows), **kept, "rows_of_other_times": 0}
+        nothing = pd.DataFrame(columns=["reason", "detail", "source", "source_row", "timestamp", "record"])
+        return cls(rows, nothing, counts, of_window=rows["timestamp"])
+
     @property
     def repeated_share(self) -> float:
         """Rows that repeat another one of their file, as a share of the good ones."""
