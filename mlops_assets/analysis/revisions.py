@@ -13,7 +13,7 @@ from mlops_assets.errors import UsageError, nearest
 from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.data.vintages import KNOWN_AT, SUPERSEDED_AT, all_versions
 from mlops_assets.forecasting.formatting import plain_rows
-from mlops_assets.forecasting.monitoring.revisions import Revising, revising
+from mlops_assets.forecasting.monitoring.revising import Revising, revising
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables

@@ -205,12 +205,13 @@ class Revisions:
             return
         meant = self._tables.meanings([self._name, table], sorted(rows["partition"].unique()))
         numbers = self._meanings.numbers(meant.values())
-        covariates = rows[[name for name in rows.columns if name not in _OURS]]
+        names = [name for name in rows.columns if name not in _OURS]
+        covariates = rows[names].to_dict("records") if names else [{}] * len(rows)
         kept = rows.assign(
             table=table,
             contract=contract or [numbers[meant.get(partition)] for partition in rows["partition"]],
             target=rows["target"] if "target" in rows else float("nan"),
-            covariates=[_as_json(row) for row in covariates.to_dict("records")],
+            covariates=[_as_json(row) for row in covariates],
         )
         named = kept[["table", "partition", *KEY, KNOWN_AT]]
         digest = hashlib.sha256(pd.util.hash_pandas_object(named, index=False).sort_values().to_numpy().tobytes())

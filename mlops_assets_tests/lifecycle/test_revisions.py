@@ -130,6 +130,15 @@ def test_a_new_contract_begins_anew_and_drops_nothing(graph: Graph, tables: Tabl
     pd.testing.assert_frame_equal(plain(found), observed().sort_values(KEY, ignore_index=True))
 
 
+def test_without_covariates_values_are_kept_all_the_same(tmp_path: Path) -> None:
+    graph, tables = Graph(declare(tmp_path, covariates={})), MemoryTables()
+    store(graph, tables, observed().drop(columns="rain"), FIRST)
+    store(graph, tables, observed(shop_1=5.0).drop(columns="rain"), SECOND)
+    found = plain(Revisions(graph, tables).as_of(OBSERVATIONS, FIRST))
+    pd.testing.assert_frame_equal(found, observed().drop(columns="rain").sort_values(KEY, ignore_index=True))
+    assert tables.read(["demo", "revisions"])["covariates"].tolist() == ["{}", "{}"]
+
+
 def test_partitions_of_another_kind_become_the_past_of_those_in_their_place(
     graph: Graph, tables: Tables, tmp_path: Path
 ) -> None:
