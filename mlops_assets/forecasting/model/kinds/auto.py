@@ -14,15 +14,12 @@ from .ensemble import Ensemble, record_of
 from .statistical import LIBRARY
 from .trials import SPARSE, Trial
 
-MARGIN = 0.005
-"""An average that is not better than the best single kind by this share is not worth its cost."""
-
 
 class Auto(Ensemble):
     """An ensemble that decides, segment by segment, whether one member alone does as well.
 
-    The weights of the average are those of `weights.stack`, which gives all weight to one member where that is best. Of
-    an average, each item's weights are tilted to the members that did better on it (`weights.tilted`).
+    The weights of the average are those of `weights.stack`; each item's are tilted to the members that did better on it
+    (`weights.tilted`).
     """
 
     @classmethod
@@ -44,7 +41,7 @@ class Auto(Ensemble):
         if not len(trial.target):
             return super().settle(trial, kinds, items, weights)
         losses = np.where(trial.complete, trial.losses().mean(axis=1), np.inf)
-        if losses.min() <= (1 + MARGIN) * trial.losses(weights).mean():
+        if losses.min() <= trial.losses(weights).mean():
             alone = np.eye(len(kinds))[losses.argmin()]
             return np.tile(alone, (len(items), 1)), record_of(trial, kinds, alone, rejected=weights)
         return weighing.tilted(trial, items, weights), record_of(trial, kinds, weights)

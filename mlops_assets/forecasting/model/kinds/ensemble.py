@@ -103,8 +103,8 @@ class Ensemble:
     def fit(cls, rows: pd.DataFrame, task: Task) -> Ensemble:
         """Try the members on windows before the present, weigh them, and fit those that weigh something on all rows.
 
-        That is a fit of each member to what was known at the earliest of `parameters.windows` (2) origins, and one on
-        all rows. With too little history for any window the weights are equal.
+        That is a fit of each member to what was known at the earliest of `parameters.windows` origins, and one on
+        all rows. With too little history for any window the weights are those of `weights.prior`.
         """
         from . import registry
 
@@ -130,23 +130,21 @@ class Ensemble:
             trial: what the members forecast.
             kinds: their names.
             segment: of each item.
-            before: weights of all items that they are drawn to, shape (members,); None: equal ones.
+            before: weights of all items that they are drawn to, shape (members,); None: `weights.prior`.
 
         Returns:
             Weights of items that are not known, shape (members,): the mean of the others; of each item, shape (items,
             members); and the `record`.
         """
-        if before is not None:
-            general = weighing.stack(trial, before, weighing.WITHIN)
-        elif len(trial.target):
-            general = weighing.stack(trial, weighing.equal(trial.complete), weighing.SHRINKAGE)
+        if len(trial.target):
+            general = weighing.stack(trial, weighing.prior(kinds, trial.complete) if before is None else before)
         else:
             general = cls.untried(kinds)
         weights, parts = np.zeros((len(segment), len(kinds))), []
         for name in sorted(segment.unique()):
             own = segment.to_numpy() == name
             rows = trial.of(np.isin(trial.item, segment.index[own]))
-            mine = weighing.stack(rows, general, weighing.WITHIN)
+            mine = weighing.stack(rows, general)
             weights[own], record = cls.settle(rows, kinds, segment.index[own].to_numpy(), mine)
             parts.append(record.assign(segment=name, items=int(own.sum())))
         others = weighing.without_negligible(weights.mean(axis=0))
@@ -154,8 +152,8 @@ class Ensemble:
 
     @classmethod
     def untried(cls, kinds: Sequence[str]) -> np.ndarray:
-        """Weights where there is too little history to try anything: equal ones."""
-        return weighing.equal(np.array([kind != SPARSE for kind in kinds]))
+        """Weights where there is too little history to try anything; see `weights.prior`."""
+        return weighing.prior(kinds, np.array([kind != SPARSE for kind in kinds]))
 
     @classmethod
     def settle(

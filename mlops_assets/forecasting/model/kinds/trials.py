@@ -15,12 +15,16 @@ from ..errors import DataError, UnknownNameError
 from ..guards import UnusualInput
 from ..panel import ITEM, TARGET, TIME, latest_known
 from ..quantiles import pinball
-from ..scaling import seasonal_scale
+from ..scaling import TINY, seasonal_scale
 from ..task import Task
 from .protocol import Model
 
-WINDOWS = 2
-"""Origins that the members are tried at before the present, where the task does not say."""
+LEAST, MOST, SERIES = 2, 5, 300
+"""Origins that the members are tried at before the present, at least and at most, where the task does not say; between
+these, as many as give so many series, an item from an origin each."""
+REACH, SHARE = 8, 0.25
+"""Horizons that these go back, at most, and the share of the usual item's history: the last days alone may be holidays.
+"""
 SPARSE = "tsb"
 """A kind for intermittent items, asked about no others."""
 VOLUMES = ("low volume", "middle volume", "high volume")
@@ -36,10 +40,12 @@ class Trial:
     Attributes:
         quantiles: shape (members, rows, levels); NaN of a member that was not asked about a row.
         target: what came, shape (rows,).
-        scale: of each row's item, the denominator of MASE, shape (rows,).
+        scale: of each row, what losses are divided by, shape (rows,): of its item, the denominator of MASE, times how
+            large losses were in its window, compared with the others.
         item: id of each row's item, shape (rows,).
         levels: of the quantiles, in (0, 1), shape (levels,).
         windows: how many origins the rows are of.
+        horizons: over how many horizons they are spread: within one, all have seen the same events.
     """
 
     quantiles: np.ndarray
@@ -48,11 +54,16 @@ class Trial:
     item: np.ndarray
     levels: np.ndarray
     windows: int
+    horizons: float = 1.0
 
     def of(self, rows: np.ndarray) -> Trial:
         """Return some of the rows, by mask or number."""
-        return Trial(
-            self.quantiles[:, rows], self.target[rows], self.scale[rows], self.item[rows], self.levels, self.windows
+        return replace(
+            self,
+            quantiles=self.quantiles[:, rows],
+            target=self.target[rows],
+            scale=self.scale[rows],
+            item=self.item[rows],
         )
 
     def losses(self, weights: np.ndarray | None = None) -> np.ndarray:
@@ -112,18 +123,18 @@ def try_out(
     offset = to_offset(task.frequency)
     last = rows.loc[rows[TARGET].notna(), TIME].max()
     if since is None:
-        windows = int(task.model.parameters.get("windows", WINDOWS))
-        origins = [last - task.horizon * (back + 1) * offset for back in range(windows)]
+        origins = [last - int(steps) * offset for steps in steps_back(rows, task)]
     else:
-        origins = list(pd.date_range(since, last, freq=task.horizon * offset))[-WINDOWS - 1 :]
+        origins = list(pd.date_range(since, last, freq=task.horizon * offset))[-LEAST - 1 :]
         origins = [origin for origin in origins if origin < last]
     sparse = {str(item) for item, name in segments(rows, "intermittent", ()).items() if name == "intermittent"}
     asked = {kind: sparse if kind == SPARSE else None for kind in kinds}
-    tables = []
+    tables, tried = [], []
     for origin in sorted(origins):
         try:
             fitted = fitted or _fitted(rows, task, kinds, origin)
             tables.append(_window(rows, task, asked, origin, fitted))
+            tried.append(origin)
         except DataError:
             continue  # too little history so long ago
     levels = np.array(task.quantiles)
@@ -133,7 +144,38 @@ def try_out(
     table = pd.concat(tables, ignore_index=True)
     quantiles = np.stack([table[[f"{kind} {name}" for name in task.quantile_columns]].to_numpy() for kind in kinds])
     target, scale = table[TARGET].to_numpy(), table["mase_scale"].to_numpy()
-    return Trial(quantiles, target, scale, table[ITEM].to_numpy(dtype=object), levels, len(tables))
+    horizons = max((len(pd.date_range(tried[0], last, freq=offset)) - 1) / task.horizon, 1.0)
+    trial = Trial(quantiles, target, scale, table[ITEM].to_numpy(dtype=object), levels, len(tables), horizons)
+    return evened(trial, np.repeat(np.arange(len(tables)), [len(table) for table in tables]))
+
+
+def evened(trial: Trial, window: np.ndarray) -> Trial:
+    """Have each window count alike: a crisis is one moment, however large the losses are in it.
+
+    Args:
+        trial: scaled by item.
+        window: number of each row's, from zero on, shape (rows,).
+    """
+    if not trial.complete.any():
+        return trial
+    usual = trial.losses()[trial.complete].mean(axis=0)
+    lost = np.bincount(window, usual) / np.maximum(np.bincount(window), 1)
+    hard = np.where(lost > 0, lost / max(lost.mean(), TINY), 1.0)
+    return replace(trial, scale=trial.scale * hard[window])
+
+
+def steps_back(rows: pd.DataFrame, task: Task) -> np.ndarray:
+    """How far before the last target members are tried, in steps, shape (windows,).
+
+    A horizon, `REACH` horizons or a `SHARE` of the history, and evenly between; two horizons where that is short, and
+    as many horizons as there are windows where the task says how many.
+    """
+    windows = task.model.parameters.get("windows")
+    if windows is not None:
+        return task.horizon * np.arange(1, int(windows) + 1)
+    steps = rows.loc[rows[TARGET].notna()].groupby(ITEM).size()
+    reach = np.clip(SHARE * steps.median(), 2 * task.horizon, REACH * task.horizon)
+    return np.unique(np.rint(np.linspace(task.horizon, reach, int(np.clip(SERIES // len(steps), LEAST, MOST)))))
 
 
 def _fitted(rows: pd.DataFrame, task: Task, kinds: Sequence[str], origin: pd.Timestamp) -> dict[str, Model]:

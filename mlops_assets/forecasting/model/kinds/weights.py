@@ -2,28 +2,31 @@
 
 Quantiles are averaged level by level (Lichtendahl, Grushka-Cockayne and Winkler 2013, "Is it better to average
 probabilities or quantiles?", Management Science 59), with weights on the simplex that make the average's quantile loss
-least: stacking (Breiman 1996, "Stacked regressions", Machine Learning 24). A few windows are little evidence, and equal
+least: stacking (Breiman 1996, "Stacked regressions", Machine Learning 24). A few windows are little evidence, and fixed
 weights are hard to beat (Claeskens et al. 2016, "The forecast combination puzzle", International Journal of Forecasting
-32), so weights are drawn towards equal ones, those of a segment towards those of all items, those of an item towards
-its segment's.
+32), so weights are drawn towards fixed ones, those of a segment towards those of all items, those of an item towards
+its segment's; the more so, the fewer horizons there were to learn them from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..quantiles import pinball
+from ..task import ModelSettings
 from .trials import Trial
 
-SHRINKAGE = 0.05
-"""Price of a squared distance of one from equal weights, as a share of the best member's loss."""
+PRICE = 1.5
+"""Of a squared distance of one from the weights that others are drawn to, as a share of the best member's loss, where
+the windows lie within one horizon; over more horizons it is as many times less."""
 FEW = 20
 """Series that were tried (an item from an origin each) with which that price is twice as high: with fewer, more."""
-WITHIN = 0.2
-"""The same from the weights of all items, or from those that were learnt before."""
+DEFAULT = 0.5
+"""Weight of the engine's default kind before anything was tried."""
 ITEM_WINDOWS, ITEM_POWER = 2.0, 4.0
 """How many windows an item needs for its own errors to count half, and how sharply they then do."""
 NEGLIGIBLE = 0.02
@@ -37,13 +40,26 @@ def equal(members: np.ndarray) -> np.ndarray:
     return members / members.sum()
 
 
-def stack(trial: Trial, towards: np.ndarray, strength: float) -> np.ndarray:
+def prior(kinds: Sequence[str], usable: np.ndarray) -> np.ndarray:
+    """Weights to begin with: half for the engine's default kind, if it is one of several, equal ones for the others.
+
+    Args:
+        kinds: of the members.
+        usable: which of them may have weight, shape (members,).
+    """
+    default = usable & (np.array(kinds) == ModelSettings.kind)
+    others = usable & ~default
+    if not (default.any() and others.any()):
+        return equal(usable)
+    return DEFAULT * default + (1 - DEFAULT) * equal(others)
+
+
+def stack(trial: Trial, towards: np.ndarray) -> np.ndarray:
     """Weights that make the quantile loss of the average least, and lie near to others.
 
     Args:
         trial: without any row, the weights are those that they should lie near to.
         towards: weights, shape (members,).
-        strength: price of a squared distance of one, as a share of the best member's loss, with many series.
 
     Returns:
         Weights of the members that have forecast every row, zero of the others; none below zero, summing to one.
@@ -60,7 +76,7 @@ def stack(trial: Trial, towards: np.ndarray, strength: float) -> np.ndarray:
     best = float(trial.losses()[usable].mean(axis=1).min())
     if len(start) == 1 or best == 0:
         return _spread(usable, start)
-    quantiles, price = trial.quantiles[usable], strength * best * (1 + FEW / trial.series)
+    quantiles, price = trial.quantiles[usable], PRICE * best * (1 + FEW / trial.series) / trial.horizons
 
     def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
         away = trial.target[:, None] - np.tensordot(weights, quantiles, 1)

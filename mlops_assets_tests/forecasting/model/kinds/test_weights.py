@@ -7,18 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_assets.forecasting.model.kinds import weights as weighing
-from mlops_assets.forecasting.model.kinds.trials import Trial, average, segments
+from mlops_assets.forecasting.model.kinds.trials import Trial, average, evened, segments, steps_back
+from mlops_assets.forecasting.model.task import ModelSettings, Task
 
 LEVELS = np.array([0.1, 0.5, 0.9])
 
 
-def trial(errors: list[np.ndarray], items: int = 20, windows: int = 2, width: float = 1.0) -> Trial:
+def trial(errors: list[np.ndarray], items: int = 20, width: float = 1.0, horizons: float = 8) -> Trial:
     """Members whose medians are off by these errors, all with the same width."""
     spread = width * np.array([-1.0, 0.0, 1.0])
     rows = len(errors[0])
     quantiles = np.stack([error[:, None] + spread for error in errors])
     item = np.array([f"item {number % items:02}" for number in range(rows)], dtype=object)
-    return Trial(quantiles, np.zeros(rows), np.ones(rows), item, LEVELS, windows)
+    return Trial(quantiles, np.zeros(rows), np.ones(rows), item, LEVELS, 2, horizons)
 
 
 def noise(seed: int, rows: int = 400) -> np.ndarray:
@@ -28,11 +29,11 @@ def noise(seed: int, rows: int = 400) -> np.ndarray:
 EQUAL = np.array([0.5, 0.5])
 
 
-@given(seed=st.integers(0, 1000), members=st.integers(1, 4), strength=st.floats(0, 2))
-def test_weights_are_shares_and_cost_no_more_than_those_that_they_are_drawn_to(seed, members, strength):
-    made = trial([noise(seed + number, 60) * (1 + number) for number in range(members)])
+@given(seed=st.integers(0, 1000), members=st.integers(1, 4), horizons=st.floats(1, 1000))
+def test_weights_are_shares_and_cost_no_more_than_those_that_they_are_drawn_to(seed, members, horizons):
+    made = trial([noise(seed + number, 60) * (1 + number) for number in range(members)], horizons=horizons)
     start = np.full(members, 1 / members)
-    found = weighing.stack(made, start, strength)
+    found = weighing.stack(made, start)
     assert found.min() >= 0
     assert found.sum() == pytest.approx(1)
     assert made.losses(found).mean() <= made.losses(start).mean() * (1 + weighing.NEGLIGIBLE)
@@ -40,20 +41,50 @@ def test_weights_are_shares_and_cost_no_more_than_those_that_they_are_drawn_to(s
 
 def test_errors_that_cancel_out_are_averaged_and_a_useless_member_gets_nothing():
     shared = noise(0)
-    found = weighing.stack(trial([shared, -shared, 30 + noise(2)]), np.full(3, 1 / 3), 0.05)
+    found = weighing.stack(trial([shared, -shared, 30 + noise(2)], horizons=100), np.full(3, 1 / 3))
     assert found == pytest.approx([0.5, 0.5, 0.0], abs=0.01)
 
 
 def test_the_fewer_series_the_nearer_to_equal():
     errors = [0.3 * noise(1), noise(1)]
-    few, many = (weighing.stack(trial(errors, items=items), EQUAL, 0.2) for items in (1, 200))
+    few, many = (weighing.stack(trial(errors, items=items), EQUAL) for items in (1, 200))
     assert 0.5 < few[0] < many[0]
+
+
+def test_a_window_of_large_losses_counts_like_the_others():
+    first, second = np.r_[np.ones(100), np.full(100, 90.0)], np.r_[np.full(100, 2.0), np.full(100, 80.0)]
+    made = trial([first, second], width=0.0)
+    assert made.losses().mean(axis=1).argmin() == 1
+    even = evened(made, np.repeat([0, 1], 100)).losses()
+    assert even[:, :100].mean() == pytest.approx(even[:, 100:].mean())
+    assert even.mean(axis=1).argmin() == 0
+    assert even.mean() == pytest.approx(made.losses().mean())
+
+
+def test_windows_within_one_horizon_prove_less_than_many_horizons():
+    errors = [0.3 * noise(1), noise(1)]
+    near, far = (weighing.stack(trial(errors, horizons=horizons), EQUAL) for horizons in (1, 8))
+    assert 0.5 < near[0] < far[0]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "usable", "weights"),
+    [
+        (["theta", "random_forest", "ets"], [1, 1, 1], [0.25, 0.5, 0.25]),
+        (["theta", "random_forest", "tsb"], [1, 1, 0], [0.5, 0.5, 0]),
+        (["theta", "random_forest", "ets"], [1, 0, 1], [0.5, 0, 0.5]),
+        (["theta", "random_forest"], [0, 1], [0, 1]),
+        (["theta", "ets", "mstl", "lightgbm"], [1, 1, 1, 1], [0.25, 0.25, 0.25, 0.25]),
+    ],
+)
+def test_before_anything_is_tried_the_default_kind_has_half(kinds, usable, weights):
+    assert weighing.prior(kinds, np.array(usable, dtype=bool)).tolist() == weights
 
 
 def test_a_member_that_was_not_asked_everywhere_has_no_weight():
     made = trial([noise(1), noise(2)])
     made.quantiles[1, 3] = np.nan
-    assert weighing.stack(made, EQUAL, 0.05).tolist() == [1.0, 0.0]
+    assert weighing.stack(made, EQUAL).tolist() == [1.0, 0.0]
     assert not np.isnan(average(made.quantiles, np.array([1.0, 0.0]))).any()
 
 
@@ -85,3 +116,21 @@ def test_items_are_intermittent_by_their_mean_interval_between_demands():
     assert set(segments(frame, "shop", ["shop"])) == {"shop=a"}
     with pytest.raises(LookupError, match="volume"):
         segments(frame, "volumes", ())
+
+
+@pytest.mark.parametrize(
+    ("steps", "items", "parameters", "back"),
+    [
+        (60, 1, {}, [12, 15, 18, 21, 24]),
+        (240, 1, {}, [12, 24, 36, 48, 60]),
+        (5000, 1, {}, [12, 33, 54, 75, 96]),
+        (5000, 1, {"windows": 2}, [12, 24]),
+        (60, 100, {}, [12, 18, 24]),
+        (60, 1000, {}, [12, 24]),
+    ],
+)
+def test_members_are_tried_over_as_many_horizons_as_the_history_allows(steps, items, parameters, back):
+    times = np.tile(pd.date_range("1600-01-01", periods=steps, freq="MS", unit="us"), items)
+    rows = pd.DataFrame({"item_id": np.repeat(np.arange(items), steps), "timestamp": times, "target": 1.0})
+    task = Task("MS", 12, (12,), model=ModelSettings("ensemble", parameters))
+    assert steps_back(rows, task).tolist() == back
