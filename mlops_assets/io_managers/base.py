@@ -16,17 +16,15 @@ import pandas as pd
 import pyarrow as pa
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers import filtering, schemas, steps
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
-from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, SchemaDriftError, StorageError
+from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, SchemaDriftError, StorageError, told
 from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, with_texts
 from mlops_assets.io_managers.keys import label
-from mlops_assets.io_managers.parts import Head, Part, as_one, nothing_there, regrouped, small_together
+from mlops_assets.io_managers.parts import Head, Part, Stream, as_one, nothing_there, regrouped, small_together
 from mlops_assets.io_managers.spool import Spool
 from mlops_assets.resources.patience import patient
-from mlops_assets.resources.refusals import refusal
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import BATCH
@@ -120,11 +118,9 @@ class Tables(Claiming):
         Raises:
             SchemaDriftError: a column that the stored table does not have.
         """
-        present = self._stored(key)
-        if not present:
+        if not self.exists(key):
             return pd.DataFrame(columns=pd.Index(list(columns or []), dtype=object))
-        empty = self._newest(key).empty_table()
-        return to_frame(filtering.selected(empty, columns, None, label(key)))
+        return to_frame(filtering.selected(self._newest(key).empty_table(), columns, None, label(key)))
 
     def write(self, key: Sequence[str], frame: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
         """Replace a table, or one partition of it.
@@ -199,23 +195,24 @@ class Tables(Claiming):
         """Return the keys of the stored partitions, sorted; empty for a table without partitions."""
         return [name for name in self._stored(key) if name is not None]
 
+    def stored(self, key: Sequence[str], partitions: Sequence[str]) -> list[str]:
+        """Return those of some partitions that are stored, in this order."""
+        there = set(self._stored(key))
+        return [name for name in partitions if name in there]
+
     def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
         """Return how many rows each of some partitions has; those that are not stored are left out."""
-        stored = set(self._stored(key))
-        heads = self._heads(key, [name for name in partitions if name in stored])
+        heads = self._heads(key, partitions)
         return {name: heads[name].rows for name in partitions if name in heads}
 
     def row_count(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> int:
         """Return how many rows a table has, or some partitions of it together; absent ones have none."""
-        stored = self._stored(key)
-        asked = None if partitions is None else set(partitions)
-        heads = self._heads(key, [name for name in stored if asked is None or name in asked])
+        heads = self._heads(key, self._stored(key) if partitions is None else partitions)
         return sum(head.rows for head in heads.values())
 
     def exists(self, key: Sequence[str], partition: str | None = None) -> bool:
         """Whether anything is stored under the key, or this partition of it."""
-        stored = self._stored(key)
-        return bool(stored) if partition is None else partition in stored
+        return any(True for _ in self._latest(key)) if partition is None else bool(self.stored(key, [partition]))
 
     def written_by(self, key: Sequence[str], partition: str | None = None) -> str | None:
         """Return the release of this package that wrote a table, or one partition of it.
@@ -230,10 +227,9 @@ class Tables(Claiming):
         Raises:
             MissingTableError: nothing is stored, or not this partition.
         """
-        stored = self._stored(key)
-        if not stored or (partition is not None and partition not in stored):
-            raise MissingTableError(nothing_there(key, None if partition is None else [partition], stored))
-        return schemas.release_of(self._schema_of(key, stored[-1] if partition is None else partition))
+        if not self.exists(key, partition):
+            raise MissingTableError(nothing_there(key, [] if partition is None else [partition], self._stored(key)))
+        return schemas.release_of(self._schema_of(key, next(self._latest(key)) if partition is None else partition))
 
     def meanings(self, key: Sequence[str], partitions: Sequence[str] | None = None) -> dict[str, str | None]:
         """Return what the rows of stored partitions mean, as their writer said; None where it did not.
@@ -242,8 +238,7 @@ class Tables(Claiming):
             key: the asset's key, part by part.
             partitions: which ones; those that are not there are skipped. None: all.
         """
-        asked = None if partitions is None else set(partitions)
-        wanted = [name for name in self.partitions(key) if asked is None or name in asked]
+        wanted = self.partitions(key) if partitions is None else sorted(partitions)
         heads = self._heads(key, wanted)
         return {name: schemas.meaning_of(heads[name].schema) for name in wanted if name in heads}
 
@@ -265,6 +260,10 @@ class Tables(Claiming):
     @abstractmethod
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         """Return the stored partitions, sorted; [None] for a table without; [] for no table."""
+
+    def _latest(self, key: Sequence[str]) -> Iterator[str | None]:
+        """Yield the stored partitions from the last to the first."""
+        return reversed(self._stored(key))
 
     @abstractmethod
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
@@ -296,10 +295,10 @@ class Tables(Claiming):
         """
 
     def _put_stream(
-        self, key: Sequence[str], partition: str | None, tables: Iterable[pa.Table], options: Any, claim: int
+        self, key: Sequence[str], partition: str | None, stream: Stream, options: Mapping[str, Any], claim: int
     ) -> int:
-        """Replace a partition by tables of one schema, as `_put` does."""
-        return self._put(key, {partition: pa.concat_tables(tables)}, options, claim)
+        """Replace a partition by a stream of tables, as `_put` does."""
+        return self._put(key, {partition: pa.concat_tables(stream.tables)}, options, claim)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Note what the run has spent."""
@@ -315,21 +314,21 @@ class Tables(Claiming):
         """Load the partitions an asset depends on as one frame, or as the `StoredTable` that it asks for."""
         return steps.load(self, context)
 
-    def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> list[str | None]:
-        present = self._stored(key)
-        if wanted := present if partitions is None else [*filter(set(present).__contains__, partitions)]:
-            return [*wanted]
-        raise MissingTableError(nothing_there(key, partitions, present))
+    def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> Sequence[str | None]:
+        wanted = self._stored(key) if partitions is None else self.stored(key, partitions)
+        if not wanted:
+            raise MissingTableError(nothing_there(key, partitions, self._stored(key)))
+        return wanted
 
     def _newest(self, key: Sequence[str]) -> pa.Schema:
         """Return the schema of the last partition, as of today."""
-        return schema_of_today(self._schema_of(key, self._stored(key)[-1]), evolution_of(key))
+        return schema_of_today(self._schema_of(key, next(self._latest(key))), evolution_of(key))
 
     def replace(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         """Replace partitions for a writer that began at `claim` (ns since 1970), and return the bytes, see `_put`."""
         fit = self._fitting(key, parts, options)
-        told = {name: fit(name, part) for name, part in parts.items()}
-        return _refused(lambda: self._put(key, told, options, claim))
+        fitted = {name: fit(name, part) for name, part in parts.items()}
+        return told(lambda: self._put(key, fitted, options, claim))
 
     def replace_by_batches(
         self,
@@ -346,8 +345,8 @@ class Tables(Claiming):
             tables = iter(spool)
             first = next(tables)
             fit = self._fitting(key, {partition: first}, options)
-            told = (fit(partition, table) for table in chain([first], tables))
-            return _refused(lambda: self._put_stream(key, partition, told, options, claim))
+            stream = Stream((fit(partition, table) for table in chain([first], tables)), spool.rows)
+            return told(lambda: self._put_stream(key, partition, stream, options, claim))
 
     def _fitting(
         self, key: Sequence[str], parts: Parts, options: Mapping[str, Any]
@@ -356,12 +355,7 @@ class Tables(Claiming):
 
         They get the columns and types of the newest partition that stays; one without rows binds nobody.
         """
-        stored, evolution = self._stored(key), evolution_of(key)
-        if any((name is None) != (None in parts) for name in stored):
-            raise StorageError(
-                f"{label(key)} is stored {'without' if None in stored else 'with'} partitions and would now be written "
-                f"{'without' if None in parts else 'with'}: delete the stored table, then materialize again."
-            )
+        evolution = evolution_of(key)
         allow, release = bool(options.get("allow_new_columns")), package_version()
 
         def agreeing(name: str | None, part: pa.Table, other: str | None, schema: pa.Schema) -> pa.Table:
@@ -370,7 +364,15 @@ class Tables(Claiming):
             return schemas.agree(part, schema, label(key, name), label(key, other), allow)
 
         binding: tuple[str | None, pa.Schema] | None = None
-        for other in (name for name in reversed(stored) if name not in parts):
+        for other in self._latest(key):
+            if (other is None) != (None in parts):
+                before, now = ("without", "with") if other is None else ("with", "without")
+                raise StorageError(
+                    f"{label(key)} is stored {before} partitions and would now be written {now}: delete the stored "
+                    "table, then materialize again."
+                )
+            if other in parts:
+                continue
             against = schema_of_today(self._schema_of(key, other), evolution)
             try:
                 for name, part in parts.items():
@@ -387,14 +389,3 @@ class Tables(Claiming):
             return schemas.stamped(part, release, options.get("meaning"))
 
         return fit
-
-
-def _refused(put: Callable[[], int]) -> int:
-    """Write, and let what a driver says of a full disk or a read-only server be an error of ours: it is no bug."""
-    try:
-        return put()
-    except Exception as error:
-        refused = None if isinstance(error, MlopsAssetsError) else refusal(str(error))
-        if refused is None:
-            raise
-        raise refused from error

@@ -1,6 +1,9 @@
 """What can go wrong with a stored table or model, one class per way out."""
 
+from collections.abc import Callable
+
 from mlops_assets.errors import DataError, MlopsAssetsError, TransientError
+from mlops_assets.resources.refusals import refusal
 
 
 class StorageError(MlopsAssetsError):
@@ -37,3 +40,14 @@ class LockTimeoutError(StorageError, TransientError, TimeoutError):
 
 class StorageUnavailableError(StorageError, TransientError):
     """Object storage does not answer now; a later try may succeed."""
+
+
+def told(put: Callable[[], int]) -> int:
+    """Write, and let what a driver says of a full disk or a read-only server be an error of ours: it is no bug."""
+    try:
+        return put()
+    except Exception as error:
+        refused = None if isinstance(error, MlopsAssetsError) else refusal(str(error))
+        if refused is None:
+            raise
+        raise refused from error

@@ -55,6 +55,10 @@ class FileStore(ABC):
         """Return the names of the folders directly under this one, sorted; of the base for an empty name."""
 
     @abstractmethod
+    def folders_with(self, folder: str, file: str) -> list[str]:
+        """Return the names of the folders directly under this one that hold such a file, sorted: in one listing."""
+
+    @abstractmethod
     def files(self, folder: str) -> dict[str, float]:
         """Return the names of the files directly in this folder, with their age in seconds."""
 
@@ -111,6 +115,11 @@ class LocalFolder(FileStore):
         """List the sub-folders."""
         here = self.base / folder
         return sorted(entry.name for entry in os.scandir(here) if entry.is_dir()) if here.is_dir() else []
+
+    def folders_with(self, folder: str, file: str) -> list[str]:
+        """List the sub-folders and look into each: those of deleted files stay."""
+        here = str(self.base / folder)
+        return [name for name in self.folders(folder) if os.path.exists(f"{here}/{name}/{file}")]  # noqa: PTH110 -- ten thousands
 
     def files(self, folder: str) -> dict[str, float]:
         """List the files, hidden ones left out."""
@@ -221,6 +230,10 @@ class Bucket(FileStore):
 
         listed = obstore.list_with_delimiter(self.store, prefix=f"{folder}/" if folder else None)
         return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"])
+
+    def folders_with(self, folder: str, file: str) -> list[str]:
+        """List the common prefixes: there are none without an object."""
+        return self.folders(folder)
 
     @_answered
     def files(self, folder: str) -> dict[str, float]:

@@ -28,7 +28,7 @@ from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
 from mlops_assets.io_managers.models import Models
-from mlops_assets.io_managers.parts import Head, Part, as_one
+from mlops_assets.io_managers.parts import Head, Part, Stream, as_one, regrouped
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.secrets import keep, reveal
@@ -41,8 +41,13 @@ _POINTER = "model.json"
 _CLAIM = b"mlops_assets.claim"
 _KEY = b"mlops_assets.partition"
 _ORPHAN_SECONDS = 3600.0
-_GROUP = 5_000
-"""Rows of a row group: what is read at least of a file when some of its rows are wanted."""
+_FEW = 50
+"""Partitions that are looked for one by one; of more, all that there are are listed."""
+_LARGE = 50_000
+"""Rows from which on a file is read by several threads."""
+_LEAST_GROUP = 4_000
+_GROUPS = 64
+"""A file has about so many row groups at most; what is read of it, if some of its rows are wanted, are whole ones."""
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -89,15 +94,30 @@ class ObjectTables(_InFileStore, Tables):
         named = (keys.partition_of(name) for name in found if not name.startswith(keys.PARTITION))
         return [name for name in named if name is not None]
 
+    def stored(self, key: Sequence[str], partitions: Sequence[str]) -> list[str]:
+        """Return those of some partitions that are stored; few are looked for one by one."""
+        if len(partitions) > _FEW:
+            return super().stored(key, partitions)
+        there = self._at_once(lambda name: self._files.exists(_file(key, name)), partitions)
+        return [name for name, found in zip(partitions, there, strict=True) if found]
+
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         folder = keys.folder(key)
-        found: list[str] = []
-        for name in self._files.folders(folder):
-            path = f"{folder}/{name}/{_TABLE}"
-            if name.startswith(keys.PARTITION) and (isinstance(self._files, Bucket) or self._files.exists(path)):
-                partition = keys.partition_of(name)
-                found.append(self._key_inside(path) if partition is None else partition)
+        found = [
+            name if (name := keys.partition_of(each)) is not None else self._key_inside(f"{folder}/{each}/{_TABLE}")
+            for each in self._files.folders_with(folder, _TABLE)
+            if each.startswith(keys.PARTITION)
+        ]
         return [*sorted(found)] or ([None] if self._files.exists(f"{folder}/{_TABLE}") else [])
+
+    def _latest(self, key: Sequence[str]) -> Iterator[str | None]:
+        folder = keys.folder(key)
+        names = [keys.partition_of(each) for each in self._files.folders(folder) if each.startswith(keys.PARTITION)]
+        if not names or None in names:
+            yield from super()._latest(key)
+            return
+        ordered = sorted((name for name in names if name is not None), reverse=True)
+        yield from (name for name in ordered if self._files.exists(_file(key, name)))
 
     def _key_inside(self, path: str) -> str:
         return (self._footer(path).metadata or {})[_KEY].decode("utf-8", "surrogatepass")
@@ -139,7 +159,9 @@ class ObjectTables(_InFileStore, Tables):
             schema = _ours(file.schema_arrow)
             present = schemas.present(schema, columns)
             groups = filtering.row_groups(file.metadata, only)
-            table = file.read_row_groups(groups, columns=present, use_threads=not far)
+            # Threads cost more than they save in a small file, and next to a server that is waited for.
+            threads = not far and file.metadata.num_rows > _LARGE
+            table = file.read_row_groups(groups, columns=present, use_threads=threads)
             table = table.replace_schema_metadata(schemas.narrow(schema, present).metadata)
             return Part(filtering.matching(table, only), file.metadata.num_rows)
 
@@ -162,16 +184,16 @@ class ObjectTables(_InFileStore, Tables):
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         def put(name: str | None) -> int:
             sink = pa.BufferOutputStream()
-            _write_parquet(sink, [parts[name]], name, claim)
+            _write_parquet(sink, [parts[name]], parts[name].num_rows, name, claim)
             return self._commit(key, name, sink.getvalue(), claim)
 
         return sum(self._at_once(put, list(parts)))
 
     def _put_stream(
-        self, key: Sequence[str], partition: str | None, tables: Iterable[pa.Table], options: Any, claim: int
+        self, key: Sequence[str], partition: str | None, stream: Stream, options: Mapping[str, Any], claim: int
     ) -> int:
         with NamedTemporaryFile(suffix=".parquet") as file:
-            _write_parquet(file, tables, partition, claim)
+            _write_parquet(file, stream.tables, stream.rows, partition, claim)
             file.flush()
             with pa.memory_map(file.name) as mapped:
                 return self._commit(key, partition, mapped.read_buffer(), claim)
@@ -284,8 +306,12 @@ def _file(key: Sequence[str], partition: str | None) -> str:
     return f"{folder}/{_TABLE}" if partition is None else f"{folder}/{keys.partition_folder(partition)}/{_TABLE}"
 
 
-def _write_parquet(sink: Any, tables: "Iterable[pa.Table]", partition: str | None, claim: int) -> None:
-    """Write tables of one schema, one at least, as one file in row groups of `_GROUP` rows."""
+def _write_parquet(sink: Any, tables: "Iterable[pa.Table]", rows: int, partition: str | None, claim: int) -> None:
+    """Write tables of one schema, one at least, as one file.
+
+    A table of a few thousand rows is one row group. Of a larger one a group is a 64th: statistics of its columns tell
+    which groups have wanted rows, and groups much smaller make the file larger and slower to read as a whole.
+    """
     import pyarrow.parquet as pq
 
     own = {_CLAIM: str(claim).encode()}
@@ -294,9 +320,13 @@ def _write_parquet(sink: Any, tables: "Iterable[pa.Table]", partition: str | Non
     left = iter(tables)
     first = next(left)
     schema = first.schema.with_metadata({**(first.schema.metadata or {}), **own})
+    group = max(_LEAST_GROUP, rows // _GROUPS)
     with pq.ParquetWriter(sink, schema, compression="zstd") as file:
-        for table in chain([first], left):
-            file.write_table(table.replace_schema_metadata(schema.metadata), _GROUP)
+        if rows == first.num_rows:
+            file.write_table(first.replace_schema_metadata(schema.metadata), group)
+        else:
+            for table in regrouped(chain([first], left), schema, group):
+                file.write_table(table, group)
 
 
 def _ours(schema: pa.Schema) -> pa.Schema:

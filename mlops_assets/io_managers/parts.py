@@ -36,6 +36,18 @@ class Part(NamedTuple):
     stored: int
 
 
+class Stream(NamedTuple):
+    """A partition that is to be written.
+
+    Attributes:
+        tables: its rows in order, in one schema; one table at least.
+        rows: their number.
+    """
+
+    tables: Iterable[pa.Table]
+    rows: int
+
+
 def as_one(
     key: Sequence[str],
     parts: Mapping[str | None, Part],

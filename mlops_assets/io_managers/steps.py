@@ -111,14 +111,12 @@ def load(tables: "Tables", context: dg.InputContext) -> "pd.DataFrame | StoredTa
     if not context.has_asset_partitions:
         return StoredTable(tables, key) if stored else tables.read(key, columns=columns)
     asked = list(context.asset_partition_keys)
-    present = tables.partitions(key)
-    there = set(present)
-    found = [name for name in asked if name in there]
+    found = tables.stored(key, asked)
     facts = {"partitions": len(found), "absent_partitions": len(asked) - len(found)}
     if asked and len(found) < len(asked):
         context.log.info(f"{label(key)}: {len(asked) - len(found)} of {len(asked)} partitions are not there, skipped.")
     if not found and not wishes.get("allow_missing_partitions"):
-        raise MissingTableError(nothing_there(key, asked, present))
+        raise MissingTableError(nothing_there(key, asked, tables.partitions(key)))
     table = StoredTable(tables, key, found)
     loaded = table if stored else table.read(columns)
     # For many partitions Dagster keeps the metadata of the input but cannot make an observation of it.

@@ -40,6 +40,10 @@ class Tables(Protocol):
         """Return the keys of the stored partitions."""
         ...
 
+    def stored(self, key: Sequence[str], partitions: Sequence[str]) -> list[str]:
+        """Return those of some partitions that are stored: cheaper than to ask for all that there are."""
+        ...
+
     def row_counts(self, key: Sequence[str], partitions: Sequence[str]) -> dict[str, int]:
         """Return how many rows each of some partitions has; absent ones are left out."""
         ...
