@@ -1,5 +1,7 @@
 """backtest: rolling origins, refitted without looking ahead, on the same rows for everyone."""
 
+from typing import Any
+
 import dagster as dg
 import pandas as pd
 
@@ -9,14 +11,16 @@ from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, TRAINING_SET, mod
 from mlops_assets.catalog.run_tags import ACTION
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.decisions.rules import TUNE
-from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.stored import StoredTable, Streamed
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages import backtest as stage
-from mlops_assets.stages.train import fitting_of, history_of, task_of
+from mlops_assets.stages.shards.history import Histories
+from mlops_assets.stages.train import fitting_of, task_of
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -45,9 +49,10 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         models: dg.ResourceParam[Models],
         tracking: Tracking,
         clock: Clock,
-        observations: pd.DataFrame,
+        engine: Engine,
+        observations: StoredTable,
         training_set: pd.DataFrame,
-    ) -> dg.Output[pd.DataFrame]:
+    ) -> dg.Output[Any]:
         from mlops_assets.forecasting import charts
 
         until = pd.Timestamp(training_set["timestamp"].max())
@@ -57,23 +62,20 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
             task = Task.from_dict(models.load([spec.name, model_asset(spec)])["forecaster"]["task"])
         fitting = fitting_of(context.run, life, spec, task, context.log)
         try:
-            found = stage.backtest(spec, life, history_of(spec, observations), until, fitting)
+            found = stage.backtest(spec, life, Histories(graph, engine, observations), until, fitting)
         except MlopsAssetsError as error:
             raise dg.Failure(f"{spec.file}: backtest: {error}", allow_retries=False) from error
         if found.left_out:
             context.log.warning(found.left_out)
-        overall = score(found.predictions, spec.task, by=["model"])
-        by_window = score(found.predictions, spec.task, by=["model", "window"])
         metric = spec.gate.metric
+        picture = charts.backtest_windows(found.by_window, metric)
         return dg.Output(
-            found.predictions,
+            Streamed(found.batches),
             metadata={
-                **known_numbers(stage.headline(overall)),
-                "scores": dg.MetadataValue.md(markdown_table(overall)),
-                "scores_by_window": dg.MetadataValue.md(markdown_table(by_window)),
-                "by_window": dg.MetadataValue.md(
-                    charts.markdown_image(charts.backtest_windows(by_window, metric), f"{metric} by backtest window")
-                ),
+                **known_numbers(stage.headline(found.overall)),
+                "scores": dg.MetadataValue.md(markdown_table(found.overall)),
+                "scores_by_window": dg.MetadataValue.md(markdown_table(found.by_window)),
+                "by_window": dg.MetadataValue.md(charts.markdown_image(picture, f"{metric} by backtest window")),
                 "seconds": dg.MetadataValue.md(markdown_table(found.seconds, 3)),
             },
         )

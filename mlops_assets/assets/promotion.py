@@ -17,8 +17,10 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages import judge
-from mlops_assets.stages.train import history_of
+from mlops_assets.stages.shards.history import Histories
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -59,16 +61,17 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         tracking: Tracking,
         notifications: Notifications,
         clock: Clock,
-        observations: pd.DataFrame,
+        engine: Engine,
+        observations: StoredTable,
         model_version: pd.DataFrame,
-        backtest: pd.DataFrame,
+        backtest: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
         life = Lifecycle(tables, tracking, clock, spec.name, models)
         challenger = life.registry.version(int(model_version["version"].iloc[0]))
         if config.decision == "gate":
-            history, require = history_of(spec, observations), judge.required(spec, context.run)
-            becomes = becomes_of(context.run)
-            opinion = judge.Judge(spec, life, challenger, backtest, history, require, becomes)
+            rivals = judge.Rivals(backtest, Histories(graph, engine, observations))
+            require, becomes = judge.required(spec, context.run), becomes_of(context.run)
+            opinion = judge.Judge(spec, life, challenger, rivals, require, becomes)
             number, entry = life.decide(challenger, opinion, judge.trigger(context.run, challenger))
         elif config.decision == "approve":
             number, entry = life.approve(config.version, config.by, config.reason)

@@ -8,18 +8,18 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, TRAINING_SET, model_asset
-from mlops_assets.forecasting.evaluation.backtest import with_names_of_today
 from mlops_assets.forecasting.evaluation.importance import by_group
-from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.lifecycle.decisions import Decisions, highest
 from mlops_assets.lifecycle.versions import keep
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages import register
-from mlops_assets.stages.backtest import headline
-from mlops_assets.stages.train import history_of
+from mlops_assets.stages.backtest import headline, rows_by_item
+from mlops_assets.stages.shards.history import Histories
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -48,19 +48,20 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
         tracking: Tracking,
-        observations: pd.DataFrame,
-        training_set: pd.DataFrame,
+        engine: Engine,
+        observations: StoredTable,
+        training_set: StoredTable,
         model: dict[str, Any],
-        backtest: pd.DataFrame,
+        backtest: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
-
-        backtest = with_names_of_today(backtest)
+        until = pd.Timestamp(model["facts"]["trained_until"])
+        history = register.largest(Histories(graph, engine, observations), until)
         training = register.Training(
             spec,
-            history_of(spec, observations),
-            training_set,
+            history,
+            next(iter(training_set.batches(rows=register.ROWS))),
             register.with_right_intervals(spec, model, backtest),
-            backtest,
+            register.Summary.of(rows_by_item(backtest, spec.task), spec.task, {*history["item_id"]}),
         )
         claims, last = Registrations(tables, spec.name), highest(Decisions(tables, spec.name).all())
         version, is_new = register.register(training, tracking, claims, context, last)
@@ -78,7 +79,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             metadata={
                 "outcome": news,
                 "version": version.number,
-                **known_numbers(headline(score(backtest, spec.task, by=["model"]))),
+                **known_numbers(headline(training.backtest.scores["overall"])),
                 **({} if groups is None else {"importance_by_group": groups}),
                 **(links if tracking.ui else {}),
             },

@@ -22,8 +22,11 @@ from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
 from mlops_assets.stages import train
-from mlops_assets.stages.remarks import Remarks
+from mlops_assets.stages.shards import learning
+from mlops_assets.stages.shards.history import Histories
 from mlops_assets.tracking.tracking import Tracking
 
 
@@ -59,7 +62,8 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         config: TrainingConfig,
         tables: dg.ResourceParam[Tables],
         clock: Clock,
-        observations: pd.DataFrame,
+        engine: Engine,
+        observations: StoredTable,
     ) -> Iterator[dg.Output[pd.DataFrame]]:
         last = config.until or latest_complete(spec, clock.now())
         stored = [key for key in tables.partitions([spec.name, OBSERVATIONS]) if not last or key <= last]
@@ -68,20 +72,21 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         if holder:
             context.log.info(f"nothing to do: this retraining is run {holder}'s")
             return
-        history = train.history_of(spec, observations)
         try:
             require_present(tables, spec)
-            rows = train.training_set(graph, history, last, train.task_of(context.run, spec))
+            task = train.task_of(context.run, spec)
+            found = learning.training_set(graph, Histories(graph, engine, observations), last, task)
         except DataError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        rows = found.rows
         yield dg.Output(
             rows,
             metadata={
                 "trained_until": str(rows["timestamp"].max()),
                 "items": rows["item_id"].nunique(),
                 "rows": len(rows),
-                "observations": len(history),
-                **Remarks.of(spec, observations).facts(),
+                "observations": found.observations,
+                **found.odd.facts(),
                 "latest_partition": max(stored),
             },
             data_version=dg.DataVersion(train.data_hash(rows)),

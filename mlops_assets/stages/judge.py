@@ -3,6 +3,8 @@
 import json
 import time
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -19,9 +21,48 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
+from mlops_assets.lifecycle.versions import Portable
+from mlops_assets.resources.rows import Only, Span
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.backtest import champion_forecasts
+from mlops_assets.stages.backtest import Champion, champion_at, champion_rows, columns_of, rows_by_item
+from mlops_assets.stages.shards.history import Histories, Part
 from mlops_assets.tracking.registry import Version
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """A stored backtest, in parts: all rows of some items in each, of the columns that judging needs.
+
+    Attributes:
+        table: of the backtest.
+        histories: of all items.
+    """
+
+    table: StoredTable
+    histories: Histories
+
+    def parts(self, task: Task, champion: int | None) -> Iterator[pd.DataFrame]:
+        """Yield the rows of all models, those of a champion only if it is that version."""
+        for rows in rows_by_item(self.table, task):
+            others = rows["model"] != CHAMPION
+            yield rows[others if champion is None else others | (rows["version"] == champion)]
+
+    def with_champion(self, task: Task, champion: Champion) -> Iterator[pd.DataFrame]:
+        """Yield the rows of all models, a champion's made anew."""
+        return self.histories.each(_rivals, self.table, champion, task)
+
+    def origins(self) -> list[pd.Timestamp]:
+        """Return the origins of the windows, the oldest first."""
+        batches = [batch.drop_duplicates() for batch in self.table.batches(["window", "origin"])]
+        return pd.concat(batches).drop_duplicates().sort_values("window")["origin"].to_list()
+
+    def has(self, champion: int) -> bool:
+        """Whether a version takes part as the champion."""
+        return any(
+            bool(((batch["model"] == CHAMPION) & (batch["version"] == champion)).any())
+            for batch in self.table.batches(["model", "version"])
+        )
 
 
 class Judge:
@@ -32,75 +73,112 @@ class Judge:
         spec: ForecastSpec,
         life: Lifecycle,
         challenger: Version,
-        backtest: pd.DataFrame,
-        history: pd.DataFrame,
+        rivals: Rivals,
         require: gate.Require,
         becomes: str = CHALLENGE,
     ) -> None:
-        self._spec, self._life, self._challenger, self._history = spec, life, challenger, history
-        self._backtest = with_names_of_today(backtest)
-        self._smoke_test = smoke_test(life, challenger, history, spec)
+        self._spec, self._life, self._challenger, self._rivals = spec, life, challenger, rivals
+        self._smoke_test, self._segments = smoke_test(life, challenger, rivals.histories, spec)
         limits = spec.gate.model_dump(exclude={"require"})
         self._rules = gate.GateRules(**limits, require=require, non_negative=bool(spec.non_negative))
         self._approval: gate.Approval = "aside" if becomes == KEEP_ASIDE else spec.approval
 
     def __call__(self, champion: Version | None, log: pd.DataFrame) -> Verdict:
         """Judge the challenger against the champion of the moment."""
-        spec, mine = self._spec, self._challenger
-        rows, opponent = self._against(champion)
+        mine = self._challenger
         away = decisions.rolled_back(log, mine.tags.get("data_version", ""), mine.tags.get("spec_hash", ""))
-        decision = gate.judge(
-            rows,
-            spec.task,
-            self._rules,
-            smoke_test=self._smoke_test,
-            champion=opponent,
-            segments=by_static(self._history, spec.covariates.static),
-            rolled_back=away,
-            approval=self._approval,
-        )
+        decision = self._decide(champion, away)
         before = champion.number if champion else None
         seen = decisions.evidence_of(
             [mine.number, before, self._rules.evidence, self._approval, away, self._smoke_test.problem]
         )
         return Verdict(decision.outcome, decision.reason, decision.as_json(), seen)
 
-    def _against(self, champion: Version | None) -> tuple[pd.DataFrame, gate.Opponent | None]:
-        """Return the backtest with the champion's rows, made anew if the backtest has another champion's."""
-        rows = self._backtest
-        others = rows[rows["model"] != CHAMPION]
+    def _decide(self, champion: Version | None, away: str) -> gate.Decision:
+        """Ask the gate; the champion's rows are made anew if the backtest has another champion's."""
+        spec, rivals = self._spec, self._rivals
+
+        def judged(rows: Iterator[pd.DataFrame], opponent: gate.Opponent | None) -> gate.Decision:
+            return gate.judge(
+                rows,
+                spec.task,
+                self._rules,
+                smoke_test=self._smoke_test,
+                champion=opponent,
+                segments=self._segments,
+                rolled_back=away,
+                approval=self._approval,
+            )
+
         if champion is None:
-            return others, None
-        present = rows[(rows["model"] == CHAMPION) & (rows["version"] == champion.number)]
-        if len(present):
-            return pd.concat([others, present]), gate.Opponent(champion.number)
+            return judged(rivals.parts(spec.task, None), None)
+        if rivals.has(champion.number):
+            return judged(rivals.parts(spec.task, champion.number), gate.Opponent(champion.number))
         try:
             task = Task.from_dict(self._life.versions.load(self._challenger)["task"])
-            made = champion_forecasts(self._life.versions, champion, self._history, others, self._spec, task)
+            histories, origins = rivals.histories, rivals.origins()
+            made = champion_at(self._life.versions, champion, histories, origins, spec, task)
+            return judged(rivals.with_champion(task, made), gate.Opponent(champion.number))
         except TransientError:
             raise
         except (MlopsAssetsError, ValueError) as error:
-            return others, gate.Opponent(champion.number, str(error))
-        return pd.concat([others, made]), gate.Opponent(champion.number)
+            return judged(rivals.parts(spec.task, None), gate.Opponent(champion.number, str(error)))
 
 
-def smoke_test(life: Lifecycle, version: Version, history: pd.DataFrame, spec: ForecastSpec) -> gate.SmokeTest:
-    """Load a registered model and let it forecast from its own last timestamp."""
-    from mlops_assets.forecasting.model.baselines import alive_items
+def smoke_test(
+    life: Lifecycle, version: Version, histories: Histories, spec: ForecastSpec
+) -> tuple[gate.SmokeTest, pd.DataFrame | None]:
+    """Load a registered model and let it forecast from its own last timestamp.
 
+    Returns:
+        How it did; and the segments of all items by static covariates, None without any.
+    """
     try:
         state, size = life.registry.fetch(version)
-        forecaster = life.registry.code(version, state).rebuild(state)
-        origin = version.trained_until or pd.Timestamp(history["timestamp"].max())
-        items = alive_items(history[history["timestamp"] <= origin], spec.task, origin)
-        began = time.process_time()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnusualInput)  # a trial has no future, and that is no news
-            made = forecaster.predict(history, origin, horizon=spec.horizon, quantiles=spec.task.quantiles, items=items)
-        seconds = time.process_time() - began
+        code = life.registry.code(version, state)
+        model = Portable(code.rebuild(state), state, code.sources)
+        origin = version.trained_until or histories.last()
+        tried = list(histories.each(_tried, model, origin))
     except (MlopsAssetsError, ValueError) as error:
-        return gate.SmokeTest(None, problem=str(error))
-    return gate.SmokeTest(0, megabytes=size / 1e6).asked(made, spec.task, len(items) * spec.horizon, seconds)
+        static = spec.covariates.static
+        return gate.SmokeTest(None, problem=str(error)), _joined(histories.each(_segments, only_targets=True), static)
+    trial = gate.SmokeTest.joined([one for one, _ in tried], size / 1e6)
+    return trial, _joined((segments for _, segments in tried), spec.covariates.static)
+
+
+def _tried(part: Part, model: Portable, origin: pd.Timestamp) -> tuple[gate.SmokeTest, pd.DataFrame | None]:
+    """Let a model forecast some items, or all."""
+    from mlops_assets.forecasting.model.baselines import alive_items, has_recent
+
+    task, history = part.spec.task, part.history
+    seen = history[history["timestamp"] <= origin]
+    items = alive_items(seen, task, origin) if has_recent(seen, task, origin) else []
+    if not items:
+        return gate.SmokeTest(0), _segments(part)
+    began = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusualInput)  # a trial has no future, and that is no news
+        made = model.model.predict(history, origin, horizon=task.horizon, quantiles=task.quantiles, items=items)
+    seconds = time.process_time() - began
+    return gate.SmokeTest.of(made, task, len(items) * task.horizon, seconds), _segments(part)
+
+
+def _segments(part: Part) -> pd.DataFrame | None:
+    return by_static(part.targets, part.spec.covariates.static)
+
+
+def _joined(parts: Iterable[pd.DataFrame | None], static: Sequence[str]) -> pd.DataFrame | None:
+    return pd.concat([part for part in parts if part is not None], ignore_index=True) if static else None
+
+
+def _rivals(part: Part, table: StoredTable, champion: Champion, task: Task) -> pd.DataFrame:
+    """Return a backtest's rows of some items, with the champion's made anew."""
+    items = part.observations["item_id"]
+    rows = with_names_of_today(table.read(columns_of(task), Only(items=Span(items.min(), items.max()))))
+    others = rows[rows["model"] != CHAMPION]
+    if others.empty:
+        return others
+    return pd.concat([others, champion_rows(champion, part.history, others, task)])
 
 
 def required(spec: ForecastSpec, run: dg.DagsterRun) -> gate.Require:

@@ -4,7 +4,7 @@ import hashlib
 import subprocess
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,15 +16,18 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.meaning import TAG, meaning_of, to_text
 from mlops_assets.forecasting.decisions.rules import REFIT
-from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.importance import by_group
-from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.forecasting.evaluation.metrics import Scoring
 from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.guards import UnusualInput
+from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources.release import package_version
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import headline
+from mlops_assets.stages.shards.history import Histories, Part
 from mlops_assets.tracking.registry import KIND, Registry, Version
 from mlops_assets.tracking.runs import TrainingRun
 from mlops_assets.tracking.tracking import Tracking
@@ -39,17 +42,17 @@ class Training:
 
     Attributes:
         spec: the forecast.
-        history: canonical frame.
-        rows: the training rows.
+        history: canonical frame of the largest items.
+        rows: the training rows, or the first of them.
         model: `forecaster`, its state, and the `facts` of `train.fit`.
-        backtest: predictions of the models at rolling origins.
+        backtest: what is told of it.
     """
 
     spec: ForecastSpec
     history: pd.DataFrame
     rows: pd.DataFrame
     model: Mapping[str, Any]
-    backtest: pd.DataFrame
+    backtest: "Summary"
 
     def forecaster(self) -> "Model":
         """Return the model, ready to forecast."""
@@ -74,6 +77,63 @@ class Training:
             "cpu_seconds": str(facts["fit_seconds"]),
             **({"choice": facts["choice"]} if "choice" in facts else {}),
         }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is told of a backtest.
+
+    Attributes:
+        scores: `overall`, `by_window`, `by_lead`, `by_item`: tables of scores, by model too.
+        latest: the challenger's rows of the latest window, of the items of `Training.history`.
+        items: how many items there are.
+    """
+
+    scores: Mapping[str, pd.DataFrame]
+    latest: pd.DataFrame
+    items: int
+
+    @classmethod
+    def of(cls, parts: Iterable[pd.DataFrame], task: Task, shown: Collection[str]) -> "Summary":
+        """Make it of all rows, those of some items after those of others.
+
+        Args:
+            parts: rows of a backtest.
+            task: what is forecast.
+            shown: items of which the latest forecasts are shown.
+        """
+        scorings = {name: Scoring(task, ["model", *by]) for name, by in _SCORES.items()}
+        own = []
+        for rows in parts:
+            for scoring in scorings.values():
+                scoring.add(rows)
+            own.append(rows[(rows["model"] == CHALLENGER) & rows["item_id"].isin(shown)])
+        scores = {name: scoring.table() for name, scoring in scorings.items()}
+        latest = pd.concat(own, ignore_index=True)
+        latest = latest[latest["window"] == scores["by_window"]["window"].max()]
+        return cls(scores, latest, scores["by_item"]["item_id"].nunique())
+
+
+_SCORES = {"overall": [], "by_window": ["window"], "by_lead": ["lead"], "by_item": ["item_id"]}
+ROWS = 1000
+"""Training rows that are logged."""
+SHOWN = 6
+"""Items in the picture of the latest window: the largest."""
+
+
+def largest(histories: Histories, until: pd.Timestamp, items: int = SHOWN) -> pd.DataFrame:
+    """Return the history of the items whose targets up to a moment have the largest sums."""
+    return _largest(pd.concat(histories.each(_largest_of, until, items), ignore_index=True), until, items)
+
+
+def _largest_of(part: Part, until: pd.Timestamp, items: int) -> pd.DataFrame:
+    return _largest(part.history, until, items)
+
+
+def _largest(history: pd.DataFrame, until: pd.Timestamp, items: int) -> pd.DataFrame:
+    sums = history[history["timestamp"] <= until].groupby("item_id")["target"].sum()
+    own = history[history["item_id"].isin(sums.nlargest(items).index)]
+    return own.sort_values(["item_id", "timestamp"], ignore_index=True)
 
 
 def register(
@@ -104,7 +164,7 @@ def register(
         context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
         registry.set_tags(found.number, {TAG: tags[TAG]})  # these rows, whatever the spec called them then
         return registry.version(found.number), False
-    overall = score(training.backtest, spec.task, by=["model"])
+    overall = training.backtest.scores["overall"]
     description = f"{score_sentence(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
     with tracking.run(context, spec.name, f"{spec.name} until {facts['trained_until'][:16]}", tags) as run:
         model_uri, sha256 = _log(training, run)
@@ -174,14 +234,17 @@ def score_sentence(overall: pd.DataFrame, metric: str) -> str:
     return f"{metric} {scores[CHALLENGER]:.4f} on the backtest, seasonal naive {scores[NAIVE]:.4f}"
 
 
-def with_right_intervals(spec: ForecastSpec, model: dict[str, Any], backtest: pd.DataFrame) -> dict[str, Any]:
+def with_right_intervals(spec: ForecastSpec, model: dict[str, Any], backtest: StoredTable) -> dict[str, Any]:
     """Return a stored model with its intervals corrected by its backtest, where the spec asks for that."""
     if spec.backtest.conformal is None:
         return model
     forecaster: Any = kinds.rebuild(model["forecaster"])
     if not hasattr(forecaster, "corrected"):
         return model
-    forecaster = forecaster.corrected(backtest[backtest["model"] == CHALLENGER], spec.backtest.conformal)
+    columns = ["model", "source", "target", *spec.task.quantile_columns]
+    batches = map(with_names_of_today, backtest.batches(columns))
+    rows = pd.concat([rows[rows["model"] == CHALLENGER] for rows in batches], ignore_index=True)
+    forecaster = forecaster.corrected(rows, spec.backtest.conformal)
     return {**model, "forecaster": kinds.state_of(forecaster)}
 
 
@@ -189,11 +252,8 @@ def _log(training: Training, run: TrainingRun) -> tuple[str, str]:
     """Log everything about a training; return MLflow's address of the model and its sha256."""
     spec, forecaster = training.spec, training.forecaster()
     run.log_params(_parameters(training, forecaster))
-    run.log_dataset(training.rows.head(1000), f"{spec.name}/training_set", f"{spec.name} training set")
-    scores = {
-        name: score(training.backtest, spec.task, by=["model", *by])
-        for name, by in {"overall": [], "by_window": ["window"], "by_lead": ["lead"], "by_item": ["item_id"]}.items()
-    }
+    run.log_dataset(training.rows.head(ROWS), f"{spec.name}/training_set", f"{spec.name} training set")
+    scores = training.backtest.scores
     run.log_metrics({**headline(scores["overall"]), "fit_seconds": training.model["facts"]["fit_seconds"]})
     for name, table in scores.items():
         run.log_table(table, f"backtest/{name}.csv")
@@ -236,18 +296,18 @@ def _log_pictures(
     """Draw what the model leans on, its scores, and its forecasts of the latest window."""
     from mlops_assets.forecasting import charts
 
-    metric, history, backtest = training.spec.gate.metric, training.history, training.backtest
+    metric, history, latest = training.spec.gate.metric, training.history, training.backtest.latest
     if importances is not None:
         run.log_figure(charts.importances(importances), "pictures/importances.png")
     run.log_figure(charts.backtest_windows(scores["by_window"], metric), f"pictures/{metric}_by_window.png")
     run.log_figure(charts.error_by_lead(scores["by_lead"], metric), f"pictures/{metric}_by_lead.png")
-    latest = backtest[(backtest["model"] == CHALLENGER) & (backtest["window"] == backtest["window"].max())]
     origin = latest["origin"].iloc[0]
     picture = charts.fan(
         history[history["timestamp"] <= origin],
         latest,
         actuals=history[history["timestamp"].between(origin, latest["timestamp"].max(), inclusive="right")],
         point=training.spec.task.point_column,
+        of=training.backtest.items,
     )
     run.log_figure(picture, "pictures/latest_window.png")
 

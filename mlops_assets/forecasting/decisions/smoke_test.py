@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -32,8 +33,9 @@ class SmokeTest:
     megabytes: float = 0.0
     problem: str = ""
 
-    def asked(self, forecasts: pd.DataFrame, task: Task, rows: int, seconds: float) -> SmokeTest:
-        """Return the same with some more forecasts.
+    @classmethod
+    def of(cls, forecasts: pd.DataFrame, task: Task, rows: int, seconds: float) -> SmokeTest:
+        """Count what was forecast of some items.
 
         Args:
             forecasts: `mean` and the task's quantiles.
@@ -42,11 +44,17 @@ class SmokeTest:
             seconds: processor time that they took.
         """
         values = forecasts[["mean", *task.quantile_columns]].to_numpy(dtype=float)
-        return replace(
-            self,
-            made=(self.made or 0) + len(forecasts),
-            rows=self.rows + rows,
-            infinite=self.infinite + int((~np.isfinite(values)).any(axis=1).sum()),
-            negative=self.negative + int((values < 0).any(axis=1).sum()),
-            seconds=self.seconds + seconds,
+        infinite, negative = ~np.isfinite(values), values < 0
+        return cls(len(forecasts), rows, int(infinite.any(axis=1).sum()), int(negative.any(axis=1).sum()), seconds)
+
+    @classmethod
+    def joined(cls, parts: Sequence[SmokeTest], megabytes: float) -> SmokeTest:
+        """Add up the trials of all items, of a model of that size."""
+        return cls(
+            made=sum(part.made or 0 for part in parts),
+            rows=sum(part.rows for part in parts),
+            infinite=sum(part.infinite for part in parts),
+            negative=sum(part.negative for part in parts),
+            seconds=sum(part.seconds for part in parts),
+            megabytes=megabytes,
         )

@@ -144,7 +144,7 @@ def forecast(
     """
     known = frame if known is None else known
     seen = known.loc[(known[TIME] <= window.origin).to_numpy()]
-    alive = baselines.alive_items(seen, task, window.origin) if _recent(seen, task, window.origin) else []
+    alive = baselines.alive_items(seen, task, window.origin) if baselines.has_recent(seen, task, window.origin) else []
     answers, seconds = [], {}
     for name, model in window.models.items():
         started = time.process_time()
@@ -175,12 +175,6 @@ def require_all(found: Iterable[int], windows: int) -> None:
             f"nothing was observed lately at the origin of window {missing[0]} of the backtest (0 is the oldest): "
             "use fewer windows or another step, or fill the gap in the observations"
         )
-
-
-def _recent(seen: pd.DataFrame, task: Task, origin: pd.Timestamp) -> bool:
-    """Whether any row lies within the lookback of a forecast."""
-    start = origin - (features.lookback(task) - 1) * to_offset(task.frequency)
-    return bool((seen[TIME] >= start).any())
 
 
 def origins(frame: pd.DataFrame, task: Task, windows: int, step: int | None = None) -> list[pd.Timestamp]:

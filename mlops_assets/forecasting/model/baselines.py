@@ -211,6 +211,12 @@ def recent_rows(
     return times >= start, now
 
 
+def has_recent(history: pd.DataFrame, task: Task, origin: pd.Timestamp) -> bool:
+    """Whether any row lies in the lookback of an origin: without, nothing can be forecast from there."""
+    start = origin - (Seasons.of(task).lookback - 1) * to_offset(task.frequency)
+    return bool(history[TIME].between(start, origin).any())
+
+
 def alive(panel: Panel, task: Task) -> np.ndarray:
     """Ids of the items of a recent panel that are alive at its end."""
     silence = max(2 * max(task.season_lengths), task.horizon)

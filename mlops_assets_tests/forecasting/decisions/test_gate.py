@@ -16,8 +16,7 @@ from mlops_assets_tests.forecasting.decisions.duels import ITEMS, TASK, model_ro
 
 LIMITS = GateRules()
 FORECASTS = model_rows(CHALLENGER, 1)[["item_id", "mean", "q10", "q50", "q90"]].head(ITEMS * TASK.horizon)
-LOADED = SmokeTest(0, megabytes=5.0)
-GOOD = LOADED.asked(FORECASTS, TASK, len(FORECASTS), 1.0)
+GOOD = SmokeTest.joined([SmokeTest.of(FORECASTS, TASK, len(FORECASTS), 1.0)], megabytes=5.0)
 CROWN = Opponent(7)
 
 
@@ -133,8 +132,8 @@ def test_collapsed_intervals_are_refused():
         (replace(GOOD, rows=GOOD.rows + 7), "complete", f"{GOOD.rows} of {GOOD.rows + 7} rows"),
         (replace(GOOD, seconds=601.0), "forecasts_in_time", "more than 600"),
         (replace(GOOD, megabytes=501.0), "model_size", "more than 500"),
-        (LOADED.asked(FORECASTS.assign(q90=np.inf), TASK, GOOD.rows, 1.0), "possible_values", "rows are not finite"),
-        (LOADED.asked(FORECASTS.assign(q10=-1.0), TASK, GOOD.rows, 1.0), "possible_values", "are negative"),
+        (SmokeTest.of(FORECASTS.assign(q90=np.inf), TASK, GOOD.rows, 1.0), "possible_values", "rows are not finite"),
+        (SmokeTest.of(FORECASTS.assign(q10=-1.0), TASK, GOOD.rows, 1.0), "possible_values", "are negative"),
     ],
 )
 def test_the_registered_model_is_tried(smoke_test, rule, message):
@@ -151,7 +150,7 @@ def test_a_missing_model_file_is_its_own_outcome_and_no_pass():
 
 
 def test_negative_forecasts_are_fine_unless_the_spec_forbids_them():
-    smoke_test = LOADED.asked(FORECASTS.assign(q10=-1.0), TASK, GOOD.rows, 1.0)
+    smoke_test = SmokeTest.of(FORECASTS.assign(q10=-1.0), TASK, GOOD.rows, 1.0)
     assert judge(duel(model_rows("x", 1)), TASK, LIMITS, smoke_test=smoke_test).outcome == "promoted"
 
 
@@ -160,9 +159,7 @@ def test_a_backtest_is_judged_alike_item_by_item(parts):
     rows = duel(model_rows("x", 1), model_rows("y", 2, noise=0.12)).sort_values(["item_id", "window"], kind="stable")
     items = np.array_split(sorted({*rows["item_id"]}), parts)
     forecasts = [FORECASTS[FORECASTS["item_id"].isin(some)] for some in items]
-    trial = LOADED
-    for some in forecasts:
-        trial = trial.asked(some, TASK, len(some), 0.0)
+    trial = SmokeTest.joined([SmokeTest.of(some, TASK, len(some), 0.0) for some in forecasts], GOOD.megabytes)
     trial = replace(trial, seconds=GOOD.seconds)
     whole = judge(rows, TASK, LIMITS, smoke_test=GOOD, champion=CROWN)
     by_parts = (rows[rows["item_id"].isin(some)] for some in items)

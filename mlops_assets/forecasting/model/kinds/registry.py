@@ -118,6 +118,11 @@ def rows(history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -
     return class_of(task.model.kind).rows(history, task, until)
 
 
+def draws(kind: str) -> bool:
+    """Whether a kind's `rows` are drawn item by item, by a plan for all (`features.Plan`); others need all at once."""
+    return class_of(kind) is Forecaster
+
+
 def fit(training: pd.DataFrame, task: Task) -> Model:
     """Fit the task's kind of model on its `rows`.
 

@@ -1,0 +1,149 @@
+"""The history of all items: read at once where it is small, else shard by shard by whoever works on it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import window_of
+from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import Only
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
+from mlops_assets.scale.shards import Shard, apply_by_shard, shards
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.train import cleaned, history_of
+
+TARGETS = ["item_id", "timestamp", "target"]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is stored of some of the items, or of all.
+
+    Attributes:
+        spec: the forecast.
+        observations: canonical frame, as it was observed.
+        end: the latest timestamp of all items; None: of these.
+    """
+
+    spec: ForecastSpec
+    observations: pd.DataFrame
+    end: pd.Timestamp | None = None
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The observations as the engine wants them, see `history_of`."""
+        return history_of(self.spec, self.observations, self.end)
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """The history without what the calendars say."""
+        return cleaned(self.spec, self.observations, self.end)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a shard's part is read: key, partitions and columns of the observations; else see `Part`."""
+
+    spec: ForecastSpec
+    key: Sequence[str]
+    partitions: Sequence[str] | None
+    columns: Sequence[str] | None
+    end: pd.Timestamp | None
+
+    def part(self, tables: Tables, shard: Shard) -> Part:
+        """Read a shard's part."""
+        only = Only(items=shard) if shard else None
+        return Part(self.spec, tables.read(self.key, self.partitions, self.columns, only), self.end)
+
+
+class Histories:
+    """The history of all items of a forecast."""
+
+    def __init__(self, graph: Graph, engine: Engine, observations: StoredTable, count: int | None = None) -> None:
+        """Find out which shards there are; nothing is read yet.
+
+        Args:
+            graph: of the forecast.
+            engine: where shards are worked on.
+            observations: those that count.
+            count: number of shards. Default: by the number of rows.
+        """
+        self._graph, self._engine, self._observations = graph, engine, observations
+        self._shards = shards(observations.tables, observations.key, observations.partitions, count=count)
+
+    @property
+    def many(self) -> bool:
+        """Whether the items are too many to be read at once."""
+        return len(self._shards) > 1
+
+    @cached_property
+    def whole(self) -> Part:
+        """All items, read at once."""
+        return Part(self._graph.spec, self._observations.read())
+
+    def each(self, function: Callable[..., Result], *arguments: object, only_targets: bool = False) -> Iterator[Result]:
+        """Yield what a function returns for each part, in the order of the items.
+
+        Args:
+            function: of a module; it is given a `Part` and the arguments.
+            arguments: what else it is given; sent once.
+            only_targets: whether the parts need no covariates but static ones.
+        """
+        if not self.many:
+            return iter([function(self.whole, *arguments)])
+        spec, table = self._graph.spec, self._observations
+        columns = [*TARGETS, *spec.covariates.static] if only_targets else None
+        end = self._latest if spec.fill == "zero" else None
+        reading = Reading(spec, table.key, table.partitions, columns, end)
+        return apply_by_shard(self._engine, _on_shard, self._shards, table.tables, reading, function, arguments)
+
+    def first_observed(self) -> pd.Timestamp:
+        """Return the first timestamp of an observed target; NaT without any."""
+        if not self.many:
+            history = self.whole.history
+            return history.loc[history["target"].notna(), "timestamp"].min()
+        for key in self._observations.partitions or []:
+            rows = self._observations.read(["timestamp", "target"], partitions=[key]).dropna()
+            if len(rows):
+                return rows["timestamp"].min()
+        return pd.NaT  # pyright: ignore[reportReturnType]
+
+    def last(self, until: pd.Timestamp | None = None) -> pd.Timestamp:
+        """Return the last timestamp of the history up to a moment, or of all; NaT without any."""
+        if not self.many:
+            times = self.whole.history["timestamp"]
+            return times.max() if until is None else times[times <= until].max()
+        found, spec = self._observed(until), self._graph.spec
+        if until is not None and spec.fill == "zero" and not pd.isna(found):
+            return pd.date_range(found, min(until, self._latest), freq=parse_frequency(spec.frequency), unit="us")[-1]
+        return found
+
+    @cached_property
+    def _latest(self) -> pd.Timestamp:
+        return self._observed()
+
+    def _observed(self, until: pd.Timestamp | None = None) -> pd.Timestamp:
+        """Return the last timestamp that is stored up to a moment, without reading more than a partition or two."""
+        for key in reversed(self._observations.partitions or []):
+            if until is None or window_of(self._graph.partitions, key).start <= until:
+                times = self._observations.read(["timestamp"], Only(until=until), [key])["timestamp"]
+                if len(times):
+                    return times.max()
+        return pd.NaT  # pyright: ignore[reportReturnType]
+
+
+def _on_shard(
+    shard: Shard,
+    tables: Tables,
+    reading: Reading,
+    function: Callable[..., Result],
+    arguments: Sequence[object],
+) -> Result:
+    return function(reading.part(tables, shard), *arguments)
