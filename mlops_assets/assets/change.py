@@ -59,7 +59,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         from mlops_assets.forecasting import charts
 
         life = Lifecycle(tables, tracking, clock, spec.name, models)
-        explain = Explanation(graph, life, engine, inputs)
+        explain = Explanation(graph, life.versions, engine, inputs)
         parts = []
         for key in with_steps(spec, context.partition_keys):
             table = explain(key)

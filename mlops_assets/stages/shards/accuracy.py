@@ -251,6 +251,7 @@ class Accuracy:
         else:
             self._frames.add(answer.rows)
         known = pd.concat([answer.earlier, ledger.delivered(answer.rows)], ignore_index=True)
+        known = known.sort_values(["item_id", "timestamp", "lead"], kind="stable", ignore_index=True)
         for key, own in self._split(answer.rows):
             self.partitions[key].add(own)
         for key, one in self.partitions.items():

@@ -16,8 +16,7 @@ from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.monitoring import change
-from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.lifecycle.versions import Portable
+from mlops_assets.lifecycle.versions import Portable, Versions
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import StoredTable
@@ -76,12 +75,12 @@ class Pair:
 class Explanation:
     """Explains the change of an origin's forecasts; models are loaded when they are needed, and once."""
 
-    def __init__(self, graph: Graph, life: Lifecycle, engine: Engine, inputs: Mapping[str, StoredTable]) -> None:
+    def __init__(self, graph: Graph, versions: Versions, engine: Engine, inputs: Mapping[str, StoredTable]) -> None:
         """Find out which shards of the items there are; those of a single one are read at once.
 
         Args:
             graph: of the forecast.
-            life: has the models.
+            versions: of the model.
             engine: where the items of a shard are forecast once more.
             inputs: observations, known covariates and the ledger.
         """
@@ -92,7 +91,7 @@ class Explanation:
         until = latest_of(observations) if many and graph.spec.fill == "zero" else None
         self._reading = Reading(graph.spec, self.inputs, until)
         self._items = None if many else self._reading.items()
-        self._forecaster = cache(lambda number: life.versions.portable(life.versions.version(number)))
+        self._forecaster = cache(lambda number: versions.portable(versions.version(number)))
 
     def __call__(self, key: str) -> pd.DataFrame:
         """Return the table of a partition; without rows if the previous origin has no forecasts in the ledger."""
