@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,15 @@ test-fev: .venv/installed  ## Our engine on made tasks of fev, which is installe
 	  "$$(.services/fev/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
 	.services/fev/bin/python -m pip install --quiet --disable-pip-version-check fev
 	MLOPS_TEST_FEV=1 HF_HUB_OFFLINE=1 .services/fev/bin/python -m pytest mlops_assets_tests/test_fev_adapter.py
+
+test-scale: .venv/installed  ## Whole rounds on Dask, Spark (its Java from Debian's packages), Spark Connect and processes (long).
+	command -v java >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends default-jre-headless >/dev/null; }
+	test -d .services/spark || $(BIN)/python -m venv .services/spark
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
+	  "$$(.services/spark/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
+	.services/spark/bin/python -m pip install --quiet --disable-pip-version-check "pyspark[connect]==4.*"
+	MLOPS_TEST_SCALE=all OMP_NUM_THREADS=1 .services/spark/bin/python -m pytest mlops_assets_tests/scale
 
 test-wheel: .venv/installed  ## The wheel on an empty virtual environment, with its dependencies from the package index.
 	MLOPS_TEST_WHEEL=all $(BIN)/python -m pytest mlops_assets_tests/test_wheel.py

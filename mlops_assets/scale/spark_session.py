@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from mlops_assets.errors import MissingExtraError
@@ -23,8 +24,8 @@ PATIENCE = 20.0
 """Seconds that a master, or a server of Spark Connect, may take to answer."""
 _EXECUTORS = 300.0
 """Seconds that the first executor may take to come."""
-_RETRIES = 6
-"""Times that Spark Connect asks a server again that does not answer: within half a minute, not for ten."""
+_RETRIES, _PAUSE = 4, 5000
+"""Times that Spark Connect asks a silent server again, and the longest pause between (ms): not for ten minutes."""
 _LOST = re.compile("ExecutorLostFailure|Python worker (exited|crashed)|EOFException")
 
 
@@ -133,7 +134,7 @@ def _open(where: Address) -> tuple[Any, bool]:
     if where.kind == "sc":
         session = builder.remote(f"sc://{where.place}").create()
         for policy in session.client.get_retry_policies():
-            policy.max_retries = _RETRIES
+            policy.max_retries, policy.max_backoff = _RETRIES, _PAUSE
         return session, True
     address = re.fullmatch(r"[\w.-]+:\d+(,[\w.-]+:\d+)*", where.place) is not None
     return builder.master(f"spark://{where.place}" if address else where.place).getOrCreate(), True
@@ -164,7 +165,7 @@ def _settings_of(where: Address) -> dict[str, str]:
         settings |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
-            "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+            "spark.executorEnv.PYTHONPATH": os.pathsep.join(place or str(Path.cwd()) for place in sys.path),
         }
     return settings
 
