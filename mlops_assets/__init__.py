@@ -6,7 +6,7 @@ The public names below are loaded when they are first used, so that importing th
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlops_assets.api import build_definitions, evaluate, explain, forecast, load_spec, status, tune
+    from mlops_assets.api import build_definitions, evaluate, explain, forecast, load_spec, observations, status, tune
     from mlops_assets.errors import MlopsAssetsError
     from mlops_assets.settings import Settings
 
@@ -18,6 +18,7 @@ __all__ = [
     "explain",
     "forecast",
     "load_spec",
+    "observations",
     "status",
     "tune",
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     import dagster as dg
+    import pandas as pd
 
     from mlops_assets.analysis.evaluate import Evaluation
     from mlops_assets.analysis.explain import ModelExplanation, RowExplanation
@@ -68,12 +69,40 @@ def build_definitions(*forecasts: Forecast, settings: Settings | None = None) ->
     return assemble(specs, build_environment(settings))
 
 
-def evaluate(forecast: Forecast, models: Sequence[str] = (), *, settings: Settings | None = None) -> Evaluation:
+def observations(forecast: Forecast, *, as_of: str | None = None, settings: Settings | None = None) -> pd.DataFrame:
+    """Return the stored observations, as they are known now or as they were known at a moment.
+
+    Args:
+        forecast: a name, a path or a spec.
+        as_of: the moment, in ISO 8601, in UTC where it names no offset. Default: now.
+        settings: where they are kept. Default: the environment's.
+
+    Returns:
+        item_id, timestamp, target, the covariates, and since when the row is known (`known_at`, UTC).
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        RevisionsError: nothing is stored, or nothing was known then.
+    """
+    from mlops_assets.analysis import revisions
+
+    settings = _or_default(settings)
+    return revisions.observations(load_spec(forecast, settings), settings, as_of)
+
+
+def evaluate(
+    forecast: Forecast,
+    models: Sequence[str] = (),
+    *,
+    as_of: str | None = None,
+    settings: Settings | None = None,
+) -> Evaluation:
     """Backtest a forecast on its source, beside seasonal naive and other models. Nothing is stored.
 
     Args:
         forecast: a name, a path or a spec.
         models: kinds to compare with, such as `extra_trees` or `sklearn.linear_model.Ridge`, on the same rows.
+        as_of: on what was stored at this moment (see `observations`), not on the source.
         settings: when it is now. Default: the environment's.
 
     Raises:
@@ -85,7 +114,7 @@ def evaluate(forecast: Forecast, models: Sequence[str] = (), *, settings: Settin
     from mlops_assets.analysis import evaluate as analysis
 
     settings = _or_default(settings)
-    return analysis.evaluate(load_spec(forecast, settings), settings, models)
+    return analysis.evaluate(load_spec(forecast, settings), settings, models, as_of)
 
 
 @overload
@@ -100,6 +129,7 @@ def explain(
     *,
     origin: str | None = None,
     top: int = 10,
+    as_of: str | None = None,
     settings: Settings | None = None,
 ) -> RowExplanation | MembersOfRow: ...
 
@@ -111,6 +141,7 @@ def explain(
     *,
     origin: str | None = None,
     top: int = 10,
+    as_of: str | None = None,
     settings: Settings | None = None,
 ) -> ModelExplanation | MembersExplanation | RowExplanation | MembersOfRow:
     """Say what the model leans on or, with an item and a timestamp, what one forecast is made like.
@@ -123,6 +154,7 @@ def explain(
         timestamp: which of its forecasts, in ISO 8601.
         origin: made from which moment. Default: the latest.
         top: how many of the training rows that it is made like.
+        as_of: of an item's forecast: on what was stored at this moment, not on the source.
         settings: where the registry is. Default: the environment's.
 
     Raises:
@@ -140,7 +172,7 @@ def explain(
     spec = load_spec(forecast, settings)
     if item is None or timestamp is None:
         return explain_model(spec, settings)
-    return explain_row(spec, settings, item, timestamp, origin, top)
+    return explain_row(spec, settings, item, timestamp, origin, top, as_of)
 
 
 def forecast(
@@ -150,6 +182,7 @@ def forecast(
     future: str | PathLike[str] | None = None,
     items: Sequence[str] = (),
     origin: str | None = None,
+    as_of: str | None = None,
     settings: Settings | None = None,
 ) -> ForecastResult:
     """Forecast without storing anything; with changes, beside the forecast as things stand.
@@ -162,6 +195,7 @@ def forecast(
         future: CSV or Parquet file of other known covariates.
         items: only these ids. Default: every item of which something has been observed lately.
         origin: made from which moment, in ISO 8601. Default: the latest.
+        as_of: on what was stored at this moment, not on the source.
         settings: where the registry is. Default: the environment's.
 
     Raises:
@@ -174,7 +208,7 @@ def forecast(
 
     settings = _or_default(settings)
     file = None if future is None else str(future)
-    return what_if(load_spec(forecast, settings), settings, changes, file, items, origin)
+    return what_if(load_spec(forecast, settings), settings, changes, file, items, origin, as_of)
 
 
 def tune(

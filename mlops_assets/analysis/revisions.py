@@ -51,7 +51,7 @@ class RevisionsFound:
             "values": self.revising.values,
             "revised_after_days": {str(days): share for days, share in self.revising.after.items()},
             "median_change": self.revising.change,
-            "went_away": self.revising.left_out,
+            "went_away": self.revising.gone,
             "rows": plain_rows(self.rows),
         }
 

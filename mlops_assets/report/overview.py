@@ -292,6 +292,7 @@ class Overview:
         changed_spec: which observations were ingested under another spec, in words; empty if none were.
         external: how the external service is; None without one.
         spent: what was spent in each of the latest months, the latest first.
+        revised: which share of the latest values was revised since they were stored, in a sentence; empty if none was.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -319,6 +320,7 @@ class Overview:
     aside: tuple[int, ...] = ()
     external: ExternalState | None = None
     spent: tuple[MonthState, ...] = ()
+    revised: str = ""
     problems: tuple[str, ...] = ()
 
     @classmethod

@@ -182,7 +182,7 @@ def _quality(sources: Sources, state: Overview) -> Section:
     failed = pd.DataFrame(list(state.failed_runs), columns=["run_id", "job", "ended", "link"])
     if len(failed):
         tables.append(Table.of("Failed runs", failed[["ended", "job", "link"]], sentences=["link"]))
-    return Section("Data quality", [words], tables=tables)
+    return Section("Data quality", [words, *([f"{state.revised}."] if state.revised else [])], tables=tables)
 
 
 def _stored(state: Overview) -> Section:

@@ -51,6 +51,7 @@ from mlops_assets.report.overview import (
 )
 from mlops_assets.report.problems import FAILED_DAYS, problems
 from mlops_assets.report.reachable import Reachable
+from mlops_assets.report.revised import revised
 from mlops_assets.report.spending import spent
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.meter import Prices
@@ -142,6 +143,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
         external=reached.ask(TABLES, lambda: external_state(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
+        revised=reached.ask(TABLES, lambda: revised(sources.tables, spec), ""),
         spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))

@@ -111,6 +111,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         yield "quarantine", f"{one.quarantine.rows} rows of {one.quarantine.partition}: {reasons}"
     if one.ingestion is not None:
         yield "latest ingestion", str(one.ingestion)
+    if one.revised:
+        yield "revised", one.revised
     for month in one.spent[:2]:
         yield "spent", sentence(month)
     yield "next round", one.next_round or "no schedule"

@@ -1,8 +1,8 @@
 """How often values are revised, how long after they were first known, and by how much."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.grid import KEY
@@ -10,6 +10,8 @@ from mlops_assets.forecasting.data.vintages import KNOWN_AT, SUPERSEDED_AT
 
 DAYS = (0, 1, 7, 30)
 """Days after a value was first known that it is asked about."""
+LATE = 7
+"""Days after which a revision is told apart: by then most forecasts of a short horizon have been scored."""
 
 
 @dataclass(frozen=True)
@@ -17,26 +19,24 @@ class Revising:
     """How a source revises.
 
     Attributes:
-        values: rows that were ever known.
-        after: days -> share of the values that were revised, or went away, more than so long after they were known.
-        change: median change from the first value to the last known one of those that were revised, as a share of the
-            first; NaN where none was.
-        left_out: rows that went away.
+        values: rows that there are, or were.
+        after: days -> share of them that were revised, or went away, more than so long after they were known.
+        change: median change from the first target to the last one of rows that were revised, as a share of the first;
+            NaN where none was.
+        gone: rows that went away.
     """
 
     values: int
-    after: dict[int, float]
+    after: Mapping[int, float]
     change: float
-    left_out: int
+    gone: int
 
     def __str__(self) -> str:
         """As a sentence; empty where nothing was revised."""
-        if not self.after.get(0):
-            return ""
-        late = [f"{share:.1%} after more than {days} days" for days, share in self.after.items() if days == 7 and share]
-        more = [f"by {self.change:.1%} in the median", *([f"{self.left_out:,} went away"] if self.left_out else [])]
-        said = ", ".join([*late, *(more if not np.isnan(self.change) else more[1:])])
-        return f"{self.after[0]:.1%} of {self.values:,} values were revised after they were first stored, {said}"
+        said = sentence(self.after, self.values)
+        change = f", by {self.change:.1%} in the median" if self.change == self.change else ""
+        gone = f"; {self.gone:,} went away" if self.gone else ""
+        return f"{said}{change}{gone}" if said else ""
 
 
 def revising(versions: pd.DataFrame) -> Revising:
@@ -46,25 +46,27 @@ def revising(versions: pd.DataFrame) -> Revising:
         versions: see `vintages.all_versions`; with `target`.
     """
     groups = versions.groupby(KEY, sort=False)
-    first, before = groups[KNOWN_AT].transform("min"), groups["target"].shift()
-    again = groups.cumcount() > 0
-    other = again & (versions["target"] != before) & ~(versions["target"].isna() & before.isna())
-    gone = versions[SUPERSEDED_AT].notna() & ~versions.duplicated(KEY, keep="last")
-    aged = pd.concat(
-        [
-            (versions[KNOWN_AT] - first)[other],
-            (versions[SUPERSEDED_AT] - first)[gone],
-        ]
-    )
-    longest = aged.groupby(aged.index).max()
-    ids = groups.ngroup()
-    by_row = longest.groupby(ids.loc[longest.index]).max()
-    values = int(groups.ngroups)
-    ends = groups["target"].agg(["first", "last"]).loc[lambda ends: ends["first"] != ends["last"]].dropna()
-    change = ((ends["last"] - ends["first"]).abs() / ends["first"].abs())[ends["first"] != 0]
-    return Revising(
-        values,
-        {days: float((by_row > pd.Timedelta(days=days)).sum() / values) if values else 0.0 for days in DAYS},
-        float(change.median()) if len(change) else float("nan"),
-        int(gone.sum()),
-    )
+    ends = groups["target"].agg(["first", "last"]).dropna()
+    ends = ends[(ends["first"] != ends["last"]) & (ends["first"] != 0)]
+    old = versions[SUPERSEDED_AT].notna()
+    gone = old & ~versions.duplicated(KEY, keep="last")
+    change = float(((ends["last"] - ends["first"]) / ends["first"]).abs().median())
+    return Revising(groups.ngroups, shares(versions[old], groups.ngroups), change, int(gone.sum()))
+
+
+def shares(superseded: pd.DataFrame, values: int) -> dict[int, float]:
+    """Return which share of values was revised, or went away, more than so many `DAYS` after they were first known.
+
+    Args:
+        superseded: item_id, timestamp, `known_at` and `superseded_at` of versions that were.
+        values: how many there are.
+    """
+    groups = superseded.groupby(KEY, sort=False)
+    longest = groups[SUPERSEDED_AT].max() - groups[KNOWN_AT].min()
+    return {days: float((longest > pd.Timedelta(days=days)).sum() / max(values, 1)) for days in DAYS}
+
+
+def sentence(after: Mapping[int, float], values: int) -> str:
+    """Say which share was revised; empty where nothing was."""
+    late = f", {after[LATE]:.1%} after more than {LATE} days" if after[LATE] else ""
+    return f"{after[0]:.1%} of {values:,} values were revised after they were first stored{late}" if after[0] else ""
