@@ -15,8 +15,8 @@ from mlops_assets_tests.worlds import declare, sandbox
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 HEAVY = ("pandas", "numpy", "dagster", "mlflow", "sklearn", "matplotlib", "pyarrow", "sqlalchemy", "rich", "click")
 PUBLIC = [
-    "MlopsAssetsError", "Settings", "build_definitions", "evaluate", "explain", "forecast", "load_spec", "status",
-    "tune",
+    "MlopsAssetsError", "Settings", "build_definitions", "evaluate", "explain", "forecast", "load_spec", "observations",
+    "status", "tune",
 ]  # fmt: skip
 
 

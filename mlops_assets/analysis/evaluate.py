@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.analysis import memory
+from mlops_assets.analysis import memory, revisions
 from mlops_assets.analysis.levels import by_level
 from mlops_assets.analysis.opened import QuestionError, latest_origin, read_history
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import UsageError
+from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.forecasting.evaluation.ranking import best_by_segment, ranking
@@ -24,10 +25,12 @@ from mlops_assets.sources import calendars
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import findings
 from mlops_assets.stages.ahead import look_ahead
+from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.remarks import Remarks, silent_point
 
 MANY_VALUES = 20
 """Values of a static covariate beyond which it makes no segments."""
+_AS_KNOWN = "Backtested on what is stored, not on the source: each origin saw {} as it was known then (as_known)."
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,8 @@ def evaluate(
 ) -> Evaluation:
     """Backtest a spec on its source, or on what was stored at a moment.
 
+    A spec that names columns in `as_known` is backtested on what is stored, if anything is: each origin as known then.
+
     Args:
         spec: the forecast; its own model is called `challenger`.
         settings: when it is now.
@@ -124,9 +129,16 @@ def evaluate(
     from mlops_assets.forecasting.model.baselines import dead_items
 
     tasks = _tasks(spec.task, others)
-    history, checked = read_history(spec, settings, as_of)
+    past = revisions.as_known(spec, settings) if as_of is None else None
+    if past is None:
+        history, checked = read_history(spec, settings, as_of)
+    else:
+        history, checked = past.history, Checked.of_stored(past.today)
     kept = [] if spec.hierarchy is not None else None
-    runs = {name: _run(name, task, history, spec, kept if name == CHALLENGER else None) for name, task in tasks.items()}
+    runs = {
+        name: _run(name, task, history, spec, kept if name == CHALLENGER else None, past)
+        for name, task in tasks.items()
+    }
     predictions = pd.concat([made for made, _ in runs.values()], ignore_index=True)
     costs = pd.DataFrame([{"model": name, **cost} for name, (_, cost) in runs.items()])
     models = costs[["model"]].merge(score(predictions, spec.task, by=["model"])).merge(costs)
@@ -143,6 +155,7 @@ def evaluate(
             *findings.of_rows(spec, checked, forecast=True),
             *(_remarks(spec, settings, history, checked.accepted) if as_of is None else ()),
             *filter(None, [silent_point(spec, runs[CHALLENGER][0])]),
+            *([_AS_KNOWN.format(", ".join(spec.as_known))] if past is not None else []),
         ),
         observations=len(history),
         training_rows=len(kinds.rows(history, spec.task)),
@@ -177,7 +190,7 @@ def _tasks(task: Task, others: Sequence[str]) -> dict[str, Task]:
 
 
 def _run(
-    name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec, kept: list[Any] | None
+    name: str, task: Task, history: pd.DataFrame, spec: ForecastSpec, kept: list[Any] | None, past: AsKnown | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Forecasts of one model at all origins, and what they cost; its forecasters go into `kept`, oldest first."""
     from mlops_assets.forecasting.evaluation.backtest import backtest
@@ -190,7 +203,8 @@ def _run(
 
     model = NAIVE if name == NAIVE else CHALLENGER
     with memory.growth() as grown:
-        result = backtest(history, task, spec.backtest.windows, spec.backtest.step, models=(model,), fit=fit)
+        rolling = spec.backtest
+        result = backtest(history, task, rolling.windows, rolling.step, models=(model,), fit=fit, past=past)
     seconds = result.seconds.iloc[0]
     cost = {"fit_seconds": seconds["fit"], "predict_seconds": seconds["predict"], "memory_mb": grown()}
     return result.predictions.assign(model=name), cost

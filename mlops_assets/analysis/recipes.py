@@ -12,6 +12,7 @@ from mlops_assets.forecasting.delivery import deliver
 from mlops_assets.forecasting.evaluation.ledger import match, summary
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.predict import ledger_rows
 from mlops_assets.stages.train import Fitting
 
@@ -48,10 +49,12 @@ class Models:
     Attributes:
         spec: the forecast.
         history: canonical frame of all that is stored.
+        past: what was known at the origins; None: what the history says of the time up to them.
     """
 
     spec: ForecastSpec
     history: pd.DataFrame
+    past: AsKnown | None = None
     _made: "dict[Recipe, tuple[Model, float]]" = field(default_factory=dict, repr=False)
     _forecasts: dict[tuple[Recipe, str], pd.DataFrame] = field(default_factory=dict, repr=False)
 
@@ -76,8 +79,9 @@ class Models:
         """Return the rows of the ledger that a model makes from the origin of a partition."""
         if (recipe, partition) not in self._forecasts:
             origin = origin_of(self.spec, window_of(partitions_of(self.spec), partition))
-            past = self.history[self.history["timestamp"] <= origin]
-            made = deliver(self.forecaster(recipe), self.spec.task, self.history, origin)
+            known = self.history if self.past is None else self.past.at(origin)
+            past = known[known["timestamp"] <= origin]
+            made = deliver(self.forecaster(recipe), self.spec.task, known, origin)
             self._forecasts[recipe, partition] = ledger_rows(made, past, self.spec.task, origin)
         return self._forecasts[recipe, partition]
 
@@ -93,7 +97,10 @@ class Models:
             seen = self.history[self.history["timestamp"] < self.end(recipe.until)]
             began = process_time()
             task = self.spec.task_by(recipe.policy, recipe.strategy)
-            rows = kinds.rows(seen, task)
+            if self.past is None:
+                rows = kinds.rows(seen, task)
+            else:
+                rows = self.past.learnt(origin_of(self.spec, window_of(partitions_of(self.spec), recipe.until)), task)
             fit = Fitting(task)
             if recipe.base is not None and recipe.renews:
                 base = self.forecaster(Recipe(recipe.base))

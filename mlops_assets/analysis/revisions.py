@@ -19,6 +19,7 @@ from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.settings import Settings, moment
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.known import AsKnown
 
 
 class RevisionsError(UsageError):
@@ -101,6 +102,16 @@ def observations(spec: ForecastSpec, settings: Settings, as_of: str | None = Non
     if found.empty:
         raise RevisionsError(f"{spec.name}: nothing was stored by {as_of} UTC; docs/vintages.md says what that means")
     return found
+
+
+def as_known(spec: ForecastSpec, settings: Settings) -> AsKnown | None:
+    """Return what was known at each origin; None where the spec does not ask for it, or nothing is stored."""
+    if not spec.as_known:
+        return None
+    with open_stores(settings) as stores:
+        if not stores.tables.exists([spec.name, OBSERVATIONS]):
+            return None
+        return AsKnown.wanted(Graph(spec), stores.tables, stores.tables.read([spec.name, OBSERVATIONS]))
 
 
 def future_covariates(spec: ForecastSpec, settings: Settings, origin: pd.Timestamp, as_of: str) -> pd.DataFrame | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from mlops_assets.analysis.recipes import Models, Recipe
+from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods, window_of
 from mlops_assets.environments import Stores
@@ -16,6 +17,7 @@ from mlops_assets.forecasting.decisions.replay import TrainingOutcome
 from mlops_assets.forecasting.decisions.rules import CHALLENGE, GROW, REPLACE, REWEIGH
 from mlops_assets.forecasting.decisions.triggers import SCHEDULE
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.score import latest_origins, version_scores
 from mlops_assets.stages.train import history_of
 
@@ -125,8 +127,9 @@ class TrainedWorld:
                 "ingest history first, or ask for fewer with --last",
                 advice=[f"mlops-assets run {spec.name}"],
             )
-        history = history_of(spec, stores.tables.read([spec.name, OBSERVATIONS]))
-        return cls(spec, Models(spec, history), sorted(keys), last)
+        stored = stores.tables.read([spec.name, OBSERVATIONS])
+        past = AsKnown.wanted(Graph(spec), stores.tables, stored)
+        return cls(spec, Models(spec, history_of(spec, stored), past), sorted(keys), last)
 
     @property
     def partitions(self) -> Sequence[str]:

@@ -63,6 +63,13 @@ class AsKnown:
         known = Vintages(vintages.all_versions(current, superseded), moments.begins, moments.since)
         return cls(spec, today, known, _forecast_ahead(graph, tables, only), history_of(spec, today, moments.latest))
 
+    @classmethod
+    def wanted(cls, graph: Graph, tables: Tables, observations: pd.DataFrame) -> "AsKnown | None":
+        """Return what was known of all items, if the spec names columns that are to be seen so."""
+        if not graph.spec.as_known:
+            return None
+        return cls.of(graph, tables, observations, Revisions(graph, tables).moments())
+
     def at(self, origin: pd.Timestamp, items: Sequence[str] | np.ndarray | None = None) -> pd.DataFrame:
         """Return the history up to an origin as it was known there, and known covariates over the horizon after it.
 
