@@ -14,9 +14,13 @@ from .ensemble import Ensemble, record_of
 from .statistical import LIBRARY
 from .trials import SPARSE, Trial
 
+AHEAD = 0.05
+"""Share by which one kind's loss must be less than the average's for it to forecast alone, where the windows lie within
+one horizon; over more horizons it is as many times less."""
+
 
 class Auto(Ensemble):
-    """An ensemble that decides, segment by segment, whether one member alone does as well.
+    """An ensemble that decides, segment by segment, whether one member alone does better.
 
     The weights of the average are those of `weights.stack`; each item's are tilted to the members that did better on it
     (`weights.tilted`).
@@ -41,7 +45,7 @@ class Auto(Ensemble):
         if not len(trial.target):
             return super().settle(trial, kinds, items, weights)
         losses = np.where(trial.complete, trial.losses().mean(axis=1), np.inf)
-        if losses.min() <= trial.losses(weights).mean():
+        if losses.min() <= (1 - AHEAD / trial.horizons) * trial.losses(weights).mean():
             alone = np.eye(len(kinds))[losses.argmin()]
             return np.tile(alone, (len(items), 1)), record_of(trial, kinds, alone, rejected=weights)
         return weighing.tilted(trial, items, weights), record_of(trial, kinds, weights)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_assets.forecasting.model.kinds import weights as weighing
+from mlops_assets.forecasting.model.kinds.auto import Auto
 from mlops_assets.forecasting.model.kinds.trials import Trial, average, evened, segments, steps_back
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 
@@ -79,6 +80,14 @@ def test_windows_within_one_horizon_prove_less_than_many_horizons():
 )
 def test_before_anything_is_tried_the_default_kind_has_half(kinds, usable, weights):
     assert weighing.prior(kinds, np.array(usable, dtype=bool)).tolist() == weights
+
+
+def test_the_fewer_horizons_were_tried_the_better_must_a_kind_be_to_forecast_alone():
+    errors = [noise(1), 1.04 * noise(1)]  # 2 % better than the average
+    items = np.array(["item 00"], dtype=object)
+    few, many = (Auto.settle(trial(errors, horizons=horizons), ["a", "b"], items, EQUAL)[0] for horizons in (1, 8))
+    assert 0 < few.min() < few.max() < 1
+    assert many.tolist() == [[1.0, 0.0]]
 
 
 def test_a_member_that_was_not_asked_everywhere_has_no_weight():
