@@ -117,7 +117,7 @@ def backtest(
     task, windows = fitting.task, spec.backtest.windows
     origins = rolling.origins_between(histories.first_observed(), until, task, windows, spec.backtest.step)
     began, challengers = process_time(), []
-    for rows in rows_of(histories, [Drawing(task, histories.last(origin)) for origin in origins]):
+    for rows in rows_of(histories, [Drawing(task, histories.last(origin), origin) for origin in origins]):
         challengers.append(portable(fitting(rows)))
     fit = process_time() - began
     present, left_out = life.champion(), ""
@@ -166,7 +166,8 @@ def _forecast(part: Part, windows: Windows) -> Forecast:
     seconds: dict[str, float] = dict.fromkeys((CHALLENGER, NAIVE), 0.0)
     for number, (origin, challenger) in enumerate(zip(windows.origins, windows.challengers, strict=True)):
         models = {CHALLENGER: challenger.model, NAIVE: SeasonalNaive(task)}
-        table, spent = rolling.forecast(history, task, Window(number, origin, models))
+        known = None if part.past is None else part.seen(origin)
+        table, spent = rolling.forecast(history, task, Window(number, origin, models), known)
         tables.append(table)
         for name, took in spent.items():
             seconds[name] += took
@@ -175,7 +176,7 @@ def _forecast(part: Part, windows: Windows) -> Forecast:
     if windows.champion is None or rows.empty:
         return Forecast(rows, seconds)
     try:
-        return Forecast(rolling.by_item([rows, champion_rows(windows.champion, history, rows, task)]), seconds)
+        return Forecast(rolling.by_item([rows, champion_rows(windows.champion, part, rows, task)]), seconds)
     except (MlopsAssetsError, ValueError) as error:
         return Forecast(rows, seconds, str(error))
 
@@ -218,14 +219,14 @@ def champion_at(
     return Champion(version.number, models)
 
 
-def champion_rows(champion: Champion, history: pd.DataFrame, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
+def champion_rows(champion: Champion, part: Part, predictions: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return what a champion forecasts where the challenger does.
 
     Leads that it was not trained for have no forecast, and no part in the comparison.
 
     Args:
         champion: see there.
-        history: canonical frame of the items.
+        part: the items.
         predictions: rows of a backtest of theirs, the challenger's among them.
         task: what the challenger forecasts.
 
@@ -239,7 +240,7 @@ def champion_rows(champion: Champion, history: pd.DataFrame, predictions: pd.Dat
             frames.append(rows)
             continue
         origin, reach = rows["origin"].iloc[0], min(task.horizon, stored.model.task.horizon)
-        made = deliver(stored.model, task, history, origin, horizon=reach, items=rows["item_id"].unique())
+        made = deliver(stored.model, task, part.seen(origin), origin, horizon=reach, items=rows["item_id"].unique())
         frames.append(rows[GIVEN].merge(made, on=["item_id", "origin", "timestamp", "lead"], how="left"))
     made = pd.concat(frames, ignore_index=True).assign(model=CHAMPION, version=champion.number)
     return made[[*predictions.columns]].astype({"version": "Int64"})
@@ -282,7 +283,7 @@ def _refitted(
 ) -> Iterator[Portable]:
     """Fit a champion's recipe to what was known at some origins."""
     task = stored.model.task
-    drawings = [Drawing(task, histories.last(origin)) for origin in origins]
+    drawings = [Drawing(task, histories.last(origin), origin) for origin in origins]
     if stored.sources is None:
         for rows in rows_of(histories, drawings):
             yield portable(kinds.fit(rows, task))
@@ -292,9 +293,11 @@ def _refitted(
             "the code of another release runs it, which cannot learn anew from so many items as there are in windows "
             "before its training; it is compared once a window begins after that"
         )
-    whole, code = histories.whole.history, versions.code(version, stored.state)
+    code = versions.code(version, stored.state)
     for one in drawings:  # used in this process only, so that their states do not matter
-        yield Portable(code.refit(stored.model, whole[whole["timestamp"] <= one.until]), stored.state, stored.sources)
+        history = histories.whole.then(one.origin).history
+        known = history[history["timestamp"] <= one.until]
+        yield Portable(code.refit(stored.model, known), stored.state, stored.sources)
 
 
 def _no_part(number: int, why: object) -> str:

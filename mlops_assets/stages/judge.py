@@ -178,7 +178,7 @@ def _rivals(part: Part, table: StoredTable, champion: Champion, task: Task) -> p
     others = rows[rows["model"] != CHAMPION]
     if others.empty:
         return others
-    return pd.concat([others, champion_rows(champion, part.history, others, task)])
+    return pd.concat([others, champion_rows(champion, part, others, task)])
 
 
 def required(spec: ForecastSpec, run: dg.DagsterRun) -> gate.Require:

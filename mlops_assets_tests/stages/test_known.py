@@ -10,12 +10,17 @@ import pytest
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.forecasting.data.grid import KEY
-from mlops_assets.forecasting.model import features
+from mlops_assets.forecasting.model import features, kinds
 from mlops_assets.io_managers import MemoryTables
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets.resources.rows import Only, Span
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.scale.engine import Engine
+from mlops_assets.stages import backtest
 from mlops_assets.stages.known import AsKnown
+from mlops_assets.stages.shards import learning
+from mlops_assets.stages.shards.history import Histories
 from mlops_assets.stages.train import history_of
 from mlops_assets_tests.worlds import declare, panel
 
@@ -136,3 +141,32 @@ def test_known_covariates_are_what_was_forecast_at_the_origin(tmp_path: Path) ->
     assert (renewed.loc[place >= 0, "known_rain"] == place[place >= 0]).all()
     before = (rows["origin"] < DAYS[18]).to_numpy()
     pd.testing.assert_frame_equal(renewed[before], rows[before])
+
+
+def test_training_and_backtest_see_what_was_known_whatever_the_shards(story: Story) -> None:
+    key, task = ["demo", OBSERVATIONS], story.graph.spec.task
+    table = StoredTable(story.tables, key, story.tables.partitions(key))
+    origins = [DAYS[-1] - pd.Timedelta(days=4)]
+
+    def made(count: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        items = Histories(story.graph, Engine.local(), table, count)
+        whole = learning.training_set(story.graph, items, None, task).rows
+        (learnt,) = learning.rows_of(items, [learning.Drawing(task, items.last(origins[0]), origins[0])])
+        model = backtest.portable(kinds.fit(learnt, task))
+        windows = backtest.Windows(task, DAYS[-1], origins, [model], None)
+        parts = [one.rows for one in items.each(backtest.forecast, windows) if len(one.rows)]
+        return whole, learnt, pd.concat(parts, ignore_index=True)
+
+    whole, learnt, rows = made(1)
+    assert (learnt["timestamp"] <= origins[0]).all()
+    for frame, other in zip(made(3), (whole, learnt, rows), strict=True):
+        pd.testing.assert_frame_equal(frame, other)
+    now = story.tables.read(key).merge(rows[rows["model"] == "seasonal_naive"], on=KEY)
+    assert (now["target_x"] == now["target_y"]).all(), "scored against what is known now"
+    made_of = rows[rows["model"] == "seasonal_naive"].assign(day=lambda rows: rows["timestamp"] - pd.Timedelta(days=7))
+    fresh = made_of[(made_of["day"] > origins[0] - pd.Timedelta(days=REREAD)) & (made_of["item_id"] != "shop 2")]
+    places = pd.MultiIndex.from_frame(fresh[["item_id", "day"]])
+    then, today = story.known[origins[0]], story.tables.read(key)
+    assert len(fresh)
+    assert fresh["mean"].tolist() == then.set_index(KEY)["target"].reindex(places).tolist(), "from what was known then"
+    assert fresh["mean"].tolist() != today.set_index(KEY)["target"].reindex(places).tolist()

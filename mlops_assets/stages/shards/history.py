@@ -10,12 +10,15 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import window_of
 from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.forecasting.model.task import Task
+from mlops_assets.lifecycle.revisions import Moments, Revisions
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
 from mlops_assets.scale.shards import Shard, apply_by_shard, shards
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.train import cleaned, history_of
 
 TARGETS = ["item_id", "timestamp", "target"]
@@ -30,37 +33,61 @@ class Part:
         spec: the forecast.
         observations: canonical frame, as it was observed.
         end: the latest timestamp of all items; None: of these.
+        past: what was known of them at each origin; None where the spec does not ask for it.
     """
 
     spec: ForecastSpec
     observations: pd.DataFrame
     end: pd.Timestamp | None = None
+    past: AsKnown | None = None
 
     @cached_property
     def history(self) -> pd.DataFrame:
         """The observations as the engine wants them, see `history_of`."""
-        return history_of(self.spec, self.observations, self.end)
+        return history_of(self.spec, self.observations, self.end) if self.past is None else self.past.history
 
     @cached_property
     def targets(self) -> pd.DataFrame:
         """The history without what the calendars say."""
-        return cleaned(self.spec, self.observations, self.end)
+        return cleaned(self.spec, self.observations, self.end) if self.past is None else self.past.history
+
+    def then(self, origin: pd.Timestamp | None) -> "Part":
+        """Return what was known at an origin, where the spec asks for it; with None, what is known now."""
+        if self.past is None or origin is None:
+            return self
+        past = self.past.until(origin)
+        return Part(self.spec, past.today, self.end, past)
+
+    def seen(self, origin: pd.Timestamp) -> pd.DataFrame:
+        """Return what a forecast from an origin sees: the history, as it was known there where the spec asks for it."""
+        return self.history if self.past is None else self.past.at(origin)
+
+    def renewed(self, rows: pd.DataFrame, task: Task) -> pd.DataFrame:
+        """Return training rows of a task with what was known at their origins, where the spec asks for it."""
+        return rows if self.past is None else self.past.renewed(rows, task)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a shard's part is read: key, partitions and columns of the observations; else see `Part`."""
+    """How a shard's part is read: key, partitions and columns of the observations.
+
+    Attributes:
+        moments: since when partitions are known; None: what was known before is not asked for.
+    """
 
     spec: ForecastSpec
     key: Sequence[str]
     partitions: Sequence[str] | None
     columns: Sequence[str] | None
     end: pd.Timestamp | None
+    moments: Moments | None
 
     def part(self, tables: Tables, shard: Shard) -> Part:
         """Read a shard's part."""
         only = Only(items=shard) if shard else None
-        return Part(self.spec, tables.read(self.key, self.partitions, self.columns, only), self.end)
+        rows = tables.read(self.key, self.partitions, self.columns, only)
+        past = AsKnown.of(Graph(self.spec), tables, rows, self.moments, only) if self.moments is not None else None
+        return Part(self.spec, rows, self.end, past)
 
 
 class Histories:
@@ -86,7 +113,16 @@ class Histories:
     @cached_property
     def whole(self) -> Part:
         """All items, read at once."""
-        return Part(self._graph.spec, self._observations.read())
+        return self._reading(None, None).part(self._observations.tables, None)
+
+    @cached_property
+    def _moments(self) -> Moments | None:
+        return Revisions(self._graph, self._observations.tables).moments() if self._graph.spec.as_known else None
+
+    def _reading(self, columns: Sequence[str] | None, end: pd.Timestamp | None) -> Reading:
+        spec, table = self._graph.spec, self._observations
+        columns = columns if self._moments is None else None
+        return Reading(spec, table.key, table.partitions, columns, end, self._moments)
 
     def each(self, function: Callable[..., Result], *arguments: object, only_targets: bool = False) -> Iterator[Result]:
         """Yield what a function returns for each part, in the order of the items.
@@ -101,7 +137,7 @@ class Histories:
         spec, table = self._graph.spec, self._observations
         columns = [*TARGETS, *spec.covariates.static] if only_targets else None
         end = self._latest if spec.fill == "zero" else None
-        reading = Reading(spec, table.key, table.partitions, columns, end)
+        reading = self._reading(columns, end)
         return apply_by_shard(self._engine, _on_shard, self._shards, table.tables, reading, function, arguments)
 
     def first_observed(self) -> pd.Timestamp:

@@ -19,10 +19,17 @@ Surveys = list[list[features.Survey]]
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn: the rows to learn a task from, of what was known at a moment."""
+    """What is drawn: the rows to learn a task from.
+
+    Attributes:
+        task: what is forecast.
+        until: the last timestamp that is looked at.
+        origin: what was known at it is learnt from, where the spec asks for that; None: what is known now.
+    """
 
     task: Task
     until: pd.Timestamp
+    origin: pd.Timestamp | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def training_set(graph: Graph, histories: Histories, last: str | None, task: Tas
     """
     if not histories.many or not kinds.draws(task.model.kind):
         whole = histories.whole
-        rows = train.training_set(graph, whole.history, last, task)
+        rows = whole.renewed(train.training_set(graph, whole.history, last, task), task)
         return TrainingSet(rows, len(whole.history), Remarks.of(graph.spec, whole.observations))
     end = window_of(graph.partitions, last).end - pd.Timedelta(microseconds=1) if last else None
     drawing = Drawing(task, histories.last(end))
@@ -70,9 +77,10 @@ def rows_of(histories: Histories, drawings: Sequence[Drawing]) -> Iterator[pd.Da
         DataError: there is nothing to learn from.
     """
     if not histories.many:
-        whole = histories.whole.history
         for one in drawings:
-            yield kinds.rows(whole[whole["timestamp"] <= one.until], one.task)
+            whole = histories.whole.then(one.origin)
+            history = whole.history[whole.history["timestamp"] <= one.until]
+            yield whole.renewed(kinds.rows(history, one.task), one.task)
         return
     by_shard = [one for one in drawings if kinds.draws(one.task.model.kind)]
     drawn = _drawn(histories, by_shard, _plans(histories, by_shard)) if by_shard else []
@@ -80,7 +88,7 @@ def rows_of(histories: Histories, drawings: Sequence[Drawing]) -> Iterator[pd.Da
         if kinds.draws(one.task.model.kind):
             yield pd.concat(drawn.pop(0), ignore_index=True)
         else:
-            yield kinds.rows(histories.whole.history, one.task, one.until)
+            yield kinds.rows(histories.whole.then(one.origin).history, one.task, one.until)
 
 
 def _plans(histories: Histories, drawings: Sequence[Drawing]) -> list[features.Plan]:
@@ -107,9 +115,13 @@ def _look(part: Part, drawing: Drawing) -> tuple[list[features.Survey], int, Rem
 
 
 def _survey(part: Part, drawings: Sequence[Drawing]) -> Surveys:
-    return [features.survey(part.targets, one.task, one.until) for one in drawings]
+    return [features.survey(part.then(one.origin).targets, one.task, one.until) for one in drawings]
 
 
 def _draw(part: Part, drawings: Sequence[Drawing], plans: Sequence[features.Plan]) -> list[list[pd.DataFrame]]:
-    pairs = zip(drawings, plans, strict=True)
-    return [features.draw(part.history, one.task, one.until, plan) for one, plan in pairs]
+    found = []
+    for one, plan in zip(drawings, plans, strict=True):
+        then = part.then(one.origin)
+        rows = features.draw(then.history, one.task, one.until, plan)
+        found.append([then.renewed(frame, one.task) for frame in rows])
+    return found
