@@ -29,6 +29,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── ChangedSpecError        observations are stored that were ingested under another spec
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── NoChampionError             a forecast has no champion yet (exit code 4)
+    │   ├── OldLayoutError              a table is stored as an earlier release did it (also a StorageError)
     │   ├── RefusedError                the machine lets nobody write there, or its disk is full
     │   ├── UnknownSecretError          a worker lacks the variable of a secret
     │   ├── ModelFileError              a stored model is not what was saved

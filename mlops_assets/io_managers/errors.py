@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mlops_assets.errors import DataError, MlopsAssetsError, TransientError
+from mlops_assets.errors import DataError, MlopsAssetsError, TerminalError, TransientError
 from mlops_assets.resources.refusals import refusal
 
 
@@ -32,6 +32,10 @@ class StaleWriteError(StorageError):
 
 class AlreadyStoredError(StorageError):
     """A partition that was to be created is there already: somebody was faster."""
+
+
+class OldLayoutError(StorageError, TerminalError):
+    """A table is stored as an earlier release did it, and has to be brought into today's form first."""
 
 
 class LockTimeoutError(StorageError, TransientError, TimeoutError):

@@ -93,6 +93,10 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable:
         arguments["poolclass"] = NullPool
     else:
         arguments["pool_pre_ping"] = True
+    if name == "postgresql":
+        # A table may be made anew, with other types, while a connection lies in the pool: a statement that the server
+        # has prepared would fail then. A pooler before the server has no place for them either.
+        arguments["connect_args"] = {"prepare_threshold": None}
     if name in ("mysql", "mariadb") and not read_only:
         arguments["connect_args"] = {"local_infile": True}
     try:

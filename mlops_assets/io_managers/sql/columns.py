@@ -107,6 +107,16 @@ def beside(column: Column, used: set[str]) -> Column:
     return Column(column.name, fresh, column.kind, rest)
 
 
+def places(entries: "Iterable[Any]") -> dict[str, Column]:
+    """Return where the columns of stored partitions are, with the place of left-over nanoseconds if one has it."""
+    found: dict[str, Column] = {}
+    for entry in entries:
+        for column in entry.columns:
+            if column.rest or column.name not in found:
+                found[column.name] = column
+    return found
+
+
 def dump_columns(columns: Iterable[Column]) -> str:
     """Turn columns into JSON."""
     return json.dumps([asdict(column) for column in columns])

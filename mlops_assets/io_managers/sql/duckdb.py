@@ -1,6 +1,6 @@
 """DuckDB."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from mlops_assets.io_managers.sql.columns import PARTITION
-from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, Stored, literal
+from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, Wish, literal
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class DuckDb(Server):
     """DuckDB: takes and gives Arrow as it is. One process at a time may write a file, so others wait."""
 
+    text_by_bytes = True
     key_by_row = False  # DuckDB keeps the index of a key in memory, and cannot change a table that has one.
 
     def storage(self, kind: pa.DataType) -> pa.DataType:
@@ -58,15 +59,16 @@ class DuckDb(Server):
         raw.execute(f"INSERT INTO {self.quote(table)} ({names}) SELECT {values} FROM incoming")  # noqa: S608
         raw.unregister("incoming")
 
-    def select(
-        self,
-        connection: "sa.Connection",
-        table: str,
-        names: Sequence[str],
-        partitions: Stored,
-        every: bool,
-    ) -> pa.Table:
+    def select(self, connection: "sa.Connection", wish: Wish) -> pa.Table:
         """Let DuckDB hand out Arrow."""
+        return self._found(connection, wish).to_arrow_table()
+
+    def stream(self, connection: "sa.Connection", wish: Wish, rows: int) -> "Iterator[pa.Table]":
+        """Let DuckDB hand out Arrow, batch by batch."""
+        for batch in self._found(connection, wish).to_arrow_reader(rows):
+            yield pa.Table.from_batches([batch])
+
+    def _found(self, connection: "sa.Connection", wish: Wish) -> Any:
         raw: Any = connection.connection.driver_connection
         raw.execute("SET TimeZone = 'UTC'")
-        return raw.sql(self.selection(table, names, partitions, every)).to_arrow_table()
+        return raw.sql(self.text_of(self.query(wish)))

@@ -7,25 +7,44 @@ import sqlalchemy as sa
 from pyarrow import types
 
 from mlops_assets.io_managers.errors import StorageError
-from mlops_assets.io_managers.sql.columns import PARTITION, ROW, Column, beside, plan, with_rests
-from mlops_assets.io_managers.sql.register import Entry
+from mlops_assets.io_managers.sql.columns import PARTITION, ROW, Column, beside, places, plan, with_rests
+from mlops_assets.io_managers.sql.register import Entry, Register
 from mlops_assets.io_managers.sql.servers import Server, arrow_type
 
 
 def fit(
     server: Server,
     connection: sa.Connection,
+    register: Register,
     table: str,
     *,
     schema: pa.Schema,
     rests: set[str],
-    stored: list[Entry],
-    stay: list[Entry],
+    replaced: dict[str, Entry],
+    newest: Entry | None,
     key: list[str],
 ) -> dict[str, Column]:
-    """Make the table have the columns that the new partitions need, and return where each goes."""
-    present = {column.name: column for entry in stored for column in entry.columns}
-    kept = {column.name: column for entry in stay for column in entry.columns}
+    """Make the table have the columns that the new partitions need, and return where each goes.
+
+    Args:
+        server: of the database.
+        connection: to it.
+        register: what is stored.
+        table: its name in the database.
+        schema: of the new partitions.
+        rests: columns with left-over nanoseconds.
+        replaced: the partitions that are replaced, by their names in the database.
+        newest: the last of those that stay. None: none does, and the table is left without rows.
+        key: the declared one.
+    """
+    if newest is not None:
+        present = places([newest])
+        wanted = with_rests(plan(schema, server.declared, present.values()), rests)
+        if all(present.get(column.name) == column for column in wanted):
+            return present
+    stored = list(replaced.values()) if newest is None else register.entries(connection, table)
+    stay = [entry for entry in stored if entry.stored_as not in replaced]
+    present, kept = places(stored), places(stay)
     wanted = plan(schema, server.declared, present.values() if stay else [])
     wanted = with_rests(wanted, rests)
     there = sa.inspect(connection).has_table(table)
@@ -35,9 +54,12 @@ def fit(
     if not stay:
         same = stored and all(present.get(name) == column for name, column in fresh.items())
         if there and same and len(present) == len(fresh):
+            server.empty(connection, table)
             return fresh
         if there and stored and not server.transactional_ddl:
-            return _reshape(server, connection, table, wanted, present)
+            reshaped = _reshape(server, connection, table, wanted, present)
+            server.empty(connection, table)
+            return reshaped
         if there:
             server.drop(connection, table)
         server.create(connection, table, wanted, key)

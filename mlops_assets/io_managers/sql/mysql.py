@@ -22,6 +22,7 @@ class MySql(Server):
     """MariaDB and MySQL: LOAD DATA in, rows out. Creating or changing a table commits."""
 
     transactional_ddl = False
+    text_by_bytes = True
 
     def storage(self, kind: pa.DataType) -> pa.DataType:
         """Keep truth values as small numbers, and all floats as double, which alone come back exactly."""

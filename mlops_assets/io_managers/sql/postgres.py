@@ -1,16 +1,17 @@
 """PostgreSQL."""
 
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 from pyarrow import types
 
-from mlops_assets.io_managers.errors import StorageError
-from mlops_assets.io_managers.sql.columns import PARTITION, ROW, partition_table
-from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, Stored, literal
+from mlops_assets.io_managers.sql.columns import PARTITION, Column
+from mlops_assets.io_managers.sql.postgres_parts import PartTables
+from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Server, Wish, literal, quoted
 from mlops_assets.io_managers.sql.values import refuse_zero_character
 
 if TYPE_CHECKING:
@@ -20,11 +21,20 @@ FEW_ROWS = 20_000
 
 
 class Postgres(Server):
-    """PostgreSQL: COPY in binary, in and out, and a partition of its own table that is swapped in.
+    """PostgreSQL: COPY in binary, in and out.
 
-    A reader first takes the weakest lock on the table, then looks: a swap needs the strongest, so what the
-    reader sees is of one moment, whatever its isolation level.
+    A partition is rows of the asset's table. A write of which nothing old stays (a table without partitions, a backfill
+    of all of them) empties the table and fills it, in one transaction; every other one deletes and adds rows.
     """
+
+    storage_parameters: ClassVar[dict[str, Any]] = {"autovacuum_vacuum_scale_factor": 0.02}
+    """Of a table of years two rows of a hundred are replaced at most between two tidyings, not twenty."""
+    key_by_row = False  # A unique index of rows takes four times the place, and more time than the rows.
+    text_by_bytes = True
+
+    def __init__(self, engine: "sa.Engine") -> None:
+        super().__init__(engine)
+        self.parts = PartTables(self)
 
     def declared(self, kind: pa.DataType) -> pa.DataType:
         """Declare decimals without bounds."""
@@ -49,8 +59,8 @@ class Postgres(Server):
         refuse_zero_character(name, array, where)
 
     def table_options(self) -> dict[str, Any]:
-        """Divide by partition."""
-        return {"postgresql_partition_by": f"LIST ({self.quote(PARTITION)})"}
+        """See `storage_parameters`."""
+        return {"postgresql_with": self.storage_parameters}
 
     def lock(self, connection: "sa.Connection", table: str) -> None:
         """Take turns by an advisory lock, which lives as long as the transaction."""
@@ -59,113 +69,141 @@ class Postgres(Server):
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{WAIT_SECONDS}s'"))
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": table})
 
-    def prepare(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> str:
-        """Load the rows into a table that nobody else sees yet."""
-        child = f"{partition_table(table, partition)[:50]}+{secrets.token_hex(4)}"
-        self.run(
-            connection,
-            f"CREATE TABLE {self.quote(child)} (LIKE {self.quote(table)}, "
-            f"CHECK ({self.quote(PARTITION)} = {literal(partition)} AND {self.quote(PARTITION)} IS "
-            "NOT NULL))",
-        )
-        self.run(
-            connection,
-            f"ALTER TABLE {self.quote(child)} ALTER {self.quote(PARTITION)} SET DEFAULT {literal(partition)}",
-        )
-        if data.num_rows:
-            self._copy(connection, child, data)
-        key = ", ".join(self.quote(name) for name in self._key(connection, table))
-        self.run(connection, f"ALTER TABLE {self.quote(child)} ADD PRIMARY KEY ({key})")
-        return child
+    def ready(self, table: str) -> None:
+        """Make one table of an earlier release's table for each partition, or say how."""
+        self.parts.settle(table)
 
-    def _key(self, connection: "sa.Connection", table: str) -> list[str]:
-        import sqlalchemy as sa
+    def create(
+        self, connection: "sa.Connection", table: str, columns: Sequence[Column], primary_key: Sequence[str]
+    ) -> None:
+        """Create the table of an asset, and its index."""
+        self.define(table, columns, ()).create(connection)
+        places = {column.name: column.column for column in columns}
+        self.index(connection, table, [places[name] for name in primary_key])
 
-        return sa.inspect(connection).get_pk_constraint(table)["constrained_columns"]
+    def index(self, connection: "sa.Connection", table: str, key: Sequence[str]) -> None:
+        """Let a partition be found: by the declared key, or by an index that has its name once for many rows."""
+        columns = ", ".join(self.quote(name) for name in (PARTITION, *key))
+        kind = f"ALTER TABLE {self.quote(table)} ADD PRIMARY KEY" if key else f"CREATE INDEX ON {self.quote(table)}"
+        self.run(connection, f"{kind} ({columns})")
 
-    def _copy(self, connection: "sa.Connection", table: str, data: pa.Table) -> None:
-        import pgpq
+    def empty(self, connection: "sa.Connection", table: str) -> None:
+        """Leave no dead rows behind: who reads the table now is waited for, who comes next waits."""
+        self.run(connection, f"TRUNCATE {self.quote(table)}")
 
-        naive = [pa.timestamp("us") if pa.types.is_timestamp(kind) else kind for kind in data.schema.types]
-        data = data.cast(pa.schema(list(zip(data.column_names, naive, strict=True))))
-        names = ", ".join(self.quote(name) for name in data.column_names)
-        encoder = pgpq.ArrowToPostgresBinaryEncoder(data.schema)
-        with connection.connection.cursor().copy(  # pyright: ignore[reportAttributeAccessIssue]
-            f"COPY {self.quote(table)} ({names}) FROM STDIN WITH (FORMAT BINARY, FREEZE)"
-        ) as copy:
-            copy.write(encoder.write_header())
-            for batch in data.to_batches(max_chunksize=65_536):
-                copy.write(encoder.write_batch(batch))
-            copy.write(encoder.finish())
+    def insert_all(
+        self, connection: "sa.Connection", table: str, parts: "Iterable[tuple[str, pa.Table]]", alone: bool
+    ) -> None:
+        """Send the rows of all partitions by one COPY, which takes part in the transaction."""
+        with_rows = ((partition, data) for partition, data in parts if data.num_rows)
+        for schema, alike in groupby(with_rows, key=lambda part: part[1].schema):
+            self._copy(connection, table, schema, alike, ", FREEZE" if alone else "")
 
-    def replace(self, connection: "sa.Connection", table: str, partition: str, prepared: str) -> None:
-        """Take the old part out and put the new one in its place."""
-        self.remove(connection, table, partition)
-        final = partition_table(table, partition)
-        parent, child = self.quote(table), self.quote(prepared)
-        self.run(connection, f"ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES IN ({literal(partition)})")
-        for constraint in self._own_checks(connection, prepared):
-            self.run(connection, f"ALTER TABLE {child} DROP CONSTRAINT {self.quote(constraint)}")
-        self.run(connection, f"ALTER TABLE {child} RENAME TO {self.quote(final)}")
-
-    def _own_checks(self, connection: "sa.Connection", table: str) -> list[str]:
-        import sqlalchemy as sa
-
-        found = connection.execute(
-            sa.text("SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(:name) AND contype = 'c'"),
-            {"name": self.quote(table)},
-        )
-        return [row[0] for row in found]
-
-    def remove(self, connection: "sa.Connection", table: str, partition: str) -> None:
-        """Drop the part of the table."""
-        self.run(connection, f"DROP TABLE IF EXISTS {self.quote(partition_table(table, partition))}")
-
-    @contextmanager
-    def reading(self, table: str) -> "Iterator[sa.Connection]":
-        """Hold off swaps while reading."""
-        with self.engine.begin() as connection:
-            self.run(connection, "SET LOCAL synchronize_seqscans = off")
-            if self.run(connection, f"SELECT to_regclass({literal(self.quote(table))})").fetchone()[0] is not None:
-                self.run(connection, f"LOCK TABLE {self.quote(table)} IN ACCESS SHARE MODE")
-            yield connection
-
-    def select(
+    def _copy(
         self,
         connection: "sa.Connection",
         table: str,
-        names: Sequence[str],
-        partitions: Stored,
-        every: bool,
-    ) -> pa.Table:
-        """Read part after part, as they lie there: many rows through ADBC, whose start takes a while."""
-        if sum(rows for _, rows in partitions) < FEW_ROWS:
-            return super().select(connection, table, names, partitions, every)
+        schema: pa.Schema,
+        parts: "Iterable[tuple[str, pa.Table]]",
+        options: str,
+    ) -> None:
+        import pgpq
 
+        naive = [pa.timestamp("us") if pa.types.is_timestamp(kind) else kind for kind in schema.types]
+        schema = pa.schema([*zip(schema.names, naive, strict=True), (PARTITION, pa.string())])
+        names = ", ".join(self.quote(name) for name in schema.names)
+        encoder = pgpq.ArrowToPostgresBinaryEncoder(schema)
+        with connection.connection.cursor().copy(  # pyright: ignore[reportAttributeAccessIssue]
+            f"COPY {self.quote(table)} ({names}) FROM STDIN WITH (FORMAT BINARY{options})"
+        ) as copy:
+            copy.write(encoder.write_header())
+            for partition, data in parts:
+                whole = data.append_column(PARTITION, pa.repeat(pa.scalar(partition), data.num_rows)).cast(schema)
+                for batch in whole.to_batches(max_chunksize=65_536):
+                    copy.write(encoder.write_batch(batch))
+            copy.write(encoder.finish())
+
+    @contextmanager
+    def reading(self, table: str) -> "Iterator[sa.Connection]":
+        """See register and rows as of one moment.
+
+        Replaced rows are told apart by the transaction's snapshot. What empties or changes the whole table is not: so
+        it is held off first, when there is no snapshot yet.
+        """
+        with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            # However little the server knows of a new table: a partition is found by its index.
+            self.run(connection, "SET LOCAL enable_seqscan = off")
+            if not self._held(connection, table):
+                connection.connection.rollback()  # there is no such table: nothing to hold off
+            yield connection
+
+    def _held(self, connection: "sa.Connection", table: str) -> bool:
+        import psycopg
+
+        try:
+            self.run(connection, f"LOCK TABLE ONLY {self.quote(table)} IN ACCESS SHARE MODE")
+        except psycopg.errors.UndefinedTable:
+            return False
+        return True
+
+    def item_text(self, column: str) -> "sa.ColumnElement[str]":
+        """Compare bytes, not letters."""
+        import sqlalchemy as sa
+
+        return sa.type_coerce(quoted(column), sa.Text()).collate("C")
+
+    def select(self, connection: "sa.Connection", wish: Wish) -> pa.Table:
+        """Read partition after partition: many rows through ADBC, whose start takes a while."""
+        if self.parts.has(connection, wish.table):
+            return self.parts.select(connection, wish)
+        if wish.rows < FEW_ROWS:
+            return super().select(connection, wish)
+        with self.fast(connection) as cursor:
+            cursor.execute(self._partition_by_partition(wish))
+            return cursor.fetch_arrow_table()
+
+    def stream(self, connection: "sa.Connection", wish: Wish, rows: int) -> "Iterator[pa.Table]":
+        """Read batch after batch through ADBC."""
+        if self.parts.has(connection, wish.table):
+            yield from self.parts.stream(connection, wish)
+            return
+        with self.fast(connection) as cursor:
+            cursor.execute(self.text_of(self.query(wish)))
+            for batch in cursor.fetch_record_batch():
+                yield pa.Table.from_batches([batch])
+
+    def _partition_by_partition(self, wish: Wish) -> str:
+        """Return a statement that sorts nothing: its rows lie as they were written, or are put in order here."""
+        import sqlalchemy as sa
+
+        names = "{" + ",".join(f'"{name}"' for name in wish.partitions) + "}"
+        rows = (
+            self.query(replace(wish, every=True))
+            .order_by(None)
+            .where(sa.column(PARTITION) == sa.literal_column("asked.name"))
+        )
+        listed = ", ".join(f"found.{self.quote(name)}" for name in wish.names)
+        return (
+            f"SELECT {listed} FROM unnest({literal(names)}::text[]) AS asked(name) "  # noqa: S608
+            f"CROSS JOIN LATERAL ({self.text_of(rows)} OFFSET 0) AS found"
+        )
+
+    @contextmanager
+    def fast(self, connection: "sa.Connection") -> "Iterator[Any]":
+        """Open a cursor of ADBC that sees what a connection sees."""
         from mlops_assets.resources.databases import open_adbc
 
-        # A part is written once, by one COPY, and read from its beginning: its rows lie in their order, unless another
-        # hand changed one. Its transaction then differs from the others', which is quicker to see than row numbers.
-        listed = ", ".join(self.quote(name) for name in names if name != ROW) or self.quote(ROW)
-        tables = []
-        with open_adbc(self.engine.url) as fast:
-            cursor = fast.cursor()
-            cursor.execute("SET max_parallel_workers_per_gather = 0")
-            cursor.execute("SET synchronize_seqscans = off")
-            for start in range(0, len(partitions), 200):
-                parts = [self.quote(partition_table(table, name)) for name, _ in partitions[start : start + 200]]
-                changed = [f"EXISTS (SELECT FROM {p} WHERE xmin <> (SELECT xmin FROM {p} LIMIT 1))" for p in parts]  # noqa: S608
-                cursor.execute(f"SELECT {' OR '.join(changed)}")
-                if cursor.fetchone()[0]:
-                    raise StorageError(f"{table}: another hand has changed rows of it. Materialize it again.")
-                cursor.execute(" UNION ALL ".join(f"SELECT {listed} FROM {part}" for part in parts))  # noqa: S608
-                tables.append(cursor.fetch_arrow_table())
-        return pa.concat_tables(tables)
+        snapshot = self.run(connection, "SELECT pg_export_snapshot()").fetchone()[0]
+        with open_adbc(self.engine.url) as adbc, adbc.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+            cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            yield cursor
 
     def size(self, connection: "sa.Connection", table: str) -> int:
         """Ask the server."""
         import sqlalchemy as sa
 
-        tree = "pg_partition_tree(to_regclass(:name))"
-        statement = f"SELECT coalesce(sum(pg_total_relation_size(relid)), 0) FROM {tree}"  # noqa: S608
-        return int(connection.execute(sa.text(statement), {"name": self.quote(table)}).scalar_one())
+        statement = sa.text("SELECT coalesce(pg_total_relation_size(to_regclass(:name)), 0)")
+        return int(connection.execute(statement, {"name": self.quote(table)}).scalar_one())

@@ -1,22 +1,43 @@
 """Any database, through SQLAlchemy alone."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import types
 
 from mlops_assets.io_managers.sql.columns import PARTITION, ROW, Column
-from mlops_assets.io_managers.sql.values import arrow_type, rows_to_arrow
+from mlops_assets.io_managers.sql.values import arrow_type, row_batches, rows_to_arrow
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 WAIT_SECONDS = 300
+_AT_ONCE = 500
 
-Stored = Sequence[tuple[str, int]]
-"""Stored partitions by name, with their number of rows."""
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be read of a table.
+
+    Attributes:
+        table: its name.
+        names: columns.
+        partitions: by name, sorted.
+        every: whether these are all that the table has.
+        rows: about so many will come.
+        bounds: conditions on rows.
+    """
+
+    table: str
+    names: Sequence[str]
+    partitions: Sequence[str]
+    every: bool
+    rows: int
+    bounds: "Sequence[sa.ColumnElement[bool]]" = ()
 
 
 class Server:
@@ -27,6 +48,9 @@ class Server:
 
     key_by_row = True
     """Whether a table without a declared key gets one of partition and row number."""
+
+    text_by_bytes = False
+    """Whether texts are compared byte by byte; a database that we do not know may pass over the case of letters."""
 
     def __init__(self, engine: "sa.Engine") -> None:
         self.engine = engine
@@ -164,25 +188,31 @@ class Server:
         with self.engine.connect().execution_options(reads_only=True) as connection:
             yield connection
 
-    def prepare(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> Any:
-        """Load a partition beside the table, where the database can."""
-        return data
+    def ready(self, table: str) -> None:
+        """Make sure that a table can be written to; see `postgres_parts` for when it cannot."""
 
-    def replace(self, connection: "sa.Connection", table: str, partition: str, prepared: Any) -> None:
-        """Put a partition in the place of the old one."""
-        self.remove(connection, table, partition)
-        if prepared.num_rows:
-            self.insert(connection, table, partition, prepared)
+    def empty(self, connection: "sa.Connection", table: str) -> None:
+        """Delete all rows of a table."""
+        self.run(connection, f"DELETE FROM {self.quote(table)}")  # noqa: S608
 
-    def remove(self, connection: "sa.Connection", table: str, partition: str) -> None:
-        """Delete a partition's rows."""
+    def clear(self, connection: "sa.Connection", table: str, partitions: Sequence[str]) -> None:
+        """Delete the rows of partitions."""
         import sqlalchemy as sa
 
-        where = sa.column(PARTITION) == partition
-        connection.execute(sa.delete(sa.table(table, sa.column(PARTITION))).where(where))
+        for start in range(0, len(partitions), _AT_ONCE):
+            where = sa.column(PARTITION).in_(partitions[start : start + _AT_ONCE])
+            connection.execute(sa.delete(named(table)).where(where))
+
+    def insert_all(
+        self, connection: "sa.Connection", table: str, parts: "Iterable[tuple[str, pa.Table]]", alone: bool
+    ) -> None:
+        """Add rows of partitions; `alone`: to a table that this transaction has made or emptied."""
+        for partition, data in parts:
+            if data.num_rows:
+                self.insert(connection, table, partition, data)
 
     def insert(self, connection: "sa.Connection", table: str, partition: str, data: pa.Table) -> None:
-        """Add rows."""
+        """Add rows of a partition."""
         import sqlalchemy as sa
 
         target = sa.table(table, *(sa.column(name) for name in [*data.column_names, PARTITION]))
@@ -190,30 +220,59 @@ class Server:
             rows = [{**row, PARTITION: partition} for row in batch.to_pylist()]
             connection.execute(sa.insert(target), rows)
 
-    def select(
-        self,
-        connection: "sa.Connection",
-        table: str,
-        names: Sequence[str],
-        partitions: Stored,
-        every: bool,
-    ) -> pa.Table:
-        """Read columns of some partitions, ordered by partition (byte by byte) and row."""
-        cursor = self.run(connection, self.selection(table, names, partitions, every))
-        return rows_to_arrow(names, cursor)
+    def select(self, connection: "sa.Connection", wish: Wish) -> pa.Table:
+        """Read what is wished for, as `query` says."""
+        with closing(connection.execute(self.query(wish))) as result:
+            return rows_to_arrow(wish.names, result.cursor)
 
-    def selection(self, table: str, names: Sequence[str], partitions: Stored, every: bool) -> str:
-        """Return the SELECT statement of `select`; partition names are plain ASCII without quotes."""
-        listed = ", ".join(self.quote(name) for name in names)
-        where = (
-            "" if every else f" WHERE {self.quote(PARTITION)} IN ({', '.join(literal(name) for name, _ in partitions)})"
-        )
-        order = f"{self.quote(PARTITION)}, {self.quote(ROW)}"
-        return f"SELECT {listed} FROM {self.quote(table)}{where} ORDER BY {order}"  # noqa: S608
+    def stream(self, connection: "sa.Connection", wish: Wish, rows: int) -> "Iterator[pa.Table]":
+        """Read what is wished for, so many rows at a time."""
+        options = {"stream_results": True, "max_row_buffer": rows}
+        with closing(connection.execute(self.query(wish), execution_options=options)) as result:
+            yield from row_batches(wish.names, result, rows)
+
+    def query(self, wish: Wish) -> "sa.Select":
+        """Return the statement for what is wished for, ordered by partition (byte by byte) and row."""
+        import sqlalchemy as sa
+
+        asked = sa.select(*map(quoted, wish.names)).select_from(named(wish.table)).where(*wish.bounds)
+        if not wish.every:
+            asked = asked.where(sa.column(PARTITION).in_(list(wish.partitions)))
+        return asked.order_by(sa.column(PARTITION), sa.column(ROW))
+
+    def text_of(self, query: "sa.Select") -> str:
+        """Return a statement with its values in it, for drivers that know nothing of SQLAlchemy."""
+        return str(query.compile(dialect=self._plain, compile_kwargs={"literal_binds": True}))
+
+    @cached_property
+    def _plain(self) -> Any:
+        """The dialect, in which a percent sign stands for itself."""
+        made: Any = type(self.engine.dialect)
+        return made(paramstyle="named")
+
+    def item_text(self, column: str) -> "sa.ColumnElement[str]":
+        """Return a column of texts as one that is compared byte by byte."""
+        return quoted(column)
 
     def size(self, connection: "sa.Connection", table: str) -> int:
         """Return the bytes a table takes, -1 where the database does not say."""
         return -1
+
+
+def quoted(name: str) -> "sa.ColumnElement[Any]":
+    """Return a column whose name stands in quotes, for each database has words of its own."""
+    import sqlalchemy as sa
+    from sqlalchemy.sql import quoted_name
+
+    return sa.column(quoted_name(name, True))
+
+
+def named(table: str) -> "sa.TableClause":
+    """Return a table whose name stands in quotes."""
+    import sqlalchemy as sa
+    from sqlalchemy.sql import quoted_name
+
+    return sa.table(quoted_name(table, True))
 
 
 def literal(text: str) -> str:

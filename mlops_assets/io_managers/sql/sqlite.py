@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Sqlite(Server):
     """SQLite: text for what it has no type for, rows by the driver's own bulk call."""
 
+    text_by_bytes = True
+
     def storage(self, kind: pa.DataType) -> pa.DataType:
         """Keep whole numbers in 64 bits, times and decimals as readable text."""
         if types.is_boolean(kind) or types.is_duration(kind) or (types.is_integer(kind) and not types.is_uint64(kind)):

@@ -1,9 +1,9 @@
 """Tables in a database: one for each asset, with the partition as a column, and a register of what is stored whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.io_managers import filtering, keys, schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
-from mlops_assets.io_managers.errors import MissingTableError, StorageError
+from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.parts import Head
@@ -60,15 +60,17 @@ class SqlTables(Tables):
 
     def delete(self, key: Sequence[str], partition: str | None = None) -> None:
         """Remove a table with all its partitions, or one partition."""
-        table, register = sql_columns.table_name(key), self._register
-        with self._server.writing(table) as connection:
-            found = register.entries(connection, table)
-            gone = [entry for entry in found if partition is None or entry.partition == partition]
-            for entry in gone:
-                self._server.remove(connection, table, entry.stored_as)
-            register.remove(connection, table, [entry.stored_as for entry in gone])
-            if gone and len(gone) == len(found):
-                self._server.drop(connection, table)
+        table, register, server = sql_columns.table_name(key), self._register, self._server
+        server.ready(table)
+        with server.writing(table) as connection:
+            gone = [entry.stored_as for entry in register.entries(connection, table, partition and [_name(partition)])]
+            stays = partition is not None and next(register.newest(connection, table, gone), None) is not None
+            if gone and stays:
+                server.clear(connection, table, gone)
+            register.remove(connection, table, gone)
+            if gone and not stays:
+                register.forget_looks(connection, table)
+                server.drop(connection, table)
 
     def children(self, key: Sequence[str]) -> list[str]:
         """Return the parts of the names of the tables in the register directly below a key."""
@@ -79,154 +81,194 @@ class SqlTables(Tables):
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 
+    def _present(self, key: Sequence[str], partitions: Sequence[str]) -> list[str | None]:
+        there = self._heads(key, partitions)
+        return [name for name in partitions if name in there]
+
+    def _backwards(self, key: Sequence[str], besides: Collection[str | None] = ()) -> Iterator[str | None]:
+        names = {_name(name) for name in besides}
+        with self._looking() as connection:
+            for entry in self._register.newest(connection, sql_columns.table_name(key), names):
+                yield entry.partition
+
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
-        table = sql_columns.table_name(key)
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
-            for entry in self._register.entries(connection, table):
-                if entry.partition == partition:
-                    return entry.schema
-        raise MissingTableError(f"{label(key, partition)} is not stored.")
+        found = self._heads(key, [partition])
+        if partition not in found:
+            raise MissingTableError(f"{label(key, partition)} is not stored.")
+        return found[partition].schema
 
     def _heads(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, Head]":
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
-            entries = self._register.entries(connection, sql_columns.table_name(key))
+        with self._looking() as connection:
+            names = [_name(partition) for partition in partitions]
+            entries = self._register.entries(connection, sql_columns.table_name(key), names)
         heads = {entry.partition: Head(entry.schema, entry.rows) for entry in entries}
         return {name: heads[name] for name in partitions if name in heads}
+
+    def _looking(self) -> "sa.Connection":
+        """Connect to look something up in the register."""
+        _ = self._register  # Created before: creating it takes a connection of its own.
+        return self._server.engine.connect().execution_options(reads_only=True)
 
     def _load(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
     ) -> pa.Table:
-        if only is not None:
-            found = self._load(key, partitions, filtering.needed(columns, only))
-            return filtering.selected(found, columns, only, label(key))
-        table = sql_columns.table_name(key)
+        from mlops_assets.io_managers.sql.fetching import Fetching
+
+        register, table = self._register, sql_columns.table_name(key)
+        evolution, needed = evolution_of(key), filtering.needed(columns, only)
         with self._server.reading(table) as connection:
-            stored = self._register.entries(connection, table)
-            by_key = {entry.partition: entry for entry in stored}
-            wanted = [by_key[name] for name in partitions if name in by_key]
-            if not wanted:
-                raise MissingTableError(f"{label(key)} was deleted while it was read: materialize it again.")
-            evolution = evolution_of(key)
+            fetching = Fetching(self._server, connection, register, key)
+            wanted = fetching.entries(partitions)
             if not any(evolution.concerns(entry.schema.names) for entry in wanted):
-                return self._fetch(connection, key, stored, wanted, columns)
+                found, _ = fetching.rows(wanted, needed, only)
+                return filtering.selected(found, columns, only, label(key))
             alike: dict[tuple[str, ...], list[Entry]] = {}
             for entry in wanted:
                 alike.setdefault(tuple(entry.schema.names), []).append(entry)
             parts: dict[str | None, pa.Table] = {}
             for stored_names, entries in alike.items():
-                fetched = None if columns is None else evolution.stored_as(columns, stored_names)
-                found = as_of_today(self._fetch(connection, key, stored, entries, fetched), evolution, columns)
-                ends = accumulate(entry.rows for entry in entries)
-                parts |= {e.partition: found.slice(end - e.rows, e.rows) for e, end in zip(entries, ends, strict=True)}
-        whole = schemas.stack(
-            {e.partition or "": parts[e.partition] for e in wanted}, label(key), [e.rows for e in wanted]
-        )
-        return whole if columns is None else whole.select(columns)
+                asked = None if needed is None else evolution.stored_as(needed, stored_names)
+                found, counts = fetching.rows(entries, asked, only)
+                found = as_of_today(found, evolution, needed)
+                ends = accumulate(counts)
+                parts |= {
+                    entry.partition: found.slice(end - count, count)
+                    for entry, count, end in zip(entries, counts, ends, strict=True)
+                }
+        in_order = {entry.partition or "": parts[entry.partition] for entry in wanted}
+        whole = schemas.stack(in_order, label(key), [entry.rows for entry in wanted])
+        return filtering.selected(whole, columns, only, label(key))
 
-    def _fetch(
-        self,
-        connection: "sa.Connection",
-        key: Sequence[str],
-        stored: "list[Entry]",
-        wanted: "list[Entry]",
-        columns: list[str] | None,
-    ) -> pa.Table:
-        """Read partitions at once, in the order of `wanted`, as they were stored."""
-        stored_schemas = {entry.partition or "": (entry.schema, entry.rows) for entry in wanted}
-        newest = max(stored, key=lambda entry: entry.partition or "").schema
-        known = {name for schema, _ in stored_schemas.values() for name in schema.names}
-        lacking = [name for name in columns or () if name in newest.names and name not in known]
-        if lacking:
-            stored_schemas["newest"] = (schemas.narrow(newest, lacking), 0)
-        schema = schemas.common_schema(stored_schemas, label(key))
-        schema = schemas.narrow(schema, schemas.select_columns(schema, columns, label(key)))
-        targets = {column.name: column for entry in stored for column in entry.columns}
-        fetched = [name for field in schema for name in targets[field.name].physical]
-        by_name = sorted(wanted, key=lambda entry: entry.stored_as)
-        found = self._server.select(
-            connection,
-            sql_columns.table_name(key),
-            [*fetched, ROW],
-            [(e.stored_as, e.rows) for e in by_name],
-            len(wanted) == len(stored),
-        )
-        _check_rows(found, by_name, label(key))
-        arrays = []
-        for field in schema:
-            target = targets[field.name]
-            rest = found.column(target.rest) if target.rest else None
-            arrays.append(sql_columns.decode(found.column(target.column), field.type, rest))
-        whole = pa.Table.from_arrays(arrays, schema=schema)
-        if [e.stored_as for e in wanted] == [e.stored_as for e in by_name]:
-            return whole
-        starts, at = {}, 0
-        for entry in by_name:
-            starts[entry.partition] = at
-            at += entry.rows
-        return pa.concat_tables([whole.slice(starts[entry.partition], entry.rows) for entry in wanted])
+    def _stream(
+        self, key: Sequence[str], partition: str | None, columns: list[str] | None, only: Only | None, rows: int
+    ) -> Iterator[pa.Table]:
+        from mlops_assets.io_managers.sql.fetching import Fetching
+
+        register, table = self._register, sql_columns.table_name(key)
+        evolution, needed = evolution_of(key), filtering.needed(columns, only)
+        with self._server.reading(table) as connection:
+            fetching = Fetching(self._server, connection, register, key)
+            (entry,) = fetching.entries([partition])
+            asked = needed
+            if needed is not None and evolution.concerns(entry.schema.names):
+                asked = evolution.stored_as(needed, entry.schema.names)
+            for found in fetching.stream(entry, asked, only, rows):
+                yield filtering.selected(as_of_today(found, evolution, needed), columns, only, label(key))
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
+        pieces = [self._encoded(key, name, part) for name, part in parts.items()]
+        rests = {column for piece in pieces for column in piece.rests}
+        return self._store(key, {name: part.schema for name, part in parts.items()}, rests, pieces, options, claim)
+
+    def _put_stream(
+        self,
+        key: Sequence[str],
+        partition: str | None,
+        tables: Iterable[pa.Table],
+        options: Mapping[str, Any],
+        claim: int,
+    ) -> int:
+        tables = iter(tables)
+        first = next(tables)
+        rests = {field.name for field in first.schema if pa.types.is_timestamp(field.type) and field.type.unit == "ns"}
+        pieces = (self._encoded(key, partition, table) for table in chain([first], tables))
+        return self._store(key, {partition: first.schema}, rests, pieces, options, claim)
+
+    def _encoded(self, key: Sequence[str], partition: str | None, part: pa.Table) -> "_Piece":
+        """Cast rows to what the database keeps, and refuse what it would change."""
+        where = label(key, partition)
+        values, rests = sql_columns.encode(part, self._server.storage, where)
+        for column, array in values.items():
+            self._server.check(column, array, where)
+        return _Piece(partition, part.num_rows, values, rests)
+
+    def _store(
+        self,
+        key: Sequence[str],
+        told: Mapping[str | None, pa.Schema],
+        rests: set[str],
+        pieces: "Iterable[_Piece]",
+        options: Mapping[str, Any],
+        claim: int,
+    ) -> int:
+        """Replace partitions in one transaction, see `_put`.
+
+        Args:
+            key: the table's.
+            told: the partitions, and how each is to be read.
+            rests: columns of which some piece has left-over nanoseconds.
+            pieces: rows of the partitions, one partition after the other.
+            options: the asset's metadata.
+            claim: when the writer began.
+        """
         from mlops_assets.io_managers.sql.fitting import fit
+        from mlops_assets.io_managers.sql.register import Look, Written
 
-        table, server = sql_columns.table_name(key), self._server
-        _ = self._register  # Created before the transaction: creating it may commit.
+        table, server, register = sql_columns.table_name(key), self._server, self._register
         primary_key = list(options.get("primary_key") or [])
-        encoded: dict[str | None, Any] = {}
-        rests: set[str] = set()
-        for name, part in parts.items():
-            sql_columns.check_names(dict.fromkeys(part.column_names), primary_key, label(key, name))
-            encoded[name] = sql_columns.encode(part, server.storage, label(key, name))
-            rests |= set(encoded[name][1])
-            for column, array in encoded[name][0].items():
-                server.check(column, array, label(key, name))
+        for partition, schema in told.items():
+            sql_columns.check_names(dict.fromkeys(schema.names), primary_key, label(key, partition))
+        schema = schemas.common_schema({partition or "": (s, 1) for partition, s in told.items()}, label(key))
+        names = {partition: _name(partition) for partition in told}
+        counts = dict.fromkeys(told, 0)
+        server.ready(table)
         with server.writing(table) as connection:
-            stored = self._register.entries(connection, table)
-            for entry in stored:
-                if entry.partition in parts:
-                    refuse_older(claim, entry.claim, label(key, entry.partition))
-            stay = [entry for entry in stored if entry.partition not in parts]
-            schema = schemas.common_schema(
-                {name or "": (p.schema, p.num_rows) for name, p in parts.items()}, label(key)
-            )
-            targets = fit(
-                server, connection, table, schema=schema, rests=rests, stored=stored, stay=stay, key=primary_key
-            )
-            for name, (values, left) in encoded.items():
-                stored_as = "" if name is None else keys.segment(name)
-                data = _physical_table(parts[name].num_rows, values, left, targets, server.storage)
-                prepared = server.prepare(connection, table, stored_as, data)
-                server.replace(connection, table, stored_as, prepared)
-            self._register.enter(connection, table, parts, targets, claim)
-            return -1 if stay else server.size(connection, table)
+            replaced = {entry.stored_as: entry for entry in register.entries(connection, table, names.values())}
+            for entry in replaced.values():
+                refuse_older(claim, entry.claim, label(key, entry.partition))
+            newest = next(register.newest(connection, table, names.values()), None)
+            places = fit(
+                server, connection, register, table,
+                schema=schema, rests=rests, replaced=replaced, newest=newest, key=primary_key,
+            )  # fmt: skip
+            if newest is None:
+                register.forget_looks(connection, table)
+            else:
+                server.clear(connection, table, list(names.values()))
+
+            def physical() -> Iterator[tuple[str, pa.Table]]:
+                for piece in pieces:
+                    first = counts[piece.partition]
+                    yield names[piece.partition], piece.physical(first, places, server.storage)
+                    counts[piece.partition] += piece.rows
+
+            server.insert_all(connection, table, physical(), alone=newest is None)
+            written = {
+                names[partition]: Written(partition, counts[partition], Look(s, [places[name] for name in s.names]))
+                for partition, s in told.items()
+            }
+            register.enter(connection, table, claim, written)
+            return server.size(connection, table) if newest is None else -1
 
 
-def _physical_table(
-    rows: int,
-    values: "dict[str, pa.Array]",
-    left: "dict[str, pa.Array]",
-    targets: dict[str, Column],
-    storage: Any,
-) -> pa.Table:
-
-    columns: dict[str, Any] = {}
-    for name, array in values.items():
-        columns[targets[name].column] = array
-        rest = targets[name].rest
-        if rest is not None:
-            columns[rest] = left[name] if name in left else pa.nulls(rows, pa.int16())
-    columns[ROW] = pa.array(np.arange(rows, dtype=np.int64))
-    table = pa.table(columns)
-    return table.cast(pa.schema([(f.name, storage(f.type) if f.name != ROW else f.type) for f in table.schema]))
+def _name(partition: str | None) -> str:
+    """Return the name of a partition in the database."""
+    return "" if partition is None else keys.segment(partition)
 
 
-def _check_rows(found: pa.Table, entries: "Sequence[Entry]", table: str) -> None:
-    """Hold what was read against the register: every row of every partition once, in order where that was asked."""
-    right = found.num_rows == sum(entry.rows for entry in entries)
-    if right and ROW in found.column_names:
-        expected = np.concatenate([np.arange(entry.rows, dtype=np.int64) for entry in entries])
-        right = np.array_equal(found.column(ROW).to_numpy(), expected)
-    if not right:
-        raise StorageError(
-            f"{table}: the register says {sum(entry.rows for entry in entries)} rows, {found.num_rows} were found, or "
-            "not those that were written. The table was changed by another hand: materialize it again."
-        )
+class _Piece(NamedTuple):
+    """Rows of a partition as the database keeps them.
+
+    Attributes:
+        partition: its key.
+        rows: their number.
+        values: by the frame's column name.
+        rests: left-over nanoseconds of the columns that have any.
+    """
+
+    partition: str | None
+    rows: int
+    values: dict[str, pa.Array]
+    rests: dict[str, pa.Array]
+
+    def physical(self, first: int, places: Mapping[str, Column], storage: Any) -> pa.Table:
+        """Return the rows under the names of the database's columns, numbered from `first`."""
+        columns: dict[str, Any] = {}
+        for name, array in self.values.items():
+            columns[places[name].column] = array
+            rest = places[name].rest
+            if rest is not None:
+                columns[rest] = self.rests[name] if name in self.rests else pa.nulls(self.rows, pa.int16())
+        columns[ROW] = pa.array(np.arange(first, first + self.rows, dtype=np.int64))
+        table = pa.table(columns)
+        return table.cast(pa.schema([(f.name, storage(f.type) if f.name != ROW else f.type) for f in table.schema]))

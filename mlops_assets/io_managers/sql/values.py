@@ -1,7 +1,7 @@
 """Values between Arrow and databases: types as text, rows as text, rows as Arrow, and what has no place there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -56,10 +56,21 @@ def rows_to_arrow(names: Sequence[str], cursor: Any) -> pa.Table:
     """Gather the rows of a cursor into Arrow, each column of the type its values have."""
     gathered: list[list[Any]] = [[] for _ in names]
     while rows := cursor.fetchmany(50_000):
-        for column, values in zip(gathered, zip(*rows, strict=True), strict=True):
-            decimals = isinstance(next((value for value in values if value is not None), None), Decimal)
-            column.append(list(values) if decimals else _column(values))
+        for column, values in zip(gathered, _columns(rows), strict=True):
+            column.append(values)
     return pa.table([_joined(chunks) for chunks in gathered], names=list(names))
+
+
+def row_batches(names: Sequence[str], result: Any, rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of a result as tables of so many, each column of the type its values in the table have."""
+    while found := result.fetchmany(rows):
+        yield pa.table([_joined([values]) for values in _columns(found)], names=list(names))
+
+
+def _columns(rows: Sequence[Any]) -> Iterator[Any]:
+    for values in zip(*rows, strict=True):
+        decimals = isinstance(next((value for value in values if value is not None), None), Decimal)
+        yield list(values) if decimals else _column(values)
 
 
 def _column(values: Sequence[Any]) -> pa.Array:
