@@ -1,4 +1,4 @@
-"""Does every place keep the same: certify."""
+"""What the places of tables keep: certify whether it is the same, migrate-tables of earlier releases."""
 
 import sys
 from dataclasses import asdict
@@ -34,3 +34,35 @@ def certify(on: str | None, name: str | None, as_json: bool) -> None:
     else:
         base.show([table(spec, findings)])
     sys.exit(ExitCode.FAILED if any(finding.difference for finding in findings) else ExitCode.DONE)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@base.as_json_option
+def migrate_tables(dry_run: bool, as_json: bool) -> None:
+    """Bring tables that an earlier release has stored into today's form.
+
+    Small ones are brought into it when they are written to next; this is for the others, which can be read meanwhile
+    and not written. A command that was stopped goes on where it was. Nothing else need run, and nothing be stopped.
+    """
+    from mlops_assets.environments import open_stores
+    from mlops_assets.io_managers.sql.tables import SqlTables
+
+    with open_stores(Settings.read()) as stores:
+        tables = stores.tables
+        found = tables.outdated() if isinstance(tables, SqlTables) else {}
+        for name, parts in found.items():
+            click.echo(f"{name}: {parts:,} parts{' would become one table' if dry_run else ''}")
+            if dry_run:
+                continue
+            done = {"copied": 0, "dropped": 0}
+
+            def told(what: str, count: int, name: str = name, done: dict[str, int] = done) -> None:
+                done[what] += count
+                click.echo(f"  {name}: {done[what]:,} {what}")
+
+            tables.migrate(name, told)
+    if as_json:
+        base.show_json({"dry_run": dry_run, "parts": found})
+    if not found:
+        click.echo("all tables are in today's form")

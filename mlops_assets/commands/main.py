@@ -35,6 +35,7 @@ for command in (
     run.run,
     run.ingest,
     reingest.reingest,
+    certify.migrate_tables,
     lifecycle.approve,
     lifecycle.reject,
     lifecycle.rollback,

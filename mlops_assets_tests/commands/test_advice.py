@@ -31,6 +31,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
 from mlops_assets.stages.deliver import Deliverer
+from mlops_assets_tests.io_managers.sql.before import too_many_parts
 from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, panel, sandbox
 
@@ -285,6 +286,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "resources/databases.py:make_engine": without_library(
         "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),
+    "io_managers/sql/postgres_parts.py:PartTables.settle": too_many_parts,
     "alerts/notifications.py:Notifications._services": no_apprise,
     "forecasting/evaluation/search.py:require_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
     "tracking/registry.py:Registry.code": no_code_of_a_version,

@@ -18,6 +18,7 @@ ARGUMENTS = {
     "run": ("demo",),
     "ingest": ("demo",),
     "reingest": ("demo",),
+    "migrate-tables": (),
     "approve": ("demo", "1", *WHO),
     "reject": ("demo", "1", *WHO),
     "rollback": ("demo", *WHO),
@@ -39,8 +40,8 @@ ARGUMENTS = {
     "external": ("demo",),
 }
 """For each command, arguments that are right; a new command stands here or the tests fail."""
-OF_FORECASTS = sorted({*main.commands} - {"stand-in", "events"})
-"""All but those that name no forecast: one goes on until it is ended, for one a broken spec is none."""
+OF_FORECASTS = sorted({*main.commands} - {"stand-in", "events", "migrate-tables"})
+"""All but those that name no forecast: one goes on until it is ended, for the others a broken spec is none."""
 
 
 @pytest.fixture

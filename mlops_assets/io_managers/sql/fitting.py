@@ -49,7 +49,7 @@ def fit(
     wanted = with_rests(wanted, rests)
     there = sa.inspect(connection).has_table(table)
     if there and not stored:
-        _refuse_foreign(connection, table)
+        _refuse_foreign(server, connection, table)
     fresh = {column.name: column for column in wanted}
     if not stay:
         same = stored and all(present.get(name) == column for name, column in fresh.items())
@@ -80,10 +80,7 @@ def fit(
 
 def _forget(server: Server, connection: sa.Connection, table: str, column: Column) -> None:
     """Remove what deleted partitions have left of a column: the table has it, and nobody's rows do."""
-    cursor = server.run(connection, f"SELECT * FROM {server.quote(table)} WHERE 1 = 0")  # noqa: S608
-    there = {str(found[0]) for found in cursor.description}
-    cursor.fetchall()
-    for name in there.intersection(column.physical):
+    for name in set(server.columns(connection, table)).intersection(column.physical):
         server.drop_column(connection, table, name)
 
 
@@ -95,9 +92,9 @@ def _reshape(
     What the register knows stays readable at every step; columns it no longer knows go next time.
     """
     used = {name for column in present.values() for name in column.physical} | {PARTITION, ROW}
-    for found in sa.inspect(connection).get_columns(table):
-        if found["name"] not in used:
-            server.drop_column(connection, table, found["name"])
+    for name in server.columns(connection, table):
+        if name not in used:
+            server.drop_column(connection, table, name)
     targets = {}
     for column in wanted:
         before = present.get(column.name)
@@ -135,9 +132,8 @@ def _retype(
     server.add_column(connection, table, before.column, kind)
 
 
-def _refuse_foreign(connection: sa.Connection, table: str) -> None:
-    columns = {column["name"] for column in sa.inspect(connection).get_columns(table)}
-    if not {PARTITION, ROW} <= columns:
+def _refuse_foreign(server: Server, connection: sa.Connection, table: str) -> None:
+    if not {PARTITION, ROW} <= set(server.columns(connection, table)):
         raise StorageError(
             f"the database has a table {table!r} that was not made here, so it is not replaced. "
             "Rename it, or give the asset another key."

@@ -1,6 +1,6 @@
 """PostgreSQL."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -72,6 +72,14 @@ class Postgres(Server):
     def ready(self, table: str) -> None:
         """Make one table of an earlier release's table for each partition, or say how."""
         self.parts.settle(table)
+
+    def outdated(self) -> dict[str, int]:
+        """Return the tables that are divided into one for each partition."""
+        return self.parts.tables()
+
+    def migrate(self, table: str, told: "Callable[[str, int], None]") -> None:
+        """Make one table of a divided one."""
+        self.parts.flatten(table, told)
 
     def create(
         self, connection: "sa.Connection", table: str, columns: Sequence[Column], primary_key: Sequence[str]

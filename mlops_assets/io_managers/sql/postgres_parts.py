@@ -79,7 +79,7 @@ class PartTables:
         if parts > FEW_PARTS:
             raise OldLayoutError(
                 f"{table} is stored as release 0.1.0 did it, in {parts:,} tables of PostgreSQL. It can be read; to "
-                "write to it, make it one table first",
+                "write to it, make it one table first (--dry-run shows which are)",
                 advice=["mlops-assets migrate-tables"],
             )
         self.flatten(table)
@@ -157,8 +157,7 @@ class PartTables:
                 options = ", ".join(f"{k} = {v}" for k, v in self._server.storage_parameters.items())
                 run(connection, f"CREATE TABLE {beside} (LIKE {quote(table)}) WITH ({options})")
             parts = self._parts(connection, table, "obj_description(c.oid, 'pg_class') IS NULL")
-            names = run(connection, f"SELECT * FROM {beside} WHERE false").description  # noqa: S608
-            listed = ", ".join(quote(name.name) for name in names or ())
+            listed = ", ".join(map(quote, self._server.columns(connection, table + _BESIDE)))
             for part in parts:
                 rows = f"SELECT {listed} FROM ONLY {quote(part)} ORDER BY {quote(ROW)}"  # noqa: S608
                 run(connection, f"INSERT INTO {beside} ({listed}) {rows}")

@@ -51,6 +51,16 @@ def prepare(server: "Server", register: sa.Table, looks: sa.Table) -> None:
             server.drop(connection, _TAKEN)
 
 
+def outdated(server: "Server") -> dict[str, int]:
+    """Return the register of an earlier release, if it has not been taken over, with its number of partitions."""
+    with server.engine.connect().execution_options(reads_only=True) as connection:
+        known = sa.inspect(connection)
+        before = [VIEW] if VIEW not in known.get_view_names() else []
+        found = [sa.table(name) for name in (*before, _TAKEN) if known.has_table(name)]
+        counts = [connection.execute(sa.select(sa.func.count()).select_from(one)).scalar_one() for one in found]
+        return {VIEW: max(counts)} if counts else {}
+
+
 def _is_ready(connection: sa.Connection) -> bool:
     known = sa.inspect(connection)
     return VIEW in known.get_view_names() and not known.has_table(_TAKEN)

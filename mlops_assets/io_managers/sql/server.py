@@ -1,6 +1,6 @@
 """Any database, through SQLAlchemy alone."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,6 +159,13 @@ class Server:
     def _type_of(self, column: Column, in_key: bool) -> Any:
         return self.sql_type(arrow_type(column.kind), in_key)
 
+    def columns(self, connection: "sa.Connection", table: str) -> list[str]:
+        """Return the names of a table's columns, or a view's."""
+        cursor = self.run(connection, f"SELECT * FROM {self.quote(table)} WHERE 1 = 0")  # noqa: S608
+        names = [str(found[0]) for found in cursor.description]
+        cursor.fetchall()
+        return names
+
     def add_column(self, connection: "sa.Connection", table: str, name: str, kind: Any) -> None:
         """Add a column, missing in all rows."""
         compiled = kind.compile(dialect=self.engine.dialect)
@@ -190,6 +197,13 @@ class Server:
 
     def ready(self, table: str) -> None:
         """Make sure that a table can be written to; see `postgres_parts` for when it cannot."""
+
+    def outdated(self) -> dict[str, int]:
+        """Return the tables that have to be brought into today's form, with the number of their parts."""
+        return {}
+
+    def migrate(self, table: str, told: "Callable[[str, int], None]") -> None:
+        """Bring a table of these into today's form."""
 
     def empty(self, connection: "sa.Connection", table: str) -> None:
         """Delete all rows of a table."""

@@ -1,6 +1,6 @@
 """Tables in a database: one for each asset, with the partition as a column, and a register of what is stored whole."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,6 +71,25 @@ class SqlTables(Tables):
             if gone and not stays:
                 register.forget_looks(connection, table)
                 server.drop(connection, table)
+
+    def outdated(self) -> dict[str, int]:
+        """Return the register, and the tables of PostgreSQL, that releases before 0.2.0 have left, with their parts.
+
+        Looks only, and changes nothing.
+        """
+        from mlops_assets.io_managers.sql import register_before
+
+        return register_before.outdated(self._server) | self._server.outdated()
+
+    def migrate(self, name: str, told: Callable[[str, int], None] = lambda what, count: None) -> None:
+        """Bring one of these into today's form; goes on where another call was stopped.
+
+        Args:
+            name: as `outdated` says it.
+            told: is told what was done ("copied", "dropped"), and with how many parts.
+        """
+        _ = self._register  # Opening it is what takes it over.
+        self._server.migrate(name, told)
 
     def children(self, key: Sequence[str]) -> list[str]:
         """Return the parts of the names of the tables in the register directly below a key."""
@@ -158,7 +177,8 @@ class SqlTables(Tables):
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:
         pieces = [self._encoded(key, name, part) for name, part in parts.items()]
         rests = {column for piece in pieces for column in piece.rests}
-        return self._store(key, {name: part.schema for name, part in parts.items()}, rests, pieces, options, claim)
+        told = {name: (part.schema, part.num_rows) for name, part in parts.items()}
+        return self._store(key, told, rests, pieces, options, claim)
 
     def _put_stream(
         self,
@@ -172,7 +192,7 @@ class SqlTables(Tables):
         first = next(tables)
         rests = {field.name for field in first.schema if pa.types.is_timestamp(field.type) and field.type.unit == "ns"}
         pieces = (self._encoded(key, partition, table) for table in chain([first], tables))
-        return self._store(key, {partition: first.schema}, rests, pieces, options, claim)
+        return self._store(key, {partition: (first.schema, first.num_rows)}, rests, pieces, options, claim)
 
     def _encoded(self, key: Sequence[str], partition: str | None, part: pa.Table) -> "_Piece":
         """Cast rows to what the database keeps, and refuse what it would change."""
@@ -185,7 +205,7 @@ class SqlTables(Tables):
     def _store(
         self,
         key: Sequence[str],
-        told: Mapping[str | None, pa.Schema],
+        told: Mapping[str | None, tuple[pa.Schema, int]],
         rests: set[str],
         pieces: "Iterable[_Piece]",
         options: Mapping[str, Any],
@@ -195,7 +215,7 @@ class SqlTables(Tables):
 
         Args:
             key: the table's.
-            told: the partitions, and how each is to be read.
+            told: the partitions, how each is to be read, and whether it has rows: how many at least.
             rests: columns of which some piece has left-over nanoseconds.
             pieces: rows of the partitions, one partition after the other.
             options: the asset's metadata.
@@ -206,9 +226,9 @@ class SqlTables(Tables):
 
         table, server, register = sql_columns.table_name(key), self._server, self._register
         primary_key = list(options.get("primary_key") or [])
-        for partition, schema in told.items():
+        for partition, (schema, _) in told.items():
             sql_columns.check_names(dict.fromkeys(schema.names), primary_key, label(key, partition))
-        schema = schemas.common_schema({partition or "": (s, 1) for partition, s in told.items()}, label(key))
+        schema = schemas.common_schema({partition or "": said for partition, said in told.items()}, label(key))
         names = {partition: _name(partition) for partition in told}
         counts = dict.fromkeys(told, 0)
         server.ready(table)
@@ -235,7 +255,7 @@ class SqlTables(Tables):
             server.insert_all(connection, table, physical(), alone=newest is None)
             written = {
                 names[partition]: Written(partition, counts[partition], Look(s, [places[name] for name in s.names]))
-                for partition, s in told.items()
+                for partition, (s, _) in told.items()
             }
             register.enter(connection, table, claim, written)
             return server.size(connection, table) if newest is None else -1
