@@ -6,10 +6,8 @@ Whatever writes can meet it, each library in words of its own, so it is known by
 import errno
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from mlops_assets.errors import MlopsAssetsError, TerminalError
+from mlops_assets.errors import TerminalError
 from mlops_assets.resources.secrets import scrub
 
 _REFUSALS = {
@@ -35,18 +33,6 @@ _PATH = re.compile(r"'(/[^']*)'")
 
 class RefusedError(TerminalError):
     """A folder, a file or a database cannot be written or read: no permission, a full disk, a read-only server."""
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Let what any library says of a full disk or a read-only server be an error of ours: it is no bug."""
-    try:
-        yield
-    except Exception as error:
-        refused = None if isinstance(error, MlopsAssetsError) else refusal(str(error))
-        if refused is None:
-            raise
-        raise refused from error
 
 
 def refusal(text: str) -> RefusedError | None:

@@ -98,7 +98,7 @@ class Fetching:
         names = {name for schema, _ in known.values() for name in schema.names}
         looks = [*by_name]
         if any(name not in names for name in columns or ()):
-            looks += [newest := next(self._register.newest(self._connection, self._table))]
+            looks += [newest := self._register.latest(self._connection, self._table, 1)[0]]
             lacking = [name for name in columns or () if name not in names and name in newest.schema.names]
             known["newest"] = (schemas.narrow(newest.schema, lacking), 0)
         schema = schemas.common_schema(known, self._label)

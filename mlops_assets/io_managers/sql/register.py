@@ -133,23 +133,15 @@ class Register:
         own = self._table.c.table_name == table
         return connection.execute(sa.select(sa.func.count()).select_from(self._table).where(own)).scalar_one()
 
-    def newest(self, connection: sa.Connection, table: str, besides: Collection[str] = ()) -> Iterator[Entry]:
-        """Yield what is known of the partitions of a table, the last by name first.
+    def latest(self, connection: sa.Connection, table: str, count: int) -> list[Entry]:
+        """Return what is known of so many partitions of a table, the last by name first."""
+        asked = self._asked(table).order_by(self._table.c.partition_name.desc()).limit(count)
+        return self._entries(connection, table, list(connection.execute(asked)))
 
-        Args:
-            connection: to the database.
-            table: its name there.
-            besides: names there of partitions that are passed over.
-        """
-        name, wanted = self._table.c.partition_name, min(len(besides) + 1, _AT_ONCE)
-        asked = self._asked(table).order_by(name.desc())
-        last: str | None = None
-        while True:
-            page = list(connection.execute((asked if last is None else asked.where(name < last)).limit(wanted)))
-            yield from self._entries(connection, table, [row for row in page if row.partition_name not in besides])
-            if len(page) < wanted:
-                return
-            last, wanted = page[-1].partition_name, _AT_ONCE
+    def staying(self, connection: sa.Connection, table: str, besides: Collection[str]) -> Entry | None:
+        """Return what is known of the last partition that is none of some, by their names in the database."""
+        found = self.latest(connection, table, len(besides) + 1)
+        return next((entry for entry in found if entry.stored_as not in besides), None)
 
     def enter(self, connection: sa.Connection, table: str, claim: int, written: Mapping[str, "Written"]) -> None:
         """Say that partitions are stored, in place of what was said of them before.

@@ -1,6 +1,6 @@
 """Tables in a database: one for each asset, with the partition as a column, and a register of what is stored whole."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,7 @@ from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
 from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
-from mlops_assets.io_managers.parts import Head
+from mlops_assets.io_managers.parts import Head, Stream
 from mlops_assets.io_managers.sql import columns as sql_columns
 from mlops_assets.io_managers.sql.columns import ROW, Column
 from mlops_assets.resources.rows import Only
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from mlops_assets.io_managers.sql.register import Entry, Register
     from mlops_assets.io_managers.sql.servers import Server
+
+
+_LOOKED_AT = 20
+"""So many of the last partitions are looked at before all are."""
 
 
 class SqlTables(Tables):
@@ -64,7 +68,7 @@ class SqlTables(Tables):
         server.ready(table)
         with server.writing(table) as connection:
             gone = [entry.stored_as for entry in register.entries(connection, table, partition and [_name(partition)])]
-            stays = partition is not None and next(register.newest(connection, table, gone), None) is not None
+            stays = partition is not None and register.staying(connection, table, gone) is not None
             if gone and stays:
                 server.clear(connection, table, gone)
             register.remove(connection, table, gone)
@@ -100,15 +104,18 @@ class SqlTables(Tables):
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 
-    def _present(self, key: Sequence[str], partitions: Sequence[str]) -> list[str | None]:
+    def stored(self, key: Sequence[str], partitions: Sequence[str]) -> list[str]:
+        """Return those of some partitions that are stored, in this order."""
         there = self._heads(key, partitions)
         return [name for name in partitions if name in there]
 
-    def _backwards(self, key: Sequence[str], besides: Collection[str | None] = ()) -> Iterator[str | None]:
-        names = {_name(name) for name in besides}
+    def _latest(self, key: Sequence[str]) -> Iterator[str | None]:
         with self._looking() as connection:
-            for entry in self._register.newest(connection, sql_columns.table_name(key), names):
-                yield entry.partition
+            found = self._register.latest(connection, sql_columns.table_name(key), _LOOKED_AT)
+            first = [entry.partition for entry in found]
+        yield from first
+        if len(first) == _LOOKED_AT:
+            yield from (name for name in reversed(self._stored(key)) if name not in first)
 
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         found = self._heads(key, [partition])
@@ -181,18 +188,13 @@ class SqlTables(Tables):
         return self._store(key, told, rests, pieces, options, claim)
 
     def _put_stream(
-        self,
-        key: Sequence[str],
-        partition: str | None,
-        tables: Iterable[pa.Table],
-        options: Mapping[str, Any],
-        claim: int,
+        self, key: Sequence[str], partition: str | None, stream: Stream, options: Mapping[str, Any], claim: int
     ) -> int:
-        tables = iter(tables)
+        tables = iter(stream.tables)
         first = next(tables)
         rests = {field.name for field in first.schema if pa.types.is_timestamp(field.type) and field.type.unit == "ns"}
         pieces = (self._encoded(key, partition, table) for table in chain([first], tables))
-        return self._store(key, {partition: (first.schema, first.num_rows)}, rests, pieces, options, claim)
+        return self._store(key, {partition: (first.schema, stream.rows)}, rests, pieces, options, claim)
 
     def _encoded(self, key: Sequence[str], partition: str | None, part: pa.Table) -> "_Piece":
         """Cast rows to what the database keeps, and refuse what it would change."""
@@ -215,7 +217,7 @@ class SqlTables(Tables):
 
         Args:
             key: the table's.
-            told: the partitions, how each is to be read, and whether it has rows: how many at least.
+            told: the partitions, how each is to be read, and its number of rows.
             rests: columns of which some piece has left-over nanoseconds.
             pieces: rows of the partitions, one partition after the other.
             options: the asset's metadata.
@@ -236,7 +238,7 @@ class SqlTables(Tables):
             replaced = {entry.stored_as: entry for entry in register.entries(connection, table, names.values())}
             for entry in replaced.values():
                 refuse_older(claim, entry.claim, label(key, entry.partition))
-            newest = next(register.newest(connection, table, names.values()), None)
+            newest = register.staying(connection, table, set(names.values()))
             places = fit(
                 server, connection, register, table,
                 schema=schema, rests=rests, replaced=replaced, newest=newest, key=primary_key,

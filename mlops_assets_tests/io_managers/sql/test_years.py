@@ -43,13 +43,13 @@ def filled(url: str) -> dict[str, pd.DataFrame]:
     """Store a table with partitions, one of them empty, and one without; return what they hold."""
     tables, whole = SqlTables(url), of_day("whole", rows=30)
     days = {day: of_day(day, rows=0 if day == DAYS[1] else 9) for day in DAYS}
-    tables.write_all(["demo", "observations"], days)
+    tables.write_all(["demo", "things"], days)
     tables.write(["demo", "scores"], whole)
     return {**days, "whole": whole}
 
 
 def held(tables: SqlTables) -> dict[str, pd.DataFrame]:
-    days = {day: tables.read(["demo", "observations"], [day]) for day in tables.partitions(["demo", "observations"])}
+    days = {day: tables.read(["demo", "things"], [day]) for day in tables.partitions(["demo", "things"])}
     return {**days, "whole": tables.read(["demo", "scores"])}
 
 
@@ -67,12 +67,12 @@ def test_what_an_earlier_release_has_left_is_read_and_written_on(url: str):
     assert before["_mlops_partitions"] == len(stored)
     same(held(SqlTables(url)), stored)
     pd.testing.assert_frame_equal(
-        SqlTables(url).read(["demo", "observations"]), pd.concat(stored[day] for day in DAYS).reset_index(drop=True)
+        SqlTables(url).read(["demo", "things"]), pd.concat(stored[day] for day in DAYS).reset_index(drop=True)
     )
     tables = SqlTables(url)
-    tables.write(["demo", "observations"], of_day(DAYS[2], 5), DAYS[2])
+    tables.write(["demo", "things"], of_day(DAYS[2], 5), DAYS[2])
     tables.write(["demo", "scores"], of_day("whole", 5))
-    tables.delete(["demo", "observations"], DAYS[0])
+    tables.delete(["demo", "things"], DAYS[0])
     same(held(tables), {**{d: stored[d] for d in DAYS[1:]}, DAYS[2]: of_day(DAYS[2], 5), "whole": of_day("whole", 5)})
     assert tables.outdated() == {}
 
@@ -94,7 +94,7 @@ def test_many_parts_are_read_and_made_one_table_by_the_command(url: str, monkeyp
     stored = filled(url)
     step_back(url)
     monkeypatch.setattr(postgres_parts, "FEW_PARTS", 3)
-    tables, key = SqlTables(url), ["demo", "observations"]
+    tables, key = SqlTables(url), ["demo", "things"]
     with pytest.raises(OldLayoutError, match="in 6 tables of PostgreSQL"):
         tables.write(key, of_day(DAYS[2], 5), DAYS[2])
     with pytest.raises(OldLayoutError):
@@ -104,7 +104,7 @@ def test_many_parts_are_read_and_made_one_table_by_the_command(url: str, monkeyp
     assert len(pd.concat(batches)) == sum(len(stored[day]) for day in DAYS)
     assert max(map(len, batches)) == 5
     told: list[tuple[str, int]] = []
-    tables.migrate("demo__observations", lambda what, count: told.append((what, count)))
+    tables.migrate("demo__things", lambda what, count: told.append((what, count)))
     assert told == [("copied", 6), ("dropped", 6)]
     same(held(tables), stored)
     tables.write(key, of_day(DAYS[2], 5), DAYS[2])
