@@ -7,7 +7,7 @@ from mlops_assets.catalog.partitions import complete_keys, latest_complete, rang
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.rescore import judged, old_scores, reread_keys
+from mlops_assets.stages.rescore import judged, newest_stored, old_scores, reread_keys
 
 TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
@@ -40,7 +40,10 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
 
 
 def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
-    """Define `<name>_rescore`; Dagster's record of what was stored when is its memory, so it needs no cursor."""
+    """Define `<name>_rescore`; Dagster's record of what was stored when is its memory.
+
+    The cursor only spares looking again: it is what was stored last, when nothing was to be scored.
+    """
 
     @dg.sensor(
         name=job_name(spec.name, RESCORE),
@@ -53,10 +56,16 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         tags = {FORECAST: spec.name}
         if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
             return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
+        done = dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
+        last = latest_complete(spec, clock.now())
+        state = f"{last} {newest_stored(spec, context.instance)}"
+        if state == context.cursor:
+            return done
         keys = complete_keys(spec, clock.now())
         late = old_scores(spec, keys, context.instance)
         if not late:
-            return dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
+            context.update_cursor(state)
+            return done
         requests = []
         for first, last in ranges(keys, late):
             why = max(late[key] for key in keys[keys.index(first) : keys.index(last) + 1])

@@ -29,7 +29,8 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str, listen: Listene
     keys = keys[: keys.index(last)]
     present = set(stores.tables.partitions([spec.name, OBSERVATIONS]))
     missing = [key for key in keys if key not in present]
-    early = [key for key in missing if not present or key < min(present)]
+    first = min(present, default=None)
+    early = [key for key in missing if first is None or key < first]
     if len(early) <= FEW:
         return missing[0] if missing else None
     try:
@@ -40,7 +41,7 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str, listen: Listene
     if passed:
         words = (
             f"partitions.start is {spec.partitions.start}, and the source has no row before "
-            f"{begin or min(present, default=last)}: the {passed} partitions until then are passed over"
+            f"{begin or first or last}: the {passed} partitions until then are passed over"
         )
         listen(Step(job_name(spec.name, DAILY), INGEST, "warning", message=words))
     return next(iter(missing[passed:]), None)

@@ -45,7 +45,7 @@ def gather(
         accuracy=version_scores(tables, spec, champion),
         log=log.assign(at=log["at"].dt.tz_localize("UTC").dt.tz_convert(spec.zone).dt.tz_localize(None)),
         launches=launches,
-        drift=drift_history(tables, spec.name) if any(rules.drift is not None for rules in policies) else None,
+        drift=_drift_since(tables, spec, champion) if any(rules.drift is not None for rules in policies) else None,
         new_rows=new_rows(tables, spec, champion, stored) if any(rules.new_rows for rules in policies) else None,
         ticks=ticks(spec, clock.now()),
     )
@@ -70,12 +70,24 @@ def new_rows(tables: Tables, spec: ForecastSpec, champion: Champion | None, stor
     return int((rows["timestamp"] > champion.trained_until).sum())
 
 
-def drift_history(tables: Tables, name: str) -> pd.DataFrame | None:
-    """Return the largest drift of each partition of `data_drift` (partition, drift); None if nobody has measured it."""
+def _drift_since(tables: Tables, spec: ForecastSpec, champion: Champion | None) -> pd.DataFrame | None:
+    """Return the same since the champion's training began to count: a breach belongs to one champion."""
+    since = holding(spec, champion.trained_until) if champion is not None else ""
+    return drift_history(tables, spec.name, [key for key in tables.partitions([spec.name, DATA_DRIFT]) if key >= since])
+
+
+def drift_history(tables: Tables, name: str, partitions: Sequence[str] | None = None) -> pd.DataFrame | None:
+    """Return the largest drift of each partition of `data_drift`, all or some: partition, drift.
+
+    None if nobody has measured it.
+    """
     key = [name, DATA_DRIFT]
     if not tables.exists(key):
         return None
-    largest = tables.read(key, columns=["partition", "drift"]).groupby("partition")["drift"].max()
+    if partitions is not None and not partitions:
+        return pd.DataFrame({"partition": pd.Series(dtype=object), "drift": pd.Series(dtype=float)})
+    rows = tables.read(key, partitions=partitions, columns=["partition", "drift"])
+    largest = rows.groupby("partition")["drift"].max()
     return pd.DataFrame({"partition": largest.index, "drift": largest.to_numpy()})
 
 

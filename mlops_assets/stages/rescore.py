@@ -27,6 +27,13 @@ def judged(spec: ForecastSpec) -> list[dg.AssetKey]:
     return [dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, RESCORE) if one.step != INGEST]
 
 
+def newest_stored(spec: ForecastSpec, instance: dg.DagsterInstance) -> str:
+    """Return which events stored scores, and what they are made from, last; with anything new it is another."""
+    keys = [dg.AssetKey([spec.name, name]) for name in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)]
+    records = instance.get_asset_records(keys)
+    return " ".join(sorted(str(one.asset_entry.last_materialization_storage_id) for one in records))
+
+
 def old_scores(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
     """Return the partitions whose scores are older than what they are made from, with the event that made them so."""
     stored = {

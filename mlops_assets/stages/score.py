@@ -8,7 +8,7 @@ from mlops_assets.catalog.column import typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
-from mlops_assets.catalog.partitions import holding, periods
+from mlops_assets.catalog.partitions import holding, partition_of, partitions_of, periods
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.decisions.evidence import Champion
@@ -113,12 +113,14 @@ def version_scores(tables: Tables, spec: ForecastSpec, champion: Champion | None
 
 def latest_origins(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:
     """Return partition, model_version and the latest `origin` of its forecasts that count there."""
-    key = [spec.name, FORECAST_ACCURACY]
+    key, partitions = [spec.name, FORECAST_ACCURACY], partitions_of(spec)
     found = [pd.DataFrame({"partition": [], "model_version": [], "origin": []})]
-    for partition in tables.partitions(key):
-        rows = tables.read(key, [partition], ["model_version", "origin", "in_sample", "job_key"])
+    keys = tables.partitions(key)
+    for some in (keys[first : first + SPAN] for first in range(0, len(keys), SPAN)):
+        rows = tables.read(key, some, ["timestamp", "model_version", "origin", "in_sample", "job_key"])
         rows = ledger.own(ledger.honest(rows))
-        found.append(rows.groupby("model_version", as_index=False)["origin"].max().assign(partition=partition))
+        rows = rows.assign(partition=partition_of(rows["timestamp"], partitions, some))
+        found.append(rows.groupby(["partition", "model_version"], as_index=False)[["origin"]].max())
     return pd.concat([part for part in found if len(part)] or found, ignore_index=True)
 
 

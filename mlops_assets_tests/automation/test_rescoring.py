@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from mlops_assets.automation import rescoring
 from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
@@ -76,6 +77,22 @@ def test_late_and_corrected_actuals_are_scored_again_once_and_the_old_scores_are
     own = rows[rows["timestamp"] == "2024-05-13"]
     assert whole["wql"]["2024-05-13", 2] == score(own, scored.spec.task)["wql"].item()
     assert whole["wql"]["2024-05-13", 2] > 2 * whole["wql"]["2024-05-13", 1]
+
+
+def test_without_news_a_tick_only_asks_what_was_stored_last(scored, monkeypatch):
+    def tick(cursor: str | None) -> str | None:
+        given = {"clock": scored.resources["clock"]}
+        with dg.build_sensor_context(instance=scored.instance, cursor=cursor, resources=given) as context:
+            found = build_rescore_sensor(scored.spec).evaluate_tick(context)
+        assert not found.run_requests
+        return found.cursor
+
+    cursor = tick(None)
+    monkeypatch.setattr(rescoring, "old_scores", lambda *_: pytest.fail("looks at every partition"))
+    assert tick(cursor) == cursor
+    monkeypatch.undo()
+    scored.run("forecast_accuracy", partition=LAST)
+    assert tick(cursor) not in (None, cursor)
 
 
 def test_reading_the_same_again_leaves_the_history_of_scores_as_it_is(scored):

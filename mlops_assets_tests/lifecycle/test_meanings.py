@@ -87,6 +87,23 @@ def test_what_says_nothing_is_taken_for_the_first_meaning_that_was_noted(tables:
     assert log["changes"].tolist() == ["", "columns.target: sales → rain"]
 
 
+def test_where_the_spec_has_never_changed_no_partition_is_asked(
+    tables: Tables, old: Any, new: Any, monkeypatch
+) -> None:
+    Meanings(tables, "demo").note(old, NOW)
+    store(tables, old, *DAYS)
+    asked = []
+    own = type(tables).meanings
+    monkeypatch.setattr(type(tables), "meanings", lambda self, *rest: asked.append(rest) or own(self, *rest))
+    assert outdated(tables, old) == {}
+    assert asked == []
+    assert list(outdated(tables, new)) == DAYS
+    Meanings(tables, "demo").note(new, NOW)
+    store(tables, new, DAYS[1])
+    assert list(outdated(tables, new)) == [DAYS[0], DAYS[2]]
+    assert len(asked) == 2
+
+
 def test_keys_of_another_kind_are_known_though_they_say_nothing(tables: Tables, tmp_path: Path) -> None:
     store(tables, None, *DAYS)
     weekly = declare(tmp_path / "weekly", partitions={"kind": "weekly", "start": "2024-03-01"})
