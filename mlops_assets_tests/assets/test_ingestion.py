@@ -4,6 +4,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets_tests.worlds import SPEC, panel
 
 
@@ -221,3 +223,29 @@ def test_a_partition_with_half_of_the_items_is_told(world):
         if said:
             assert words[0].startswith(f"{day} has no row of shop 2, shop 3, which had rows until then")
             assert f"mlops-assets ingest demo --partition {day}" in words[0]
+
+
+def test_a_run_that_dies_before_it_stores_what_was_revised_leaves_the_past_as_it_was(world, monkeypatch):
+    made = world()
+    made.run("observations", "quarantine", partition="2024-03-05")
+    before = made.table("observations")
+    _left(made, panel().assign(sales=1.0))
+    kind, store = type(made.tables), type(made.tables).handle_output
+
+    def dying(tables, context, rows):
+        if context.asset_key.path[-1] == "observations":
+            raise KeyboardInterrupt
+        return store(tables, context, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "handle_output", dying)
+        with pytest.raises(KeyboardInterrupt):
+            made.run("observations", "quarantine", partition="2024-03-05")
+    past = Revisions(Graph(made.spec), made.tables)
+    assert len(made.table("revisions")) == len(before), "kept before the others are stored"
+    pd.testing.assert_frame_equal(past.versions("observations")[0].drop(columns="partition"), before)
+    moment = pd.Timestamp(before["known_at"].max())
+    made.run("observations", "quarantine", partition="2024-03-05")
+    assert made.table("observations")["target"].tolist() == [1.0] * 4
+    assert past.as_of("observations", moment)["target"].tolist() == before["target"].tolist()
+    assert len(made.table("revisions")) == len(before), "and once"

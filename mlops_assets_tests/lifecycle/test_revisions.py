@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.forecasting.data.grid import KEY
-from mlops_assets.io_managers import MemoryTables, ObjectTables, Tables
+from mlops_assets.io_managers import MemoryTables, ObjectTables, SqlTables, Tables
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets_tests.worlds import SPEC, declare, panel
@@ -47,9 +48,11 @@ def graph(tmp_path: Path) -> Graph:
     return Graph(declare(tmp_path))
 
 
-@pytest.fixture(params=["memory", "files"])
+@pytest.fixture(params=["memory", "files", "sql"])
 def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Tables:
-    return MemoryTables() if request.param == "memory" else ObjectTables(str(tmp_path / "tables"))
+    kinds = {"memory": MemoryTables, "files": lambda: ObjectTables(str(tmp_path / "tables"))}
+    kinds["sql"] = lambda: SqlTables(SecretStr(f"sqlite:///{tmp_path}/tables.db"))
+    return kinds[request.param]()
 
 
 def test_what_changed_is_all_that_is_kept(graph: Graph, tables: Tables) -> None:
