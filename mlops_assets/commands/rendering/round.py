@@ -11,16 +11,18 @@ from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
-from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE, with_names_of_today
+from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
 from mlops_assets.forecasting.evaluation.ledger import honest, shown_numbers, summary
-from mlops_assets.forecasting.evaluation.metrics import score, shown_metrics
+from mlops_assets.forecasting.evaluation.metrics import Scoring, shown_metrics
 from mlops_assets.forecasting.formatting import counted, number, stamp
 from mlops_assets.lifecycle.decisions import why_nobody
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.resources.instance import dagster_home
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.backtest import rows_by_item
 from mlops_assets.tracking.errors import TrackingError
 
 OTHERS = {"fallback": "fallback", NAIVE: "seasonal naive's"}
@@ -92,16 +94,21 @@ def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
 def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
     from rich.table import Table
 
-    predictions = ForecastTables(stores.tables, spec.name).read(BACKTEST)
-    if predictions.empty:
+    stored = StoredTable(stores.tables, [spec.name, BACKTEST])
+    if not stores.tables.exists(stored.key):
         return
-    predictions = with_names_of_today(predictions)
+    scorings = {name: Scoring(spec.task, by) for name, by in {"all": ["model"], "each": ["window", "model"]}.items()}
+    origins: dict[Any, Any] = {}
+    for rows in rows_by_item(stored, spec.task):
+        for scoring in scorings.values():
+            scoring.add(rows)
+        origins |= rows.groupby("window")["origin"].first().to_dict()
+    if not origins:
+        return
     yield "\n[bold]backtest[/bold]: the challenger against seasonal naive on the same rows; lower is better"
-    overall = score(predictions, spec.task, by=["model"])
+    overall, by_window = (scoring.table() for scoring in scorings.values())
     shown = [name for name in shown_metrics("summary") if overall[name].notna().any()]
     table = Table("window", "origin", "model", *shown)
-    origins = predictions.groupby("window")["origin"].first()
-    by_window = score(predictions, spec.task, by=["window", "model"]).sort_values(["window", "model"])
     for row in by_window.to_dict("records"):
         table.add_row(str(row["window"]), stamp(origins[row["window"]]), *_scores(row, shown))
     table.add_section()
