@@ -145,7 +145,7 @@ def postgres(data: Any, folder: Path, times: int) -> list[Ratio]:
         names = ", ".join(data.columns)
         own = f'{names}, "_partition", "_row"'
         psql(f"\\copy (SELECT {own} FROM t) TO '{file}' (FORMAT binary)")()
-        psql(f"CREATE TABLE bare ({COLUMNS}, _partition text, _row int8, PRIMARY KEY (_partition, _row))")()
+        psql(f"CREATE TABLE bare ({COLUMNS}, _partition text, _row int8)", "CREATE INDEX ON bare (_partition)")()
         copy = best(times, psql("TRUNCATE bare", f"\\copy bare FROM '{file}' (FORMAT binary)"), pid)
         write = best(times, lambda: tables.write(["t"], data, "2024"), pid)
         slow = measured(lambda: data.to_sql("pandas", engine, if_exists="replace", index=False), pid)
