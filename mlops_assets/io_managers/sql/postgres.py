@@ -139,20 +139,18 @@ class Postgres(Server):
         it is held off first, when there is no snapshot yet.
         """
         with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            # However little the server knows of a new table: a partition is found by its index.
-            self.run(connection, "SET LOCAL enable_seqscan = off")
-            if not self._held(connection, table):
-                connection.connection.rollback()  # there is no such table: nothing to hold off
+            self._hold(connection, table)
             yield connection
 
-    def _held(self, connection: "sa.Connection", table: str) -> bool:
+    def _hold(self, connection: "sa.Connection", table: str) -> None:
         import psycopg
 
+        # However little the server knows of a new table: a partition is found by its index.
+        held = f"SET LOCAL enable_seqscan = off; LOCK TABLE ONLY {self.quote(table)} IN ACCESS SHARE MODE"
         try:
-            self.run(connection, f"LOCK TABLE ONLY {self.quote(table)} IN ACCESS SHARE MODE")
-        except psycopg.errors.UndefinedTable:
-            return False
-        return True
+            self.run(connection, held)
+        except psycopg.errors.UndefinedTable:  # nothing to hold off
+            connection.connection.rollback()
 
     def item_text(self, column: str) -> "sa.ColumnElement[str]":
         """Compare bytes, not letters."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mlops_assets.io_managers.errors import OldLayoutError
+from mlops_assets.io_managers.errors import OldLayoutError, StorageError
 from mlops_assets.io_managers.sql.columns import PARTITION, ROW, partition_table
 from mlops_assets.io_managers.sql.server import WAIT_SECONDS, Wish, literal
 
@@ -176,13 +176,21 @@ class PartTables:
             run(connection, f"ALTER TABLE {quote(table + _BESIDE)} RENAME TO {quote(table)}")
 
     def _drop_some(self, table: str) -> int:
-        """Drop some parts of a divided table whose rows are elsewhere, and return how many; the table with the last."""
+        """Drop some parts of a divided table whose rows are elsewhere, and return how many; then the table itself."""
+        import psycopg
+
         run, quote = self._server.run, self._server.quote
         with self._server.writing(table) as connection:
             if self._kind(connection, table) != "p":
                 return 0
             parts = self._parts(connection, table, "true")
-            run(connection, f"DROP TABLE {', '.join(quote(part) for part in parts or [table])}")
+            try:
+                run(connection, f"DROP TABLE {', '.join(quote(part) for part in parts or [table])}")
+            except psycopg.errors.DependentObjectsStillExist as error:
+                raise StorageError(
+                    f"{table}, whose rows are in {table.removesuffix(_OLD)} now, cannot be dropped: "
+                    f"{error.diag.message_detail}. Make that anew on the table of now, and run the same again"
+                ) from None
         return len(parts)
 
     def _parts(self, connection: "sa.Connection", table: str, condition: str) -> list[str]:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from mlops_assets.io_managers import SqlTables
-from mlops_assets.io_managers.errors import OldLayoutError
+from mlops_assets.io_managers.errors import OldLayoutError, StorageError
 from mlops_assets.io_managers.sql import postgres_parts
 from mlops_assets.resources.databases import shared_engine
 from mlops_assets_tests.io_managers.conftest import Places
@@ -109,6 +109,25 @@ def test_many_parts_are_read_and_made_one_table_by_the_command(url: str, monkeyp
     same(held(tables), stored)
     tables.write(key, of_day(DAYS[2], 5), DAYS[2])
     same(held(tables), {**stored, DAYS[2]: of_day(DAYS[2], 5)})
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_view_on_an_old_table_keeps_it_and_is_named(url: str):
+    stored = filled(url)
+    step_back(url)
+    with shared_engine(url).begin() as connection:
+        connection.execute(sa.text("CREATE VIEW of_the_office AS SELECT n FROM demo__things"))
+    tables = SqlTables(url)
+    with pytest.raises(StorageError, match=r"cannot be dropped: view of_the_office depends on table"):
+        tables.migrate("demo__things")
+    same(held(tables), stored)
+    with shared_engine(url).begin() as connection:
+        connection.execute(sa.text("DROP VIEW of_the_office"))
+    assert set(tables.outdated()) == {"demo__scores", "demo__things"}
+    for name in tables.outdated():
+        tables.migrate(name)
+    assert tables.outdated() == {}
+    same(held(tables), stored)
 
 
 @pytest.mark.process
