@@ -113,6 +113,26 @@ class OpenableFile(Protocol):
 AnyFile: TypeAlias = Path | OpenableFile
 
 
+def read_batches(
+    reader: SourceReader, columns: Sequence[str], time_column: str, window: Window
+) -> Iterator[pd.DataFrame]:
+    """Yield the batches of a window that have rows; one without, with the columns of `SourceReader.read`, if none has.
+
+    Args:
+        reader: of the source.
+        columns: wanted.
+        time_column: the one of them that holds the time.
+        window: wanted.
+    """
+    empty = True
+    for batch in reader.read(columns, time_column, window):
+        if len(batch):
+            empty = False
+            yield batch
+    if empty:
+        yield pd.DataFrame(columns=[*columns, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
+
+
 def read_all(
     reader: SourceReader, columns: Sequence[str], time_column: str, window: Window, enough: int | None = None
 ) -> pd.DataFrame:
@@ -126,13 +146,11 @@ def read_all(
         enough: no further batch is read once there are so many rows.
     """
     batches, rows = [], 0
-    for batch in reader.read(columns, time_column, window):
-        batches += [batch] if len(batch) else []
+    for batch in read_batches(reader, columns, time_column, window):
+        batches.append(batch)
         rows += len(batch)
         if enough is not None and rows >= enough:
             break
-    if not batches:
-        return pd.DataFrame(columns=[*columns, ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
     return pd.concat(batches, ignore_index=True) if len(batches) > 1 else batches[0]
 
 

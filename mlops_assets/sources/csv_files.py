@@ -19,6 +19,8 @@ DELIMITERS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
 _TITLES = 20
 """The names of the columns are looked for in so many lines."""
 _BLOCK_BYTES = 16 << 20
+_ROWS = 50_000
+"""Of a frame: texts take ten times as much memory there as in the file."""
 
 
 def read_csv(
@@ -88,17 +90,21 @@ def read_csv(
             for batch in reader:
                 if held is not None:
                     yield held
-                frame = batch.to_pandas()
                 # Arrow parses ahead in a thread of its own: what it adds meanwhile is for the next round.
                 new = broken[:]
                 del broken[: len(new)]
                 bad_numbers.update(row.number - 1 for row in new)
                 last_bad = new[-1] if new else last_bad
-                last = frame[present[-1]].iat[-1] if len(frame) else last
-                frame[ROW_NUMBER] = list(islice(numbers, len(frame)))
-                frame[ROW_PROBLEM] = None
-                held = frame[[*columns, ROW_NUMBER, ROW_PROBLEM]].copy()
+                last = batch.column(present[-1])[-1].as_py() if batch.num_rows else last
                 yield _broken_rows(new, columns)
+                held = None
+                for start in range(0, batch.num_rows, _ROWS):
+                    if held is not None:
+                        yield held
+                    frame = batch.slice(start, _ROWS).to_pandas()
+                    frame[ROW_NUMBER] = list(islice(numbers, len(frame)))
+                    frame[ROW_PROBLEM] = None
+                    held = frame[[*columns, ROW_NUMBER, ROW_PROBLEM]].copy()
     bad_numbers.update(row.number - 1 for row in broken)
     last_bad = broken[-1] if broken else last_bad
     ends_well = next(numbers) - 1 not in bad_numbers

@@ -1,6 +1,6 @@
 """Ingesting: what the source says of a span of time, held against the contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -14,7 +14,7 @@ from mlops_assets.forecasting.data.vintages import known_from
 from mlops_assets.io_managers.errors import StaleWriteError
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.sources.base import read_all
+from mlops_assets.sources.base import read_all, read_batches
 from mlops_assets.sources.covariates import attach
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec
@@ -134,12 +134,17 @@ def _checked(
 ) -> tuple[contract.Checked, str]:
     """Hold columns of the forecast's own table against the contract; a target that is not among them is missing."""
     reader, target = open_source(graph.spec), graph.spec.columns.target
-    raw = read_all(reader, columns, graph.spec.columns.timestamp, graph.contract.asked(window), most)[:most]
-    if target not in columns:
-        raw = raw.assign(**{target: None})
+    asked = columns, graph.spec.columns.timestamp, graph.contract.asked(window)
+
+    def read() -> Iterator[pd.DataFrame]:
+        # A service is asked once: it may answer otherwise the next time.
+        whole = most is not None or graph.spec.source.kind == "http"
+        for raw in [read_all(reader, *asked, most)[:most]] if whole else read_batches(reader, *asked):
+            yield raw if target in columns else raw.assign(**{target: None})
+
     # Under a clock that stands still, rows of later moments have not come yet.
     rules = replace(graph.contract, future="ignore") if clock.pinned else graph.contract
-    checked = contract.check(raw, rules, window, clock.now(), exact=reader.exact)
+    checked = contract.check_batches(read, rules, window, clock.now(), exact=reader.exact)
     checked.notes[:0] = reader.notes
     return checked, reader.name
 

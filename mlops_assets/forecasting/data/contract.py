@@ -4,41 +4,42 @@ Rows are read as text where the source has no types, parsed strictly (`parsing`)
 (pandera). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, cast
-from zoneinfo import ZoneInfo
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.aggregation import Aggregate, aggregate
 from mlops_assets.forecasting.data.duplicates import added_twice, conflicts, is_superseded
-from mlops_assets.forecasting.data.grid import KEY, floor_to_grid, floored_into, is_there, on_grid, within_a_day
-from mlops_assets.forecasting.data.numbers import PLAIN, NumberFormat, read_numbers, readings
-from mlops_assets.forecasting.data.parsing import (
-    Mask,
-    has_nul,
-    is_empty,
-    offsets_named,
-    read_item_ids,
-    read_moments,
-    read_texts,
-)
+from mlops_assets.forecasting.data.grid import KEY, floored_into
+from mlops_assets.forecasting.data.judging import TIME, ContractError, Judged, as_all, column, judge, take, together
+from mlops_assets.forecasting.data.numbers import PLAIN, NumberFormat
 from mlops_assets.forecasting.data.verdict import (
     CUT_OFF,
     REASONS,
     ROW_NUMBER,
     ROW_PROBLEM,
     ROW_SOURCE,
-    Verdict,
-    is_cut,
+    quarantine,
+    with_reason,
 )
-from mlops_assets.forecasting.model.errors import DataError
 
-
-class ContractError(DataError):
-    """The source as a whole breaks the contract: columns are missing, or too many rows are bad."""
+__all__ = [
+    "CUT_OFF",
+    "REASONS",
+    "ROW_NUMBER",
+    "ROW_PROBLEM",
+    "ROW_SOURCE",
+    "Checked",
+    "Contract",
+    "ContractError",
+    "Window",
+    "check",
+    "check_batches",
+]
 
 
 @dataclass(frozen=True)
@@ -190,180 +191,109 @@ def check(raw: pd.DataFrame, contract: Contract, window: Window, now: datetime, 
     Raises:
         ContractError: a column of the contract is absent.
     """
+    _require(raw, contract)
+    return _concluded(judge(raw, contract, window, now, exact), contract, lambda numbers: raw.iloc[numbers])
+
+
+def check_batches(
+    read: Callable[[], Iterator[pd.DataFrame]], contract: Contract, window: Window, now: datetime, exact: bool = False
+) -> Checked:
+    """Hold the rows of a source against the contract as `check` does, batch by batch.
+
+    Of rows that are accepted only what they say is held, not how it was written. What hangs on how others are written
+    is read once more: rows that contradict each other, for their record; and all of them, together, where numbers are
+    not written plainly, or a column has texts in one batch and dates, say, in another.
+
+    Args:
+        read: reads the source from its beginning; see `check` for a batch. One at least comes.
+        contract: see `check`.
+        window: see `check`.
+        now: see `check`.
+        exact: see `check`.
+
+    Raises:
+        ContractError: a column of the contract is absent.
+    """
+    parts: list[Judged] = []
+    rows, names = 0, {}
+    only: list[pd.DataFrame] = []
+    for raw in read():
+        _require(raw, contract)
+        parts.append(judge(raw, contract, window, now, exact, rows, names))
+        only = [] if rows else [raw]
+        rows += len(raw)
+        if len(parts) > 1 and not _separable(parts):
+            parts.clear()
+            return check(pd.concat(list(read()), ignore_index=True), contract, window, now, exact)
+    return _concluded(together(parts), contract, lambda numbers: _rows_of(only or read(), numbers))
+
+
+def _separable(parts: Sequence[Judged]) -> bool:
+    """Whether the last batch says by itself what it says beside the first: see `Said.odd`, and types that are alike."""
+    first, last = (part.likeness.dtypes for part in (parts[0], parts[-1]))
+    alike = (one == other or {one.kind, other.kind} <= set("iufO") for one, other in zip(first, last, strict=True))
+    return all(alike) and not any(said.odd for part in (parts[0], parts[-1]) for said in part.remarks.numbers.values())
+
+
+def _rows_of(batches: Iterable[pd.DataFrame], numbers: np.ndarray) -> pd.DataFrame:
+    """Return rows by their numbers among all rows, which are ascending."""
+    found, first = [], 0
+    for raw in batches:
+        here = numbers[(numbers >= first) & (numbers < first + len(raw))]
+        found += [raw.iloc[here - first]] if len(here) else []
+        first += len(raw)
+    return pd.concat(found)
+
+
+def _require(raw: pd.DataFrame, contract: Contract) -> None:
     missing = [name for name in contract.columns if name not in raw.columns]
     if missing:
         present = ", ".join(str(c) for c in raw.columns if c not in (ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM))
         raise ContractError(f"missing column: {', '.join(missing)}; the source has: {present}")
-    raw = raw.reset_index(drop=True)
-    verdict = Verdict(len(raw))
-    typed, second_time, unparsed, notes = _parse(raw, contract, verdict)
-    times = _column(typed, "timestamp")
-    placed = times.notna().to_numpy()
-    present = pd.Timestamp(now).tz_convert(ZoneInfo(contract.time_zone)).tz_localize(None)
-    future = placed & (times > present).to_numpy()
-    left_out = 0
-    if contract.future == "ignore":
-        unparsed = [u._replace(rows=u.rows & ~future) if u.column == contract.target else u for u in unparsed]
-        left_out = int((future & ~is_empty(_column(raw, contract.target))).sum())
-        typed["target"] = typed["target"].mask(future)
-    if contract.timestamp_floor:
-        typed["timestamp"] = floor_to_grid(times, contract.frequency, contract.stamp_at_end)
-        second_time = second_time & within_a_day(contract.frequency)
-    moments = _column(typed, "timestamp")
-    inside = moments.between(window.start, window.end, inclusive="left").to_numpy()
-    early = future & typed["target"].notna().to_numpy()
-    verdict.reject(early, "in_the_future", times, lambda m: f"{m} is after {present:%Y-%m-%d %H:%M}")
-    unplaced = verdict.rejected & ~inside
-    if exact:
-        asked = contract.asked(window)
-        outside = placed & ~times.between(asked.start, asked.end, inclusive="left").to_numpy()
-        verdict.reject(outside, "outside_window", times, lambda m: f"{m} is not in {asked}")
-    other_times = placed & ~inside & ~verdict.rejected
-    verdict.ignored = other_times
-    verdict.reject(is_cut(raw), "cut_off_row", _column(raw, ROW_SOURCE), lambda _: CUT_OFF)
-    verdict.reject(second_time, "repeated_hour", moments, lambda m: f"{m}; use time_zone: UTC to keep both")
-    there = is_there(pd.DatetimeIndex(moments.where(inside)), contract.frequency, ZoneInfo(contract.time_zone))
-    verdict.reject(inside & ~there, "skipped_hour", moments, lambda m: f"{m} does not come in {contract.time_zone}")
-    for name, reason, bad in unparsed:
-        verdict.reject(bad, reason, _column(raw, name), lambda value, c=name: f"column {c}: {value!r}{_or(value)}")
-    _apply_rules(_rows(typed, ~verdict.rejected & ~other_times), contract, verdict)
-    good = _rows(typed, ~verdict.rejected & ~other_times)
-    files = _column(raw, ROW_SOURCE)
-    superseded = is_superseded(good, files) if contract.latest_wins else np.zeros(len(good), dtype=bool)
-    good = _rows(good, ~superseded)
-    aggregated = 0
+
+
+def _concluded(judged: Judged, contract: Contract, raw_rows: Callable[[np.ndarray], pd.DataFrame]) -> Checked:
+    """Hold the good rows against each other: which count, and which contradict one another."""
+    notes, good = judged.remarks.lines(contract), judged.good
+    files, times = column(good, ROW_SOURCE), good.get(TIME, column(good, "timestamp"))
+    good = good[contract.canonical_columns]
+    judged.good = good.iloc[:0]
+    before = len(good)
+    if contract.latest_wins:
+        good = take(good, ~is_superseded(good, files))
+    superseded, aggregated = before - len(good), 0
     if contract.aggregate is not None:
         if contract.aggregate == "sum" and contract.latest_wins is False:
             notes += added_twice(good, times, files)
         whole = aggregate(good, times, contract.aggregate, [*contract.known, *contract.past])
         aggregated, good = len(good) - len(whole), whole
-    repeated = good.assign(**{ROW_SOURCE: files.reindex(good.index)}).duplicated(
-        [*contract.canonical_columns, ROW_SOURCE]
-    )
     again = good.duplicated(contract.canonical_columns).to_numpy()
-    collapsed, good = _rows(good, again), _rows(good, ~again)
+    # Of rows that stand there twice only: most sources have none.
+    twice = take(good, good.duplicated(contract.canonical_columns, keep=False).to_numpy())
+    of_file = twice.assign(**{ROW_SOURCE: files.reindex(twice.index)})
+    again_here = column(take(twice, of_file.duplicated().to_numpy()), "timestamp")
+    collapsed, good = take(good, again), take(good, ~again)
     clash = good.duplicated(KEY, keep=False).to_numpy()
-    words, between_files = conflicts(_rows(good, clash), None if contract.latest_wins is None else files)
-    verdict.put(good.index[clash].to_numpy(), "conflicting_duplicate", words)
+    contradicting = take(good, clash)
+    words, between_files = conflicts(contradicting, None if contract.latest_wins is None else files)
     notes += between_files
-    accepted = _rows(good, ~clash).sort_values(KEY, kind="stable", ignore_index=True)
-    quarantined = verdict.quarantine(raw, moments)
+    rejected = judged.rejected
+    if len(contradicting):
+        raw = as_all(raw_rows(contradicting.index.to_numpy()).set_axis(contradicting.index), judged.likeness)
+        more = with_reason(raw, "conflicting_duplicate", words, column(contradicting, "timestamp"))
+        rejected = pd.concat([rejected, more]).sort_index() if len(rejected) else more
+    accepted = take(good, ~clash).sort_values(KEY, kind="stable", ignore_index=True)
+    quarantined = quarantine(rejected)
     counts = {
-        "rows_read": len(raw),
+        "rows_read": judged.rows,
         "rows_accepted": len(accepted),
         "rows_quarantined": len(quarantined),
         "rows_collapsed": len(collapsed),
-        "rows_superseded": int(superseded.sum()),
+        "rows_superseded": superseded,
         "rows_aggregated": aggregated,
-        "rows_of_other_times": int(other_times.sum()),
+        "rows_of_other_times": judged.other_times,
     }
-    gone = _column(collapsed, "timestamp")
-    again_here = moments[repeated[repeated].index]
+    gone = column(collapsed, "timestamp")
     return Checked(
-        accepted, quarantined, counts, int(unplaced.sum()), left_out, gone, again_here, moments[inside], notes
+        accepted, quarantined, counts, judged.unplaced, judged.left_out, gone, again_here, judged.of_window, notes
     )
-
-
-def _or(value: Any) -> str:
-    """Say what a value that is no number would be if a field of the source said so."""
-    words = readings(value)
-    return f", {words}" if words else ""
-
-
-def _column(frame: pd.DataFrame, name: str) -> pd.Series:
-    return cast(pd.Series, frame[name])
-
-
-def _rows(frame: pd.DataFrame, mask: Mask) -> pd.DataFrame:
-    return frame.take(np.flatnonzero(mask))
-
-
-class _Unparsed(NamedTuple):
-    column: str
-    reason: str
-    rows: Mask
-
-
-def _parse(
-    raw: pd.DataFrame, contract: Contract, verdict: Verdict
-) -> tuple[pd.DataFrame, Mask, list[_Unparsed], list[str]]:
-    """Turn the raw columns into canonical ones; also say which rows are the second time of their hour, and what is odd.
-
-    Rows without a usable timestamp are rejected at once. What else does not parse is returned, because only
-    the rows of the window are judged by it.
-    """
-    if ROW_PROBLEM in raw.columns:
-        malformed = raw[ROW_PROBLEM].notna().to_numpy() & ~is_cut(raw)
-        verdict.reject(malformed, "malformed_row", _column(raw, ROW_PROBLEM), str)
-    name, stamps = contract.timestamp, _column(raw, contract.timestamp)
-    verdict.reject(is_empty(stamps), "missing_timestamp", stamps, lambda _: f"column {name}")
-    moments, second_time = read_moments(stamps, ZoneInfo(contract.time_zone), contract.timestamp_format)
-    form = contract.timestamp_format or "ISO 8601"
-    unread = moments.isna().to_numpy()
-    verdict.reject(unread, "unparsable_timestamp", stamps, lambda v: f"column {name}: {v!r} is not {form}")
-    item_id = read_item_ids([_column(raw, name) for name in contract.item_id])
-    notes = offsets_named(stamps) if contract.timestamp_format is None else []
-    notes = [f"column {contract.timestamp}: {note} in {contract.time_zone}" for note in notes]
-    columns = {"item_id": item_id, "timestamp": moments}
-    unparsed: list[_Unparsed] = []
-    for name in (contract.target, *contract.known, *contract.past):
-        is_target = name == contract.target
-        read = read_numbers(
-            _column(raw, name), contract.numbers, booleans=not is_target, sources=_column(raw, ROW_SOURCE)
-        )
-        columns["target" if is_target else name] = read.values
-        unparsed.append(_Unparsed(name, f"{'target' if is_target else 'covariate'}_not_a_number", read.bad))
-        notes += [f"column {name}: {note}" for note in read.notes]
-    for name in contract.static:
-        columns[name] = read_texts(_column(raw, name))
-    for name in (*contract.item_id, *contract.static):
-        unparsed.append(_Unparsed(name, "nul_in_text", has_nul(_column(raw, name))))
-    return pd.DataFrame(columns), second_time, unparsed, notes
-
-
-def _apply_rules(typed: pd.DataFrame, contract: Contract, verdict: Verdict) -> None:
-    """Reject what breaks a row rule; `typed` holds the rows to judge, its index their numbers."""
-    import pandera.errors
-    import pandera.pandas as pa
-
-    def fits_grid(moments: pd.Series) -> pd.Series:
-        return pd.Series(on_grid(moments, contract.frequency), moments.index)
-
-    def finite(values: pd.Series) -> pd.Series:
-        return values.abs() < np.inf
-
-    def number(rule: str) -> pa.Column:
-        return pa.Column(float, nullable=True, checks=pa.Check(finite, name=rule))
-
-    item = pa.Check(pd.Series.notna, name="missing_item", ignore_na=False)
-    rules = {
-        "timestamp": pa.Column(checks=pa.Check(fits_grid, name="off_grid")),
-        "item_id": pa.Column(nullable=True, checks=item),
-        "target": number("target_infinite"),
-        **{name: number("covariate_infinite") for name in (*contract.known, *contract.past)},
-    }
-    if typed.empty:
-        return
-    try:
-        pa.DataFrameSchema(rules).validate(typed, lazy=True)
-    except pandera.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        unknown = set(cases["check"]) - set(REASONS)
-        if unknown:
-            raise ContractError(f"unexpected violations: {', '.join(map(str, sorted(unknown)))}") from error
-        cases["rank"] = cases["check"].map(list(REASONS).index)
-        first = cases.sort_values("rank", kind="stable").drop_duplicates("index")
-        for reason, hits in first.groupby("check"):
-            verdict.put(hits["index"].to_numpy(dtype=np.int64), str(reason), _rule_words(hits, contract))
-
-
-def _rule_words(hits: pd.DataFrame, contract: Contract) -> list[str]:
-    words = {
-        "off_grid": f"is off the grid of frequency {contract.frequency}",
-        "missing_item": f"column {' or '.join(contract.item_id)}",
-    }
-    found = zip(hits["check"], hits["column"], hits["failure_case"], strict=True)
-    return [
-        f"{value} {words[rule]}" if rule == "off_grid" else words.get(rule, f"column {column}: {value}")
-        for rule, column, value in found
-    ]

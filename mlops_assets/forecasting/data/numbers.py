@@ -7,8 +7,8 @@ other reading is possible; where two are, as of `1,234`, the value is no number,
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
@@ -115,18 +115,80 @@ _WRITINGS = tuple(Writing(decimal, group) for decimal, group in product(".,", (N
 """What is thought of where nothing is declared; the plain one first."""
 
 
+@dataclass
+class Said:
+    """What is to be said of a column of numbers: of a part of it too, and of parts together.
+
+    Attributes:
+        missing: texts that were read as missing.
+        odd: whether a text with digits is no plain number though no writing is declared. Then the texts of the whole
+            column say what it is, and a part of it cannot be read by itself.
+        writings: in which writings such texts were read, in words.
+        grouped: texts like 1.234.
+        whole: texts like 987.
+        others: whether there are other texts with digits.
+        rounded: whole numbers that float64 cannot hold, and the first of them.
+        sentinels: numbers that were read as missing.
+    """
+
+    missing: Counter[str] = field(default_factory=Counter)
+    odd: bool = False
+    writings: list[str] = field(default_factory=list)
+    grouped: set[str] = field(default_factory=set)
+    whole: set[str] = field(default_factory=set)
+    others: bool = False
+    rounded: tuple[int, int | None] = (0, None)
+    sentinels: Counter[float] = field(default_factory=Counter)
+
+    def __add__(self, later: "Said") -> "Said":
+        count, first = self.rounded
+        return Said(
+            Counter(self.missing) + later.missing,
+            self.odd or later.odd,
+            [*self.writings, *later.writings],
+            self.grouped | later.grouped,
+            self.whole | later.whole,
+            self.others or later.others,
+            (count + later.rounded[0], first if count else later.rounded[1]),
+            Counter(self.sentinels) + later.sentinels,
+        )
+
+    def lines(self) -> list[str]:
+        """Return what was taken for what, and what looks wrong, a line each."""
+        notes = [_missing(count, repr(text)) for text, count in self.missing.most_common()]
+        notes += self.writings or ([] if self.odd else self._points())
+        if self.rounded[0]:
+            notes.append(f"{self.rounded[0]} × a whole number beyond 2^53 rounded, such as {self.rounded[1]}")
+        return notes + [_missing(count, f"{number:g}") for number, count in self.sentinels.most_common()]
+
+    def _points(self) -> list[str]:
+        """Ask whether whole numbers have points between their thousands: 987 beside 1.234, and nothing like 1.5."""
+        if len(self.grouped) < 3 or not self.whole or self.others:
+            return []
+        least, most = min(self.grouped), max(self.whole)
+        return [
+            f"{least!r} was read as {float(least):g}, but beside whole numbers such as {most!r} it looks "
+            f"like {float(least) * 1000:.0f}: source.thousands: '.'? If it is not, source.decimal: '.' says so"
+        ]
+
+
 class Numbers(NamedTuple):
     """A column read as numbers.
 
     Attributes:
         values: float64, NaN where missing or bad.
         bad: which values are neither a number nor missing.
-        notes: what was taken for what, in words.
+        said: what was taken for what.
     """
 
     values: pd.Series
     bad: Mask
-    notes: list[str]
+    said: Said
+
+    @property
+    def notes(self) -> list[str]:
+        """What was taken for what, in words."""
+        return self.said.lines()
 
 
 def read_numbers(
@@ -143,10 +205,11 @@ def read_numbers(
     missing = values.isna().to_numpy()
     if pd.api.types.is_bool_dtype(values.dtype):
         numbers = values.astype("Float64").astype("float64")
-        return Numbers(*((numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)), [])
+        read = (numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)
+        return Numbers(*read, Said())
     if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind in "iuf":
         numbers = values.astype("Float64").astype("float64")
-        return _without_sentinels(numbers, np.zeros_like(missing), form, _rounded(values))
+        return _without_sentinels(numbers, np.zeros_like(missing), form, Said(rounded=_rounded(values)))
     truth = _TRUTH if booleans else {}
     plain = not form.declared or form.writing == Writing(".", None, strict=False)
     found: list[float | None] = []
@@ -161,18 +224,19 @@ def read_numbers(
             found.append(float(text))
         else:
             found.append(truth.get(text.lower()))
-    notes = [_missing(count, repr(text)) for text, count in tokens.most_common()]
+    said = Said(tokens)
     odd = [n for n, (value, number) in enumerate(zip(values, found, strict=True)) if number is None and _texty(value)]
     if odd and not plain:
         for n in odd:
             found[n] = form.writing.read(values.iloc[n].strip())
     elif odd and not form.declared:
-        notes += _read_obvious(values, found, odd, sources)
+        said.odd, said.writings = True, _read_obvious(values, found, odd, sources)
     elif not form.declared:
-        notes += _grouped_by_points(values)
+        _sort_by_points(values, said)
     bad = np.array([number is None for number in found], dtype=bool)
     numbers = pd.Series(found, index=values.index, dtype="float64")
-    return _without_sentinels(numbers, bad, form, [*notes, *_rounded_texts(values, numbers)])
+    said.rounded = _rounded_texts(values, numbers)
+    return _without_sentinels(numbers, bad, form, said)
 
 
 def readings(value: Any) -> str:
@@ -226,17 +290,13 @@ def _read_obvious(
     return [f"{words}{in_files(names)}" for words, names in notes.items()]
 
 
-def _grouped_by_points(values: pd.Series) -> list[str]:
-    """Ask whether whole numbers have points between their thousands: 987 beside 1.234, and nothing like 1.5."""
+def _sort_by_points(values: pd.Series, said: Said) -> None:
+    """Note what may show points between thousands; nothing more once a text shows that there are none."""
     texts = {value.strip() for value in values if _texty(value)}
-    grouped = sorted(text for text in texts if _GROUPED.fullmatch(text))
-    whole = sorted(text for text in texts if re.fullmatch("[+-]?[0-9]{1,3}", text))
-    if len(grouped) < 3 or not whole or len(grouped) + len(whole) < len(texts):
-        return []
-    return [
-        f"{grouped[0]!r} was read as {float(grouped[0]):g}, but beside whole numbers such as {whole[-1]!r} it looks "
-        f"like {float(grouped[0]) * 1000:.0f}: source.thousands: '.'? If it is not, source.decimal: '.' says so"
-    ]
+    grouped = {text for text in texts if _GROUPED.fullmatch(text)}
+    whole = {text for text in texts if re.fullmatch("[+-]?[0-9]{1,3}", text)}
+    said.others = len(grouped) + len(whole) < len(texts)
+    said.grouped, said.whole = (set(), set()) if said.others else (grouped, whole)
 
 
 def _only_writing(texts: Iterable[str]) -> Writing | None:
@@ -256,31 +316,29 @@ def _only_writing(texts: Iterable[str]) -> Writing | None:
     return possible[0] if len(said) == 1 else None
 
 
-def _without_sentinels(numbers: pd.Series, bad: Mask, form: NumberFormat, notes: list[str]) -> Numbers:
+def _without_sentinels(numbers: pd.Series, bad: Mask, form: NumberFormat, said: Said) -> Numbers:
     if form.sentinels:
         gone = numbers.isin(form.sentinels)
-        counted: Mapping[Any, int] = numbers[gone].value_counts().to_dict()
-        notes = [*notes, *(_missing(count, f"{number:g}") for number, count in counted.items())]
+        counts: dict[Any, int] = numbers[gone].value_counts().to_dict()
+        said.sentinels = Counter(counts)
         numbers = numbers.mask(gone)
-    return Numbers(numbers, bad, notes)
+    return Numbers(numbers, bad, said)
 
 
-def _rounded(values: pd.Series) -> list[str]:
-    """Say which whole numbers of a typed column float64 cannot hold."""
+def _rounded(values: pd.Series) -> tuple[int, int | None]:
+    """Count the whole numbers of a typed column that float64 cannot hold, and return the first too."""
     if values.dtype.kind not in "iu":
-        return []
+        return 0, None
     large = values[(values > _EXACT) | (values < -_EXACT)].dropna()
-    return _rounding([int(value) for value in large if int(float(value)) != int(value)])
+    return _counted([int(value) for value in large if int(float(value)) != int(value)])
 
 
-def _rounded_texts(values: pd.Series, numbers: pd.Series) -> list[str]:
+def _rounded_texts(values: pd.Series, numbers: pd.Series) -> tuple[int, int | None]:
     large = np.flatnonzero((numbers.abs() >= _EXACT).to_numpy() & np.isfinite(numbers.to_numpy()))
     texts = [str(value).strip() for value in values.iloc[large]]
     whole = [int(text) for text in texts if re.fullmatch("[+-]?[0-9]+", text) and len(text) < 400]
-    return _rounding([number for number in whole if int(float(number)) != number])
+    return _counted([number for number in whole if int(float(number)) != number])
 
 
-def _rounding(numbers: Sequence[int]) -> list[str]:
-    if not numbers:
-        return []
-    return [f"{len(numbers)} × a whole number beyond 2^53 rounded, such as {numbers[0]}"]
+def _counted(numbers: Sequence[int]) -> tuple[int, int | None]:
+    return len(numbers), next(iter(numbers), None)

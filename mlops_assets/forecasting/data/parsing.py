@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -87,17 +87,42 @@ def has_nul(values: pd.Series) -> Mask:
     return np.array([isinstance(value, str) and "\0" in value for value in values], dtype=bool)
 
 
-def offsets_named(values: pd.Series) -> list[str]:
-    """Note that some moments of a column name an offset and others do not."""
+class Offsets(NamedTuple):
+    """How many moments of a column name an offset, and how many do not.
+
+    Attributes:
+        named: those that do.
+        others: those that do not.
+        first: the first that does; None: there is none.
+    """
+
+    named: int = 0
+    others: int = 0
+    first: str | None = None
+
+    def with_later(self, later: "Offsets") -> "Offsets":
+        """Return those of this part of a column and of a later one together."""
+        first = later.first if self.first is None else self.first
+        return Offsets(self.named + later.named, self.others + later.others, first)
+
+    def lines(self) -> list[str]:
+        """Note that some name an offset and others do not."""
+        if not self.named or not self.others:
+            return []
+        return [
+            f"{self.named} values name an offset, such as {self.first!r}; the other {self.others} are taken for times"
+        ]
+
+
+def offsets_named(values: pd.Series) -> Offsets:
+    """Count the moments of a column, or of a part of it, that name an offset."""
     if values.dtype != object:
-        return []
+        return Offsets()
     counts = Counter(value for value in values if isinstance(value, str | date) and value is not pd.NaT)
     aware = [value for value in counts if _is_aware(value)]
     named = sum(counts[value] for value in aware)
     others = sum(count for value, count in counts.items() if str(value).strip()) - named
-    if not named or not others:
-        return []
-    return [f"{named} values name an offset, such as {str(aware[0])!r}; the other {others} are taken for times"]
+    return Offsets(named, others, str(aware[0]) if aware else None)
 
 
 def _is_aware(value: Any) -> bool:

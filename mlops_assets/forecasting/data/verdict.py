@@ -12,6 +12,8 @@ from mlops_assets.forecasting.data.parsing import Mask
 ROW_SOURCE = "_source"
 ROW_NUMBER = "_row"
 ROW_PROBLEM = "_problem"
+REASON, DETAIL, MOMENT = "\0reason", "\0detail", "\0moment"
+"""What rejected raw rows are given: why, in words, and when they are of. No column of a source is called so."""
 CUT_OFF = "the file ends without a line end, so that the row may be cut; if it is whole: source.complete: true"
 """The problem of a row that could be split into its columns, and may be cut all the same."""
 
@@ -55,24 +57,42 @@ class Verdict:
         self.detail[numbers] = words
         self.rejected[numbers] = True
 
-    def quarantine(self, raw: pd.DataFrame, moments: pd.Series) -> pd.DataFrame:
-        """Return the table of the rejected rows."""
-        rows = raw.take(np.flatnonzero(self.rejected))
-        content = rows.drop(columns=[ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM], errors="ignore")
-        records = _records(content)
-        if ROW_PROBLEM in rows.columns:
-            malformed, text = rows[ROW_PROBLEM].notna() & ~is_cut(rows), content.iloc[:, 0]
-            records = [str(t) if bad else r for t, bad, r in zip(text, malformed, records, strict=True)]
-        return pd.DataFrame(
-            {
-                "reason": self.reason[self.rejected],
-                "detail": self.detail[self.rejected],
-                "source": rows[ROW_SOURCE].astype(str).to_numpy(),
-                "source_row": rows[ROW_NUMBER].astype("int64").to_numpy(),
-                "timestamp": moments[self.rejected].to_numpy(),
-                "record": np.array(records, dtype=object),
-            }
-        )
+    def rejected_rows(self, raw: pd.DataFrame, moments: pd.Series) -> pd.DataFrame:
+        """Return the rejected raw rows with their `REASON`, `DETAIL` and `MOMENT`."""
+        rows = np.flatnonzero(self.rejected)
+        return _with_reasons(raw.take(rows), self.reason[rows], self.detail[rows], moments.take(rows))
+
+
+def with_reason(rows: pd.DataFrame, reason: str, details: Sequence[str], moments: pd.Series) -> pd.DataFrame:
+    """Return raw rows as `Verdict.rejected_rows` does, all rejected for one reason, with words for each."""
+    return _with_reasons(rows, reason, np.array(details, dtype=object), moments)
+
+
+def _with_reasons(rows: pd.DataFrame, reason: Any, details: np.ndarray, moments: pd.Series) -> pd.DataFrame:
+    return rows.assign(**{REASON: reason, DETAIL: details, MOMENT: moments.to_numpy()})
+
+
+def quarantine(rejected: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of the rejected rows.
+
+    Args:
+        rejected: as `Verdict.rejected_rows` returns them.
+    """
+    content = rejected.drop(columns=[ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM, REASON, DETAIL, MOMENT], errors="ignore")
+    records = _records(content)
+    if ROW_PROBLEM in rejected.columns:
+        malformed, text = rejected[ROW_PROBLEM].notna() & ~is_cut(rejected), content.iloc[:, 0]
+        records = [str(t) if bad else r for t, bad, r in zip(text, malformed, records, strict=True)]
+    return pd.DataFrame(
+        {
+            "reason": rejected[REASON].to_numpy(dtype=object),
+            "detail": rejected[DETAIL].to_numpy(dtype=object),
+            "source": rejected[ROW_SOURCE].astype(str).to_numpy(),
+            "source_row": rejected[ROW_NUMBER].astype("int64").to_numpy(),
+            "timestamp": rejected[MOMENT].to_numpy(),
+            "record": np.array(records, dtype=object),
+        }
+    )
 
 
 def _records(frame: pd.DataFrame) -> list[str]:
