@@ -14,6 +14,7 @@ from mlops_assets.report.state import MLFLOW, RUNS, TABLES, Sources, overview
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.resources.secrets import scrub
+from mlops_assets.resources.snapshot import snapshot
 from mlops_assets.settings import Settings
 from mlops_assets.spec import BrokenSpec, ForecastSpec
 
@@ -22,7 +23,7 @@ def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance 
     """Return where the facts of a forecast come from."""
     return Sources(
         spec,
-        stores.tables,
+        snapshot(stores.tables),
         stores.tracking,
         stores.clock,
         stores.notifications,

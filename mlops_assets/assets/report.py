@@ -19,6 +19,7 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.snapshot import snapshot
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.tracking import Tracking
@@ -58,7 +59,8 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         # A page tells of the present, so a run over many partitions makes one, of the last.
         partition = context.partition_keys[-1]
         Spending(tables, spec.name).sum_up()
-        sources = Sources(spec, tables, tracking, clock, notifications, context.instance, models, jobs, prices)
+        seen = snapshot(tables)
+        sources = Sources(spec, seen, tracking, clock, notifications, context.instance, models, jobs, prices)
         state = overview(sources)
         shown = contents(sources, state)
         html = render(state, partition, list(cards(state)), shown)

@@ -54,6 +54,8 @@ def partition_of(name: str) -> str | None:
     text = name.removeprefix(PARTITION)
     if "~" in text:
         return None
+    if "%" not in (plain := text.replace("%3A", ":")):  # nearly all: hours have colons, and there are ten thousands
+        return plain
     parts = text.split("%")
     raw = parts[0].encode() + b"".join(bytes([int(part[:2], 16)]) + part[2:].encode() for part in parts[1:])
     return raw.decode("utf-8", "surrogatepass")

@@ -20,6 +20,7 @@ from mlops_assets.catalog.partitions import (
 )
 from mlops_assets.lifecycle.meanings import outdated
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.snapshot import snapshot
 from mlops_assets.spec import ForecastSpec
 
 REACH = 31
@@ -113,11 +114,11 @@ def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> l
 
 def tell_holes(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:
     """Tell of the holes that the latest round should have filled and has not; return how many alerts were told now."""
-    late = expected(spec, now)
-    if late is None or late[0] not in tables.partitions([spec.name, FORECASTS]):
+    late, seen = expected(spec, now), snapshot(tables)
+    if late is None or late[0] not in seen.partitions([spec.name, FORECASTS]):
         return 0
     key, told = late[0], 0
-    for asset, keys in ((OBSERVATIONS, unread(spec, tables, key)), (FORECASTS, unforecast(spec, tables, key, now))):
+    for asset, keys in ((OBSERVATIONS, unread(spec, seen, key)), (FORECASTS, unforecast(spec, seen, key, now))):
         if keys:
             told += notifications.send(tables, messages.holes(spec.name, asset, keys, notifications))
     return told
