@@ -10,6 +10,7 @@ processor.
 import dataclasses
 import hashlib
 import json
+import pickle
 import shutil
 
 import pandas as pd
@@ -18,6 +19,7 @@ import pytest
 from mlops_assets.forecasting.model import entry, features, forecaster, kinds, model_file
 from mlops_assets.forecasting.model.errors import ModelFileError
 from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.stages.register import fingerprint
 from mlops_assets.stages.train import data_hash
 from mlops_assets.tracking.errors import ModelCodeError
@@ -62,6 +64,13 @@ def assert_same(found: pd.DataFrame, model: str, release: str = "0.1.0") -> None
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_an_old_version_forecasts_what_it_did(registry, inputs, number):
     assert_same(forecast(registry.forecaster(registry.version(number)), inputs), f"version {number}")
+
+
+def test_an_old_version_forecasts_on_a_worker_by_the_code_that_travels_with_it(registry, inputs):
+    sent = Versions(lambda: registry, None, "shops").portable(registry.version(1))
+    there = pickle.loads(pickle.dumps(sent))
+    assert there.sources == sent.sources is not None
+    assert_same(forecast(there.model, inputs), "version 1")
 
 
 def test_an_old_model_that_is_no_forest_too(registry, inputs):

@@ -17,7 +17,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
-from mlops_assets.scale.shards import Shard, apply_by_shard, shards
+from mlops_assets.scale.shards import ROWS, Shard, apply_by_shard, rows_about, shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import believed, known_static
 from mlops_assets.stages.shards.frames import Frames, existing
@@ -211,13 +211,12 @@ class Accuracy:
         """
         self._graph, self._spec, self._keys = graph, graph.spec, list(keys)
         tables, window = forecasts.tables, whole_window(graph.partitions, keys)
-        within = Only(since=window.start, until=window.end - _MOMENT)
-        spans = shards(tables, forecasts.key, forecasts.partitions, within) if forecasts.partitions else []
+        before = _before(tables, self._spec, keys[0])
+        spans = _spans(forecasts, before, Only(since=window.start, until=window.end - _MOMENT))
         self.many = len(spans) > 1
         observed = None
         if self.many and self._spec.fill == "zero":
             observed = frozenset(observations.read(["timestamp"])["timestamp"].unique())
-        before = _before(tables, self._spec, keys[0])
         reading = Reading(self._spec, observations, forecasts, before, window, keys[0], observed)
         self.partitions = {key: Partition(self._spec, window_of(graph.partitions, key)) for key in keys}
         self._leads = _leads(forecasts)
@@ -267,6 +266,16 @@ class Accuracy:
         window = self.partitions[key].window
         ends = self._leads.groupby("origin")["timestamp"].agg(["min", "max"]) if len(self._leads) else self._leads
         return [] if ends.empty else ends.index[(ends["min"] < window.end) & (ends["max"] >= window.start)].tolist()
+
+
+def _spans(forecasts: StoredTable, before: StoredTable | None, within: Only) -> list[Shard]:
+    """Return the shards of the items that are scored, so small that what was scored before of them fits too."""
+    tables, known = forecasts.tables, forecasts.partitions
+    if not known:
+        return []
+    rows = rows_about(tables, before.key, before.partitions or []) if before is not None else 0
+    count = None if rows <= ROWS else -(-rows // ROWS)
+    return shards(tables, forecasts.key, known, within, count=count)
 
 
 def _before(tables: Tables, spec: ForecastSpec, first: str) -> StoredTable | None:

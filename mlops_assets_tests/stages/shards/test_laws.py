@@ -14,8 +14,10 @@ from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.monitoring.drift import windows
 from mlops_assets.io_managers.memory import MemoryModels
 from mlops_assets.lifecycle.versions import Versions, keep
+from mlops_assets.resources.rows import Only
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
-from mlops_assets.scale.shards import shards
+from mlops_assets.scale.shards import Shard, shards
 from mlops_assets.stages.predict import Maker, ledger_of
 from mlops_assets.stages.shards import accuracy, forecasts
 from mlops_assets.stages.shards.origin import Predicted
@@ -69,7 +71,7 @@ def ledger(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_accuracy_and_all_its_numbers_do_not_know_their_shards(panel, ledger, monkeypatch):
     def scored(count: int, *keys: str) -> accuracy.Accuracy:
-        monkeypatch.setattr(accuracy, "shards", partial(shards, count=count))
+        monkeypatch.setattr(accuracy, "_spans", partial(spans, count))
         seen = panel.table("forecasts", ledger)
         return accuracy.Accuracy(panel.graph, Engine.local(), panel.table("observations", keys), seen, keys)
 
@@ -89,12 +91,17 @@ def test_accuracy_and_all_its_numbers_do_not_know_their_shards(panel, ledger, mo
                 pd.testing.assert_frame_equal(mine, its, check_exact=True)
 
 
+def spans(count: int, forecasts: StoredTable, before: StoredTable | None, within: Only) -> list[Shard]:
+    """Cut what is scored into so many shards."""
+    return shards(forecasts.tables, forecasts.key, forecasts.partitions, within, count=count)
+
+
 def rows_of(found: accuracy.Accuracy) -> pd.DataFrame:
     return pd.concat(found.batches, ignore_index=True)
 
 
 def test_accuracy_is_what_all_the_forecasts_beside_all_the_actuals_give(panel, ledger, monkeypatch):
-    monkeypatch.setattr(accuracy, "shards", partial(shards, count=3))
+    monkeypatch.setattr(accuracy, "_spans", partial(spans, 3))
     key, task = ledger[-1], panel.spec.task
     seen = panel.table("forecasts", ledger)
     found = accuracy.Accuracy(panel.graph, Engine.local(), panel.table("observations", [key]), seen, [key])
