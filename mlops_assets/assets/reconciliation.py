@@ -17,6 +17,7 @@ from mlops_assets.resources.protocols import Models
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.stages.predict import UNREGISTERED
 from mlops_assets.stages.reconcile import add_up
+from mlops_assets.stages.shards.frames import observed
 from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
 
@@ -47,7 +48,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
     ) -> dg.Output[pd.DataFrame]:
         columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
         versions = Versions(lambda: tracking.registry(spec.name), models, spec.name)
-        history = history_of(spec, inputs[OBSERVATIONS].read())  # sums are of all items at once
+        history = history_of(spec, observed(inputs[OBSERVATIONS], spec))  # sums are of all items at once
         made = ledger.own(inputs[FORECASTS].read([*columns, "model_version", "job_key"]))
         future = {FUTURE_COVARIATES: inputs[FUTURE_COVARIATES].read()} if FUTURE_COVARIATES in inputs else {}
         numbers = sorted(made["model_version"].unique())

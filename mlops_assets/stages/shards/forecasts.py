@@ -17,7 +17,7 @@ from mlops_assets.scale.shards import Shard, apply_by_shard, shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.predict import Maker, forecast_some, known_at, nothing_known
 from mlops_assets.stages.remarks import Remarks
-from mlops_assets.stages.shards.frames import Frames, latest_of
+from mlops_assets.stages.shards.frames import Frames, latest_of, observed
 from mlops_assets.stages.shards.origin import Origin, Part, Predicted
 from mlops_assets.stages.train import history_of
 
@@ -43,7 +43,7 @@ class Reading:
     def known(self, tables: Tables, shard: Shard = None) -> "Known":
         """Read what is known of a shard's items."""
         only = Only(items=shard) if shard else None
-        observations = tables.read(*self.observations, only=only)
+        observations = observed(StoredTable(tables, *self.observations), self.spec, only)
         future = tables.read(*self.future, only=only) if self.future else None
         return Known(
             Graph(self.spec),

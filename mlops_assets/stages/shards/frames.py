@@ -6,7 +6,9 @@ import pandas as pd
 
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.spool import Spool
+from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import StoredTable
+from mlops_assets.spec import ForecastSpec
 
 
 class Frames:
@@ -32,6 +34,12 @@ def existing(table: StoredTable, names: Sequence[str]) -> list[str]:
     """Return those of some columns that a table has; all of them of one that is not stored."""
     known = table.tables.without_rows(table.key).columns
     return [name for name in names if name in known] if len(known) else list(names)
+
+
+def observed(observations: StoredTable, spec: ForecastSpec, only: Only | None = None) -> pd.DataFrame:
+    """Read observations as a canonical frame, with the covariates of the spec: all rows, or some."""
+    columns = ["item_id", "timestamp", "target", *spec.covariate_columns]
+    return observations.read(existing(observations, list(dict.fromkeys(columns))), only)
 
 
 def latest_of(observations: StoredTable) -> pd.Timestamp | None:

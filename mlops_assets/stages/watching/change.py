@@ -25,7 +25,7 @@ from mlops_assets.scale.shards import Shard, apply_by_shard, shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ahead import future_of
 from mlops_assets.stages.predict import UNREGISTERED, ask, on_the_clock
-from mlops_assets.stages.shards.frames import existing, latest_of
+from mlops_assets.stages.shards.frames import existing, latest_of, observed
 from mlops_assets.stages.train import history_of
 
 COLUMNS = TABLES[FORECAST_CHANGE]
@@ -202,7 +202,7 @@ class Reading:
         only, made = Only(items=shard), self.inputs[FORECASTS]
         future = self.inputs[FUTURE_COVARIATES].read(None, only) if FUTURE_COVARIATES in self.inputs else None
         columns = existing(made, ["item_id", "origin", "timestamp", self.spec.task.point_column, "job_key"])
-        history = history_of(self.spec, self.inputs[OBSERVATIONS].read(None, only), self.until)
+        history = history_of(self.spec, observed(self.inputs[OBSERVATIONS], self.spec, only), self.until)
         return Items(self.spec, history, future, ledger.own(made.read(columns, only)))
 
 
