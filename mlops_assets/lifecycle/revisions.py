@@ -110,15 +110,17 @@ class Revisions:
             rows = self._placed(rows, self._tables.partitions([self._name, table]))
         if keys is not None:
             rows = rows[rows["partition"].isin(list(keys))]
-        known = {number: meaning for number, (_, meaning) in enumerate(self._meanings.all(), start=1)}
         present = meaning_of(self._graph.spec)
-        alike = [number for number, meaning in known.items() if scorable(meaning, present)]
-        told = pd.DataFrame([json.loads(text) for text in rows["covariates"]], index=rows.index)
+        known = {number: meaning for number, (_, meaning) in enumerate(self._meanings.all(), start=1)}
+        same = rows["contract"].isin([number for number, meaning in known.items() if scorable(meaning, present)])
         empty = self._graph.without_rows(table)
-        told = told.reindex(columns=[name for name in empty.columns if name not in _OURS])
-        told = told.astype({name: kind for name, kind in empty.dtypes.items() if name in told})
-        rows = rows.drop(columns=["table", "covariates"]).join(told)
-        return rows.assign(contract=rows["contract"].where(rows["contract"].isin(alike), 0)).reset_index(drop=True)
+        kinds = {str(name): kind for name, kind in empty.dtypes.items() if name not in _OURS}
+        told = pd.DataFrame([json.loads(text) for text in rows["covariates"]], index=rows.index)
+        told = told.reindex(columns=list(kinds)).where(same)
+        for name in told.columns.difference(self._graph.spec.covariates.static):
+            told[name] = pd.to_numeric(told[name], errors="coerce")  # it may have been a text
+        rows = rows.drop(columns=["table", "covariates"]).join(told.astype(kinds))
+        return rows.assign(contract=rows["contract"].where(same, 0)).reset_index(drop=True)
 
     def as_of(self, table: str, moment: pd.Timestamp, keys: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the rows of a table that were known at a moment; see `vintages.as_of`.

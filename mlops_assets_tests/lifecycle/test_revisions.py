@@ -164,6 +164,17 @@ def test_partitions_of_another_kind_become_the_past_of_those_in_their_place(
     assert plain(past.as_of(OBSERVATIONS, THIRD + pd.Timedelta(hours=1)))["item_id"].nunique() == 3
 
 
+def test_a_covariate_that_was_a_text_is_a_number_under_another_contract(tmp_path: Path) -> None:
+    tables, wet = MemoryTables(), observed().assign(rain="wet")
+    store(Graph(declare(tmp_path / "text", covariates={"static": ["rain"]})), tables, wet, FIRST)
+    store(Graph(declare(tmp_path / "number")), tables, observed(), SECOND)
+    past = Revisions(Graph(declare(tmp_path / "number")), tables)
+    assert set(past.rows(OBSERVATIONS)["contract"]) == {1}
+    assert past.rows(OBSERVATIONS)["rain"].isna().all()
+    other = Graph(declare(tmp_path / "other", columns={**SPEC["columns"], "target": "rain"}, covariates={}))
+    assert set(Revisions(other, tables).rows(OBSERVATIONS)["contract"]) == {0}
+
+
 def test_covariates_over_the_horizon_keep_what_was_forecast(tmp_path: Path) -> None:
     graph, tables = Graph(declare(tmp_path, covariates={"known": ["rain"]})), MemoryTables()
     Meanings(tables, "demo").note(graph.spec, FIRST.tz_localize("UTC"))
