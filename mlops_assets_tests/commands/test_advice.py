@@ -273,6 +273,7 @@ def no_client_of_amazon(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExce
 
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
+    "analysis/revisions.py:_stored": lambda box, _: box.error_of("revisions", "demo"),
     "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
