@@ -15,6 +15,7 @@ import pytest
 
 import mlops_assets
 from mlops_assets.forecasting.model import model_file
+from mlops_assets.scale.engine import Engine
 from mlops_assets.spec import ForecastSpec, load_spec
 from mlops_assets_tests.scale import work
 from mlops_assets_tests.scale.spark_server import connect_server
@@ -150,8 +151,13 @@ def test_every_other_engine_gives_the_same(whole, address, tmp_path, empty_mlflo
     monkeypatch.setattr("mlops_assets.scale.shards.ROWS", 1)  # a shard for each item
     if address == "connect":
         address = request.getfixturevalue("connect")
-    one = Round(story, tmp_path, empty_mlflow, address)
-    list(one.steps())
+    first = Engine(address=address)  # whose session of Spark the others find
+    try:
+        assert list(first.map(work.double, [1, 2])) == [2, 4]
+        one = Round(story, tmp_path, empty_mlflow, address)
+        list(one.steps())
+    finally:
+        first.close()
     assert one.digests() == expected
 
 
