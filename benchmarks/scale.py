@@ -147,7 +147,7 @@ def pairs_of(folder: Path, pairs: int) -> dict[str, Any]:
     from mlops_assets.scale.engine import Engine
 
     opened = {workers: Engine(address=f"dask://local?workers={workers}&memory={WORKER_MEMORY}") for workers in (1, 2)}
-    walls: dict[int, list[float]] = {1: [], 2: []}
+    walls: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     try:
         for engine in opened.values():
             list(engine.map(warm, range(4)))
@@ -155,13 +155,20 @@ def pairs_of(folder: Path, pairs: int) -> dict[str, Any]:
             for workers in (1, 2) if pair % 2 == 0 else (2, 1):
                 backend: Any = opened[workers]._opened
                 child = Child(folder, f"dask://{backend._client.scheduler.address.removeprefix('tcp://')}")
-                taken = child.run(("backtest",), None) + child.run(("forecasts",), (ORIGIN, ORIGIN))
-                walls[workers].append(sum(one["wall"] for one in taken))
+                taken = child.run(PARALLEL[:1], None) + child.run(PARALLEL[1:], (ORIGIN, ORIGIN))
+                walls[workers].append({one["asset"]: one["wall"] for one in taken})
+                say(f"pair {pair + 1}, {workers} workers: {walls[workers][-1]}")
     finally:
         for engine in opened.values():
             engine.close()
-    ratios = [two / one for one, two in zip(walls[1], walls[2], strict=True)]
-    return {"one": walls[1], "two": walls[2], "ratio": round(statistics.median(ratios), 3)}
+    totals = {workers: [sum(one.values()) for one in taken] for workers, taken in walls.items()}
+    by_asset = {name: _ratio([one[name] for one in walls[1]], [one[name] for one in walls[2]]) for name in PARALLEL}
+    return {"one": totals[1], "two": totals[2], "ratio": _ratio(totals[1], totals[2]), "by_asset": by_asset}
+
+
+def _ratio(one: list[float], two: list[float]) -> float:
+    """Return the median of the ratios of pairs."""
+    return round(statistics.median(after / before for before, after in zip(one, two, strict=True)), 3)
 
 
 def warm(number: int) -> int:
@@ -257,6 +264,11 @@ def slopes(found: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def drawn_on(found: dict[str, Any]) -> float:
+    """Return the growth by which the line is drawn on: the last that was seen, and in proportion at least."""
+    return max(1.0, list(slopes(found).values())[-1])
+
+
 def table(found: dict[str, Any]) -> str:
     """Return the figures as Markdown."""
     sizes = found["sizes"]
@@ -279,10 +291,10 @@ def table(found: dict[str, Any]) -> str:
     for step, slope in slopes(found).items():
         text += f"CPU grows with the power {slope:.2f} of the items from {step}. "
     if len(sizes) > 1:
-        most, slope = list(sizes)[-1], list(slopes(found).values())[-1]
+        most, slope = list(sizes)[-1], drawn_on(found)
         hours = costs(sizes[most]) * (1_000_000 / most) ** slope / 3600
         text += (
-            f"Drawn on to 1,000,000 items: {hours:,.1f} CPU hours for the whole round, training and a week's history "
+            f"Drawn on to 1,000,000 items: {hours:,.1f} CPU hours for the whole round, training and all history "
             f"included, which is {hours * 0.05:,.2f} in money at 0.05 a CPU hour."
         )
     if found.get("pairs"):
@@ -290,7 +302,8 @@ def table(found: dict[str, Any]) -> str:
         text += (
             "\n\nTwo workers against one, `backtest` and `forecasts`, "
             f"median of {len(found['pairs']['one'])} pairs in turn: "
-            f"{two:.1f} s against {one:.1f} s, {found['pairs']['ratio']:.2f} of the wall time."
+            f"{two:.1f} s against {one:.1f} s, {found['pairs']['ratio']:.2f} of the wall time "
+            f"({', '.join(f'`{name}` {ratio:.2f}' for name, ratio in found['pairs']['by_asset'].items())})."
         )
     for items in found["left_out"]:
         text += f"\n\n{items:,} items were not measured: they would not have ended in the time given."
@@ -312,6 +325,7 @@ def missed(found: dict[str, Any]) -> list[str]:
 
 def draw(found: dict[str, Any], file: Path) -> None:
     """Draw CPU by items for each asset, and the memory of driver and workers."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     sizes = list(found["sizes"])
@@ -327,7 +341,7 @@ def draw(found: dict[str, Any], file: Path) -> None:
     total = [costs(one) for one in found["sizes"].values()]
     cpu.plot(sizes, total, marker="o", color="black", label="all", linewidth=2)
     if len(sizes) > 1:
-        slope = list(slopes(found).values())[-1]
+        slope = drawn_on(found)
         cpu.plot([sizes[-1], 1e6], [total[-1], total[-1] * (1e6 / sizes[-1]) ** slope], color="black", linestyle=":")
     cpu.set(xscale="log", yscale="log", xlabel="items", ylabel="CPU seconds", title="CPU of a whole round")
     cpu.legend(fontsize=7)
@@ -338,7 +352,8 @@ def draw(found: dict[str, Any], file: Path) -> None:
         xscale="log", ylim=(0, None), xlabel="items", ylabel="MB", title="Peak resident memory (dotted: the limit)"
     )
     memory.legend(fontsize=8)
-    figure.savefig(file, metadata={"Date": None})
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "scale"}):
+        figure.savefig(file, metadata={"Date": None})
 
 
 def write(found: dict[str, Any]) -> None:
