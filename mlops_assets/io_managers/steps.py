@@ -58,14 +58,15 @@ def store(tables: "Tables", context: dg.OutputContext, obj: Any, claim: int) -> 
         )
     parts: dict[str | None, pd.DataFrame] = {**_split(context, obj)} if context.has_asset_partitions else {None: obj}
     start = time.perf_counter()
-    arrow = {name: to_arrow(frame) for name, frame in parts.items()}
+    # Of a long history two copies would be held otherwise.
+    arrow = {name: to_arrow(parts.pop(name)) for name in list(parts)}
     untouched = context.output_metadata.get(UNTOUCHED)
     untouched = getattr(untouched, "value", untouched) or ()
     written = {name: table for name, table in arrow.items() if name not in untouched}
     size = tables.replace(key, written, _options(context), claim) if written else 0
     # Several partitions share one set of facts; the rows of each are the asset's to say.
-    rows = {"dagster/row_count" if len(parts) == 1 else "rows_of_run": len(obj)}
-    one = next(iter(parts)) if len(parts) == 1 else None
+    rows = {"dagster/row_count" if len(arrow) == 1 else "rows_of_run": len(obj)}
+    one = next(iter(arrow)) if len(arrow) == 1 else None
     schema = max(arrow.values(), key=len).schema
     _note(context, tables.uri(key, one), obj, schema, size, time.perf_counter() - start, {**rows, **_count(context)})
 

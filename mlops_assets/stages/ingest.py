@@ -225,8 +225,9 @@ def take_in(
     over = over_limit(checked, graph, keys) if len(keys) > 1 else {}
     rows = checked.accepted
     partitions = partition_of(rows["timestamp"], graph.partitions, keys)
-    lost = losses(graph, tables, rows[~partitions.isin(list(over))], keys)
-    rows = rows[~partitions.isin(list(over.keys() & lost.keys()))].reset_index(drop=True)
+    lost = losses(graph, tables, rows[~partitions.isin(list(over))] if over else rows, keys)
+    if kept := list(over.keys() & lost.keys()):
+        rows = rows[~partitions.isin(kept)].reset_index(drop=True)
     most = 1.0 if allow_shrink else spec.partitions.max_shrink
     return Intake(rows, over, lost, [key for key, loss in lost.items() if key in over or loss.share > most])
 
