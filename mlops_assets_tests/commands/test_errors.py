@@ -34,6 +34,7 @@ ARGUMENTS = {
     "replay-policy": ("demo",),
     "check": (),
     "quarantine": ("demo",),
+    "revisions": ("demo",),
     "certify": ("--forecast", "demo"),
     "jobs": ("state", "demo"),
     "events": ("drain",),
