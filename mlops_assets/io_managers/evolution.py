@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pandas as pd
 import pyarrow as pa
@@ -48,8 +49,15 @@ def with_texts(table: pa.Table, evolution: Evolution) -> pa.Table:
     return table
 
 
-def _filled(column: Column, rows: int) -> "tuple[pa.Field, pa.ChunkedArray, dict]":
+def _filled(column: Column, rows: int) -> "tuple[pa.Field, pa.ChunkedArray | pa.Array, dict]":
     """Return a column of default values as it would have been stored."""
+    field, values, known = _default(column, min(rows, 1))
+    return field, pa.repeat(values[0], rows) if rows else values, known
+
+
+@lru_cache
+def _default(column: Column, rows: int) -> "tuple[pa.Field, pa.ChunkedArray, dict]":
+    """Return the same of one row or none, once: thousands of partitions may lack a column."""
     missing = pd.NaT if column.dtype.startswith("datetime") else pd.NA if column.dtype == "Int64" else None
     value = missing if column.default is None else column.default
     frame = pd.DataFrame({column.name: pd.Series([value] * rows, dtype="object")})
