@@ -4,6 +4,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -21,8 +22,6 @@ PATIENCE = 20.0
 WORKERLESS = 60.0
 """Seconds that a cluster may be without a worker; one that is opened for a run may wait longer for its machines."""
 _OPENING = 600.0
-_TRANSFER = 600.0
-"""Seconds that the result of one task may take to arrive."""
 _LARGE = 2**20
 """Bytes of a function from which on workers get it once, and from one another, instead of with each task."""
 _FEW = 16
@@ -64,13 +63,14 @@ class DaskCluster:
 
         threads = self._require_workers()
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Sending large graph")
+            function = packed
+            if len(packed) > _LARGE:
                 # Not scattered: the scheduler keeps it, and sends it again if all workers that held it have died.
-                function = packed if len(packed) < _LARGE else submit(bytes, packed)
-            for task, future in ahead(
-                lambda task: submit(worker.perform, function, task), tasks, max(_FEW, 2 * threads)
-            ):
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Sending large graph")
+                    function = submit(bytes, packed)
+            perform = partial(submit, worker.perform, function)
+            for task, future in ahead(perform, tasks, max(_FEW, 2 * threads)):
                 try:
                     outcome = self._result(future)
                 except KilledWorker as error:
@@ -89,7 +89,7 @@ class DaskCluster:
                 opened.close(timeout=PATIENCE)
 
     def _result(self, future: Any) -> Outcome:
-        """Wait for a future as long as the scheduler is there and has workers."""
+        """Wait for a future as long as the scheduler is there, and somebody works for it."""
         from distributed import TimeoutError as Late
         from distributed import wait
 
@@ -99,14 +99,15 @@ class DaskCluster:
                 try:
                     with self._client.as_current():
                         wait(future, timeout=PATIENCE / 2)
-                    break
+                    # It is made, but may be lost with its worker, and wait for another one.
+                    return future.result(timeout=WORKERLESS)
                 except Late:
-                    if self._workers():
+                    if self._busy():
                         last_seen = time.monotonic()
             if time.monotonic() - last_seen > WORKERLESS:
-                raise EngineUnavailableError(f"MLOPS_ENGINE={self._where.text}: its last worker has gone away")
-        with self._there():
-            return future.result(timeout=_TRANSFER)
+                raise EngineUnavailableError(
+                    f"MLOPS_ENGINE={self._where.text}: nobody has worked for {WORKERLESS:g} s; are its workers gone?"
+                )
 
     def _require_workers(self) -> int:
         """Wait for the first worker, refuse those of another release, and return the number of threads."""
@@ -135,6 +136,11 @@ class DaskCluster:
     def _workers(self) -> dict[str, Any]:
         """Ask the scheduler for its workers."""
         return self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE)["workers"]
+
+    def _busy(self) -> bool:
+        """Ask the scheduler whether any worker has something to do."""
+        doing = self._client.sync(self._client.scheduler.processing, workers=None, callback_timeout=PATIENCE)
+        return any(doing.values())
 
     @contextmanager
     def _there(self) -> Iterator[None]:

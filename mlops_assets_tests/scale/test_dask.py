@@ -151,6 +151,14 @@ def test_a_scheduler_that_does_not_answer_has_no_worker_or_goes_away_is_said_and
         worker = start("worker", "--scheduler-file", str(file), "--no-nanny", "--nthreads", "1")
         results = engine.map(work.sleepy, range(50))
         assert next(results) == 0
+        worker.kill()
+        monkeypatch.setattr(dask_cluster, "WORKERLESS", 2.0)
+        with pytest.raises(EngineUnavailableError, match="nobody has worked for 2 s; are its workers gone"):
+            list(results)
+        monkeypatch.setattr(dask_cluster, "WORKERLESS", 60.0)
+        worker = start("worker", "--scheduler-file", str(file), "--no-nanny", "--nthreads", "1")
+        results = engine.map(work.sleepy, range(50))
+        assert next(results) == 0
         os.kill(scheduler.pid, signal.SIGKILL)
         began = time.monotonic()
         with pytest.raises(EngineUnavailableError, match="the scheduler of Dask does not answer any more") as raised:
