@@ -43,6 +43,8 @@ def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications,
         return 0
     key, due = late
     for asset in (OBSERVATIONS, FORECASTS):
+        if tables.stored([spec.name, asset], [key]):
+            continue
         stored = tables.partitions([spec.name, asset])
         if not stored:
             return 0

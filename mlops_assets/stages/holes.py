@@ -115,7 +115,7 @@ def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> l
 def tell_holes(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:
     """Tell of the holes that the latest round should have filled and has not; return how many alerts were told now."""
     late, seen = expected(spec, now), snapshot(tables)
-    if late is None or late[0] not in seen.partitions([spec.name, FORECASTS]):
+    if late is None or not seen.stored([spec.name, FORECASTS], [late[0]]):
         return 0
     key, told = late[0], 0
     for asset, keys in ((OBSERVATIONS, unread(spec, seen, key)), (FORECASTS, unforecast(spec, seen, key, now))):

@@ -10,6 +10,7 @@ from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import EXTERNAL_FORECASTS, FORECASTS
+from mlops_assets.catalog.spending import Spending
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.forecasting.evaluation.ledger import own
 from mlops_assets.forecasting.formatting import few
@@ -19,6 +20,7 @@ from mlops_assets.jobs.resource import Jobs
 from mlops_assets.lifecycle import roles
 from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.resources.clock import Clock, naive_utc
+from mlops_assets.resources.meter import Entry, Spent
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.external.answers import RefusedAnswerError, accepted, left_out
@@ -117,6 +119,10 @@ def collect(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> R
         words += f"; {len(lacking)} of our items are not among them: {few(lacking, 5)}"
     freed = {"lease_owner": "", "lease_until": None}
     stores.jobs.ledger.change(job, "collected", words, state="collected", error="", **freed)
+    if job.submitted_at is not None and job.finished_at is not None:
+        waited = Spent(waited_seconds=max(0.0, (job.finished_at - job.submitted_at).total_seconds()))
+        entry = Entry("collect", (spec.name, EXTERNAL_FORECASTS), 1, waited)
+        Spending(stores.tables, spec.name).note([entry])
     return Result(job.partition, changed, words)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mlops_assets.catalog.spending import Spending
 from mlops_assets.jobs.poller import WRONG_ANSWERS
 from mlops_assets.jobs.providers.service_errors import WrongAnswerError
 from mlops_assets.lifecycle.lost import champion_failed
@@ -51,6 +52,11 @@ def test_a_shadow_stands_beside_ours_and_changes_nothing_of_it(shop: Shop) -> No
         assert both[name].tolist() == both[f"{name}_theirs"].tolist(), name
     assert both["mean_theirs"].tolist() == pytest.approx((both["mean"] + 1).tolist())
     assert shop.look() == [], "nothing is left to do"
+    (job,) = shop.jobs.ledger.of("demo")
+    assert job.submitted_at is not None
+    assert job.finished_at is not None
+    spent = Spending(shop.tables, "demo").monthly().set_index("asset").loc["external_forecasts"]
+    assert (spent["steps"], spent["waited_seconds"]) == (1, (job.finished_at - job.submitted_at).total_seconds())
 
 
 def test_a_champion_is_waited_for_then_delivered_and_ours_is_the_shadow(leading: Shop) -> None:
