@@ -107,7 +107,7 @@ def place(name: str, folder: Path) -> "Iterator[tuple[str, int | None]]":
         if name == "postgres":
             yield url, int((folder / "postmaster.pid").read_text().split()[0])
         else:
-            yield url, next(one.pid for one in psutil.Process().children() if "mariadbd" in one.name())
+            yield url, next(one.pid for one in psutil.Process().children() if str(folder) in " ".join(one.cmdline()))
 
 
 def in_turn(works: dict[str, Callable[[], Any]], server: int | None, times: int = TIMES) -> dict[str, float]:
