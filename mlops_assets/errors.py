@@ -20,6 +20,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── SpecError               a forecast's file; YamlTextError: no YAML
     │   │   ├── QuestionError           a question to a forecast
     │   │   ├── ReplayError             a policy that cannot be replayed
+    │   │   ├── RevisionsError          a question to the past that cannot be answered
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
     │   │   ├── EngineAddressError      an engine that cannot be, or cannot see the tables (also an EngineError)
     │   │   └── DecisionError           a person's decision on a version (exit code 4)
