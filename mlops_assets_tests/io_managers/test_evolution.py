@@ -11,6 +11,7 @@ import pytest
 from mlops_assets.catalog.column import FIRST_RELEASE, Column, Columns, expand, typed
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.io_managers import ObjectTables, SchemaDriftError, SqlTables, Tables
+from mlops_assets.resources.rows import Only, Span
 from mlops_assets_tests.io_managers.servers import fresh_name
 
 FEW = ["decisions", "data_drift"]
@@ -82,6 +83,14 @@ def test_tables_of_the_first_release_are_read_and_written_on(tables: Tables, nam
         same(tables.read(key), columns, filled(columns, first), second, third)
         for column in columns:
             assert tables.read(key, columns=[column.name]).columns.tolist() == [column.name]
+        tables.write_batches(key, [first.iloc[:1], first.iloc[1:]], "2")
+        everything = [filled(columns, first), first, third]
+        same(pd.concat(tables.batches(key, rows=1), ignore_index=True), columns, *everything)
+        if {"item_id", "timestamp"} <= set(first.columns):
+            only = Only(items=Span("text 1", "text 1"), until=pd.Timestamp("2024-02-01"))
+            wanted = [part[(part["item_id"] == "text 1") & (part["timestamp"] <= only.until)] for part in everything]
+            same(tables.read(key, only=only), columns, *wanted)
+            assert len(wanted[0]) == 1
 
 
 def test_every_table_can_gain_columns_and_rename_one(tables: Tables, names: list[str], monkeypatch: pytest.MonkeyPatch):
