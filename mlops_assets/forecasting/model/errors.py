@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from copy import copy
 from typing import ClassVar
 
 
@@ -33,7 +32,8 @@ class MlopsAssetsError(Exception):
 
     def about(self, what: str) -> MlopsAssetsError:
         """Return the same error with what it is about in front of the message."""
-        other = copy(self)
+        other = type(self).__new__(type(self))  # not copied: libraries (tblib) change how exceptions are
+        other.__dict__.update(self.__dict__)
         other.message = f"{what}: {self.message}"
         other.args = (other.message,)
         return other
