@@ -4,14 +4,13 @@ The places that give advice are found in the package's source. One that no case 
 does a command that does not end with exit code 0.
 """
 
-import ast
+import importlib
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import mlops_assets
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.commands.main import main
@@ -28,73 +26,17 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.model import regressors
 from mlops_assets.jobs.providers.aws import AwsClient
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
+from mlops_assets.scale import dask_cluster, worker
+from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
 from mlops_assets.stages.deliver import Deliverer
+from mlops_assets_tests.commands.places import places_of, sites
 from mlops_assets_tests.io_managers.sql.before import too_many_parts
 from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, panel, sandbox
 
-PACKAGE = Path(mlops_assets.__file__).parent
 WHO = ("--by", "Ann O'Neil", "--reason", "looked at it")
-
-
-@dataclass(frozen=True)
-class Site:
-    """A function that makes an error with advice: its file below the package, its lines, its name."""
-
-    file: str
-    first: int
-    last: int
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.name}"
-
-
-@cache
-def sites() -> list[Site]:
-    """Return the functions of the package that give advice, the constructors `of` that make it for others too."""
-    found = []
-    for file in sorted(PACKAGE.rglob("*.py")):
-        for function, name in functions(ast.parse(file.read_text(encoding="utf-8")), ""):
-            if any(gives_advice(node) for node in own_nodes(function)):
-                lines = function.lineno, function.end_lineno or function.lineno
-                found.append(Site(str(file.relative_to(PACKAGE)), *lines, name))
-    return found
-
-
-NAMED = 3
-"""What an `UnknownNameError.of` needs; what more it is given leads to advice."""
-
-
-def functions(node: ast.AST, outer: str) -> Iterator[tuple[ast.FunctionDef, str]]:
-    for child in ast.iter_child_nodes(node):
-        name = f"{outer}.{child.name}" if isinstance(child, ast.FunctionDef | ast.ClassDef) and outer else outer
-        if isinstance(child, ast.FunctionDef | ast.ClassDef):
-            name = name or child.name
-        if isinstance(child, ast.FunctionDef):
-            yield child, name
-        yield from functions(child, name)
-
-
-def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a function but those of functions within it."""
-    for child in ast.iter_child_nodes(function):
-        if not isinstance(child, ast.FunctionDef):
-            yield child
-            yield from own_nodes(child)
-
-
-def gives_advice(node: ast.AST) -> bool:
-    """Whether a call gives advice of its own, and does not only hand on that of another error."""
-    if not isinstance(node, ast.Call):
-        return False
-    called = node.func
-    if isinstance(called, ast.Attribute) and ast.unparse(called).endswith("Error.of"):
-        return ast.unparse(called) != "UnknownNameError.of" or len({*node.args, *node.keywords}) > NAMED
-    given = [keyword.value for keyword in node.keywords if keyword.arg == "advice"]
-    return any(not (isinstance(value, ast.Attribute) and value.attr == "advice") for value in given)
 
 
 @dataclass
@@ -271,6 +213,25 @@ def no_client_of_amazon(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExce
     return raised(lambda: AwsClient("forecast", "eu-west-1", None, {})._client)
 
 
+def no_scheduler(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    monkeypatch.setattr(dask_cluster, "PATIENCE", 0.5)
+    return raised(lambda: list(Engine(address="dask://127.0.0.1:9").map(abs, [1])))
+
+
+def no_worker(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(dask_cluster, "WORKERLESS", 0.1)
+    with LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as cluster:
+        engine = Engine(address=cluster.scheduler_address.replace("tcp:", "dask:"))
+        return raised(lambda: list(engine.map(abs, [1])))
+
+
+def no_library_of_spark(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    return raised(lambda: list(Engine(address="spark://127.0.0.1:9").map(abs, [1])))
+
+
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
     "analysis/revisions.py:_stored": lambda box, _: box.error_of("revisions", "demo"),
@@ -288,6 +249,10 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
         "pymysql", "quarantine", "demo", MLOPS_TABLES="sql", MLOPS_DATABASE_URL="mysql://me:secret@127.0.0.1:9/none"
     ),
     "io_managers/sql/postgres_parts.py:PartTables.settle": too_many_parts,
+    "scale/dask_cluster.py:DaskCluster.__init__": no_scheduler,
+    "scale/dask_cluster.py:DaskCluster._require_workers": no_worker,
+    "scale/spark_session.py:SparkSession.__init__": no_library_of_spark,
+    "scale/worker.py:require_release": lambda *_: raised(lambda: worker.require_release("0.1.0", "of another image")),
     "alerts/notifications.py:Notifications._services": no_apprise,
     "forecasting/evaluation/search.py:require_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
     "tracking/registry.py:Registry.code": no_code_of_a_version,
@@ -346,6 +311,8 @@ def test_advice_can_be_followed(place, tmp_path, empty_mlflow, lived_in, done):
         if program == "pip":
             if command not in done:
                 installs(arguments)
+        elif program == "dask":
+            started(*arguments)
         elif arguments[0] in ("run", "replay-policy"):
             if command not in done:
                 result = lived_in.call(*arguments)
@@ -357,31 +324,23 @@ def test_advice_can_be_followed(place, tmp_path, empty_mlflow, lived_in, done):
         done.add(command)
 
 
+NOT_INSTALLED = {"intelex": "scikit-learn-intelex", "spark": "pyspark"}
+"""Extras that not every machine can have, or is too small for, and their libraries."""
+
+
 def installs(arguments: list[str]) -> None:
     """Let pip say whether it knows what it would have to do, without an index.
 
-    The tests have all extras but `intelex`, which not every machine can have: there pip must get as far as its library.
+    Of an extra that the tests do without, pip must get as far as its library.
     """
     dry = [sys.executable, "-m", "pip", *arguments, "--dry-run", "--no-index"]
     told = subprocess.run(dry, capture_output=True, text=True, timeout=120, check=False)
     assert "does not provide the extra" not in told.stderr
-    absent = "scikit-learn-intelex" in told.stderr and "intelex" in arguments[-1]
+    absent = any(f"[{extra}]" in arguments[-1] and library in told.stderr for extra, library in NOT_INSTALLED.items())
     assert told.returncode == 0 or absent, told.stderr
     assert "does not provide the extra" not in told.stderr + told.stdout
 
 
-def places_of(error: BaseException | None) -> set[str]:
-    """Return where an error, and those that it was made from, were raised."""
-    found = set()
-    while error is not None:
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        if trace is not None:
-            code, line = trace.tb_frame.f_code, trace.tb_lineno
-            around = [
-                one for one in sites() if PACKAGE / one.file == Path(code.co_filename) and one.first <= line <= one.last
-            ]
-            found |= {str(max(around, key=lambda one: one.first))} if around else set()
-        error = error.__cause__ or error.__context__
-    return found
+def started(role: str, *arguments: str) -> None:
+    """Let Dask's command line read a command that does not end by itself."""
+    importlib.import_module(f"distributed.cli.dask_{role}").main.make_context(role, list(arguments))
