@@ -98,7 +98,7 @@ def build_environment(settings: Settings) -> Environment:
         "tracking": _tracking(settings),
         "clock": Clock.of(settings),
         "jobs": Jobs(settings),
-        "engine": Engine(address=settings.engine),
+        "engine": Engine.at(settings.engine),
         "prices": Prices(cpu_hour=settings.price_per_cpu_hour),
         "notifications": Notifications(
             channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui

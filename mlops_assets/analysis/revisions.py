@@ -92,15 +92,22 @@ def observations(spec: ForecastSpec, settings: Settings, as_of: str | None = Non
         item_id, timestamp, target, the covariates and `known_at` (UTC).
 
     Raises:
-        RevisionsError: it is no moment, nothing is stored, or nothing was known then.
+        RevisionsError: it is no moment or is still to come, nothing is stored, or nothing was known then.
     """
     with open_stores(settings) as stores:
-        past = _stored(spec, stores.tables)
+        past, now = _stored(spec, stores.tables), naive_utc(stores.clock.now())
         if as_of is None:
             return past.versions(OBSERVATIONS)[0].drop(columns="partition")
-        found = past.as_of(OBSERVATIONS, read_moment(as_of))
-    if found.empty:
-        raise RevisionsError(f"{spec.name}: nothing was stored by {as_of} UTC; docs/vintages.md says what that means")
+        at = read_moment(as_of)
+        if at > now:
+            raise RevisionsError(f"--as-of {as_of!r}: that moment is still to come, it is {now:%Y-%m-%d %H:%M} UTC")
+        found = past.as_of(OBSERVATIONS, at)
+        if found.empty:
+            first = min(rows[KNOWN_AT].min() for rows in past.versions(OBSERVATIONS) if len(rows))
+            raise RevisionsError(
+                f"{spec.name}: nothing was stored by {at:%Y-%m-%d %H:%M} UTC, the first rows were at "
+                f"{first:%Y-%m-%d %H:%M}; docs/vintages.md says what that means"
+            )
     return found
 
 

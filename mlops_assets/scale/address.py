@@ -47,10 +47,13 @@ class Address:
         bare = found is not None and found["kind"] in (LOCAL, "databricks")
         if found is None or bare != (found["place"] is None):
             raise EngineAddressError(f"MLOPS_ENGINE: found {text!r}; it takes an address such as {EXAMPLES}")
-        options = {
-            name: yaml.safe_load(value) for name, value in parse_qsl(found["query"] or "", keep_blank_values=True)
-        }
-        return cls(text.strip(), found["kind"], found["place"] or "", found["protocol"] or "", options)
+        options = {name: _plain(value) for name, value in parse_qsl(found["query"] or "", keep_blank_values=True)}
+        address = cls(text.strip(), found["kind"], found["place"] or "", found["protocol"] or "", options)
+        if address.kind == LOCAL:
+            address.only(workers=int)
+        elif address.place == LOCAL and address.kind == "dask":
+            address.only(workers=int, memory=str)
+        return address
 
     @property
     def opener(self) -> str:
@@ -70,3 +73,11 @@ class Address:
                 takes = "a number from 1 on" if known[name] is int else "a size such as 1GiB"
                 raise EngineAddressError(f"MLOPS_ENGINE={self.text}: {name} takes {takes}, found {value!r}")
         return dict(self.options)
+
+
+def _plain(text: str) -> Any:
+    """Read a number, a truth value or a text."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text

@@ -12,7 +12,7 @@ from mlops_assets.errors import MissingExtraError
 from mlops_assets.scale import worker
 from mlops_assets.scale.address import LOCAL, Address
 from mlops_assets.scale.backend import ahead
-from mlops_assets.scale.failures import EngineUnavailableError, WorkerLostError
+from mlops_assets.scale.failures import EngineAddressError, EngineUnavailableError, WorkerLostError
 from mlops_assets.scale.opener import open_by_path
 from mlops_assets.scale.processes import cores
 from mlops_assets.scale.worker import Outcome
@@ -44,7 +44,9 @@ class DaskCluster:
         try:
             there = f"{where.protocol or 'tcp'}://{where.place}"
             self._client: Any = Client(self._cluster or there, timeout=PATIENCE, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except (TypeError, ValueError) as error:  # no port, no such protocol, no certificates
+            raise EngineAddressError(f"MLOPS_ENGINE={where.text}: {error}") from error
+        except OSError as error:
             raise EngineUnavailableError(
                 f"MLOPS_ENGINE={where.text}: no scheduler of Dask has answered there within {PATIENCE:g} s: {error}",
                 advice=["dask scheduler --no-dashboard --port 8786"],
@@ -163,12 +165,15 @@ def _local(where: Address) -> Any:
 
     options = where.only(workers=int, memory=str)
     with config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
-        return LocalCluster(
-            n_workers=options.get("workers") or cores(),
-            threads_per_worker=1,
-            memory_limit=options.get("memory", "auto"),
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-        )
+        try:
+            return LocalCluster(
+                n_workers=options.get("workers") or cores(),
+                threads_per_worker=1,
+                memory_limit=options.get("memory", "auto"),
+                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+            )
+        except ValueError as error:
+            raise EngineAddressError(f"MLOPS_ENGINE={where.text}: {error}") from error
 
 
 def _size(memory: int) -> str:

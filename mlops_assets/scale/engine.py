@@ -31,6 +31,15 @@ class Engine(dg.ConfigurableResource):
     _opened: Backend | None = PrivateAttr(default=None)
 
     @classmethod
+    def at(cls, address: str) -> "Engine":
+        """Return the engine of an address; a mistake in it is said at once, not when a table needs a second shard.
+
+        Raises:
+            EngineAddressError: it is none.
+        """
+        return cls(address=Address.of(address).text)
+
+    @classmethod
     def local(cls) -> "Engine":
         """Return the engine that works in this process, one task after the other."""
         return cls(address=f"{LOCAL}?workers=1")

@@ -54,8 +54,10 @@ def test_observations_are_read_as_they_were_known(spec: ForecastSpec, settings: 
     both = now.merge(then, on=["item_id", "timestamp"])
     corrected = both["item_id"] == "shop 1"
     assert (both["target_x"] == both["target_y"] * corrected.map({True: 1.5, False: 1.0})).all()
-    with pytest.raises(RevisionsError, match="nothing was stored by 2024-04-10 UTC"):
-        mlops_assets.observations(spec, as_of="2024-04-10", settings=settings)
+    with pytest.raises(RevisionsError, match="by 2024-04-09 22:00 UTC, the first rows were at 2024-04-10 06:00;"):
+        mlops_assets.observations(spec, as_of="2024-04-10T00:00+02:00", settings=settings)
+    with pytest.raises(RevisionsError, match="'2199-01-01': that moment is still to come, it is 2"):
+        mlops_assets.observations(spec, as_of="2199-01-01", settings=settings)
     with pytest.raises(RevisionsError, match="'soon': not a moment"):
         mlops_assets.observations(spec, as_of="soon", settings=settings)
 

@@ -119,6 +119,20 @@ def test_a_cluster_of_ones_own_is_opened_by_its_import_path(engine, monkeypatch)
         list(Engine(address="dask://mlops_assets_tests.scale.work:opened?colour=red").map(work.double, [1]))
 
 
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("dask://127.0.0.1:x", "invalid literal for int"),
+        ("dask+ftp://127.0.0.1:9", "unknown address scheme 'ftp'"),
+        ("dask+tls://127.0.0.1:9", "check your TLS configuration"),
+        ("dask://local?memory=lots", "Could not interpret 'lots'"),
+    ],
+)
+def test_an_address_that_no_scheduler_can_have_is_no_fault_of_the_network(address, message):
+    with pytest.raises(EngineAddressError, match=message):
+        list(Engine(address=address).map(work.double, [1]))
+
+
 def test_without_the_library_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"needs the module distributed .*mlops-assets\[dask\]"):

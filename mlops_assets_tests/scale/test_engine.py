@@ -6,10 +6,12 @@ from functools import partial
 
 import pytest
 
+from mlops_assets.environments import build_environment
 from mlops_assets.errors import DataError
 from mlops_assets.scale.address import Address
 from mlops_assets.scale.engine import Engine
 from mlops_assets.scale.failures import EngineAddressError, WorkerLostError
+from mlops_assets.settings import Settings
 from mlops_assets_tests.scale.work import deadly, double, whole
 
 
@@ -91,10 +93,12 @@ def test_what_is_no_address_is_refused_with_examples(text):
     [
         ("local?workers=0", "workers takes a number from 1 on, found 0"),
         ("local?workers=two", "workers takes a number from 1 on, found 'two'"),
+        ("local?workers=[2", "workers takes a number from 1 on, found '[2'"),
         ("local?worker=2", "no option 'worker'; there are: workers"),
+        ("dask://local?memory=2", "memory takes a size such as 1GiB, found 2"),
     ],
 )
-def test_a_wrong_option_is_named(text, message):
+def test_a_wrong_option_is_named_before_there_is_work_for_it(text, message):
     with pytest.raises(EngineAddressError) as raised:
-        list(Engine(address=text).map(double, [1, 2]))
+        build_environment(Settings.read({"MLOPS_ENGINE": text}))
     assert message in str(raised.value)
