@@ -84,6 +84,7 @@ def checks() -> Iterator[CheckResult]:
             yield from _changed(stores.tables, specs)
             yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
             yield _try("mlflow", stores.tracking.ping)
+            yield _try("engine", stores.engine.ping)
             yield _try("alerts", stores.notifications.ping)
     except Exception as error:
         yield _failed("stores", error)

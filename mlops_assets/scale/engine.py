@@ -75,6 +75,19 @@ class Engine(dg.ConfigurableResource):
             self.close()  # so that a step that is tried again opens it anew
             raise
 
+    def ping(self) -> str:
+        """Say where it is; of a scheduler of Dask that is there, a worker must answer first.
+
+        Raises:
+            EngineUnavailableError, WorkerReleaseError, MissingExtraError: see `map`.
+        """
+        if self.is_local:
+            return f"processes of this machine, at most {_workers(self._where)}, where a table is large"
+        if self._where.kind != "dask" or self._where.place == LOCAL or self._where.opener:
+            return f"{self.address}, not tried: it is opened by the first step that needs it"
+        list(self.map(abs, [1]))
+        return f"{self.address} answers, and has workers"
+
     def close(self) -> None:
         """End what was opened; it is opened again when it is needed."""
         opened, self._opened = self._opened, None

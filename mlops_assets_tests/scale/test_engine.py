@@ -22,6 +22,12 @@ def processes() -> Iterator[Engine]:
     engine.close()
 
 
+def test_what_is_opened_for_a_run_is_not_opened_to_be_checked():
+    assert Engine.at("local?workers=3").ping() == "processes of this machine, at most 3, where a table is large"
+    for address in ("dask://local", "dask://no.such:Cluster", "spark://host:7077", "databricks"):
+        assert Engine.at(address).ping() == f"{address}, not tried: it is opened by the first step that needs it"
+
+
 def test_results_come_in_order_and_only_as_they_are_asked_for():
     asked = []
 
