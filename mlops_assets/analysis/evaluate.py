@@ -31,6 +31,7 @@ from mlops_assets.stages.remarks import Remarks, silent_point
 MANY_VALUES = 20
 """Values of a static covariate beyond which it makes no segments."""
 _AS_KNOWN = "Backtested on what is stored, not on the source: each origin saw {} as it was known then (as_known)."
+_AS_OF = "Each origin saw what was known at the moment that was asked for: as_known is not heeded with --as-of."
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +157,7 @@ def evaluate(
             *(_remarks(spec, settings, history, checked.accepted) if as_of is None else ()),
             *filter(None, [silent_point(spec, runs[CHALLENGER][0])]),
             *([_AS_KNOWN.format(", ".join(spec.as_known))] if past is not None else []),
+            *([_AS_OF] if spec.as_known and as_of is not None else []),
         ),
         observations=len(history),
         training_rows=len(kinds.rows(history, spec.task)),

@@ -70,6 +70,14 @@ def test_a_forecast_as_of_a_moment_rests_on_what_was_stored_then(spec: ForecastS
     assert opened.history["target"].tolist() == expected.tolist()
 
 
+def test_a_backtest_as_of_a_moment_says_that_it_does_not_heed_as_known(spec: ForecastSpec, settings: Settings) -> None:
+    plain = spec.model.model_copy(update={"kind": "seasonal_naive", "parameters": {}})
+    for names, told in (((), False), (("target",), True)):
+        asked = spec.model_copy(update={"model": plain, "as_known": names})
+        remarks = mlops_assets.evaluate(asked, as_of="2024-04-11", settings=settings).remarks
+        assert any("as_known is not heeded with --as-of" in one for one in remarks) == told
+
+
 def test_the_command_says_how_much_is_revised(
     spec: ForecastSpec, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
