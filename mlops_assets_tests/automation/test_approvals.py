@@ -30,10 +30,9 @@ def test_what_a_tag_says(text, decision):
 
 def look(world: World) -> Any:
     """One evaluation of the sensor."""
-    context = dg.build_sensor_context(instance=world.instance)
     resources = {name: world.resources[name] for name in ("tables", "tracking", "clock")}
-    (found,) = [build_approval_sensor(world.spec)(context, **resources)]
-    return found
+    with dg.build_sensor_context(instance=world.instance, resources=resources) as context:
+        return build_approval_sensor(world.spec)(context)
 
 
 def test_a_version_that_waits_and_is_deleted_in_mlflow_waits_no_longer(world):

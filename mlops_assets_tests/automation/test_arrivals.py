@@ -61,10 +61,10 @@ class Door:
 
     def tick(self, day: str = "2024-05-11", woken: Sequence[str] = ()) -> list[tuple[str, str]]:
         """Let the sensor look on the morning of a day; return the jobs and partitions that it asks for."""
-        context = dg.build_sensor_context(instance=self.world.instance, cursor=self.cursor)
         clock = Clock(fixed=f"{day}T06:00Z")
-        jobs = Told(woken) if woken else Jobs(self.settings)
-        found = self.sensor(context, tables=self.world.tables, clock=clock, jobs=jobs)
+        given = {"tables": self.world.tables, "clock": clock, "jobs": Told(woken) if woken else Jobs(self.settings)}
+        with dg.build_sensor_context(self.world.instance, cursor=self.cursor, resources=given) as context:
+            found = self.sensor(context)
         assert isinstance(found, dg.SensorResult)
         self.cursor, self.said = found.cursor, found.skip_reason.skip_message if found.skip_reason else ""
         self.events += found.asset_events

@@ -29,9 +29,9 @@ class Ticks:
 
     def __call__(self) -> Any:
         resources = {"tables": self.shop.tables, "jobs": self.shop.jobs}
-        context = dg.build_sensor_context(self.instance, cursor=self.cursor, resources=resources)
-        found = self.sensor(context)
-        self.cursor = context.cursor
+        with dg.build_sensor_context(self.instance, cursor=self.cursor, resources=resources) as context:
+            found = self.sensor(context)
+            self.cursor = context.cursor
         return found
 
 

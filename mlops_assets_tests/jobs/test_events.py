@@ -101,7 +101,8 @@ def test_the_sensor_of_jobs_reads_the_queue_where_no_source_is_watched(tmp_path,
     def tick(one: dg.SensorDefinition) -> Any:
         with dg.DagsterInstance.ephemeral() as instance:
             resources = {"tables": shop.tables, "jobs": shop.jobs}
-            return one(dg.build_sensor_context(instance, resources=resources))
+            with dg.build_sensor_context(instance, resources=resources) as context:
+                return one(context)
 
     shop.round()
     assert tick(sensor).skip_message == "looked at 1 jobs; none has ended"
