@@ -21,7 +21,7 @@ from mlops_assets.lifecycle.versions import Portable
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ahead
 from mlops_assets.stages.remarks import Remarks
-from mlops_assets.stages.shards.origin import Origin, Part, Predicted, largest
+from mlops_assets.stages.shards.origin import Part, largest
 from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
@@ -102,27 +102,6 @@ def ask(
     rest = deliver(SeasonalNaive(task), task, history, origin, items=list(made["item_id"].unique()))
     both = pd.concat([made, rest[rest["lead"] > reach]], ignore_index=True)
     return both.sort_values(["item_id", "lead"], ignore_index=True)
-
-
-def forecast(
-    graph: Graph, key: str, observations: pd.DataFrame, future: pd.DataFrame | None, maker: Maker | None = None
-) -> Predicted:
-    """Forecast all items from the origin of a partition.
-
-    Args:
-        graph: of the forecast.
-        key: of the partition.
-        observations: canonical frame; rows after the origin are not looked at.
-        future: known covariates over the horizon; None without such covariates.
-        maker: who forecasts; None: seasonal naive.
-
-    Raises:
-        DataError: nothing was observed up to the origin, or known covariates are missing over the horizon and the spec
-            calls that an error.
-    """
-    origin = Origin(graph.spec, known_at(graph, key, observations)[1])
-    origin.add(forecast_some(graph, key, observations, future, maker or Maker()))
-    return origin.predicted()
 
 
 def forecast_some(

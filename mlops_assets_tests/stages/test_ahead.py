@@ -5,9 +5,10 @@ import pytest
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import DataError
-from mlops_assets.stages import ahead, predict, train
+from mlops_assets.stages import ahead, train
 from mlops_assets.stages.predict import Maker
 from mlops_assets.tracking.registry import Version
+from mlops_assets_tests.stages.origins import forecast
 from mlops_assets_tests.worlds import declare, panel, portable
 
 KEY, ORIGIN = "2024-05-10", pd.Timestamp("2024-05-10")
@@ -40,7 +41,7 @@ def future_of(history: pd.DataFrame, days: int) -> pd.DataFrame:
 
 
 def test_an_end_within_the_horizon_is_counted_and_said_in_one_line(history, forecaster, tmp_path):
-    made = predict.forecast(
+    made = forecast(
         graph_of(tmp_path, "warn"), KEY, history, future_of(history, 2), Maker(portable(forecaster), VERSION)
     )
     assert made.warnings == [
@@ -52,7 +53,7 @@ def test_an_end_within_the_horizon_is_counted_and_said_in_one_line(history, fore
 
 
 def test_a_future_without_any_is_said_once(history, forecaster, tmp_path):
-    made = predict.forecast(
+    made = forecast(
         graph_of(tmp_path, "warn"), KEY, history, future_of(history, 0), Maker(portable(forecaster), VERSION)
     )
     assert [words.count("missing") for words in made.warnings] == [2], "in one line: that, and what to set"
@@ -61,7 +62,7 @@ def test_a_future_without_any_is_said_once(history, forecaster, tmp_path):
 
 def test_a_future_that_is_there_is_no_news(history, forecaster, tmp_path):
     whole = pd.concat([future_of(history, 4), future_of(history, 5)]).drop_duplicates(["item_id", "timestamp"])
-    made = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, whole, Maker(portable(forecaster), VERSION))
+    made = forecast(graph_of(tmp_path, "warn"), KEY, history, whole, Maker(portable(forecaster), VERSION))
     assert made.warnings == []
     assert made.missing_ahead is not None
     assert made.missing_ahead.empty
@@ -78,9 +79,7 @@ def test_what_is_missing_as_often_as_ever_is_no_news(history, tmp_path):
 
 def test_an_error_where_the_spec_calls_it_one(history, forecaster, tmp_path):
     with pytest.raises(DataError, match=r"demo: .* promo in 5 of 8 rows from 2024-05-12 on\. Load them and run again"):
-        predict.forecast(
-            graph_of(tmp_path, "error"), KEY, history, future_of(history, 2), Maker(portable(forecaster), VERSION)
-        )
+        forecast(graph_of(tmp_path, "error"), KEY, history, future_of(history, 2), Maker(portable(forecaster), VERSION))
 
 
 def test_the_last_known_value_goes_on_where_the_spec_says_so(history, forecaster, tmp_path):
@@ -91,8 +90,8 @@ def test_the_last_known_value_goes_on_where_the_spec_says_so(history, forecaster
     assert filled is not None
     by_item = filled.sort_values(["item_id", "timestamp"]).groupby("item_id")["promo"].agg(list)
     assert by_item.to_dict() == {"shop 0": [0.0] * 4, "shop 1": [0.0, 7.0, 7.0, 7.0]}
-    made = predict.forecast(graph_of(tmp_path, "last"), KEY, history, future, Maker(portable(forecaster), VERSION))
-    told = predict.forecast(graph_of(tmp_path, "warn"), KEY, history, filled, Maker(portable(forecaster), VERSION))
+    made = forecast(graph_of(tmp_path, "last"), KEY, history, future, Maker(portable(forecaster), VERSION))
+    told = forecast(graph_of(tmp_path, "warn"), KEY, history, filled, Maker(portable(forecaster), VERSION))
     pd.testing.assert_frame_equal(made.rows, told.rows)
     assert made.warnings == []
 
@@ -101,10 +100,10 @@ def test_the_newest_values_may_come_late_but_a_feed_that_has_stopped_is_said(his
     graph = Graph(declare(tmp_path, covariates={"past": ["rain"]}, horizon=4))
     forecaster = train.fit(train.training_set(graph, history, KEY), train.Fitting(graph.spec.task))[0]
     late = history.assign(rain=history["rain"].where(history["timestamp"] < ORIGIN))
-    made = predict.forecast(graph, KEY, late, None, Maker(portable(forecaster), VERSION))
+    made = forecast(graph, KEY, late, None, Maker(portable(forecaster), VERSION))
     assert (made.warnings, made.late) == ([], ["rain"])
     stopped = history.assign(rain=history["rain"].where(history["timestamp"] < "2024-05-04"))
-    made = predict.forecast(graph, KEY, stopped, None, Maker(portable(forecaster), VERSION))
+    made = forecast(graph, KEY, stopped, None, Maker(portable(forecaster), VERSION))
     assert made.warnings == [
         "origin 2024-05-10: the past covariate 'rain' is missing in every row. Mend the source, or train again: "
         "mlops-assets run demo --retrain"
@@ -139,7 +138,7 @@ def test_a_calendar_that_ends_within_the_horizon_is_told(history, tmp_path):
     graph = with_fair(tmp_path)
     seen = train.history_of(graph.spec, history)
     model = train.fit(train.training_set(graph, seen, KEY), train.Fitting(graph.spec.task))[0]
-    made = predict.forecast(graph, KEY, seen, None, Maker(portable(model), VERSION))
+    made = forecast(graph, KEY, seen, None, Maker(portable(model), VERSION))
     assert made.warnings == [
         "origin 2024-05-10: calendars end within the horizon: fair in 4 of 8 rows from 2024-05-13 on. "
         "Add the later events, or say until which day there are none (calendars.until)"

@@ -10,6 +10,7 @@ from mlops_assets.forecasting.model.baselines import seasonal_naive
 from mlops_assets.stages import predict, train
 from mlops_assets.stages.predict import Maker
 from mlops_assets.tracking.registry import Version
+from mlops_assets_tests.stages.origins import forecast
 from mlops_assets_tests.worlds import declare, panel, portable
 
 KEY, ORIGIN = "2024-05-10", pd.Timestamp("2024-05-10")
@@ -32,7 +33,7 @@ def forecaster(graph, history):
 
 
 def test_rows_of_the_ledger_hold_what_they_are_scored_against_and_who_made_them(graph, history, forecaster):
-    made = predict.forecast(graph, KEY, history, None, Maker(portable(forecaster), VERSION))
+    made = forecast(graph, KEY, history, None, Maker(portable(forecaster), VERSION))
     assert made.history["timestamp"].max() == ORIGIN
     assert len(made.rows) == 4 * 7
     assert made.rows["model_version"].unique().tolist() == [4]
@@ -47,8 +48,7 @@ def test_rows_of_the_ledger_hold_what_they_are_scored_against_and_who_made_them(
 
 def test_one_run_stores_its_rows_under_its_name(graph, history, forecaster):
     parts = [
-        predict.forecast(graph, key, history, None, Maker(portable(forecaster), VERSION)).rows
-        for key in ("2024-05-09", KEY)
+        forecast(graph, key, history, None, Maker(portable(forecaster), VERSION)).rows for key in ("2024-05-09", KEY)
     ]
     rows = predict.ledger_of(pd.concat(parts), "this run", pd.Timestamp("2024-05-11 07:00"))
     assert len(rows) == 2 * 4 * 7
@@ -62,21 +62,21 @@ def test_old_observations_are_said_and_items_without_any_are_left_out(graph, his
         (history["timestamp"] < "2024-05-09")
         & ((history["item_id"] != "shop 3") | (history["timestamp"] < "2024-03-20"))
     ]
-    made = predict.forecast(graph, KEY, stale, None, Maker(portable(forecaster), VERSION))
+    made = forecast(graph, KEY, stale, None, Maker(portable(forecaster), VERSION))
     assert any("the latest observation is of 2024-05-08" in words for words in made.warnings)
     assert made.left_out == ["shop 3"]
 
 
 def test_without_history_nothing_is_forecast(graph, history, forecaster):
     with pytest.raises(DataError, match=r"no observation is stored for the .* steps up to the origin"):
-        predict.forecast(graph, KEY, history[history["timestamp"] > ORIGIN], None, Maker(portable(forecaster), VERSION))
+        forecast(graph, KEY, history[history["timestamp"] > ORIGIN], None, Maker(portable(forecaster), VERSION))
 
 
 def test_beyond_the_horizon_of_a_model_seasonal_naive_forecasts(graph, history, forecaster, tmp_path):
     longer = Graph(declare(tmp_path, horizon=9))
-    rows = predict.forecast(longer, KEY, history, None, Maker(portable(forecaster), VERSION, beyond="refused")).rows
+    rows = forecast(longer, KEY, history, None, Maker(portable(forecaster), VERSION, beyond="refused")).rows
     near, far = rows[rows["lead"] <= 7], rows[rows["lead"] > 7]
-    whole = predict.forecast(graph, KEY, history, None, Maker(portable(forecaster), VERSION)).rows
+    whole = forecast(graph, KEY, history, None, Maker(portable(forecaster), VERSION)).rows
     same = ["item_id", "lead", "mean", "q10", "q50", "q90", "source", "model_version", "delivered_because"]
     pd.testing.assert_frame_equal(near[same].reset_index(drop=True), whole[same])
     assert len(far) == 4 * 2

@@ -42,10 +42,21 @@ def observed(observations: StoredTable, spec: ForecastSpec, only: Only | None = 
     return observations.read(existing(observations, list(dict.fromkeys(columns))), only)
 
 
-def latest_of(observations: StoredTable) -> pd.Timestamp | None:
-    """Return the latest timestamp that is observed of any item; None without any."""
-    for key in reversed(observations.partitions or []):
-        times = observations.read(["timestamp"], partitions=[key])["timestamp"]
+def latest_of(
+    observations: StoredTable, keys: Sequence[str] | None = None, until: pd.Timestamp | None = None
+) -> pd.Timestamp | None:
+    """Return the latest timestamp that is stored of any item, without reading more than a partition or two.
+
+    Args:
+        observations: with the partitions that count, oldest first.
+        keys: only these of them, oldest first. None: all.
+        until: no later timestamp counts. None: all do.
+
+    Returns:
+        None without any.
+    """
+    for key in reversed((observations.partitions or []) if keys is None else keys):
+        times = observations.read(["timestamp"], Only(until=until), [key])["timestamp"]
         if len(times):
             return times.max()
     return None

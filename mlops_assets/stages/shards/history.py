@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import window_of
-from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.forecasting.data.grid import is_there, parse_frequency
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.revisions import Moments, Revisions
 from mlops_assets.resources.protocols import Tables
@@ -19,6 +19,7 @@ from mlops_assets.scale.engine import Engine
 from mlops_assets.scale.shards import Shard, apply_by_shard, shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.known import AsKnown
+from mlops_assets.stages.shards.frames import latest_of
 from mlops_assets.stages.train import cleaned, history_of
 
 TARGETS = ["item_id", "timestamp", "target"]
@@ -141,10 +142,10 @@ class Histories:
         return apply_by_shard(self._engine, _on_shard, self._shards, table.tables, reading, function, arguments)
 
     def first_observed(self) -> pd.Timestamp:
-        """Return the first timestamp of an observed target; NaT without any."""
+        """Return the first timestamp of an observed target, outlier or not; NaT without any."""
         if not self.many:
-            history = self.whole.history
-            return history.loc[history["target"].notna(), "timestamp"].min()
+            rows = self.whole.observations
+            return rows.loc[rows["target"].notna(), "timestamp"].min()
         for key in self._observations.partitions or []:
             rows = self._observations.read(["timestamp", "target"], partitions=[key]).dropna()
             if len(rows):
@@ -158,7 +159,8 @@ class Histories:
             return times.max() if until is None else times[times <= until].max()
         found, spec = self._observed(until), self._graph.spec
         if until is not None and spec.fill == "zero" and not pd.isna(found):
-            return pd.date_range(found, min(until, self._latest), freq=parse_frequency(spec.frequency), unit="us")[-1]
+            grid = pd.date_range(found, min(until, self._latest), freq=parse_frequency(spec.frequency), unit="us")
+            return max(found, grid[is_there(grid, spec.frequency, spec.zone)].max())
         return found
 
     @cached_property
@@ -166,13 +168,12 @@ class Histories:
         return self._observed()
 
     def _observed(self, until: pd.Timestamp | None = None) -> pd.Timestamp:
-        """Return the last timestamp that is stored up to a moment, without reading more than a partition or two."""
-        for key in reversed(self._observations.partitions or []):
-            if until is None or window_of(self._graph.partitions, key).start <= until:
-                times = self._observations.read(["timestamp"], Only(until=until), [key])["timestamp"]
-                if len(times):
-                    return times.max()
-        return pd.NaT  # pyright: ignore[reportReturnType]
+        """Return the last timestamp that is stored up to a moment; NaT without any."""
+        keys, partitions = self._observations.partitions or [], self._graph.partitions
+        if until is not None:
+            keys = [key for key in keys if window_of(partitions, key).start <= until]
+        found = latest_of(self._observations, keys, until)
+        return pd.NaT if found is None else found  # pyright: ignore[reportReturnType]
 
 
 def _on_shard(

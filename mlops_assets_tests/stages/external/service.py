@@ -23,7 +23,8 @@ from mlops_assets.settings import Settings
 from mlops_assets.stages.external.asking import Known, plan
 from mlops_assets.stages.external.collect import Result, look
 from mlops_assets.stages.external.together import with_services
-from mlops_assets.stages.predict import Maker, forecast, ledger_of
+from mlops_assets.stages.predict import Maker, ledger_of
+from mlops_assets_tests.stages.origins import forecast
 from mlops_assets_tests.worlds import declare, panel
 
 EXTERNAL: dict[str, Any] = {

@@ -28,12 +28,14 @@ class Panel:
         tables: what is stored.
         model: learnt from what lies before the last fortnight.
         keys: the partitions after that, oldest first.
+        count: so many shards its items are cut into.
     """
 
     spec: ForecastSpec
     tables: MemoryTables
     model: Portable
     keys: list[str]
+    count: int
 
     @property
     def graph(self) -> Graph:
@@ -64,7 +66,7 @@ def example() -> Panel:
         columns={"date": "timestamp", "departures": "target"}
     )
     return _stored(
-        spec.model_copy(update={"model": model}), rows.assign(item_id=rows["origin"] + "/" + rows["carrier"])
+        spec.model_copy(update={"model": model}), rows.assign(item_id=rows["origin"] + "/" + rows["carrier"]), 3
     )
 
 
@@ -102,10 +104,10 @@ def intermittent(folder: Path, items: int = 20) -> Panel:
     rows.loc[(rows["item_id"] == "item 19") & (rows["timestamp"] > "2024-05-10"), "target"] *= 1e4
     ended = (rows["item_id"] == "item 11") & (rows["timestamp"] > "2024-04-10")
     begins = (rows["item_id"] == "item 12") & (rows["timestamp"] < "2024-05-28")
-    return _stored(spec, rows[(rows["target"] > 0) & ~ended & ~begins])
+    return _stored(spec, rows[(rows["target"] > 0) & ~ended & ~begins], 17)
 
 
-def _stored(spec: ForecastSpec, rows: pd.DataFrame) -> Panel:
+def _stored(spec: ForecastSpec, rows: pd.DataFrame, count: int) -> Panel:
     names = ["item_id", "timestamp", "target", *spec.covariate_columns]
     rows = rows[names].astype({"timestamp": "datetime64[us]", "target": float}).sort_values(["item_id", "timestamp"])
     tables, day = MemoryTables(), rows["timestamp"].dt.strftime("%Y-%m-%d")
@@ -119,4 +121,4 @@ def _stored(spec: ForecastSpec, rows: pd.DataFrame) -> Panel:
             tables.write([spec.name, "future_covariates"], future, key)
     history = train.history_of(spec, rows)
     forecaster = train.fit(train.training_set(Graph(spec), history, keys[0]), train.Fitting(spec.task))[0]
-    return Panel(spec, tables, portable(forecaster), keys)
+    return Panel(spec, tables, portable(forecaster), keys, count)

@@ -25,8 +25,6 @@ from mlops_assets.stages.watching import anomalies, change, drift
 from mlops_assets.tracking.registry import Version
 from mlops_assets_tests.stages.shards.panels import Panel, example, intermittent
 
-COUNTS = [1, 3, 17]
-
 
 @pytest.fixture(scope="module", params=["example", "intermittent"])
 def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Panel:
@@ -47,7 +45,7 @@ def made(panel: Panel, keys: list[str], count: int, monkeypatch: pytest.MonkeyPa
 
 def test_forecasts_and_what_is_said_of_them_do_not_know_their_shards(panel, monkeypatch):
     keys = panel.keys[3:4]
-    whole, *others = (made(panel, keys, count, monkeypatch) for count in COUNTS)
+    whole, *others = (made(panel, keys, count, monkeypatch) for count in (1, panel.count))
     assert list(whole) == keys
     for other in others:
         for key in keys:
@@ -77,18 +75,18 @@ def test_accuracy_and_all_its_numbers_do_not_know_their_shards(panel, ledger, mo
 
     earlier = scored(1, ledger[1])
     panel.tables.write(panel.stored("forecast_accuracy"), pd.concat(earlier.batches), ledger[1])
-    for count, keys in ((3, ledger[2:]), (17, ledger[3:])):
-        whole, other = scored(1, *keys), scored(count, *keys)
-        assert whole.many != other.many
-        assert all(one.rows for one in whole.partitions.values())
-        pd.testing.assert_frame_equal(rows_of(other), rows_of(whole), check_exact=True)
-        for key, one in whole.partitions.items():
-            same = other.partitions[key]
-            assert (same.rows, same.in_sample, same.origins) == (one.rows, one.in_sample, one.origins)
-            for name in ("scores", "by_lead", "worst"):
-                pd.testing.assert_frame_equal(getattr(same, name)(), getattr(one, name)(), check_exact=True)
-            for mine, its in zip(other.so_far(key) or (), whole.so_far(key) or (), strict=True):
-                pd.testing.assert_frame_equal(mine, its, check_exact=True)
+    keys = ledger[2:]
+    whole, other = scored(1, *keys), scored(panel.count, *keys)
+    assert whole.many != other.many
+    assert all(one.rows for one in whole.partitions.values())
+    pd.testing.assert_frame_equal(rows_of(other), rows_of(whole), check_exact=True)
+    for key, one in whole.partitions.items():
+        same = other.partitions[key]
+        assert (same.rows, same.in_sample, same.origins) == (one.rows, one.in_sample, one.origins)
+        for name in ("scores", "by_lead", "worst"):
+            pd.testing.assert_frame_equal(getattr(same, name)(), getattr(one, name)(), check_exact=True)
+        for mine, its in zip(other.so_far(key) or (), whole.so_far(key) or (), strict=True):
+            pd.testing.assert_frame_equal(mine, its, check_exact=True)
 
 
 def spans(count: int, forecasts: StoredTable, before: StoredTable | None, within: Only) -> list[Shard]:
@@ -129,7 +127,7 @@ def test_anomalies_do_not_know_their_shards(panel, ledger, monkeypatch):
         )
         return pd.concat(seen.values(), ignore_index=True)
 
-    whole, *others = (found(count) for count in COUNTS)
+    whole, *others = (found(count) for count in (1, panel.count))
     for other in others:
         pd.testing.assert_frame_equal(other, whole, check_exact=True)
 
@@ -146,7 +144,7 @@ def test_the_change_of_forecasts_does_not_know_its_shards(panel, ledger, monkeyp
             inputs["future_covariates"] = panel.table("future_covariates", ledger)
         return change.Explanation(panel.graph, versions, Engine.local(), inputs)(ledger[1])
 
-    whole, *others = (explained(count) for count in COUNTS)
+    whole, *others = (explained(count) for count in (1, panel.count))
     assert (whole["undivided"] == "").all()
     assert whole["new_data"].abs().max() > 0
     for other in others:

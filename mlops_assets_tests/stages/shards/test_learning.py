@@ -14,8 +14,6 @@ from mlops_assets.stages.shards import learning
 from mlops_assets.stages.shards.history import Histories
 from mlops_assets_tests.stages.shards.panels import Panel, example, intermittent
 
-COUNTS = [3, 17]
-
 
 @pytest.fixture(scope="module", params=["example", "intermittent"])
 def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Panel:
@@ -65,10 +63,9 @@ def test_models_and_backtest_do_not_know_shards(panel):
     assert rows["window"].nunique() == 3
     assert {*seconds} == {CHALLENGER, NAIVE}
     assert rows["item_id"].is_monotonic_increasing
-    for count in COUNTS:
-        others, found, _ = made(count)
-        assert others == files
-        pd.testing.assert_frame_equal(found, rows, check_exact=True)
+    others, found, _ = made(panel.count)
+    assert others == files
+    pd.testing.assert_frame_equal(found, rows, check_exact=True)
 
 
 def test_trial_segments_and_pictured_items_do_not_know_shards(panel):
