@@ -31,6 +31,7 @@ from mlops_assets.resources.databases import DatabaseError, shown
 from mlops_assets.resources.meter import Prices
 from mlops_assets.rounds.round import forecast, ingest, train
 from mlops_assets.rounds.runner import Listener, Runner
+from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.spec.model import parameters_of
@@ -263,6 +264,7 @@ def run_small_round(spec: ForecastSpec, place: Store, tracking: Tracking, clock:
         "notifications": Notifications(),
         "jobs": dg.ResourceDefinition.none_resource(),
         "prices": Prices(),
+        "engine": Engine.local(),
     }
     definitions = assemble([spec], Environment(resources, dg.in_process_executor))
     run = Runner(definitions, dg.DagsterInstance.ephemeral(), listen)

@@ -67,7 +67,7 @@ def test_every_place_keeps_the_same_and_what_differs_is_named(trial, tmp_path):
     assert list((tmp_path / "bucket").rglob("*.*")) == []
     with places[0].tables._server.reading("") as connection:
         left = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-    assert left == ["_mlops_partitions"]
+    assert left == ["_mlops_register", "_mlops_schemas"]
 
 
 @pytest.mark.process

@@ -7,6 +7,8 @@ import pytest
 from mlops_assets.forecasting.model import features, fitting, kinds
 from mlops_assets.forecasting.model.conformal import MOST, widths
 from mlops_assets.forecasting.model.forecaster import Forecaster
+from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.resources.stored import StoredTable
 from mlops_assets.stages.register import with_right_intervals
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 from mlops_assets_tests.worlds import declare
@@ -75,7 +77,9 @@ def test_the_factors_are_part_of_the_stored_model(frame, model):
 def test_a_version_is_corrected_only_where_the_spec_asks_for_it(frame, model, tmp_path):
     wrong = replace(model, anchors=(0.3, 0.5, 0.7))
     value = {"forecaster": kinds.state_of(wrong), "facts": {"action": "refit"}}
-    rows = backtest_rows(wrong, frame, [152, 165]).assign(model="challenger")
+    tables = MemoryTables()
+    tables.write(["demo", "backtest"], backtest_rows(wrong, frame, [152, 165]).assign(model="challenger"))
+    rows = StoredTable(tables, ["demo", "backtest"])
     off = with_right_intervals(declare(tmp_path), value, rows)
     assert off is value
     on = with_right_intervals(declare(tmp_path, backtest={"conformal": 0.05}), value, rows)
