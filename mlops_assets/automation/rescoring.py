@@ -58,7 +58,9 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
             return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
         done = dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
         last = latest_complete(spec, clock.now())
-        state = f"{last} {newest_stored(spec, context.instance)}"
+        # Which partitions are looked at, and how far forecasts reach into them.
+        reach = f"{spec.partitions.start} {last} {spec.horizon}"
+        state = f"{reach} {newest_stored(spec, context.instance)}"
         if state == context.cursor:
             return done
         keys = complete_keys(spec, clock.now())

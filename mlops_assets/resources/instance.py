@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from mlops_assets.errors import MlopsAssetsError, TerminalError
+from mlops_assets.errors import MlopsAssetsError, TerminalError, UsageError
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 
@@ -36,6 +36,9 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
     A new home gets the `dagster.yaml` of the working directory, or the shipped settings without telemetry. It is made
     under a lock: two processes that do it at the same time would break it.
+
+    Raises:
+        UsageError: Dagster does not take its settings.
     """
     from filelock import FileLock
 
@@ -47,7 +50,14 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             own = Path("dagster.yaml")
             file.write_text(own.read_text(encoding="utf-8") if own.is_file() else CONFIGURATION, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(home)
-        instance = dg.DagsterInstance.get()
+        try:
+            instance = dg.DagsterInstance.get()
+        except dg.DagsterInvalidConfigError as error:
+            reason = scrub(" ".join(str(error).split()))[:300]
+            both = "; remove event_log_storage: storage says where events are kept, too"
+            raise UsageError(
+                f"{file}: {reason.rstrip('.')}{both if '`event_log_storage`' in reason else ''}"
+            ) from error
         instance.get_runs(limit=1)
         return instance
 

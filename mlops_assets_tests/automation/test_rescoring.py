@@ -8,6 +8,7 @@ from mlops_assets.automation import rescoring
 from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
+from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import read_scores
 from mlops_assets_tests.worlds import HISTORY, World, panel
 
@@ -80,10 +81,10 @@ def test_late_and_corrected_actuals_are_scored_again_once_and_the_old_scores_are
 
 
 def test_without_news_a_tick_only_asks_what_was_stored_last(scored, monkeypatch):
-    def tick(cursor: str | None) -> str | None:
+    def tick(cursor: str | None, spec: ForecastSpec = scored.spec) -> str | None:
         given = {"clock": scored.resources["clock"]}
         with dg.build_sensor_context(instance=scored.instance, cursor=cursor, resources=given) as context:
-            found = build_rescore_sensor(scored.spec).evaluate_tick(context)
+            found = build_rescore_sensor(spec).evaluate_tick(context)
         assert not found.run_requests
         return found.cursor
 
@@ -91,6 +92,9 @@ def test_without_news_a_tick_only_asks_what_was_stored_last(scored, monkeypatch)
     monkeypatch.setattr(rescoring, "old_scores", lambda *_: pytest.fail("looks at every partition"))
     assert tick(cursor) == cursor
     monkeypatch.undo()
+    earlier = scored.spec.partitions.model_copy(update={"start": "2024-02-01"})
+    for changed in ({"horizon": scored.spec.horizon + 1}, {"partitions": earlier}):
+        assert tick(cursor, scored.spec.model_copy(update=changed)) != cursor, "other partitions are looked at"
     scored.run("forecast_accuracy", partition=LAST)
     assert tick(cursor) not in (None, cursor)
 

@@ -6,8 +6,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from mlops_assets.errors import TerminalError
-from mlops_assets.resources.instance import CONFIGURATION, prove_instance
+from mlops_assets.errors import TerminalError, UsageError
+from mlops_assets.resources.instance import CONFIGURATION, open_instance, prove_instance
+from mlops_assets.settings import Settings
 from mlops_assets_tests.io_managers import servers
 
 SHIPPED = Path(__file__).parents[2] / "dagster.yaml"
@@ -55,3 +56,11 @@ def test_postgres_keeps_runs_with_its_driver_and_without_it_the_line_that_is_mis
         said = pytest.raises(TerminalError, match=r"scheme: postgresql\+psycopg2 under storage")
         with dg.DagsterInstance.local_temp(str(home), overrides=wrong) as instance, said:
             prove_instance(instance)
+
+
+def test_two_places_for_the_events_are_refused_with_what_to_remove(tmp_path, monkeypatch):
+    own = f"{CONFIGURATION}storage:\n  sqlite:\n    base_dir: {tmp_path}\n"
+    (tmp_path / "dagster.yaml").write_text(own, encoding="utf-8")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with pytest.raises(UsageError, match=r"dagster\.yaml: .*incompatible.* entries; remove event_log_storage"):
+        open_instance(Settings())
