@@ -7,6 +7,7 @@ import click
 
 from mlops_assets.commands import base
 from mlops_assets.errors import ExitCode
+from mlops_assets.forecasting.formatting import counted
 from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec, first_spec
 
@@ -52,7 +53,7 @@ def migrate_tables(dry_run: bool, as_json: bool) -> None:
         tables = stores.tables
         found = tables.outdated() if isinstance(tables, SqlTables) else {}
         for name, parts in found.items():
-            click.echo(f"{name}: {parts:,} parts{' would become one table' if dry_run else ''}")
+            click.echo(f"{name}: {counted(parts, 'part')}{' would become one table' if dry_run else ''}")
             if dry_run:
                 continue
             done = {"copied": 0, "dropped": 0}

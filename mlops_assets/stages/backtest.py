@@ -38,7 +38,8 @@ class Backtested:
     """What the models forecast at the rolling origins.
 
     Attributes:
-        batches: rows as `evaluation.backtest` makes them, with the champion's and its `version`; sorted by item.
+        batches: rows as `evaluation.backtest` makes them, with the champion's and its `version`; sorted by item; they
+            can be read once.
         overall: scores by model.
         by_window: scores by model and window.
         seconds: model, fit, predict: processor time, summed over the windows.

@@ -49,7 +49,9 @@ class Remarks:
     def together(cls, spec: ForecastSpec, parts: "Sequence[Remarks]") -> "Remarks":
         """Put together what is odd about the parts of the items, by time and item."""
         whole = (
-            pd.concat(frames, ignore_index=True).sort_values(["timestamp", "item_id"], kind="stable", ignore_index=True)
+            pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True).sort_values(
+                ["timestamp", "item_id"], kind="stable", ignore_index=True
+            )
             for frames in zip(*((one.outliers, one.changes, one.misfits) for one in parts), strict=True)
         )
         return cls(spec, *whole)

@@ -40,7 +40,8 @@ def detect(
     tables, window = observations.tables, whole_window(graph.partitions, keys)
     spans = shards(tables, observations.key, observations.partitions) or [None]
     parts = list(apply_by_shard(engine, of_shard, spans, tables, graph.spec, observations, forecasts, window))
-    found = pd.concat(parts, ignore_index=True).sort_values(["timestamp", "item_id", "kind"], ignore_index=True)
+    found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+    found = found.sort_values(["timestamp", "item_id", "kind"], ignore_index=True)
     parts = partition_of(found["timestamp"], graph.partitions, keys)
     found = found.assign(partition=parts)
     # A flat line is one anomaly of a partition, not one for each of its hours.
