@@ -24,6 +24,15 @@ WORKERLESS = 60.0
 _OPENING = 600.0
 _LARGE = 2**20
 """Bytes of a function from which on workers get it once, and from one another, instead of with each task."""
+_OWN = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # A worker keeps no results, so it has nothing to spill; what a task leaves to the allocator would pause it.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+}
+"""Settings of a cluster that is opened here."""
 _FEW = 16
 """Tasks that are begun before the first result is fetched, or more: a cluster that adapts itself sees the work."""
 
@@ -108,7 +117,8 @@ class DaskCluster:
                         last_seen = time.monotonic()
             if time.monotonic() - last_seen > WORKERLESS:
                 raise EngineUnavailableError(
-                    f"MLOPS_ENGINE={self._where.text}: nobody has worked for {WORKERLESS:g} s; are its workers gone?"
+                    f"MLOPS_ENGINE={self._where.text}: nobody has worked for {WORKERLESS:g} s: its workers are gone, "
+                    "or paused, for they have little memory left"
                 )
 
     def _require_workers(self) -> int:
@@ -140,9 +150,10 @@ class DaskCluster:
         return self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE)["workers"]
 
     def _busy(self) -> bool:
-        """Ask the scheduler whether any worker has something to do."""
+        """Ask the scheduler whether any worker has something to do, and is not paused."""
         doing = self._client.sync(self._client.scheduler.processing, workers=None, callback_timeout=PATIENCE)
-        return any(doing.values())
+        paused = {where for where, one in self._workers().items() if one.get("status") == "paused"}
+        return any(tasks for where, tasks in doing.items() if where not in paused)
 
     @contextmanager
     def _there(self) -> Iterator[None]:
@@ -164,7 +175,7 @@ def _local(where: Address) -> Any:
     from distributed import LocalCluster
 
     options = where.only(workers=int, memory=str)
-    with config.set({"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}):
+    with config.set(_OWN):
         try:
             return LocalCluster(
                 n_workers=options.get("workers") or cores(),

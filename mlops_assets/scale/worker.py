@@ -1,11 +1,14 @@
 """What is sent to workers, and what they do with it; the same on every engine."""
 
+import ctypes
 import io
 import pickle
 import platform
+import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -63,6 +66,8 @@ def perform(packed: bytes, task: Any) -> Outcome:
         return Outcome(value, time.process_time() - began)
     except Exception as raised:
         return Outcome(None, time.process_time() - began, _sendable(raised), traceback.format_exc())
+    finally:
+        _give_memory_back()
 
 
 def require_release(found: str | None, where: str, wanted: str | None = None) -> None:
@@ -84,6 +89,16 @@ def require_release(found: str | None, where: str, wanted: str | None = None) ->
             "as this process",
             advice=[f"pip install mlops-assets=={here}"],
         )
+
+
+def _give_memory_back() -> None:
+    """Return to the system what allocators keep for later: whoever watches a worker's memory would hold it for used."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library than GNU's
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Pickler(pickle.Pickler):

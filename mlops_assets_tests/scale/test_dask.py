@@ -60,6 +60,12 @@ def test_nobody_outside_sees_it_and_its_pages_are_not_there(engine, workers):
     assert 8787 not in {one.port for one in ports}
 
 
+def test_a_worker_that_is_merely_full_is_not_paused(engine):
+    list(engine.map(work.double, range(4)))
+    paused = engine._opened._client.run(lambda dask_worker: dask_worker.memory_manager.memory_pause_fraction)
+    assert set(paused.values()) == {False}
+
+
 def test_what_workers_spent_is_counted(engine):
     with meter.metering() as spent:
         list(engine.map(work.double, range(50)))
@@ -168,7 +174,7 @@ def test_a_scheduler_that_does_not_answer_has_no_worker_or_goes_away_is_said_and
         assert next(results) == 0
         worker.kill()
         monkeypatch.setattr(dask_cluster, "WORKERLESS", 2.0)
-        with pytest.raises(EngineUnavailableError, match="nobody has worked for 2 s; are its workers gone"):
+        with pytest.raises(EngineUnavailableError, match="nobody has worked for 2 s: its workers are gone"):
             list(results)
         monkeypatch.setattr(dask_cluster, "WORKERLESS", 60.0)
         worker = start("worker", "--scheduler-file", str(file), "--no-nanny", "--nthreads", "1")
