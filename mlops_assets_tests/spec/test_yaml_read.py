@@ -1,7 +1,8 @@
 """YAML 1.2 as editors read it; what is no YAML is placed and not quoted."""
 
+import gc
 import json
-from time import process_time
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -82,9 +83,12 @@ BOMBS = {
 
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_text_that_would_hold_a_machine_up_is_refused_within_a_second(kind):
-    began = process_time()
+    gc.freeze()  # what the tests before have left in this process is not looked through again and again
+    began = thread_time()
     said = problem(BOMBS[kind])
-    assert process_time() - began < 1
+    seconds = thread_time() - began
+    gc.unfreeze()
+    assert seconds < 1
     assert said.removeprefix("not valid YAML: ") in (
         "more than 10,000 values, aliases (*) followed",
         "nested deeper than 40 levels",
