@@ -9,16 +9,14 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph, with_earlier
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import periods, starts
+from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.evaluation import ledger
-from mlops_assets.lifecycle.decisions import Decisions, milestones
 from mlops_assets.lifecycle.meanings import ChangedSpecError, require_present
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.stored import StoredTable, Streamed
 from mlops_assets.scale.engine import Engine
-from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import keep_scores
 from mlops_assets.stages.shards.accuracy import Accuracy, Partition
 
@@ -63,6 +61,8 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         observations: StoredTable,
         forecasts: StoredTable,
     ) -> dg.Output[Any]:
+        from mlops_assets.forecasting import charts
+
         keys = list(context.partition_keys)
         try:
             require_present(tables, spec, keys)
@@ -76,12 +76,8 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             facts |= _vintage_facts(found.so_far(partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
             if until.notna().any():
-                facts["trend"] = dg.MetadataValue.md(_charts().sparkline(until, f"{spec.retraining.metric} so far"))
+                facts["trend"] = dg.MetadataValue.md(charts.sparkline(until, f"{spec.retraining.metric} so far"))
             context.add_asset_metadata(facts, key, partition)
-        # Pictures of the last partition only: a backfill over a year need not draw 365.
-        pictures = _pictures(spec, history, milestones(Decisions(tables, spec.name).all()))
-        if pictures:
-            context.add_asset_metadata(pictures, key, keys[-1])
         if found.many and len(keys) == 1:
             return dg.Output(Streamed(found.batches))
         return dg.Output(pd.concat(found.batches, ignore_index=True))
@@ -120,18 +116,3 @@ def _vintage_facts(so_far: tuple[pd.DataFrame, pd.DataFrame] | None) -> dict[str
 
 def _table(frame: pd.DataFrame, columns: Sequence[str]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(ledger.known_numbers(frame[list(columns)]).reset_index(), 3))
-
-
-def _pictures(spec: ForecastSpec, history: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
-    if history.empty or not history["rows"].any():
-        return {}
-    charts, metric = _charts(), spec.retraining.metric
-    times = history.assign(timestamp=starts(spec, history["partition"]))
-    over = charts.accuracy_over_time(times, metric, spec.retraining.threshold, events)
-    return {"over_time": dg.MetadataValue.md(charts.markdown_image(over, f"{metric} over time"))}
-
-
-def _charts() -> Any:
-    from mlops_assets.forecasting import charts
-
-    return charts

@@ -56,8 +56,6 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         engine: Engine,
         **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
-        from mlops_assets.forecasting import charts
-
         life = Lifecycle(tables, tracking, clock, spec.name, models)
         explain = Explanation(graph, life.versions, engine, inputs)
         parts = []
@@ -67,10 +65,6 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
             context.add_asset_metadata(_facts(table), graph.key(FORECAST_CHANGE), key)
         if not parts:
             return dg.Output(graph.without_rows(FORECAST_CHANGE))
-        # One picture, of the last origin, as of the forecasts.
-        picture = charts.markdown_image(charts.change_bridge(parts[-1]), "why the forecast changed")
-        last = context.partition_keys[-1]
-        context.add_asset_metadata({"bridge": dg.MetadataValue.md(picture)}, graph.key(FORECAST_CHANGE), last)
         return dg.Output(pd.concat(parts, ignore_index=True))
 
     return forecast_change

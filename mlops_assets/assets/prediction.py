@@ -25,11 +25,8 @@ from mlops_assets.stages.external.together import with_services
 from mlops_assets.stages.predict import UNREGISTERED, ledger_of
 from mlops_assets.stages.remarks import silent
 from mlops_assets.stages.shards.forecasts import Forecasts
-from mlops_assets.stages.shards.origin import PICTURED, Predicted
+from mlops_assets.stages.shards.origin import Predicted
 from mlops_assets.tracking.tracking import Tracking
-
-PICTURES = 100
-"""The latest origins of one run that get a picture: each costs a third of a second and 100 kB of the event log."""
 
 
 class ForecastConfig(dg.Config):
@@ -44,7 +41,7 @@ class ForecastConfig(dg.Config):
 
 def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
     """Define `forecasts`."""
-    spec, task = graph.spec, graph.spec.task
+    spec = graph.spec
 
     @dg.asset(
         key=graph.key(FORECASTS),
@@ -73,8 +70,6 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         engine: Engine,
         **inputs: StoredTable,
     ) -> dg.Output[Any]:
-        from mlops_assets.forecasting import charts
-
         keys, now = with_steps(spec, context.partition_keys), clock.now()
         if not keys:  # a weekend of business days
             return dg.Output(graph.without_rows(FORECASTS))
@@ -90,13 +85,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         for key, one in made.items():
             for warning in (*one.warnings, *(one.odd.sentences() if one.odd else ())):
                 context.log.warning(warning)
-            facts = _facts(one)
-            if key in keys[-PICTURES:]:
-                fan = charts.fan(
-                    one.history, one.pictured, point=task.point_column, max_items=PICTURED, of=one.tally.items
-                )
-                facts["fan"] = dg.MetadataValue.md(charts.markdown_image(fan, "forecasts of the largest items"))
-            context.add_asset_metadata(facts, graph.key(FORECASTS), key)
+            context.add_asset_metadata(_facts(one), graph.key(FORECASTS), key)
         for reason in deliver.said:
             context.log.warning(reason)
         facts: dict[str, Any] = {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}

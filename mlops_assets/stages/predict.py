@@ -21,7 +21,7 @@ from mlops_assets.lifecycle.versions import Portable
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ahead
 from mlops_assets.stages.remarks import Remarks
-from mlops_assets.stages.shards.origin import Part, largest
+from mlops_assets.stages.shards.origin import Part
 from mlops_assets.tracking.registry import Version
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def forecast_some(
     try:
         recent_rows(history, task, origin)
     except DataError as error:
-        return Part(pd.DataFrame(), latest, largest(history, []), sorted(items), newest, odd=odd, silent=str(error))
+        return Part(pd.DataFrame(), latest, sorted(items), newest, odd=odd, silent=str(error))
     future = ahead.with_events(spec, history, future, origin)
     given = ahead.carried_forward(spec, history, future, origin)
     model = maker.model.model if maker.model else SeasonalNaive(task)
@@ -148,10 +148,10 @@ def forecast_some(
     rows["model_version"] = rows["model_version"].mask(naive, UNREGISTERED)
     rows["trained_until"] = rows["trained_until"].mask(naive)
     rows["delivered_because"] = naive.map({True: maker.beyond, False: maker.because})
-    left_out, alive = sorted(items - {*made["item_id"]}), made["item_id"].unique()
+    left_out = sorted(items - {*made["item_id"]})
     missing = ahead.missing_of(spec, history, future, made) if future is not None else None
     words = [str(warning.message) for warning in said]
-    return Part(rows, latest, largest(history, alive), left_out, newest, missing, unusual, words, odd)
+    return Part(rows, latest, left_out, newest, missing, unusual, words, odd)
 
 
 def on_the_clock(spec: ForecastSpec, made: pd.DataFrame) -> pd.DataFrame:

@@ -23,9 +23,6 @@ from mlops_assets.stages.remarks import Remarks
 if TYPE_CHECKING:
     from mlops_assets.stages.shards.frames import Frames
 
-PICTURED = 4
-"""Items in the picture of an origin: the largest."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -34,7 +31,6 @@ class Part:
     Attributes:
         rows: of the ledger, sorted by item and lead.
         latest: the latest timestamp of their history.
-        history: of the `PICTURED` largest among them.
         left_out: ids of those that get no forecast, because nothing was observed of them lately.
         newest: as `ahead.newest_known` returns it.
         missing: as `ahead.missing_of` returns it; None without known covariates.
@@ -46,7 +42,6 @@ class Part:
 
     rows: pd.DataFrame
     latest: pd.Timestamp
-    history: pd.DataFrame
     left_out: list[str]
     newest: pd.DataFrame
     missing: pd.DataFrame | None = None
@@ -110,8 +105,6 @@ class Predicted:
     Attributes:
         batches: rows of the ledger, see `predict.ledger_rows`: by item and lead, frame by frame.
         tally: what is counted in them.
-        history: canonical frame up to the origin, of the `PICTURED` largest items.
-        pictured: the rows of those items.
         warnings: what is unusual about it, in sentences.
         left_out: items that get no forecast, because nothing was observed of them lately.
         late: past covariates of which the newest values have not come yet, see `ahead.late_covariates`.
@@ -121,8 +114,6 @@ class Predicted:
 
     batches: Iterable[pd.DataFrame]
     tally: Tally
-    history: pd.DataFrame
-    pictured: pd.DataFrame
     warnings: list[str]
     left_out: list[str]
     late: list[str] = field(default_factory=list)
@@ -151,7 +142,6 @@ class Origin:
         self._tally = Tally(spec.task.point_column)
         self._parts: list[Part] = []
         self._rows: list[pd.DataFrame] = []
-        self._pictured: list[pd.DataFrame] = []
         self._error: Exception | None = None
 
     def add(self, part: "Part | Exception | None") -> None:
@@ -161,8 +151,6 @@ class Origin:
         elif part is not None and self._error is None:
             if not part.silent:
                 self._tally.count(part.rows)
-                shown = part.rows["item_id"].isin(part.history["item_id"].unique())
-                self._pictured.append(part.rows[shown])
                 if self._frames is None:
                     self._rows.append(part.rows)
                 else:
@@ -193,13 +181,9 @@ class Origin:
         if latest.latest < self._origin:
             said.append(f"origin {stamp(self._origin)}: the latest observation is of {stamp(latest.latest)}")
         odd = [part.odd for part in self._parts if part.odd is not None]
-        pictured = largest(pd.concat([part.history for part in self._parts], ignore_index=True))
-        rows = pd.concat(self._pictured, ignore_index=True)
         return Predicted(
             self._rows if self._frames is None else self._frames,
             self._tally,
-            pictured,
-            rows[rows["item_id"].isin(pictured["item_id"].unique())].reset_index(drop=True),
             said,
             [item for part in self._parts for item in part.left_out],
             late,
@@ -221,12 +205,3 @@ class Origin:
             late = [*late, *self._spec.task.known]
         for words in guards.without_missing(unlike, late):
             yield f"{words}. {todo}"
-
-
-def largest(history: pd.DataFrame, items: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return the history of the `PICTURED` items of the largest total, among some items or all."""
-    own = history if items is None else history[history["item_id"].isin(list(items))]
-    totals = own.groupby("item_id", observed=True)["target"].sum().sort_index()
-    chosen = totals.sort_values(ascending=False, kind="stable").index[:PICTURED]
-    rows = own.loc[own["item_id"].isin(chosen), ["item_id", "timestamp", "target"]]
-    return rows.sort_values(["item_id", "timestamp"], ignore_index=True)

@@ -51,8 +51,6 @@ def test_forecasts_and_what_is_said_of_them_do_not_know_their_shards(panel, monk
         for key in keys:
             pd.testing.assert_frame_equal(other[key].rows, whole[key].rows, check_exact=True)
             assert said(other[key]) == said(whole[key])
-            pd.testing.assert_frame_equal(other[key].pictured, whole[key].pictured)
-            pd.testing.assert_frame_equal(other[key].history, whole[key].history)
 
 
 @pytest.fixture
