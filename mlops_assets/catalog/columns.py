@@ -271,6 +271,12 @@ TABLES: Mapping[str, Columns] = {
         _VERSION,
         _RUN,
     ),
+    names.PUBLISHED_FORECASTS: (
+        *_FORECAST,
+        Column("adjustment", "int64", "Number in adjustments of the adjustment, or lock, that the row comes of."),
+        Column("published_at", "datetime64[us]", "Since when it is in the place of the system's forecast, in UTC."),
+        Column("superseded_at", "datetime64[us]", "Since when it is not any more, in UTC; missing: it still is."),
+    ),
     names.REPORT: (
         Column("partition", "str", "Partition that the page is of."),
         Column("made_at", "datetime64[us]", "When, in UTC."),

@@ -47,5 +47,22 @@ LOGS: Mapping[str, Columns] = {
         Column("waited_seconds", "float64", "From asking external services until they had answered."),
         Column("saved_seconds", "float64", "Processor time that was not spent again, for its results were there."),
     ),
+    names.ADJUSTMENTS: (
+        Column("number", "int64", "From 1, in the order in which they were made."),
+        Column("made_at", "datetime64[us]", "When, in UTC."),
+        Column("made_by", "str", "Who."),
+        Column("action", "str", "adjust, withdraw, lock or unlock."),
+        Column("item_id", "str", "Item, or sum of items as in reconciled_forecasts: sum:north; sum:* is all of them."),
+        Column("items", "str", "The items that the sum had then, as a JSON list; empty of one item, and of all."),
+        Column("since", "datetime64[us]", "First timestamp that it is about, in the spec's time zone."),
+        Column("until", "datetime64[us]", "Last one, included."),
+        Column("kind", "str", "value, of each timestamp; factor; or delta: what is added. Empty of other actions."),
+        Column("amount", "float64", "The value, the factor, or what is added."),
+        Column("reason", "str", "Why, in a word by which they are scored: promotion."),
+        Column("note", "str", "Why, in a sentence."),
+        Column("ends", "str", "until: it holds for later origins too, up to its last timestamp; origin: for this one."),
+        Column("origin", "datetime64[us]", "The latest origin then: what was published before stays as it was."),
+        Column("replaces", "Int64", "Number of the adjustment or lock that ends with it; missing if none does."),
+    ),
 }
 """By the table's name."""

@@ -43,6 +43,8 @@ MEANINGS = "meanings"
 ENDINGS = "endings"
 REVISIONS = "revisions"
 SPENDING = "spending"
+ADJUSTMENTS = "adjustments"
+PUBLISHED_FORECASTS = "published_forecasts"
 SPEC = "spec"
 """Stands for a forecast whose spec cannot be used."""
 
@@ -115,6 +117,8 @@ ENTRIES = (
     CatalogEntry(REGISTRATIONS, kind="log", shown=False),
     CatalogEntry(ENDINGS, kind="log"),
     CatalogEntry(SPENDING, kind="log"),
+    CatalogEntry(ADJUSTMENTS, kind="log"),
+    CatalogEntry(PUBLISHED_FORECASTS, kind="log", shown=False),
 )
 """In the order in which they are shown."""
 NO_TABLES = ("source", "model")
