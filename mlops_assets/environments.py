@@ -38,10 +38,10 @@ EXECUTORS: dict[str, dg.ExecutorDefinition] = {
 }
 
 TABLES: dict[TablePlace, Callable[[Settings], Tables]] = {
-    "files": lambda settings: ObjectTables(base=str(settings.data_folder / "tables")),
-    "sql": lambda settings: SqlTables(url=keep(settings.database_url, "MLOPS_DATABASE_URL")),
-    "object_storage": lambda settings: ObjectTables(base=str(settings.object_storage)),
-    "memory": lambda _: MemoryTables(),
+    "files": lambda settings: ObjectTables(base=str(settings.data_folder / "tables"), now=settings.now or ""),
+    "sql": lambda settings: SqlTables(keep(settings.database_url, "MLOPS_DATABASE_URL"), now=settings.now or ""),
+    "object_storage": lambda settings: ObjectTables(base=str(settings.object_storage), now=settings.now or ""),
+    "memory": lambda settings: MemoryTables(now=settings.now or ""),
 }
 
 MODELS: dict[ModelPlace, Callable[[Settings], Models]] = {

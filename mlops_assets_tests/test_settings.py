@@ -217,7 +217,6 @@ def test_the_clock_goes_by_itself():
         ("MLOPS_DAGSTER_UI", "ftp://me:hunter2planted@dagster"),
         ("MLOPS_MLFLOW_UI", "javascript:alert"),
         ("MLOPS_NOW", "0001-01-01"),
-        ("MLOPS_ENGINE", "cluster"),
         ("MLOPS_ENGINE", "sc://host:15002/;token=hunter2planted"),
         ("MLOPS_ENGINE", "spark://me:hunter2planted@host"),
     ],

@@ -14,9 +14,11 @@ from mlops_assets.definitions import usable
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ContractError
+from mlops_assets.forecasting.formatting import counted
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.models import Models
+from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance, prove_instance
@@ -81,6 +83,7 @@ def checks() -> Iterator[CheckResult]:
     try:
         with open_stores(settings) as stores:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
+            yield from layout(stores.tables)
             yield from _changed(stores.tables, specs)
             yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
             yield _try("mlflow", stores.tracking.ping)
@@ -147,6 +150,25 @@ def _odd(graph: Graph, clock: Clock, rows: pd.DataFrame) -> Iterator[str]:
 
 def _tables(tables: Tables, names: list[str]) -> str:
     return f"{_address(tables)}; {', '.join(_observations(tables, name) for name in names) or 'nothing declared'}"
+
+
+def layout(tables: Tables) -> Iterator[CheckResult]:
+    """Tell which tables of a database are stored as an earlier release did it."""
+    if not isinstance(tables, SqlTables):
+        return
+    from mlops_assets.io_managers.sql.postgres_parts import FEW_PARTS
+
+    try:
+        found = tables.outdated()
+    except Exception as error:
+        yield _failed("layout of tables", error)
+        return
+    if found:
+        few = max(found.values()) <= FEW_PARTS
+        said = ", ".join(f"{name} ({counted(parts, 'part')})" for name, parts in found.items())
+        what = "the next write brings them into today's form" if few else "large ones can be read, and not written"
+        todo = "" if few else " (try: mlops-assets migrate-tables)"
+        yield CheckResult("layout of tables", few, f"stored by an earlier release: {said}; {what}{todo}")
 
 
 def _observations(tables: Tables, name: str) -> str:

@@ -156,8 +156,8 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         facts |= {UNTOUCHED: list(intake.untouched)} if intake.untouched else {}
         facts |= {FILLED: filled} if filled else {}
         replaced = [key for key in keys if key not in intake.untouched]
-        rows = Revisions(graph, tables).settle(OBSERVATIONS, intake.rows, replaced, naive_utc(clock.now()))
-        yield dg.Output(rows, OBSERVATIONS, metadata=facts)
+        found = Revisions(graph, tables).settle(OBSERVATIONS, intake.rows, replaced, naive_utc(clock.now()))
+        yield dg.Output(found.rows, OBSERVATIONS, metadata={**facts, "rows_revised": len(found.superseded)})
 
     return ingestion
 
@@ -254,6 +254,7 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
         if not frames:
             return dg.Output(graph.without_rows(FUTURE_COVARIATES))
         rows, keys = pd.concat(frames, ignore_index=True), list(context.partition_keys)
-        return dg.Output(Revisions(graph, tables).settle(FUTURE_COVARIATES, rows, keys, naive_utc(clock.now())))
+        found = Revisions(graph, tables).settle(FUTURE_COVARIATES, rows, keys, naive_utc(clock.now()))
+        return dg.Output(found.rows, metadata={"rows_revised": len(found.superseded)})
 
     return future_covariates

@@ -33,12 +33,18 @@ class Spending:
     def __init__(self, tables: Tables, forecast: str) -> None:
         self._tables, self._key, self._log = tables, [forecast, SPENDING], Log(tables, forecast, SPENDING)
 
-    def note(self, entries: Sequence[Entry], at: datetime | None = None) -> None:
-        """Add what a run has taken; `at` is the moment, the real one by default."""
+    def note(self, entries: Sequence[Entry], at: datetime | None = None, present: datetime | None = None) -> None:
+        """Add what a run has taken.
+
+        Args:
+            entries: of the run.
+            at: when it was taken. Default: now.
+            present: a moment of the month that it is booked in, where a clock stands still. Default: `at`.
+        """
         moment = at or datetime.now(timezone.utc)
         rows = [
             {
-                "month": f"{moment:%Y-%m}",
+                "month": f"{present or moment:%Y-%m}",
                 "asset": one.asset[-1] if one.asset else asset_of(one.step),
                 "steps": 1,
                 "failed": int(one.partitions == 0),
@@ -55,7 +61,10 @@ class Spending:
         stored = _counting(self._log.partitions())
         wanted = set(sorted({key[:_MONTH] for key in stored})[-months:])
         kept = [key for key in stored if key[:_MONTH] in wanted]
-        return _summed(self._log.rows(kept)) if kept else without_rows(TABLES[SPENDING])
+        if not kept:
+            return without_rows(TABLES[SPENDING])
+        rows = _summed(self._log.rows(kept))
+        return rows[rows["month"].isin(sorted(set(rows["month"]))[-months:])].reset_index(drop=True)
 
     def sum_up(self, at: datetime | None = None) -> None:
         """Put one partition in the place of those of each day, and each month, that is over."""
@@ -73,8 +82,14 @@ class Spending:
                     self._tables.delete(self._key, key)
 
 
-def note_all(tables: Tables, entries: Iterable[Entry]) -> None:
-    """Add what a run has taken to the spending of the forecasts that it was for; other assets are nobody's."""
+def note_all(tables: Tables, entries: Iterable[Entry], present: datetime | None = None) -> None:
+    """Add what a run has taken to the spending of the forecasts that it was for; other assets are nobody's.
+
+    Args:
+        tables: have the spending.
+        entries: of the run.
+        present: see `Spending.note`.
+    """
     by_forecast: dict[str, list[Entry]] = defaultdict(list)
     for one in entries:
         forecast, name = one.asset if one.asset and len(one.asset) == 2 else ("", "")
@@ -83,7 +98,7 @@ def note_all(tables: Tables, entries: Iterable[Entry]) -> None:
         if forecast and name in _NAMES:
             by_forecast[forecast].append(one)
     for forecast, own in by_forecast.items():
-        Spending(tables, forecast).note(own)
+        Spending(tables, forecast).note(own, present=present)
 
 
 def _counting(keys: Iterable[str]) -> list[str]:

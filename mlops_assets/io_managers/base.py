@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
+from pydantic import Field
 
 from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.io_managers import filtering, schemas, steps
@@ -47,6 +48,8 @@ class Tables(Claiming):
     Metadata of an input: `columns` (list of names), `allow_missing_partitions`. Metadata of an output:
     `catalog.metadata.UNTOUCHED`.
     """
+
+    now: str = Field("", description="The moment whose month is charged with what runs take, as MLOPS_NOW has it.")
 
     def read(
         self,

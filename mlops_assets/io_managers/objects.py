@@ -62,9 +62,9 @@ class _InFileStore(Claiming):
         description="Settings of the object store: endpoint, region, ...; secrets as SecretStr.",
     )
 
-    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None) -> None:
+    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None, **data: Any) -> None:
         kept = {name: keep(value) for name, value in (options or {}).items()}
-        values: dict[str, Any] = {"base": base, "options": kept}
+        values: dict[str, Any] = {"base": base, "options": kept, **data}
         super().__init__(**values)
 
     @cached_property
@@ -75,8 +75,8 @@ class _InFileStore(Claiming):
 class ObjectTables(_InFileStore, Tables):
     """Tables as Parquet files (zstd), one for each partition."""
 
-    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None) -> None:
-        super().__init__(base, options)  # pydantic's type checkers look for it in the class itself
+    def __init__(self, base: str, options: "Mapping[str, str | SecretStr] | None" = None, **data: Any) -> None:
+        super().__init__(base, options, **data)  # pydantic's type checkers look for it in the class itself
 
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return the address of a table's folder or of a partition's file."""

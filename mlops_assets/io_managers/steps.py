@@ -19,6 +19,7 @@ from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.io_managers.parts import nothing_there
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.meter import entries_of
 from mlops_assets.resources.stored import StoredTable, Streamed
 
@@ -166,7 +167,7 @@ def note(tables: "Tables", context: dg.InitResourceContext) -> None:
     if context.run is None:
         return
     try:
-        note_all(tables, entries_of(context.run.run_id))
+        note_all(tables, entries_of(context.run.run_id), Clock(fixed=tables.now).now())
     except MlopsAssetsError as error:  # a store that does not answer any more: the run has done its work
         if context.log is not None:
             context.log.warning(f"what the run has spent was not noted: {error}")

@@ -31,7 +31,7 @@ class Meanings:
     """
 
     def __init__(self, tables: Tables, name: str) -> None:
-        self._log = Log(tables, name, MEANINGS)
+        self._tables, self._name, self._log = tables, name, Log(tables, name, MEANINGS)
 
     def all(self) -> list[tuple[pd.Timestamp, dict[str, object]]]:
         """Return since when (UTC) observations mean what, in order."""
@@ -52,13 +52,24 @@ class Meanings:
         return {text: 1 if text is None else known.get(text, 0) for text in texts}
 
     def note(self, spec: ForecastSpec, now: datetime) -> None:
-        """Add the spec's meaning if it is not the latest."""
+        """Add the spec's meaning if it is not the latest; a log that was lost begins with what partitions say."""
         known, present = self.all(), meaning_of(spec)
         if known and known[-1][1] == present:
             return
+        if not known:
+            stored = self._tables.meanings([self._name, OBSERVATIONS]).values()
+            for text in dict.fromkeys(filter(None, stored)):
+                if from_text(text) != present:
+                    self._add(known, from_text(text), now)
+        self._add(known, present, now)
+
+    def _add(
+        self, known: list[tuple[pd.Timestamp, dict[str, object]]], present: dict[str, object], now: datetime
+    ) -> None:
         words = "; ".join(map(str, changes(known[-1][1], present))) if known else ""
         row = {"number": len(known) + 1, "since": naive_utc(now), "meaning": to_text(present), "changes": words}
         self._log.add(row, numbered(len(known) + 1))
+        known.append((naive_utc(now), present))
 
     def keep(self, spec: ForecastSpec) -> None:
         """Let all that differs from the spec's meaning in names alone be the spec's."""

@@ -52,8 +52,8 @@ class Revisions:
         self._graph, self._tables, self._name = graph, tables, graph.spec.name
         self._log, self._meanings = Log(tables, self._name, REVISIONS), Meanings(tables, self._name)
 
-    def settle(self, table: str, come: pd.DataFrame, keys: Sequence[str], now: pd.Timestamp) -> pd.DataFrame:
-        """Keep what rows that are about to be stored supersede, and return them with `known_at`.
+    def settle(self, table: str, come: pd.DataFrame, keys: Sequence[str], now: pd.Timestamp) -> vintages.Revised:
+        """Keep what rows that are about to be stored supersede, and return both, with `known_at`.
 
         Args:
             table: the rows' own.
@@ -64,11 +64,12 @@ class Revisions:
         there = sorted(set(self._tables.partitions([self._name, table])).intersection(keys))
         stored = self._tables.read([self._name, table], there) if there else None
         if stored is None or stored.empty:
-            return vintages.known_from(come, now)
+            rows = vintages.known_from(come, now)
+            return vintages.Revised(rows, rows.iloc[:0].assign(**{SUPERSEDED_AT: rows[KNOWN_AT].iloc[:0]}))
         stored = self._placed(stored, there) if table == OBSERVATIONS else stored
         found = vintages.revise(stored, come, now, _row(table))
         self._keep(table, found.superseded)
-        return found.rows
+        return found
 
     def carry(self, removed: Sequence[str], now: pd.Timestamp) -> None:
         """Let partitions of observations that are about to be removed be the past of those in whose place they were.

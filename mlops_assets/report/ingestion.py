@@ -18,6 +18,7 @@ COUNTED = {
     "rows_aggregated": "taken into another row of their item and time",
     "rows_of_other_times": "of other times",
     "targets_left_out": "targets left out that have not come yet",
+    "rows_revised": "superseded by what the source says now, and kept as revisions",
 }
 """Metadata of `observations`, and what each counts."""
 

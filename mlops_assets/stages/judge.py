@@ -198,7 +198,7 @@ def trigger(run: dg.DagsterRun, challenger: Version) -> dict[str, Any]:
     return {
         "trigger": run_tags.reason_of(run),
         "breach": run.tags.get(run_tags.BREACH, ""),
-        "cpu_seconds": float(seconds) if (seconds := challenger.tags.get("cpu_seconds")) else None,
+        "cpu_seconds": challenger.fit_seconds or None,
         "run_id": run.run_id,
     }
 

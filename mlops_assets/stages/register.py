@@ -23,6 +23,7 @@ from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.claims import Registrations
+from mlops_assets.resources import meter
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.spec import ForecastSpec
@@ -115,6 +116,8 @@ class Summary:
 
 
 _SCORES = {"overall": [], "by_window": ["window"], "by_lead": ["lead"], "by_item": ["item_id"]}
+_SECONDS = "log_seconds"
+"""Tag: processor time that logging the training took, which the same training spares another time."""
 ROWS = 1000
 """Training rows that are logged."""
 SHOWN = 6
@@ -162,14 +165,16 @@ def register(
     found = look() or registered_or_claimed(look, claim, context.log.info)
     if found is not None:
         context.log.info(f"version {found.number} of {spec.name} is this very training; it is not registered again")
+        meter.add(saved=float(found.tags.get(_SECONDS) or 0.0))
         registry.set_tags(found.number, {TAG: tags[TAG]})  # these rows, whatever the spec called them then
         return registry.version(found.number), False
     overall = training.backtest.scores["overall"]
     description = f"{score_sentence(overall, spec.gate.metric)}; trained until {facts['trained_until']}"
     with tracking.run(context, spec.name, f"{spec.name} until {facts['trained_until'][:16]}", tags) as run:
-        model_uri, sha256 = _log(training, run)
+        with meter.metering() as spent:
+            model_uri, sha256 = _log(training, run)
         # Within the run: a process that dies here leaves a run to be closed and a model to be removed.
-        tags |= {"sha256": sha256, "stage": "Staging"}
+        tags |= {"sha256": sha256, "stage": "Staging", _SECONDS: f"{spent.cpu_seconds:.3f}"}
         return registry.register(model_uri, run.run_id, tags, description, after), True
 
 

@@ -22,6 +22,7 @@ from mlops_assets.forecasting.decisions.rules import GROW, REFIT, REWEIGH
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources import meter
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
@@ -116,6 +117,7 @@ class Fitting:
         action: how it is renewed: `grow` (a forest gets new trees, see `model.grow`) or `reweigh` (the members of an
             ensemble get new weights, see `Ensemble.reweighed`).
         anew: what fitting anew is called: `refit`, or by what the settings are others than the spec's.
+        spared: processor seconds of the latest fit anew, which renewing spares.
     """
 
     task: Task
@@ -124,6 +126,7 @@ class Fitting:
     until: pd.Timestamp | None = None
     action: str = GROW
     anew: str = REFIT
+    spared: float = 0.0
 
     def renews(self, training: pd.DataFrame) -> bool:
         """Whether these training rows renew the model: it can be renewed so, and does not know them already."""
@@ -165,7 +168,8 @@ def fitting_of(run: dg.DagsterRun, life: Lifecycle, spec: ForecastSpec, task: Ta
         return Fitting(task)
     try:
         base = entry.rebuild(life.registry.load(champion))
-        return Fitting(task, base, champion.number, champion.trained_until, action)
+        spared = next((one.fit_seconds for one in life.registry.versions() if one.tags.get("action") == REFIT), 0.0)
+        return Fitting(task, base, champion.number, champion.trained_until, action, spared=spared)
     except (MlopsAssetsError, ValueError) as error:
         log.warning(f"version {champion.number} cannot be renewed, so the model is fitted anew: {error}")
         return Fitting(task)
@@ -262,11 +266,14 @@ def fit(rows: pd.DataFrame, fitting: Fitting) -> "tuple[Model, dict[str, Any]]":
     began = process_time()
     forecaster = fitting(rows)
     seconds = process_time() - began
+    renewed = fitting.renews(rows)
+    if renewed:
+        meter.add(saved=max(0.0, fitting.spared - seconds))
     return forecaster, {
         "trained_until": str(rows["timestamp"].max()),
         "data_version": data_hash(rows),
         "training_rows": len(rows),
-        "action": f"{fitting.action} from version {fitting.version}" if fitting.renews(rows) else fitting.anew,
+        "action": f"{fitting.action} from version {fitting.version}" if renewed else fitting.anew,
         "fit_seconds": round(seconds, 3),
         **({"choice": chosen} if (chosen := "; ".join(kinds.reasons(forecaster)[:MOST_REASONS])) else {}),
     }

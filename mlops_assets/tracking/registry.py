@@ -58,6 +58,11 @@ class Version:
         return self.tags.get(KIND, "")
 
     @property
+    def fit_seconds(self) -> float:
+        """Processor time that fitting it took; 0 where nobody said so."""
+        return float(self.tags.get("cpu_seconds") or 0.0)
+
+    @property
     def label(self) -> str:
         """Number and kind, in words."""
         return f"version {self.number} ({self.kind})" if self.kind else f"version {self.number}"

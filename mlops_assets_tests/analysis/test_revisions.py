@@ -42,7 +42,7 @@ def spec(settings: Settings) -> ForecastSpec:
     with open_stores(settings) as stores:
         Meanings(stores.tables, "demo").note(spec, FIRST.tz_localize("UTC"))
         for now, come in ((FIRST, rows), (SECOND, other)):
-            kept = Revisions(Graph(spec), stores.tables).settle("observations", come, KEYS, now)
+            kept = Revisions(Graph(spec), stores.tables).settle("observations", come, KEYS, now).rows
             parts = {key: kept[kept["timestamp"] == key] for key in KEYS}
             stores.tables.write_all(["demo", "observations"], parts, **Graph(spec).observed)
     return spec

@@ -42,6 +42,7 @@ def test_making_an_origin_again_replaces_its_rows(trained):
 def test_the_same_training_is_registered_once(trained):
     again = trained.train(until="2024-05-10")
     assert trained.metadata(again, "model_version")["outcome"].startswith("unchanged")
+    assert trained.metadata(again, "model_version")["saved_seconds"] > 0
     assert trained.metadata(again, "champion")["outcome"] == "unchanged"
     assert len(trained.tracking.registry("demo").versions()) == 1
 

@@ -48,6 +48,16 @@ def test_runs_add_up_by_month_and_asset():
     assert list(spending.monthly()["failed"]) == [1, 0, 0]
 
 
+def test_where_the_clock_stands_still_its_month_is_charged_whatever_was_summed_up():
+    spending = Spending(MemoryTables(), "demo")
+    for count, (day, after) in enumerate([("2026-11-28", "2026-11-29"), ("2026-11-30", "2026-12-02")], start=1):
+        spending.note([entry(1)], at(f"{day}T06:00"), present=at("2013-12-05T06:00"))
+        spending.note([entry(2)], at(f"{day}T07:00"), present=at("2013-11-05T06:00"))
+        spending.sum_up(at(f"{after}T06:00"))
+        assert [(row[0], row[4]) for row in numbers(spending)] == [("2013-11", 2.0 * count), ("2013-12", count)]
+    assert [row[0] for row in numbers(spending, months=1)] == ["2013-12"]
+
+
 def test_days_and_months_that_are_over_are_one_partition_each_and_nothing_else_changes():
     tables = MemoryTables()
     spending = Spending(tables, "demo")
@@ -109,9 +119,10 @@ def test_a_run_notes_what_its_steps_took_for_the_forecast_that_they_are_of():
     def elses(context: dg.AssetExecutionContext) -> pd.DataFrame:
         return ROW
 
-    tables = MemoryTables()
+    tables = MemoryTables(now="2013-12-31")
     dg.materialize([forecasts, elses], resources={"tables": tables})
     (row,) = Spending(tables, "demo").monthly().to_dict("records")
+    assert row["month"] == "2013-12"
     assert (row["asset"], row["steps"], row["failed"], row["worker_seconds"], row["saved_seconds"]) == (
         "forecasts",
         1,

@@ -104,6 +104,16 @@ def test_where_the_spec_has_never_changed_no_partition_is_asked(
     assert len(asked) == 2
 
 
+def test_a_log_that_was_lost_is_made_anew_of_what_the_partitions_say(tables: Tables, old: Any, new: Any) -> None:
+    Meanings(tables, "demo").note(old, NOW)
+    store(tables, old, *DAYS)
+    tables.delete(["demo", "meanings"])
+    Meanings(tables, "demo").note(new, NOW)
+    store(tables, new, DAYS[1])
+    assert list(outdated(tables, new)) == [DAYS[0], DAYS[2]]
+    assert [meaning for _, meaning in Meanings(tables, "demo").all()] == [meaning_of(old), meaning_of(new)]
+
+
 def test_keys_of_another_kind_are_known_though_they_say_nothing(tables: Tables, tmp_path: Path) -> None:
     store(tables, None, *DAYS)
     weekly = declare(tmp_path / "weekly", partitions={"kind": "weekly", "start": "2024-03-01"})

@@ -32,7 +32,7 @@ def observed(keys: list[str] = KEYS, **changes: Any) -> pd.DataFrame:
 def store(graph: Graph, tables: Tables, come: pd.DataFrame, now: pd.Timestamp, dies: bool = False) -> None:
     """Do what an ingest does with rows of `KEYS`."""
     Meanings(tables, "demo").note(graph.spec, now.tz_localize("UTC"))
-    rows = Revisions(graph, tables).settle(OBSERVATIONS, come, KEYS, now)
+    rows = Revisions(graph, tables).settle(OBSERVATIONS, come, KEYS, now).rows
     if not dies:
         parts = {key: rows[rows["timestamp"] == key] for key in KEYS}
         tables.write_all(STORED, parts, **graph.observed)
@@ -152,7 +152,7 @@ def test_partitions_of_another_kind_become_the_past_of_those_in_their_place(
     rows = observed(shop_1=5.0, shop_3=7.0).query("item_id != 'shop 2'")
     past = Revisions(weekly, tables)
     tables.delete(STORED, "2024-03-03")  # a Sunday, which begins a week
-    tables.write(STORED, past.settle(OBSERVATIONS, rows, [], THIRD), "2024-03-03", **weekly.observed)
+    tables.write(STORED, past.settle(OBSERVATIONS, rows, [], THIRD).rows, "2024-03-03", **weekly.observed)
     for _ in range(2):  # killed before it removed them
         past.carry(["2024-03-04"], THIRD + pd.Timedelta(hours=1))
     tables.delete(STORED, "2024-03-04")
@@ -182,7 +182,7 @@ def test_covariates_over_the_horizon_keep_what_was_forecast(tmp_path: Path) -> N
     both = pd.concat([rows.assign(partition=key, rain=float(day)) for day, key in enumerate(KEYS)], ignore_index=True)
     past = Revisions(graph, tables)
     for now, come in ((FIRST, both), (SECOND, both.assign(rain=both["rain"].replace(0.0, 9.0)))):
-        made = past.settle(FUTURE_COVARIATES, come, KEYS, now)
+        made = past.settle(FUTURE_COVARIATES, come, KEYS, now).rows
         parts = {key: made[made["partition"] == key] for key in KEYS}
         tables.write_all(["demo", FUTURE_COVARIATES], parts, **graph.observed)
     for moment, rain in ((FIRST, [0.0, 1.0]), (SECOND, [9.0, 1.0])):

@@ -97,6 +97,8 @@ def test_what_is_no_address_is_refused_with_examples(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("cluster", "MLOPS_ENGINE: found 'cluster'; it takes an address such as local, local?workers=4, dask://"),
+        ("local://host", "found 'local://host'; it takes"),
         ("local?workers=0", "workers takes a number from 1 on, found 0"),
         ("local?workers=two", "workers takes a number from 1 on, found 'two'"),
         ("local?workers=[2", "workers takes a number from 1 on, found '[2'"),
@@ -104,7 +106,7 @@ def test_what_is_no_address_is_refused_with_examples(text):
         ("dask://local?memory=2", "memory takes a size such as 1GiB, found 2"),
     ],
 )
-def test_a_wrong_option_is_named_before_there_is_work_for_it(text, message):
+def test_a_wrong_address_or_option_is_named_before_there_is_work_for_it(text, message):
     with pytest.raises(EngineAddressError) as raised:
         build_environment(Settings.read({"MLOPS_ENGINE": text}))
     assert message in str(raised.value)

@@ -53,7 +53,7 @@ class Story:
     def take_in(self, rows: pd.DataFrame, days: pd.DatetimeIndex, today: pd.Timestamp) -> None:
         keys = [f"{day:%Y-%m-%d}" for day in days]
         now = today + pd.Timedelta(days=1, hours=6)
-        rows = Revisions(self.graph, self.tables).settle(OBSERVATIONS, rows, keys, now)
+        rows = Revisions(self.graph, self.tables).settle(OBSERVATIONS, rows, keys, now).rows
         parts = {key: rows[rows["timestamp"] == key] for key in keys}
         self.tables.write_all(["demo", OBSERVATIONS], parts, **self.graph.observed)
 
@@ -132,7 +132,7 @@ def test_known_covariates_are_what_was_forecast_at_the_origin(tmp_path: Path) ->
         ahead = pd.MultiIndex.from_product([[f"shop {n}" for n in range(4)], day + pd.to_timedelta(range(1, 8), "D")])
         rows = ahead.set_names(KEY).to_frame(index=False).assign(rain=float(number), partition=key)
         for now, come in ((day, rows), (day + pd.Timedelta(days=90), rows.assign(rain=-1.0))):
-            kept = Revisions(made.graph, made.tables).settle(FUTURE_COVARIATES, come, [key], now)
+            kept = Revisions(made.graph, made.tables).settle(FUTURE_COVARIATES, come, [key], now).rows
             made.tables.write(["demo", FUTURE_COVARIATES], kept, key, **made.graph.observed)
     known, task = made.as_known(), made.graph.spec.task
     rows = features.training_rows(known.history, task)

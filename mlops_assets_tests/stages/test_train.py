@@ -1,6 +1,7 @@
 """Training: which rows are learnt from, what is said of the model, and when there is nothing to learn."""
 
 import logging
+from dataclasses import replace
 
 import dagster as dg
 import numpy as np
@@ -12,6 +13,7 @@ from mlops_assets.errors import DataError
 from mlops_assets.forecasting.decisions.gate import GateRules, SmokeTest, judge
 from mlops_assets.forecasting.evaluation.backtest import backtest
 from mlops_assets.forecasting.model import kinds
+from mlops_assets.resources import meter
 from mlops_assets.stages import train
 from mlops_assets_tests.forecasting.panels import DAILY, daily_panel
 from mlops_assets_tests.worlds import declare, panel
@@ -54,7 +56,9 @@ def test_the_facts_of_a_fit_name_its_data_and_how_it_was_made(graph, history):
     assert facts["data_version"] == train.data_hash(rows)
     later = train.training_set(graph, history, "2024-05-10")
     growing = train.Fitting(graph.spec.task, forecaster, 3, pd.Timestamp(facts["trained_until"]))
-    assert train.fit(later, growing)[1]["action"] == "grow from version 3"
+    with meter.metering() as spent:
+        assert train.fit(later, replace(growing, spared=900))[1]["action"] == "grow from version 3"
+    assert 0 < spent.saved_seconds <= 900
     assert not growing.renews(rows), "it knows them already"
 
 

@@ -122,7 +122,7 @@ def collect(spec: ForecastSpec, stores: Stores, job: Job, run_id: str = "") -> R
     if job.submitted_at is not None and job.finished_at is not None:
         waited = Spent(waited_seconds=max(0.0, (job.finished_at - job.submitted_at).total_seconds()))
         entry = Entry("collect", (spec.name, EXTERNAL_FORECASTS), 1, waited)
-        Spending(stores.tables, spec.name).note([entry])
+        Spending(stores.tables, spec.name).note([entry], present=now)
     return Result(job.partition, changed, words)
 
 

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from mlops_assets.analysis import check
 from mlops_assets.io_managers import SqlTables
 from mlops_assets.io_managers.errors import OldLayoutError, StorageError
 from mlops_assets.io_managers.sql import postgres_parts
@@ -100,12 +101,16 @@ def test_many_parts_are_read_and_made_one_table_by_the_command(url: str, monkeyp
     with pytest.raises(OldLayoutError):
         tables.delete(key)
     same(held(tables), stored)
+    (said,) = check.layout(tables)
+    assert not said.passed
+    assert "demo__things (6 parts)" in said.message
     batches = list(tables.batches(key, rows=5))
     assert len(pd.concat(batches)) == sum(len(stored[day]) for day in DAYS)
     assert max(map(len, batches)) == 5
     told: list[tuple[str, int]] = []
     tables.migrate("demo__things", lambda what, count: told.append((what, count)))
     assert told == [("copied", 6), ("dropped", 6)]
+    assert all(said.passed for said in check.layout(tables))
     same(held(tables), stored)
     tables.write(key, of_day(DAYS[2], 5), DAYS[2])
     same(held(tables), {**stored, DAYS[2]: of_day(DAYS[2], 5)})
