@@ -49,7 +49,9 @@ class Tables(Claiming):
     `catalog.metadata.UNTOUCHED`.
     """
 
-    now: str = Field("", description="The moment whose month is charged with what runs take, as MLOPS_NOW has it.")
+    now: str = Field(
+        default="", description="The moment whose month is charged with what runs take, as MLOPS_NOW has it."
+    )
 
     def read(
         self,
