@@ -164,7 +164,7 @@ def explain(
         DataError: the source lacks a column, or has too little history.
     """
     from mlops_assets.analysis.explain import explain_model, explain_row
-    from mlops_assets.analysis.opened import QuestionError
+    from mlops_assets.reading.questions import QuestionError
 
     settings = _or_default(settings)
     if (item is None) != (timestamp is None):

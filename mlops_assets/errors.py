@@ -19,6 +19,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── SettingsError           an environment variable
     │   │   ├── SpecError               a forecast's file; YamlTextError: no YAML
     │   │   ├── QuestionError           a question to a forecast
+    │   │   │   └── UnknownItemError, UnknownOriginError, TooEarlyError
     │   │   ├── ReplayError             a policy that cannot be replayed
     │   │   ├── RevisionsError          a question to the past that cannot be answered
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds

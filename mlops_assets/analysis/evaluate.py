@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.analysis import memory, revisions
 from mlops_assets.analysis.levels import by_level
-from mlops_assets.analysis.opened import QuestionError, latest_origin, read_history
+from mlops_assets.analysis.opened import latest_origin, read_history
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Checked
@@ -19,6 +19,7 @@ from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.task import Task
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.sources import calendars

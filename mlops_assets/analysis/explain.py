@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.analysis.members import MembersExplanation, MembersOfRow, of_model, of_row
-from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast, read_timestamp
+from mlops_assets.analysis.opened import OpenForecast, open_forecast, read_timestamp
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.kinds import Combined
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.analysis.opened import OpenForecast, QuestionError
+from mlops_assets.analysis.opened import OpenForecast
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.forecasting.model.kinds import Combined
+from mlops_assets.reading.questions import QuestionError
 
 
 @dataclass(frozen=True, eq=False)

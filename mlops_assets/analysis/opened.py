@@ -8,12 +8,13 @@ from mlops_assets.analysis import revisions
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_window, window_of
 from mlops_assets.environments import open_stores
-from mlops_assets.errors import DataError, UsageError, nearest
+from mlops_assets.errors import DataError, nearest
 from mlops_assets.forecasting.data.contract import Checked, ContractError
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.baselines import dead_items
 from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -22,10 +23,6 @@ from mlops_assets.stages.findings import no_usable_row, refusal
 from mlops_assets.stages.ingest import read_observations
 from mlops_assets.stages.predict import ask, on_the_clock
 from mlops_assets.stages.train import history_of
-
-
-class QuestionError(UsageError):
-    """A question that this forecast has no answer to; the message says what can be asked."""
 
 
 @dataclass(frozen=True)

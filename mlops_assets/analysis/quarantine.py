@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.analysis.opened import QuestionError
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import OBSERVATIONS, QUARANTINE
 from mlops_assets.environments import open_stores
@@ -14,6 +13,7 @@ from mlops_assets.errors import UnknownNameError
 from mlops_assets.forecasting.data.contract import REASONS, Checked
 from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.io_managers.base import Tables
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import findings

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mlops_assets.analysis.opened import QuestionError
 from mlops_assets.forecasting.model.task import ModelSettings
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.spec import ForecastSpec, SpecError, parse_spec
 from mlops_assets.spec.yaml_edit import set_values
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.analysis.opened import OpenForecast, QuestionError, open_forecast
+from mlops_assets.analysis.opened import OpenForecast, open_forecast
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.forecasting.data import contract
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.formatting import few, plain_rows, stamp
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.sources.base import read_all

@@ -1,0 +1,142 @@
+"""The ledger's forecasts: of the latest origin that reaches a timestamp, of one origin, or of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import FORECASTS
+from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
+from mlops_assets.forecasting.model.task import POINT
+from mlops_assets.reading.asked import Asked, Moment
+from mlops_assets.reading.origins import Origin, Origins
+
+Role = Literal["delivered", "shadow"]
+ALL, LATEST = "all", "latest"
+"""Origins by a word."""
+_INSTANT = pd.Timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Reads the ledger: of the partitions that can matter the rows and columns that are asked for.
+
+    Attributes:
+        origins: of the ledger.
+        role: `delivered`, or `shadow`: what a service or our model has made beside it too.
+        leads: only these steps; None: all.
+    """
+
+    origins: Origins
+    role: Role = "delivered"
+    leads: tuple[int, ...] | None = None
+
+    def of(self, asked: Asked, origin: Moment | None = None) -> pd.DataFrame:
+        """Return forecasts by item, timestamp and origin.
+
+        Args:
+            asked: which rows. Without any bound in time and without an origin: what the latest origin looks ahead to.
+            origin: a timestamp, `latest` or `all`. None: of each item and timestamp the latest that has it.
+
+        Raises:
+            UnknownOriginError: nothing was forecast from there.
+        """
+        if origin == ALL:
+            rows = self._read(self.origins.reaching(asked), asked)
+        elif origin == LATEST:
+            rows = self._from(self.origins.latest(asked.as_of), asked)
+        elif origin is not None:
+            rows = self._from(self.origins.at(origin, asked.as_of), asked)
+        else:
+            rows = self._latest(asked)
+        order = ["item_id", "timestamp", "origin", *(["source"] if self.role == "shadow" else [])]
+        return rows.sort_values(order, kind="stable", ignore_index=True)[self.columns]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the answer."""
+        task = self.origins.spec.task
+        point = [POINT] if POINT in task.cost_columns else []
+        held = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, *point]
+        held += ["naive", "source", "model_version", "created_at"]
+        return [*held, "role"] if self.role == "shadow" else held
+
+    def _from(self, origin: Origin | None, asked: Asked) -> pd.DataFrame:
+        return self._read([] if origin is None else [origin.partition], asked)
+
+    def _latest(self, asked: Asked) -> pd.DataFrame:
+        if not asked.bounded:
+            present = self.origins.latest(asked.as_of)
+            asked = asked if present is None else asked.within(present.origin + _INSTANT)
+        keys = self.origins.reaching(asked)
+        rows = self._read(keys[-1:], asked)
+        if len(keys) > 1 and not self._whole(rows, asked):
+            rows = pd.concat([self._read(self._others(keys[:-1], rows, asked), asked), rows], ignore_index=True)
+        rows = rows.assign(_who=rows["source"].where(rows["job_key"] != OWN, ""))
+        rows = rows.sort_values("origin", kind="stable")
+        return rows.drop_duplicates(["item_id", "timestamp", "_who"], keep="last").drop(columns="_who")
+
+    def _whole(self, rows: pd.DataFrame, asked: Asked) -> bool:
+        """Whether rows of one origin are all that any origin before it could have."""
+        if asked.items is None or self.leads is not None or rows.empty:
+            return False
+        origin, spec = rows["origin"].iloc[0], self.origins.spec
+        if asked.since is None or asked.since <= origin:
+            return False
+        steps = steps_after(origin, spec.horizon, spec.frequency)
+        wanted = (steps >= asked.since) & ((steps <= asked.until) if asked.until is not None else True)
+        found = rows.drop_duplicates(["item_id", "timestamp"]).groupby("item_id").size()
+        return len(found) == len(asked.items) and bool((found == int(wanted.sum())).all())
+
+    def _others(self, keys: list[str], rows: pd.DataFrame, asked: Asked) -> list[str]:
+        """Return which earlier partitions have to be read: none of all items that the latest has all of."""
+        if asked.items is not None or self.leads is not None or rows.empty:
+            return keys
+        origin = rows["origin"].iloc[0]
+        if asked.since is None or asked.since <= origin:
+            return keys
+        tables, known = self.origins.tables, set(rows["item_id"])
+        more = tables.batches(self.origins.key, keys, ["item_id"], asked.only)
+        return keys if any(not known.issuperset(part["item_id"]) for part in more) else []
+
+    def known(self, keys: Sequence[str], asked: Asked, columns: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of some partitions that had been made and were delivered, or beside it, by the moment.
+
+        Args:
+            keys: of the partitions.
+            asked: which rows.
+            columns: of the ledger; one that was not stored is missing.
+        """
+        tables, key = self.origins.tables, self.origins.key
+        held = list(dict.fromkeys([*columns, "item_id", "origin", "lead", "created_at", "role", "job_key"]))
+        if not keys:
+            return Graph(self.origins.spec).without_rows(FORECASTS).reindex(columns=held)
+        stored = tables.without_rows(key).columns
+        rows = tables.read(key, keys, [name for name in held if name in stored], asked.only).reindex(columns=held)
+        if asked.as_of is not None:
+            rows = rows[rows["created_at"] <= asked.as_of]
+        if self.leads is not None:
+            rows = rows[rows["lead"].isin(self.leads)]
+        return rows if self.role == "shadow" else rows[delivered_by(rows, asked.as_of)]
+
+    def _read(self, keys: Sequence[str], asked: Asked) -> pd.DataFrame:
+        return self.known(keys, asked, self.columns)
+
+
+def delivered_by(rows: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.Series:
+    """Return which rows of the ledger were delivered at a moment: until a service's forecast had come, ours was.
+
+    Args:
+        rows: that had been made by then.
+        as_of: None: now.
+    """
+    used = rows["role"] == DELIVERED
+    if as_of is None or used.all():
+        return used
+    answered = used.groupby([rows["item_id"], rows["origin"]]).transform("any")
+    return used | (~answered & (rows["job_key"] == OWN))

@@ -1,0 +1,90 @@
+"""The items of a forecast: how large they are, how good their forecasts, and how these have changed."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECAST_CHANGE, OBSERVATIONS
+from mlops_assets.errors import nearest
+from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.reading.accuracy import RECENT, matched, recent, scores
+from mlops_assets.reading.asked import Asked
+from mlops_assets.reading.forecasts import LATEST, Forecasts
+from mlops_assets.reading.observations import observations, within
+from mlops_assets.reading.origins import Origins
+from mlops_assets.reading.questions import QuestionError
+from mlops_assets.resources.protocols import Tables
+from mlops_assets.spec import ForecastSpec
+
+Sort = Literal["name", "volume", "error", "change"]
+ITEM = "item"
+"""The level of an item itself; the others are those of the hierarchy."""
+COLUMNS = ["item_id", "level", "volume", "error", "skill", "change", "last_value"]
+MOST_SCORED = 300_000
+"""Rows that errors are taken from: of the latest partitions, one at least."""
+
+
+def items(tables: Tables, spec: ForecastSpec, asked: Asked, search: str = "", sort: Sort = "volume") -> pd.DataFrame:
+    """Return the items that something was forecast or observed of lately, one row each.
+
+    Args:
+        tables: where they are.
+        spec: the forecast.
+        asked: as of which moment.
+        search: only ids that hold this text, in whatever case.
+        sort: by `name`; or, the largest first, by `volume`, `error`, or `change` in either direction.
+
+    Returns:
+        item_id; level; volume: the mean absolute target of the latest `RECENT` partitions; error: the MASE of the
+        latest forecasts that could be scored (`MOST_SCORED` rows at most), skill beside it; change: by how much the
+        latest forecast differs from the one before it, in sum; last_value: that was observed.
+
+    Raises:
+        QuestionError: there is no such order.
+    """
+    if sort not in get_args(Sort):
+        near = nearest(sort, get_args(Sort))
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise QuestionError(f"sort={str(sort)[:40]!r}: {hint}There are: {', '.join(get_args(Sort))}")
+    seen = _observed(tables, spec, asked)
+    made = Forecasts(Origins(tables, spec)).of(asked, LATEST)
+    found = pd.DataFrame(index=pd.Index(sorted({*seen.index, *made["item_id"]}), name="item_id", dtype=object))
+    found = found.join(seen).join(_errors(tables, spec, asked)).join(_changes(tables, spec, asked))
+    found = found.assign(level=ITEM).reset_index()[COLUMNS]
+    if search:
+        found = found[found["item_id"].str.contains(search, case=False, regex=False)]
+    if sort == "name":
+        return found.reset_index(drop=True)
+    return found.sort_values(sort, ascending=False, kind="stable", key=pd.Series.abs, ignore_index=True)
+
+
+def _observed(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.DataFrame:
+    """Return volume and last_value by item."""
+    keys = within(spec, tables.partitions([spec.name, OBSERVATIONS]), asked)[-RECENT:]
+    rows = observations(tables, spec, asked, keys)
+    item = rows["item_id"]
+    return pd.DataFrame(
+        {"volume": rows["target"].abs().groupby(item).mean(), "last_value": rows["target"].groupby(item).last()}
+    )
+
+
+def _errors(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.DataFrame:
+    """Return error and skill by item."""
+    keys = recent(tables, spec, asked)
+    counts = tables.row_counts([spec.name, FORECAST_ACCURACY], keys)
+    total = np.cumsum([counts.get(key, 0) for key in reversed(keys)])
+    few = keys[len(keys) - max(1, int((total <= MOST_SCORED).sum())) :]
+    scored = scores(matched(tables, spec, asked, few), spec, "item").set_index("item_id")
+    return scored.rename(columns={ledger.BASELINE: "error"})[["error", "skill"]]
+
+
+def _changes(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.Series:
+    """Return by how much the forecast of each item has changed from the origin before to the latest."""
+    key = [spec.name, FORECAST_CHANGE]
+    keys = within(spec, tables.partitions(key), asked)[-1:]
+    if not keys:
+        return pd.Series(dtype=float, name="change", index=pd.Index([], name="item_id", dtype=object))
+    return tables.read(key, keys, ["item_id", "change"]).set_index("item_id")["change"]
