@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time services lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time services vendor lint types imports pytest dev mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -101,7 +101,26 @@ test-time: .venv/installed  ## Windows of partitions around every change of ever
 pytest: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-services:  ## Install the servers that tests of MariaDB and Azure Blob start themselves (apt-get, npm); CI has them all.
+# Packages of npm's registry are unpacked into .services where their checksum is right.
+SHA256-uplot-1.6.32 := 4b8a8191e425658e3ea8c8c1314b0fc679c861ee3a1af2b20c7b16ba50b5133d
+SHA256-axe-core-4.14.1 := e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+UPLOT := uplot-1.6.32
+AXE := axe-core-4.14.1
+$(UPLOT:%=.services/%) $(AXE:%=.services/%):
+	mkdir -p .services && cd .services && npm pack --silent $(shell echo $(@F) | sed 's/-\([0-9.]*\)$$/@\1/') >/dev/null
+	cd .services && echo "$(SHA256-$(@F))  $(@F).tgz" | sha256sum --check --quiet
+	mkdir $@ && tar -xzf $@.tgz -C $@ --strip-components=1 && rm $@.tgz
+
+VENDOR := mlops_assets/explorer/vendor
+vendor: $(VENDOR)/uPlot.iife.min.js  ## Fetch the explorer's charting library, pinned by version and checksum (npm).
+
+$(VENDOR)/uPlot.iife.min.js: | .services/$(UPLOT)
+	mkdir -p $(VENDOR)
+	cp $(addprefix .services/$(UPLOT)/,LICENSE dist/uPlot.min.css dist/uPlot.iife.min.js) $(VENDOR)
+
+services: vendor .services/$(AXE)  ## Install servers, browser and checkers of the tests that want real ones (apt-get, npm); CI has them all.
+	command -v chromedriver >/dev/null || \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }
 	command -v mariadbd >/dev/null || { apt-get update -qq && apt-get install -y -qq mariadb-server >/dev/null; }
 	test -x .services/node_modules/.bin/azurite-blob || npm install --silent --no-fund --no-audit --prefix .services azurite
 

@@ -1,0 +1,56 @@
+"""The page as one file: style, code and answers inside, and nothing is asked of anybody."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+
+from mlops_assets.explorer.files import CHARTS, HEAD, PAGE, VENDOR, has_charts, html
+from mlops_assets.explorer.modules import joined
+
+
+def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR) -> str:
+    """Return the explorer as one html file, which shows the documents that it is given.
+
+    Args:
+        documents: the answers of the read API, as `format=columns` gives them, by `key_of(path, parameters)`.
+            A view whose document is missing says so.
+        title: of the page.
+        vendor: folder of the charting library; without it charts are SVG.
+    """
+    styles, scripts = [(PAGE / "style.css").read_text(encoding="utf-8")], [_script()]
+    if has_charts(vendor):
+        code, style = ((vendor / name).read_text(encoding="utf-8") for name in CHARTS)
+        licence = (vendor / "LICENSE").read_text(encoding="utf-8")
+        styles, scripts = [style, *styles], [f"/*\n{licence}*/\n{code}", *scripts]
+    allowed = {"style-src": map(_hash, styles), "script-src": map(_hash, scripts)}
+    policy = "; ".join(["default-src 'none'", *(f"{name} {' '.join(hashes)}" for name, hashes in allowed.items())])
+    held = json.dumps(dict(documents), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+    head = [
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<link rel="icon" href="data:,">',
+        *(f"<style>{style}</style>" for style in styles),
+    ]
+    body = [
+        f'<script type="application/json" id="documents">{_harmless(held)}</script>',
+        *(f"<script>{script}</script>" for script in scripts),
+        "</body>",
+    ]
+    page = html().replace(HEAD, "\n".join(head)).replace("<title>Forecasts</title>", f"<title>{escape(title)}</title>")
+    return page.replace("</body>", "\n".join(body))
+
+
+def _script() -> str:
+    return joined({file.name: file.read_text(encoding="utf-8") for file in PAGE.glob("*.js")})
+
+
+def _hash(text: str) -> str:
+    """The source expression that allows an element with this text (Content Security Policy Level 3, section 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _harmless(text: str) -> str:
+    """JSON that means the same and cannot end the element it stands in, or begin a comment in it."""
+    return text.replace("<", "\\u003c")
