@@ -1,22 +1,100 @@
 // The page: finds out where one is, and shows the view of that address.
 
-import { here } from "./address.js";
-import { ask, rowsOf } from "./data.js";
+import { addressOf, go, here } from "./address.js";
+import { ask, forget, isOneFile, keepToken, rowsOf } from "./data.js";
 import { fill, h } from "./dom.js";
+import { home } from "./home.js";
+import { itemList } from "./items.js";
+import { listenToKeys } from "./keys.js";
+import { frame, header } from "./shell.js";
+import { VIEWS } from "./views.js";
 
 const app = document.getElementById("app");
+const shown = { turn: 0, frame: null, key: "" };
 
 async function show() {
-  const { forecast } = here();
+  const turn = ++shown.turn;
+  const where = here();
+  app.setAttribute("aria-busy", "true");
   try {
     const forecasts = rowsOf(await ask("/v1/forecasts"));
-    const state = forecast ? await ask(`/v1/forecasts/${forecast}/state`) : null;
-    const links = forecasts.map(({ name }) => h("li", {}, h("a", { href: `#/${name}` }, name)));
-    fill(app, h("main", {}, h("h1", {}, "Forecasts"), h("ul", {}, links), state && h("p", {}, state.words)));
+    if (turn !== shown.turn) return;
+    if (!where.forecast && forecasts.length === 1) {
+      history.replaceState(null, "", addressOf({ forecast: forecasts[0].name }));
+      return show();
+    }
+    if (where.forecast) await showForecast(where, forecasts, turn);
+    else showHome(forecasts);
   } catch (problem) {
-    fill(app, h("p", { role: "alert" }, problem.message));
+    if (turn === shown.turn) showProblem(problem);
+  } finally {
+    if (turn === shown.turn) app.removeAttribute("aria-busy");
   }
 }
 
-window.addEventListener("hashchange", show);
+function showHome(forecasts) {
+  shown.frame = null;
+  document.title = "Forecasts";
+  fill(app, header({ forecasts }), h("main", { id: "main", class: "home" }, home(forecasts)));
+}
+
+async function showForecast({ forecast, view, params }, forecasts, turn) {
+  const name = forecast;
+  const state = await ask(`/v1/forecasts/${encodeURIComponent(name)}/state`);
+  if (turn !== shown.turn) return;
+  const key = JSON.stringify([name, params.as_of]);
+  if (!shown.frame || shown.key !== key) {
+    const items = itemList({ name, asOf: params.as_of });
+    shown.frame = frame({ name, state, forecasts, items, asOf: params.as_of });
+    shown.key = key;
+    fill(app, ...shown.frame.parts);
+  }
+  const chosen = VIEWS.find(({ id }) => id === view) ?? VIEWS[0];
+  document.title = `${params.item ?? chosen.title} · ${name}`;
+  shown.frame.mark(chosen, params);
+  const path = `/v1/forecasts/${encodeURIComponent(name)}`;
+  const known = params.as_of ? { as_of: params.as_of } : {};
+  const content = await chosen.show({ name, path, state, params, known, items: shown.frame.items }).catch(trouble);
+  if (turn !== shown.turn) return;
+  fill(shown.frame.content, content);
+}
+
+/** A view that cannot be shown leaves the others reachable. */
+function trouble(problem) {
+  if (problem.status === 401) throw problem;
+  console.info(problem);
+  return h("div", { class: "panel", role: "alert" }, h("p", {}, problem.message), again());
+}
+
+function showProblem(problem) {
+  shown.frame = null;
+  const needsToken = problem.status === 401 && !isOneFile;
+  const what = needsToken ? tokenForm() : [h("p", {}, problem.message), again()];
+  fill(app, h("main", { id: "main", class: "home" }, h("div", { class: "panel", role: "alert" }, what)));
+}
+
+function again() {
+  const retry = () => {
+    forget();
+    show();
+  };
+  return h("button", { type: "button", onclick: retry }, "Try again");
+}
+
+function tokenForm() {
+  const field = h("input", { type: "password", id: "token", autocomplete: "off" });
+  const enter = (event) => {
+    event.preventDefault();
+    keepToken(field.value);
+    show();
+  };
+  const words = "This server wants a token (MLOPS_API_TOKEN). It is kept until you close this window.";
+  return h("form", { onsubmit: enter }, h("label", { for: "token" }, words), field, h("button", { type: "submit" }, "Enter"));
+}
+
+listenToKeys({
+  item: (step) => shown.frame?.items.step(step),
+  view: (number) => shown.frame && VIEWS[number] && go({ view: VIEWS[number].id, params: { item: here().params.item } }),
+});
+addEventListener("hashchange", show);
 show();

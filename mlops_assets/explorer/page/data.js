@@ -3,6 +3,7 @@
 const HELD = readDocuments();
 const FRESH = 30_000; // milliseconds for which an answer is not asked for again
 const KEPT = 300; // answers
+const MOST_PAGES = 20; // of one table
 const NARROWING = ["start", "end", "limit", "offset", "sort", "search", "format"]; // a file holds all rows: no part of its keys
 const answers = new Map();
 
@@ -35,6 +36,18 @@ export async function ask(path, params = {}) {
   if (answers.size > KEPT) answers.delete(answers.keys().next().value);
   answer.catch(() => answers.delete(key));
   return answer;
+}
+
+/** As ask, with the pages that follow, so far as a picture can show them. */
+export async function askAll(path, params = {}) {
+  const first = await ask(path, params);
+  const parts = [first];
+  for (let next = first.next; typeof next === "number" && parts.length < MOST_PAGES; next = parts.at(-1).next) {
+    parts.push(await ask(path, { ...params, offset: next }));
+  }
+  if (parts.length === 1 || !first.columns) return first;
+  const columns = Object.keys(first.columns).map((name) => [name, parts.flatMap((part) => part.columns[name])]);
+  return { ...first, columns: Object.fromEntries(columns), next: parts.at(-1).next };
 }
 
 /** As ask, but null where the answer is not to be had: for what a view can do without. */

@@ -1,0 +1,232 @@
+// One item: its history, the fan of what is forecast, what came, and how the forecast changed from origin to origin.
+
+import { go, slide } from "./address.js";
+import { ask, askAll, askIfThere, rowsOf } from "./data.js";
+import { fill, h } from "./dom.js";
+import { chart } from "./charts.js";
+import { counted, number, percent, seconds, signed, stampOf, when } from "./format.js";
+import { onStep } from "./keys.js";
+import { choices, figures, nothing, panel } from "./panel.js";
+import { fan, futureOf, originsOf, pointOf } from "./ledger.js";
+import { downloads, plainColumns } from "./table.js";
+
+const LOOK_BACK = 60; // origins that one can step through
+const GHOSTS = 4; // earlier forecasts that stay visible behind the chosen one
+const WINDOWS = [["near", "Near"], ["year", "A year"], ["all", "All"]];
+
+/** The view of one item. */
+export async function itemView(context) {
+  const { name, path, state, params, known, items } = context;
+  const item = params.item ?? (await items.first());
+  if (item === undefined) return nothing("No item is stored yet. The first round brings them: mlops-assets run " + name);
+  items.mark(item);
+  const version = params.version ? { version: params.version } : {};
+  const made = rowsOf(await askIfThere(`${path}/origins`, known)).map(({ origin }) => origin).sort();
+  const since = made.at(-LOOK_BACK) ?? made[0];
+  const asked = { item, origin: "all", role: "shadow", start: since, ...known, ...version };
+  const [observed, ledger, scores] = await Promise.all([
+    askAll(`${path}/observations`, { item, ...known }),
+    askAll(path, asked),
+    askIfThere(`${path}/accuracy`, { by: "item", item, ...known }),
+  ]);
+  const actuals = rowsOf(observed).map((row) => ({ at: seconds(row.timestamp), value: row.target }));
+  const rows = rowsOf(ledger);
+  const point = pointOf(state, rows[0]);
+  const origins = originsOf(rows);
+  const told = itemWords(item, rowsOf(scores).find((row) => row.item_id === item || row.item === item), state);
+  if (origins.length === 0) return [told, nothing("There is no forecast of this item yet."), history(item, actuals)];
+  const view = { item, actuals, rows, point, origins, params, state };
+  const stage = stepper(view, (index) => draw(view, index));
+  const downloadRows = () => shownRows(view, stage.index());
+  const download = downloads(`${name} ${item}`, downloadRows, path, asked);
+  const ways = [
+    rows.some((row) => row.adjustment !== null && row.adjustment !== undefined) || params.version ? versions(params) : null,
+    choices("History", WINDOWS, params.window ?? "near", (window) => go({ params: { window } })),
+    download,
+  ];
+  return h("div", {}, told, panel({ title: item, tools: ways }, stage.element), stage.below);
+}
+
+/** The slider over origins, and where what it shows is drawn. */
+function stepper(view, draw) {
+  const { origins, params } = view;
+  const wanted = origins.indexOf(params.origin);
+  const current = { index: wanted >= 0 ? wanted : origins.length - 1 };
+  const last = origins.length - 1;
+  const slider = h("input", { type: "range", min: 0, max: last, id: "origin", "aria-label": "Origin" });
+  const label = h("label", { for: "origin" });
+  const back = h("button", { type: "button", class: "icon", "aria-label": "Origin before", title: "Origin before (←)", onclick: () => step(-1) }, "◀");
+  const next = h("button", { type: "button", class: "icon", "aria-label": "Next origin", title: "Next origin (→)", onclick: () => step(1) }, "▶");
+  const above = h("div");
+  const below = h("div");
+  function show(index) {
+    current.index = index;
+    slider.value = index;
+    slider.setAttribute("aria-valuetext", when(origins[index]));
+    fill(label, "Forecast made from ", h("b", {}, when(origins[index])), h("span", { class: "muted" }, ` · ${index + 1} of ${origins.length}`));
+    back.disabled = index === 0;
+    next.disabled = index === last;
+    const drawn = draw(index);
+    fill(above, drawn.above);
+    fill(below, drawn.below);
+  }
+  function step(by) {
+    const index = Math.min(last, Math.max(0, current.index + by));
+    if (index === current.index) return;
+    show(index);
+    slide({ origin: origins[index] });
+  }
+  slider.addEventListener("input", () => step(Number(slider.value) - current.index));
+  const element = h("div", {}, h("div", { class: "stepper" }, label, back, slider, next), above);
+  onStep(element, step);
+  show(current.index);
+  return { element, below, index: () => current.index };
+}
+
+function draw(view, index) {
+  return { above: [fanChart(view, index), sources(view, index)], below: [dayPanel(view, index)] };
+}
+
+/** History, fan, what came, earlier forecasts behind, services beside. */
+function fanChart({ item, actuals, rows, point, origins, params }, index) {
+  const origin = origins[index];
+  const start = seconds(origin);
+  const future = futureOf(rows, origin);
+  const ghosts = origins.slice(Math.max(0, index - GHOSTS), index).map((each) => futureOf(rows, each).delivered);
+  const end = Math.max(...[...future.delivered, ...Object.values(future.beside).flat()].map((row) => seconds(row.timestamp)));
+  const from = { near: start - 3 * (end - start), year: start - 365 * 86400, all: -Infinity }[params.window ?? "near"];
+  const shown = actuals.filter(({ at }) => at >= from && at <= end);
+  const ahead = future.delivered.map((row) => seconds(row.timestamp));
+  const behind = ghosts.flat().map((row) => seconds(row.timestamp)).filter((at) => at <= end && at > start - (end - start));
+  const x = [...new Set([...shown.map(({ at }) => at), ...ahead, ...behind])].sort((a, b) => a - b);
+  const place = (entries) => {
+    const values = new Map(entries);
+    return x.map((at) => values.get(at) ?? null);
+  };
+  const line = (list, column) => place(list.map((row) => [seconds(row.timestamp), row[column]]));
+  const before = shown.filter(({ at }) => at <= start);
+  const after = shown.filter(({ at }) => at > start);
+  const others = ["green", "pink", "yellow", "sky"];
+  const beside = Object.entries(future.beside).map(([source, list], at) => {
+    return { name: source, values: line(list, point), colour: others[at % others.length], dash: [6, 3], width: 1.8 };
+  });
+  return chart({
+    title: `Forecast of ${item}`,
+    note: "The darker the band, the likelier. Drag over a part to look closer; a double click goes back.",
+    height: 340,
+    x: { values: x, kind: "time" },
+    y: { zero: nearZero(shown, future.delivered) },
+    bands: fan(future.delivered).map(({ name, low, high, opacity }) => {
+      return { name, low: line(future.delivered, low), high: line(future.delivered, high), colour: "blue", opacity };
+    }),
+    lines: [
+      ...ghosts.map((list, at) => ({ name: at === 0 ? "earlier forecasts" : "", values: line(list, point), colour: "blue", width: 1.2, faint: true })),
+      { name: "seasonal naive", values: line(future.delivered, "naive"), colour: "muted", width: 1.2, dash: [3, 3] },
+      ...beside,
+      { name: "actual", values: place(before.map(({ at, value }) => [at, value])), colour: "ink", width: 1.6 },
+      { name: "forecast", values: line(future.delivered, point), colour: "blue", width: 2.4 },
+      { name: "what came", values: place(after.map(({ at, value }) => [at, value])), colour: "orange", width: 1, dots: true },
+    ].filter(({ values }) => values.some((value) => value !== null)),
+    marks: [{ at: start, name: "origin", colour: "muted" }],
+    shade: { from: start, to: end },
+    table: { columns: plainColumns(shownRows({ actuals, rows, origins }, index)), rows: shownRows({ actuals, rows, origins }, index) },
+  });
+}
+
+/** Who made what is shown, where it was not the champion. */
+function sources({ rows, origins }, index) {
+  const { delivered } = futureOf(rows, origins[index]);
+  const by = [...new Set(delivered.map(({ source }) => source))].filter((source) => source && source !== "champion");
+  const versions = [...new Set(delivered.map((row) => row.model_version))].filter((version) => version > 0);
+  const made = delivered.map((row) => row.created_at).find(Boolean);
+  const words = [versions.length && `by version ${versions.join(", ")}`, by.length && `by ${by.join(", ").replaceAll("_", " ")}`, made && `made ${when(made)} UTC`];
+  return h("p", { class: "muted" }, words.filter(Boolean).join(" · "));
+}
+
+/** How the forecast for one time changed from origin to origin, until it came. */
+function dayPanel(view, index) {
+  const { rows, origins, params, point, actuals } = view;
+  const { delivered } = futureOf(rows, origins[index]);
+  const times = delivered.map((row) => row.timestamp);
+  const held = h("div");
+  const middle = times[Math.floor((times.length - 1) / 2)];
+  const show = (time) => {
+    const slices = rows.filter((row) => row.timestamp === time && !row.beside).sort((a, b) => (a.origin < b.origin ? -1 : 1));
+    fill(held, slices.length > 1 ? dayChart(slices, time, point, actuals) : nothing("Only one forecast reaches this time."));
+  };
+  const chosen = times.includes(params.at) ? params.at : middle;
+  const slider = h("input", { type: "range", min: 0, max: times.length - 1, value: times.indexOf(chosen), "aria-label": "Time that is forecast" });
+  const label = h("b", {}, when(chosen));
+  slider.setAttribute("aria-valuetext", when(chosen));
+  slider.addEventListener("input", () => {
+    const time = times[Number(slider.value)];
+    label.textContent = when(time);
+    slider.setAttribute("aria-valuetext", when(time));
+    slide({ at: time });
+    show(time);
+  });
+  show(chosen);
+  return panel({ title: "How did the forecast for one time change?" }, h("div", { class: "stepper" }, h("span", {}, "For ", label), slider), held);
+}
+
+function dayChart(slices, time, point, actuals) {
+  const x = slices.map((row) => seconds(row.origin));
+  const came = actuals.find(({ at }) => at === seconds(time))?.value;
+  const first = slices[0][point];
+  const last = slices.at(-1)[point];
+  const moved = `From ${number(first)} (${counted(slices[0].lead, "step")} ahead) to ${number(last)} (${counted(slices.at(-1).lead, "step")} ahead): ${signed(last - first)}.`;
+  return chart({
+    title: `Forecasts for ${when(time)}`,
+    note: typeof came === "number" ? `${moved} ${number(came)} came.` : `${moved} It has not come yet.`,
+    height: 220,
+    x: { values: x, kind: "time", name: "made from" },
+    bands: fan(slices).map(({ name, low, high, opacity }) => ({ name, low: column(slices, low), high: column(slices, high), colour: "blue", opacity })),
+    lines: [
+      typeof came === "number" && { name: "what came", values: x.map(() => came), colour: "orange", width: 1.5, dash: [5, 3] },
+      { name: "forecast", values: column(slices, point), colour: "blue", dots: true },
+    ].filter(Boolean),
+  });
+}
+
+function column(rows, name) {
+  return rows.map((row) => row[name] ?? null);
+}
+
+/** The rows that the chart shows: of the chosen origin, each with what came. */
+function shownRows({ rows, origins, actuals }, index) {
+  const came = new Map(actuals.map(({ at, value }) => [at, value]));
+  const { delivered, beside } = futureOf(rows, origins[index]);
+  return [...delivered, ...Object.values(beside).flat()].map(({ beside: _, ...row }) => ({ ...row, actual: came.get(seconds(row.timestamp)) ?? null }));
+}
+
+function history(item, actuals) {
+  const x = actuals.map(({ at }) => at);
+  const lines = [{ name: "actual", values: actuals.map(({ value }) => value), colour: "ink" }];
+  return actuals.length > 1 && panel({ title: item }, chart({ title: `History of ${item}`, x: { values: x, kind: "time" }, lines }));
+}
+
+/** Zero belongs on the axis where it is near: else the picture would make much of little. */
+function nearZero(actuals, future) {
+  const values = [...actuals.map(({ value }) => value), ...future.map(({ mean }) => mean)].filter((value) => typeof value === "number");
+  return Math.min(...values) >= 0 && Math.min(...values) < 0.5 * Math.max(...values);
+}
+
+function versions(params) {
+  const entries = [["published", "With adjustments"], ["system", "As the system has it"]];
+  return choices("Version", entries, params.version ?? "published", (version) => go({ params: { version } }));
+}
+
+/** How good the forecasts of the item have been, in a sentence and figures. */
+function itemWords(item, score, { season }) {
+  if (!score || typeof score.skill !== "number") return null;
+  const naive = season ? "repeating the last season" : "seasonal naive";
+  const better = score.skill >= 0 ? "better" : "worse";
+  const words = `Its past forecasts were ${percent(Math.abs(score.skill))} ${better} than ${naive}, over ${counted(score.rows, "forecast")}.`;
+  const entries = [
+    ["MASE", number(score.mase), typeof score.naive_mase === "number" && ` naive ${number(score.naive_mase)}`],
+    typeof score.wape === "number" && ["WAPE", percent(score.wape)],
+    typeof score.bias === "number" && ["bias", percent(score.bias, true), score.bias > 0 ? " too high" : " too low"],
+    typeof score.coverage === "number" && ["within the band", percent(score.coverage)],
+  ];
+  return h("div", { class: "item-words" }, h("p", {}, words), figures(entries));
+}
