@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_assets.jobs.events import Woken
+    from mlops_assets.jobs.job import Job
     from mlops_assets.jobs.ledger import Ledger
     from mlops_assets.jobs.providers.protocol import Provider
 
@@ -64,6 +65,10 @@ class Jobs:
         from mlops_assets.jobs.providers.registry import exchange_of
 
         return exchange_of(spec)
+
+    def latest(self, forecast: str, limit: int) -> "list[Job]":
+        """Return the latest jobs of a forecast in the order in which they were intended; none without a ledger."""
+        return self._present.of(forecast, limit=limit)
 
     def kept(self, forecast: str) -> tuple[int, int]:
         """Return how many jobs the ledger has of a forecast, and how many of them are open."""

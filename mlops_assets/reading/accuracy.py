@@ -9,7 +9,6 @@ import pandas as pd
 
 from mlops_assets.catalog.names import FORECAST_ACCURACY
 from mlops_assets.catalog.partitions import holding, partition_of, partitions_of, periods, whole_window
-from mlops_assets.errors import nearest
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.lifecycle.meanings import Meanings
@@ -21,7 +20,7 @@ from mlops_assets.reading.origins import Origins
 from mlops_assets.reading.questions import QuestionError
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.score import believed
+from mlops_assets.stages.score import believed, read_scores
 
 By = Literal["all", "item", "lead", "origin", "period", "segment", "version"]
 RECENT = 28
@@ -39,7 +38,7 @@ def accuracy(tables: Tables, spec: ForecastSpec, asked: Asked, by: By = "all") -
     Args:
         tables: where they are.
         spec: the forecast.
-        asked: which rows; without a time, those of the latest `RECENT` partitions.
+        asked: which rows; without a time, those of the latest `RECENT` partitions; by period, of all.
         by: one row for each item, lead, origin, partition, segment or version of the model, or one for all.
 
     Returns:
@@ -50,9 +49,9 @@ def accuracy(tables: Tables, spec: ForecastSpec, asked: Asked, by: By = "all") -
         UnknownItemError: there is no such item.
     """
     if by not in _GROUPS:
-        near = nearest(by, get_args(By))
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise QuestionError(f"by={str(by)[:40]!r}: {hint}There are: {', '.join(get_args(By))}")
+        raise QuestionError.of("by", by, get_args(By))
+    if by == "period" and not asked.bounded and asked.items is None:
+        return _by_period(tables, spec, asked.as_of)
     rows = matched(tables, spec, asked, recent(tables, spec, asked))
     require(tables, spec, asked, rows["item_id"])
     return scores(rows, spec, by)
@@ -88,6 +87,14 @@ def matched(tables: Tables, spec: ForecastSpec, asked: Asked, keys: Sequence[str
     if asked.as_of is None:
         return tables.read([spec.name, FORECAST_ACCURACY], keys, None, asked.only)
     return _as_of(tables, spec, asked, keys)
+
+
+def _by_period(tables: Tables, spec: ForecastSpec, as_of: pd.Timestamp | None) -> pd.DataFrame:
+    """Return the stored scores of all partitions, as they were known."""
+    found = read_scores(tables, spec.name, as_of=as_of)
+    found = found[(found["scope"] == ledger.ALL) & (found["rows"] > 0)]
+    found = found.rename(columns={"partition": "period"}).sort_values("period", ignore_index=True)
+    return found[["period", "rows", *ledger.NUMBERS]]
 
 
 def recent(tables: Tables, spec: ForecastSpec, asked: Asked) -> list[str]:

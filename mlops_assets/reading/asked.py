@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 
 import pandas as pd
 
-from mlops_assets.reading.questions import QuestionError
+from mlops_assets.reading.questions import QuestionError, shown
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.rows import Only
 from mlops_assets.settings import moment
@@ -63,7 +63,7 @@ class Asked:
         since = None if start is None else timestamp_of(start, "start", spec)
         until = None if end is None else timestamp_of(end, "end", spec, last=True)
         if since is not None and until is not None and until < since:
-            raise QuestionError(f"end={end} lies before start={start}")
+            raise QuestionError(f"end={end} lies before start={start}", parameter="end")
         ids = None if items is None else tuple(dict.fromkeys([items] if isinstance(items, str) else map(str, items)))
         return cls(ids, since, until, None if as_of is None else _past(as_of, clock))
 
@@ -104,7 +104,8 @@ def timestamp_of(value: Moment, parameter: str, spec: ForecastSpec, last: bool =
             raise ValueError
     except (ValueError, TypeError):
         raise QuestionError(
-            f"{parameter}={str(value)[:40]!r} is not a timestamp such as 2013-12-31 or 2013-12-31T06:00"
+            f"{parameter}={shown(value)!r} is not a timestamp such as 2013-12-31 or 2013-12-31T06:00",
+            parameter=parameter,
         ) from None
     whole_day = isinstance(value, str) and len(value.strip()) == _DAY
     whole_day |= isinstance(value, date) and not isinstance(value, datetime)
@@ -118,11 +119,13 @@ def moment_of(value: Moment, parameter: str) -> pd.Timestamp:
     try:
         return naive_utc(moment(value if isinstance(value, str) else value.isoformat())).as_unit("us")
     except ValueError as error:
-        raise QuestionError(f"{parameter}={str(value)[:40]!r} is {error}") from None
+        raise QuestionError(f"{parameter}={shown(value)!r} is {error}", parameter=parameter) from None
 
 
 def _past(value: Moment, clock: Clock) -> pd.Timestamp:
     at, now = moment_of(value, "as_of"), naive_utc(clock.now())
     if at > now:
-        raise QuestionError(f"as_of={value}: that moment is still to come, it is {now:%Y-%m-%d %H:%M} UTC")
+        raise QuestionError(
+            f"as_of={value}: that moment is still to come, it is {now:%Y-%m-%d %H:%M} UTC", parameter="as_of"
+        )
     return at

@@ -8,8 +8,9 @@ from typing import Literal
 
 import pandas as pd
 
+from mlops_assets.adjustments import publish
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import FORECASTS
+from mlops_assets.catalog.names import FORECASTS, PUBLISHED_FORECASTS
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
 from mlops_assets.forecasting.model.task import POINT
@@ -17,6 +18,7 @@ from mlops_assets.reading.asked import Asked, Moment
 from mlops_assets.reading.origins import Origin, Origins
 
 Role = Literal["delivered", "shadow"]
+ADJUSTMENT = "adjustment"
 ALL, LATEST = "all", "latest"
 """Origins by a word."""
 _INSTANT = pd.Timedelta(microseconds=1)
@@ -30,11 +32,15 @@ class Forecasts:
         origins: of the ledger.
         role: `delivered`, or `shadow`: what a service or our model has made beside it too.
         leads: only these steps; None: all.
+        published: whether what people have changed is in the place of what the forecaster delivered.
+        table: `forecasts`, or `reconciled_forecasts`, which has the sums of a hierarchy.
     """
 
     origins: Origins
     role: Role = "delivered"
     leads: tuple[int, ...] | None = None
+    published: bool = False
+    table: str = FORECASTS
 
     def of(self, asked: Asked, origin: Moment | None = None) -> pd.DataFrame:
         """Return forecasts by item, timestamp and origin.
@@ -47,7 +53,7 @@ class Forecasts:
             UnknownOriginError: nothing was forecast from there.
         """
         if origin == ALL:
-            rows = self._read(self.origins.reaching(asked), asked)
+            rows = self._read(self._there(self.origins.reaching(asked)), asked)
         elif origin == LATEST:
             rows = self._from(self.origins.latest(asked.as_of), asked)
         elif origin is not None:
@@ -63,17 +69,24 @@ class Forecasts:
         task = self.origins.spec.task
         point = [POINT] if POINT in task.cost_columns else []
         held = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, *point]
-        held += ["naive", "source", "model_version", "created_at"]
+        held += ["naive", "source", "model_version", "created_at", ADJUSTMENT]
         return [*held, "role"] if self.role == "shadow" else held
 
     def _from(self, origin: Origin | None, asked: Asked) -> pd.DataFrame:
-        return self._read([] if origin is None else [origin.partition], asked)
+        return self._read(self._there([] if origin is None else [origin.partition]), asked)
+
+    def _there(self, keys: Sequence[str]) -> list[str]:
+        """Return those of some partitions of the ledger that the table has too."""
+        if self.table == FORECASTS:
+            return list(keys)
+        stored = {*self.origins.tables.partitions([self.origins.spec.name, self.table])}
+        return [key for key in keys if key in stored]
 
     def _latest(self, asked: Asked) -> pd.DataFrame:
         if not asked.bounded:
             present = self.origins.latest(asked.as_of)
             asked = asked if present is None else asked.within(present.origin + _INSTANT)
-        keys = self.origins.reaching(asked)
+        keys = self._there(self.origins.reaching(asked))
         rows = self._read(keys[-1:], asked)
         if len(keys) > 1 and not self._whole(rows, asked):
             rows = pd.concat([self._read(self._others(keys[:-1], rows, asked), asked), rows], ignore_index=True)
@@ -112,20 +125,34 @@ class Forecasts:
             asked: which rows.
             columns: of the ledger; one that was not stored is missing.
         """
-        tables, key = self.origins.tables, self.origins.key
         held = list(dict.fromkeys([*columns, "item_id", "origin", "lead", "created_at", "role", "job_key"]))
         if not keys:
-            return Graph(self.origins.spec).without_rows(FORECASTS).reindex(columns=held)
-        stored = tables.without_rows(key).columns
-        rows = tables.read(key, keys, [name for name in held if name in stored], asked.only).reindex(columns=held)
+            return Graph(self.origins.spec).without_rows(self.table).reindex(columns=held)
+        rows = self._stored(keys, asked, held)
         if asked.as_of is not None:
             rows = rows[rows["created_at"] <= asked.as_of]
         if self.leads is not None:
             rows = rows[rows["lead"].isin(self.leads)]
         return rows if self.role == "shadow" else rows[delivered_by(rows, asked.as_of)]
 
+    def _stored(self, keys: Sequence[str], asked: Asked, held: list[str]) -> pd.DataFrame:
+        """Return the rows of some partitions; those of sums are known since the forecasts of their origins are."""
+        tables, key = self.origins.tables, [self.origins.spec.name, self.table]
+        stored = tables.without_rows(key).columns
+        rows = tables.read(key, keys, [name for name in held if name in stored], asked.only).reindex(columns=held)
+        if self.table == FORECASTS:
+            return rows
+        made = {one.origin: one.created_at for one in self.origins.heads(keys)}
+        moments = rows["origin"].map(made).astype("datetime64[us]")
+        return rows.assign(created_at=moments, role=DELIVERED, job_key=OWN)
+
     def _read(self, keys: Sequence[str], asked: Asked) -> pd.DataFrame:
-        return self.known(keys, asked, self.columns)
+        rows = self.known(keys, asked, [name for name in self.columns if name != ADJUSTMENT])
+        tables, key = self.origins.tables, [self.origins.spec.name, PUBLISHED_FORECASTS]
+        changed = [one for one in tables.partitions(key) if one in {*keys}] if self.published else []
+        if not changed:
+            return rows.assign(**{ADJUSTMENT: pd.array([pd.NA] * len(rows), dtype="Int64")})
+        return publish(rows, tables.read(key, changed, None, asked.only), asked.as_of)
 
 
 def delivered_by(rows: pd.DataFrame, as_of: pd.Timestamp | None) -> pd.Series:

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.errors import nearest
 from mlops_assets.reading.asked import Asked
-from mlops_assets.reading.questions import UnknownItemError
+from mlops_assets.reading.questions import UnknownItemError, shown
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.rows import Only
 from mlops_assets.spec import ForecastSpec
 
 LATELY = 28
 """Partitions whose items are told."""
-_LONGEST = 60
 
 
 def require(tables: Tables, spec: ForecastSpec, asked: Asked, found: Iterable[str]) -> None:
@@ -34,7 +33,8 @@ def require(tables: Tables, spec: ForecastSpec, asked: Asked, found: Iterable[st
     unknown = {*(asked.items or ())} - {*found}
     if not unknown:
         return
-    lately = [rows for name in (OBSERVATIONS, FORECASTS) for rows in _lately(tables, [spec.name, name])]
+    where = [OBSERVATIONS, FORECASTS, *([RECONCILED_FORECASTS] if spec.hierarchy is not None else [])]
+    lately = [rows for name in where for rows in _lately(tables, [spec.name, name])]
     known = {item for rows in lately for item in rows["item_id"]}
     unknown -= known
     if unknown and tables.exists(key := [spec.name, FORECASTS]):
@@ -42,10 +42,10 @@ def require(tables: Tables, spec: ForecastSpec, asked: Asked, found: Iterable[st
     if not unknown:
         return
     item = min(unknown)
-    near = nearest(item[:_LONGEST], known, 3) or sorted(known)[:3]
-    there = f"there are {len(known)}, such as {', '.join(near)}" if known else "nothing is stored yet"
-    shown = item if len(item) <= _LONGEST else f"{item[:_LONGEST]}…"
-    raise UnknownItemError(f"item={shown!r}: there is no such item; {there}")
+    near = nearest(shown(item), known, 3)
+    such = near or sorted(known)[:3]
+    there = f"there are {len(known)}, such as {', '.join(such)}" if known else "nothing is stored yet"
+    raise UnknownItemError(f"item={shown(item)!r}: there is no such item; {there}", parameter="item", nearest=near)
 
 
 def _lately(tables: Tables, key: list[str]) -> Iterator[pd.DataFrame]:

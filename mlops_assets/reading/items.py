@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECAST_CHANGE, OBSERVATIONS
-from mlops_assets.errors import nearest
 from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.forecasting.evaluation.hierarchy import Tree
 from mlops_assets.reading.accuracy import RECENT, matched, recent, scores
 from mlops_assets.reading.asked import Asked
 from mlops_assets.reading.forecasts import LATEST, Forecasts
 from mlops_assets.reading.observations import observations, within
 from mlops_assets.reading.origins import Origins
 from mlops_assets.reading.questions import QuestionError
+from mlops_assets.reading.sums import tree_of
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 
@@ -38,22 +39,23 @@ def items(tables: Tables, spec: ForecastSpec, asked: Asked, search: str = "", so
         sort: by `name`; or, the largest first, by `volume`, `error`, or `change` in either direction.
 
     Returns:
-        item_id; level; volume: the mean absolute target of the latest `RECENT` partitions; error: the MASE of the
-        latest forecasts that could be scored (`MOST_SCORED` rows at most), skill beside it; change: by how much the
-        latest forecast differs from the one before it, in sum; last_value: that was observed.
+        item_id; level: `item`, or that of a hierarchy's sum; volume: the mean absolute target of the latest `RECENT`
+        partitions; error: the MASE of the latest forecasts that could be scored (`MOST_SCORED` rows at most), and skill
+        beside it; change: by how much the latest forecast differs from the one before it, in sum; last_value: that was
+        observed.
 
     Raises:
         QuestionError: there is no such order.
     """
     if sort not in get_args(Sort):
-        near = nearest(sort, get_args(Sort))
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise QuestionError(f"sort={str(sort)[:40]!r}: {hint}There are: {', '.join(get_args(Sort))}")
+        raise QuestionError.of("sort", sort, get_args(Sort))
     seen = _observed(tables, spec, asked)
     made = Forecasts(Origins(tables, spec)).of(asked, LATEST)
     found = pd.DataFrame(index=pd.Index(sorted({*seen.index, *made["item_id"]}), name="item_id", dtype=object))
     found = found.join(seen).join(_errors(tables, spec, asked)).join(_changes(tables, spec, asked))
     found = found.assign(level=ITEM).reset_index()[COLUMNS]
+    if spec.hierarchy is not None and len(found):
+        found = pd.concat([found, _sums(found, tree_of(tables, spec, asked))], ignore_index=True)
     if search:
         found = found[found["item_id"].str.contains(search, case=False, regex=False)]
     if sort == "name":
@@ -69,6 +71,16 @@ def _observed(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.DataFrame:
     return pd.DataFrame(
         {"volume": rows["target"].abs().groupby(item).mean(), "last_value": rows["target"].groupby(item).last()}
     )
+
+
+def _sums(items: pd.DataFrame, tree: Tree) -> pd.DataFrame:
+    """Return the sums of a hierarchy, by what is known of their items; of their errors nothing is stored."""
+    own = items.set_index("item_id").reindex(tree.items)
+    added = {
+        name: tree.member.astype(float) @ own[name].fillna(0.0).to_numpy(float)
+        for name in ("volume", "change", "last_value")
+    }
+    return pd.DataFrame({"item_id": tree.nodes, "level": tree.level, **added}).reindex(columns=COLUMNS)
 
 
 def _errors(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.DataFrame:

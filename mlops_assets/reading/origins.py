@@ -77,7 +77,7 @@ class Origins:
 
     def first(self) -> Origin | None:
         """Return the earliest origin that something was forecast from; None if nothing was."""
-        return next(self._heads(self.stored()), None)
+        return next(self.heads(self.stored()), None)
 
     def at(self, origin: Moment, as_of: pd.Timestamp | None = None) -> Origin:
         """Return an origin, of those that were forecast from by a moment.
@@ -87,10 +87,14 @@ class Origins:
         """
         wanted = timestamp_of(origin, "origin", self.spec)
         near = [key for key in self.stored() if key == holding(self.spec, wanted)]
-        for found in self._heads(near):
+        for found in self.heads(near):
             if found.origin == wanted and _made(found, as_of):
                 return found
-        raise UnknownOriginError(f"origin={origin}: nothing was forecast from there; {self._nearest(wanted, as_of)}")
+        near = self._nearest(wanted, as_of)
+        hint = f"the nearest are {' and '.join(near)}" if near else "no forecast is stored"
+        raise UnknownOriginError(
+            f"origin={origin}: nothing was forecast from there; {hint}", parameter="origin", nearest=near
+        )
 
     def require_any(self, as_of: pd.Timestamp | None) -> None:
         """Make sure that something had been forecast by a moment, if anything ever was.
@@ -102,13 +106,14 @@ class Origins:
         if first is not None:
             raise TooEarlyError(
                 f"as_of={as_of}: nothing had been forecast by then; the first forecast was made on "
-                f"{first.created_at:%Y-%m-%d %H:%M} UTC"
+                f"{first.created_at:%Y-%m-%d %H:%M} UTC",
+                parameter="as_of",
             )
 
     def table(self, as_of: pd.Timestamp | None = None) -> pd.DataFrame:
         """Return all origins, the earliest first: `COLUMNS`; `rows` of those that are stored now."""
         keys = self.reaching(Asked(as_of=as_of))
-        found = [one for one in self._heads(keys) if _made(one, as_of)]
+        found = [one for one in self.heads(keys) if _made(one, as_of)]
         counts = self.tables.row_counts(self.key, [one.partition for one in found])
         rows = [
             (one.origin, one.partition, one.created_at, one.model_version, counts.get(one.partition, 0), one.source)
@@ -119,9 +124,9 @@ class Origins:
 
     def _backwards(self, as_of: pd.Timestamp | None) -> Iterator[Origin]:
         keys = self.reaching(Asked(as_of=as_of))
-        return (one for one in self._heads(reversed(keys)) if _made(one, as_of))
+        return (one for one in self.heads(reversed(keys)) if _made(one, as_of))
 
-    def _heads(self, keys: Iterable[str]) -> Iterator[Origin]:
+    def heads(self, keys: Iterable[str]) -> Iterator[Origin]:
         """Yield the origins of some partitions, in their order; those without rows are left out."""
         columns = ["origin", "created_at", "model_version", "source"]
         for key in keys:
@@ -131,12 +136,11 @@ class Origins:
                 version, source = int(row["model_version"]), str(row["source"])
                 yield Origin(row["origin"], key, row["created_at"], version, source)
 
-    def _nearest(self, wanted: pd.Timestamp, as_of: pd.Timestamp | None) -> str:
+    def _nearest(self, wanted: pd.Timestamp, as_of: pd.Timestamp | None) -> list[str]:
         keys, here = self.reaching(Asked(as_of=as_of)), holding(self.spec, wanted)
         before = [key for key in keys if key <= here]
         beside = [*before[-1:], *keys[len(before) : len(before) + 1]]
-        origins = [stamp(one.origin) for one in self._heads(beside) if _made(one, as_of)]
-        return f"the nearest are {' and '.join(origins)}" if origins else "no forecast is stored"
+        return [stamp(one.origin) for one in self.heads(beside) if _made(one, as_of)]
 
 
 def _made(origin: Origin, as_of: pd.Timestamp | None) -> bool:

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from mlops_assets.catalog.names import RECONCILED_FORECASTS
+from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.reading import accuracy as scoring
 from mlops_assets.reading import items as listing
 from mlops_assets.reading import observations as observing
+from mlops_assets.reading import sums
 from mlops_assets.reading.asked import Asked, Moment
-from mlops_assets.reading.forecasts import Forecasts, Role
+from mlops_assets.reading.calibration import calibration
+from mlops_assets.reading.changes import changes
+from mlops_assets.reading.forecasts import LATEST, Forecasts, Role
 from mlops_assets.reading.item_ids import require
 from mlops_assets.reading.origins import Origins
+from mlops_assets.reading.service_jobs import service_jobs
+from mlops_assets.reading.timeline import Timeline
+from mlops_assets.reading.words import words
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.tracking.links import Links
 
 if TYPE_CHECKING:
     from mlops_assets.jobs.resource import Jobs
+    from mlops_assets.lifecycle.lifecycle import Lifecycle
     from mlops_assets.tracking.tracking import Tracking
 
 Version = Literal["system", "published"]
@@ -64,7 +74,7 @@ class Reader:
         """Return forecasts.
 
         Args:
-            items: of which items.
+            items: of which items, or sums of a hierarchy such as `sum:north`; None: all items.
             start: first timestamp. With neither `start` nor `end` nor `origin`: what the latest origin looks ahead to.
             end: last timestamp.
             origin: from where: a timestamp, `latest`, or `all`. None: of each item and timestamp that of the latest
@@ -76,7 +86,8 @@ class Reader:
 
         Returns:
             item_id, origin, timestamp, lead, mean, the quantiles, point (with costs), naive, source, model_version,
-            created_at (UTC) and adjustment (null where nobody has adjusted); `role` where shadows are asked for.
+            created_at (UTC) and adjustment (its number; null where nobody has adjusted); `role` where shadows are asked
+            for. The sums of a hierarchy (`sum:north`) have no naive.
 
         Raises:
             QuestionError: a parameter is none; its children: no such item or origin, nothing was forecast by then.
@@ -84,11 +95,16 @@ class Reader:
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
         steps = None if leads is None else tuple([leads] if isinstance(leads, int) else leads)
         origins = Origins(self.tables, self.spec)
-        rows = Forecasts(origins, role, steps).of(asked, origin)
+        made = Forecasts(origins, role, steps, published=version == "published")
+        own, summed = sums.apart(self.spec, asked)
+        parts = [] if own is None else [made.of(own, origin)]
+        if summed is not None:
+            parts.append(replace(made, table=RECONCILED_FORECASTS).of(summed, origin))
+        rows = _together(parts)
         if rows.empty:
             origins.require_any(asked.as_of)
         require(self.tables, self.spec, asked, rows["item_id"])
-        return rows.assign(adjustment=float("nan"))
+        return rows
 
     def observations(
         self,
@@ -104,9 +120,16 @@ class Reader:
             start: first timestamp.
             end: last timestamp.
             as_of: as they were known at this moment.
+
+        Raises:
+            QuestionError: a parameter is none; UnknownItemError: there is no such item.
         """
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
-        rows = observing.observations(self.tables, self.spec, asked)
+        own, summed = sums.apart(self.spec, asked)
+        parts = [] if own is None else [observing.observations(self.tables, self.spec, own)]
+        if summed is not None:
+            parts.append(sums.summed(self.tables, self.spec, summed))
+        rows = _together(parts)
         require(self.tables, self.spec, asked, rows["item_id"])
         return rows
 
@@ -152,3 +175,93 @@ class Reader:
         """
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
         return scoring.accuracy(self.tables, self.spec, asked, by)
+
+    def calibration(self, items: Items = None, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
+        """Return how often what came lies at or below each quantile: quantile, share, rows.
+
+        Args:
+            items: of which items.
+            start: first timestamp that was forecast. With neither `start` nor `end`: the latest partitions.
+            end: last timestamp that was forecast.
+        """
+        asked = Asked.of(self.spec, self.clock, items, start, end)
+        keys = scoring.recent(self.tables, self.spec, asked)
+        rows = scoring.matched(self.tables, self.spec, asked, keys)
+        require(self.tables, self.spec, asked, rows["item_id"])
+        return calibration(rows, self.spec.task)
+
+    def changes(self, origin: Moment | None = None, items: Items = None, limit: int | None = 50) -> pd.DataFrame:
+        """Return why the forecasts of an origin differ from those before: the table `forecast_change`.
+
+        Args:
+            origin: which; None: the latest.
+            items: of which items.
+            limit: so many of the largest; None: all.
+        """
+        asked = Asked.of(self.spec, self.clock, items)
+        latest = None if origin == LATEST else origin
+        partition = None if latest is None else Origins(self.tables, self.spec).at(latest).partition
+        rows = changes(self.tables, self.spec, asked, partition, limit)
+        require(self.tables, self.spec, asked, rows["item_id"])
+        return rows
+
+    def timeline(self, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
+        """Return what has happened: at, kind, title, detail, link, happened_at; see `timeline.Mark`.
+
+        Args:
+            start: first moment on the forecast's axis of time.
+            end: last one.
+        """
+        links = self.tracking.links if self.tracking is not None else Links()
+        return Timeline(self.tables, self.spec, links).of(Asked.of(self.spec, self.clock, None, start, end))
+
+    def decisions(self) -> pd.DataFrame:
+        """Return all decisions on versions, the oldest first: the table `decisions`."""
+        return Decisions(self.tables, self.spec.name).all()
+
+    def models(self) -> pd.DataFrame:
+        """Return the versions of the model, the latest first; see `models.models`.
+
+        Raises:
+            TrackingError: MLflow cannot be reached.
+        """
+        from mlops_assets.reading import models
+
+        there = self.tracking is not None and self.tracking.exists()
+        return models.models(self.spec, self.tables, self._life() if there else None)
+
+    def importances(self) -> pd.DataFrame:
+        """Return how much the champion leans on its features: feature, importance; no rows where nobody can tell.
+
+        Raises:
+            TrackingError: MLflow cannot be reached.
+        """
+        from mlops_assets.reading import models
+
+        return models.importances(self._life() if self.tracking is not None and self.tracking.exists() else None)
+
+    def job_rows(self) -> pd.DataFrame:
+        """Return the latest jobs of the forecast's outside service, the latest first; no rows without one.
+
+        Raises:
+            DatabaseError: the ledger of jobs cannot be read.
+        """
+        return service_jobs(self.jobs, self.spec.name)
+
+    def words(self) -> str:
+        """Say in a sentence how good the latest forecasts were beside seasonal naive."""
+        return words(self.spec, self.accuracy("period"))
+
+    def _life(self) -> Lifecycle:
+        assert self.tracking is not None
+        from mlops_assets.lifecycle.lifecycle import Lifecycle
+
+        return Lifecycle(self.tables, self.tracking, self.clock, self.spec.name)
+
+
+def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put answers about items and about sums together, sorted by item as each of them is."""
+    some = [part for part in parts if len(part)]
+    if len(some) < 2:
+        return [*some, *parts][0]
+    return pd.concat(some, ignore_index=True).sort_values("item_id", kind="stable", ignore_index=True)

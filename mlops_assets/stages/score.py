@@ -54,7 +54,9 @@ def keep_scores(
     return whole.sort_values("partition", ignore_index=True)
 
 
-def read_scores(tables: Tables, name: str, latest: bool = True, also: Sequence[str] = ()) -> pd.DataFrame:
+def read_scores(
+    tables: Tables, name: str, latest: bool = True, also: Sequence[str] = (), as_of: pd.Timestamp | None = None
+) -> pd.DataFrame:
     """Return the scores of the last `SPAN` partitions: partition, scope, value, rows, numbers, revision, scored_at.
 
     Args:
@@ -62,9 +64,11 @@ def read_scores(tables: Tables, name: str, latest: bool = True, also: Sequence[s
         name: of the forecast.
         latest: only the last revision of each partition.
         also: partitions before those.
+        as_of: only what was scored by this moment, naive, in UTC; None: all.
     """
     stored = tables.partitions([name, ACCURACY_SCORES])
     rows = _read(tables, name, sorted({*stored[-SPAN:], *set(stored).intersection(also)}))
+    rows = rows if as_of is None else rows[rows["scored_at"] <= as_of]
     return _latest(rows) if latest else rows
 
 

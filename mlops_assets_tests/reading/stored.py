@@ -54,7 +54,7 @@ class StoredForecast:
         ids = self.ids if ids is None else ids
         rows = pd.DataFrame({"item_id": ids, "timestamp": day, "target": self._values(len(ids)), "rain": 0.5})
         rows = rows.assign(known_at=day + MORNING if at is None else at)
-        self._write(OBSERVATIONS, day, rows)
+        self.write(OBSERVATIONS, day, rows)
         return rows
 
     def forecast(
@@ -80,7 +80,7 @@ class StoredForecast:
             delivered_because="champion", role="delivered", job_key="", run_id="",
             created_at=day + MORNING if at is None else at,
         ).assign(**columns)  # fmt: skip
-        self._write(FORECASTS, day, rows)
+        self.write(FORECASTS, day, rows)
         return rows
 
     def score(self, day: pd.Timestamp) -> None:
@@ -89,7 +89,7 @@ class StoredForecast:
         made = self.tables.read(key) if self.tables.exists(key) else pd.DataFrame()
         came = self.tables.read([self.spec.name, OBSERVATIONS], [partition])
         rows = ledger.match(made, came, self.spec.task, False)
-        self._write(FORECAST_ACCURACY, day, rows)
+        self.write(FORECAST_ACCURACY, day, rows)
         if len(honest := ledger.honest(rows)):
             found = ledger.scores(honest, self.spec.task, segments(ledger.delivered(honest)))
             keep_scores(self.tables, self.spec, {partition: found}, day + MORNING)
@@ -97,7 +97,8 @@ class StoredForecast:
     def _values(self, count: int) -> np.ndarray:
         return self.rng.uniform(50, 150, count).round(2)
 
-    def _write(self, name: str, day: pd.Timestamp, rows: pd.DataFrame) -> None:
+    def write(self, name: str, day: pd.Timestamp, rows: pd.DataFrame) -> None:
+        """Store rows of a table as the partition of a day; columns that are left out are missing."""
         graph = Graph(self.spec)
         empty = graph.without_rows(name)
         rows = rows.reindex(columns=empty.columns).astype(empty.dtypes.to_dict())
@@ -105,19 +106,22 @@ class StoredForecast:
         self.tables.write([self.spec.name, name], rows, f"{day:%Y-%m-%d}", **options)
 
 
-def store(folder: Path, tables: Any = None, items: int = 3, rounds: int = 12, **changes: Any) -> StoredForecast:
+def store(
+    folder: Path, tables: Any = None, items: int | list[str] = 3, rounds: int = 12, **changes: Any
+) -> StoredForecast:
     """Write a forecast with some rounds.
 
     Args:
         folder: for its spec.
         tables: where to; None: in memory.
-        items: number of them.
+        items: number of them, or their ids.
         rounds: days, each with observations, scores and a forecast.
         changes: of the spec.
     """
     spec = declare(folder / "forecasts", **{"retraining": None, **changes})
+    ids = [f"shop {number}" for number in range(items)] if isinstance(items, int) else items
     tables = MemoryTables() if tables is None else tables
-    made = StoredForecast(spec, tables, [f"shop {number}" for number in range(items)], DAYS[:rounds])
+    made = StoredForecast(spec, tables, ids, DAYS[:rounds])
     for day in made.days:
         made.observe(day)
         made.score(day)

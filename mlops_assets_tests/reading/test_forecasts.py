@@ -112,7 +112,7 @@ def test_a_service_that_answered_later_has_not_been_delivered_before(tmp_path):
     ours = made.forecast(day, role="shadow")
     late = day + pd.Timedelta(hours=40)
     theirs = ours.assign(source="cloud", job_key="job", role="delivered", created_at=late, mean=1.0)
-    made._write("forecasts", day, pd.concat([ours, theirs]))
+    made.write("forecasts", day, pd.concat([ours, theirs]))
     assert set(made.reader.forecasts()["source"]) == {"cloud"}
     assert set(made.reader.forecasts(as_of=day + pd.Timedelta(hours=35))["source"]) == {"champion"}
     both = made.reader.forecasts("shop 1", role="shadow")
