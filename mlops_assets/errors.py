@@ -20,6 +20,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── SpecError               a forecast's file; YamlTextError: no YAML
     │   │   ├── QuestionError           a question to a forecast
     │   │   │   └── UnknownItemError, UnknownOriginError, TooEarlyError
+    │   │   ├── AdjustmentError         what a person wants to change; LockedError: of what is locked (exit code 4)
     │   │   ├── ReplayError             a policy that cannot be replayed
     │   │   ├── RevisionsError          a question to the past that cannot be answered
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
@@ -100,7 +101,8 @@ class ExitCode(IntEnum):
         FAILED: it has not been done.
         WRONG_USAGE: what was asked for, or declared, cannot be; nothing was done.
         NOT_YET: rows, or a service's forecast, are not there yet: the same command again, later.
-        NOT_ALLOWED: only a champion may forecast and there is none; a person's decision that cannot be taken.
+        NOT_ALLOWED: only a champion may forecast and there is none; a person's decision that cannot be taken, or an
+            adjustment of what is locked.
     """
 
     DONE = 0

@@ -8,10 +8,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import numpy as np
 import pandas as pd
 
+from mlops_assets.catalog.column import typed
+from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.log import Log, numbered
 from mlops_assets.catalog.names import ADJUSTMENTS
 from mlops_assets.errors import ExitCode, UsageError
@@ -98,10 +101,18 @@ class Adjustments:
             log = self.all()
             entry = decide(log)
             number = len(log) + 1
-            row = {"number": number, "made_at": naive_utc(now), "made_by": by, **asdict(entry)}
-            row["items"] = json.dumps(list(entry.items)) if entry.items else ""
-            if self._log.add(row, numbered(number)):
+            if self._log.add(_row(entry, number, by, now), numbered(number)):
                 return number, entry
+
+
+def row_of(entry: Entry, number: int, by: str, now: datetime) -> pd.DataFrame:
+    """Return a row of the log as a frame."""
+    return typed(pd.DataFrame([_row(entry, number, by, now)]), TABLES[ADJUSTMENTS])
+
+
+def _row(entry: Entry, number: int, by: str, now: datetime) -> dict[str, Any]:
+    items = json.dumps(list(entry.items)) if entry.items else ""
+    return {"number": number, "made_at": naive_utc(now), "made_by": by, **asdict(entry), "items": items}
 
 
 def ended(log: pd.DataFrame) -> dict[int, int]:
@@ -119,7 +130,8 @@ def standing(log: pd.DataFrame, origin: pd.Timestamp, action: Action) -> pd.Data
     known = log[log["origin"] <= origin]
     over = ended(known)
     holds = (known["action"] == action) & ~known["number"].isin(list(over))
-    return known[holds & ((known["ends"] == UNTIL) | (known["origin"] == origin))]
+    ahead = (known["until"] > origin) & ((known["ends"] == UNTIL) | (known["origin"] == origin))
+    return known[holds & ahead]
 
 
 def items_of(row: "pd.Series") -> list[str] | None:
@@ -146,5 +158,6 @@ def overlapping(
     """Return the rows of the log that share items (None: all) and timestamps with what is given."""
     meets = (rows["since"] <= until) & (rows["until"] >= since)
     if items is not None:
-        meets &= [(own := items_of(row)) is None or not {*own}.isdisjoint(items) for _, row in rows.iterrows()]
+        shares = [(own := items_of(row)) is None or not {*own}.isdisjoint(items) for _, row in rows.iterrows()]
+        meets &= np.array(shares, dtype=bool)
     return rows[meets]

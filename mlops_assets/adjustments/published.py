@@ -64,6 +64,8 @@ def revised(stored: pd.DataFrame, fresh: pd.DataFrame, now: pd.Timestamp) -> pd.
         return fresh
     current = stored["superseded_at"].isna()
     told = [name for name in fresh.columns if name in stored.columns and name not in STAMPS]
+    if fresh.empty:
+        return stored.assign(superseded_at=stored["superseded_at"].mask(current, now))
     same = fresh[told].merge(stored.loc[current, told].assign(row=stored.index[current]), on=told)["row"]
     ends = current & ~stored.index.isin(same)
     before = stored.assign(superseded_at=stored["superseded_at"].mask(ends, now))

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, with_earlier
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
@@ -70,7 +71,9 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from error
         found = Accuracy(graph, engine, observations, forecasts, keys)
         scores = {partition: one.scores() for partition, one in found.partitions.items()}
-        history = keep_scores(tables, spec, scores, naive_utc(clock.now()))
+        now = naive_utc(clock.now())
+        history = keep_scores(tables, spec, scores, now)
+        Publisher(tables, spec).refresh(keys[-1:], now)  # what somebody changed while the forecast was being stored
         for partition, one in found.partitions.items():
             facts = {"dagster/row_count": one.rows, **partition_facts(one, scores[partition])}
             facts |= _vintage_facts(found.so_far(partition))

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, origin_inputs, reach_of
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import freshness_of, with_steps
@@ -104,11 +105,13 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
                 facts["mlflow_version"] = dg.MetadataValue.url(tracking.links.version(spec.name, latest))
         run = context.run.run_id
         stamped = (ledger_of(rows, run, naive_utc(now)) for one in made.values() for rows in one.batches)
+        publisher = Publisher(tables, spec)
         if make.many and len(keys) == 1 and spec.external is None:
-            return dg.Output(Streamed(stamped), metadata=facts)
+            return dg.Output(Streamed(publisher.passing(stamped, keys, naive_utc(now))), metadata=facts)
         rows = pd.concat(stamped, ignore_index=True)
         if spec.external is not None:
             rows = with_services(graph, tables, keys, rows, now, run)
+        (rows,) = publisher.passing([rows], keys, naive_utc(now))
         return dg.Output(rows, metadata=facts)
 
     return forecasts

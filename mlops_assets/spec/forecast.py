@@ -31,7 +31,7 @@ from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names, Part, Zone, repeated
 from mlops_assets.spec.retraining import Policy, Retraining
-from mlops_assets.spec.rules import BacktestSettings, Gate
+from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Gate
 from mlops_assets.spec.sources import ArrivalsOrSwitch, Source
 
 
@@ -133,6 +133,7 @@ class ForecastSpec(Part):
     external: External | None = Field(
         default=None, description="A service that makes the same forecasts, beside ours or in their place."
     )
+    adjustments: AdjustmentRules = Field(default_factory=AdjustmentRules)
     schedule: Cron | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."
     )

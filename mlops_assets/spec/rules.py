@@ -1,11 +1,11 @@
-"""How models are judged: the backtest and the gate."""
+"""How models are judged, by backtest and gate, and why people may adjust what they forecast."""
 
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT, gate_metrics
-from mlops_assets.spec.parts import Part
+from mlops_assets.spec.parts import Names, Part
 
 
 class BacktestSettings(Part):
@@ -54,3 +54,11 @@ class Gate(Part):
     )
     predict_seconds: float = Field(default=600, gt=0, description="CPU seconds that one origin's forecast may take.")
     model_megabytes: float = Field(default=500, gt=0, description="Size that the model's file may have.")
+
+
+class AdjustmentRules(Part):
+    """What people who adjust a forecast have to keep to (docs/adjusting.md)."""
+
+    reasons: Names = Field(
+        default_factory=list, description="Reasons that an adjustment may have: promotion, weather. Default: any word."
+    )

@@ -1,7 +1,7 @@
 """The published forecast beside the system's: nothing is overwritten, and each moment has its own."""
 
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.adjustments import publish
@@ -49,6 +49,7 @@ def test_the_rows_of_a_shadow_stay_as_they_are() -> None:
     assert (made["q50"].iloc[:15] > both["q50"].iloc[:15]).all()
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.floats(0, 5))
 def test_the_order_of_rows_says_nothing_and_the_system_stays_as_it_was(seed: int, factor: float) -> None:
     frame, stored = system(), revised(NOTHING, adjusted(system(), log({"amount": factor}), TASK), MOMENTS[0])

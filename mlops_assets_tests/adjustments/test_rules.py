@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.adjustments.log import DELTA, FACTOR, LOCK, ORIGIN, UNLOCK, VALUE, WITHDRAW
@@ -117,6 +117,7 @@ amounts = st.one_of(
 )
 
 
+@settings(max_examples=40)
 @given(amounts, st.sampled_from([ONE, GROUP, {}]), st.randoms(use_true_random=False))
 def test_quantiles_stay_in_order_and_the_order_of_rows_says_nothing(
     amount: tuple[str, float], about: dict[str, object], random: object
@@ -130,6 +131,7 @@ def test_quantiles_stay_in_order_and_the_order_of_rows_says_nothing(
     pd.testing.assert_frame_equal(rows, system())
 
 
+@settings(max_examples=100)
 @given(
     st.lists(st.floats(0, 1e6), min_size=1, max_size=8),
     st.floats(-1e6, 1e6),

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import EXTERNAL_FORECASTS, FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of
@@ -156,6 +157,7 @@ def settle(spec: ForecastSpec, tables: Tables, partition: str, otherwise: str, r
     if _same(before, after):
         return False
     tables.write([spec.name, FORECASTS], after, partition, partition_expr="origin", allow_new_columns=True)
+    Publisher(tables, spec).refresh([partition], pd.Timestamp(after["created_at"].max()))
     return True
 
 
