@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
@@ -25,8 +25,7 @@ def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR)
         code, style = ((vendor / name).read_text(encoding="utf-8") for name in CHARTS)
         licence = (vendor / "LICENSE").read_text(encoding="utf-8")
         styles, scripts = [style, *styles], [f"/*\n{licence}*/\n{code}", *scripts]
-    allowed = {"style-src": map(_hash, styles), "script-src": map(_hash, scripts)}
-    policy = "; ".join(["default-src 'none'", *(f"{name} {' '.join(hashes)}" for name, hashes in allowed.items())])
+    policy = f"default-src 'none'; img-src data:; style-src {_hashes(styles)}; script-src {_hashes(scripts)}"
     held = json.dumps(dict(documents), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
     head = [
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
@@ -46,9 +45,10 @@ def _script() -> str:
     return joined({file.name: file.read_text(encoding="utf-8") for file in PAGE.glob("*.js")})
 
 
-def _hash(text: str) -> str:
-    """The source expression that allows an element with this text (Content Security Policy Level 3, section 2.3.1)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+def _hashes(texts: Iterable[str]) -> str:
+    """The source expressions that allow elements with these texts (Content Security Policy Level 3, section 2.3.1)."""
+    digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+    return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
 def _harmless(text: str) -> str:

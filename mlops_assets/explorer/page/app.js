@@ -1,11 +1,12 @@
 // The page: finds out where one is, and shows the view of that address.
 
 import { addressOf, go, here } from "./address.js";
-import { ask, forget, isOneFile, keepToken, rowsOf } from "./data.js";
+import { ask, forget, isOneFile, rowsOf } from "./data.js";
 import { fill, h } from "./dom.js";
 import { home } from "./home.js";
 import { itemList } from "./items.js";
 import { listenToKeys } from "./keys.js";
+import { loginForm } from "./login.js";
 import { frame, header } from "./shell.js";
 import { VIEWS } from "./views.js";
 
@@ -69,7 +70,9 @@ function trouble(problem) {
 function showProblem(problem) {
   shown.frame = null;
   const needsToken = problem.status === 401 && !isOneFile;
-  const what = needsToken ? tokenForm() : [h("p", {}, problem.message), again()];
+  const what = needsToken
+    ? loginForm("This server wants a token (MLOPS_API_TOKEN).", show)
+    : [h("p", {}, problem.message), again()];
   fill(app, h("main", { id: "main", class: "home" }, h("div", { class: "panel", role: "alert" }, what)));
 }
 
@@ -81,20 +84,10 @@ function again() {
   return h("button", { type: "button", onclick: retry }, "Try again");
 }
 
-function tokenForm() {
-  const field = h("input", { type: "password", id: "token", autocomplete: "off" });
-  const enter = (event) => {
-    event.preventDefault();
-    keepToken(field.value);
-    show();
-  };
-  const words = "This server wants a token (MLOPS_API_TOKEN). It is kept until you close this window.";
-  return h("form", { onsubmit: enter }, h("label", { for: "token" }, words), field, h("button", { type: "submit" }, "Enter"));
-}
-
 listenToKeys({
   item: (step) => shown.frame?.items.step(step),
-  view: (number) => shown.frame && VIEWS[number] && go({ view: VIEWS[number].id, params: { item: here().params.item } }),
+  view: (number) =>
+    shown.frame && VIEWS[number] && go({ view: VIEWS[number].id, params: { item: here().params.item } }),
 });
 addEventListener("hashchange", show);
 show();

@@ -19,17 +19,42 @@ export async function changeView({ name, path, params, known }) {
   const rows = rowsOf(await ask(`${path}/changes`, asked));
   const chosen = params.origin ? rows.filter(({ origin }) => origin === params.origin) : latest(rows);
   const of = params.item ? chosen.filter((row) => row.item_id === params.item) : chosen;
-  if (of.length === 0) return [nothing("No two forecasts that reach the same times are stored to compare here."), allItems(params)];
+  if (of.length === 0)
+    return [nothing("No two forecasts that reach the same times are stored to compare here."), allItems(params)];
   const { origin, previous_origin: previous } = of[0];
-  const total = Object.fromEntries(["previous", "current", "change", ...CAUSES.map(([cause]) => cause)].map((key) => [key, sum(of, key)]));
+  const total = Object.fromEntries(
+    ["previous", "current", "change", ...CAUSES.map(([cause]) => cause)].map((key) => [key, sum(of, key)]),
+  );
   const origins = [...new Set(rows.map((row) => row.origin))].sort().reverse();
-  const choose = origins.length > 1 && select("Origin", origins.map((each) => [each, when(each)]), origin, (value) => go({ params: { origin: value } }));
-  const title = params.item ?? (of.length === 1 ? of[0].item_id : `The ${counted(of.length, "item")} that changed most`);
+  const choose =
+    origins.length > 1 &&
+    select(
+      "Origin",
+      origins.map((each) => [each, when(each)]),
+      origin,
+      (value) => go({ params: { origin: value } }),
+    );
+  const title =
+    params.item ?? (of.length === 1 ? of[0].item_id : `The ${counted(of.length, "item")} that changed most`);
   const largest = [...of].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   const href = (item) => addressOf({ forecast: name, view: "change", params: { ...here().params, item } });
   return [
-    panel({ title, tools: [choose, downloads(`${name} changes`, () => of, `${path}/changes`, asked)] }, sentence(total, previous, origin, of), bridge(total), undivided(of), allItems(params)),
-    !params.item && panel({ title: "Which items moved" }, bars(largest.slice(0, 15).map((row) => bar(row, href)))),
+    panel(
+      { title, tools: [choose, downloads(`${name} changes`, () => of, `${path}/changes`, asked)] },
+      sentence(total, previous, origin, of),
+      bridge(total),
+      undivided(of),
+      allItems(params),
+    ),
+    !params.item &&
+      panel(
+        { title: "Which items moved", note: "Coloured by the cause that weighs most, as above." },
+        bars(
+          largest.slice(0, 15).map((row) => bar(row, href)),
+          "Items",
+          true,
+        ),
+      ),
     panel({ title: "In numbers" }, table(columns(href), largest, "Changes by item")),
   ];
 }
@@ -38,9 +63,14 @@ function sentence({ previous, current, change, ...causes }, before, origin, rows
   const [cause, words] = [...CAUSES].sort((a, b) => Math.abs(causes[b[0]]) - Math.abs(causes[a[0]]))[0];
   const share = previous ? ` (${percent(change / previous, true)})` : "";
   const steps = Math.max(...rows.map((row) => row.steps));
-  const moved = change === 0 ? "did not change" : `${change > 0 ? "rose" : "fell"} by ${number(Math.abs(change))}${share}`;
+  const moved =
+    change === 0 ? "did not change" : `${change > 0 ? "rose" : "fell"} by ${number(Math.abs(change))}${share}`;
   const because = causes[cause] ? `, mostly because of ${words} (${signed(causes[cause])})` : "";
-  return h("p", { class: "words" }, `Over the ${counted(steps, "time")} that both reach, the forecast ${moved} from ${when(before)} to ${when(origin)}${because}.`);
+  return h(
+    "p",
+    { class: "words" },
+    `Over the ${counted(steps, "time")} that both reach, the forecast ${moved} from ${when(before)} to ${when(origin)}${because}.`,
+  );
 }
 
 /** A bridge from the former forecast to the present one, a step for each cause. */
@@ -65,7 +95,13 @@ function bridge(total) {
     const bar = h("i", { class: `bar fill-${colour}`, "aria-hidden": "true" });
     bar.style.marginLeft = `${((start - low) / span) * 100}%`;
     bar.style.width = `${Math.max(0.4, (((from === null ? to : Math.max(from, to)) - start) / span) * 100)}%`;
-    return h("li", {}, h("span", { class: "name" }, words), h("span", { class: "track" }, bar), h("span", { class: "figure" }, text));
+    return h(
+      "li",
+      {},
+      h("span", { class: "name" }, words),
+      h("span", { class: "track" }, bar),
+      h("span", { class: "figure" }, text),
+    );
   });
   return h("ol", { class: "bars bridge" }, made);
 }
@@ -79,7 +115,11 @@ function columns(href) {
   const numbers = ["previous", ...CAUSES.map(([cause]) => cause), "current", "change"];
   return [
     { name: "item_id", title: "item", left: true, text: (item) => h("a", { href: href(item) }, item) },
-    ...numbers.map((name) => ({ name, title: name.replaceAll("_", " "), text: (value) => (name === "previous" || name === "current" ? number(value) : signed(value)) })),
+    ...numbers.map((name) => ({
+      name,
+      title: name.replaceAll("_", " "),
+      text: (value) => (name === "previous" || name === "current" ? number(value) : signed(value)),
+    })),
     { name: "model_version", title: "version" },
   ];
 }
@@ -90,11 +130,21 @@ function undivided(rows) {
 }
 
 function allItems({ item }) {
-  return item && h("p", {}, h("button", { type: "button", class: "quiet", onclick: () => go({ params: { item: null } }) }, "Show all items"));
+  return (
+    item &&
+    h(
+      "p",
+      {},
+      h("button", { type: "button", class: "quiet", onclick: () => go({ params: { item: null } }) }, "Show all items"),
+    )
+  );
 }
 
 function latest(rows) {
-  const last = rows.map(({ origin }) => origin).sort().at(-1);
+  const last = rows
+    .map(({ origin }) => origin)
+    .sort()
+    .at(-1);
   return rows.filter(({ origin }) => origin === last);
 }
 

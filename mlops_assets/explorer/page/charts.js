@@ -24,7 +24,11 @@ import { drawUplot, hasUplot } from "./uplot.js";
 /** A figure with the chart, its legend, and its table. */
 export function chart(description) {
   const told = h("p", { class: "readout", "aria-hidden": "true" });
-  const canvas = h("div", { class: "plot", role: "img", "aria-label": `${description.title}. The table below has its numbers.` });
+  const canvas = h("div", {
+    class: "plot",
+    role: "img",
+    "aria-label": `${description.title}. The table below has its numbers.`,
+  });
   canvas.dataset.drawn = hasUplot() ? "uplot" : "svg";
   const rest = readoutText(description, lastIndex(description));
   const read = (index) => (told.textContent = index === null ? rest : readoutText(description, index));
@@ -32,7 +36,12 @@ export function chart(description) {
   const figure = h(
     "figure",
     { class: "chart" },
-    h("figcaption", {}, h("b", {}, description.title), description.note && h("span", { class: "muted" }, description.note)),
+    h(
+      "figcaption",
+      {},
+      h("b", { class: "unseen" }, description.title),
+      description.note && h("span", { class: "muted" }, description.note),
+    ),
     legend(description),
     told,
     canvas,
@@ -77,12 +86,18 @@ function keepDrawn(canvas, description, read) {
 }
 
 function legend({ lines = [], bands = [] }) {
-  const key = (kind, { name, colour, dash, dots }) => {
-    const sign = h("i", { class: `sign ${kind} ink-${colour}${dash ? " dashed" : ""}${dots ? " dots" : ""}`, "aria-hidden": "true" });
+  const key = (kind, { name, colour, dash, dots, faint }) => {
+    const look = [kind, `ink-${colour}`, dash && "dashed", dots && "dots", faint && "faint"].filter(Boolean).join(" ");
+    const sign = h("i", { class: `sign ${look}`, "aria-hidden": "true" });
     return h("li", {}, sign, name);
   };
   const named = (list) => list.filter(({ name }) => name);
-  return h("ul", { class: "legend" }, named(lines).map((line) => key("line", line)), named(bands).map((band) => key("band", band)));
+  return h(
+    "ul",
+    { class: "legend" },
+    named(lines).map((line) => key("line", line)),
+    named(bands).map((band) => key("band", band)),
+  );
 }
 
 function markList(marks) {

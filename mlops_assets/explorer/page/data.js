@@ -87,9 +87,10 @@ export function rowsOf(answer) {
   return Array.from({ length }, (_, at) => Object.fromEntries(names.map((name) => [name, answer.columns[name][at]])));
 }
 
-/** Keep the token that the server asks for, for as long as the window is open. */
-export function keepToken(token) {
-  sessionStorage.setItem("mlops-token", token);
+/** Say the token to the server, which keeps a session by a cookie that no script can read. */
+export async function logIn(token) {
+  const headers = { "Content-Type": "application/json" };
+  await request("/v1/session", { method: "POST", headers, body: JSON.stringify({ token }) });
   forget();
 }
 
@@ -105,11 +106,9 @@ function queryOf(params) {
 }
 
 async function request(address, options = {}) {
-  const token = sessionStorage.getItem("mlops-token");
-  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   let response;
   try {
-    response = await fetch(address.replace(/^\//, ""), { ...options, headers });
+    response = await fetch(address.replace(/^\//, ""), options);
   } catch {
     throw new Refusal("The server does not answer. It is asked again as soon as you choose something.");
   }
@@ -120,7 +119,7 @@ async function request(address, options = {}) {
 async function reason(response) {
   try {
     const said = await response.json();
-    const detail = said.message ?? said.detail ?? said.error;
+    const detail = said.error ?? said.detail;
     if (typeof detail === "string") return detail;
     if (detail) return JSON.stringify(detail);
   } catch {

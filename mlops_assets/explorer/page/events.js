@@ -25,7 +25,12 @@ export function kindOf(kind) {
 export function marksOf(rows, first, last) {
   return rows
     .filter(({ kind }) => ON_AXIS.has(kind))
-    .map(({ at, axis, kind, title }) => ({ at: seconds(axis ?? at), name: kindOf(kind).title, colour: kindOf(kind).colour, label: title }))
+    .map(({ at, kind, title }) => ({
+      at: seconds(at),
+      name: kindOf(kind).title,
+      colour: kindOf(kind).colour,
+      label: title,
+    }))
     .filter(({ at }) => at >= first && at <= last)
     .sort((a, b) => (stampOf(a.at) < stampOf(b.at) ? -1 : 1));
 }

@@ -53,9 +53,10 @@ export function percent(value, sign = false) {
   return `${sign && value > 0 ? "+" : ""}${text.replace("-", MINUS)} %`;
 }
 
-/** Seconds since 1970 of a naive time, 2013-12-17T00:00:00: shown as it is, in whatever zone the reader sits. */
+/** Seconds since 1970 of a naive time or a partition's key, shown as it is in whatever zone the reader sits. */
 export function seconds(time) {
-  return Date.parse(`${String(time).replace(" ", "T").replace(/Z$/, "")}Z`.replace(/^(\d{4}-\d\d-\d\d)Z$/, "$1T00:00:00Z")) / 1000;
+  const [, date = "", clock = "00:00"] = /^(\d{4}-\d\d(?:-\d\d)?)(?:[T -](\d\d:\d\d.*))?/.exec(time) ?? [];
+  return Date.parse(`${date.length === 7 ? `${date}-01` : date}T${clock.replace(/Z$/, "")}Z`) / 1000;
 }
 
 /** The naive time of such seconds. */

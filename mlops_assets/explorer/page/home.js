@@ -10,7 +10,11 @@ export function home(forecasts) {
   if (forecasts.length === 0) return h("p", {}, "No forecast is declared in this folder yet.");
   const broken = forecasts.filter(({ state }) => state !== "ok").length;
   const words = broken ? `${counted(broken, "forecast")} of ${forecasts.length} to look at.` : "All is in order.";
-  return [h("h1", {}, "Forecasts"), h("p", { class: "words" }, words), h("div", { class: "cards" }, forecasts.map(card))];
+  return [
+    h("h1", {}, "Forecasts"),
+    h("p", { class: "words" }, words),
+    h("div", { class: "cards" }, forecasts.map(card)),
+  ];
 }
 
 function card(forecast) {
@@ -25,9 +29,17 @@ function card(forecast) {
     { class: "panel card", href: addressOf({ forecast: name }) },
     h("h2", {}, name, " ", stateBadge(state)),
     h("p", { class: "muted" }, description),
-    typeof skill === "number" && h("p", { class: "big" }, percent(Math.abs(skill)), h("small", {}, skill >= 0 ? " better than seasonal naive" : " worse than seasonal naive")),
+    typeof skill === "number" &&
+      h(
+        "p",
+        { class: "big" },
+        percent(Math.abs(skill)),
+        h("small", {}, skill >= 0 ? " better than seasonal naive" : " worse than seasonal naive"),
+      ),
     h("p", {}, facts.filter(Boolean).join(" · ")),
-    typeof forecast.value === "number" && h("p", { class: "muted" }, `${metric(forecast.metric).title} ${metricText(forecast.metric, forecast.value)}`),
-    problems.length > 0 && h("p", { class: "warn" }, String(problems[0]), problems.length > 1 && ` and ${problems.length - 1} more`),
+    typeof forecast.value === "number" &&
+      h("p", { class: "muted" }, `${metric(forecast.metric).title} ${metricText(forecast.metric, forecast.value)}`),
+    problems.length > 0 &&
+      h("p", { class: "warn" }, String(problems[0]), problems.length > 1 && ` and ${problems.length - 1} more`),
   );
 }

@@ -12,16 +12,23 @@ import { downloads, plainColumns } from "./table.js";
 
 const LOOK_BACK = 60; // origins that one can step through
 const GHOSTS = 4; // earlier forecasts that stay visible behind the chosen one
-const WINDOWS = [["near", "Near"], ["year", "A year"], ["all", "All"]];
+const WINDOWS = [
+  ["near", "Near"],
+  ["year", "A year"],
+  ["all", "All"],
+];
 
 /** The view of one item. */
 export async function itemView(context) {
   const { name, path, state, params, known, items } = context;
   const item = params.item ?? (await items.first());
-  if (item === undefined) return nothing("No item is stored yet. The first round brings them: mlops-assets run " + name);
+  if (item === undefined)
+    return nothing("No item is stored yet. The first round brings them: mlops-assets run " + name);
   items.mark(item);
   const version = params.version ? { version: params.version } : {};
-  const made = rowsOf(await askIfThere(`${path}/origins`, known)).map(({ origin }) => origin).sort();
+  const made = rowsOf(await askIfThere(`${path}/origins`, known))
+    .map(({ origin }) => origin)
+    .sort();
   const since = made.at(-LOOK_BACK) ?? made[0];
   const asked = { item, origin: "all", role: "shadow", start: since, ...known, ...version };
   const [observed, ledger, scores] = await Promise.all([
@@ -33,14 +40,20 @@ export async function itemView(context) {
   const rows = rowsOf(ledger);
   const point = pointOf(state, rows[0]);
   const origins = originsOf(rows);
-  const told = itemWords(item, rowsOf(scores).find((row) => row.item_id === item || row.item === item), state);
+  const told = itemWords(
+    item,
+    rowsOf(scores).find((row) => row.item_id === item),
+    state,
+  );
   if (origins.length === 0) return [told, nothing("There is no forecast of this item yet."), history(item, actuals)];
   const view = { item, actuals, rows, point, origins, params, state };
   const stage = stepper(view, (index) => draw(view, index));
   const downloadRows = () => shownRows(view, stage.index());
   const download = downloads(`${name} ${item}`, downloadRows, path, asked);
   const ways = [
-    rows.some((row) => row.adjustment !== null && row.adjustment !== undefined) || params.version ? versions(params) : null,
+    rows.some((row) => row.adjustment !== null && row.adjustment !== undefined) || params.version
+      ? versions(params)
+      : null,
     choices("History", WINDOWS, params.window ?? "near", (window) => go({ params: { window } })),
     download,
   ];
@@ -55,15 +68,34 @@ function stepper(view, draw) {
   const last = origins.length - 1;
   const slider = h("input", { type: "range", min: 0, max: last, id: "origin", "aria-label": "Origin" });
   const label = h("label", { for: "origin" });
-  const back = h("button", { type: "button", class: "icon", "aria-label": "Origin before", title: "Origin before (←)", onclick: () => step(-1) }, "◀");
-  const next = h("button", { type: "button", class: "icon", "aria-label": "Next origin", title: "Next origin (→)", onclick: () => step(1) }, "▶");
+  const back = h(
+    "button",
+    {
+      type: "button",
+      class: "icon",
+      "aria-label": "Origin before",
+      title: "Origin before (←)",
+      onclick: () => step(-1),
+    },
+    "◀",
+  );
+  const next = h(
+    "button",
+    { type: "button", class: "icon", "aria-label": "Next origin", title: "Next origin (→)", onclick: () => step(1) },
+    "▶",
+  );
   const above = h("div");
   const below = h("div");
   function show(index) {
     current.index = index;
     slider.value = index;
     slider.setAttribute("aria-valuetext", when(origins[index]));
-    fill(label, "Forecast made from ", h("b", {}, when(origins[index])), h("span", { class: "muted" }, ` · ${index + 1} of ${origins.length}`));
+    fill(
+      label,
+      "Forecast made from ",
+      h("b", {}, when(origins[index])),
+      h("span", { class: "muted" }, ` · ${index + 1} of ${origins.length}`),
+    );
     back.disabled = index === 0;
     next.disabled = index === last;
     const drawn = draw(index);
@@ -93,11 +125,16 @@ function fanChart({ item, actuals, rows, point, origins, params }, index) {
   const start = seconds(origin);
   const future = futureOf(rows, origin);
   const ghosts = origins.slice(Math.max(0, index - GHOSTS), index).map((each) => futureOf(rows, each).delivered);
-  const end = Math.max(...[...future.delivered, ...Object.values(future.beside).flat()].map((row) => seconds(row.timestamp)));
+  const end = Math.max(
+    ...[...future.delivered, ...Object.values(future.beside).flat()].map((row) => seconds(row.timestamp)),
+  );
   const from = { near: start - 3 * (end - start), year: start - 365 * 86400, all: -Infinity }[params.window ?? "near"];
   const shown = actuals.filter(({ at }) => at >= from && at <= end);
   const ahead = future.delivered.map((row) => seconds(row.timestamp));
-  const behind = ghosts.flat().map((row) => seconds(row.timestamp)).filter((at) => at <= end && at > start - (end - start));
+  const behind = ghosts
+    .flat()
+    .map((row) => seconds(row.timestamp))
+    .filter((at) => at <= end && at > start - (end - start));
   const x = [...new Set([...shown.map(({ at }) => at), ...ahead, ...behind])].sort((a, b) => a - b);
   const place = (entries) => {
     const values = new Map(entries);
@@ -120,16 +157,31 @@ function fanChart({ item, actuals, rows, point, origins, params }, index) {
       return { name, low: line(future.delivered, low), high: line(future.delivered, high), colour: "blue", opacity };
     }),
     lines: [
-      ...ghosts.map((list, at) => ({ name: at === 0 ? "earlier forecasts" : "", values: line(list, point), colour: "blue", width: 1.2, faint: true })),
+      ...ghosts.map((list, at) => ({
+        name: at === 0 ? "earlier forecasts" : "",
+        values: line(list, point),
+        colour: "blue",
+        width: 1.2,
+        faint: true,
+      })),
       { name: "seasonal naive", values: line(future.delivered, "naive"), colour: "muted", width: 1.2, dash: [3, 3] },
       ...beside,
       { name: "actual", values: place(before.map(({ at, value }) => [at, value])), colour: "ink", width: 1.6 },
       { name: "forecast", values: line(future.delivered, point), colour: "blue", width: 2.4 },
-      { name: "what came", values: place(after.map(({ at, value }) => [at, value])), colour: "orange", width: 1, dots: true },
+      {
+        name: "what came",
+        values: place(after.map(({ at, value }) => [at, value])),
+        colour: "orange",
+        width: 1,
+        dots: true,
+      },
     ].filter(({ values }) => values.some((value) => value !== null)),
     marks: [{ at: start, name: "origin", colour: "muted" }],
     shade: { from: start, to: end },
-    table: { columns: plainColumns(shownRows({ actuals, rows, origins }, index)), rows: shownRows({ actuals, rows, origins }, index) },
+    table: {
+      columns: plainColumns(shownRows({ actuals, rows, origins }, index)),
+      rows: shownRows({ actuals, rows, origins }, index),
+    },
   });
 }
 
@@ -139,7 +191,11 @@ function sources({ rows, origins }, index) {
   const by = [...new Set(delivered.map(({ source }) => source))].filter((source) => source && source !== "champion");
   const versions = [...new Set(delivered.map((row) => row.model_version))].filter((version) => version > 0);
   const made = delivered.map((row) => row.created_at).find(Boolean);
-  const words = [versions.length && `by version ${versions.join(", ")}`, by.length && `by ${by.join(", ").replaceAll("_", " ")}`, made && `made ${when(made)} UTC`];
+  const words = [
+    versions.length && `by version ${versions.join(", ")}`,
+    by.length && `by ${by.join(", ").replaceAll("_", " ")}`,
+    made && `made ${when(made)} UTC`,
+  ];
   return h("p", { class: "muted" }, words.filter(Boolean).join(" · "));
 }
 
@@ -151,11 +207,22 @@ function dayPanel(view, index) {
   const held = h("div");
   const middle = times[Math.floor((times.length - 1) / 2)];
   const show = (time) => {
-    const slices = rows.filter((row) => row.timestamp === time && !row.beside).sort((a, b) => (a.origin < b.origin ? -1 : 1));
-    fill(held, slices.length > 1 ? dayChart(slices, time, point, actuals) : nothing("Only one forecast reaches this time."));
+    const slices = rows
+      .filter((row) => row.timestamp === time && !row.beside)
+      .sort((a, b) => (a.origin < b.origin ? -1 : 1));
+    fill(
+      held,
+      slices.length > 1 ? dayChart(slices, time, point, actuals) : nothing("Only one forecast reaches this time."),
+    );
   };
   const chosen = times.includes(params.at) ? params.at : middle;
-  const slider = h("input", { type: "range", min: 0, max: times.length - 1, value: times.indexOf(chosen), "aria-label": "Time that is forecast" });
+  const slider = h("input", {
+    type: "range",
+    min: 0,
+    max: times.length - 1,
+    value: times.indexOf(chosen),
+    "aria-label": "Time that is forecast",
+  });
   const label = h("b", {}, when(chosen));
   slider.setAttribute("aria-valuetext", when(chosen));
   slider.addEventListener("input", () => {
@@ -166,7 +233,11 @@ function dayPanel(view, index) {
     show(time);
   });
   show(chosen);
-  return panel({ title: "How did the forecast for one time change?" }, h("div", { class: "stepper" }, h("span", {}, "For ", label), slider), held);
+  return panel(
+    { title: "How did the forecast for one time change?" },
+    h("div", { class: "stepper" }, h("span", {}, "For ", label), slider),
+    held,
+  );
 }
 
 function dayChart(slices, time, point, actuals) {
@@ -180,9 +251,21 @@ function dayChart(slices, time, point, actuals) {
     note: typeof came === "number" ? `${moved} ${number(came)} came.` : `${moved} It has not come yet.`,
     height: 220,
     x: { values: x, kind: "time", name: "made from" },
-    bands: fan(slices).map(({ name, low, high, opacity }) => ({ name, low: column(slices, low), high: column(slices, high), colour: "blue", opacity })),
+    bands: fan(slices).map(({ name, low, high, opacity }) => ({
+      name,
+      low: column(slices, low),
+      high: column(slices, high),
+      colour: "blue",
+      opacity,
+    })),
     lines: [
-      typeof came === "number" && { name: "what came", values: x.map(() => came), colour: "orange", width: 1.5, dash: [5, 3] },
+      typeof came === "number" && {
+        name: "what came",
+        values: x.map(() => came),
+        colour: "orange",
+        width: 1.5,
+        dash: [5, 3],
+      },
       { name: "forecast", values: column(slices, point), colour: "blue", dots: true },
     ].filter(Boolean),
   });
@@ -196,23 +279,34 @@ function column(rows, name) {
 function shownRows({ rows, origins, actuals }, index) {
   const came = new Map(actuals.map(({ at, value }) => [at, value]));
   const { delivered, beside } = futureOf(rows, origins[index]);
-  return [...delivered, ...Object.values(beside).flat()].map(({ beside: _, ...row }) => ({ ...row, actual: came.get(seconds(row.timestamp)) ?? null }));
+  return [...delivered, ...Object.values(beside).flat()].map(({ beside: _, ...row }) => ({
+    ...row,
+    actual: came.get(seconds(row.timestamp)) ?? null,
+  }));
 }
 
 function history(item, actuals) {
   const x = actuals.map(({ at }) => at);
   const lines = [{ name: "actual", values: actuals.map(({ value }) => value), colour: "ink" }];
-  return actuals.length > 1 && panel({ title: item }, chart({ title: `History of ${item}`, x: { values: x, kind: "time" }, lines }));
+  return (
+    actuals.length > 1 &&
+    panel({ title: item }, chart({ title: `History of ${item}`, x: { values: x, kind: "time" }, lines }))
+  );
 }
 
 /** Zero belongs on the axis where it is near: else the picture would make much of little. */
 function nearZero(actuals, future) {
-  const values = [...actuals.map(({ value }) => value), ...future.map(({ mean }) => mean)].filter((value) => typeof value === "number");
+  const values = [...actuals.map(({ value }) => value), ...future.map(({ mean }) => mean)].filter(
+    (value) => typeof value === "number",
+  );
   return Math.min(...values) >= 0 && Math.min(...values) < 0.5 * Math.max(...values);
 }
 
 function versions(params) {
-  const entries = [["published", "With adjustments"], ["system", "As the system has it"]];
+  const entries = [
+    ["published", "With adjustments"],
+    ["system", "As the system has it"],
+  ];
   return choices("Version", entries, params.version ?? "published", (version) => go({ params: { version } }));
 }
 

@@ -9,14 +9,25 @@ import { sparkline } from "./svg.js";
 const ROW = 46; // pixels, as in style.css
 const BATCH = 200;
 const RECENT = 30; // values in a small line
+const LONG = 200; // characters: the ids of all items in sight have to fit into one address
 const SORTS = { volume: "Largest", error: "Least accurate", change: "Changed most", name: "By name" };
 
 /** The list of a forecast's items: its element, first(), mark(item) and step(by). */
 export function itemList({ name, asOf }) {
   const path = `/v1/forecasts/${encodeURIComponent(name)}`;
   const list = { rows: [], total: 0, search: "", sort: "volume", chosen: undefined, turn: 0, lines: new Map() };
-  const search = h("input", { type: "search", id: "search", placeholder: "Search items   /", "aria-label": "Search items", autocomplete: "off" });
-  const sort = h("select", { "aria-label": "Order of items" }, Object.entries(SORTS).map(([value, title]) => h("option", { value }, title)));
+  const search = h("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search items ( / )",
+    "aria-label": "Search items",
+    autocomplete: "off",
+  });
+  const sort = h(
+    "select",
+    { "aria-label": "Order of items" },
+    Object.entries(SORTS).map(([value, title]) => h("option", { value }, title)),
+  );
   const count = h("p", { class: "muted count", role: "status" });
   const rows = h("ul", { class: "rows" });
   const scroll = h("div", { class: "list", tabindex: 0, role: "region", "aria-label": "List of items" }, rows);
@@ -35,8 +46,11 @@ export function itemList({ name, asOf }) {
 
   /** What the API sorts and searches, a file lets us sort and search. */
   async function batch(offset) {
-    if (!isOneFile) return ask(`${path}/items`, { search: list.search, sort: list.sort, limit: BATCH, offset, as_of: asOf });
-    const found = rowsOf(await ask(`${path}/items`)).filter(({ item_id: id }) => id.toLowerCase().includes(list.search.toLowerCase()));
+    if (!isOneFile)
+      return ask(`${path}/items`, { search: list.search, sort: list.sort, limit: BATCH, offset, as_of: asOf });
+    const found = rowsOf(await ask(`${path}/items`)).filter(({ item_id: id }) =>
+      id.toLowerCase().includes(list.search.toLowerCase()),
+    );
     const key = (row) => (list.sort === "name" ? null : -Math.abs(row[list.sort] ?? 0));
     found.sort((a, b) => key(a) - key(b) || (a.item_id < b.item_id ? -1 : 1));
     return { rows: found, total: found.length };
@@ -59,7 +73,9 @@ export function itemList({ name, asOf }) {
     const first = Math.max(0, Math.floor(scroll.scrollTop / ROW) - 5);
     const last = Math.min(list.total - 1, Math.ceil((scroll.scrollTop + (scroll.clientHeight || 800)) / ROW) + 5);
     rows.style.height = `${list.total * ROW}px`;
-    const shown = Array.from({ length: Math.max(0, last - first + 1) }, (_, at) => line(list.rows[first + at], first + at));
+    const shown = Array.from({ length: Math.max(0, last - first + 1) }, (_, at) =>
+      line(list.rows[first + at], first + at),
+    );
     fill(rows, shown);
     reach(first, last).catch(() => {});
     lines(first, last);
@@ -75,7 +91,11 @@ export function itemList({ name, asOf }) {
       { class: "row", "aria-posinset": at + 1, "aria-setsize": list.total },
       h(
         "a",
-        { href: addressOf({ ...target(), params: { ...kept(), item: row.item_id } }), "aria-current": current ? "true" : null, title: row.item_id },
+        {
+          href: addressOf({ ...target(), params: { ...kept(), item: row.item_id } }),
+          "aria-current": current ? "true" : null,
+          title: row.item_id,
+        },
         h("span", { class: "name" }, row.item_id),
         group && h("span", { class: "badge" }, row.level),
         h("span", { class: "figure" }, figure(row)),
@@ -97,7 +117,9 @@ export function itemList({ name, asOf }) {
   function lines(first, last) {
     clearTimeout(waiting);
     waiting = setTimeout(async () => {
-      const ids = list.rows.slice(first, last + 1).flatMap((row) => (row && !list.lines.has(row.item_id) ? [row.item_id] : []));
+      const ids = list.rows
+        .slice(first, last + 1)
+        .flatMap((row) => (row && !list.lines.has(row.item_id) && row.item_id.length < LONG ? [row.item_id] : []));
       if (ids.length === 0) return;
       for (const id of ids) list.lines.set(id, null);
       const answer = await askIfThere(`${path}/observations`, { item: ids, start: await recent(), as_of: asOf });
@@ -114,7 +136,10 @@ export function itemList({ name, asOf }) {
   async function recent() {
     since ??= (async () => {
       const origins = rowsOf(await askIfThere(`${path}/origins`, { as_of: asOf }));
-      const last = origins.map(({ origin }) => origin).sort().at(-1);
+      const last = origins
+        .map(({ origin }) => origin)
+        .sort()
+        .at(-1);
       return last && new Date(Date.parse(`${last}Z`) - RECENT * (await step()) * 1000).toISOString().slice(0, 19);
     })();
     return since;
@@ -124,7 +149,18 @@ export function itemList({ name, asOf }) {
     const { frequency = "D" } = await ask(`${path}/state`);
     const number = Number.parseInt(frequency, 10) || 1;
     const unit = frequency.replace(/^\d+/, "").split("-")[0];
-    const lengths = { min: 60, T: 60, h: 3600, H: 3600, D: 86400, B: 86400 * 1.4, W: 7 * 86400, MS: 30 * 86400, M: 30 * 86400, ME: 30 * 86400 };
+    const lengths = {
+      min: 60,
+      T: 60,
+      h: 3600,
+      H: 3600,
+      D: 86400,
+      B: 86400 * 1.4,
+      W: 7 * 86400,
+      MS: 30 * 86400,
+      M: 30 * 86400,
+      ME: 30 * 86400,
+    };
     return number * (lengths[unit] ?? 91 * 86400);
   }
 

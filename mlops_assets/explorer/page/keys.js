@@ -25,7 +25,11 @@ export function listenToKeys({ item, view }) {
 
 /** A button that shows what the keyboard does. */
 export function helpButton() {
-  return h("button", { type: "button", class: "icon", title: "Keys (?)", "aria-label": "Keys", onclick: showHelp }, "?");
+  return h(
+    "button",
+    { type: "button", class: "icon", title: "Keys (?)", "aria-label": "Keys", onclick: showHelp },
+    "?",
+  );
 }
 
 /** Tell of steps through origins, as long as an element is on the page. */

@@ -37,6 +37,11 @@ export function fan(rows) {
   return Array.from({ length: pairs }, (_, at) => {
     const low = columns[at];
     const high = columns[columns.length - 1 - at];
-    return { name: `${percent(level(high) - level(low))} band`, low, high, opacity: 0.16 + (0.2 * at) / Math.max(1, pairs) };
+    return {
+      name: `${percent(level(high) - level(low))} band`,
+      low,
+      high,
+      opacity: 0.16 + (0.2 * at) / Math.max(1, pairs),
+    };
   });
 }

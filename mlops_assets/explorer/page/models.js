@@ -17,17 +17,44 @@ export async function modelsView({ name, path }) {
   const files = (what, answer) => downloads(`${name} ${what}`, () => rowsOf(answer), `${path}/${what}`);
   const any = (answer) => rowsOf(answer).length > 0;
   return [
-    any(importances) && panel({ title: "Why the model says so", note: "What its forecasts depend on, most first.", tools: files("importances", importances) }, features(rowsOf(importances))),
-    panel({ title: "Decisions", note: "Who forecasts, since when, and why.", tools: files("decisions", decisions) }, any(decisions) ? story(rowsOf(decisions)) : nothing("Nothing has been decided yet.")),
-    any(models) && panel({ title: "Versions", tools: files("models", models) }, table(versionColumns(rowsOf(models)), rowsOf(models), "Versions")),
-    any(jobs) && panel({ title: "Jobs of services", tools: files("jobs", jobs) }, table(plainColumns(rowsOf(jobs)), rowsOf(jobs), "Jobs")),
+    any(importances) &&
+      panel(
+        {
+          title: "Why the model says so",
+          note: "What its forecasts depend on, most first.",
+          tools: files("importances", importances),
+        },
+        features(rowsOf(importances)),
+      ),
+    panel(
+      { title: "Decisions", note: "Who forecasts, since when, and why.", tools: files("decisions", decisions) },
+      any(decisions) ? story(rowsOf(decisions)) : nothing("Nothing has been decided yet."),
+    ),
+    any(models) &&
+      panel(
+        { title: "Versions", tools: files("models", models) },
+        table(versionColumns(rowsOf(models)), rowsOf(models), "Versions"),
+      ),
+    any(jobs) &&
+      panel(
+        { title: "Jobs of services", tools: files("jobs", jobs) },
+        table(plainColumns(rowsOf(jobs)), rowsOf(jobs), "Jobs"),
+      ),
   ];
 }
 
 function features(rows) {
   const sorted = [...rows].sort((a, b) => b.importance - a.importance).slice(0, FEATURES);
   const total = rows.reduce((sum, row) => sum + Math.max(0, row.importance), 0) || 1;
-  return bars(sorted.map(({ feature, importance, words }) => ({ name: feature, value: importance, text: percent(importance / total), note: words })), "Features");
+  return bars(
+    sorted.map(({ feature, importance, words }) => ({
+      name: feature,
+      value: importance,
+      text: percent(importance / total),
+      note: words,
+    })),
+    "Features",
+  );
 }
 
 function story(rows) {
@@ -39,14 +66,36 @@ function story(rows) {
       {},
       h("time", { datetime: at }, when(at)),
       h("i", { class: `dot fill-${OUTCOMES[outcome] ?? "muted"}`, "aria-hidden": "true" }),
-      h("div", {}, h("b", {}, title), who && ` by ${who} `, outside(link, "MLflow"), reason && h("p", { class: "muted" }, reason)),
+      h(
+        "div",
+        {},
+        h("b", {}, title),
+        who && ` by ${who} `,
+        outside(link, "MLflow"),
+        reason && h("p", { class: "muted" }, reason),
+      ),
     );
   });
   return h("ol", { class: "events" }, made);
 }
 
 function versionColumns(rows) {
-  const linked = { name: "version", title: "version", left: true, text: (value, { link }) => outside(link, `Version ${value}`) ?? `Version ${value}` };
-  const others = plainColumns(rows, Object.keys(rows[0]).filter((key) => !["version", "link"].includes(key)));
-  return [linked, ...others.map((column) => ({ ...column, title: column.name.replaceAll("_", " "), text: column.text ?? ((value) => number(value)) }))];
+  const linked = {
+    name: "version",
+    title: "version",
+    left: true,
+    text: (value, { link }) => outside(link, `Version ${value}`) ?? `Version ${value}`,
+  };
+  const others = plainColumns(
+    rows,
+    Object.keys(rows[0]).filter((key) => !["version", "link"].includes(key)),
+  );
+  return [
+    linked,
+    ...others.map((column) => ({
+      ...column,
+      title: column.name.replaceAll("_", " "),
+      text: column.text ?? ((value) => number(value)),
+    })),
+  ];
 }

@@ -45,17 +45,22 @@ export function nothing(words) {
   return h("p", { class: "muted nothing" }, words);
 }
 
-/** Rows of bars, longest first: [{ name, value, text, href, colour }]; bars of either sign start in the middle. */
-export function bars(entries, label) {
+/** Rows of bars, longest first: [{ name, value, text, href, colour }]; with two sides they start in the middle. */
+export function bars(entries, label, both = false) {
   const most = Math.max(...entries.map(({ value }) => Math.abs(value)), Number.MIN_VALUE);
-  const both = entries.some(({ value }) => value < 0) && entries.some(({ value }) => value > 0);
   const made = entries.map(({ name, value, text, href, colour = "blue", note }) => {
     const bar = h("i", { class: `bar fill-${colour}`, "aria-hidden": "true" });
     const part = (Math.abs(value) / most) * (both ? 50 : 100);
     bar.style.width = `${Math.max(part, 0.5)}%`;
     if (both) bar.style.marginLeft = `${value < 0 ? 50 - part : 50}%`;
     const words = href ? h("a", { href, title: name }, name) : h("span", { title: name }, name);
-    return h("li", {}, h("span", { class: "name" }, words, note && h("small", {}, note)), h("span", { class: "track" }, bar), h("span", { class: "figure" }, text));
+    return h(
+      "li",
+      {},
+      h("span", { class: "name" }, words, note && h("small", {}, note)),
+      h("span", { class: "track" }, bar),
+      h("span", { class: "figure" }, text),
+    );
   });
   return h("ol", { class: "bars", "aria-label": label }, made);
 }

@@ -25,22 +25,61 @@ export async function rankingView({ name, path, params, known }) {
   const rows = listed.filter(({ level }) => !params.level || level === params.level);
   const address = (item, view = "item") => addressOf({ forecast: name, view, params: { item, as_of: params.as_of } });
   const ranks = (answer, column, text, colour, view) => {
-    const found = sorted(rowsOf(answer), column).filter((row) => typeof row[column] === "number" && (!params.level || row.level === params.level));
+    const found = sorted(rowsOf(answer), column).filter(
+      (row) => typeof row[column] === "number" && (!params.level || row.level === params.level),
+    );
     const shown = found.slice(0, FIRST);
-    return shown.length ? bars(shown.map((row) => ({ name: row.item_id, value: row[column], text: text(row), href: address(row.item_id, view), colour }))) : nothing("None yet.");
+    return shown.length
+      ? bars(
+          shown.map((row) => ({
+            name: row.item_id,
+            value: row[column],
+            text: text(row),
+            href: address(row.item_id, view),
+            colour,
+          })),
+        )
+      : nothing("None yet.");
   };
-  const sort = select("Order", [["volume", "Largest first"], ["error", "Least accurate first"], ["change", "Changed most first"], ["name", "By name"]], params.sort ?? "volume", (value) => go({ params: { sort: value } }));
-  const level = levels.length > 1 && select("Level", [["", "All levels"], ...levels.map((each) => [each, each])], params.level ?? "", (value) => go({ params: { level: value } }));
+  const sort = select(
+    "Order",
+    [
+      ["volume", "Largest first"],
+      ["error", "Least accurate first"],
+      ["change", "Changed most first"],
+      ["name", "By name"],
+    ],
+    params.sort ?? "volume",
+    (value) => go({ params: { sort: value } }),
+  );
+  const level =
+    levels.length > 1 &&
+    select("Level", [["", "All levels"], ...levels.map((each) => [each, each])], params.level ?? "", (value) =>
+      go({ params: { level: value } }),
+    );
   return [
     h(
       "div",
       { class: "trio" },
-      panel({ title: "Largest" }, ranks(volume, "volume", (row) => number(row.volume), "blue")),
-      panel({ title: "Least accurate" }, ranks(error, "error", (row) => number(row.error), "orange", "accuracy")),
-      panel({ title: "Changed most" }, ranks(change, "change", (row) => signed(row.change), "green", "change")),
+      panel(
+        { title: "Largest" },
+        ranks(volume, "volume", (row) => number(row.volume), "blue"),
+      ),
+      panel(
+        { title: "Least accurate" },
+        ranks(error, "error", (row) => number(row.error), "orange", "accuracy"),
+      ),
+      panel(
+        { title: "Changed most" },
+        ranks(change, "change", (row) => signed(row.change), "green", "change"),
+      ),
     ),
     panel(
-      { title: "Items", tools: [level, sort, downloads(`${name} items`, () => rows, `${path}/items`, known)], note: limited(all, listed) },
+      {
+        title: "Items",
+        tools: [level, sort, downloads(`${name} items`, () => rows, `${path}/items`, known)],
+        note: limited(all, listed),
+      },
       table(columns(address), rows, "Items"),
     ),
   ];
@@ -65,5 +104,7 @@ function sorted(rows, by) {
 }
 
 function limited({ total }, rows) {
-  return total > rows.length ? `The first ${rows.length.toLocaleString("en")} of ${total.toLocaleString("en")}; search finds the others.` : null;
+  return total > rows.length
+    ? `The first ${rows.length.toLocaleString("en")} of ${total.toLocaleString("en")}; search finds the others.`
+    : null;
 }

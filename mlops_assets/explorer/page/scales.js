@@ -56,6 +56,7 @@ export function timeLabel(at, step) {
   const text = (options) => date.toLocaleDateString("en-GB", { timeZone: "UTC", ...options });
   if (step < DAY && at % DAY !== 0) return date.toISOString().slice(11, 16);
   if (step < 27 * DAY) return text({ day: "numeric", month: "short" });
-  if (step < 360 * DAY) return text({ month: "short", year: date.getUTCMonth() < step / (30 * DAY) ? "numeric" : undefined });
+  if (step < 360 * DAY)
+    return text({ month: "short", year: date.getUTCMonth() < step / (30 * DAY) ? "numeric" : undefined });
   return text({ year: "numeric" });
 }

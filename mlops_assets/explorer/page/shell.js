@@ -36,7 +36,11 @@ export function frame({ name, state, forecasts, items, asOf }) {
   const content = h("div", { class: "view", id: "view" });
   const tabs = h("nav", { class: "tabs", "aria-label": "Views" });
   const side = h("aside", { class: "side", id: "items", "aria-label": "Items" }, items.element);
-  const toggle = h("button", { type: "button", class: "quiet burger", "aria-controls": "items", "aria-expanded": "false" }, "Items");
+  const toggle = h(
+    "button",
+    { type: "button", class: "quiet burger", "aria-controls": "items", "aria-expanded": "false" },
+    "Items",
+  );
   const open = (wanted) => {
     side.classList.toggle("open", wanted);
     toggle.setAttribute("aria-expanded", String(wanted));
@@ -56,7 +60,10 @@ export function frame({ name, state, forecasts, items, asOf }) {
     );
     tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
-  const parts = [header({ forecasts, name, tools: [toggle, asOfControl(asOf)] }), h("div", { class: "body" }, side, main)];
+  const parts = [
+    header({ forecasts, name, tools: [toggle, asOfControl(asOf)] }),
+    h("div", { class: "body" }, side, main),
+  ];
   return { parts, content, mark, items };
 }
 
@@ -67,28 +74,48 @@ export function stateBadge(state) {
 
 function about(state, asOf) {
   const { champion, problems = [], links = {} } = state;
-  const known = asOf && h("p", { class: "known" }, `As it was known on ${when(asOf)} UTC. `, h("a", { href: now() }, "Back to now"));
+  const look =
+    problems.length > 0 &&
+    h("details", { class: "problems" }, h("summary", {}, `To look at: ${problems.length}`), list(problems));
+  const known =
+    asOf &&
+    h("p", { class: "known" }, `As it was known on ${when(asOf)} UTC. `, h("a", { href: now() }, "Back to now"));
   return h(
     "section",
     { class: "about" },
-    h("h1", {}, state.name, " ", stateBadge(state.state ?? (problems.length ? "attention" : "ok"))),
+    h(
+      "div",
+      { class: "title" },
+      h("h1", {}, state.name),
+      stateBadge(state.state ?? (problems.length ? "attention" : "ok")),
+      h("span", { class: "space" }),
+      champion && championChip(champion),
+      outside(links.dagster, "Dagster"),
+      outside(links.mlflow, "MLflow"),
+    ),
     state.description && h("p", { class: "muted" }, state.description),
     known,
     state.words && h("p", { class: "words" }, state.words),
-    h("p", { class: "chips" }, champion && championChip(champion), outside(links.dagster, "Dagster"), outside(links.mlflow, "MLflow")),
-    problems.length > 0 &&
-      h("details", { class: "problems", open: problems.length < 3 }, h("summary", {}, `To look at: ${problems.length}`), list(problems)),
+    look,
   );
 }
 
 function championChip({ version, kind, since, trained_until: until, link }) {
-  const words = [version ? `Version ${version}` : "No version", kind && String(kind).replaceAll("_", " ")].filter(Boolean).join(", ");
-  const title = [since && `champion since ${when(since)}`, until && `has learnt until ${when(until)}`].filter(Boolean).join(", ");
+  const words = [version ? `Version ${version}` : "No version", kind && String(kind).replaceAll("_", " ")]
+    .filter(Boolean)
+    .join(", ");
+  const title = [since && `champion since ${when(since)}`, until && `has learnt until ${when(until)}`]
+    .filter(Boolean)
+    .join(", ");
   return outside(link, words, title) ?? h("span", { class: "chip", title }, words);
 }
 
 function list(problems) {
-  return h("ul", {}, problems.map((problem) => h("li", {}, typeof problem === "string" ? problem : (problem.text ?? problem.title))));
+  return h(
+    "ul",
+    {},
+    problems.map((problem) => h("li", {}, typeof problem === "string" ? problem : (problem.text ?? problem.title))),
+  );
 }
 
 /** Look at everything as it was known at a moment. */

@@ -18,7 +18,9 @@ export function drawSvg(box, description, width, read) {
   if (shade) {
     const from = Math.max(frame.x(shade.from), LEFT);
     const wide = Math.max(0, Math.min(frame.x(shade.to), width - RIGHT) - from);
-    root.append(svg("rect", { x: from, y: TOP, width: wide, height: height - TOP - BOTTOM, fill: "var(--ink)", opacity: 0.05 }));
+    root.append(
+      svg("rect", { x: from, y: TOP, width: wide, height: height - TOP - BOTTOM, fill: "var(--ink)", opacity: 0.05 }),
+    );
   }
   for (const { low, high, colour, opacity = 0.2 } of bands) {
     for (const area of areas(x.values, low, high, frame)) {
@@ -66,7 +68,9 @@ export function sparkline(values, width = 72, height = 22) {
 
 /** The lowest and highest value that a chart has to reach, for either way to draw it. */
 export function rangeOf({ lines, bands, y }) {
-  const found = extent([...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])]) ?? [0, 1];
+  const found = extent([...lines.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])]) ?? [
+    0, 1,
+  ];
   const low = y.min ?? (y.zero ? Math.min(0, found[0]) : found[0]);
   const high = y.max ?? (y.zero ? Math.max(0, found[1]) : found[1]);
   const room = (high - low || Math.abs(high) || 1) * 0.06;
@@ -115,7 +119,9 @@ function axes({ x, y, height }, frame) {
 }
 
 function drawnLine(at, { values, colour, width = 2, dash, dots, faint }, frame) {
-  const points = values.map((value, index) => (typeof value === "number" ? [frame.x(at[index]), frame.y(value)] : null));
+  const points = values.map((value, index) =>
+    typeof value === "number" ? [frame.x(at[index]), frame.y(value)] : null,
+  );
   const opacity = faint ? 0.35 : null;
   const made = [];
   if (width > 0) {
@@ -124,7 +130,8 @@ function drawnLine(at, { values, colour, width = 2, dash, dots, faint }, frame) 
   }
   // A value between two gaps is no line.
   const alone = (point, index) => point && (dots || (!points[index - 1] && !points[index + 1]));
-  for (const [cx, cy] of points.filter(alone)) made.push(svg("circle", { cx, cy, r: dots ? 3 : 1.5, fill: `var(--${colour})`, opacity }));
+  for (const [cx, cy] of points.filter(alone))
+    made.push(svg("circle", { cx, cy, r: dots ? 3 : 1.5, fill: `var(--${colour})`, opacity }));
   return made;
 }
 

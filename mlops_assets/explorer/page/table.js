@@ -6,7 +6,16 @@ import { number, when } from "./format.js";
 import { notice } from "./notice.js";
 
 const PAGE = 100;
-const TIMES = new Set(["timestamp", "origin", "previous_origin", "created_at", "at", "decided_at", "trained_until", "period"]);
+const TIMES = new Set([
+  "timestamp",
+  "origin",
+  "previous_origin",
+  "created_at",
+  "at",
+  "decided_at",
+  "trained_until",
+  "period",
+]);
 
 /**
  * A table of rows, of which more are shown when asked for.
@@ -18,7 +27,15 @@ export function table(columns, rows, label) {
   const more = h("button", { type: "button", class: "quiet", onclick: () => show(shown + PAGE * 5) });
   let shown = 0;
   function show(count) {
-    body.append(...rows.slice(shown, count).map((row) => h("tr", {}, columns.map((column) => cell(column, row)))));
+    body.append(
+      ...rows.slice(shown, count).map((row) =>
+        h(
+          "tr",
+          {},
+          columns.map((column) => cell(column, row)),
+        ),
+      ),
+    );
     shown = Math.min(count, rows.length);
     more.textContent = `Show more: ${(rows.length - shown).toLocaleString("en")} rows are left`;
     more.hidden = shown >= rows.length;
@@ -32,7 +49,11 @@ export function table(columns, rows, label) {
 
 /** Columns of rows as they come, for tables beside charts. */
 export function plainColumns(rows, names = Object.keys(rows[0] ?? {})) {
-  return names.map((name) => ({ name, text: (value) => plain(name, value), left: typeof rows[0]?.[name] === "string" }));
+  return names.map((name) => ({
+    name,
+    text: (value) => plain(name, value),
+    left: typeof rows[0]?.[name] === "string",
+  }));
 }
 
 /** Buttons that download what is shown: CSV made here, Excel by the server (not in a file). */
@@ -49,14 +70,18 @@ export function downloads(name, rows, path, params = {}) {
     "span",
     { class: "downloads" },
     h("button", { type: "button", class: "quiet", onclick: csv, title: "Download what is shown as CSV" }, "CSV"),
-    !isOneFile && path && h("button", { type: "button", class: "quiet", onclick: xlsx, title: "Download as Excel" }, "Excel"),
+    !isOneFile &&
+      path &&
+      h("button", { type: "button", class: "quiet", onclick: xlsx, title: "Download as Excel" }, "Excel"),
   );
 }
 
 /** Rows as CSV (RFC 4180). */
 export function csvOf(rows) {
   const names = Object.keys(rows[0] ?? {});
-  return [names, ...rows.map((row) => names.map((name) => row[name]))].map((line) => line.map(quoted).join(",") + "\r\n").join("");
+  return [names, ...rows.map((row) => names.map((name) => row[name]))]
+    .map((line) => line.map(quoted).join(",") + "\r\n")
+    .join("");
 }
 
 function quoted(value) {

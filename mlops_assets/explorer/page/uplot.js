@@ -41,9 +41,19 @@ export function drawUplot(box, description, width, read) {
 function series({ colour: name, width = 2, dash, dots, faint }) {
   const ink = colour(name);
   const stroke = faint ? faded(ink, 0.35) : ink;
-  // Where there are no dots, uPlot itself shows values between two gaps.
-  const points = dots ? { show: true, size: 7, fill: ink, stroke: ink } : { size: 4, fill: stroke };
+  const points = { show: true, size: dots ? 7 : 4, fill: stroke, stroke, filter: dots ? null : alone };
   return { stroke, width, dash, spanGaps: false, points };
+}
+
+/** Values between two gaps, which are no line. */
+function alone(plot, index) {
+  const values = plot.data[index];
+  const [first, last] = plot.series[0].idxs;
+  const found = [];
+  for (let at = first; at <= last; at += 1) {
+    if (values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null) found.push(at);
+  }
+  return found;
 }
 
 function tint({ colour: name, opacity = 0.2 }) {
@@ -63,7 +73,13 @@ function font() {
 }
 
 function xAxis({ kind }, width) {
-  const look = { stroke: colour("muted"), font: font(), grid: { show: false }, ticks: { stroke: colour("line"), size: 4 }, size: 34 };
+  const look = {
+    stroke: colour("muted"),
+    font: font(),
+    grid: { show: false },
+    ticks: { stroke: colour("line"), size: 4 },
+    size: 34,
+  };
   const count = Math.max(2, Math.floor(width / 110));
   if (kind !== "time") {
     const text = kind === "share" ? percent : number;

@@ -18,10 +18,17 @@ const PATIENCE = 400; // milliseconds without a movement before the champion is 
 export async function whatIfView({ name, path, state, params, items }) {
   const covariates = state.covariates_known ?? [];
   if (isOneFile) return nothing("The champion can only be asked where it is: open the explorer of mlops-assets serve.");
-  if (covariates.length === 0) return nothing("This forecast has no covariate that is known ahead (covariates: known), so there is nothing that you could change.");
+  if (covariates.length === 0)
+    return nothing(
+      "This forecast has no covariate that is known ahead (covariates: known), so there is nothing that you could change.",
+    );
   const item = params.item ?? (await items.first());
   items.mark(item);
-  const held = h("div", { "aria-live": "polite" }, nothing("Move a slider: the champion answers at once, and nothing is stored."));
+  const held = h(
+    "div",
+    { "aria-live": "polite" },
+    nothing("Move a slider: the champion answers at once, and nothing is stored."),
+  );
   const controls = covariates.map((each) => control(typeof each === "string" ? each : each.name, changed));
   let waiting;
   let turn = 0;
@@ -43,12 +50,24 @@ export async function whatIfView({ name, path, state, params, items }) {
       if (mine === turn) held.removeAttribute("aria-busy");
     }
   }
-  return panel({ title: `What if, for ${item}?`, note: "A change holds over the whole horizon." }, h("div", { class: "levers" }, controls.map(({ element }) => element)), held);
+  return panel(
+    { title: `What if, for ${item}?`, note: "A change holds over the whole horizon." },
+    h(
+      "div",
+      { class: "levers" },
+      controls.map(({ element }) => element),
+    ),
+    held,
+  );
 }
 
 /** A way to change one covariate: how, and by how much. */
 function control(name, told) {
-  const how = h("select", { "aria-label": `How ${name} changes` }, Object.entries(WAYS).map(([sign, { title }]) => h("option", { value: sign }, title)));
+  const how = h(
+    "select",
+    { "aria-label": `How ${name} changes` },
+    Object.entries(WAYS).map(([sign, { title }]) => h("option", { value: sign }, title)),
+  );
   const slider = h("input", { type: "range", "aria-label": `Change of ${name}` });
   const field = h("input", { type: "number", step: "any", "aria-label": `Change of ${name} as a number` });
   const state = { on: false };
@@ -92,7 +111,10 @@ function result(name, item, changes, rows) {
   const now = sum(rows, "now");
   const then = sum(rows, "changed");
   const moved = then - now;
-  const words = moved === 0 ? "would stay as it is" : `would ${moved > 0 ? "rise" : "fall"} from ${number(now)} to ${number(then)}, ${signed(moved)} (${percent(moved / (now || 1), true)})`;
+  const words =
+    moved === 0
+      ? "would stay as it is"
+      : `would ${moved > 0 ? "rise" : "fall"} from ${number(now)} to ${number(then)}, ${signed(moved)} (${percent(moved / (now || 1), true)})`;
   return [
     h("p", { class: "words" }, `With ${changes.join(" and ")}, the sum over ${rows.length} times ${words}.`),
     chart({
@@ -101,7 +123,14 @@ function result(name, item, changes, rows) {
       x: { values: rows.map((row) => seconds(row.timestamp)), kind: "time" },
       lines: [
         { name: "as things stand", values: rows.map((row) => row.now), colour: "blue", width: 2.2 },
-        { name: "changed", values: rows.map((row) => row.changed), colour: "orange", width: 2.2, dash: [7, 3], dots: true },
+        {
+          name: "changed",
+          values: rows.map((row) => row.changed),
+          colour: "orange",
+          width: 2.2,
+          dash: [7, 3],
+          dots: true,
+        },
       ],
       table: { columns: COLUMNS, rows },
     }),
