@@ -107,6 +107,19 @@ def build_environment(settings: Settings) -> Environment:
     return Environment(resources, EXECUTORS[settings.environment])
 
 
+def stores_of(settings: Settings, read_only: bool = False) -> Stores:
+    """Return the stores of an environment for a process that keeps them, and asks them from several threads.
+
+    Args:
+        settings: that say which.
+        read_only: a database of tables is told that nothing may be changed.
+    """
+    resources = build_environment(settings).resources
+    if read_only and isinstance(resources["tables"], SqlTables):
+        resources["tables"] = resources["tables"].to_read()
+    return Stores(**{part.name: resources[part.name] for part in fields(Stores)})
+
+
 @contextmanager
 def open_stores(settings: Settings) -> Iterator[Stores]:
     """Open the stores of an environment outside a Dagster run."""

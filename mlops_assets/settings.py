@@ -126,6 +126,26 @@ class Settings(BaseModel):
         alias="MLOPS_ENGINE",
         description="Where large tables are worked on: local, dask://…, spark://… or databricks; see docs/scale.md.",
     )
+    api_token: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_API_TOKEN",
+        description="Token that readers of `serve` need, or several with names: anna:SECRET,ben:SECRET.",
+    )
+    api_write_token: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_API_WRITE_TOKEN",
+        description="Token of those who may write through `serve`, or several with names. Default: nobody may.",
+    )
+    api_hosts: str = Field(
+        default="",
+        alias="MLOPS_API_HOSTS",
+        description="Names that `serve` answers to, besides this machine's own: forecasts.example.com,10.0.0.5.",
+    )
+    api_origins: str = Field(
+        default="",
+        alias="MLOPS_API_ORIGINS",
+        description="Other web pages that may read from `serve` (CORS): https://dashboard.example.com. Default: none.",
+    )
     debug: bool = Field(
         default=False,
         alias="MLOPS_DEBUG",

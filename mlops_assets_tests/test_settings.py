@@ -87,6 +87,10 @@ def test_every_variable_is_read():
         "MLOPS_PRICE_PER_CPU_HOUR": "0.05",
         "MLOPS_NOW": "2013-12-31",
         "MLOPS_ENGINE": "dask://scheduler:8786",
+        "MLOPS_API_TOKEN": "reading-secret",
+        "MLOPS_API_WRITE_TOKEN": "anna:writing-secret",
+        "MLOPS_API_HOSTS": "forecasts.example.com",
+        "MLOPS_API_ORIGINS": "https://dashboard.example.com",
         "MLOPS_DEBUG": "true",
     }
     assert values.keys() == variables().keys()

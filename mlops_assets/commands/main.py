@@ -21,6 +21,7 @@ from mlops_assets.commands import (
     stand_in,
     status,
 )
+from mlops_assets.commands.readers import serve
 
 
 @click.group(cls=base.Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,6 +48,7 @@ for command in (
     analysis.explain,
     analysis.forecast,
     analysis.tune,
+    serve.serve,
     status.status,
     status.report,
     policy.replay_policy,

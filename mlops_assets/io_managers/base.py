@@ -248,6 +248,10 @@ class Tables(Claiming):
         return {name: schemas.meaning_of(heads[name].schema) for name in wanted if name in heads}
 
     @abstractmethod
+    def versions(self, key: Sequence[str]) -> dict[str | None, str]:
+        """Return, for each stored partition, what tells it from every other that was or will be in its place."""
+
+    @abstractmethod
     def uri(self, key: Sequence[str], partition: str | None = None) -> str:
         """Return where a table or partition is, without secrets."""
 

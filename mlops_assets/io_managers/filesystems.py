@@ -59,6 +59,13 @@ class FileStore(ABC):
         """Return the names of the folders directly under this one that hold such a file, sorted: in one listing."""
 
     @abstractmethod
+    def versions(self, folder: str, file: str) -> dict[str, str]:
+        """Return what tells such a file from any other in its place, by the folders directly under this one.
+
+        The file of the folder itself goes by an empty name; a folder without one is left out.
+        """
+
+    @abstractmethod
     def files(self, folder: str) -> dict[str, float]:
         """Return the names of the files directly in this folder, with their age in seconds."""
 
@@ -120,6 +127,17 @@ class LocalFolder(FileStore):
         """List the sub-folders and look into each: those of deleted files stay."""
         here = str(self.base / folder)
         return [name for name in self.folders(folder) if os.path.exists(f"{here}/{name}/{file}")]  # noqa: PTH110 -- ten thousands
+
+    def versions(self, folder: str, file: str) -> dict[str, str]:
+        """Look at inode, time and size: a file is replaced by another one, never changed."""
+        here, found = str(self.base / folder), {}
+        for name in ("", *self.folders(folder)):
+            try:
+                kept = os.stat(f"{here}/{name}/{file}")  # noqa: PTH116 -- ten thousands
+            except OSError:
+                continue
+            found[name] = f"{kept.st_ino} {kept.st_mtime_ns} {kept.st_size}"
+        return found
 
     def files(self, folder: str) -> dict[str, float]:
         """List the files, hidden ones left out."""
@@ -234,6 +252,20 @@ class Bucket(FileStore):
     def folders_with(self, folder: str, file: str) -> list[str]:
         """List the common prefixes: there are none without an object."""
         return self.folders(folder)
+
+    @_answered
+    def versions(self, folder: str, file: str) -> dict[str, str]:
+        """List the objects below the folder, with their tags."""
+        import obstore
+
+        found = {}
+        for listed in obstore.list(self.store, prefix=f"{folder}/"):
+            for entry in listed:
+                name, _, last = entry["path"].rpartition("/")
+                below = name.rpartition(f"{folder}/")[2] if name != folder and not name.endswith(f"/{folder}") else ""
+                if last == file and "/" not in below:
+                    found[below] = f"{entry['e_tag']} {entry['last_modified'].timestamp()} {entry['size']}"
+        return found
 
     @_answered
     def files(self, folder: str) -> dict[str, float]:

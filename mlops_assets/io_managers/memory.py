@@ -56,6 +56,11 @@ class MemoryTables(Tables):
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return sorted(self._tables.get(folder(key), {}), key=lambda name: name or "")
 
+    def versions(self, key: Sequence[str]) -> dict[str | None, str]:
+        """Return the claim and the identity of each table."""
+        kept = self._tables.get(folder(key), {}).copy()
+        return {name: f"{claim} {id(table)}" for name, (claim, table) in kept.items()}
+
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         return self._tables[folder(key)][partition][1].schema
 

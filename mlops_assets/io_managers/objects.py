@@ -110,6 +110,17 @@ class ObjectTables(_InFileStore, Tables):
         ]
         return [*sorted(found)] or ([None] if self._files.exists(f"{folder}/{_TABLE}") else [])
 
+    def versions(self, key: Sequence[str]) -> dict[str | None, str]:
+        """Return what the store says of each file."""
+        folder = keys.folder(key)
+        found = self._files.versions(folder, _TABLE)
+        own = {name: version for name, version in found.items() if name.startswith(keys.PARTITION)}
+        if not own:
+            return {None: found[""]} if "" in found else {}
+        named = {name: keys.partition_of(name) for name in own}
+        inside = {name: self._key_inside(f"{folder}/{name}/{_TABLE}") for name, key in named.items() if key is None}
+        return {inside.get(name, named[name]): version for name, version in own.items()}
+
     def _latest(self, key: Sequence[str]) -> Iterator[str | None]:
         folder = keys.folder(key)
         names = [keys.partition_of(each) for each in self._files.folders(folder) if each.startswith(keys.PARTITION)]

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -80,15 +80,34 @@ def drain(queue: EventQueue, ledger: "Callable[[], Ledger]", specs: Iterable[For
     names = {spec.name: _names_of(spec) for spec in specs}
     count, jobs, forecasts = 0, dict[str, None](), dict[str, None]()
     for messages in queue.receive():
-        texts = [str(one.get("Body", "")) for one in messages]
-        count += len(messages)
-        for job in ledger().of(states=OPEN):
-            if any(_mentions(text, (job.job_key, job.external_name, job.external_id)) for text in texts):
-                ledger().wake(job.job_key, message="by a message of the queue")
-                jobs[job.job_key] = None
-        forecasts |= dict.fromkeys(name for name in names if any(_mentions(text, names[name]) for text in texts))
+        woken = _wake([str(one.get("Body", "")) for one in messages], ledger(), names, "by a message of the queue")
+        count += woken.messages
+        jobs |= dict.fromkeys(woken.jobs)
+        forecasts |= dict.fromkeys(woken.forecasts)
         queue.delete(messages)
     return Woken(count, [*jobs], [*forecasts])
+
+
+def wake(texts: Sequence[str], ledger: "Ledger", specs: Iterable[ForecastSpec], by: str) -> Woken:
+    """Wake what messages name, as `drain` does.
+
+    Args:
+        texts: the messages.
+        ledger: of jobs.
+        specs: of the forecasts.
+        by: whom, for the history of the jobs.
+    """
+    return _wake(texts, ledger, {spec.name: _names_of(spec) for spec in specs}, by)
+
+
+def _wake(texts: Sequence[str], ledger: "Ledger", names: Mapping[str, Sequence[str]], by: str) -> Woken:
+    jobs = []
+    for job in ledger.of(states=OPEN):
+        if any(_mentions(text, (job.job_key, job.external_name, job.external_id)) for text in texts):
+            ledger.wake(job.job_key, message=by)
+            jobs.append(job.job_key)
+    forecasts = [name for name in names if any(_mentions(text, names[name]) for text in texts)]
+    return Woken(len(texts), jobs, forecasts)
 
 
 def _names_of(spec: ForecastSpec) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mlops_assets.jobs.events import Woken
     from mlops_assets.jobs.job import Job
@@ -104,3 +104,9 @@ class Jobs:
 
         url = self._settings.events_queue
         return drain(EventQueue(url), lambda: self.ledger, specs) if url else Woken()
+
+    def wake(self, texts: "Sequence[str]", specs: "Iterable[ForecastSpec]", by: str) -> "Woken":
+        """Wake what messages name that came by another way than the queue; see `jobs.events.wake`."""
+        from mlops_assets.jobs.events import wake
+
+        return wake(texts, self.ledger, specs, by)

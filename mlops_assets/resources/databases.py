@@ -43,6 +43,8 @@ _EXTRAS = {
 """Which extra of this package brings a module."""
 
 _BUSY_SECONDS = 30
+_TAKEN = ("lock", "handle conflict", "different configuration")
+"""What DuckDB says of a file that another has open, in this process or elsewhere."""
 
 _SHARED: "OrderedDict[tuple[str, str], Engine]" = OrderedDict()
 """The shared engines of this process by address and variable, the one that was asked for last at the end."""
@@ -110,7 +112,7 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable:
     if name == "sqlite":
         _prepare_sqlite(engine, read_only)
     if name == "duckdb":
-        _wait_for_duckdb(engine)
+        _open_duckdb(engine, read_only)
     return engine
 
 
@@ -245,21 +247,25 @@ def _prepare_sqlite(engine: "Engine", read_only: bool) -> None:
         connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
 
 
-def _wait_for_duckdb(engine: "Engine") -> None:
+def _open_duckdb(engine: "Engine", read_only: bool) -> None:
     """Wait for whoever has the file open, as the other databases do.
 
     That is another process (it holds a lock), or a thread of this one that is just closing it (a conflict of handles).
     """
     from sqlalchemy import event
 
+    file = Path(engine.url.database or "")
+
     @event.listens_for(engine, "do_connect")
     def on_connect(dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
         deadline = time.monotonic() + _BUSY_SECONDS
+        if read_only and file.is_file():
+            keywords["read_only"] = True
         while True:
             try:
                 return dialect.connect(*arguments, **keywords)
             except Exception as error:
-                taken = any(sign in str(error).lower() for sign in ("lock", "handle conflict"))
+                taken = any(sign in str(error).lower() for sign in _TAKEN)
                 if not taken or time.monotonic() > deadline:
                     raise
             time.sleep(0.02)

@@ -201,7 +201,7 @@ class Postgres(Server):
 
         snapshot = self.run(connection, "SELECT pg_export_snapshot()").fetchone()[0]
         with open_adbc(self.engine.url) as adbc, adbc.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
             cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
             cursor.execute("SET LOCAL enable_seqscan = off")

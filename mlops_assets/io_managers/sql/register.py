@@ -109,6 +109,14 @@ class Register:
             found = [_load_key(text) for text in connection.execute(statement).scalars()]
         return sorted(found, key=lambda name: name or "")
 
+    def versions(self, table: str) -> dict[str | None, str]:
+        """Return when the writer of each partition of a table began, and when it was done."""
+        c = self._table.c
+        statement = sa.select(c.partition_key, c.claim, c.written_at).where(c.table_name == table)
+        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+            found = connection.execute(statement).all()
+        return {_load_key(row.partition_key): f"{row.claim} {row.written_at}" for row in found}
+
     def entries(self, connection: sa.Connection, table: str, stored_as: Collection[str] | None = None) -> list[Entry]:
         """Return what is known of partitions of a table, sorted by their names in the database.
 

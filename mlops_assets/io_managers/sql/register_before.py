@@ -27,10 +27,10 @@ def prepare(server: "Server", register: sa.Table, looks: sa.Table) -> None:
     the tables, and the old register goes when all of it is in the new one.
     """
     with server.engine.connect().execution_options(reads_only=True) as connection:
-        if _is_ready(connection):
+        if is_ready(connection):
             return
     with server.writing(VIEW) as connection:  # the name by which earlier releases wait for one another
-        if _is_ready(connection):  # another process was faster
+        if is_ready(connection):  # another process was faster
             return
         is_view = VIEW in sa.inspect(connection).get_view_names()
         is_old = not is_view and sa.inspect(connection).has_table(VIEW)
@@ -61,7 +61,8 @@ def outdated(server: "Server") -> dict[str, int]:
         return {VIEW: max(counts)} if counts else {}
 
 
-def _is_ready(connection: sa.Connection) -> bool:
+def is_ready(connection: sa.Connection) -> bool:
+    """Whether today's register is there, whole."""
     known = sa.inspect(connection)
     return VIEW in known.get_view_names() and not known.has_table(_TAKEN)
 

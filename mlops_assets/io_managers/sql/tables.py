@@ -104,6 +104,16 @@ class SqlTables(Tables):
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 
+    def versions(self, key: Sequence[str]) -> dict[str | None, str]:
+        """Ask the register."""
+        return self._register.versions(sql_columns.table_name(key))
+
+    def to_read(self) -> "Tables":
+        """Return the same store with a connection that may change nothing."""
+        from mlops_assets.io_managers.sql.reading import ReadOnlySqlTables
+
+        return ReadOnlySqlTables(url=self.url)
+
     def stored(self, key: Sequence[str], partitions: Sequence[str]) -> list[str]:
         """Return those of some partitions that are stored, in this order."""
         there = self._heads(key, partitions)

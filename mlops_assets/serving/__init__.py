@@ -1,0 +1,1 @@
+"""The serving layer: what is stored of forecasts over HTTP, for those who only read, and the explorer's page."""

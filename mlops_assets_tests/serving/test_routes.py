@@ -1,0 +1,191 @@
+"""Each route, as a client sees it."""
+
+import re
+from io import BytesIO
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from openpyxl import load_workbook
+from pandas.testing import assert_frame_equal
+
+from mlops_assets_tests.serving.conftest import ODD
+
+PATHS = [
+    "",
+    "/items",
+    "/origins",
+    "/observations",
+    "/accuracy",
+    "/calibration",
+    "/changes",
+    "/timeline",
+    "/decisions",
+    "/models",
+    "/jobs",
+]
+
+
+def test_a_forecast_is_what_the_reader_gives(ask, stored):
+    found = ask(item="shop 0")
+    rows = stored.reader.forecasts("shop 0")
+    assert (found["forecast"], found["total"], found["next"]) == ("demo", 7, None)
+    assert list(found["rows"][0]) == list(rows.columns)
+    assert [row["timestamp"] for row in found["rows"]] == [f"{t:%Y-%m-%dT%H:%M:%S}" for t in rows["timestamp"]]
+    assert [row["mean"] for row in found["rows"]] == rows["mean"].tolist()
+    assert found["rows"][0]["adjustment"] is None
+
+
+@pytest.mark.parametrize("item", ODD)
+def test_an_id_may_hold_anything(ask, item):
+    assert {row["item_id"] for row in ask(item=item)["rows"]} == {item}
+
+
+def test_items_may_be_repeated(ask):
+    assert {row["item_id"] for row in ask(item=ODD[:3])["rows"]} == set(ODD[:3])
+
+
+def test_columns_hold_the_same_as_rows(ask):
+    rows, columns = ask(), ask(format="columns")
+    assert [dict(zip(columns["columns"], v, strict=True)) for v in zip(*columns["columns"].values(), strict=True)] == (
+        rows["rows"]
+    )
+    assert columns["total"] == rows["total"] == 7 * len(ODD)
+
+
+def test_tables_for_other_tools_hold_the_reader_s_frame(client, stored):
+    frame = stored.reader.forecasts()
+    url = "/v1/forecasts/demo"
+    parquet = pd.read_parquet(BytesIO(client.get(url, params={"format": "parquet"}).content))
+    arrow = pa.ipc.open_stream(client.get(url, params={"format": "arrow"}).content).read_pandas()
+    text = client.get(url, params={"format": "csv"}, headers={"accept": "text/html"})
+    csv = pd.read_csv(BytesIO(text.content), parse_dates=["origin", "timestamp", "created_at"])
+    for found in (parquet, arrow, csv):
+        assert_frame_equal(found, frame, check_dtype=False)
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
+    assert text.headers["content-disposition"] == 'attachment; filename="demo.csv"'
+
+
+def test_excel_takes_no_text_for_a_formula(client):
+    sheet = load_workbook(BytesIO(client.get("/v1/forecasts/demo?format=xlsx").content)).active
+    values = {cell.value: cell.data_type for cell in sheet["A"]}
+    assert values["=1+1"] == "s"
+    assert {"crème 🍦", "O'Neil; DROP TABLE"} <= set(values)
+    assert sheet.max_row == 1 + 7 * len(ODD)
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("*/*", "application/json"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("application/json;q=0.5, text/csv;q=0.9", "text/csv; charset=utf-8"),
+        ("application/vnd.apache.parquet", "application/vnd.apache.parquet"),
+        ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream"),
+    ],
+)
+def test_accept_chooses_the_format(client, accept, media):
+    assert client.get("/v1/forecasts/demo", headers={"accept": accept}).headers["content-type"] == media
+
+
+def test_what_nobody_can_make_is_not_acceptable(client):
+    answer = client.get("/v1/forecasts/demo", headers={"accept": "image/png, text/csv;q=0"})
+    assert answer.status_code == 406
+    assert "text/csv" in answer.json()["error"]
+
+
+def test_pages_follow_one_another(client, ask):
+    whole, got, offset = ask()["rows"], [], 0
+    while offset is not None:
+        page = ask(limit=10, offset=offset)
+        got, offset = got + page["rows"], page["next"]
+    assert got == whole
+    answer = client.get("/v1/forecasts/demo", params={"limit": 10, "format": "csv", "item": 'a/b "c"', "lead": 1})
+    assert answer.headers["x-total-count"] == "1"
+    assert "link" not in answer.headers
+    answer = client.get("/v1/forecasts/demo", params={"limit": 3, "format": "csv", "item": 'a/b "c"'})
+    following = answer.links["next"]["url"]
+    assert len(client.get(following).text.splitlines()) == 4
+    assert client.get(following).links["next"]["url"].endswith("offset=6")
+
+
+def test_rows_are_bounded_in_all_ways(ask, stored):
+    first, last = stored.days[-1] + pd.Timedelta(days=2), stored.days[-1] + pd.Timedelta(days=3)
+    rows = ask(item="shop 0", start=first.isoformat(), end=last.isoformat())["rows"]
+    assert [row["timestamp"] for row in rows] == [first.isoformat(), last.isoformat()]
+    assert {row["lead"] for row in ask(lead=[1, 3])["rows"]} == {1, 3}
+    before = stored.days[-3]
+    assert {row["origin"] for row in ask(origin=before.isoformat())["rows"]} == {before.isoformat()}
+    assert {row["origin"] for row in ask(origin="latest")["rows"]} == {stored.days[-1].isoformat()}
+    known = ask(as_of=(before + pd.Timedelta(hours=31)).isoformat())["rows"]
+    assert {row["origin"] for row in known} == {before.isoformat()}
+    assert {name for name in ask(quantiles="0.5")["rows"][0] if name[1:].isdigit()} == {"q50"}
+    assert not {name for name in ask(quantiles="none")["rows"][0] if name[1:].isdigit()}
+
+
+def test_items_are_found_by_a_part_of_their_names(ask):
+    assert [row["item_id"] for row in ask("/items", search="DROP")["rows"]] == ["O'Neil; DROP TABLE"]
+    names = [row["item_id"] for row in ask("/items", sort="name")["rows"]]
+    assert names == sorted(ODD)
+
+
+def test_the_rest_is_what_the_reader_gives(ask, stored):
+    reader = stored.reader
+    assert len(ask("/origins")["rows"]) == len(reader.origins()) == 12
+    assert len(ask("/observations", item="shop 0")["rows"]) == len(reader.observations("shop 0"))
+    assert [row["lead"] for row in ask("/accuracy", by="lead")["rows"]] == reader.accuracy("lead")["lead"].tolist()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_client_that_has_it_gets_nothing_again(client, path):
+    first = client.get(f"/v1/forecasts/demo{path}")
+    assert first.status_code == 200
+    again = client.get(f"/v1/forecasts/demo{path}", headers={"if-none-match": f'"other", {first.headers["etag"]}'})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert client.get(f"/v1/forecasts/demo{path}", headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_large_answers_are_compressed(client):
+    whole = client.get("/v1/forecasts/demo", headers={"accept-encoding": "identity"})
+    packed = client.get("/v1/forecasts/demo", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(whole.content) / 4
+    assert packed.content == whole.content
+    assert "Accept-Encoding" in packed.headers["vary"]
+
+
+def test_what_is_newly_stored_is_seen_at_once(client, stored):
+    def origins() -> int:
+        return client.get("/v1/forecasts/demo/origins").json()["total"]
+
+    before, day = origins(), stored.days[-1] + pd.Timedelta(days=1)
+    stored.forecast(day)
+    try:
+        assert origins() == before + 1
+        assert client.get("/v1/forecasts/demo").json()["rows"][0]["origin"] == day.isoformat()
+    finally:
+        stored.tables.delete(["demo", "forecasts"], f"{day:%Y-%m-%d}")
+
+
+def test_the_page_of_routes_needs_no_internet(client):
+    page = client.get("/docs").text
+    assert all(path in page for path in client.get("/openapi.json").json()["paths"])
+    assert "://" not in page
+    assert "<script" not in page
+
+
+def test_the_explorer_and_its_files_are_served(client):
+    page = client.get("/").text
+    names = re.findall(r'(?:src|href)="static/([^"]+)"', page)
+    assert "app.js" in names
+    for name in names:
+        assert client.get(f"/static/{name}").status_code == 200
+    assert client.get("/static/app.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/static/index.html").status_code == 404
+
+
+def test_it_runs_and_its_stores_answer(client):
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok"}
