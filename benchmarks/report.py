@@ -18,7 +18,7 @@ from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.model.baselines import seasonal_naive
 from mlops_assets.io_managers.memory import MemoryTables
-from mlops_assets.report.sections import page
+from mlops_assets.report.page import page
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec, load_spec

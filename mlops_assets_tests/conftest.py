@@ -63,24 +63,21 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def renderers() -> Iterator[dict[str, Any]]:
+def renderer() -> Iterator[Any]:
     """Draw pictures but render none, which is a third of a small training; return what renders them."""
-    from mlops_assets.forecasting import charts
     from mlops_assets.forecasting.charts import render
 
-    real = {"to_png": render.to_png, "to_svg": charts.to_svg}
+    real = render.to_png
     render.to_png = lambda figure, dpi=100: b"\x89PNG\r\n\x1a\n"
-    charts.to_svg = lambda figure, alt: "<svg></svg>"
     yield real
-    render.to_png, charts.to_svg = real["to_png"], real["to_svg"]
+    render.to_png = real
 
 
 @pytest.fixture(autouse=True)
-def pictures(request: pytest.FixtureRequest, renderers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def pictures(request: pytest.FixtureRequest, renderer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Render pictures in a test that is marked so (fixtures of its module aside)."""
     if request.node.get_closest_marker("pictures") is not None:
-        monkeypatch.setattr("mlops_assets.forecasting.charts.render.to_png", renderers["to_png"])
-        monkeypatch.setattr("mlops_assets.forecasting.charts.to_svg", renderers["to_svg"])
+        monkeypatch.setattr("mlops_assets.forecasting.charts.render.to_png", renderer)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The state of forecasts, and the page that shows one: what `mlops-assets status` and `report` give."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 import dagster as dg
 
@@ -8,13 +9,13 @@ from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.lifecycle import leaving
 from mlops_assets.report.overview import Overview
+from mlops_assets.report.page import page
 from mlops_assets.report.reachable import Reachable
-from mlops_assets.report.sections import page
 from mlops_assets.report.state import MLFLOW, RUNS, TABLES, Sources, overview
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.resources.secrets import scrub
-from mlops_assets.resources.snapshot import snapshot
+from mlops_assets.resources.snapshot import remembered, snapshot
 from mlops_assets.settings import Settings
 from mlops_assets.spec import BrokenSpec, ForecastSpec
 
@@ -83,5 +84,5 @@ def page_of(spec: ForecastSpec, settings: Settings) -> str:
     """
     instance = present_instance(settings)
     with open_stores(settings) as stores:
-        sources = sources_of(spec, stores, instance)
+        sources = replace(sources_of(spec, stores, instance), tables=remembered(stores.tables))
         return page(sources, overview(sources))

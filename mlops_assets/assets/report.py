@@ -1,7 +1,5 @@
 """report: one page on how a forecast is, kept with the champion's run in MLflow."""
 
-from collections.abc import Sequence
-
 import dagster as dg
 import pandas as pd
 
@@ -12,14 +10,13 @@ from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY,
 from mlops_assets.catalog.spending import Spending
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.report.beside import metrics_of
-from mlops_assets.report.page import Section, render
-from mlops_assets.report.sections import cards, contents
+from mlops_assets.report.page import page
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
-from mlops_assets.resources.snapshot import snapshot
+from mlops_assets.resources.snapshot import remembered
 from mlops_assets.tracking.errors import TrackingError
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.tracking import Tracking
@@ -39,9 +36,9 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
-            ["mlflow", "matplotlib"],
-            "One page on how the forecast is: forecasts, accuracy by lead and over time, drift, why it changed, the "
-            "decisions, data quality. Kept with the champion's run in MLflow. Also: mlops-assets report.",
+            ["mlflow", "html"],
+            "The explorer as one file, without a server: forecasts, accuracy by lead and over time, drift, why it "
+            "changed, the decisions, data quality. Kept with the champion's run in MLflow. Also: mlops-assets report.",
             {"partition_expr": "partition"},
         ),
     )
@@ -56,19 +53,18 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         jobs: dg.ResourceParam[Jobs],
         prices: Prices,
     ) -> dg.Output[pd.DataFrame]:
-        # A page tells of the present, so a run over many partitions makes one, of the last.
+        # A file tells of the present, so a run over many partitions makes one, of the last.
         partition = context.partition_keys[-1]
         Spending(tables, spec.name).sum_up()
-        seen = snapshot(tables)
+        seen = remembered(tables)
         sources = Sources(spec, seen, tracking, clock, notifications, context.instance, models, jobs, prices)
         state = overview(sources)
-        shown = contents(sources, state)
-        html = render(state, partition, list(cards(state)), shown)
+        html = page(sources, state, partition)
         link = ""
         if state.champion is not None:
             try:
                 registry = tracking.registry(spec.name)
-                link = _kept(registry, state.champion.version, html, shown)
+                link = _kept(registry, state.champion.version, html)
                 if numbers := metrics_of(state.external):
                     registry.add_metrics(state.champion.version, numbers)
             except TrackingError as error:
@@ -87,11 +83,9 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
     return report
 
 
-def _kept(registry: Registry, number: int, html: str, shown: Sequence[Section]) -> str:
-    """Keep the page and its pictures with the run of a version, and return the page's address."""
+def _kept(registry: Registry, number: int, html: str) -> str:
+    """Keep the page with the run of a version, and return its address."""
     version = registry.version(number)
     registry.attach(version.number, html, FILE)
-    for picture in (picture for section in shown for picture in section.pictures):
-        registry.attach_figure(version.number, picture.draw(), f"report/{picture.file}")
     run = registry.run_link(version.run_id)
     return f"{run}/artifacts/{FILE}" if run else ""

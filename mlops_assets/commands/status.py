@@ -44,11 +44,12 @@ def status(name: str | None, as_json: bool) -> None:
     metavar="FILE",
     help="Where to write it. Default: NAME.html in this folder.",
 )
+@click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
 @base.as_json_option
-def report(name: str, output: Path | None, as_json: bool) -> None:
-    """Write the report of the forecast NAME as one HTML page that needs nothing else.
+def report(name: str, output: Path | None, opened: bool, as_json: bool) -> None:
+    """Write the report of the forecast NAME: the explorer with its data in one HTML file, which needs nothing else.
 
-    The same page is made in each round, by the asset report, and kept with the champion's run in MLflow.
+    The same file is made in each round, by the asset report, and kept with the champion's run in MLflow.
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
@@ -60,4 +61,6 @@ def report(name: str, output: Path | None, as_json: bool) -> None:
         file.write_text(page, encoding="utf-8")
     if as_json:
         base.show_json({"forecast": name, "file": str(file), "bytes": file.stat().st_size})
-    click.echo(f"{name}: {base.short_path(file)} ({file.stat().st_size / 1e6:.1f} MB)")
+    click.echo(f"{name}: {base.short_path(file)} ({file.stat().st_size / 1e3:,.0f} kB)")
+    if opened and click.launch(file.resolve().as_uri()):
+        raise click.ClickException(f"no browser could be started: open {file} yourself")

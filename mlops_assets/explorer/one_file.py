@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlops_assets.explorer.files import CHARTS, HEAD, PAGE, VENDOR, has_charts, html
 from mlops_assets.explorer.modules import joined
+from mlops_assets.explorer.packing import packed
 
 
 def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR) -> str:
@@ -26,7 +27,7 @@ def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR)
         licence = (vendor / "LICENSE").read_text(encoding="utf-8")
         styles, scripts = [style, *styles], [f"/*\n{licence}*/\n{code}", *scripts]
     policy = f"default-src 'none'; img-src data:; style-src {_hashes(styles)}; script-src {_hashes(scripts)}"
-    held = json.dumps(dict(documents), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+    held = json.dumps(packed(documents), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
     head = [
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<link rel="icon" href="data:,">',

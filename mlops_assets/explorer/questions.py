@@ -10,6 +10,8 @@ BY = ("all", "lead", "period", "item", "segment", "version")
 """By what the page shows accuracy."""
 TABLES = (
     "state",
+    "overview",
+    "quality",
     "items",
     "origins",
     "calibration",

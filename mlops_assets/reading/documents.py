@@ -54,9 +54,10 @@ def _values(column: pd.Series, digits: int) -> list[Any]:
         return known[column.cat.codes.to_numpy()].tolist()
     kind = column.dtype.kind
     if kind == "M":
-        times = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
-        texts = np.datetime_as_string(times.to_numpy("datetime64[us]"), unit=_unit(times)).tolist()
-        return [None if text == "NaT" else text for text in texts]
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+        times = naive.to_numpy("datetime64[us]")
+        texts = np.datetime_as_string(times, unit=_unit(times)).tolist()
+        return [None if text == "NaT" else text for text in texts] if np.isnat(times).any() else texts
     if kind in "iub":
         return [None if value is pd.NA else value for value in column.tolist()]
     if kind == "f":
@@ -64,12 +65,12 @@ def _values(column: pd.Series, digits: int) -> list[Any]:
         known = np.isfinite(numbers)
         values = _rounded(np.where(known, numbers, 0.0), digits).tolist()
         return values if known.all() else [one if there else None for one, there in zip(values, known, strict=True)]
-    return [_plain(value) for value in column.tolist()]
+    return [value if type(value) is str else _plain(value) for value in column.tolist()]
 
 
-def _unit(times: pd.Series) -> Literal["s", "us"]:
-    whole = times.dropna()
-    return "s" if bool((whole == whole.dt.floor("s")).all()) else "us"
+def _unit(times: np.ndarray) -> Literal["s", "us"]:
+    whole = times.astype("datetime64[s]")
+    return "s" if bool(((whole == times) | np.isnat(times)).all()) else "us"
 
 
 def _rounded(numbers: np.ndarray, digits: int) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
+from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.beside import OURS, scored
 from mlops_assets.forecasting.formatting import counted, stamp
 from mlops_assets.lifecycle.roles import CHAMPION
 from mlops_assets.report.overview import ExternalState
-from mlops_assets.report.page import Picture, Section, Table
+from mlops_assets.report.section import Section, Table
 from mlops_assets.report.state import Sources, external_state
 from mlops_assets.stages import deliver
 from mlops_assets.stages.score import beside_services
@@ -15,8 +16,6 @@ from mlops_assets.stages.score import beside_services
 
 def section(sources: Sources) -> Section:
     """Show service and model side by side, on the rows that both have forecast."""
-    from mlops_assets.forecasting import charts
-
     title, task, state = "Beside the service", sources.spec.task, external_state(sources)
     if state is None:
         return Section(title)
@@ -32,8 +31,9 @@ def section(sources: Sources) -> Section:
         f"{counted(len(ours), 'forecast')} of {stamp(rows['timestamp'].min())} to {stamp(rows['timestamp'].max())} "
         "that both have made, from the same origins."
     )
-    picture = Picture(lambda: charts.error_by_lead(lines, metric), "Error by lead, service and model")
-    return Section(title, [role, words], [picture], [Table.of("Side by side", scored(rows, task))])
+    leads = lines.pivot(index="lead", columns="model", values=metric).rename_axis(columns=None).reset_index()
+    tables = [Table("Side by side", scored(rows, task)), Table(f"{label(metric)} by lead", leads)]
+    return Section(title, [role, words], tables)
 
 
 def standing(one: ExternalState) -> str:

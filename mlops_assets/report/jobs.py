@@ -3,8 +3,8 @@
 import pandas as pd
 
 from mlops_assets.forecasting.formatting import counted
-from mlops_assets.report.page import Section, Table
 from mlops_assets.report.reachable import reason_of
+from mlops_assets.report.section import Section, Table
 from mlops_assets.report.state import Sources
 
 LATEST = 12
@@ -37,4 +37,4 @@ def section(sources: Sources) -> Section:
     latest, waiting = standing[-1], sum(job.open for job in found)
     words = f"Of {latest.partition} the next thing to do is: {latest.next_action} ({latest.message})."
     words += f" {counted(waiting, 'job')} of the latest {len(found)} {'is' if waiting == 1 else 'are'} open."
-    return Section(title, [words], tables=[Table.of("The latest first", pd.DataFrame(rows), ["what_is_wrong"])])
+    return Section(title, [words], tables=[Table("The latest first", pd.DataFrame(rows), ("what_is_wrong",))])

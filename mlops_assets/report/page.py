@@ -1,126 +1,121 @@
-"""A forecast's report as one HTML page: pictures and tables inside, no script, light and dark."""
+"""A forecast's page as one file: the explorer, with the answers to what it asks inside."""
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import chain, zip_longest
+from typing import Any
 
 import pandas as pd
 
-from mlops_assets.forecasting.charts.style import cut, label
-from mlops_assets.forecasting.formatting import plain
+from mlops_assets.catalog.names import OBSERVATIONS
+from mlops_assets.catalog.partitions import periods, starts
+from mlops_assets.explorer import key_of, one_file
+from mlops_assets.explorer.questions import BY
+from mlops_assets.reading.documents import table
+from mlops_assets.report import documents
 from mlops_assets.report.overview import Overview
+from mlops_assets.report.reachable import Reachable
+from mlops_assets.report.state import MLFLOW, TABLES, Sources
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-TEMPLATE = Path(__file__).parent / "page.html"
-LONGEST = 32
-"""Letters of a name in a table: a longer one loses its middle, so that the numbers beside it stay in sight."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture, drawn when it is asked for.
-
-    Attributes:
-        draw: makes the figure, at the present width.
-        alt: what it shows, for those who do not see it.
-    """
-
-    draw: Callable[[], "Figure"]
-    alt: str
-
-    @property
-    def wide(self) -> str:
-        """As SVG, for a page."""
-        from mlops_assets.forecasting import charts
-
-        return charts.to_svg(self.draw(), self.alt)
-
-    @property
-    def narrow(self) -> str:
-        """As SVG, for a telephone."""
-        from mlops_assets.forecasting import charts
-        from mlops_assets.forecasting.charts import style
-
-        with style.narrow():
-            return charts.to_svg(self.draw(), f"{self.alt} (narrow)")
-
-    @property
-    def file(self) -> str:
-        """The name of its file, where it is kept as one."""
-        return re.sub(r"[^a-z0-9]+", "_", self.alt.lower().split(",")[0]).strip("_") + ".png"
+DIGITS = 5
+"""Significant digits of the numbers in a file."""
+MOST_ROWS = 12_000
+"""Rows of single items that a file holds, forecasts and observations together: they make most of its size."""
+MOST_FORECASTS = 400
+"""Of one item, but those of three origins at least."""
+LEAST_ORIGINS = 3
+HORIZONS, LEAST_STEPS = 6, 60
+"""So many horizons of history are held, and so many steps at least."""
+MOST_ITEMS = 500
+"""Items in the ranking."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of the page: texts, ready to be shown; columns named in `sentences` hold some."""
-
-    title: str
-    heads: list[str]
-    rows: list[list[str]]
-    sentences: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, title: str, frame: pd.DataFrame, sentences: Sequence[str] = (), digits: int = 3) -> "Table":
-        """Turn a small frame into one."""
-        lengths = [None if name in sentences else LONGEST for name in frame.columns]
-        rows = [
-            [_cell(value, digits, length) for value, length in zip(row, lengths, strict=True)]
-            for row in frame.itertuples(index=False)
-        ]
-        return cls(title, [label(name) for name in frame.columns], rows, tuple(map(label, sentences)))
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page; sentences first, then pictures, then tables."""
-
-    title: str
-    sentences: list[str] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        """Its anchor."""
-        return self.title.lower().replace(" ", "-")
-
-
-@dataclass(frozen=True)
-class Card:
-    """A number in large letters, with its name above and a few words below."""
-
-    name: str
-    value: str
-    note: str = ""
-
-
-def render(state: Overview, partition: str, cards: list[Card], sections: list[Section]) -> str:
-    """Return the page.
+def page(sources: Sources, found: Overview, partition: str = "") -> str:
+    """Return the report of a forecast as HTML that needs nothing else.
 
     Args:
-        state: of the forecast.
+        sources: where the facts come from.
+        found: its state.
         partition: after whose round it is made; empty: at any time.
-        cards: the numbers at the top.
-        sections: all the rest, in this order; the contents list leads to each.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(state=state, partition=partition, cards=cards, sections=sections)
+    return one_file(Held(sources).answers(found, partition), f"{sources.spec.name}: report")
 
 
-def _cell(value: Any, digits: int, longest: int | None) -> str:
-    value = plain(value)
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.{digits}f}"
-    return str(value) if longest is None else cut(value, longest)
+class Held:
+    """The answers that a file holds, by the key of their question.
+
+    Rows of single items are those of the largest and of those with the largest errors, as many as there is room for.
+    What a store does not tell is left out: its view says so, and why stands among the problems.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        """Begin with none."""
+        self._sources, self._reader = sources, sources.reader
+        self._reached = Reachable()
+        self._answers: dict[str, Any] = {}
+
+    def answers(self, found: Overview, partition: str = "") -> dict[str, Any]:
+        """Return all of them; arguments as of `page`."""
+        sources, reader = self._sources, self._reader
+        items = self._reached.ask(TABLES, reader.items, pd.DataFrame())
+        if len(items):
+            self._hold("items", lambda: self._table(items.head(MOST_ITEMS), len(items)))
+            self._reached.ask(TABLES, lambda: self._hold_items(items), None)
+        for by in BY:
+            self._hold("accuracy", partial(reader.accuracy, by), by=by)
+        for path in ("calibration", "changes", "timeline", "decisions"):
+            self._hold(path, getattr(reader, path))
+        self._hold("jobs", reader.job_rows)
+        self._hold("models", reader.models, MLFLOW)
+        self._hold("importances", reader.importances, MLFLOW)
+        self._hold("quality", lambda: documents.quality(sources, found))
+        # What could not be learnt is among the problems that these begin with.
+        told = replace(found, problems=tuple(dict.fromkeys([*found.problems, *self._reached.unreachable])))
+        self._hold("overview", lambda: documents.overview(sources, told, partition))
+        self._hold("state", lambda: documents.state(sources, told))
+        listed = pd.DataFrame([documents.listed(sources.spec, told, len(items))])
+        return {key_of("/v1/forecasts", {}): table("", listed), **self._answers}
+
+    def _hold_items(self, items: pd.DataFrame) -> None:
+        """Hold the rows of single items: a history, and the forecasts of the latest origins."""
+        reader, spec = self._reader, self._sources.spec
+        origins = reader.origins().sort_values("origin")
+        kept = origins.tail(max(LEAST_ORIGINS, MOST_FORECASTS // spec.horizon))
+        self._hold("origins", lambda: kept)
+        steps = max(HORIZONS * spec.horizon, LEAST_STEPS)
+        keys = self._sources.stored.partitions(OBSERVATIONS)[-periods(spec, steps) :]
+        first = starts(spec, pd.Series(keys[:1])).iloc[0]
+        chosen = _foremost(items, max(1, MOST_ROWS // (len(kept) * spec.horizon + steps)))
+        history = reader.observations(chosen, start=first)[["item_id", "timestamp", "target"]]
+        made = reader.forecasts(chosen, start=kept["origin"].min(), origin="all", role="shadow")
+        made = made[made["origin"].isin(kept["origin"])]
+        for item, answer in self._tables(history):
+            self._hold("observations", partial(dict, answer), item=item)
+        for item, answer in self._tables(made):
+            self._hold("", partial(dict, answer), item=item, origin="all", role="shadow")
+
+    def _hold(self, path: str, question: Callable[[], Any], store: str = TABLES, **params: Any) -> None:
+        answer = self._reached.ask(store, question, None)
+        if isinstance(answer, pd.DataFrame):
+            answer = self._table(answer)
+        if answer is not None:
+            whole = "/".join(filter(None, ["/v1/forecasts", self._sources.spec.name, path]))
+            self._answers[key_of(whole, params)] = answer
+
+    def _table(self, rows: pd.DataFrame, total: int | None = None) -> dict[str, Any]:
+        return table(self._sources.spec.name, rows, total, DIGITS)
+
+    def _tables(self, rows: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each item with the answer that is about it alone, of rows sorted by item."""
+        whole = self._table(rows)
+        for item, own in rows.reset_index(drop=True).groupby("item_id", sort=False, observed=True):
+            first, last = own.index[0], own.index[-1] + 1
+            columns = {name: values[first:last] for name, values in whole["columns"].items()}
+            yield str(item), {**whole, "total": len(own), "columns": columns}
+
+
+def _foremost(items: pd.DataFrame, count: int) -> list[str]:
+    """Return the ids of so many items: by turns the largest and those with the largest errors."""
+    ranked = [items.sort_values(by, ascending=False, kind="stable")["item_id"] for by in ("volume", "error")]
+    return list(dict.fromkeys(item for item in chain(*zip_longest(*ranked)) if item is not None))[:count]

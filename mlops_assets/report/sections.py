@@ -1,6 +1,6 @@
-"""What the report shows, section by section."""
+"""What is told in words and tables, section by section: of the forecast as a whole, and of its data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -8,7 +8,6 @@ from mlops_assets.catalog.names import (
     ANOMALIES,
     DATA_DRIFT,
     FORECAST_ACCURACY,
-    FORECAST_CHANGE,
     FORECASTS,
     OBSERVATIONS,
     QUARANTINE,
@@ -17,12 +16,10 @@ from mlops_assets.catalog.names import (
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.formatting import number, stamp
-from mlops_assets.forecasting.monitoring.change import PARTS
 from mlops_assets.report import accuracy, beside, jobs, spending
 from mlops_assets.report.overview import Overview
-from mlops_assets.report.page import Card, Picture, Section, Table, render
+from mlops_assets.report.section import Card, Section, Table
 from mlops_assets.report.state import Sources
-from mlops_assets.tracking.errors import TrackingError
 
 
 def cards(state: Overview) -> Iterator[Card]:
@@ -46,74 +43,51 @@ def cards(state: Overview) -> Iterator[Card]:
         yield Card("drifted", str(len(state.drift.drifted)), count)
 
 
-def sections(sources: Sources, state: Overview) -> Iterator[Section]:
-    """Yield all sections; one that has nothing to show is empty."""
+def overview_sections(sources: Sources, state: Overview) -> list[Section]:
+    """Return what there is to tell of the forecast as a whole."""
+    return _told(_of_the_whole(sources, state))
+
+
+def quality_sections(sources: Sources, state: Overview) -> list[Section]:
+    """Return what there is to tell of its data."""
+    return _told([_quality(sources, state), _drift(sources, state)])
+
+
+def _told(sections: Iterable[Section]) -> list[Section]:
+    return [one for one in sections if one.sentences or one.tables]
+
+
+def _of_the_whole(sources: Sources, state: Overview) -> Iterator[Section]:
     stored = sources.stored.partitions(FORECAST_ACCURACY)
     recent = stored[-accuracy.recent(sources) :]
     rows = sources.stored.delivered(FORECAST_ACCURACY, recent) if stored else pd.DataFrame()
     yield _forecasts(sources)
     if len(rows):
         rows = rows.assign(item_id=rows["item_id"].astype(str))
-        yield accuracy.looking_back(sources, rows)
         yield accuracy.by_lead(sources, rows)
-    yield accuracy.over_time(sources)
     yield beside.section(sources)
     yield jobs.section(sources)
     if len(rows) and len(honest := ledger.honest(rows)):
         yield accuracy.items(sources, honest)
-    yield _change(sources)
-    yield _drift(sources, state)
     yield _model(sources, state)
-    yield _quality(sources, state)
     yield _stored(state)
     yield spending.section(state.spent)
 
 
 def _forecasts(sources: Sources) -> Section:
-    from mlops_assets.forecasting import charts
-
     spec = sources.spec
     stored = sources.stored.partitions(FORECASTS)
     if not stored:
         return Section("Forecasts")
-    made = sources.stored.delivered(FORECASTS, [stored[-1]])
+    made = sources.stored.delivered(FORECASTS, [stored[-1]], ["item_id", "origin", "source", "model_version"])
     if made.empty:
         return Section("Forecasts", [f"None from {stored[-1]}: nothing has been observed of any item lately."])
-    origin = made["origin"].iloc[0]
-    history = accuracy.before(sources, origin, made)
-    pictures = [
-        Picture(
-            lambda: charts.fan(history, made, point=spec.task.point_column, max_items=accuracy.ITEMS),
-            f"Forecasts of the largest items, from {stamp(origin)}",
-        )
-    ]
     fallback = int((made["source"] == "fallback").sum())
     words = (
-        f"{made['item_id'].nunique():,} items, {spec.horizon} steps ahead from {stamp(origin)}, by version "
-        f"{made['model_version'].iloc[0]}; {fallback:,} of {len(made):,} rows are fallback (seasonal naive). "
-        "The largest items:"
+        f"{made['item_id'].nunique():,} items, {spec.horizon} steps ahead from {stamp(made['origin'].iloc[0])}, by "
+        f"version {made['model_version'].iloc[0]}; {fallback:,} of {len(made):,} rows are fallback (seasonal naive)."
     )
-    return Section("Forecasts", [words], pictures)
-
-
-def _change(sources: Sources) -> Section:
-    from mlops_assets.forecasting import charts
-
-    stored = sources.stored.partitions(FORECAST_CHANGE)
-    rows = sources.stored.read(FORECAST_CHANGE, stored[-1:]) if stored else pd.DataFrame()
-    if rows.empty:
-        return Section("Why the forecast changed")
-    picture = Picture(lambda: charts.change_bridge(rows), "From the previous forecast to the present one")
-    return Section(
-        "Why the forecast changed",
-        ["The sums of the same items and target times, from the previous origin's forecast to the latest one's."],
-        [picture],
-        [
-            Table.of(
-                "The largest changes", rows[["item_id", "previous", *PARTS, "current", "change"]].head(10), digits=1
-            )
-        ],
-    )
+    return Section("Forecasts", [words])
 
 
 def _drift(sources: Sources, state: Overview) -> Section:
@@ -125,15 +99,17 @@ def _drift(sources: Sources, state: Overview) -> Section:
     said = f"{count} of {len(rows)} features drifted" if count else "Nothing drifted"
     said = said if state.drift.judged else "Nothing could be judged"
     words = f"{said}: the newest data beside the same season slots of what the champion has learnt from."
-    return Section("Data drift", [words], tables=[Table.of("", rows.head(12), sentences=["explanation"])])
+    return Section("Data drift", [words], [Table("", rows.head(12), ("explanation",))])
 
 
 def _model(sources: Sources, state: Overview) -> Section:
-    from mlops_assets.forecasting import charts
-
+    tables = []
+    answers = sources.stored.read(RETRAINING_DECISIONS)
+    if len(answers):
+        said = answers.sort_values("number").iloc[::-1].head(10)[["partition", "policy", "action", "rule", "reason"]]
+        tables.append(Table("What the retraining policies said, the latest first", said, ("reason",)))
     if state.champion is None:
-        return Section("Model and decisions")
-    life = sources.life
+        return Section("Model", tables=tables)
     decided = state.champion.decided_by or "an alias that was set by hand"
     words = [
         f"Version {state.champion.version}, decided by {decided}, trained until {state.champion.trained_until}. "
@@ -141,22 +117,7 @@ def _model(sources: Sources, state: Overview) -> Section:
     ]
     if state.champion.choice:
         words.append(f"Made of: {state.champion.choice}.")
-    pictures = []
-    try:
-        importances = life.registry.read_table(state.champion.version, "importances.csv")
-        pictures.append(Picture(lambda: charts.importances(importances, top=12), "Importances of the features"))
-    except TrackingError as error:
-        words.append(f"Its importances cannot be shown: {error}")
-    log = life.log.all().iloc[::-1].head(10)
-    decided = log.assign(decided_at=log["decided_at"].dt.floor("s"))[
-        ["decided_at", "version", "outcome", "decided_by", "reason"]
-    ]
-    tables = [Table.of("Decisions, the latest first", decided, sentences=["reason"])]
-    answers = sources.stored.read(RETRAINING_DECISIONS)
-    if len(answers):
-        said = answers.sort_values("number").iloc[::-1].head(10)[["partition", "policy", "action", "rule", "reason"]]
-        tables.append(Table.of("What the retraining policies said, the latest first", said, sentences=["reason"]))
-    return Section("Model and decisions", words, pictures, tables)
+    return Section("Model", words, tables)
 
 
 def _quality(sources: Sources, state: Overview) -> Section:
@@ -173,28 +134,18 @@ def _quality(sources: Sources, state: Overview) -> Section:
     )
     if len(bad):
         reasons = bad["reason"].value_counts().rename_axis("reason").reset_index(name="rows")
-        tables.append(Table.of("Quarantine by reason", reasons, sentences=["reason"]))
+        tables.append(Table("Quarantine by reason", reasons, ("reason",)))
     kept = sources.stored.partitions(ANOMALIES)[-accuracy.RECENT :]
     odd = sources.stored.read(ANOMALIES, kept) if kept else pd.DataFrame()
     if len(odd):
         latest = odd.sort_values(["timestamp", "item_id"]).iloc[::-1][["timestamp", "item_id", "kind", "reason"]]
-        tables.append(Table.of("Observations that were hardly expected, the latest first", latest.head(12), ["reason"]))
+        tables.append(Table("Observations that were hardly expected, the latest first", latest.head(12), ("reason",)))
     failed = pd.DataFrame(list(state.failed_runs), columns=["run_id", "job", "ended", "link"])
     if len(failed):
-        tables.append(Table.of("Failed runs", failed[["ended", "job", "link"]], sentences=["link"]))
-    return Section("Data quality", [words, *([f"{state.revised}."] if state.revised else [])], tables=tables)
+        tables.append(Table("Failed runs", failed[["ended", "job", "link"]], ("link",)))
+    return Section("Data quality", [words, *([f"{state.revised}."] if state.revised else [])], tables)
 
 
 def _stored(state: Overview) -> Section:
     frame = state.to_frame()
-    return Section("What is stored", tables=[Table.of("", frame)] if len(frame) else [])
-
-
-def page(sources: Sources, state: Overview, partition: str = "") -> str:
-    """Return the report of a forecast as HTML that needs nothing else."""
-    return render(state, partition, list(cards(state)), contents(sources, state))
-
-
-def contents(sources: Sources, state: Overview) -> list[Section]:
-    """Return the sections that have something to show."""
-    return [part for part in sections(sources, state) if part.sentences or part.pictures or part.tables]
+    return Section("What is stored", tables=[Table("", frame)] if len(frame) else [])

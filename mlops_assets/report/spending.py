@@ -6,7 +6,7 @@ import pandas as pd
 
 from mlops_assets.catalog.spending import Spending
 from mlops_assets.report.overview import MonthState
-from mlops_assets.report.page import Section, Table
+from mlops_assets.report.section import Section, Table
 from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.protocols import Tables
 
@@ -72,7 +72,7 @@ def section(months: Sequence[MonthState]) -> Section:
     words = "Processor time of all steps and of those that worked for them, those that failed among them" + (
         ", in money by MLOPS_PRICE_PER_CPU_HOUR." if priced else "; MLOPS_PRICE_PER_CPU_HOUR gives it in money."
     )
-    tables = [Table.of("", table), Table.of(f"In {months[0].month}, by asset", by_asset)]
+    tables = [Table("", table), Table(f"In {months[0].month}, by asset", by_asset)]
     return Section("What it costs", [words], tables=tables)
 
 

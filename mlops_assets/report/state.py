@@ -36,6 +36,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.lifecycle.roles import Roles
+from mlops_assets.reading.reader import Reader
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import (
     AccuracyState,
@@ -94,6 +95,11 @@ class Sources:
     def life(self) -> Lifecycle:
         """The versions of the forecast's model."""
         return Lifecycle.of(self, self.spec.name)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """Answers questions to what is stored."""
+        return Reader(self.spec, self.tables, self.clock, self.tracking, self.jobs)
 
     @cached_property
     def stored(self) -> ForecastTables:

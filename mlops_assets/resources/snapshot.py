@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pandas as pd
+
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import Only
 
 
 def snapshot(tables: Tables) -> Tables:
@@ -30,3 +33,30 @@ class _Snapshot:
     def exists(self, key: Sequence[str]) -> bool:
         """Return whether anything is stored under the key."""
         return bool(self._partitions.get(tuple(key))) or self._tables.exists(key)
+
+
+def remembered(tables: Tables) -> Tables:
+    """Return a snapshot that reads nothing twice: what it has read stays in memory for as long as it lives.
+
+    For whoever asks much about the same rows; nobody may change a frame that it returns in place.
+    """
+    return cast(Tables, _Remembered(tables))
+
+
+class _Remembered(_Snapshot):
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self._read = dict[tuple[object, ...], pd.DataFrame]()
+
+    def read(
+        self,
+        key: Sequence[str],
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        only: Only | None = None,
+    ) -> pd.DataFrame:
+        """Return a table as one frame; arguments as of the store."""
+        asked = (*(None if one is None else tuple(one) for one in (key, partitions, columns)), repr(only))
+        if asked not in self._read:
+            self._read[asked] = self._tables.read(key, partitions, columns, only)
+        return self._read[asked].copy(deep=False)

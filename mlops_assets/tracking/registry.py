@@ -16,10 +16,8 @@ from mlops_assets.tracking.errors import ModelCodeError, TrackingError, VersionG
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
 from mlops_assets.tracking.model_code import KNOWN, PLACEHOLDER, FeatureCode, ModelCode, own_code
-from mlops_assets.tracking.pictures import png_file
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
     from mlops_assets.forecasting.model.kinds import Model
@@ -324,11 +322,6 @@ class Registry:
         at = int(time.time() * 1000)
         rows = [Metric(name, value, at, step) for name, value in metrics.items()]
         self._client.log_batch(self.version(number).run_id, metrics=rows)
-
-    def attach_figure(self, number: int, figure: "Figure", file: str) -> None:
-        """Keep a picture as a PNG artifact of the run that trained a version."""
-        with png_file(figure, file) as (path, folder):
-            self._client.log_artifact(self.version(number).run_id, path, folder)
 
     def link(self, number: int) -> str:
         """Return the address of a version's page."""

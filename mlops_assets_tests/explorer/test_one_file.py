@@ -1,20 +1,14 @@
 """The page as one file: everything inside, nothing that can break out of it."""
 
-import json
 import re
 
 import pytest
 
 from mlops_assets.explorer import index, key_of, one_file, questions, static_files
 from mlops_assets.explorer.modules import joined
+from mlops_assets_tests.explorer.held import held
 
 HOSTILE = "</script><script>alert(1)</script><!-- ' \" \u2028 \U0001f600"
-
-
-def held(page: str) -> dict[str, object]:
-    found = re.search(r'<script type="application/json" id="documents">(.*?)</script>', page, re.S)
-    assert found is not None
-    return json.loads(found[1])
 
 
 def test_documents_are_what_was_given_and_end_no_element():
@@ -22,6 +16,22 @@ def test_documents_are_what_was_given_and_end_no_element():
     page = one_file(documents, HOSTILE)
     assert held(page) == documents
     assert "alert(1)</script>" not in page
+
+
+def test_what_is_made_small_is_the_same_again():
+    columns = {
+        "item_id": ["a", "a", "b"],
+        "origin": ["2024-05-01T00:00:00", None, "2024-05-01T00:00:00"],
+        "mean": [1.0, None, 2.5],
+        "lead": [1, 2, 1],
+        "version": [3, 3, 3],
+        "adjustment": [None, None, None],
+        "late": [True, False, True],
+        "one": [1, True, 1],
+        "of": [["x"], ["x"], ["x"]],
+    }
+    documents = {"/a": {"columns": columns, "total": 3}, "/b": {"columns": {"x": []}}, "/state": {"name": "a"}}
+    assert held(one_file(documents, "demo")) == documents
 
 
 def test_nothing_in_it_refers_to_another_file(tmp_path):

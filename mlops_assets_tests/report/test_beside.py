@@ -47,7 +47,10 @@ def test_both_are_shown_on_the_same_rows(shop: Shop) -> None:
     assert metrics_of(found)["beside/rest/mase"] == found.scores["rest"]["mase"]
     page = section(sources(shop))
     assert "rest and our model on the same rows: the 8 forecasts of 2024-05-11 to 2024-05-12" in page.sentences[1]
-    assert [picture.draw() for picture in page.pictures]
+    both, leads = (table.rows for table in page.tables)
+    assert {*both["model"]} == {"ours", "rest"}
+    assert list(leads) == ["lead", "ours", "rest", "seasonal_naive"]
+    assert leads["lead"].tolist() == [1, 2]
 
 
 def test_a_word_other_than_the_specs_and_a_champion_that_is_late_are_told(shop: Shop) -> None:

@@ -15,7 +15,7 @@ def test_the_latest_jobs_are_shown_with_what_is_next(tmp_path: Path):
     shown = jobs.section(sources)
     first = f"Of {DAY} the next thing to do is: start (rest forecast is intended). 1 job of the latest 1 is open."
     assert shown.sentences == [first]
-    assert shown.tables[0].rows[0][:3] == [DAY, "forecast", "intended"]
+    assert shown.tables[0].rows.iloc[0, :3].tolist() == [DAY, "forecast", "intended"]
 
 
 def test_a_ledger_that_does_not_answer_is_a_line(tmp_path: Path, monkeypatch):

@@ -1,8 +1,6 @@
-"""status and report over a small world: what they say, and that the page stands alone."""
+"""status and report over a small world: what they say, and what the page holds."""
 
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import dagster as dg
 import pandas as pd
@@ -12,13 +10,14 @@ from mlops_assets.assets.report import FILE
 from mlops_assets.commands.rendering.status import lines, parts, table
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
-from mlops_assets.report.page import Table
-from mlops_assets.report.sections import page
+from mlops_assets.explorer import key_of, questions
+from mlops_assets.report.page import Held, page
+from mlops_assets.report.sections import cards, quality_sections
 from mlops_assets.report.state import Sources, limit_of, overview
 from mlops_assets.resources.clock import Clock
+from mlops_assets.tracking.tracking import Tracking
+from mlops_assets_tests.explorer.held import held
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
-
-pytestmark = pytest.mark.pictures
 
 SCORED = "2024-05-11...2024-05-15"
 ROUND = ("observations", "quarantine", "forecasts", "forecast_accuracy", "data_drift")
@@ -39,27 +38,6 @@ def watched(tmp_path_factory, empty_mlflow) -> World:
 def sources(world: World, moment: str = "2024-05-16T07:00") -> Sources:
     given = {name: world.resources[name] for name in ("tables", "tracking", "notifications")}
     return Sources(world.spec, clock=Clock(fixed=moment), instance=world.instance, **given)
-
-
-class Reader(HTMLParser):
-    """What a page holds: ids, links, tags, its text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.links: list[str] = []
-        self.tags: list[str] = []
-        self.words = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.tags.append(tag)
-        self.ids += [given["id"] or ""] if "id" in given else []
-        self.links += [given["href"] or ""] if tag == "a" else []
-
-    def handle_data(self, data: str) -> None:
-        self.words += data
 
 
 def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
@@ -98,8 +76,6 @@ def test_status_says_what_is_wrong(watched):
 
 
 def test_drift_that_could_not_be_judged_is_not_called_none(watched):
-    from mlops_assets.report.sections import cards, sections
-
     found = overview(sources(watched))
     assert found.drift is not None
     assert found.drift.judged > 0
@@ -109,7 +85,7 @@ def test_drift_that_could_not_be_judged_is_not_called_none(watched):
     try:
         late = overview(sources(watched))
         assert dict(lines(late))["drift"] == "nothing could be judged by 2024-05-16"
-        (words,) = next(part for part in sections(sources(watched), late) if part.title == "Data drift").sentences
+        (words,) = quality_sections(sources(watched), late)[-1].sentences
         assert words.startswith("Nothing could be judged")
         assert [card.note for card in cards(late) if card.name == "drifted"] == ["of 0 features by 2024-05-16"]
     finally:
@@ -155,7 +131,8 @@ def test_nothing_stored_is_said_and_makes_no_database(world, tmp_path):
     found = overview(sources(made))
     assert found.problems == ("nothing is stored yet: mlops-assets run demo",)
     assert not (tmp_path / "data" / "mlflow" / "mlflow.db").exists()
-    assert "nothing is stored yet" in page(sources(made), found)
+    answers = held(page(sources(made), found))
+    assert answers["/v1/forecasts/demo/state"]["problems"] == ["nothing is stored yet: mlops-assets run demo"]
 
 
 def test_the_limit_is_the_lowest_that_is_a_breach(watched):
@@ -179,37 +156,66 @@ def test_a_terminal_shows_it(watched):
     assert text.count("shop [/b]") == 2
 
 
-def test_the_page_stands_alone_and_its_contents_lead_everywhere(watched):
-    html = page(sources(watched), overview(sources(watched)), "2024-05-15")
-    read = Reader(html)
-    assert not {"script", "iframe", "img"} & set(read.tags)
-    assert not re.search(r"(?:src|href)=\"https?://(?!127)", html.replace('rel="noopener"', ""))
-    inside = [link[1:] for link in read.links if link.startswith("#")]
-    assert len(inside) >= 8
-    assert set(inside) <= set(read.ids)
-    assert len(inside) == read.tags.count("section")
-    assert read.tags.count("figure") >= 5
-    assert html.count("<svg ") == 2 * read.tags.count("figure")
-    for words in ("Accuracy by lead and vintage", "Data drift", "Model and decisions", "version 1", "awaited"):
-        assert words in read.words
-    assert len(html) < 3_000_000
+def test_a_file_answers_all_that_the_page_asks(watched):
+    given = sources(watched)
+    answers = Held(given).answers(overview(given), "2024-05-15")
+    items = watched.table("observations")["item_id"].unique()
+    assert set(answers) == {key_of(path, params) for path, params in questions("demo", items)}
+    told = answers["/v1/forecasts/demo/overview"]
+    assert told["partition"] == "2024-05-15"
+    titles = [
+        section["title"]
+        for name in ("overview", "quality")
+        for section in answers[f"/v1/forecasts/demo/{name}"]["sections"]
+    ]
+    assert titles == [
+        "Forecasts", "Accuracy by lead and vintage", "Items and segments", "Model", "What is stored", "What it costs",
+        "Data quality", "Data drift",
+    ]  # fmt: skip
+    state = answers["/v1/forecasts/demo/state"]
+    assert (state["champion"]["version"], state["point_column"], state["horizon"]) == (1, "q50", 7)
+    assert state["problems"] == told["problems"]
+    made = answers[key_of("/v1/forecasts/demo", {"item": str(items[0]), "origin": "all", "role": "shadow"})]
+    own = watched.table("forecasts")
+    assert made["total"] == (own["item_id"] == items[0]).sum() == 6 * 7
+
+
+def test_an_answer_is_that_of_the_reader_in_fewer_digits(watched):
+    given = sources(watched)
+    answers = Held(given).answers(overview(given))
+    scores = pd.DataFrame(answers["/v1/forecasts/demo/accuracy?by=lead"]["columns"])
+    whole = given.reader.accuracy("lead")
+    pd.testing.assert_frame_equal(scores.astype(whole.dtypes), whole, rtol=1e-4)
+
+
+def test_items_that_have_no_room_are_left_out_the_foremost_last(watched, monkeypatch):
+    monkeypatch.setattr("mlops_assets.report.page.MOST_ROWS", 2 * (6 * 7 + 60))
+    given = sources(watched)
+    answers = Held(given).answers(overview(given))
+    ranked = given.reader.items()
+    there = {key.partition("item=")[2] for key in answers if "observations" in key}
+    first = {ranked["item_id"].iloc[0], ranked.sort_values("error", ascending=False)["item_id"].iloc[0]}
+    assert len(there) == 2
+    assert {key_of("", {"item": item}).partition("item=")[2] for item in first} <= there
+    assert answers["/v1/forecasts/demo/items"]["total"] == len(ranked) == 4
+
+
+def test_a_store_that_is_away_leaves_its_answers_out_and_is_a_problem(watched):
+    away = replace(sources(watched), tracking=Tracking(uri="http://127.0.0.1:9"))
+    answers = Held(away).answers(overview(away))
+    assert "/v1/forecasts/demo/models" not in answers
+    assert "/v1/forecasts/demo/items" in answers
+    (words,) = [one for one in answers["/v1/forecasts/demo/state"]["problems"] if one.startswith("MLflow")]
+    assert words.startswith("MLflow cannot be read: ")
 
 
 def test_what_comes_from_data_cannot_become_markup(watched):
     found = overview(sources(watched))
-    planted = replace(found, description="<script>alert(1)</script>", problems=("a <b>bold</b> claim",))
+    planted = replace(found, description="</script><script>alert(1)</script>", problems=("a <b>bold</b> claim",))
     html = page(sources(watched), planted)
-    assert "<script" not in html
-    assert "&lt;b&gt;bold" in html
-
-
-def test_a_long_name_leaves_room_for_the_numbers_and_a_sentence_is_whole():
-    name = "shop " + "x" * 200 + "\n7"
-    made = Table.of("worst", pd.DataFrame({"item_id": [name], "words": [name], "rows": [3]}), sentences=["words"])
-    ((short, words, _),) = made.rows
-    assert len(short) <= 32
-    assert (short[:6], short[-3:]) == ("shop x", "x 7")
-    assert words == name
+    assert "alert(1)</script>" not in html
+    assert held(html)["/v1/forecasts/demo/overview"]["description"] == planted.description
+    assert len(html) < 600_000
 
 
 def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
@@ -224,13 +230,7 @@ def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
     with open(path, encoding="utf-8") as file:  # noqa: PTH123
         html = file.read()
     assert len(html.encode()) == row["bytes"]
-    assert "after the round of 2024-05-15" in html
+    assert held(html)["/v1/forecasts/demo/overview"]["partition"] == "2024-05-15"
     assert row["link"].endswith(FILE)
-    pictures = {
-        file.path.removeprefix("report/")
-        for file in mlflow.artifacts.list_artifacts(run_id=version.run_id, artifact_path="report")
-    }
-    assert {"report.html", "forecasts_of_the_largest_items.png", "error_by_lead.png", "wql_over_time.png"} <= pictures
-    assert {"coverage_of_the_interval_over_time.png", "importances_of_the_features.png"} <= pictures
     assert watched.metadata(result, "report")["report"] == row["link"]
     assert "sales" in overview(sources(watched)).description.lower()

@@ -1,5 +1,7 @@
 // The one place where data come from: the read API, or the documents that a file holds.
 
+import { unpacked } from "./packing.js";
+
 const HELD = readDocuments();
 const FRESH = 30_000; // milliseconds for which an answer is not asked for again
 const KEPT = 300; // answers
@@ -130,7 +132,7 @@ async function reason(response) {
 
 function readDocuments() {
   const element = document.getElementById("documents");
-  return element ? JSON.parse(element.textContent) : null;
+  return element ? unpacked(JSON.parse(element.textContent)) : null;
 }
 
 function held(path, params) {

@@ -6,7 +6,6 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,46 +38,6 @@ def to_png(figure: "Figure", dpi: int = 100) -> bytes:
     buffer = io.BytesIO()
     pixels.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-_THEME = {
-    "ink": style.INK,
-    "muted": style.MUTED,
-    "grid": style.GRID,
-    "grey": style.GREY,
-    "paper": "#ffffff",
-    "blue": style.BLUE,
-    "orange": style.ORANGE,
-}
-
-
-def to_svg(figure: "Figure", alt: str) -> str:
-    """Render a figure as an SVG element for a page, as wide as its place, in the page's colours.
-
-    The page defines the CSS variables `--ink`, `--muted`, `--grid`, `--grey`, `--paper`, `--blue`, `--orange`. Letters
-    are drawn as paths, so they look alike wherever the page is opened.
-    """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    buffer = io.StringIO()
-    with _quietly(), rc_context({"svg.hashsalt": alt, "svg.fonttype": "path"}):
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{escape(_alt(alt))}">', text
-    )
-    text = re.sub(
-        r' id="(?:figure|axes|patch|text|line2d|legend|matplotlib\.axis|xtick|ytick|\w+Collection)_\d+"', "", text
-    )
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
-    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), text)
-    text = text.replace("xlink:href", "href")
-    for name, colour in _THEME.items():
-        text = text.replace(colour, f"var(--{name})")
-    return re.sub(r"\s*\n\s*", " ", text).strip()
 
 
 def markdown_image(figure: "Figure", alt: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of errors: by backtest window, by lead, over time."""
+"""Pictures of errors: by backtest window, by lead."""
 
 from typing import TYPE_CHECKING
 
@@ -79,76 +79,4 @@ def error_by_lead(frame: pd.DataFrame, metric: str, baseline: str = "seasonal_na
     axes.set_ylabel(f"{style.label(metric)} (lower is better)")
     axes.grid(axis="y", color=style.GRID)
     style.heading(figure, title, [style.line_key(colour, style.label(model)) for model, colour in colours.items()])
-    return figure
-
-
-def accuracy_over_time(
-    frame: pd.DataFrame, metric: str, threshold: float | None = None, events: pd.DataFrame | None = None
-) -> "Figure":
-    """Draw an error metric over the partitions it was scored for, with its threshold and what happened.
-
-    Args:
-        frame: columns `timestamp` (the partition) and `metric`; a missing value is a gap in the line.
-        metric: column of an error: not negative, lower is better.
-        threshold: values above it are marked.
-        events: columns `timestamp` and `label`, for instance a model's promotion: a vertical line each; with a column
-            `end`, for instance of a holiday, the span until then is shaded.
-    """
-    title = f"{style.label(metric)} over time"
-    values = frame.set_index("timestamp")[metric].astype(float).sort_index()
-    if values.dropna().empty:
-        return style.nothing(title)
-    first, last = style.ends(values.index)
-    figure, axes = style.one_panel(height=3.5)
-    style.line(axes, values, color=style.BLUE, linewidth=1.4, marker="o", markersize=2.6)
-    highest, keys = values.max(), []
-    if threshold is not None:
-        over = values.where(values > threshold)
-        count = int(over.notna().sum())
-        style.line(axes, over, color=style.ORANGE, linewidth=0, marker="o", markersize=5)
-        axes.axhline(threshold, color=style.ORANGE, linewidth=1, linestyle=(0, (5, 3)))
-        text = f"threshold {threshold:.3g}" + (f", exceeded {count}×" if count else "")
-        keys = [style.line_key(style.ORANGE, text, linewidth=1, linestyle=(0, (5, 3)))]
-        highest = max(highest, threshold)
-    rows = style.mark_events(axes, events, values.index) if events is not None else 0
-    axes.set_ylim(0, highest * (1.12 + 0.1 * rows) or 1.0)
-    axes.set_ylabel(f"{style.label(metric)} (lower is better)")
-    axes.grid(axis="y", color=style.GRID)
-    style.time_axis(axes, first, last, ticks=9)
-    style.heading(figure, f"{style.label(metric)}, {style.period_label(first, last)}", keys)
-    return figure
-
-
-def coverage_over_time(
-    frame: pd.DataFrame, nominal: float, band: tuple[float, float] | None = None, events: pd.DataFrame | None = None
-) -> "Figure":
-    """Draw the share of actuals within the interval over the partitions, beside the share that it promises.
-
-    Args:
-        frame: columns `timestamp` (the partition) and `coverage`; a missing value is a gap.
-        nominal: the promised share.
-        band: lowest and highest share that is no breach; shaded.
-        events: see `accuracy_over_time`.
-    """
-    title = f"Share of actuals within the {style.percent(nominal)} interval"
-    values = frame.set_index("timestamp")["coverage"].astype(float).sort_index()
-    if values.dropna().empty:
-        return style.nothing(title)
-    first, last = style.ends(values.index)
-    figure, axes = style.one_panel(height=2.9)
-    if band is not None:
-        axes.axhspan(*band, color=style.BLUE, alpha=0.08, linewidth=0)
-    axes.axhline(nominal, color=style.ORANGE, linewidth=1, linestyle=(0, (5, 3)))
-    style.line(axes, values, color=style.BLUE, linewidth=1.0, alpha=0.45, marker="o", markersize=2.2)
-    style.line(axes, values.rolling(7, min_periods=1).mean(), color=style.BLUE, linewidth=1.8)
-    rows = style.mark_events(axes, events, values.index) if events is not None else 0
-    axes.set_ylim(0, 1.02 + 0.1 * rows)
-    axes.yaxis.set_major_formatter(lambda share, _: style.percent(share) if 0 < share <= 1 else "")
-    axes.grid(axis="y", color=style.GRID)
-    style.time_axis(axes, first, last, ticks=9)
-    keys = [
-        style.line_key(style.BLUE, "mean of seven"),
-        style.line_key(style.ORANGE, "promised", linestyle=(0, (5, 3))),
-    ]
-    style.heading(figure, title, keys)
     return figure

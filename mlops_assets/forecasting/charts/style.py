@@ -4,9 +4,7 @@ Colours are those of Okabe and Ito (2008, "Color Universal Design"), which peopl
 vision can tell apart.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,36 +20,15 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#2b2b2b", "#6f6f6f", "#e4e4e4"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#9a9a9a"
 PALETTE = (BLUE, "#e69f00", "#009e73", "#cc79a7", "#56b4e9", ORANGE, "#7a5c00", GREY)
-WIDE, NARROW = 8.4, 3.9
-"""Inches: of a page, of a telephone."""
-_width: ContextVar[float] = ContextVar("width", default=WIDE)
-
-
-@contextmanager
-def narrow() -> Iterator[None]:
-    """Draw for a telephone: what is drawn in the block is as wide as one, its letters as large as ever."""
-    token = _width.set(NARROW)
-    try:
-        yield
-    finally:
-        _width.reset(token)
-
-
-def is_narrow() -> bool:
-    """Whether pictures are drawn for a telephone now."""
-    return _width.get() < WIDE
-
-
-def columns(wanted: int) -> int:
-    """Return how many panels or keys fit beside each other, of those wanted on a page."""
-    return max(1, wanted * 2 // 5) if is_narrow() else wanted
+WIDTH = 8.4
+"""Of a picture, in inches."""
 
 
 def blank(height: float) -> "Figure":
-    """Return an empty figure of the present width, to be laid out when it is rendered."""
+    """Return an empty figure, to be laid out when it is rendered."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(_width.get(), height), dpi=100, facecolor="white", layout="constrained")
+    return Figure(figsize=(WIDTH, height), dpi=100, facecolor="white", layout="constrained")
 
 
 def one_panel(height: float) -> "tuple[Figure, Axes]":
@@ -75,9 +52,9 @@ def heading(figure: "Figure", title: str, keys: list[Any]) -> None:
     legend = figure.legend(
         handles=keys,
         loc="outside upper left",
-        ncols=columns(5),
+        ncols=5,
         title=title,
-        title_fontproperties={"size": 10 if is_narrow() else 12, "weight": "bold"},
+        title_fontproperties={"size": 12, "weight": "bold"},
         alignment="left",
         labelcolor=INK,
         fontsize=8.5,
@@ -106,7 +83,7 @@ def time_axis(axes: "Axes", first: Any, last: Any, ticks: int) -> None:
     pad = (last - first) * 0.02 or pd.Timedelta(days=3)
     axes.set_xlim(first - pad, last + pad)
     # So few that there is a single one, and it would be labelled with its time of day.
-    locator = AutoDateLocator(minticks=3, maxticks=max(5 if is_narrow() else 3, columns(ticks)))
+    locator = AutoDateLocator(minticks=3, maxticks=max(3, ticks))
     formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%S.%f"]
     starts = ["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"]
     axes.xaxis.set_major_locator(locator)
@@ -151,38 +128,6 @@ def note(
     """Write small text at a place, moved by an offset in points."""
     style = {"color": MUTED, "fontsize": 8.5, **style}
     axes.annotate(text, at, offset, xycoords=coordinates, textcoords="offset points", **style)
-
-
-def mark_events(axes: "Axes", events: pd.DataFrame, shown: pd.Index) -> int:
-    """Draw the events within the shown timestamps; return how many rows their labels take.
-
-    An event is a line at its `timestamp`; with an `end`, the span until then is shaded.
-
-    A label moves down a row where it would run into the one before it.
-    """
-    from matplotlib.dates import date2num
-
-    first, last = (float(date2num(end)) for end in ends(shown))
-    letter = (last - first) * 0.062 / (_width.get() - 0.9)
-    free = [-np.inf] * 3
-    used = 0
-    for event in events.sort_values("timestamp").to_dict("records"):
-        at, text = float(date2num(event["timestamp"])), shorten(event["label"], 24)
-        if not first <= at <= last:
-            continue
-        if pd.notna(event.get("end")):
-            axes.axvspan(at, float(date2num(event["end"])), color=GRID, linewidth=0, zorder=0)
-        else:
-            axes.axvline(at, color=MUTED, linewidth=0.9, linestyle=":")
-        width = letter * (len(text) + 2)
-        before = at + width > last
-        start = at - width if before else at
-        row = next((i for i in range(3) if free[i] <= start), 2)
-        free[row] = start + width
-        used = max(used, row + 1)
-        place, side = (-3, "right") if before else (3, "left")
-        note(axes, text, (at, 0.99 - 0.075 * row), axes.get_xaxis_transform(), (place, 0), va="top", ha=side)
-    return used
 
 
 def line_key(colour: str, label: str, **style: Any) -> Any:
@@ -234,11 +179,6 @@ def window_label(window: Any) -> str:
     return stamp(window) if isinstance(window, pd.Timestamp) else shorten(window)
 
 
-def period_label(first: pd.Timestamp, last: pd.Timestamp) -> str:
-    """Write the first and the last timestamp of a picture."""
-    return stamp(first) if first == last else f"{stamp(first)} to {stamp(last)}"
-
-
 def shorten(name: Any, length: int = 34) -> str:
     """Cut a long name in its middle: items and features differ at their ends. A `$` starts no formula."""
     return cut(name, length).replace("$", r"\$")
@@ -254,9 +194,8 @@ def cut(name: Any, length: int) -> str:
 
 
 def not_shown(count: int, noun: str) -> str:
-    """Say how many were left out, if any; on a telephone, below what stands before it."""
-    space = "\n" if is_narrow() else "   "
-    return f"{space}({count} more {noun}{'' if count == 1 else 's'} not shown)" if count > 0 else ""
+    """Say how many were left out, if any."""
+    return f"   ({count} more {noun}{'' if count == 1 else 's'} not shown)" if count > 0 else ""
 
 
 def ends(values: Any) -> tuple[Any, Any]:

@@ -7,8 +7,7 @@ import pytest
 from mlops_assets.forecasting import charts
 from mlops_assets.forecasting.charts import style
 from mlops_assets.forecasting.charts.forecasts import intervals
-from mlops_assets.forecasting.monitoring.change import PARTS
-from mlops_assets_tests.forecasting.charts.figures import NAN, ORIGIN, empty, head, line, notes, size, titles
+from mlops_assets_tests.forecasting.charts.figures import NAN, ORIGIN, empty, head, line, size, titles
 
 pytestmark = pytest.mark.pictures
 
@@ -74,59 +73,3 @@ def test_fan_understands_fractional_quantiles_and_one_without_partner():
 def test_large_numbers_are_written_short():
     written = [style.compact(value) for value in (0.25, 1200, 25_000, 1_800_000, 3e9, -2_500_000)]
     assert written == ["0.25", "1200", "25k", "1.8M", "3G", "-2.5M"]
-
-
-def test_a_telephone_gets_its_own_picture_as_large_in_its_letters(history, forecasts):
-    wide = charts.fan(history, forecasts, max_items=4)
-    with style.narrow():
-        narrow = charts.fan(history, forecasts, max_items=4)
-    again = charts.fan(history, forecasts, max_items=4)
-    assert wide.get_figwidth() == again.get_figwidth() == style.WIDE
-    assert narrow.get_figwidth() == style.NARROW
-    assert narrow.get_figheight() > wide.get_figheight()
-    sizes = [{label.get_fontsize() for label in figure.axes[0].get_yticklabels()} for figure in (wide, narrow)]
-    assert sizes[0] == sizes[1]
-
-
-def test_ten_days_on_a_telephone_have_dates_below_and_no_time_of_day():
-    days = pd.date_range("2024-04-11", periods=10)
-    with style.narrow():
-        figure = charts.accuracy_over_time(pd.DataFrame({"timestamp": days, "wql": 0.1}), "wql")
-    charts.to_png(figure)
-    shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
-    assert len(shown) > 1
-    assert all("Apr" in text for text in shown)
-
-
-def test_a_telephone_gets_short_names_of_items(history, forecasts):
-    names = {"item_id": "x" * 200}
-    with style.narrow():
-        figure = charts.fan(history.assign(**names), forecasts.assign(**names))
-    assert [len(title) for title in titles(figure)] == [40]
-
-
-def change(**parts: list[float]) -> pd.DataFrame:
-    """One row per item, as `forecast_change` has it; items named a, b, ..."""
-    known = {name: parts.get(name, [0.0] * len(parts["new_data"])) for name in PARTS}
-    frame = pd.DataFrame({"item_id": list("abcdefghijkl")[: len(parts["new_data"])], "previous": 100.0, **known})
-    frame["change"] = frame[list(PARTS)].sum(axis=1, min_count=1)
-    frame["current"] = frame["previous"] + frame["change"]
-    return frame.assign(origin=ORIGIN, previous_origin=ORIGIN - pd.Timedelta(days=1), steps=13)
-
-
-def test_the_bridge_leads_from_one_sum_to_the_other():
-    figure = charts.change_bridge(change(new_data=[8.0, -2.0, 0.0], new_model=[1.0, 40.0, 0.0]))
-    assert head(figure) == ("Why the forecast changed", ["revised history", "new data", "new model", "all of it"])
-    assert notes(figure) == ["+0", "+6", "+41", "300", "347"]
-    ticks = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert ticks == ["from 2013-11-23", "revised history", "new data", "new model", "from 2013-11-24"]
-    assert titles(figure) == ["sum of all items over 13 timestamps", "items that changed most: 2 of 3"]
-    assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == ["b", "a"]
-    assert len(charts.to_png(figure)) < 30_000
-
-
-def test_an_undivided_change_is_one_step():
-    frame = change(new_data=[8.0, -2.0]).assign(**dict.fromkeys(PARTS, NAN))
-    figure = charts.change_bridge(frame)
-    assert head(figure)[1] == ["change, undivided", "all of it"]
-    assert notes(figure) == ["+6.0", "200.0", "206.0"]

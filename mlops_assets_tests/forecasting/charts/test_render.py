@@ -2,10 +2,8 @@
 
 import base64
 import io
-import re
 import subprocess
 import sys
-from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,6 @@ import pytest
 from PIL import Image
 
 from mlops_assets.forecasting import charts
-from mlops_assets.forecasting.charts import style
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets_tests.forecasting.charts.figures import NAN, ORIGIN, empty, head, scores, size, titles
 
@@ -24,20 +21,9 @@ def test_letters_that_the_font_lacks_are_drawn_without_a_warning(history, foreca
     names = {"item_id": "日本 \n shop"}
     figure = charts.fan(history.assign(**names), forecasts.assign(**names, origin=ORIGIN))
     charts.to_png(figure)
-    charts.to_svg(figure, "fan")
     assert not recwarn
     assert titles(figure) == ["日本 shop"]
     assert head(figure)[0] == f"Forecasts from {stamp(ORIGIN)}"
-
-
-def test_a_page_gets_its_own_colours_and_no_script(history, forecasts):
-    svg = charts.to_svg(charts.fan(history, forecasts, max_items=2), 'a "fan" <of> items')
-    element = ElementTree.fromstring(svg)
-    assert element.get("aria-label") == 'a "fan" <of> items'
-    assert {"var(--ink)", "var(--blue)", "var(--paper)"} <= set(re.findall(r"var\(--\w+\)", svg))
-    assert style.INK not in svg
-    assert "<script" not in svg
-    assert len(svg) < 120_000
 
 
 def test_the_busiest_picture_is_small_and_the_same_each_time(observed, history, forecasts):
@@ -102,14 +88,12 @@ def test_sparkline_of_nothing_says_so(values):
 
 
 EMPTY = {
-    "change_bridge": lambda: charts.change_bridge(empty("item_id", "change")),
     "importances": lambda: charts.importances(empty("feature", "group", "importance")),
     "fan": lambda: charts.fan(
         empty("item_id", "timestamp", "target"), empty("item_id", "timestamp", "q10", "q50", "q90")
     ),
     "backtest_windows": lambda: charts.backtest_windows(scores(), "wql"),
     "error_by_lead": lambda: charts.error_by_lead(scores(forest=[NAN]), "wql"),
-    "accuracy_over_time": lambda: charts.accuracy_over_time(empty("timestamp", "wql"), "wql", threshold=0.2),
 }
 
 

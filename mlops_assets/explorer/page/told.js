@@ -1,0 +1,45 @@
+// What is told in words and tables: numbers in large letters, sentences, small tables, as the server has made them.
+
+import { h } from "./dom.js";
+import { metric, metricText, number, when } from "./format.js";
+import { table } from "./table.js";
+import { rowsOf } from "./data.js";
+
+const LINK = /(https?:\/\/[^\s"'<>)]+)/;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
+
+/** Numbers in large letters: [{ name, value, note }]. */
+export function cards(told) {
+  const card = ({ name, value, note }) => h("li", { class: "panel card" }, h("span", { class: "muted" }, name), h("b", { class: "big" }, value), h("small", { class: "muted" }, note));
+  return h("ul", { class: "cards numbers" }, told.map(card));
+}
+
+/** Sections: [{ title, sentences, tables: [{ title, columns, labels, sentences }] }]. */
+export function sections(told) {
+  return told.map(({ title, sentences, tables }) =>
+    h("section", { class: "panel" }, h("h2", {}, title), sentences.map((words) => h("p", {}, linked(words))), tables.map((each) => tableOf(each, title))),
+  );
+}
+
+/** Text in which addresses of the web are links. */
+export function linked(text) {
+  return text.split(LINK).map((part, at) => (at % 2 ? h("a", { href: part, rel: "noopener noreferrer", target: "_blank" }, part) : part));
+}
+
+function tableOf({ title, columns, labels, sentences }, section) {
+  const rows = rowsOf({ columns });
+  const shown = Object.keys(columns).map((name) => ({
+    name,
+    title: labels[name],
+    left: sentences.includes(name) || rows.some((row) => typeof row[name] === "string" && !TIME.test(row[name])),
+    text: (value) => cell(name, value),
+  }));
+  return [title && h("h3", {}, title), table(shown, rows, title || section)];
+}
+
+function cell(name, value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number") return metric(name).words ? metricText(name, value) : number(value, 4);
+  return TIME.test(value) ? when(value, { weekday: false }) : h("span", {}, linked(value));
+}
