@@ -140,7 +140,7 @@ def test_one_file_shows_the_same_and_asks_nobody(page, tmp_path, vendor, charts)
     page.open(f"{file.as_uri()}#/shop/item?item=north%2Fbread")
     assert page.run("return document.querySelector('.plot').dataset.drawn") == charts
     assert page.run("return [...document.querySelectorAll('.downloads button')].map((each) => each.textContent)") == [
-        "CSV"
+        "↓ CSV"
     ]
     page.open(f"{file.as_uri()}#/other")
     assert "not in this file" in page.text()

@@ -16,7 +16,8 @@ const CAUSES = [
 /** The view of why the forecast changed. */
 export async function changeView({ name, path, params, known }) {
   const asked = { origin: params.origin, item: params.item, limit: 200, ...known };
-  const rows = rowsOf(await ask(`${path}/changes`, asked));
+  const answer = await ask(`${path}/changes`, asked);
+  const rows = rowsOf(answer);
   const chosen = params.origin ? rows.filter(({ origin }) => origin === params.origin) : latest(rows);
   const of = params.item ? chosen.filter((row) => row.item_id === params.item) : chosen;
   if (of.length === 0)
@@ -34,8 +35,9 @@ export async function changeView({ name, path, params, known }) {
       origin,
       (value) => go({ params: { origin: value } }),
     );
-  const title =
-    params.item ?? (of.length === 1 ? of[0].item_id : `The ${counted(of.length, "item")} that changed most`);
+  const some =
+    answer.total > rows.length ? `The ${of.length} items that changed most` : `All ${counted(of.length, "item")}`;
+  const title = params.item ?? (of.length === 1 ? of[0].item_id : some);
   const largest = [...of].sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   const href = (item) => addressOf({ forecast: name, view: "change", params: { ...here().params, item } });
   return [
@@ -103,7 +105,7 @@ function bridge(total) {
       h("span", { class: "figure" }, text),
     );
   });
-  return h("ol", { class: "bars bridge" }, made);
+  return [h("ol", { class: "bars bridge" }, made), h("p", { class: "muted" }, "The axis does not begin at zero.")];
 }
 
 function bar(row, href) {

@@ -57,7 +57,7 @@ export async function itemView(context) {
     choices("History", WINDOWS, params.window ?? "near", (window) => go({ params: { window } })),
     download,
   ];
-  return h("div", {}, told, panel({ title: item, tools: ways }, stage.element), stage.below);
+  return [told, panel({ title: item, tools: ways }, stage.element), stage.below];
 }
 
 /** The slider over origins, and where what it shows is drawn. */

@@ -2,9 +2,9 @@
 
 import { askIfThere, rowsOf } from "./data.js";
 import { h } from "./dom.js";
-import { number, percent, when } from "./format.js";
+import { number, percent } from "./format.js";
 import { outside } from "./links.js";
-import { bars, nothing, panel } from "./panel.js";
+import { bars, events, nothing, panel } from "./panel.js";
 import { downloads, plainColumns, table } from "./table.js";
 
 const FEATURES = 20;
@@ -28,7 +28,7 @@ export async function modelsView({ name, path }) {
       ),
     panel(
       { title: "Decisions", note: "Who forecasts, since when, and why.", tools: files("decisions", decisions) },
-      any(decisions) ? story(rowsOf(decisions)) : nothing("Nothing has been decided yet."),
+      any(decisions) ? events(story(rowsOf(decisions))) : nothing("Nothing has been decided yet."),
     ),
     any(models) &&
       panel(
@@ -43,40 +43,33 @@ export async function modelsView({ name, path }) {
   ];
 }
 
+/** How much the champion leans on groups of features, and on each. */
 function features(rows) {
-  const sorted = [...rows].sort((a, b) => b.importance - a.importance).slice(0, FEATURES);
   const total = rows.reduce((sum, row) => sum + Math.max(0, row.importance), 0) || 1;
-  return bars(
-    sorted.map(({ feature, importance, words }) => ({
-      name: feature,
-      value: importance,
-      text: percent(importance / total),
-      note: words,
-    })),
-    "Features",
-  );
+  const groups = new Map();
+  for (const { group, importance } of rows) groups.set(group, (groups.get(group) ?? 0) + importance);
+  const shown = (entries, label) => {
+    const sorted = entries.sort((a, b) => b[1] - a[1]).slice(0, FEATURES);
+    return bars(
+      sorted.map(([name, value]) => ({ name: name.replaceAll("_", " "), value, text: percent(value / total) })),
+      label,
+    );
+  };
+  const each = rows.map(({ feature, importance }) => [feature, importance]);
+  const both = groups.size > 1;
+  return h("div", { class: "pair" }, both && shown([...groups], "Groups of features"), shown(each, "Features"));
 }
 
 function story(rows) {
   const latest = [...rows].sort((a, b) => b.number - a.number);
-  const made = latest.map(({ decided_at: at, outcome, version, reason, decided_by: who, trigger, link }) => {
-    const title = [version ? `Version ${version}` : trigger, outcome].filter(Boolean).join(" ");
-    return h(
-      "li",
-      {},
-      h("time", { datetime: at }, when(at)),
-      h("i", { class: `dot fill-${OUTCOMES[outcome] ?? "muted"}`, "aria-hidden": "true" }),
-      h(
-        "div",
-        {},
-        h("b", {}, title),
-        who && ` by ${who} `,
-        outside(link, "MLflow"),
-        reason && h("p", { class: "muted" }, reason),
-      ),
-    );
-  });
-  return h("ol", { class: "events" }, made);
+  return latest.map(({ decided_at: at, outcome, version, reason, decided_by: who, trigger, link }) => ({
+    at,
+    colour: OUTCOMES[outcome] ?? "muted",
+    title: [version ? `Version ${version}` : trigger, outcome].filter(Boolean).join(" "),
+    kind: who,
+    detail: reason,
+    link,
+  }));
 }
 
 function versionColumns(rows) {

@@ -1,6 +1,8 @@
 // A part of a view: a title, what can be done with it, and what it shows.
 
 import { h } from "./dom.js";
+import { when } from "./format.js";
+import { outside } from "./links.js";
 
 /** A panel; tools stand at the right of its title. */
 export function panel({ title, note, tools, wide = true }, ...children) {
@@ -63,4 +65,19 @@ export function bars(entries, label, both = false) {
     );
   });
   return h("ol", { class: "bars", "aria-label": label }, made);
+}
+
+/** What happened, one below the other: [{ at, colour, title, kind, detail, link, hint }]. */
+export function events(entries) {
+  const made = entries.map(({ at, colour, title, kind, detail, link, hint }) => {
+    const words = [h("b", {}, title), " ", kind && h("span", { class: "badge" }, kind), " ", outside(link, "MLflow")];
+    return h(
+      "li",
+      {},
+      h("time", { datetime: at, title: hint }, when(at)),
+      h("i", { class: `dot fill-${colour}`, "aria-hidden": "true" }),
+      h("div", {}, words, detail && h("p", { class: "muted" }, detail)),
+    );
+  });
+  return h("ol", { class: "events" }, made);
 }

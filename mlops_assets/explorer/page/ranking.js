@@ -24,7 +24,7 @@ export async function rankingView({ name, path, params, known }) {
   const levels = [...new Set(listed.map(({ level }) => level).filter(Boolean))];
   const rows = listed.filter(({ level }) => !params.level || level === params.level);
   const address = (item, view = "item") => addressOf({ forecast: name, view, params: { item, as_of: params.as_of } });
-  const ranks = (answer, column, text, colour, view) => {
+  const ranks = (answer, column, text, colour, view, both) => {
     const found = sorted(rowsOf(answer), column).filter(
       (row) => typeof row[column] === "number" && (!params.level || row.level === params.level),
     );
@@ -38,6 +38,8 @@ export async function rankingView({ name, path, params, known }) {
             href: address(row.item_id, view),
             colour,
           })),
+          column,
+          both,
         )
       : nothing("None yet.");
   };
@@ -62,16 +64,16 @@ export async function rankingView({ name, path, params, known }) {
       "div",
       { class: "trio" },
       panel(
-        { title: "Largest" },
+        { title: "Largest", note: "Mean of what came lately." },
         ranks(volume, "volume", (row) => number(row.volume), "blue"),
       ),
       panel(
-        { title: "Least accurate" },
+        { title: "Least accurate", note: "MASE: seasonal naive scores about 1." },
         ranks(error, "error", (row) => number(row.error), "orange", "accuracy"),
       ),
       panel(
-        { title: "Changed most" },
-        ranks(change, "change", (row) => signed(row.change), "green", "change"),
+        { title: "Changed most", note: "Sum over the times that the last two forecasts reach." },
+        ranks(change, "change", (row) => signed(row.change), "green", "change", true),
       ),
     ),
     panel(
@@ -91,7 +93,7 @@ function columns(address) {
     { name: "level", title: "level", left: true },
     { name: "volume", title: "volume", text: (value) => number(value) },
     { name: "last_value", title: "last value", text: (value) => number(value) },
-    { name: "error", title: "error", text: (value) => number(value) },
+    { name: "error", title: "MASE", text: (value) => number(value) },
     { name: "skill", title: "skill", text: (value) => percent(value, true) },
     { name: "change", title: "change", text: (value) => signed(value) },
   ];

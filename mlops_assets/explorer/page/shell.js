@@ -23,7 +23,6 @@ export function header({ forecasts, name, tools }) {
     { class: "top" },
     h("a", { class: "brand", href: "#/", title: "All forecasts" }, sign(), h("span", {}, "Forecasts")),
     name && forecasts.length > 1 && h("select", { "aria-label": "Forecast", onchange: choose }, options),
-    name && forecasts.length <= 1 && h("b", { class: "only" }, name),
     h("span", { class: "space" }),
     tools,
     helpButton(),
@@ -33,7 +32,7 @@ export function header({ forecasts, name, tools }) {
 
 /** The frame of a forecast's views: its parts, where a view goes, and mark(view, params) which says what is shown. */
 export function frame({ name, state, forecasts, items, asOf }) {
-  const content = h("div", { class: "view", id: "view" });
+  const content = h("div", { class: "view", id: "view" }, h("p", { class: "muted nothing" }, "Looking …"));
   const tabs = h("nav", { class: "tabs", "aria-label": "Views" });
   const side = h("aside", { class: "side", id: "items", "aria-label": "Items" }, items.element);
   const toggle = h(

@@ -6,16 +6,7 @@ import { number, when } from "./format.js";
 import { notice } from "./notice.js";
 
 const PAGE = 100;
-const TIMES = new Set([
-  "timestamp",
-  "origin",
-  "previous_origin",
-  "created_at",
-  "at",
-  "decided_at",
-  "trained_until",
-  "period",
-]);
+const TIMES = /^(timestamp|origin|previous_origin|period|since|until|trained_until|deadline|next_look_at|at|\w+_at)$/;
 
 /**
  * A table of rows, of which more are shown when asked for.
@@ -69,10 +60,10 @@ export function downloads(name, rows, path, params = {}) {
   return h(
     "span",
     { class: "downloads" },
-    h("button", { type: "button", class: "quiet", onclick: csv, title: "Download what is shown as CSV" }, "CSV"),
+    h("button", { type: "button", class: "quiet", onclick: csv, title: "Download what is shown as CSV" }, "↓ CSV"),
     !isOneFile &&
       path &&
-      h("button", { type: "button", class: "quiet", onclick: xlsx, title: "Download as Excel" }, "Excel"),
+      h("button", { type: "button", class: "quiet", onclick: xlsx, title: "Download as Excel" }, "↓ Excel"),
   );
 }
 
@@ -107,6 +98,6 @@ function cell({ name, text, left }, row) {
 
 function plain(name, value) {
   if (value === null || value === undefined) return "–";
-  if (TIMES.has(name)) return when(value);
+  if (TIMES.test(name)) return when(value);
   return typeof value === "number" ? number(value, 4) : String(value);
 }

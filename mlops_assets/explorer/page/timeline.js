@@ -5,8 +5,7 @@ import { ask, rowsOf } from "./data.js";
 import { h } from "./dom.js";
 import { when } from "./format.js";
 import { kindOf } from "./events.js";
-import { outside } from "./links.js";
-import { nothing, panel } from "./panel.js";
+import { events, nothing, panel } from "./panel.js";
 import { downloads } from "./table.js";
 
 const SHOWN = 200;
@@ -34,27 +33,14 @@ export async function timelineView({ name, path, params }) {
     ),
     panel(
       { title: "What happened", tools: downloads(`${name} timeline`, () => shown, `${path}/timeline`) },
-      h("ol", { class: "events" }, shown.slice(0, SHOWN).map(event)),
+      events(shown.slice(0, SHOWN).map(told)),
     ),
     shown.length > SHOWN &&
       h("p", { class: "muted" }, `The latest ${SHOWN} of ${shown.length}; the download has them all.`),
   ];
 }
 
-function event({ at, kind, title, detail, link, happened_at: told }) {
+function told({ at, kind, title, detail, link, happened_at: happened }) {
   const { title: word, colour } = kindOf(kind);
-  return h(
-    "li",
-    {},
-    h("time", { datetime: at, title: told && `Happened ${when(told)} UTC` }, when(at)),
-    h("i", { class: `dot fill-${colour}`, "aria-hidden": "true" }),
-    h(
-      "div",
-      {},
-      h("b", {}, word),
-      ` ${title ?? ""} `,
-      outside(link, "Look"),
-      detail && h("p", { class: "muted" }, detail),
-    ),
-  );
+  return { at, colour, title, kind: word, detail, link, hint: happened && `Happened ${when(happened)} UTC` };
 }
