@@ -33,6 +33,7 @@ from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.adjustments.scope import Scope
 from mlops_assets.errors import UnknownNameError
 from mlops_assets.forecasting.evaluation.hierarchy import PREFIX
+from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -86,7 +87,7 @@ class Change:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
-        entry, rows = self.entry, self.rows.assign(timestamp=self.rows["timestamp"].map(pd.Timestamp.isoformat))
+        entry = self.entry
         told = ("action", "item_id", "kind", "amount", "reason", "note", "ends", "replaces")
         return {
             "forecast": self.forecast,
@@ -96,7 +97,7 @@ class Change:
             "since": entry.since.isoformat(),
             "until": entry.until.isoformat(),
             "origin": entry.origin.isoformat(),
-            "rows": rows.to_dict("records"),
+            "rows": plain_rows(self.rows),
         }
 
 

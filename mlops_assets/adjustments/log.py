@@ -161,3 +161,26 @@ def overlapping(
         shares = [(own := items_of(row)) is None or not {*own}.isdisjoint(items) for _, row in rows.iterrows()]
         meets &= np.array(shares, dtype=bool)
     return rows[meets]
+
+
+def told(log: pd.DataFrame, origin: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Return a log with what has become of each row.
+
+    Args:
+        log: the rows.
+        origin: the latest; None: that of the last row.
+
+    Returns:
+        The same rows with `state`: of adjustments and locks `holds`, `over` (their period has passed, or their origin),
+        or `ended by 3`, the number of the row that says so; empty of the others.
+    """
+    if log.empty:
+        return log.assign(state=pd.Series(dtype=object))
+    present = log["origin"].max() if origin is None else origin
+    holding = {*standing(log, present, ADJUST)["number"], *standing(log, present, LOCK)["number"]}
+    by = ended(log)
+    states = [
+        "holds" if number in holding else f"ended by {by[number]}" if number in by else "over"
+        for number in log["number"]
+    ]
+    return log.assign(state=np.where(log["action"].isin([ADJUST, LOCK]), states, ""))

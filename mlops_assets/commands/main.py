@@ -21,7 +21,7 @@ from mlops_assets.commands import (
     stand_in,
     status,
 )
-from mlops_assets.commands.readers import serve
+from mlops_assets.commands.readers import adjust, serve
 
 
 @click.group(cls=base.Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,6 +48,7 @@ for command in (
     analysis.explain,
     analysis.forecast,
     analysis.tune,
+    adjust.adjust,
     serve.serve,
     status.status,
     status.report,

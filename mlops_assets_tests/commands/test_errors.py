@@ -39,6 +39,7 @@ ARGUMENTS = {
     "jobs": ("state", "demo"),
     "events": ("drain",),
     "external": ("demo",),
+    "adjust": ("demo",),
 }
 """For each command, arguments that are right; a new command stands here or the tests fail."""
 OF_FORECASTS = sorted({*main.commands} - {"stand-in", "events", "migrate-tables"})
