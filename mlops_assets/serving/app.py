@@ -11,7 +11,18 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from mlops_assets.serving import problems
 from mlops_assets.serving.guard import LOOPBACK, Guard
-from mlops_assets.serving.routes import events, forecasts, health, items, models, pages, past, scores, sessions
+from mlops_assets.serving.routes import (
+    adjustments,
+    events,
+    forecasts,
+    health,
+    items,
+    models,
+    pages,
+    past,
+    scores,
+    sessions,
+)
 from mlops_assets.serving.stores import Served, warm
 from mlops_assets.settings import Settings
 
@@ -52,7 +63,7 @@ def build_app(settings: Settings, stores: "Stores | None" = None, host: str = LO
     )
     app.state.served = served
     problems.register(app)
-    for part in (health, forecasts, items, past, scores, models, events, sessions, pages):
+    for part in (health, forecasts, items, past, scores, models, adjustments, events, sessions, pages):
         app.include_router(part.router)
     origins = _listed(settings.api_origins)
     if origins:

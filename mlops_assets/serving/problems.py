@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from mlops_assets.errors import (
+    ExitCode,
     MissingExtraError,
     MlopsAssetsError,
     TransientError,
@@ -45,6 +46,8 @@ def status_of(error: MlopsAssetsError) -> int:
         return 406
     if isinstance(error, MissingExtraError):
         return 501
+    if error.exit_code == ExitCode.NOT_ALLOWED:
+        return 409
     if isinstance(error, UsageError) and isinstance(error, LookupError):
         return 404
     return 422 if isinstance(error, UsageError) else 500
