@@ -6,7 +6,19 @@ The public names below are loaded when they are first used, so that importing th
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlops_assets.api import build_definitions, evaluate, explain, forecast, load_spec, observations, status, tune
+    from mlops_assets.api import (
+        build_definitions,
+        evaluate,
+        explain,
+        forecast,
+        load_spec,
+        observations,
+        plot_forecast,
+        read_accuracy,
+        read_forecasts,
+        status,
+        tune,
+    )
     from mlops_assets.errors import MlopsAssetsError
     from mlops_assets.settings import Settings
 
@@ -19,6 +31,9 @@ __all__ = [
     "forecast",
     "load_spec",
     "observations",
+    "plot_forecast",
+    "read_accuracy",
+    "read_forecasts",
     "status",
     "tune",
 ]

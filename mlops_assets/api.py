@@ -7,20 +7,22 @@ them at work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 if TYPE_CHECKING:
     import dagster as dg
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from mlops_assets.analysis.evaluate import Evaluation
     from mlops_assets.analysis.explain import ModelExplanation, RowExplanation
     from mlops_assets.analysis.members import MembersExplanation, MembersOfRow
     from mlops_assets.analysis.tune import TuningResult, TuningTrial
     from mlops_assets.analysis.what_if import ForecastResult
+    from mlops_assets.reading.asked import Moment
     from mlops_assets.report.overview import Overview
     from mlops_assets.settings import Settings
     from mlops_assets.spec import ForecastSpec
@@ -88,6 +90,112 @@ def observations(forecast: Forecast, *, as_of: str | None = None, settings: Sett
 
     settings = _or_default(settings)
     return revisions.observations(load_spec(forecast, settings), settings, as_of)
+
+
+def read_forecasts(
+    forecast: Forecast,
+    items: str | Collection[str] | None = None,
+    *,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    origin: Moment | None = None,
+    as_of: Moment | None = None,
+    leads: int | Collection[int] | None = None,
+    version: Literal["system", "published"] = "published",
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """Return stored forecasts. Only what is asked for is read; no model is.
+
+    Args:
+        forecast: a name, a path or a spec.
+        items: an id, or some, or sums of a hierarchy such as `sum:north`. Default: all items.
+        start: first timestamp, in the spec's zone. With neither `start` nor `end` nor `origin`: what the latest origin
+            looks ahead to.
+        end: last timestamp; a day is meant until its end.
+        origin: made from where: a timestamp, `latest`, or `all`. Default: of each item and timestamp the latest.
+        as_of: only what had been made by this moment, in UTC where it names no offset.
+        leads: only so many steps ahead.
+        version: `published`: as people have adjusted it; `system`: as it was made.
+        settings: where they are kept. Default: the environment's.
+
+    Returns:
+        item_id, origin, timestamp, lead, mean, the quantiles, naive, source, model_version, created_at (UTC),
+        adjustment.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        QuestionError: there is no such item or origin, nothing was forecast by then, or a time is none.
+    """
+    from mlops_assets.reading.opening import open_reader
+
+    settings = _or_default(settings)
+    with open_reader(load_spec(forecast, settings), settings) as reader:
+        return reader.forecasts(items, start, end, origin, as_of, leads=leads, version=version)
+
+
+def read_accuracy(
+    forecast: Forecast,
+    by: Literal["all", "item", "lead", "origin", "period", "segment", "version"] = "all",
+    items: str | Collection[str] | None = None,
+    *,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    as_of: Moment | None = None,
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """Return how good the stored forecasts were, beside seasonal naive.
+
+    Args:
+        forecast: a name, a path or a spec.
+        by: one row for each of these, or one for all.
+        items: of these. Default: all.
+        start: first timestamp that was forecast. With neither `start` nor `end`: those of the latest partitions, and
+            by period those of all.
+        end: last timestamp that was forecast.
+        as_of: the forecasts that had been made by this moment, beside the actuals as they were known then.
+        settings: where they are kept. Default: the environment's.
+
+    Returns:
+        What it is by, rows, every metric, naive_mase and skill.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        QuestionError: there is no such item, or a time is none.
+    """
+    from mlops_assets.reading.opening import open_reader
+
+    settings = _or_default(settings)
+    with open_reader(load_spec(forecast, settings), settings) as reader:
+        return reader.accuracy(by, items, start, end, as_of)
+
+
+def plot_forecast(
+    forecast: Forecast,
+    items: str | Collection[str] | None = None,
+    *,
+    origin: Moment | None = None,
+    as_of: Moment | None = None,
+    settings: Settings | None = None,
+) -> Figure:
+    """Draw stored forecasts beside the history that was known, and beside what came.
+
+    Args:
+        forecast: a name, a path or a spec.
+        items: six at most. Default: the largest.
+        origin: made from where. Default: the latest.
+        as_of: as they were known at this moment.
+        settings: where they are kept. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+        QuestionError: there is no such item or origin, or nothing was forecast by then.
+    """
+    from mlops_assets.reading.opening import open_reader
+    from mlops_assets.reading.outputs.picture import picture
+
+    settings = _or_default(settings)
+    with open_reader(load_spec(forecast, settings), settings) as reader:
+        return picture(reader, items, origin, as_of)
 
 
 def evaluate(

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 HEAVY = ("pandas", "numpy", "dagster", "mlflow", "sklearn", "matplotlib", "pyarrow", "sqlalchemy", "rich", "click")
 PUBLIC = [
     "MlopsAssetsError", "Settings", "build_definitions", "evaluate", "explain", "forecast", "load_spec", "observations",
-    "status", "tune",
+    "plot_forecast", "read_accuracy", "read_forecasts", "status", "tune",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from mlops_assets.commands import (
     stand_in,
     status,
 )
-from mlops_assets.commands.readers import adjust, serve
+from mlops_assets.commands.readers import adjust, export, serve, show
 
 
 @click.group(cls=base.Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,6 +48,8 @@ for command in (
     analysis.explain,
     analysis.forecast,
     analysis.tune,
+    show.show,
+    export.export,
     adjust.adjust,
     serve.serve,
     status.status,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from mlops_assets.adjustments import publish
@@ -14,6 +15,7 @@ from mlops_assets.catalog.names import FORECASTS, PUBLISHED_FORECASTS
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
 from mlops_assets.forecasting.model.task import POINT
+from mlops_assets.io_managers.errors import SchemaDriftError
 from mlops_assets.reading.asked import Asked, Moment
 from mlops_assets.reading.origins import Origin, Origins
 
@@ -83,28 +85,41 @@ class Forecasts:
         return [key for key in keys if key in stored]
 
     def _latest(self, asked: Asked) -> pd.DataFrame:
-        if not asked.bounded:
-            present = self.origins.latest(asked.as_of)
-            asked = asked if present is None else asked.within(present.origin + _INSTANT)
+        """Return the rows of each item and timestamp from the latest origin that has them.
+
+        Mostly one partition has them all: of few items it is read by itself before any other is looked for.
+        """
+        if not asked.bounded and asked.as_of is None and asked.items is not None:
+            rows = self._read(self._there(self.origins.stored()[-1:]), asked)
+            if self._whole(rows, asked):
+                return rows
+        present = None if asked.bounded else self.origins.latest(asked.as_of)
+        asked = asked if present is None else asked.within(present.origin + _INSTANT)
         keys = self._there(self.origins.reaching(asked))
+        keys = [key for key in keys if present is None or key <= present.partition]
         rows = self._read(keys[-1:], asked)
-        if len(keys) > 1 and not self._whole(rows, asked):
-            rows = pd.concat([self._read(self._others(keys[:-1], rows, asked), asked), rows], ignore_index=True)
-        rows = rows.assign(_who=rows["source"].where(rows["job_key"] != OWN, ""))
-        rows = rows.sort_values("origin", kind="stable")
+        if len(keys) == 1 or self._whole(rows, asked):
+            return rows
+        rows = pd.concat([self._read(self._others(keys[:-1], rows, asked), asked), rows], ignore_index=True)
+        rows = rows.assign(_who=rows["source"].where(rows["job_key"] != OWN, "")).sort_values("origin", kind="stable")
         return rows.drop_duplicates(["item_id", "timestamp", "_who"], keep="last").drop(columns="_who")
 
     def _whole(self, rows: pd.DataFrame, asked: Asked) -> bool:
-        """Whether rows of one origin are all that any origin before it could have."""
-        if asked.items is None or self.leads is not None or rows.empty:
+        """Whether rows of one origin are all that any origin before it could have of the items that are asked for."""
+        if asked.items is None or self.leads is not None or self.role == "shadow" or rows.empty:
             return False
         origin, spec = rows["origin"].iloc[0], self.origins.spec
-        if asked.since is None or asked.since <= origin:
+        if asked.since is not None and asked.since <= origin:
             return False
-        steps = steps_after(origin, spec.horizon, spec.frequency)
-        wanted = (steps >= asked.since) & ((steps <= asked.until) if asked.until is not None else True)
-        found = rows.drop_duplicates(["item_id", "timestamp"]).groupby("item_id").size()
-        return len(found) == len(asked.items) and bool((found == int(wanted.sum())).all())
+        wanted = spec.horizon
+        if asked.bounded:
+            steps = steps_after(origin, spec.horizon, spec.frequency)
+            inside = np.ones(len(steps), dtype=bool)
+            inside &= asked.since is None or steps >= asked.since
+            inside &= asked.until is None or steps <= asked.until
+            wanted = int(inside.sum())
+        # An item has no timestamp twice, nor more of them than there are.
+        return len(rows) == wanted * len(asked.items) and (asked.since is not None or not asked.bounded)
 
     def _others(self, keys: list[str], rows: pd.DataFrame, asked: Asked) -> list[str]:
         """Return which earlier partitions have to be read: none of all items that the latest has all of."""
@@ -138,8 +153,11 @@ class Forecasts:
     def _stored(self, keys: Sequence[str], asked: Asked, held: list[str]) -> pd.DataFrame:
         """Return the rows of some partitions; those of sums are known since the forecasts of their origins are."""
         tables, key = self.origins.tables, [self.origins.spec.name, self.table]
-        stored = tables.without_rows(key).columns
-        rows = tables.read(key, keys, [name for name in held if name in stored], asked.only).reindex(columns=held)
+        try:
+            rows = tables.read(key, keys, held, asked.only)
+        except SchemaDriftError:  # quantiles or costs that were declared later, and what sums do not have
+            stored = tables.without_rows(key).columns
+            rows = tables.read(key, keys, [name for name in held if name in stored], asked.only).reindex(columns=held)
         if self.table == FORECASTS:
             return rows
         made = {one.origin: one.created_at for one in self.origins.heads(keys)}

@@ -45,3 +45,23 @@ def within(spec: ForecastSpec, keys: Sequence[str], asked: Asked) -> list[str]:
     lasts = [asked.until, None if asked.as_of is None else asked.as_of + ZONES]
     last = min((holding(spec, one) for one in lasts if one is not None), default=None)
     return [key for key in keys if key >= first and (last is None or key <= last)]
+
+
+def versions(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.DataFrame:
+    """Return every version that was known of each observation, by item, timestamp and since when it was.
+
+    Args:
+        tables: where they are.
+        spec: the forecast.
+        asked: which rows; as of a moment, the versions that were known by then.
+
+    Returns:
+        The columns of `observations`, and `superseded_at` (UTC), missing of what is current.
+    """
+    keys = within(spec, tables.partitions([spec.name, OBSERVATIONS]), asked)
+    if not keys:
+        empty = Graph(spec).without_rows(OBSERVATIONS)
+        return empty.assign(superseded_at=pd.Series(dtype="datetime64[us]"))
+    rows = vintages.all_versions(*Revisions(Graph(spec), tables).versions(OBSERVATIONS, keys, asked.only))
+    rows = rows.drop(columns="partition", errors="ignore")
+    return rows if asked.as_of is None else rows[rows[vintages.KNOWN_AT] <= asked.as_of].reset_index(drop=True)

@@ -16,12 +16,12 @@ from mlops_assets.reading import observations as observing
 from mlops_assets.reading import sums
 from mlops_assets.reading.asked import Asked, Moment
 from mlops_assets.reading.calibration import calibration
-from mlops_assets.reading.changes import changes
 from mlops_assets.reading.forecasts import LATEST, Forecasts, Role
+from mlops_assets.reading.happened.changes import changes
+from mlops_assets.reading.happened.service_jobs import service_jobs
+from mlops_assets.reading.happened.timeline import Timeline
 from mlops_assets.reading.item_ids import require
 from mlops_assets.reading.origins import Origins
-from mlops_assets.reading.service_jobs import service_jobs
-from mlops_assets.reading.timeline import Timeline
 from mlops_assets.reading.words import words
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -225,7 +225,7 @@ class Reader:
         Raises:
             TrackingError: MLflow cannot be reached.
         """
-        from mlops_assets.reading import models
+        from mlops_assets.reading.happened import models
 
         there = self.tracking is not None and self.tracking.exists()
         return models.models(self.spec, self.tables, self._life() if there else None)
@@ -236,7 +236,7 @@ class Reader:
         Raises:
             TrackingError: MLflow cannot be reached.
         """
-        from mlops_assets.reading import models
+        from mlops_assets.reading.happened import models
 
         return models.importances(self._life() if self.tracking is not None and self.tracking.exists() else None)
 
