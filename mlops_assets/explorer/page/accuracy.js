@@ -1,7 +1,7 @@
 // How good the forecasts were: over time, by lead, by quantile, by segment and version.
 
 import { go } from "./address.js";
-import { ask, askIfThere, rowsOf } from "./data.js";
+import { ask, askIfThere, isOneFile, rowsOf } from "./data.js";
 import { chart } from "./charts.js";
 import { h } from "./dom.js";
 import { level, metric, metricText, metricsOf, number, percent, seconds } from "./format.js";
@@ -11,13 +11,14 @@ import { downloads, table } from "./table.js";
 
 /** The view of accuracy, of all items or one. */
 export async function accuracyView({ name, path, state, params, known }) {
-  const of = params.item ? { item: params.item, ...known } : known;
+  const item = isOneFile ? null : params.item; // a file tells of single items in the ranking only
+  const of = item ? { item, ...known } : known;
   const by = (what) => askIfThere(`${path}/accuracy`, { by: what, ...of });
   const [all, period, lead, segment, version, calibration, timeline] = await Promise.all([
     ask(`${path}/accuracy`, { by: "all", ...of }).catch(() => null),
     by("period"),
     by("lead"),
-    params.item ? null : by("segment"),
+    item ? null : by("segment"),
     by("version"),
     askIfThere(`${path}/calibration`, of),
     askIfThere(`${path}/timeline`),
@@ -36,12 +37,12 @@ export async function accuracyView({ name, path, state, params, known }) {
     chosen,
     (value) => go({ params: { metric: value } }),
   );
-  const whose = params.item
+  const whose = item
     ? h(
         "p",
         {},
         "Of ",
-        h("b", {}, params.item),
+        h("b", {}, item),
         ". ",
         h(
           "button",
@@ -49,7 +50,7 @@ export async function accuracyView({ name, path, state, params, known }) {
           "Show all items",
         ),
       )
-    : h("p", { class: "muted" }, "Of all items; choose one to see its own.");
+    : h("p", { class: "muted" }, isOneFile ? "Of all items; the ranking tells of each." : "Of all items; choose one to see its own.");
   const download = (what, answer) =>
     downloads(`${name} accuracy by ${what}`, () => rowsOf(answer), `${path}/accuracy`, { by: what, ...of });
   return [

@@ -2,11 +2,11 @@
 
 import { ask } from "./data.js";
 import { h } from "./dom.js";
-import { cards, sections } from "./told.js";
+import { cards, problems, sections } from "./told.js";
 
 /** The view; its words are of now, whatever moment the others show. */
 export async function overviewView({ path }) {
   const told = await ask(`${path}/overview`);
   const after = told.partition && h("p", { class: "muted" }, `After the round of ${told.partition}.`);
-  return h("div", { class: "told" }, after, cards(told.cards), sections(told.sections));
+  return h("div", { class: "told" }, after, problems(told.problems), cards(told.cards), sections(told.sections));
 }

@@ -11,7 +11,7 @@ const TIMES = /^(timestamp|origin|previous_origin|period|since|until|trained_unt
 /**
  * A table of rows, of which more are shown when asked for.
  *
- * columns: [{ name, title, text: (value, row) => string or element, left: true for words }]
+ * columns: [{ name, title, text: (value, row) => string or element, left: true for words, words: true for sentences }]
  */
 export function table(columns, rows, label) {
   const body = h("tbody");
@@ -91,9 +91,9 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-function cell({ name, text, left }, row) {
+function cell({ name, text, left, words }, row) {
   const value = row[name];
-  return h("td", { class: left && "left" }, text ? text(value, row) : plain(name, value));
+  return h("td", { class: words ? "left sentence" : left && "left" }, text ? text(value, row) : plain(name, value));
 }
 
 function plain(name, value) {

@@ -14,6 +14,12 @@ export function cards(told) {
   return h("ul", { class: "cards numbers" }, told.map(card));
 }
 
+/** What a person should look at, or that there is nothing. */
+export function problems(told) {
+  if (told.length === 0) return h("p", { class: "well" }, "Nothing to look at: all is stored, in time, and as good as it should be.");
+  return h("section", { class: "panel look" }, h("h2", {}, "To look at"), h("ul", {}, told.map((words) => h("li", {}, linked(words)))));
+}
+
 /** Sections: [{ title, sentences, tables: [{ title, columns, labels, sentences }] }]. */
 export function sections(told) {
   return told.map(({ title, sentences, tables }) =>
@@ -31,15 +37,20 @@ function tableOf({ title, columns, labels, sentences }, section) {
   const shown = Object.keys(columns).map((name) => ({
     name,
     title: labels[name],
+    words: sentences.includes(name),
     left: sentences.includes(name) || rows.some((row) => typeof row[name] === "string" && !TIME.test(row[name])),
     text: (value) => cell(name, value),
   }));
   return [title && h("h3", {}, title), table(shown, rows, title || section)];
 }
 
+function small(value) {
+  return value > 0 && value < 1e-4;
+}
+
 function cell(name, value) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number") return metric(name).words ? metricText(name, value) : number(value, 4);
+  if (typeof value === "number") return metric(name).words ? metricText(name, value) : small(value) ? "< 0.0001" : number(value, 4);
   return TIME.test(value) ? when(value, { weekday: false }) : h("span", {}, linked(value));
 }
