@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mlops_assets.catalog.names import FORECASTS
+from mlops_assets.catalog.names import ADJUSTMENTS, FORECASTS
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.sections import cards, overview_sections, quality_sections
@@ -78,6 +78,8 @@ def state(sources: Sources, found: Overview) -> dict[str, Any]:
         },
         "at": found.at,
         "adjustable": False,
+        "adjusted": sources.stored.exists(ADJUSTMENTS),
+        "reasons": list(spec.adjustments.reasons),
         "services": [found.external.service] if found.external is not None else [],
         "hierarchy": list(spec.hierarchy.levels) if spec.hierarchy is not None else [],
     }

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlops_assets.catalog.names import OBSERVATIONS
+from mlops_assets.adjustments.log import Adjustments, told
+from mlops_assets.adjustments.value_added import By, value_added
+from mlops_assets.catalog.names import ADJUSTMENTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods, starts
 from mlops_assets.explorer import key_of, one_file
 from mlops_assets.explorer.questions import BY
@@ -27,6 +29,8 @@ MOST_FORECASTS = 400
 LEAST_ORIGINS = 3
 HORIZONS, LEAST_STEPS = 6, 60
 """So many horizons of history are held, and so many steps at least."""
+HELPED_BY: tuple[By, ...] = ("person", "reason", "lead")
+"""By what the page shows whether people have helped."""
 MOST_ITEMS = 500
 """Items in the ranking."""
 
@@ -69,12 +73,16 @@ class Held:
         self._hold("jobs", reader.job_rows)
         self._hold("models", reader.models, MLFLOW)
         self._hold("importances", reader.importances, MLFLOW)
+        if sources.stored.exists(ADJUSTMENTS):
+            self._hold("adjustments", lambda: told(Adjustments(reader.tables, reader.spec.name).all()))
+            for by in HELPED_BY:
+                self._hold("value-added", partial(value_added, reader.tables, reader.spec, by), by=by)
         self._hold("quality", lambda: documents.quality(sources, found))
         # What could not be learnt is among the problems that these begin with.
-        told = replace(found, problems=tuple(dict.fromkeys([*found.problems, *self._reached.unreachable])))
-        self._hold("overview", lambda: documents.overview(sources, told, partition))
-        self._hold("state", lambda: documents.state(sources, told))
-        listed = pd.DataFrame([documents.listed(sources.spec, told, len(items))])
+        stated = replace(found, problems=tuple(dict.fromkeys([*found.problems, *self._reached.unreachable])))
+        self._hold("overview", lambda: documents.overview(sources, stated, partition))
+        self._hold("state", lambda: documents.state(sources, stated))
+        listed = pd.DataFrame([documents.listed(sources.spec, stated, len(items))])
         return {key_of("/v1/forecasts", {}): table("", listed), **self._answers}
 
     def _hold_items(self, items: pd.DataFrame) -> None:

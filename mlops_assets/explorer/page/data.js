@@ -63,10 +63,10 @@ export async function askIfThere(path, params = {}) {
 }
 
 /** Send something and return what comes back. */
-export async function send(path, body) {
+export async function send(path, body, params = { format: "columns" }) {
   if (isOneFile) throw new Refusal("A file can only be read. Open the explorer of mlops-assets serve to ask this.");
   const headers = { "Content-Type": "application/json" };
-  const response = await request(`${path}?format=columns`, { method: "POST", headers, body: JSON.stringify(body) });
+  const response = await request(keyOf(path, params), { method: "POST", headers, body: JSON.stringify(body) });
   return response.json();
 }
 

@@ -1,6 +1,7 @@
 // The views of a forecast, in the order of their tabs. A view is { id, title, show(context) -> element }.
 
 import { accuracyView } from "./accuracy.js";
+import { adjustView } from "./adjust.js";
 import { allViews } from "./all.js";
 import { changeView } from "./change.js";
 import { isOneFile } from "./data.js";
@@ -21,14 +22,25 @@ export const VIEWS = [
   { id: "ranking", title: "Ranking", show: rankingView },
   { id: "change", title: "Why it changed", show: changeView },
   { id: "whatif", title: "What if", show: whatIfView, shown: () => !isOneFile },
+  {
+    id: "adjust",
+    title: isOneFile ? "Adjusted" : "Adjust",
+    show: adjustView,
+    shown: ({ adjustable, adjusted }) => (adjustable && !isOneFile) || adjusted,
+  },
   { id: "timeline", title: "Timeline", show: timelineView },
   { id: "models", title: "Models", show: modelsView },
   ...(isOneFile ? [] : [OVERVIEW]),
   { id: "quality", title: "Data", show: qualityView },
-  { id: "all", title: "All, to print", show: (context) => allViews(VIEWS.filter(printed), context) },
+  { id: "all", title: "All, to print", show: (context) => allViews(VIEWS.filter(printed).filter(has(context.state)), context) },
 ];
+
+/** Which views a forecast has. */
+function has(state) {
+  return ({ shown }) => !shown || shown(state);
+}
 
 /** What stands in the print: not what only answers to clicks, nor the view of all itself. */
 function printed({ id }) {
-  return id !== "all" && id !== "whatif" && id !== "adjust";
+  return id !== "all" && id !== "whatif" && (id !== "adjust" || isOneFile);
 }
