@@ -4,10 +4,12 @@ import { go } from "./address.js";
 import { ask, askIfThere, isOneFile, rowsOf } from "./data.js";
 import { chart } from "./charts.js";
 import { h } from "./dom.js";
-import { level, metric, metricText, metricsOf, number, percent, seconds } from "./format.js";
+import { isSum, level, metric, metricText, metricsOf, number, percent, seconds, titleOf } from "./format.js";
 import { marksOf } from "./events.js";
 import { figures, nothing, panel, select } from "./panel.js";
 import { downloads, table } from "./table.js";
+
+const SUMS = "Scores are kept of items, not of their sums.";
 
 /** The view of accuracy, of all items or one. */
 export async function accuracyView({ name, path, state, params, known }) {
@@ -20,12 +22,32 @@ export async function accuracyView({ name, path, state, params, known }) {
     by("lead"),
     item ? null : by("segment"),
     by("version"),
-    askIfThere(`${path}/calibration`, of),
+    askIfThere(`${path}/calibration`, item ? { item } : {}),
     askIfThere(`${path}/timeline`),
   ]);
   const rows = rowsOf(period);
   const metrics = metricsOf(rows.length ? rows : rowsOf(lead));
-  if (metrics.length === 0) return nothing("No forecast has been scored yet: scores come as the actuals do.");
+  const whose = item
+    ? h(
+        "p",
+        {},
+        "Of ",
+        h("b", {}, titleOf(item, isSum(item, state))),
+        ". ",
+        h(
+          "button",
+          { type: "button", class: "quiet", onclick: () => go({ params: { item: null } }) },
+          "Show all items",
+        ),
+      )
+    : h(
+        "p",
+        { class: "muted" },
+        isOneFile ? "Of all items; the ranking tells of each." : "Of all items; choose one to see its own.",
+      );
+  const unscored =
+    item && isSum(item, state) ? SUMS : "No forecast has been scored yet: scores come as the actuals do.";
+  if (metrics.length === 0) return [whose, nothing(unscored)];
   const chosen = metrics.includes(params.metric)
     ? params.metric
     : metrics.includes(state.metric)
@@ -37,20 +59,6 @@ export async function accuracyView({ name, path, state, params, known }) {
     chosen,
     (value) => go({ params: { metric: value } }),
   );
-  const whose = item
-    ? h(
-        "p",
-        {},
-        "Of ",
-        h("b", {}, item),
-        ". ",
-        h(
-          "button",
-          { type: "button", class: "quiet", onclick: () => go({ params: { item: null } }) },
-          "Show all items",
-        ),
-      )
-    : h("p", { class: "muted" }, isOneFile ? "Of all items; the ranking tells of each." : "Of all items; choose one to see its own.");
   const download = (what, answer) =>
     downloads(`${name} accuracy by ${what}`, () => rowsOf(answer), `${path}/accuracy`, { by: what, ...of });
   return [

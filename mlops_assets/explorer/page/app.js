@@ -11,7 +11,9 @@ import { frame, header } from "./shell.js";
 import { VIEWS } from "./views.js";
 
 const app = document.getElementById("app");
-const shown = { turn: 0, frame: null, key: "" };
+const AWAY = 300_000; // milliseconds
+const ENTERED = ["whatif", "adjust"]; // views with things that people enter
+const shown = { turn: 0, frame: null, key: "", left: 0 };
 
 async function show() {
   const turn = ++shown.turn;
@@ -84,10 +86,17 @@ function again() {
   return h("button", { type: "button", onclick: retry }, "Try again");
 }
 
+/** Who comes back to the page after a while sees what is stored by then; what was entered stays. */
+function lookAgain() {
+  if (document.hidden) shown.left = Date.now();
+  else if (Date.now() - shown.left > AWAY && !ENTERED.includes(here().view)) show();
+}
+
 listenToKeys({
   item: (step) => shown.frame?.items.step(step),
   view: (number) =>
     shown.frame && VIEWS[number] && go({ view: VIEWS[number].id, params: { item: here().params.item } }),
 });
 addEventListener("hashchange", show);
+document.addEventListener("visibilitychange", lookAgain);
 show();

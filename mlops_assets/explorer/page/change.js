@@ -14,8 +14,8 @@ const CAUSES = [
 ];
 
 /** The view of why the forecast changed. */
-export async function changeView({ name, path, params, known }) {
-  const asked = { origin: params.origin, item: params.item, limit: 200, ...known };
+export async function changeView({ name, path, params }) {
+  const asked = { origin: params.origin, item: params.item, limit: 200 };
   const answer = await ask(`${path}/changes`, asked);
   const rows = rowsOf(answer);
   const chosen = params.origin ? rows.filter(({ origin }) => origin === params.origin) : latest(rows);

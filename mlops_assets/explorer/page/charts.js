@@ -86,9 +86,10 @@ function keepDrawn(canvas, description, read) {
 }
 
 function legend({ lines = [], bands = [] }) {
-  const key = (kind, { name, colour, dash, dots, faint }) => {
+  const key = (kind, { name, colour, dash, dots, faint, opacity = 0.2 }) => {
     const look = [kind, `ink-${colour}`, dash && "dashed", dots && "dots", faint && "faint"].filter(Boolean).join(" ");
     const sign = h("i", { class: `sign ${look}`, "aria-hidden": "true" });
+    if (kind === "band") sign.style.opacity = 2 * opacity;
     return h("li", {}, sign, name);
   };
   const named = (list) => list.filter(({ name }) => name);

@@ -142,7 +142,10 @@ function held(path, params) {
   if (exact) return exact;
   const all = item === undefined ? undefined : HELD[keyOf(path, wider)];
   if (all?.columns?.item_id) return only(all, [item].flat());
-  const single = [item].flat().map((each) => HELD[keyOf(path, { ...wider, item: each })]).filter(Boolean);
+  const single = [item]
+    .flat()
+    .map((each) => HELD[keyOf(path, { ...wider, item: each })])
+    .filter(Boolean);
   if (single.length > 0) return joined(single);
   throw new Refusal("This is not in this file: open the explorer of mlops-assets serve to see it.");
 }
@@ -150,7 +153,11 @@ function held(path, params) {
 /** Held tables of single items as one. */
 function joined(tables) {
   const columns = Object.keys(tables[0].columns).map((name) => [name, tables.flatMap((each) => each.columns[name])]);
-  return { ...tables[0], columns: Object.fromEntries(columns), total: tables.reduce((sum, each) => sum + each.total, 0) };
+  return {
+    ...tables[0],
+    columns: Object.fromEntries(columns),
+    total: tables.reduce((sum, each) => sum + each.total, 0),
+  };
 }
 
 /** The part of a held table that is of some items. */

@@ -77,6 +77,17 @@ export function when(time, { weekday = true, year = true } = {}) {
   return at % 86400 === 0 ? day : `${day} ${date.toISOString().slice(11, 16)}`;
 }
 
+/** An item's id as people read it: sums of a hierarchy by the name of their group. */
+export function titleOf(item, isSum) {
+  if (!isSum) return item;
+  return item === "sum:*" ? "All items" : item.replace(/^sum:/, "");
+}
+
+/** Whether an item is a sum, in a forecast with such a hierarchy. */
+export function isSum(item, { hierarchy }) {
+  return Boolean(hierarchy?.length) && item.startsWith("sum:");
+}
+
 /** A word with its number: 1 day, 3 days. */
 export function counted(count, word) {
   return `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;

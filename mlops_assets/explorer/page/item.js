@@ -4,7 +4,7 @@ import { go, slide } from "./address.js";
 import { ask, askAll, askIfThere, rowsOf } from "./data.js";
 import { fill, h } from "./dom.js";
 import { chart } from "./charts.js";
-import { counted, number, percent, seconds, signed, stampOf, when } from "./format.js";
+import { counted, isSum, number, percent, seconds, signed, titleOf, when } from "./format.js";
 import { onStep } from "./keys.js";
 import { choices, figures, nothing, panel } from "./panel.js";
 import { fan, futureOf, originsOf, pointOf } from "./ledger.js";
@@ -26,30 +26,21 @@ export async function itemView(context) {
     return nothing("No item is stored yet. The first round brings them: mlops-assets run " + name);
   items.mark(item);
   const version = params.version ? { version: params.version } : {};
-  const made = rowsOf(await askIfThere(`${path}/origins`, known))
-    .map(({ origin }) => origin)
-    .sort();
-  const since = made.at(-LOOK_BACK) ?? made[0];
-  const asked = { item, origin: "all", role: "shadow", start: since, ...known, ...version };
-  const [observed, ledger, scores] = await Promise.all([
+  const asked = { item, role: "shadow", ...known, ...version };
+  const [observed, ledger] = await Promise.all([
     askAll(`${path}/observations`, { item, ...known }),
-    askAll(path, asked),
-    askIfThere(`${path}/accuracy`, { by: "item", item, ...known }),
+    firstOrigin(path, params, known).then((start) => askAll(path, { ...asked, origin: "all", start })),
   ]);
+  const told = scored(path, item, known, state);
   const actuals = rowsOf(observed).map((row) => ({ at: seconds(row.timestamp), value: row.target }));
   const rows = rowsOf(ledger);
   const point = pointOf(state, rows[0]);
   const origins = originsOf(rows);
-  const told = itemWords(
-    item,
-    rowsOf(scores).find((row) => row.item_id === item),
-    state,
-  );
   if (origins.length === 0) return [told, nothing("There is no forecast of this item yet."), history(item, actuals)];
   const view = { item, actuals, rows, point, origins, params, state };
   const stage = stepper(view, (index) => draw(view, index));
-  const downloadRows = () => shownRows(view, stage.index());
-  const download = downloads(`${name} ${item}`, downloadRows, path, asked);
+  const shown = () => shownRows(view, stage.index());
+  const download = downloads(`${name} ${item}`, shown, path, () => ({ ...asked, origin: origins[stage.index()] }));
   const ways = [
     rows.some((row) => row.adjustment !== null && row.adjustment !== undefined) || params.version
       ? versions(params)
@@ -57,7 +48,23 @@ export async function itemView(context) {
     choices("History", WINDOWS, params.window ?? "near", (window) => go({ params: { window } })),
     download,
   ];
-  return [told, panel({ title: item, tools: ways }, stage.element), stage.below];
+  return [told, panel({ title: titleOf(item, isSum(item, state)), tools: ways }, stage.element), stage.below];
+}
+
+/** The first origin whose forecasts are looked at: of many the latest, and the one that the address names. */
+async function firstOrigin(path, params, known) {
+  const made = rowsOf(await askIfThere(`${path}/origins`, known)).map(({ origin }) => origin);
+  const latest = made.sort().slice(-LOOK_BACK);
+  return [latest[0], params.origin].filter(Boolean).sort()[0];
+}
+
+/** How good the forecasts of the item have been; in a place of its own, for the picture does not wait for it. */
+function scored(path, item, known, state) {
+  const place = h("div", { class: "item-words" });
+  askIfThere(`${path}/accuracy`, { by: "item", item, ...known })
+    .then((scores) => fill(place, itemWords(rowsOf(scores)[0], state)))
+    .catch(() => {}); // the others say so
+  return place;
 }
 
 /** The slider over origins, and where what it shows is drawn. */
@@ -188,7 +195,9 @@ function fanChart({ item, actuals, rows, point, origins, params }, index) {
 /** Who made what is shown, where it was not the champion. */
 function sources({ rows, origins }, index) {
   const { delivered } = futureOf(rows, origins[index]);
-  const by = [...new Set(delivered.map(({ source }) => source))].filter((source) => source && source !== "champion");
+  const by = [...new Set(delivered.map(({ source }) => source))].filter(
+    (source) => source && source !== "champion" && source !== "aggregate",
+  );
   const versions = [...new Set(delivered.map((row) => row.model_version))].filter((version) => version > 0);
   const made = delivered.map((row) => row.created_at).find(Boolean);
   const words = [
@@ -245,7 +254,8 @@ function dayChart(slices, time, point, actuals) {
   const came = actuals.find(({ at }) => at === seconds(time))?.value;
   const first = slices[0][point];
   const last = slices.at(-1)[point];
-  const moved = `From ${number(first)} (${counted(slices[0].lead, "step")} ahead) to ${number(last)} (${counted(slices.at(-1).lead, "step")} ahead): ${signed(last - first)}.`;
+  const [early, late] = [slices[0], slices.at(-1)].map(({ lead }) => counted(lead, "step"));
+  const moved = `From ${number(first)} (${early} ahead) to ${number(last)} (${late} ahead): ${last === first ? "unchanged" : signed(last - first)}.`;
   return chart({
     title: `Forecasts for ${when(time)}`,
     note: typeof came === "number" ? `${moved} ${number(came)} came.` : `${moved} It has not come yet.`,
@@ -311,7 +321,7 @@ function versions(params) {
 }
 
 /** How good the forecasts of the item have been, in a sentence and figures. */
-function itemWords(item, score, { season }) {
+function itemWords(score, { season }) {
   if (!score || typeof score.skill !== "number") return null;
   const naive = season ? "repeating the last season" : "seasonal naive";
   const better = score.skill >= 0 ? "better" : "worse";
@@ -322,5 +332,5 @@ function itemWords(item, score, { season }) {
     typeof score.bias === "number" && ["bias", percent(score.bias, true), score.bias > 0 ? " too high" : " too low"],
     typeof score.coverage === "number" && ["within the band", percent(score.coverage)],
   ];
-  return h("div", { class: "item-words" }, h("p", {}, words), figures(entries));
+  return [h("p", {}, words), figures(entries)];
 }

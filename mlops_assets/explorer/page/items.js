@@ -3,7 +3,7 @@
 import { addressOf, go, here } from "./address.js";
 import { ask, askIfThere, isOneFile, rowsOf } from "./data.js";
 import { fill, h } from "./dom.js";
-import { counted, number, percent, signed } from "./format.js";
+import { counted, number, percent, signed, titleOf } from "./format.js";
 import { sparkline } from "./svg.js";
 
 const ROW = 46; // pixels, as in style.css
@@ -46,8 +46,7 @@ export function itemList({ name, asOf }) {
 
   /** What the API sorts and searches, a file lets us sort and search. */
   async function batch(offset) {
-    if (!isOneFile)
-      return ask(`${path}/items`, { search: list.search, sort: list.sort, limit: BATCH, offset, as_of: asOf });
+    if (!isOneFile) return ask(`${path}/items`, { search: list.search, sort: list.sort, limit: BATCH, offset });
     const found = rowsOf(await ask(`${path}/items`)).filter(({ item_id: id }) =>
       id.toLowerCase().includes(list.search.toLowerCase()),
     );
@@ -96,7 +95,7 @@ export function itemList({ name, asOf }) {
           "aria-current": current ? "true" : null,
           title: row.item_id,
         },
-        h("span", { class: "name" }, row.item_id),
+        h("span", { class: "name" }, titleOf(row.item_id, group)),
         group && h("span", { class: "badge" }, row.level),
         h("span", { class: "figure" }, figure(row)),
         values ? sparkline(values) : h("span", { class: "spark" }),

@@ -11,8 +11,8 @@ const FIRST = 12;
 const LISTED = 1000;
 
 /** The view that ranks items. */
-export async function rankingView({ name, path, params, known }) {
-  const ranked = (sort, limit) => ask(`${path}/items`, { sort, limit, ...known });
+export async function rankingView({ name, path, params }) {
+  const ranked = (sort, limit) => ask(`${path}/items`, { sort, limit });
   const [volume, error, change, all] = await Promise.all([
     ranked("volume", FIRST),
     ranked("error", FIRST),
@@ -79,7 +79,7 @@ export async function rankingView({ name, path, params, known }) {
     panel(
       {
         title: "Items",
-        tools: [level, sort, downloads(`${name} items`, () => rows, `${path}/items`, known)],
+        tools: [level, sort, downloads(`${name} items`, () => rows, `${path}/items`)],
         note: limited(all, listed),
       },
       table(columns(address), rows, "Items"),

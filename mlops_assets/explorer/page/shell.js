@@ -33,6 +33,7 @@ export function header({ forecasts, name, tools }) {
 /** The frame of a forecast's views: its parts, where a view goes, and mark(view, params) which says what is shown. */
 export function frame({ name, state, forecasts, items, asOf }) {
   const content = h("div", { class: "view", id: "view" }, h("p", { class: "muted nothing" }, "Looking …"));
+  const past = h("div");
   const tabs = h("nav", { class: "tabs", "aria-label": "Views" });
   const side = h("aside", { class: "side", id: "items", "aria-label": "Items" }, items.element);
   const toggle = h(
@@ -45,7 +46,7 @@ export function frame({ name, state, forecasts, items, asOf }) {
     toggle.setAttribute("aria-expanded", String(wanted));
   };
   toggle.addEventListener("click", () => open(!side.classList.contains("open")));
-  const main = h("main", { id: "main" }, about(state, asOf), tabs, content, foot(state));
+  const main = h("main", { id: "main" }, about(state), tabs, past, content, foot(state));
   const mark = (view, params) => {
     open(false);
     items.mark(params.item);
@@ -57,6 +58,7 @@ export function frame({ name, state, forecasts, items, asOf }) {
         return h("a", { href, "aria-current": each === view ? "page" : null }, each.title);
       }),
     );
+    fill(past, asOf && moment(view, asOf));
     tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   const parts = [
@@ -71,14 +73,11 @@ export function stateBadge(state) {
   return h("span", { class: `badge state-${state}` }, STATES[state] ?? state);
 }
 
-function about(state, asOf) {
+function about(state) {
   const { champion, problems = [], links = {} } = state;
   const look =
     problems.length > 0 &&
     h("details", { class: "problems" }, h("summary", {}, `To look at: ${problems.length}`), list(problems));
-  const known =
-    asOf &&
-    h("p", { class: "known" }, `As it was known on ${when(asOf)} UTC. `, h("a", { href: now() }, "Back to now"));
   return h(
     "section",
     { class: "about" },
@@ -93,7 +92,6 @@ function about(state, asOf) {
       outside(links.mlflow, "MLflow"),
     ),
     state.description && h("p", { class: "muted" }, state.description),
-    known,
     state.words && h("p", { class: "words" }, state.words),
     look,
   );
@@ -117,7 +115,14 @@ function list(problems) {
   );
 }
 
-/** Look at everything as it was known at a moment. */
+/** A line that says of when the view is. */
+function moment({ asOf: can }, asOf) {
+  const words = `it was known on ${when(asOf)} UTC. `;
+  const said = can ? `As ${words}` : `What is known now; forecast and accuracy are shown as ${words}`;
+  return h("p", { class: "known" }, said, h("a", { href: now() }, "Back to now"));
+}
+
+/** Look at forecasts and scores as they were known at a moment. */
 function asOfControl(asOf) {
   if (isOneFile) return null;
   const field = h("input", { type: "datetime-local", id: "as-of", step: 1, value: asOf ?? "" });

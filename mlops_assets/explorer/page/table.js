@@ -52,7 +52,7 @@ export function downloads(name, rows, path, params = {}) {
   const csv = () => save(new Blob([csvOf(rows())], { type: "text/csv;charset=utf-8" }), `${name}.csv`);
   const xlsx = async () => {
     try {
-      save(await fileOf(path, params, "xlsx"), `${name}.xlsx`);
+      save(await fileOf(path, typeof params === "function" ? params() : params, "xlsx"), `${name}.xlsx`);
     } catch (problem) {
       notice(problem.message);
     }

@@ -1,4 +1,5 @@
-// The views of a forecast, in the order of their tabs. A view is { id, title, show(context) -> element }.
+// The views of a forecast, in the order of their tabs. A view is { id, title, show(context) -> element }, and
+// `shown(state)` where it is not always there, `asOf` where it can show what was known at a moment.
 
 import { accuracyView } from "./accuracy.js";
 import { adjustView } from "./adjust.js";
@@ -17,8 +18,8 @@ const OVERVIEW = { id: "overview", title: "Overview", show: overviewView };
 
 export const VIEWS = [
   ...(isOneFile ? [OVERVIEW] : []), // a report begins with it
-  { id: "item", title: "Forecast", show: itemView },
-  { id: "accuracy", title: "Accuracy", show: accuracyView },
+  { id: "item", title: "Forecast", show: itemView, asOf: true },
+  { id: "accuracy", title: "Accuracy", show: accuracyView, asOf: true },
   { id: "ranking", title: "Ranking", show: rankingView },
   { id: "change", title: "Why it changed", show: changeView },
   { id: "whatif", title: "What if", show: whatIfView, shown: () => !isOneFile },
