@@ -80,4 +80,5 @@ def without_rows(columns: Columns) -> pd.DataFrame:
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype != "str":
         return values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return values.astype("str").astype("object").where(values.notna(), None)  # pyright: ignore[reportArgumentType]
+    texts, missing = values.astype("str").astype("object"), values.isna()
+    return texts.mask(missing, None) if missing.any() else texts  # pyright: ignore[reportArgumentType]

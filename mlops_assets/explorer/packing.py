@@ -1,7 +1,12 @@
 """Answers made small for a file: every text once, a column of one value as that value."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
+
+_PLAIN = {str, float, int, bool, NoneType}
+_EXACT = 2**53
+"""Whole numbers below it are the same as integers."""
 
 
 def packed(documents: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,15 +22,13 @@ def packed(documents: Mapping[str, Any]) -> dict[str, Any]:
     texts: dict[str, int] = {}
 
     def small(values: list[Any]) -> Any:
-        if not values:
-            return values
-        first = values[0]
-        if not isinstance(first, list | dict) and all(type(one) is type(first) and one == first for one in values):
-            return {"is": first, "rows": len(values)}
-        if all(one is None or isinstance(one, str) for one in values):
+        kinds = set(map(type, values))
+        if len(kinds) == 1 and kinds <= _PLAIN and values.count(values[0]) == len(values):
+            return {"is": values[0], "rows": len(values)}
+        if kinds <= {str, NoneType}:
             return {"texts": [None if one is None else texts.setdefault(one, len(texts)) for one in values]}
-        if all(one is None or isinstance(one, float) for one in values):
-            return [int(one) if one is not None and abs(one) < 2**53 and one == int(one) else one for one in values]
+        if kinds <= {float, NoneType}:
+            return [int(one) if one is not None and one.is_integer() and abs(one) < _EXACT else one for one in values]
         return values
 
     made = {

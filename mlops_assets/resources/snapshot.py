@@ -46,7 +46,7 @@ def remembered(tables: Tables) -> Tables:
 class _Remembered(_Snapshot):
     def __init__(self, tables: Tables) -> None:
         super().__init__(tables)
-        self._read = dict[tuple[object, ...], pd.DataFrame]()
+        self._read = dict[tuple[object, object], pd.DataFrame]()
 
     def read(
         self,
@@ -56,7 +56,10 @@ class _Remembered(_Snapshot):
         only: Only | None = None,
     ) -> pd.DataFrame:
         """Return a table as one frame; arguments as of the store."""
-        asked = (*(None if one is None else tuple(one) for one in (key, partitions, columns)), repr(only))
+        rows = (tuple(key), None if partitions is None else tuple(partitions), repr(only or Only()))
+        if columns is not None and (rows, None) in self._read:
+            return self._read[rows, None][list(columns)]
+        asked = rows, None if columns is None else tuple(columns)
         if asked not in self._read:
             self._read[asked] = self._tables.read(key, partitions, columns, only)
         return self._read[asked].copy(deep=False)
