@@ -18,6 +18,8 @@ class DuckDb(Server):
     """DuckDB: takes and gives Arrow as it is. One process at a time may write a file, so others wait."""
 
     text_by_bytes = True
+    with_views = True
+    with_savepoints = False
     key_by_row = False  # DuckDB keeps the index of a key in memory, and cannot change a table that has one.
 
     def storage(self, kind: pa.DataType) -> pa.DataType:

@@ -12,6 +12,15 @@ from mlops_assets.io_managers.sql.register import Entry, Register
 from mlops_assets.io_managers.sql.servers import Server, arrow_type
 
 
+def unchanged(server: Server, schema: pa.Schema, rests: set[str], newest: Entry | None) -> dict[str, Column] | None:
+    """Return where each column of new partitions goes, if the table has them all as it is; None: see `fit`."""
+    if newest is None:
+        return None
+    present = places([newest])
+    wanted = with_rests(plan(schema, server.declared, present.values()), rests)
+    return present if all(present.get(column.name) == column for column in wanted) else None
+
+
 def fit(
     server: Server,
     connection: sa.Connection,
@@ -37,11 +46,6 @@ def fit(
         newest: the last of those that stay. None: none does, and the table is left without rows.
         key: the declared one.
     """
-    if newest is not None:
-        present = places([newest])
-        wanted = with_rests(plan(schema, server.declared, present.values()), rests)
-        if all(present.get(column.name) == column for column in wanted):
-            return present
     stored = list(replaced.values()) if newest is None else register.entries(connection, table)
     stay = [entry for entry in stored if entry.stored_as not in replaced]
     present, kept = places(stored), places(stay)

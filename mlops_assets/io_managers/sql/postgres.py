@@ -31,6 +31,7 @@ class Postgres(Server):
     """Of a table of years two rows of a hundred are replaced at most between two tidyings, not twenty."""
     key_by_row = False  # A unique index of rows takes four times the place, and more time than the rows.
     text_by_bytes = True
+    with_views = True
 
     def __init__(self, engine: "sa.Engine") -> None:
         super().__init__(engine)

@@ -49,6 +49,12 @@ class Server:
     key_by_row = True
     """Whether a table without a declared key gets one of partition and row number."""
 
+    with_views = False
+    """Whether views for readers are made beside the tables; see `views`."""
+
+    with_savepoints = True
+    """Whether a part of a transaction can be undone."""
+
     text_by_bytes = False
     """Whether texts are compared byte by byte; a database that we do not know may pass over the case of letters."""
 
@@ -165,6 +171,21 @@ class Server:
         names = [str(found[0]) for found in cursor.description]
         cursor.fetchall()
         return names
+
+    def columns_of(self, connection: "sa.Connection", table: str) -> list[str]:
+        """Return the names of a table's columns; none of one that is not there."""
+        import sqlalchemy as sa
+
+        return self.columns(connection, table) if sa.inspect(connection).has_table(table) else []
+
+    def create_view(self, connection: "sa.Connection", name: str, query: str) -> None:
+        """Make a view, in the place of one of that name."""
+        self.drop_view(connection, name)
+        self.run(connection, f"CREATE VIEW {self.quote(name)} AS {query}")
+
+    def drop_view(self, connection: "sa.Connection", name: str) -> None:
+        """Remove a view if it is there."""
+        self.run(connection, f"DROP VIEW IF EXISTS {self.quote(name)}")
 
     def add_column(self, connection: "sa.Connection", table: str, name: str, kind: Any) -> None:
         """Add a column, missing in all rows."""

@@ -19,6 +19,7 @@ class Sqlite(Server):
     """SQLite: text for what it has no type for, rows by the driver's own bulk call."""
 
     text_by_bytes = True
+    with_views = True
 
     def storage(self, kind: pa.DataType) -> pa.DataType:
         """Keep whole numbers in 64 bits, times and decimals as readable text."""

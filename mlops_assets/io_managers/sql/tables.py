@@ -18,6 +18,7 @@ from mlops_assets.io_managers.evolution import as_of_today
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.parts import Head, Stream
 from mlops_assets.io_managers.sql import columns as sql_columns
+from mlops_assets.io_managers.sql import views
 from mlops_assets.io_managers.sql.columns import ROW, Column
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.secrets import keep, reveal, variable_of
@@ -74,7 +75,10 @@ class SqlTables(Tables):
             register.remove(connection, table, gone)
             if gone and not stays:
                 register.forget_looks(connection, table)
-                server.drop(connection, table)
+                with views.renewed(server, connection, key):
+                    server.drop(connection, table)
+        if gone and not stays:
+            self._make_views(key)
 
     def outdated(self) -> dict[str, int]:
         """Return the register, and the tables of PostgreSQL, that releases before 0.2.0 have left, with their parts.
@@ -233,7 +237,7 @@ class SqlTables(Tables):
             options: the asset's metadata.
             claim: when the writer began.
         """
-        from mlops_assets.io_managers.sql.fitting import fit
+        from mlops_assets.io_managers.sql.fitting import fit, unchanged
         from mlops_assets.io_managers.sql.register import Look, Written
 
         table, server, register = sql_columns.table_name(key), self._server, self._register
@@ -249,10 +253,14 @@ class SqlTables(Tables):
             for entry in replaced.values():
                 refuse_older(claim, entry.claim, label(key, entry.partition))
             newest = register.staying(connection, table, set(names.values()))
-            places = fit(
-                server, connection, register, table,
-                schema=schema, rests=rests, replaced=replaced, newest=newest, key=primary_key,
-            )  # fmt: skip
+            as_it_is = unchanged(server, schema, rests, newest)
+            places = as_it_is or {}
+            if as_it_is is None:
+                with views.renewed(server, connection, key):
+                    places = fit(
+                        server, connection, register, table,
+                        schema=schema, rests=rests, replaced=replaced, newest=newest, key=primary_key,
+                    )  # fmt: skip
             if newest is None:
                 register.forget_looks(connection, table)
             else:
@@ -270,7 +278,16 @@ class SqlTables(Tables):
                 for partition, (s, _) in told.items()
             }
             register.enter(connection, table, claim, written)
-            return server.size(connection, table) if newest is None else -1
+            size = server.size(connection, table) if newest is None else -1
+        if as_it_is is None:
+            self._make_views(key)
+        return size
+
+    def _make_views(self, key: Sequence[str]) -> None:
+        """Make the views of a table where that could not be part of its own transaction."""
+        if not self._server.transactional_ddl and views.views_of(key):
+            with self._server.engine.begin() as connection:
+                views.make(self._server, connection, key)
 
 
 def _name(partition: str | None) -> str:
