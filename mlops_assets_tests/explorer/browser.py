@@ -1,5 +1,7 @@
 """A real browser for the tests: headless Chromium, steered through its own driver."""
 
+import base64
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,6 +90,11 @@ class Browser:
         """Return a file that was downloaded."""
         file = self.downloads / name
         return self.wait(lambda: file.read_bytes() if file.exists() else b"")
+
+    def printed(self) -> list[bytes]:
+        """Return the pages that it would print, each as it stands in the PDF (ISO 32000, 7.7.3.3)."""
+        made = self.driver.execute_cdp_cmd("Page.printToPDF", {})["data"]
+        return re.findall(rb"/Type\s*/Page\b", base64.b64decode(made))
 
     def wait(self, condition: Callable[[], T]) -> T:
         """Wait until a condition gives something, and return that."""

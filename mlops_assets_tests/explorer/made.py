@@ -55,6 +55,8 @@ def documents() -> dict[str, Any]:
     return {
         "/v1/forecasts": table([{**_listed(), "name": name} for name in ("shop", "other")]),
         f"{FORECAST}/state": _state(),
+        f"{FORECAST}/overview": _overview(),
+        f"{FORECAST}/quality": {"forecast": "shop", "at": day(DAYS), "sections": _overview()["sections"]},
         key_of(FORECAST, {"origin": "all", "role": "shadow"}): table(_forecasts()),
         **{f"{FORECAST}/{name}": table(rows) for name, rows in tables.items()},
         **{key_of(f"{FORECAST}/accuracy", {"by": by}): table(_scores(by, values)) for by, values in scored.items()},
@@ -65,6 +67,25 @@ def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return an answer with `format=columns`."""
     names = rows[0] if rows else ()
     return {"columns": {name: [row[name] for row in rows] for name in names}, "total": len(rows), "next": None}
+
+
+def _overview() -> dict[str, Any]:
+    rows = {
+        "item_id": list(ITEMS),
+        "at": [day(LAST)] * len(ITEMS),
+        "skill": [0.2] * len(ITEMS),
+        "why": [ITEMS[2]] * len(ITEMS),
+    }
+    labels = {"item_id": "item id", "at": "at", "skill": "skill", "why": "why"}
+    told = {"title": "The largest", "columns": rows, "labels": labels, "sentences": ["why"]}
+    return {
+        "forecast": "shop",
+        "at": day(DAYS),
+        "partition": day(LAST),
+        "problems": [f"a run has failed (https://dagster.test/1); {ITEMS[2]}", ITEMS[4]],
+        "cards": [{"name": "champion", "value": "version 3", "note": "random_forest"}],
+        "sections": [{"title": "Items", "sentences": [f"See https://mlflow.test/3 and {ITEMS[3]}"], "tables": [told]}],
+    }
 
 
 def value(item: str, at: int) -> float:

@@ -10,7 +10,7 @@ from mlops_assets_tests.explorer.answering import server
 from mlops_assets_tests.explorer.browser import PHONE
 from mlops_assets_tests.explorer.made import ITEMS, documents, table
 
-VIEWS = ("item", "accuracy", "ranking", "change", "whatif", "timeline", "models")
+VIEWS = ("item", "accuracy", "ranking", "change", "whatif", "timeline", "models", "overview", "quality", "all")
 LEFT, RIGHT, ENTER, ESCAPE = "\ue012", "\ue014", "\ue007", "\ue00c"
 
 

@@ -11,7 +11,8 @@ from mlops_assets.commands.rendering.status import lines, parts, table
 from mlops_assets.definitions import assemble
 from mlops_assets.environments import Environment
 from mlops_assets.explorer import key_of, questions
-from mlops_assets.report.page import Held, page
+from mlops_assets.report.page import Held
+from mlops_assets.report.page import page as page_of
 from mlops_assets.report.sections import cards, quality_sections
 from mlops_assets.report.state import Sources, limit_of, overview
 from mlops_assets.resources.clock import Clock
@@ -131,7 +132,7 @@ def test_nothing_stored_is_said_and_makes_no_database(world, tmp_path):
     found = overview(sources(made))
     assert found.problems == ("nothing is stored yet: mlops-assets run demo",)
     assert not (tmp_path / "data" / "mlflow" / "mlflow.db").exists()
-    answers = held(page(sources(made), found))
+    answers = held(page_of(sources(made), found))
     assert answers["/v1/forecasts/demo/state"]["problems"] == ["nothing is stored yet: mlops-assets run demo"]
 
 
@@ -212,10 +213,27 @@ def test_a_store_that_is_away_leaves_its_answers_out_and_is_a_problem(watched):
 def test_what_comes_from_data_cannot_become_markup(watched):
     found = overview(sources(watched))
     planted = replace(found, description="</script><script>alert(1)</script>", problems=("a <b>bold</b> claim",))
-    html = page(sources(watched), planted)
+    html = page_of(sources(watched), planted)
     assert "alert(1)</script>" not in html
     assert held(html)["/v1/forecasts/demo/overview"]["description"] == planted.description
     assert len(html) < 600_000
+
+
+def test_every_view_opens_from_a_file_without_a_request_or_a_complaint(watched, page, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(page_of(sources(watched), overview(sources(watched)), "2024-05-15"), encoding="utf-8")
+    page.open(file.as_uri())
+    assert page.text(".tabs [aria-current]") == "Overview"
+    for view in ("overview", "item", "accuracy", "ranking", "change", "timeline", "models", "quality", "all"):
+        page.open(f"{file.as_uri()}#/demo/{view}")
+        assert "not in this file" not in page.text(), view
+        assert page.findings() == [], view
+        page.prefer("dark")
+        assert page.findings() == [], view
+        assert page.run("return performance.getEntriesByType('resource').length") == 0
+    titles = page.run("return [...document.querySelectorAll('.each > h2')].map((each) => each.textContent)")
+    assert titles[:2] == ["Overview", "Forecast"]
+    assert len(page.printed()) > 2
 
 
 def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
