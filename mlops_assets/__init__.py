@@ -6,18 +6,15 @@ The public names below are loaded when they are first used, so that importing th
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlops_assets.api import (
-        build_definitions,
-        evaluate,
-        explain,
-        forecast,
-        load_spec,
+    from mlops_assets.api.declared import build_definitions, load_spec
+    from mlops_assets.api.questions import evaluate, explain, forecast, status, tune
+    from mlops_assets.api.stored import (
+        adjust,
         observations,
         plot_forecast,
         read_accuracy,
         read_forecasts,
-        status,
-        tune,
+        value_added,
     )
     from mlops_assets.errors import MlopsAssetsError
     from mlops_assets.settings import Settings
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MlopsAssetsError",
     "Settings",
+    "adjust",
     "build_definitions",
     "evaluate",
     "explain",
@@ -36,9 +34,23 @@ __all__ = [
     "read_forecasts",
     "status",
     "tune",
+    "value_added",
 ]
 
-_MODULES = {"MlopsAssetsError": "mlops_assets.errors", "Settings": "mlops_assets.settings"}
+_MODULES = {
+    "mlops_assets.api.declared": ("build_definitions", "load_spec"),
+    "mlops_assets.api.questions": ("evaluate", "explain", "forecast", "status", "tune"),
+    "mlops_assets.api.stored": (
+        "adjust",
+        "observations",
+        "plot_forecast",
+        "read_accuracy",
+        "read_forecasts",
+        "value_added",
+    ),
+    "mlops_assets.errors": ("MlopsAssetsError",),
+    "mlops_assets.settings": ("Settings",),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -47,7 +59,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_MODULES.get(name, "mlops_assets.api")), name)
+    module = next(module for module, names in _MODULES.items() if name in names)
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

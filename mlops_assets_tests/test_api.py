@@ -10,13 +10,16 @@ import pytest
 
 import mlops_assets
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.io_managers.objects import ObjectTables
+from mlops_assets.settings import Settings
+from mlops_assets_tests.reading.stored import store
 from mlops_assets_tests.worlds import declare, sandbox
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 HEAVY = ("pandas", "numpy", "dagster", "mlflow", "sklearn", "matplotlib", "pyarrow", "sqlalchemy", "rich", "click")
 PUBLIC = [
-    "MlopsAssetsError", "Settings", "build_definitions", "evaluate", "explain", "forecast", "load_spec", "observations",
-    "plot_forecast", "read_accuracy", "read_forecasts", "status", "tune",
+    "MlopsAssetsError", "Settings", "adjust", "build_definitions", "evaluate", "explain", "forecast", "load_spec",
+    "observations", "plot_forecast", "read_accuracy", "read_forecasts", "status", "tune", "value_added",
 ]  # fmt: skip
 
 
@@ -123,3 +126,18 @@ def test_the_page_names_every_public_name():
     page = PAGE.read_text(encoding="utf-8")
     for name in PUBLIC:
         assert name in page
+
+
+def test_a_forecast_is_adjusted_and_scored_from_python(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "ada")
+    stored = store(tmp_path, ObjectTables(base=str(tmp_path / "data" / "tables")), rounds=2)
+    environment = {"MLOPS_ENV": "local", "MLOPS_DATA": str(tmp_path / "data"), "MLOPS_NOW": "2024-03-02T20:00"}
+    settings = Settings.read({**environment, "MLOPS_FORECASTS": str(tmp_path / "forecasts")})
+    change = mlops_assets.adjust("demo", "shop 1", "2024-03-03", factor=2, reason="promotion", settings=settings)
+    assert (change.number, change.by, change.entry.reason) == (1, "ada", "promotion")
+    with pytest.raises(MlopsAssetsError, match="one of value, factor and delta"):
+        mlops_assets.adjust(stored.spec, "shop 1", "2024-03-03", reason="promotion", settings=settings)
+    published = mlops_assets.read_forecasts("demo", "shop 1", settings=settings).iloc[0]
+    system = mlops_assets.read_forecasts("demo", "shop 1", version="system", settings=settings).iloc[0]
+    assert (published["q50"], published["adjustment"]) == (2 * system["q50"], 1)
+    assert mlops_assets.value_added("demo", "person", settings=settings).empty

@@ -1,0 +1,63 @@
+"""Which forecast is meant, and where things are kept: what all public functions begin with."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from mlops_assets.settings import Settings
+    from mlops_assets.spec import ForecastSpec
+
+    Forecast = ForecastSpec | str | PathLike[str]
+
+
+def load_spec(forecast: Forecast, settings: Settings | None = None) -> ForecastSpec:
+    """Return the spec of a forecast.
+
+    Args:
+        forecast: the name of a declared forecast, or the path of a YAML file (`.yaml`, `.yml`); a spec is returned.
+        settings: which folder forecasts are declared in. Default: the environment's.
+
+    Raises:
+        UnknownNameError: no forecast of that name is declared.
+        SpecError: the file cannot be read or breaks the rules; the message has one line for each wrong field.
+    """
+    from mlops_assets.spec import ForecastSpec, find_or_load_spec
+    from mlops_assets.spec import load_spec as load_file
+
+    if isinstance(forecast, ForecastSpec):
+        return forecast
+    if isinstance(forecast, PathLike):
+        return load_file(Path(forecast))
+    return find_or_load_spec(or_default(settings).forecasts, forecast)
+
+
+def build_definitions(*forecasts: Forecast, settings: Settings | None = None) -> dg.Definitions:
+    """Return Dagster definitions: assets, jobs, schedules, sensors and resources.
+
+    Args:
+        forecasts: which. None given: all that the settings declare.
+        settings: the environment that they run in. Default: the environment's.
+
+    Raises:
+        UnknownNameError, SpecError: as `load_spec` does.
+    """
+    from mlops_assets.definitions import assemble, build
+    from mlops_assets.environments import build_environment
+
+    settings = or_default(settings)
+    if not forecasts:
+        return build(settings)
+    specs = [load_spec(forecast, settings).approved_by(settings.approval) for forecast in forecasts]
+    return assemble(specs, build_environment(settings))
+
+
+def or_default(settings: Settings | None) -> Settings:
+    """Return settings, or those of the environment."""
+    from mlops_assets.settings import Settings
+
+    return Settings.read() if settings is None else settings
