@@ -1,12 +1,18 @@
 """Where the page's files are, and its html as a server sends it."""
 
+import hashlib
+from functools import cache
 from pathlib import Path
+
+from mlops_assets.explorer.modules import joined
 
 PAGE = Path(__file__).parent / "page"
 VENDOR = Path(__file__).parent / "vendor"
 """What `make vendor` has fetched; the page also works where it is empty."""
 CHARTS = ("uPlot.iife.min.js", "uPlot.min.css")
 """The charting library: its code, its style."""
+SCRIPT = "explorer.js"
+"""Name under which the modules are served."""
 HEAD = "<!-- head -->"
 """Stands in index.html for what differs between the served page and the one in a file."""
 
@@ -16,22 +22,31 @@ def has_charts(vendor: Path = VENDOR) -> bool:
     return all((vendor / name).is_file() for name in CHARTS)
 
 
-def static_files(vendor: Path = VENDOR) -> dict[str, Path]:
-    """Return the files that a server gives out under /static, by their name there."""
-    files = {file.name: file for file in sorted(PAGE.iterdir()) if file.is_file() and file.name != "index.html"}
-    return files | {name: vendor / name for name in CHARTS if has_charts(vendor)}
+def script() -> str:
+    """Return all modules as one: a browser has it sooner than thirty files, and a page that is one file needs it so."""
+    return joined({file.name: file.read_text(encoding="utf-8") for file in PAGE.glob("*.js")})
 
 
+@cache
+def static_files(vendor: Path = VENDOR) -> dict[str, bytes]:
+    """Return the files that a server gives out under /static, by their name there; they are read once."""
+    files = {SCRIPT: script().encode(), **{name: (PAGE / name).read_bytes() for name in ("style.css", "icon.svg")}}
+    return files | ({name: (vendor / name).read_bytes() for name in CHARTS} if has_charts(vendor) else {})
+
+
+@cache
 def index(vendor: Path = VENDOR) -> str:
-    """Return the html of the served page: it holds under the content security policy `default-src 'self'`."""
+    """Return the html of the served page: it holds under the content security policy `default-src 'self'`.
+
+    Its files are asked for with their checksum as `v`: what comes with it may be kept for ever.
+    """
     code, style = CHARTS
-    head = ['<link rel="icon" href="static/icon.svg">']
-    if has_charts(vendor):
-        head += [f'<link rel="stylesheet" href="static/{style}">', f'<script src="static/{code}" defer></script>']
-    head += ['<link rel="stylesheet" href="static/style.css">']
-    # Browsers would else find the modules one after another, each behind the one that imports it.
-    head += [f'<link rel="modulepreload" href="static/{file.name}">' for file in sorted(PAGE.glob("*.js"))]
-    head += ['<script type="module" src="static/app.js"></script>']
+    files = static_files(vendor)
+    kept = {name: f"static/{name}?v={hashlib.sha256(text).hexdigest()[:12]}" for name, text in files.items()}
+    head = [f'<link rel="icon" href="{kept["icon.svg"]}">']
+    if code in files:
+        head += [f'<link rel="stylesheet" href="{kept[style]}">', f'<script src="{kept[code]}" defer></script>']
+    head += [f'<link rel="stylesheet" href="{kept["style.css"]}">', f'<script src="{kept[SCRIPT]}" defer></script>']
     return html().replace(HEAD, "\n".join(head))
 
 

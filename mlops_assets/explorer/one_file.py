@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-from mlops_assets.explorer.files import CHARTS, HEAD, PAGE, VENDOR, has_charts, html
-from mlops_assets.explorer.modules import joined
+from mlops_assets.explorer.files import CHARTS, HEAD, PAGE, VENDOR, has_charts, html, script
 from mlops_assets.explorer.packing import packed
 
 
@@ -21,7 +20,7 @@ def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR)
         title: of the page.
         vendor: folder of the charting library; without it charts are SVG.
     """
-    styles, scripts = [(PAGE / "style.css").read_text(encoding="utf-8")], [_script()]
+    styles, scripts = [(PAGE / "style.css").read_text(encoding="utf-8")], [script()]
     if has_charts(vendor):
         code, style = ((vendor / name).read_text(encoding="utf-8") for name in CHARTS)
         licence = (vendor / "LICENSE").read_text(encoding="utf-8")
@@ -40,10 +39,6 @@ def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR)
     ]
     page = html().replace(HEAD, "\n".join(head)).replace("<title>Forecasts</title>", f"<title>{escape(title)}</title>")
     return page.replace("</body>", "\n".join(body))
-
-
-def _script() -> str:
-    return joined({file.name: file.read_text(encoding="utf-8") for file in PAGE.glob("*.js")})
 
 
 def _hashes(texts: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ def server(held: Mapping[str, Any], vendor: Path) -> Iterator[str]:
 class _Handler(BaseHTTPRequestHandler):
     held: Mapping[str, Any]
     vendor: Path
-    files: Mapping[str, Path]
+    files: Mapping[str, bytes]
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
@@ -39,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/":
             self._say("text/html; charset=utf-8", index(self.vendor).encode())
         elif file := self.files.get(path.removeprefix("/static/")):
-            self._say(TYPES[file.suffix], file.read_bytes())
+            self._say(TYPES[Path(path).suffix], file)
         elif params.get("format") == ["xlsx"]:
             self._say("application/octet-stream", b"PK")
         elif (answer := _answer(self.held, path, params)) is None:

@@ -53,7 +53,7 @@ def test_the_charting_library_is_inside_with_its_licence(tmp_path):
 def test_the_served_page_has_no_code_or_style_of_its_own(tmp_path):
     page = index(tmp_path)
     assert re.findall(r"<script(?![^>]*src=)|<style|style=|\son\w+=", page) == []
-    named = set(re.findall(r'(?:src|href)="static/([^"]*)"', page))
+    named = set(re.findall(r'(?:src|href)="static/([^"?]*)\?v=\w+"', page))
     assert named == static_files(tmp_path).keys()
 
 

@@ -179,10 +179,10 @@ def test_the_page_of_routes_needs_no_internet(client):
 def test_the_explorer_and_its_files_are_served(client):
     page = client.get("/").text
     names = re.findall(r'(?:src|href)="static/([^"]+)"', page)
-    assert "app.js" in names
+    assert any(name.startswith("explorer.js?v=") for name in names)
     for name in names:
         assert client.get(f"/static/{name}").status_code == 200
-    assert client.get("/static/app.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/static/explorer.js").headers["content-type"].startswith("text/javascript")
     assert client.get("/static/index.html").status_code == 404
 
 

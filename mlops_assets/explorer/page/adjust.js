@@ -123,7 +123,10 @@ async function formPanel({ name, path, state }, item, again) {
       if (!only) return await again();
       fill(shown, preview(name, change));
     } catch (problem) {
-      fill(shown, refused(problem, () => tell(where, body, only)));
+      fill(
+        shown,
+        refused(problem, () => tell(where, body, only)),
+      );
     } finally {
       shown.removeAttribute("aria-busy");
     }

@@ -20,14 +20,9 @@ async function show() {
   const where = here();
   app.setAttribute("aria-busy", "true");
   try {
-    const forecasts = rowsOf(await ask("/v1/forecasts"));
-    if (turn !== shown.turn) return;
-    if (!where.forecast && forecasts.length === 1) {
-      history.replaceState(null, "", addressOf({ forecast: forecasts[0].name }));
-      return show();
-    }
-    if (where.forecast) await showForecast(where, forecasts, turn);
-    else showHome(forecasts);
+    const listed = ask("/v1/forecasts").then(rowsOf);
+    if (where.forecast) await showForecast(where, listed, turn);
+    else await showHome(await listed, turn);
   } catch (problem) {
     if (turn === shown.turn) showProblem(problem);
   } finally {
@@ -35,20 +30,25 @@ async function show() {
   }
 }
 
-function showHome(forecasts) {
+async function showHome(forecasts, turn) {
+  if (turn !== shown.turn) return null;
+  if (forecasts.length === 1) {
+    history.replaceState(null, "", addressOf({ forecast: forecasts[0].name }));
+    return show();
+  }
   shown.frame = null;
   document.title = "Forecasts";
-  fill(app, header({ forecasts }), h("main", { id: "main", class: "home" }, home(forecasts)));
+  return fill(app, header({}), h("main", { id: "main", class: "home" }, home(forecasts)));
 }
 
-async function showForecast({ forecast, view, params }, forecasts, turn) {
-  const name = forecast;
+async function showForecast({ forecast: name, view, params }, listed, turn) {
+  const key = JSON.stringify([name, params.as_of]);
+  const isNew = !shown.frame || shown.key !== key;
+  const items = isNew ? itemList({ name, asOf: params.as_of }) : shown.frame.items; // asks while the state is asked for
   const state = await ask(`/v1/forecasts/${encodeURIComponent(name)}/state`);
   if (turn !== shown.turn) return;
-  const key = JSON.stringify([name, params.as_of]);
-  if (!shown.frame || shown.key !== key) {
-    const items = itemList({ name, asOf: params.as_of });
-    shown.frame = frame({ name, state, forecasts, items, asOf: params.as_of });
+  if (isNew) {
+    shown.frame = frame({ name, state, listed, items, asOf: params.as_of });
     shown.key = key;
     fill(app, ...shown.frame.parts);
   }
@@ -57,7 +57,7 @@ async function showForecast({ forecast, view, params }, forecasts, turn) {
   shown.frame.mark(chosen, params);
   const path = `/v1/forecasts/${encodeURIComponent(name)}`;
   const known = params.as_of ? { as_of: params.as_of } : {};
-  const content = await chosen.show({ name, path, state, params, known, items: shown.frame.items }).catch(trouble);
+  const content = await chosen.show({ name, path, state, params, known, items }).catch(trouble);
   if (turn !== shown.turn) return;
   fill(shown.frame.content, content);
 }

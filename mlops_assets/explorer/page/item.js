@@ -21,6 +21,7 @@ const WINDOWS = [
 /** The view of one item. */
 export async function itemView(context) {
   const { name, path, state, params, known, items } = context;
+  const start = firstOrigin(path, params, known);
   const item = params.item ?? (await items.first());
   if (item === undefined)
     return nothing("No item is stored yet. The first round brings them: mlops-assets run " + name);
@@ -29,7 +30,7 @@ export async function itemView(context) {
   const asked = { item, role: "shadow", ...known, ...version };
   const [observed, ledger] = await Promise.all([
     askAll(`${path}/observations`, { item, ...known }),
-    firstOrigin(path, params, known).then((start) => askAll(path, { ...asked, origin: "all", start })),
+    start.then((first) => askAll(path, { ...asked, origin: "all", start: first })),
   ]);
   const told = scored(path, item, known, state);
   const actuals = rowsOf(observed).map((row) => ({ at: seconds(row.timestamp), value: row.target }));

@@ -14,15 +14,13 @@ const STATES = { ok: "in order", attention: "to look at", broken: "broken", empt
 /** Parameters that another view keeps. */
 const CARRIED = ["item", "as_of", "version"];
 
-/** The head of the page. */
-export function header({ forecasts, name, tools }) {
-  const choose = (event) => go({ forecast: event.target.value, view: "", params: {} });
-  const options = forecasts.map((each) => option(each.name, name));
+/** The head of the page; chooser and tools belong to a forecast. */
+export function header({ chooser, tools }) {
   return h(
     "header",
     { class: "top" },
     h("a", { class: "brand", href: "#/", title: "All forecasts" }, sign(), h("span", {}, "Forecasts")),
-    name && forecasts.length > 1 && h("select", { "aria-label": "Forecast", onchange: choose }, options),
+    chooser,
     h("span", { class: "space" }),
     tools,
     helpButton(),
@@ -30,8 +28,21 @@ export function header({ forecasts, name, tools }) {
   );
 }
 
+/** A way to another forecast, as soon as their list is there; of one there is none. */
+function chooserOf(listed, name) {
+  const place = h("span");
+  const choose = (event) => go({ forecast: event.target.value, view: "", params: {} });
+  const show = (forecasts) => {
+    if (forecasts.length < 2) return;
+    const options = forecasts.map((each) => option(each.name, name));
+    fill(place, h("select", { "aria-label": "Forecast", onchange: choose }, options));
+  };
+  listed.then(show).catch(() => {}); // the forecast itself can be looked at without
+  return place;
+}
+
 /** The frame of a forecast's views: its parts, where a view goes, and mark(view, params) which says what is shown. */
-export function frame({ name, state, forecasts, items, asOf }) {
+export function frame({ name, state, listed, items, asOf }) {
   const content = h("div", { class: "view", id: "view" }, h("p", { class: "muted nothing" }, "Looking …"));
   const past = h("div");
   const tabs = h("nav", { class: "tabs", "aria-label": "Views" });
@@ -62,7 +73,7 @@ export function frame({ name, state, forecasts, items, asOf }) {
     tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   const parts = [
-    header({ forecasts, name, tools: [toggle, asOfControl(asOf)] }),
+    header({ chooser: chooserOf(listed, name), tools: [toggle, asOfControl(asOf)] }),
     h("div", { class: "body" }, side, main),
   ];
   return { parts, content, mark, items };

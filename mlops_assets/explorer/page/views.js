@@ -33,7 +33,11 @@ export const VIEWS = [
   { id: "models", title: "Models", show: modelsView },
   ...(isOneFile ? [] : [OVERVIEW]),
   { id: "quality", title: "Data", show: qualityView },
-  { id: "all", title: "All, to print", show: (context) => allViews(VIEWS.filter(printed).filter(has(context.state)), context) },
+  {
+    id: "all",
+    title: "All, to print",
+    show: (context) => allViews(VIEWS.filter(printed).filter(has(context.state)), context),
+  },
 ];
 
 /** Which views a forecast has. */

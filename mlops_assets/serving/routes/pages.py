@@ -1,19 +1,19 @@
 """Pages for people: the explorer at `/`, and the routes at `/docs`. Nothing of a forecast is in them."""
 
 from collections.abc import Iterator
-from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from mlops_assets import explorer
 
 router = APIRouter(include_in_schema=False)
 _ASK = {"Cache-Control": "no-cache"}
+_KEEP = {"Cache-Control": "public, max-age=31536000, immutable"}
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -24,17 +24,12 @@ async def page() -> Response:
 
 
 @router.get("/static/{name}")
-async def static(name: str) -> Response:
-    """Give out a file of the explorer, by a name that is known; a browser asks each time whether it has changed."""
-    file = _files().get(name)
-    if file is None:
+async def static(name: str, v: str = "") -> Response:
+    """Give out a file of the explorer, by a name that is known; one that is asked for by its checksum may be kept."""
+    text = explorer.static_files().get(name)
+    if text is None:
         raise HTTPException(404)
-    return FileResponse(file, media_type=_TYPES.get(file.suffix), headers=_ASK)
-
-
-@cache
-def _files() -> dict[str, Path]:
-    return explorer.static_files()
+    return Response(text, media_type=_TYPES[Path(name).suffix], headers=_KEEP if v else _ASK)
 
 
 @router.get("/docs")
