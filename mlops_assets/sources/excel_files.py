@@ -60,6 +60,21 @@ def read_excel(
         yield frame
 
 
+def header_of(file: AnyFile) -> list[str]:
+    """Return the names of the columns of a workbook's first sheet: its first row that is not empty.
+
+    Raises:
+        SourceError: it is no workbook, or the sheet is empty.
+        MissingExtraError: openpyxl is not installed.
+    """
+    with _workbook(file, values=True) as book:
+        name = _sheet(file, book.sheetnames, None, lambda _: None)
+        for _, row in _rows(book, name):
+            if any(cell is not None for cell in row):
+                return [str(cell) for cell in row if cell is not None]
+    raise SourceError(f"{file}, sheet {name!r}: it is empty, without so much as the names of its columns")
+
+
 @contextmanager
 def _workbook(file: AnyFile, *, values: bool) -> Iterator[Any]:
     """Open a workbook: with its values, or with its formulas.

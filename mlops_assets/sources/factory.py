@@ -1,21 +1,42 @@
 """The reader of each kind of source that a spec may name."""
 
+from pathlib import Path
+from typing import overload
+
 from mlops_assets.sources.base import SourceReader
 from mlops_assets.sources.files import FileReader
 from mlops_assets.sources.http import HttpReader
 from mlops_assets.sources.object_files import ObjectReader, is_object_url
 from mlops_assets.sources.sql import SqlReader
-from mlops_assets.spec import ForecastSpec, HttpSource, SqlSource
+from mlops_assets.spec import FileSource, ForecastSpec, HttpSource, SqlSource
 from mlops_assets.spec.sources import Source
 
 
 def open_source(spec: ForecastSpec, source: Source | None = None) -> SourceReader:
     """Return the reader of a spec's source, or of another one that it names."""
-    source = source or spec.source
+    return open_source_of(source or spec.source, spec.folder, spec.time_zone)
+
+
+@overload
+def open_source_of(source: FileSource, folder: Path, time_zone: str = "UTC") -> FileReader: ...
+
+
+@overload
+def open_source_of(source: Source, folder: Path, time_zone: str = "UTC") -> SourceReader: ...
+
+
+def open_source_of(source: Source, folder: Path, time_zone: str = "UTC") -> SourceReader:
+    """Return the reader of a source.
+
+    Args:
+        source: of whatever kind.
+        folder: that relative paths start from.
+        time_zone: IANA zone of the times that a service or a database is asked for.
+    """
     if isinstance(source, SqlSource):
-        return SqlReader(source, spec.time_zone)
+        return SqlReader(source, time_zone)
     if isinstance(source, HttpSource):
-        return HttpReader(source, spec.time_zone)
+        return HttpReader(source, time_zone)
     if is_object_url(source.path):
         return ObjectReader(source)
-    return FileReader(source, spec.folder)
+    return FileReader(source, folder)

@@ -111,6 +111,19 @@ class TextFile:
         stream = open_bytes(self.file)
         return stream if self.encoding is None else io.BufferedReader(_Recoded(stream, self.encoding, self))
 
+    def likely_encoding(self) -> str | None:
+        """Return the encoding that a file is probably of, if it is not of the one declared; None if it is."""
+        declared = self.encoding or "utf-8"
+        if declared.startswith(("utf-16", "utf-32")):
+            return None
+        with open_bytes(self.file) as stream:
+            for line in _lines(stream):
+                try:
+                    line.decode(declared)
+                except UnicodeDecodeError as error:
+                    return next(iter(_possible(_word(line, error.start))), None)
+        return None
+
     def wrong_encoding(self) -> SourceError:
         """Make the error of a file that is not of its encoding: the line, the word, and what it may be."""
         declared = self.encoding or "utf-8"
@@ -185,7 +198,7 @@ def _word(line: bytes, at: int) -> bytes:
     return before + re.split(rb"[\s,;|\"]", line[at:])[0][:20]
 
 
-def _candidates(word: bytes) -> str:
+def _possible(word: bytes) -> dict[str, str]:
     """Return the encodings by which bytes are a word, each with that word; the likelier first."""
     foreign = re.search(rb"[\x80-\xff]{3}", word) is not None
     found: dict[str, str] = {}
@@ -196,4 +209,10 @@ def _candidates(word: bytes) -> str:
             continue
         if text.isprintable() and text not in found.values():
             found[name] = text
+    return found
+
+
+def _candidates(word: bytes) -> str:
+    """Say by which encodings bytes are a word."""
+    found = _possible(word)
     return " or ".join(f"{name} ({text!r})" for name, text in found.items()) or "the one it was saved in"

@@ -21,7 +21,9 @@ class Columns(Part):
     """Which of the source's columns hold what."""
 
     item_id: Names = Field(
-        min_length=1, description="Column that names the series; of several, the values are joined by '/'."
+        default_factory=list,
+        description="Column that names the series; of several, the values are joined by '/'. Default: none, the table "
+        "is one series, which is called by its target.",
     )
     timestamp: Name = Field(description="Column of the time; without an offset, it is in the spec's time zone.")
     target: Name = Field(description="Column of the value to forecast.")

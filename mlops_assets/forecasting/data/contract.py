@@ -58,7 +58,7 @@ class Contract:
     """What the rows of a source must be like.
 
     Attributes:
-        item_id: columns whose values, joined by `/`, name the series.
+        item_id: columns whose values, joined by `/`, name the series; none: all rows are of one, called by the target.
         timestamp: column of the time.
         target: column of the value.
         frequency: pandas offset alias of the grid.

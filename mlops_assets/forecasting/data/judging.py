@@ -237,7 +237,11 @@ def _parse(
     form = contract.timestamp_format or "ISO 8601"
     unread = moments.isna().to_numpy()
     verdict.reject(unread, "unparsable_timestamp", stamps, lambda v: f"column {name}: {v!r} is not {form}")
-    item_id = read_item_ids([column(raw, name) for name in contract.item_id])
+    item_id = (
+        read_item_ids([column(raw, name) for name in contract.item_id])
+        if contract.item_id
+        else pd.Series(contract.target, index=raw.index, dtype=object)
+    )
     remarks = Remarks(offsets_named(stamps) if contract.timestamp_format is None else Offsets())
     columns = {"item_id": item_id, "timestamp": moments}
     unparsed: list[_Unparsed] = []

@@ -1,0 +1,146 @@
+"""A spec drafted from a table: what was found, what is proposed, and the YAML that says both."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.partitions import holding, partitions_of, window_of
+from mlops_assets.drafts.grid import Grid, find_grid, first_day, floored, usual_horizon
+from mlops_assets.drafts.roles import Roles, find_roles
+from mlops_assets.drafts.table import EVERYTHING, Table, open_table
+from mlops_assets.drafts.yaml_text import to_yaml
+from mlops_assets.errors import UsageError
+from mlops_assets.forecasting.data.contract import Checked, check
+from mlops_assets.forecasting.data.grid import default_season_lengths, steps_between
+from mlops_assets.forecasting.data.parsing import read_item_ids
+from mlops_assets.spec import ForecastSpec, parse_spec
+
+_WINDOWS = 3
+_OLD = 3
+"""A table whose last time is so many partitions ago is one of the past: the partitions end with it."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A spec that was drafted.
+
+    Attributes:
+        spec: as it reads.
+        text: its YAML, with comments on what was found.
+        table: what it was drafted from.
+        roles: what its columns are.
+        checked: its rows, held against the spec.
+        first: first time that a target stands at.
+        last: last such time.
+    """
+
+    spec: ForecastSpec
+    text: str
+    table: Table
+    roles: Roles
+    checked: Checked
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+
+def draft(
+    place: str, file: Path, name: str, now: datetime, horizon: int | None = None, table: str | None = None
+) -> Draft:
+    """Look at a table, and propose a spec for it.
+
+    Args:
+        place: a file, a folder, a glob, an address in object storage or of a database.
+        file: where the spec is going to stand; it need not be there.
+        name: of the forecast.
+        now: the present moment, aware.
+        horizon: steps to forecast. Default: by the frequency and the length of the history.
+        table: of a database with several: which.
+
+    Raises:
+        SourceError: the table cannot be read.
+        UsageError: it is empty, has no column of times or none of numbers, or is too short.
+    """
+    found = open_table(place, file.parent, table)
+    if found.rows.empty:
+        raise UsageError(f"{found.place}: it has the columns {', '.join(found.columns)}, and no row")
+    roles = find_roles(found.place, found.rows, found.columns)
+    labels = read_item_ids([found.rows[column] for column in roles.item]) if roles.item else None
+    moments = roles.time.moments
+    grid = find_grid(moments.dropna(), None if labels is None else labels[moments.notna()])
+    stepped = floored(moments.dropna(), grid)
+    first, last = stepped.min(), stepped.max()
+    steps = steps_between(first, last, grid.frequency) + 1
+    ahead = horizon or usual_horizon(grid.frequency, steps)
+    fields = _fields(name, found, roles, grid, ahead, _windows(steps, ahead, grid.frequency), first)
+    spec = _read(fields, file, found, grid, roles)
+    checked = _checked(spec, found, now)
+    if checked.accepted.empty:
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in checked.reasons.items())
+        raise UsageError(f"{found.place}: no row of it could be used ({reasons or 'no target in any of them'})")
+    given = checked.accepted.dropna(subset=["target"])["timestamp"]
+    first, last = given.min(), given.max()
+    if (end := _end(spec, last, now)) is not None:
+        fields["partitions"]["end"] = end
+        spec = _read(fields, file, found, grid, roles)
+    return Draft(spec, to_yaml(fields, found, roles, grid, checked), found, roles, checked, first, last)
+
+
+def _fields(
+    name: str, found: Table, roles: Roles, grid: Grid, horizon: int, windows: int, first: pd.Timestamp
+) -> dict[str, Any]:
+    source = dict(found.source)
+    if roles.numbers.decimal == ",":
+        source["decimal"] = ","
+    if roles.numbers.thousands:
+        source["thousands"] = roles.numbers.thousands
+    columns: dict[str, Any] = {"timestamp": roles.time_column, "target": roles.target}
+    if roles.item:
+        columns = {"item_id": roles.item if len(roles.item) > 1 else roles.item[0], **columns}
+    if roles.time.form is not None:
+        columns["timestamp_format"] = roles.time.form
+    if grid.floor:
+        columns["timestamp_floor"] = True
+    if roles.several or grid.single:
+        columns["aggregate"] = "sum"
+    fields: dict[str, Any] = {"name": name, "source": source, "columns": columns, "frequency": grid.frequency}
+    if roles.time.zone != "UTC":
+        fields["time_zone"] = roles.time.zone
+    fields["partitions"] = {"start": f"{first_day(first, grid.frequency):%Y-%m-%d}"}
+    fields["horizon"] = horizon
+    covariates = {kind: getattr(roles, kind) for kind in ("known", "past", "static") if getattr(roles, kind)}
+    if covariates:
+        fields["covariates"] = covariates
+    if roles.several or grid.single:
+        fields["fill"] = "zero"
+    if windows != _WINDOWS:
+        fields["backtest"] = {"windows": windows}
+    return fields
+
+
+def _windows(steps: int, horizon: int, frequency: str) -> int:
+    """Return how many backtest windows a history is long enough for: two seasons stay to learn from."""
+    season = default_season_lengths(frequency)[0]
+    return max(1, min(_WINDOWS, (steps - 2 * min(season, steps // 4)) // horizon - 1))
+
+
+def _read(fields: dict[str, Any], file: Path, found: Table, grid: Grid, roles: Roles) -> ForecastSpec:
+    return parse_spec(to_yaml(fields, found, roles, grid, None), file, dict.fromkeys(found.variables, "sqlite://"))
+
+
+def _checked(spec: ForecastSpec, found: Table, now: datetime) -> Checked:
+    return check(found.rows, Graph(spec).contract, EVERYTHING, now)
+
+
+def _end(spec: ForecastSpec, last: pd.Timestamp, now: datetime) -> str | None:
+    """Return the first day after the last partition, where the table is one of the past; None where it goes on."""
+    partitions = partitions_of(spec)
+    window = window_of(partitions, holding(spec, last))
+    length = window.end - window.start
+    here = pd.Timestamp(now).tz_convert(spec.zone).tz_localize(None)
+    if here < window.end + _OLD * max(length, pd.Timedelta(days=1)):
+        return None
+    return f"{window.end:%Y-%m-%d}"
