@@ -250,6 +250,11 @@ class Settings(BaseModel):
         return self.models or PLACES[self.environment][1]
 
     @property
+    def shows_the_example(self) -> bool:
+        """Whether no folder of forecasts is declared, so that the shipped example is what there is."""
+        return self.forecasts == Settings.model_fields["forecasts"].default
+
+    @property
     def data_folder(self) -> Path:
         """The data folder as an absolute path, `~` expanded."""
         return self.data.expanduser().resolve()

@@ -1,7 +1,8 @@
 """Questions to a forecast, which store nothing: evaluate, explain, forecast, tune."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +10,12 @@ from mlops_assets.commands import base
 from mlops_assets.errors import UsageError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, find_or_load_spec
+from mlops_assets.spec.folder import is_table
+
+if TYPE_CHECKING:
+    from mlops_assets.analysis.at_once import TableForecast
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -70,6 +77,11 @@ def explain(
 @click.option("--item", "items", multiple=True, metavar="ID", help="Only these items.")
 @click.option("--origin", metavar="TIME", help="Made from which moment. Default: the latest.")
 @base.as_of_option
+@click.option("--horizon", type=click.IntRange(1, 1000), help="Of a table: steps to forecast.")
+@click.option("--table", "table", metavar="NAME", help="Of a database with several tables: which.")
+@click.option("--save", type=_FILE, metavar="FILE", help="Of a table: keep the spec that was drafted for it.")
+@click.option("--picture", type=_FILE, metavar="FILE", help="Of a table: where to draw it. Default: NAME_forecast.png.")
+@click.option("--csv", "rows", type=_FILE, metavar="FILE", help="Write all rows there.")
 @base.as_json_option
 def forecast(
     spec: str,
@@ -78,17 +90,60 @@ def forecast(
     items: tuple[str, ...],
     origin: str | None,
     as_of: str | None,
+    horizon: int | None,
+    table: str | None,
+    save: Path | None,
+    picture: Path | None,
+    rows: Path | None,
     as_json: bool,
 ) -> None:
     """Forecast without storing anything; with changes, beside the forecast as things stand.
 
-    SPEC is a YAML file or the name of a declared forecast. --set changes a known covariate over the whole horizon: +5,
-    -5, *0.9, /2, a value, or =-5 for a value below zero.
+    SPEC is a YAML file, the name of a declared forecast, or a table that no spec describes: a file (sales.csv,
+    .parquet, .xlsx, ...), a folder, a glob, an address of object storage or of a database. --set changes a known
+    covariate over the whole horizon: +5, -5, *0.9, /2, a value, or =-5 for a value below zero.
     """
-    from mlops_assets.analysis import what_if
     from mlops_assets.commands.rendering import forecast as rendering
 
-    _answer(spec, what_if.what_if, rendering.tables, as_json, changes, file, items, origin, as_of)
+    if is_table(spec):
+        refuse("belongs to a spec, and this is a table", set=changes, future=file, origin=origin, as_of=as_of)
+        result = _of_table(spec, items, horizon, table, save, picture)
+        if as_json:
+            base.show_json(result.to_json())
+        else:
+            base.show(rendering.of_table(result))
+    else:
+        refuse("belongs to a table, and this is a spec", horizon=horizon, table=table, save=save, picture=picture)
+        from mlops_assets.analysis import what_if
+
+        result = _answer(spec, what_if.what_if, rendering.tables, as_json, changes, file, items, origin, as_of)
+    if rows is not None:
+        with base.writing(rows):
+            result.to_frame().to_csv(rows, index=False)
+
+
+def _of_table(
+    place: str,
+    items: tuple[str, ...],
+    horizon: int | None,
+    table: str | None,
+    save: Path | None,
+    picture: Path | None,
+) -> "TableForecast":
+    from mlops_assets.analysis.at_once import forecast_table
+    from mlops_assets.drafts.draft import write
+    from mlops_assets.spec.folder import name_of
+
+    with base.remarks(), base.about(place):
+        result = forecast_table(place, Settings.read(), horizon=horizon, table=table, file=save, items=items)
+    drawn = picture or Path(f"{name_of(table or place)}_forecast.png")
+    with base.writing(drawn):
+        result.draw(drawn)
+    click.echo(f"picture: {base.short_path(drawn)}", err=True)
+    if save is not None:
+        with base.writing(save):
+            write(result.draft, save)
+    return result
 
 
 @click.command()
@@ -114,10 +169,17 @@ def tune(spec: str, minutes: float, trials: int | None, write: bool, as_json: bo
     _answer(spec, ask, rendering.tables, as_json)
 
 
+def refuse(why: str, **given: Any) -> None:
+    """Raise a UsageError if an option is given that does not go with what is asked."""
+    for name, value in given.items():
+        if value not in (None, ()):
+            raise UsageError(f"--{name.replace('_', '-')} {why}")
+
+
 def _answer(
     text: str, ask: Callable[..., Any], tables: Callable[[Any], Iterator[Any]], as_json: bool, *arguments: Any
-) -> None:
-    """Ask something of a forecast, named or in a file, and print the answer."""
+) -> Any:
+    """Ask something of a forecast, named or in a file, print the answer and return it."""
     settings = Settings.read()
     spec = find_or_load_spec(settings.forecasts, text)
     with base.remarks(), base.about(spec.file):
@@ -126,3 +188,4 @@ def _answer(
         base.show_json(result.to_json())
     else:
         base.show(tables(result))
+    return result

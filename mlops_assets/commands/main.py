@@ -33,6 +33,7 @@ def main(debug: bool) -> None:
 
 for command in (
     listing.list_forecasts,
+    listing.init,
     run.run,
     run.ingest,
     reingest.reingest,

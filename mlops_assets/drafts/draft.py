@@ -1,5 +1,6 @@
 """A spec drafted from a table: what was found, what is proposed, and the YAML that says both."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +13,14 @@ from mlops_assets.catalog.partitions import holding, partitions_of, window_of
 from mlops_assets.drafts.grid import Grid, find_grid, first_day, floored, usual_horizon
 from mlops_assets.drafts.roles import Roles, find_roles
 from mlops_assets.drafts.table import EVERYTHING, Table, open_table
-from mlops_assets.drafts.yaml_text import to_yaml
+from mlops_assets.drafts.yaml_text import SCHEMA, to_yaml
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Checked, check
 from mlops_assets.forecasting.data.grid import default_season_lengths, steps_between
 from mlops_assets.forecasting.data.parsing import read_item_ids
+from mlops_assets.forecasting.formatting import few, stamp
 from mlops_assets.spec import ForecastSpec, parse_spec
+from mlops_assets.spec.schema import json_schema
 
 _WINDOWS = 3
 _OLD = 3
@@ -45,6 +48,61 @@ class Draft:
     checked: Checked
     first: pd.Timestamp
     last: pd.Timestamp
+
+    @property
+    def items(self) -> int:
+        """How many series there are."""
+        return int(self.checked.accepted["item_id"].nunique())
+
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Say what was found: what it is, in which columns, and what is to be said of it."""
+        spec, roles = self.spec, self.roles
+        known, past, static = spec.covariates.known, spec.covariates.past, spec.covariates.static
+        times = f"{spec.frequency}, {stamp(self.first)} to {stamp(self.last)}"
+        form = f", read as {roles.time.form}" if roles.time.form else ""
+        rows = [
+            ("item", ", ".join(roles.item) or "none", f"{self.items:,} series"),
+            ("time", roles.time_column, f"{times}{form}"),
+            ("target", roles.target, f"{self.checked.counts['rows_accepted']:,} rows"),
+            ("known ahead", _listed(known), "also after the last target" if roles.ahead else "by name"),
+            ("past", _listed(past), "known up to the origin"),
+            ("static", _listed(static), "what an item is"),
+            ("not used", _listed(list(roles.left_out)), "; ".join(dict.fromkeys(roles.left_out.values()))),
+            ("horizon", "", f"{spec.horizon} steps"),
+        ]
+        bad = self.checked.counts["rows_quarantined"]
+        if bad:
+            reasons = ", ".join(f"{count:,} × {reason}" for reason, count in self.checked.reasons.items())
+            rows.append(("bad rows", "", f"{bad:,} would go to quarantine: {reasons}"))
+        return [row for row in rows if row[1] or row[0] in ("horizon", "bad rows")]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as plain JSON types."""
+        return {
+            "items": self.items,
+            "rows": self.checked.counts["rows_accepted"],
+            "quarantined": self.checked.reasons,
+            "frequency": self.spec.frequency,
+            "horizon": self.spec.horizon,
+            "first": stamp(self.first),
+            "last": stamp(self.last),
+            "left_out": self.roles.left_out,
+        }
+
+
+def write(found: Draft, file: Path) -> None:
+    """Write a draft, and beside it the JSON Schema by which editors complete and check it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(found.text, encoding="utf-8")
+    (file.parent / SCHEMA).write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+
+
+def _listed(names: list[str]) -> str:
+    return few(names) if names else ""
 
 
 def draft(

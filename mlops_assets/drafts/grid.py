@@ -18,6 +18,7 @@ from mlops_assets.forecasting.data.grid import (
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+_CALENDAR = {30: range(28, 32), 91: range(89, 93), 365: range(365, 367)}
 _WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _ON_GRID = 0.98
@@ -57,7 +58,7 @@ def find_grid(moments: pd.Series, items: pd.Series | None) -> Grid:
     if not steps:
         return Grid("D", floor=not on_grid(moments, "D").all())
     span = moments.max() - moments.min()
-    usual, count = _usual(steps)
+    usual, count = usual_step(steps)
     regular = count / sum(steps.values())
     if usual < _DAY and regular < _REGULAR and span > pd.Timedelta(days=14):
         return Grid("D", floor=True, single=True)
@@ -66,13 +67,15 @@ def find_grid(moments: pd.Series, items: pd.Series | None) -> Grid:
     return Grid(alias, floor=share < 1 and (share < _ON_GRID or within_a_day(alias)))
 
 
-def _usual(steps: Counter[int]) -> tuple[int, int]:
-    """Return the commonest step in seconds, those of calendar months, quarters and years taken together."""
-    months = {30: range(28, 32), 91: range(89, 93), 365: range(365, 367)}
+def usual_step(steps: Counter[int]) -> tuple[int, int]:
+    """Return the commonest step in seconds, and how often it is there.
+
+    Those of months count together, as 30 days, those of quarters as 91 and those of years as 365.
+    """
     together: Counter[int] = Counter()
     for step, count in steps.items():
         days = step / _DAY
-        name = next((name for name, span in months.items() if days in span), None)
+        name = next((name for name, span in _CALENDAR.items() if days in span), None)
         together[step if name is None else name * _DAY] += count
     return together.most_common(1)[0]
 
@@ -91,9 +94,14 @@ def _alias(seconds: int, moments: pd.Series) -> str:
     if days < 200:
         month = int(dates.dt.month.mode().iloc[0])
         first = _by_days(dates, "QS", "QE", ())
-        return f"{first}-{_MONTHS[(month - 1) % 3 if first == 'QS' else (month - 1) % 3 + 9]}"
-    month = _MONTHS[int(dates.dt.month.mode().iloc[0]) - 1]
-    return f"{_by_days(dates, 'YS', 'YE', ())}-{month}"
+        return _anchored(first, (month - 1) % 3 if first == "QS" else (month - 1) % 3 + 9)
+    return _anchored(_by_days(dates, "YS", "YE", ()), int(dates.dt.month.mode().iloc[0]) - 1)
+
+
+def _anchored(rule: str, month: int) -> str:
+    """Write a frequency of quarters or years with its month, unless it is the usual one."""
+    usual = 11 if rule in ("QE", "YE") else 0
+    return rule if month == usual else f"{rule}-{_MONTHS[month]}"
 
 
 def _within_a_day(seconds: int) -> str:

@@ -19,11 +19,13 @@ _ALIKE = 0.995
 """Share of the rows in which an item must have one and the same value for it to be what the item is."""
 _UNIQUE = 0.99
 """Share of the rows that must be alone with their item and time for the columns of the item to be right."""
+_SINGLE = 0.9
+"""Below this share rows are single events; above it those that are not alone contradict each other."""
 _MOST_COLUMNS = 4
 """Columns that name an item together at most, and of which all choices are tried."""
 _ITEM = re.compile(
     r"(^|[_\W])(id|ids|item|items|sku|product|article|series|unique_id|store|shop|station|sensor|meter|site|branch|"
-    r"customer|code|key|name|route|region|state|country|city)($|[_\W])",
+    r"customer|code|key|name|route)($|[_\W])",
     re.IGNORECASE,
 )
 _TARGET = (
@@ -142,7 +144,7 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
         numbers=next((form for form in forms if form.declared), NumberFormat()),
         other_targets=_as_good(target, [name for name in time_varying if name not in known]),
         ahead=ahead,
-        several=alone < _UNIQUE,
+        several=alone < _SINGLE,
     )
 
 
@@ -191,7 +193,8 @@ def _as_good(target: str, others: Sequence[str]) -> list[str]:
 def _item(rows: pd.DataFrame, moments: pd.Series, names: Sequence[str]) -> tuple[list[str], float]:
     """Return the fewest columns that, with the time, tell the rows apart, and the share of the rows that they do.
 
-    One series needs none, but may have one that names it. Of as many columns those come first that are called like an item, then those of fewer items.
+    One series needs none, but may have one that names it. Of as many columns those come first that are called like an
+    item, then those of fewer items.
     """
     alone = _share_alone(moments, [])
     if alone >= _UNIQUE:

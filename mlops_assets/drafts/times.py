@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from mlops_assets.drafts.grid import usual_step
 from mlops_assets.forecasting.data.parsing import offsets_named, read_moments
 
 _ENOUGH = 0.99
@@ -95,8 +96,9 @@ def read_times(values: pd.Series, name: str) -> Times | None:
 
 def evenness(moments: pd.Series) -> float:
     """Say how evenly the different moments follow one another: the share of the commonest step between them."""
-    steps = np.diff(np.sort(moments.dropna().unique()))
-    return Counter(steps.tolist()).most_common(1)[0][1] / len(steps) if len(steps) else 0.0
+    seconds = np.sort(moments.dropna().unique()).astype("datetime64[s]").astype(np.int64)
+    steps = Counter(np.diff(seconds).tolist())
+    return usual_step(steps)[1] / sum(steps.values()) if steps else 0.0
 
 
 def _whole_numbers(present: pd.Series) -> pd.Series | None:

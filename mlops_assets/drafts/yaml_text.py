@@ -8,11 +8,10 @@ from mlops_assets.drafts.grid import Grid
 from mlops_assets.drafts.roles import Roles
 from mlops_assets.drafts.table import Table
 from mlops_assets.forecasting.data.contract import Checked
-from mlops_assets.forecasting.formatting import counted
+from mlops_assets.forecasting.formatting import counted, few
 
 SCHEMA = "forecast.schema.json"
 """Name of the JSON Schema beside a spec, by which editors complete and check it."""
-_SHOWN = 5
 _SHORT = 60
 """A part that is not longer stands in one line."""
 _FURTHER = """\
@@ -61,7 +60,7 @@ def _remarks(roles: Roles, grid: Grid, fields: dict[str, Any]) -> dict[str, list
     if not roles.item:
         said["columns"].append("No column names an item: the table is one series, called by its target.")
     if roles.other_targets:
-        said["columns"].append(f"The target could also be {_listed(roles.other_targets)}.")
+        said["columns"].append(f"The target could also be {few(roles.other_targets)}.")
     if roles.time.others:
         said["columns"].append(
             f"Times are read with {roles.time.form}; {', '.join(roles.time.others)} would read them, too: look at one."
@@ -76,20 +75,14 @@ def _remarks(roles: Roles, grid: Grid, fields: dict[str, Any]) -> dict[str, list
         said["partitions"].append("The table ends in the past: take `end` away when new rows come.")
     known = [name for name in roles.known if name not in roles.ahead]
     if roles.ahead:
-        said["covariates"].append(f"Known ahead, for they stand in rows after the last target: {_listed(roles.ahead)}.")
+        said["covariates"].append(f"Known ahead, for they stand in rows after the last target: {few(roles.ahead)}.")
     if known:
         said["covariates"].append(
-            f"Taken for known ahead by {'its name' if len(known) == 1 else 'their names'}: {_listed(known)}; what nobody "
-            "knows for the horizon belongs to past."
+            f"Taken for known ahead by name: {few(known)}; what nobody knows for the horizon belongs to past."
         )
     if "backtest" in fields:
         said["backtest"].append("The history is short: fewer windows than the usual three.")
     return said
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def _field(name: str, value: Any) -> str:

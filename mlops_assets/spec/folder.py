@@ -75,7 +75,7 @@ def load_specs(folder: Path) -> Declared:
     broken = [BrokenSpec(name, specs[-1].file, _taken(name, specs)) for name, specs in twice.items()]
     taken = set(found)
     for file, error in failed.items():
-        name = _free(_name_in(file), _named_as(file), taken)
+        name = _free(_name_in(file), name_of(file.name), taken)
         taken.add(name)
         broken.append(BrokenSpec(name, str(file.resolve()), error))
     good = [specs[0] for name, specs in sorted(found.items()) if name not in twice]
@@ -113,6 +113,13 @@ def find_or_load_spec(folder: Path, text: str) -> ForecastSpec:
     return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(folder, text)
 
 
+def is_table(text: str) -> bool:
+    """Whether a text names a table rather than a forecast or its YAML file: by ending, folder or address."""
+    if text.endswith((".yaml", ".yml")):
+        return False
+    return "://" in text or "." in text or "/" in text or "*" in text
+
+
 def _taken(name: str, specs: list[ForecastSpec]) -> SpecError:
     *others, last = (str(spec.file) for spec in specs)
     return SpecError(f"{last}: name: {name!r} is taken by {', '.join(others)}; neither is used until one has another")
@@ -130,9 +137,10 @@ def _name_in(file: Path) -> str | None:
     return line[1] if line is not None and re.match(NAME_PATTERN, line[1]) else None
 
 
-def _named_as(file: Path) -> str:
-    """Return a name that is allowed, made of a file's."""
-    return (re.sub(r"[^a-z0-9_]+", "_", file.stem.lower()).lstrip("_0123456789") or "spec")[:50]
+def name_of(file: str) -> str:
+    """Return a name that is allowed, made of a file's or a table's."""
+    stem = file.rstrip("/*").rpartition("/")[2].partition(".")[0]
+    return (re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_").lstrip("_0123456789") or "forecast")[:50]
 
 
 def _free(wanted: str | None, other: str, taken: set[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlops_assets.analysis.at_once import TableForecast
 from mlops_assets.analysis.what_if import ForecastResult
 from mlops_assets.forecasting.formatting import few, plain_rows, stamp
 
@@ -28,6 +29,31 @@ def tables(result: ForecastResult) -> Iterator[Any]:
     items = items.reindex(items[summed[-1]].abs().sort_values(ascending=False).index).head(10)
     yield f"the {'items that change most' if result.changes else 'largest items'}, summed over the horizon"
     yield _table("item", items, "item_id", result)
+
+
+def of_table(result: TableForecast) -> Iterator[Any]:
+    """Render the forecast of a table: what was found, the largest item with its quantiles, how good it was."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    found, made = result.draft, result.made
+    facts = Table(box=None, show_header=False)
+    for what, columns, words in found.lines():
+        facts.add_row(what, escape(columns), escape(words))
+    yield facts
+    for warning in made.warnings:
+        yield f"[yellow]![/yellow] {escape(warning)}"
+    if made.left_out:
+        yield f"[yellow]![/yellow] nothing lately of {len(made.left_out)} items: {escape(few(made.left_out))}"
+    totals = made.rows.groupby("item_id")[made.point].sum()
+    largest = str(totals.idxmax())
+    quantiles = found.spec.task.quantile_columns
+    yield f"\n[bold]{escape(largest)}[/bold], the largest of {len(totals)}, from {stamp(made.origin)}"
+    rows = Table("timestamp", *quantiles)
+    for row in plain_rows(made.rows[made.rows["item_id"] == largest]):
+        rows.add_row(str(row["timestamp"]), *(f"{row[name]:,.1f}" for name in quantiles))
+    yield rows
+    yield f"[bold]{escape(result.verdict)}[/bold]"
 
 
 def _table(head: str, rows: pd.DataFrame, name: str, result: ForecastResult) -> Any:
