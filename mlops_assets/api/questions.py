@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from mlops_assets.api.declared import load_spec, or_default
@@ -112,30 +113,43 @@ def forecast(
     items: Sequence[str] = (),
     origin: str | None = None,
     as_of: str | None = None,
+    horizon: int | None = None,
+    save: str | PathLike[str] | None = None,
     settings: Settings | None = None,
 ) -> ForecastResult:
     """Forecast without storing anything; with changes, beside the forecast as things stand.
 
-    The champion's model is asked; without one that may be used, a model is fitted.
+    The champion's model is asked; without one that may be used, a model is fitted. Of a table that no spec describes (a
+    file such as `sales.csv`, a folder, an address) one is drafted, and the result has its backtest (`TableForecast`).
 
     Args:
-        forecast: a name, a path or a spec.
+        forecast: a name, a path or a spec; or a table.
         changes: of known covariates over the whole horizon, such as `price=*0.9`, `temperature=+5`, `promo=1`.
         future: CSV or Parquet file of other known covariates.
         items: only these ids. Default: every item of which something has been observed lately.
         origin: made from which moment, in ISO 8601. Default: the latest.
         as_of: on what was stored at this moment, not on the source.
+        horizon: of a table: steps ahead. Default: by its frequency and history.
+        save: of a table: keep the spec that was drafted for it, as this YAML file.
         settings: where the registry is. Default: the environment's.
 
     Raises:
         UnknownNameError, SpecError: as `load_spec` does.
+        UsageError: what belongs to a spec was given with a table, or the other way round.
         QuestionError: an item, a covariate or the origin is not there.
         SourceError, TrackingError: the source cannot be read, the registry not be reached.
         DataError: the source lacks a column, or has too little history.
     """
+    from mlops_assets.analysis import at_once
     from mlops_assets.analysis.what_if import what_if
+    from mlops_assets.spec import ForecastSpec
 
     settings = or_default(settings)
+    of_spec = {"changes": tuple(changes), "future": future, "origin": origin, "as_of": as_of}
+    text = forecast.name if isinstance(forecast, ForecastSpec) else str(forecast)
+    if at_once.is_table(text, of_spec, {"horizon": horizon, "save": save}):
+        kept = None if save is None else Path(save)
+        return at_once.forecast_table(text, settings, horizon=horizon, save=kept, items=tuple(items))
     file = None if future is None else str(future)
     return what_if(load_spec(forecast, settings), settings, changes, file, items, origin, as_of)
 

@@ -10,7 +10,6 @@ from mlops_assets.commands import base
 from mlops_assets.errors import UsageError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, find_or_load_spec
-from mlops_assets.spec.folder import is_table
 
 if TYPE_CHECKING:
     from mlops_assets.analysis.at_once import TableForecast
@@ -103,19 +102,18 @@ def forecast(
     .parquet, .xlsx, ...), a folder, a glob, an address of object storage or of a database. --set changes a known
     covariate over the whole horizon: +5, -5, *0.9, /2, a value, or =-5 for a value below zero.
     """
+    from mlops_assets.analysis import at_once, what_if
     from mlops_assets.commands.rendering import forecast as rendering
 
-    if is_table(spec):
-        refuse("belongs to a spec, and this is a table", set=changes, future=file, origin=origin, as_of=as_of)
+    of_spec = {"--set": changes, "--future": file, "--origin": origin, "--as-of": as_of}
+    of_table = {"--horizon": horizon, "--table": table, "--save": save, "--picture": picture}
+    if at_once.is_table(spec, of_spec, of_table):
         result = _of_table(spec, items, horizon, table, save, picture)
         if as_json:
             base.show_json(result.to_json())
         else:
             base.show(rendering.of_table(result))
     else:
-        refuse("belongs to a table, and this is a spec", horizon=horizon, table=table, save=save, picture=picture)
-        from mlops_assets.analysis import what_if
-
         result = _answer(spec, what_if.what_if, rendering.tables, as_json, changes, file, items, origin, as_of)
     if rows is not None:
         with base.writing(rows):
@@ -131,18 +129,14 @@ def _of_table(
     picture: Path | None,
 ) -> "TableForecast":
     from mlops_assets.analysis.at_once import forecast_table
-    from mlops_assets.drafts.draft import write
     from mlops_assets.spec.folder import name_of
 
-    with base.remarks(), base.about(place):
-        result = forecast_table(place, Settings.read(), horizon=horizon, table=table, file=save, items=items)
+    with base.remarks(), base.about(place), base.writing(save or Path(place)):
+        result = forecast_table(place, Settings.read(), horizon=horizon, table=table, save=save, items=items)
     drawn = picture or Path(f"{name_of(table or place)}_forecast.png")
     with base.writing(drawn):
         result.draw(drawn)
     click.echo(f"picture: {base.short_path(drawn)}", err=True)
-    if save is not None:
-        with base.writing(save):
-            write(result.draft, save)
     return result
 
 
@@ -167,13 +161,6 @@ def tune(spec: str, minutes: float, trials: int | None, write: bool, as_json: bo
         return tuning.tune(found, settings, minutes, trials, write, listen)
 
     _answer(spec, ask, rendering.tables, as_json)
-
-
-def refuse(why: str, **given: Any) -> None:
-    """Raise a UsageError if an option is given that does not go with what is asked."""
-    for name, value in given.items():
-        if value not in (None, ()):
-            raise UsageError(f"--{name.replace('_', '-')} {why}")
 
 
 def _answer(

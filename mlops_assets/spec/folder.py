@@ -75,7 +75,7 @@ def load_specs(folder: Path) -> Declared:
     broken = [BrokenSpec(name, specs[-1].file, _taken(name, specs)) for name, specs in twice.items()]
     taken = set(found)
     for file, error in failed.items():
-        name = _free(_name_in(file), name_of(file.name), taken)
+        name = _free(_name_in(file), name_of(file.name, "spec"), taken)
         taken.add(name)
         broken.append(BrokenSpec(name, str(file.resolve()), error))
     good = [specs[0] for name, specs in sorted(found.items()) if name not in twice]
@@ -137,10 +137,10 @@ def _name_in(file: Path) -> str | None:
     return line[1] if line is not None and re.match(NAME_PATTERN, line[1]) else None
 
 
-def name_of(file: str) -> str:
-    """Return a name that is allowed, made of a file's or a table's."""
+def name_of(file: str, otherwise: str = "forecast") -> str:
+    """Return a name that is allowed, made of a file's or a table's; another one if there is no letter in it."""
     stem = file.rstrip("/*").rpartition("/")[2].partition(".")[0]
-    return (re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_").lstrip("_0123456789") or "forecast")[:50]
+    return (re.sub(r"[^a-z0-9_]+", "_", stem.lower()).strip("_").lstrip("_0123456789") or otherwise)[:50]
 
 
 def _free(wanted: str | None, other: str, taken: set[str]) -> str:

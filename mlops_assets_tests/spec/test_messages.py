@@ -116,7 +116,6 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             "model.seed (line 7): found 4294967296; must be less than or equal",
         ),
         (plus("season_lengths: [7, 28, 365]"), "season_lengths (line 7): found [7, 28, 365]; at most 2 are"),
-        (changed("item_id: i", "item_id: []"), "columns.item_id (line 3): found []; at least 1 is needed"),
         (changed("target: y", "target: ''"), "columns.target (line 3): found ''; it is empty"),
         (
             changed("path: a.csv", "path: a, delimiter: ';;'"),

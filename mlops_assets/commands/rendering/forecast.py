@@ -36,21 +36,21 @@ def of_table(result: TableForecast) -> Iterator[Any]:
     from rich.markup import escape
     from rich.table import Table
 
-    found, made = result.draft, result.made
+    found = result.draft
     facts = Table(box=None, show_header=False)
     for what, columns, words in found.lines():
         facts.add_row(what, escape(columns), escape(words))
     yield facts
-    for warning in made.warnings:
+    for warning in result.warnings:
         yield f"[yellow]![/yellow] {escape(warning)}"
-    if made.left_out:
-        yield f"[yellow]![/yellow] nothing lately of {len(made.left_out)} items: {escape(few(made.left_out))}"
-    totals = made.rows.groupby("item_id")[made.point].sum()
+    if result.left_out:
+        yield f"[yellow]![/yellow] nothing lately of {len(result.left_out)} items: {escape(few(result.left_out))}"
+    totals = result.rows.groupby("item_id")[result.point].sum()
     largest = str(totals.idxmax())
     quantiles = found.spec.task.quantile_columns
-    yield f"\n[bold]{escape(largest)}[/bold], the largest of {len(totals)}, from {stamp(made.origin)}"
+    yield f"\n[bold]{escape(largest)}[/bold], the largest of {len(totals)}, from {stamp(result.origin)}"
     rows = Table("timestamp", *quantiles)
-    for row in plain_rows(made.rows[made.rows["item_id"] == largest]):
+    for row in plain_rows(result.rows[result.rows["item_id"] == largest]):
         rows.add_row(str(row["timestamp"]), *(f"{row[name]:,.1f}" for name in quantiles))
     yield rows
     yield f"[bold]{escape(result.verdict)}[/bold]"

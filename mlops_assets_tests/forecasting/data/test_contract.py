@@ -355,3 +355,11 @@ def test_the_larger_share_counts():
 
 
 # Numbers
+
+
+def test_a_table_that_names_no_item_is_one_series():
+    raw = pd.DataFrame({"day": ["2024-01-01", "2024-01-02"], "sales": ["1", "2"], "_source": "s", "_row": [1, 2]})
+    one = Contract(item_id=(), timestamp="day", target="sales", frequency="D")
+    window = Window(pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-03"))
+    checked = check(raw, one, window, datetime(2024, 2, 1, tzinfo=timezone.utc))
+    assert checked.accepted["item_id"].tolist() == ["sales", "sales"]
