@@ -4,6 +4,7 @@ Steps of one process run one after the other. What is measured is this process; 
 gave it to them (`add`).
 """
 
+import ctypes
 import sys
 import threading
 import time
@@ -135,6 +136,17 @@ def metered(context: Any) -> Iterator[None]:
             spent.__init__()  # a function that yields several outputs goes on in the same account
             _book.entries.setdefault(step[0], []).append(Entry(step[1], asset, partitions, taken))
         context.add_output_metadata(taken.rounded(partitions))
+        give_memory_back()
+
+
+def give_memory_back() -> None:
+    """Return to the system what allocators keep for later: it would be held for used, by this step or the next."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library than GNU's
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def entries_of(run_id: str) -> list[Entry]:

@@ -1,20 +1,26 @@
 """Which partitions before a round are ingested first: those that are missing, from the first that has rows."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import DAILY, INGEST, OBSERVATIONS, job_name
-from mlops_assets.catalog.partitions import complete_keys, partition_of, whole_window
+from mlops_assets.catalog.partitions import complete_keys, partition_of, partitions_of, whole_window
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.runner import Listener, Step
+from mlops_assets.scale.shards import rows_about
 from mlops_assets.sources.base import SourceError
+from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ingest import read_observations
 
+ROWS = 2_500_000
+"""Rows that a run ingests, about, where there are more: what it accepts it holds in memory."""
 FEW = 400
 """So many partitions are ingested whether they have rows or not: each costs Dagster some events, and people seconds."""
 
@@ -45,6 +51,30 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str, listen: Listene
         )
         listen(Step(job_name(spec.name, DAILY), INGEST, "warning", message=words))
     return next(iter(missing[passed:]), None)
+
+
+def spans(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> list[tuple[str, str]]:
+    """Cut consecutive partitions into runs of ingestion, each of so few rows as a process holds well.
+
+    How many rows a partition has is told by those that are stored; where none is, by the source.
+
+    Args:
+        tables: have the observations.
+        spec: the forecast.
+        keys: of the partitions.
+
+    Returns:
+        The first and the last key of each run.
+    """
+    observed = [spec.name, OBSERVATIONS]
+    stored = tables.partitions(observed) if len(keys) > 1 else []
+    each = rows_about(tables, observed, stored) / len(stored) if stored else 0.0
+    if not stored and len(keys) > 1:
+        window = whole_window(partitions_of(spec), [keys[0], keys[-1]])
+        with suppress(SourceError):  # the ingestion itself says so
+            each = open_source(spec).rows_about(spec.columns.timestamp, window) / len(keys)
+    most = max(1, int(ROWS / each)) if each else len(keys)
+    return [(keys[first], keys[min(first + most, len(keys)) - 1]) for first in range(0, len(keys), most)]
 
 
 def _first_with_rows(spec: ForecastSpec, clock: Clock, keys: Sequence[str]) -> str | None:

@@ -43,7 +43,7 @@ from mlops_assets.lifecycle.meanings import changed_since_training, require_pres
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.external import take_a_look
-from mlops_assets.rounds.history import first_missing
+from mlops_assets.rounds.history import first_missing, spans
 from mlops_assets.rounds.outcome import Outcome, outcome_of
 from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step
@@ -137,14 +137,17 @@ def run_round(
         reason = _why_train(stores, spec, instance, retrain, listen)
         decided = len(Decisions(stores.tables, spec.name).all())
         missed = unforecast(spec, stores.tables, keys[0], stores.clock.now()) if catch_up else []
+        every, begin = complete_keys(spec, stores.clock.now()), min(gap or keys[0], keys[0])
+        wanted = every[every.index(begin) : every.index(keys[-1]) + 1]
+        due = spans(stores.tables, spec, wanted) if gap is not None or reason else []
     rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], {*missed, *keys})
     run = Runner(definitions, instance, listen)
     began, failed, looked = datetime.now(timezone.utc), None, []
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
             run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
-        if gap is not None or reason:
-            ingest(run, spec, min(gap or keys[0], keys[0]), keys[-1])
+        for first, last in due:
+            ingest(run, spec, first, last)
         if reason:
             failed = _try_to_train(run, spec, _until(spec, settings, keys, listen), reason, retrain, listen)
         for span in rounds:
@@ -242,8 +245,11 @@ def run_ingestion(
     """
     run = Runner(assemble([spec], build_environment(settings)), instance, listen)
     began = datetime.now(timezone.utc)
+    with open_stores(settings) as stores:
+        due = spans(stores.tables, spec, keys)
     try:
-        ingest(run, spec, keys[0], keys[-1], allow_shrink)
+        for first, last in due:
+            ingest(run, spec, first, last, allow_shrink)
         rescore(run, spec, keys)
     finally:
         _tell(spec, settings, instance, began)

@@ -68,18 +68,15 @@ class DaskCluster:
         begun: list[Any] = []
 
         def submit(call: Any, *arguments: Any) -> Any:
-            with self._there():
+            # Not scattered: the scheduler keeps what is large, and sends it again if all that held it have died.
+            with self._there(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Sending large graph")
                 begun.append(self._client.submit(call, *arguments, pure=False))
             return begun[-1]
 
         threads = self._require_workers()
         try:
-            function = packed
-            if len(packed) > _LARGE:
-                # Not scattered: the scheduler keeps it, and sends it again if all workers that held it have died.
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", "Sending large graph")
-                    function = submit(bytes, packed)
+            function = submit(bytes, packed) if len(packed) > _LARGE else packed
             perform = partial(submit, worker.perform, function)
             for task, future in ahead(perform, tasks, max(_FEW, 2 * threads)):
                 try:
@@ -113,6 +110,7 @@ class DaskCluster:
                     # It is made, but may be lost with its worker, and wait for another one.
                     return future.result(timeout=WORKERLESS)
                 except Late:
+                    self._replace_lost()
                     if self._busy():
                         last_seen = time.monotonic()
             if time.monotonic() - last_seen > WORKERLESS:
@@ -126,6 +124,7 @@ class DaskCluster:
         from distributed import TimeoutError as Late
 
         with self._there():
+            self._replace_lost()
             seconds = WORKERLESS if self._cluster is None else _OPENING
             try:
                 self._client.wait_for_workers(1, timeout=seconds)
@@ -144,6 +143,11 @@ class DaskCluster:
                         worker.require_release(release if isinstance(release, str) else None, where)
                 self._checked = True
             return sum(one["nthreads"] for one in self._workers().values())
+
+    def _replace_lost(self) -> None:
+        """Start workers of our own cluster anew whose nanny has given up: it does if one dies while it starts."""
+        if self._where.place == LOCAL:
+            self._cluster.scale(len(self._cluster.worker_spec))
 
     def _workers(self) -> dict[str, Any]:
         """Ask the scheduler for its workers."""

@@ -54,7 +54,7 @@ class Engine(dg.ConfigurableResource):
 
         Args:
             function: of a module, or a `functools.partial` of one; it is sent once, with all that it holds.
-            tasks: what it is called with, each small; what they return is held for a few tasks only.
+            tasks: what it is called with, few if they are large; what they return is held for a few tasks only.
             here: in this process, whatever the address says.
 
         Raises:

@@ -18,8 +18,11 @@ from mlops_assets.resources.rows import ITEM, Only, Span
 from mlops_assets.scale.engine import Engine
 from mlops_assets.scale.failures import EngineAddressError
 
-ROWS = 250_000
-"""Rows of a shard, about: a table of fewer is one shard, read as a whole, in this process."""
+ROWS = 125_000
+"""Rows of a shard, about: so few that workers end at about the same time.
+
+A table of no more than twice as many is one shard, read as a whole, in this process.
+"""
 _SAMPLE = 5
 """Partitions whose rows are counted to tell whether a table is small."""
 
@@ -52,15 +55,15 @@ def shards(
         DataError: item ids that have no order, for they are not all texts.
     """
     meant = tables.partitions(key) if partitions is None else list(partitions)
-    if count is None and rows_about(tables, key, meant) <= ROWS:
+    if count is None and rows_about(tables, key, meant) <= 2 * ROWS:
         return [None] if tables.row_count(key, partitions) else []
     rows = _rows_by_item(tables, key, partitions, only)
     if rows.empty:
         return []
     if count is None:
-        count = -(-int(rows.sum()) // ROWS)
-        if count == 1:
+        if rows.sum() <= 2 * ROWS:
             return [None]
+        count = -(-int(rows.sum()) // ROWS)
     return list(_cut(rows, min(count, len(rows))))
 
 

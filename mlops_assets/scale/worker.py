@@ -1,14 +1,11 @@
 """What is sent to workers, and what they do with it; the same on every engine."""
 
-import ctypes
 import io
 import pickle
 import platform
-import sys
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,6 +14,7 @@ from pydantic import SecretStr
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.errors import MissingTableError
+from mlops_assets.resources.meter import give_memory_back
 from mlops_assets.resources.release import package_version
 from mlops_assets.scale.failures import WorkerReleaseError
 
@@ -56,18 +54,14 @@ def pack(function: Callable[[Any], Any]) -> bytes:
 
 
 def perform(packed: bytes, task: Any) -> Outcome:
-    """Do a task of a packed function; threads of numerical libraries would wait for those of the other workers."""
-    from threadpoolctl import threadpool_limits
-
+    """Do a task of a packed function."""
     began = time.process_time()
     try:
-        with threadpool_limits(1):
-            value = _unpack(packed)(task)
-        return Outcome(value, time.process_time() - began)
+        return Outcome(_unpack(packed)(task), time.process_time() - began)
     except Exception as raised:
         return Outcome(None, time.process_time() - began, _sendable(raised), traceback.format_exc())
     finally:
-        _give_memory_back()
+        give_memory_back()
 
 
 def require_release(found: str | None, where: str, wanted: str | None = None) -> None:
@@ -89,16 +83,6 @@ def require_release(found: str | None, where: str, wanted: str | None = None) ->
             "as this process",
             advice=[f"pip install mlops-assets=={here}"],
         )
-
-
-def _give_memory_back() -> None:
-    """Return to the system what allocators keep for later: whoever watches a worker's memory would hold it for used."""
-    import pyarrow as pa
-
-    pa.default_memory_pool().release_unused()
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library than GNU's
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Pickler(pickle.Pickler):

@@ -91,6 +91,18 @@ class SourceReader(Protocol):
         """
         ...
 
+    def rows_about(self, time_column: str, window: Window) -> int:
+        """Return the number of rows that a window has, about, as far as that is told without reading them; else 0.
+
+        Args:
+            time_column: the column that holds the time.
+            window: the span wanted.
+
+        Raises:
+            SourceError: it cannot be reached.
+        """
+        ...
+
 
 class OpenableFile(Protocol):
     """A file that is not on this machine: an object of a bucket, an answer of a web service. Its `str` names it."""

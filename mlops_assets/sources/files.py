@@ -17,7 +17,7 @@ from mlops_assets.sources.base import AnyFile, SourceError, SourceUnavailableErr
 from mlops_assets.sources.csv_files import read_csv
 from mlops_assets.sources.excel_files import read_excel
 from mlops_assets.sources.json_files import read_json, read_jsonl
-from mlops_assets.sources.parquet_files import read_parquet
+from mlops_assets.sources.parquet_files import parquet_rows, read_parquet
 from mlops_assets.sources.text import Notes, ending
 from mlops_assets.spec import FileSource
 
@@ -27,6 +27,8 @@ FORMATS |= {".xlsx": "excel", ".xlsm": "excel", ".xls": "excel"}
 """The format that a name's ending stands for."""
 HASHED_BYTES = 64 << 20
 """Every ingestion asks for the version: more would cost it seconds."""
+BYTES_OF_A_ROW = 40
+"""Of a text file, about."""
 _BLOCK_BYTES = 1 << 20
 _HIDDEN = re.compile(r"(?:^|/)[._]")
 
@@ -81,9 +83,7 @@ class FileReader:
         self, name: str, file: AnyFile, columns: Sequence[str], time_column: str, window: Window
     ) -> Iterator[pd.DataFrame]:
         source, note = self.source, self._notes.of(name)
-        kind = source.format if source.format != "auto" else FORMATS.get(ending(file))
-        if kind == "jsonl" and source.records is not None:
-            kind = "json"
+        kind = self._kind(file)
         if kind == "parquet":
             return read_parquet(file, columns, time_column, window)
         if kind == "csv":
@@ -120,6 +120,27 @@ class FileReader:
             stamps = {name: _stamp(file) for name, file in self.files().items()}
             known = _content if sum(size for _, size, _, _ in stamps.values()) <= HASHED_BYTES else _size_and_time
             return digest(f"{name} {known(*stamp)}" for name, stamp in stamps.items())
+
+    def rows_about(self, time_column: str, window: Window) -> int:
+        """Return the rows of Parquet's row groups that may hold some of the window; of other files, by their size."""
+        rows = 0
+        for file in self.files().values():
+            with _vanishing(self.name):
+                if self._kind(file) == "parquet":
+                    rows += parquet_rows(file, time_column, window)
+                else:
+                    rows += self._bytes(file) // BYTES_OF_A_ROW
+        return rows
+
+    def _bytes(self, file: AnyFile) -> int:
+        """Return the size of a file."""
+        return Path(str(file)).stat().st_size
+
+    def _kind(self, file: AnyFile) -> str | None:
+        """Return the format of a file; None where neither the spec nor its name says it."""
+        source = self.source
+        kind = source.format if source.format != "auto" else FORMATS.get(ending(file))
+        return "json" if kind == "jsonl" and source.records is not None else kind
 
     def unmarked(self, marker: str) -> str:
         """Return a folder of the files in which no marker stands that is as new as they are; empty if there is none.

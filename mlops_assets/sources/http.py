@@ -62,6 +62,10 @@ class HttpReader:
             raise type(error)(self._without_secrets(str(error))) from None
         return digest(self._content)
 
+    def rows_about(self, time_column: str, window: Window) -> int:
+        """Return 0: a service does not tell."""
+        return 0
+
     def probe(self, columns: Sequence[str], time_column: str, now: datetime) -> str:
         """Ask for the day before, and look at the first page."""
         today = pd.Timestamp(now).tz_convert(self.time_zone).tz_localize(None).normalize()

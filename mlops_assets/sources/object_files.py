@@ -13,7 +13,7 @@ import pandas as pd
 
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Window
-from mlops_assets.sources.base import SourceError, SourceUnavailableError, digest
+from mlops_assets.sources.base import AnyFile, SourceError, SourceUnavailableError, digest
 from mlops_assets.sources.files import FileReader
 from mlops_assets.sources.text import Notes
 from mlops_assets.spec import FileSource
@@ -51,6 +51,14 @@ class ObjectReader(FileReader):
         """Yield batches of all objects; CSV and JSON lines as text, Parquet and Excel with their types."""
         with _storage_errors(self.name):
             yield from super().read(columns, time_column, window)
+
+    def rows_about(self, time_column: str, window: Window) -> int:
+        """Return the rows of Parquet's row groups that may hold some of the window; of other objects, by their size."""
+        with _storage_errors(self.name):
+            return super().rows_about(time_column, window)
+
+    def _bytes(self, file: AnyFile) -> int:
+        return file.size if isinstance(file, ObjectFile) else super()._bytes(file)
 
     def signature(self, time_column: str, window: Window) -> str:
         """Return the version: one listing tells it."""

@@ -1,6 +1,7 @@
 """Parquet, read in batches of typed rows with their numbers."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,19 @@ def read_parquet(file: AnyFile, columns: Sequence[str], time_column: str, window
                     row += len(frame)
                     yield frame
             first_row += rows
+
+
+def parquet_rows(file: AnyFile, time_column: str, window: Window) -> int:
+    """Return the number of rows of the row groups that can hold rows of the window; 0 of what is no Parquet file."""
+    from pyarrow import ArrowInvalid, parquet
+
+    with (
+        suppress(ArrowInvalid),
+        parquet.ParquetFile(file if isinstance(file, Path) else file.open()) as content,
+    ):
+        groups = [content.metadata.row_group(number) for number in range(content.num_row_groups)]
+        return sum(group.num_rows for group in groups if _may_hold(group, time_column, window))
+    return 0
 
 
 def _may_hold(group: Any, time_column: str, window: Window) -> bool:

@@ -61,6 +61,15 @@ class SqlReader:
 
         A value that was corrected in a row that stays changes neither.
         """
+        count, last = self._counted(time_column, window)
+        return f"{count} rows until {last}"
+
+    def rows_about(self, time_column: str, window: Window) -> int:
+        """Return the number of rows that would be read."""
+        return self._counted(time_column, window)[0]
+
+    def _counted(self, time_column: str, window: Window) -> tuple[int, Any]:
+        """Return the number of rows that would be read, and the latest time of one."""
         import sqlalchemy as sa
 
         with self._connected() as connection:
@@ -70,7 +79,7 @@ class SqlReader:
             rows = asked.subquery()
             statement = sa.select(sa.func.count(), sa.func.max(rows.c[time_column])).select_from(rows)
             count, last = connection.execute(statement).one()
-        return f"{count} rows until {last}"
+        return count, last
 
     @contextmanager
     def _connected(self) -> "Iterator[Connection]":

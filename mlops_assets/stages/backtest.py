@@ -1,8 +1,9 @@
 """The backtest: model, seasonal naive and champion at rolling origins, on the same rows for everyone."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import process_time
 
 import pandas as pd
@@ -117,10 +118,8 @@ def backtest(
     """
     task, windows = fitting.task, spec.backtest.windows
     origins = rolling.origins_between(histories.first_observed(), until, task, windows, spec.backtest.step)
-    began, challengers = process_time(), []
-    for rows in rows_of(histories, [Drawing(task, histories.last(origin), origin) for origin in origins]):
-        challengers.append(portable(fitting(rows)))
-    fit = process_time() - began
+    drawings = [Drawing(task, histories.last(origin), origin) for origin in origins]
+    challengers, fits = zip(*_fitted(histories, fitting, drawings, here=fitting.base is not None), strict=True)
     present, left_out = life.champion(), ""
     champion = None
     if present is not None:
@@ -143,7 +142,9 @@ def backtest(
         batches.add(made.rows) if isinstance(batches, Frames) else batches.append(made.rows)
     rolling.require_all(found, windows)
     overall, by_window = (scoring.table() for scoring in scores.values())
-    spent = [{"model": name, "fit": fit * (name == CHALLENGER), "predict": took} for name, took in seconds.items()]
+    spent = [
+        {"model": name, "fit": sum(fits) * (name == CHALLENGER), "predict": took} for name, took in seconds.items()
+    ]
     return Backtested(
         _without_champion(batches) if left_out else batches,
         overall[overall["model"] != CHAMPION] if left_out else overall,
@@ -275,6 +276,30 @@ def portable(model: "kinds.Model") -> Portable:
 _SCORES = {"overall": ["model"], "by_window": ["model", "window"]}
 
 
+def _fitted(
+    histories: Histories,
+    fit: "Callable[[pd.DataFrame], kinds.Model]",
+    drawings: Sequence[Drawing],
+    here: bool = False,
+) -> Iterator[tuple[Portable, float]]:
+    """Fit a model to what each drawing has drawn; yield it with the processor seconds that this took.
+
+    Where there are many items, workers fit models that learn from a sample of rows, unless it is to be done here: a
+    model that is renewed does not travel.
+    """
+    rows = rows_of(histories, drawings)
+    if here or not histories.many or not all(kinds.draws(one.task.model.kind) for one in drawings):
+        yield from map(partial(_fit, fit), rows)
+    else:
+        yield from histories.engine.map(partial(_fit, fit), list(rows))
+
+
+def _fit(fit: "Callable[[pd.DataFrame], kinds.Model]", rows: pd.DataFrame) -> tuple[Portable, float]:
+    began = process_time()
+    model = fit(rows)
+    return portable(model), process_time() - began
+
+
 def _refitted(
     versions: Versions,
     version: Version,
@@ -286,8 +311,7 @@ def _refitted(
     task = stored.model.task
     drawings = [Drawing(task, histories.last(origin), origin) for origin in origins]
     if stored.sources is None:
-        for rows in rows_of(histories, drawings):
-            yield portable(kinds.fit(rows, task))
+        yield from (model for model, _ in _fitted(histories, partial(kinds.fit, task=task), drawings))
         return
     if histories.many:
         raise DataError(

@@ -3,13 +3,16 @@
 import pandas as pd
 import pytest
 
-from mlops_assets.catalog.partitions import complete_keys
+from mlops_assets.catalog.partitions import complete_keys, partitions_of, whole_window
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import UsageError
+from mlops_assets.io_managers import MemoryTables
 from mlops_assets.resources.clock import Clock
-from mlops_assets.rounds.history import first_missing
+from mlops_assets.rounds import history
+from mlops_assets.rounds.history import first_missing, spans
 from mlops_assets.rounds.round import resolve_partitions
 from mlops_assets.settings import Settings
+from mlops_assets.sources.factory import open_source
 from mlops_assets_tests.worlds import declare, sandbox
 
 
@@ -56,6 +59,20 @@ def test_a_source_without_rows_so_far_has_no_history(asked):
 def test_a_source_that_cannot_be_read_is_left_to_the_ingestion(asked):
     columns = {"item_id": "shop", "timestamp": "day", "target": "gone"}
     assert asked("1900-01-01", "2024-05-10", columns=columns) == ("1900-01-01", [])
+
+
+def test_runs_of_ingestion_are_of_about_as_many_rows_by_what_is_stored_or_what_the_source_says(tmp_path, monkeypatch):
+    spec, tables = declare(tmp_path / "forecasts"), MemoryTables()
+    keys = [f"2024-03-{day:02}" for day in range(1, 11)]
+    assert spans(tables, spec, keys) == [(keys[0], keys[-1])]
+    window = whole_window(partitions_of(spec), keys)
+    rows = open_source(spec).rows_about("day", window)
+    monkeypatch.setattr(history, "ROWS", rows * 0.4)
+    assert spans(tables, spec, keys) == [(keys[0], keys[3]), (keys[4], keys[7]), (keys[8], keys[9])]
+    tables.write(["demo", "observations"], pd.DataFrame({"item_id": ["a"] * rows}), keys[0])
+    assert spans(tables, spec, keys) == [(key, key) for key in keys]
+    monkeypatch.setattr(history, "ROWS", rows * 9)
+    assert spans(tables, spec, keys) == [(keys[0], keys[8]), (keys[9], keys[9])]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_SOURCE, Contr
 from mlops_assets.sources.base import SourceError, read_all
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import parse_spec
-from mlops_assets_tests.sources.reading import COLUMNS, HEADER, MARCH, NOW, fails, read
+from mlops_assets_tests.sources.reading import COLUMNS, HEADER, MARCH, NOW, fails, read, reader_of
 
 
 def test_a_folder_is_read_whole_in_the_order_of_names(csv, tmp_path):
@@ -46,6 +46,16 @@ def test_files_of_all_kinds_in_one_folder(csv, tmp_path):
     checked = check(read(tmp_path / "data"), Contract(("item",), "day", "sales", "D"), MARCH, NOW)
     assert checked.accepted["item_id"].tolist() == ["3", "4", "a", "b"]
     assert checked.accepted["target"].fillna(-1).tolist() == [3, -1, 1, 2]
+
+
+def test_rows_are_counted_without_being_read_where_a_row_group_may_hold_some_of_the_window(csv, tmp_path):
+    days = pa.array([date(2024, month, 15) for month in (1, 3) for _ in range(50)])
+    (tmp_path / "data").mkdir()
+    table = pa.table({"item": ["a"] * 100, "day": days, "sales": pa.array([1.0] * 100)})
+    parquet.write_table(table, tmp_path / "data/1.parquet", row_group_size=50)
+    csv(HEADER + "a,2024-03-01,1\n" * 80, "data/2.csv")
+    (tmp_path / "data/3.parquet").write_text("none")
+    assert 50 + 20 < reader_of(tmp_path / "data").rows_about("day", MARCH) < 50 + 160
 
 
 def test_a_file_of_no_known_kind(csv, tmp_path):

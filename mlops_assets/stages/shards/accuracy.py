@@ -274,7 +274,7 @@ def _spans(forecasts: StoredTable, before: StoredTable | None, within: Only) -> 
     if not known:
         return []
     rows = rows_about(tables, before.key, before.partitions or []) if before is not None else 0
-    count = None if rows <= ROWS else -(-rows // ROWS)
+    count = None if rows <= 2 * ROWS else -(-rows // ROWS)
     return shards(tables, forecasts.key, known, within, count=count)
 
 

@@ -103,7 +103,7 @@ class Histories:
             observations: those that count.
             count: number of shards. Default: by the number of rows.
         """
-        self._graph, self._engine, self._observations = graph, engine, observations
+        self._graph, self.engine, self._observations = graph, engine, observations
         self._shards = shards(observations.tables, observations.key, observations.partitions, count=count)
 
     @property
@@ -139,7 +139,7 @@ class Histories:
         columns = [*TARGETS, *spec.covariates.static] if only_targets else None
         end = self._latest if spec.fill == "zero" else None
         reading = self._reading(columns, end)
-        return apply_by_shard(self._engine, _on_shard, self._shards, table.tables, reading, function, arguments)
+        return apply_by_shard(self.engine, _on_shard, self._shards, table.tables, reading, function, arguments)
 
     def first_observed(self) -> pd.Timestamp:
         """Return the first timestamp of an observed target, outlier or not; NaT without any."""
