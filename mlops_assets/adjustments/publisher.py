@@ -1,20 +1,23 @@
 """Keeping `published_forecasts` what ledger and log say: in each round, and whenever somebody changes something."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 import pandas as pd
 
 from mlops_assets.adjustments.log import ADJUST, LOCK, Adjustments, items_of, standing
-from mlops_assets.adjustments.published import publish, revised
+from mlops_assets.adjustments.published import STAMPS, in_force, publish, revised
 from mlops_assets.adjustments.rules import KEYS, adjusted
 from mlops_assets.adjustments.scope import Scope
-from mlops_assets.catalog.names import ADJUSTMENTS, FORECASTS, PUBLISHED_FORECASTS
+from mlops_assets.adjustments.sums import summed
+from mlops_assets.catalog.names import ADJUSTMENTS, FORECASTS, PUBLISHED_FORECASTS, RECONCILED_FORECASTS
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.forecasting.evaluation.hierarchy import PREFIX
 from mlops_assets.forecasting.evaluation.ledger import delivered
 from mlops_assets.io_managers.errors import StaleWriteError
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.resources.rows import Only
+from mlops_assets.resources.rows import Only, Span
 from mlops_assets.spec import ForecastSpec
 
 
@@ -58,6 +61,22 @@ class Publisher:
                 log = seen
                 self._write(key, self.system(key, log), log, now, self._held(key, log))
 
+    def with_sums(self, rows: pd.DataFrame, keys: Sequence[str], now: pd.Timestamp) -> None:
+        """Publish what adjusted items do to sums, just before the sums are stored.
+
+        Args:
+            rows: of `reconciled_forecasts`.
+            keys: of their partitions; those of which nothing was adjusted are left alone.
+            now: the present moment, naive in UTC.
+        """
+        for key in self._tables.stored([self._spec.name, PUBLISHED_FORECASTS], keys):
+            published = in_force(self._stored.read(PUBLISHED_FORECASTS, [key])).drop(columns=STAMPS)
+            items = published[~published["item_id"].str.startswith(PREFIX)]
+            nodes = rows[(rows["origin"] == self._scope.origin(key)) & rows["item_id"].str.startswith(PREFIX)]
+            if len(items):
+                system = self._read(key, sorted(items["item_id"].unique()))
+                self._store(key, self._with_sums(key, system, items, nodes), now)
+
     def system(self, key: str, log: pd.DataFrame) -> pd.DataFrame:
         """Return the ledger's rows of a partition that the log may be about, in the columns that are published."""
         about = self._about(self._scope.origin(key), log)
@@ -92,8 +111,12 @@ class Publisher:
     def _write(
         self, key: str, system: pd.DataFrame, log: pd.DataFrame, now: pd.Timestamp, held: pd.DataFrame | None
     ) -> pd.DataFrame:
-        """Store what is published of a partition from now on, and return it."""
+        """Store what is published of a partition from now on, sums too, and return that of the items."""
         fresh = self._adjusted(system, log, held)
+        self._store(key, self._with_sums(key, system, fresh, self._nodes(key) if len(fresh) else None), now)
+        return fresh
+
+    def _store(self, key: str, fresh: pd.DataFrame, now: pd.Timestamp) -> None:
         there = self._tables.stored([self._spec.name, PUBLISHED_FORECASTS], [key])
         if there or len(fresh):
             stored = self._stored.read(PUBLISHED_FORECASTS, there) if there else pd.DataFrame()
@@ -102,7 +125,22 @@ class Publisher:
                 name = [self._spec.name, PUBLISHED_FORECASTS]
                 with suppress(StaleWriteError):  # who began later looks at the log once more, too
                     self._tables.write(name, after, key, partition_expr="origin", allow_new_columns=True)
-        return fresh
+
+    def _nodes(self, key: str) -> pd.DataFrame | None:
+        """Return the stored forecasts of sums of a partition; None without a hierarchy, and before there are any."""
+        name = [self._spec.name, RECONCILED_FORECASTS]
+        if self._spec.hierarchy is None or not self._tables.stored(name, [key]):
+            return None
+        return self._tables.read(name, [key], only=Only(Span(PREFIX, f"{PREFIX}{chr(sys.maxunicode)}")))
+
+    def _with_sums(
+        self, key: str, system: pd.DataFrame, changed: pd.DataFrame, nodes: pd.DataFrame | None
+    ) -> pd.DataFrame:
+        tree = None if nodes is None else self._scope.tree(key)
+        if nodes is None or tree is None:
+            return changed
+        sums = summed(nodes, system, changed, tree, self._spec.task)
+        return pd.concat([changed, sums], ignore_index=True) if len(sums) else changed
 
     def _about(self, origin: pd.Timestamp, log: pd.DataFrame) -> list[str] | None:
         """Return the items that the log is about in the forecast of an origin; None: all."""

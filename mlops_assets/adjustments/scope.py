@@ -101,7 +101,7 @@ class Scope:
             if known.empty:
                 raise UnknownNameError.of("item", item, self._forecast_items(key)[:MOST_NAMES])
             return ()
-        tree = self._tree(key)
+        tree = self.tree(key)
         if tree is None or item not in tree.nodes:
             raise UnknownNameError.of("sum of items", item, [EVERYTHING] if tree is None else tree.nodes.tolist())
         return tree.items[tree.member[tree.nodes.tolist().index(item)]].tolist()
@@ -109,7 +109,8 @@ class Scope:
     def _forecast_items(self, key: str) -> list[str]:
         return sorted(self._tables.read([self._spec.name, FORECASTS], [key], ["item_id"])["item_id"].unique())
 
-    def _tree(self, key: str) -> Tree | None:
+    def tree(self, key: str) -> Tree | None:
+        """Return which items of a partition belong to which sums; None where the spec has no hierarchy."""
         spec = self._spec
         if spec.hierarchy is None:
             return None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
 from mlops_assets.catalog.metadata import markdown_table
 from mlops_assets.catalog.names import FORECASTS, FUTURE_COVARIATES, OBSERVATIONS, RECONCILED_FORECASTS
@@ -12,8 +13,9 @@ from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.lifecycle.versions import Versions
+from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
-from mlops_assets.resources.protocols import Models
+from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.stages.predict import UNREGISTERED
 from mlops_assets.stages.reconcile import add_up
@@ -42,8 +44,10 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
     @patient
     def reconciled_forecasts(
         context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
         tracking: Tracking,
+        clock: Clock,
         **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
         columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]
@@ -59,7 +63,8 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             for number in numbers
         }
         parts = []
-        for key in with_steps(spec, context.partition_keys):
+        keys = with_steps(spec, context.partition_keys)
+        for key in keys:
             origin = origin_of(spec, window_of(graph.partitions, key))
             own = made[made["origin"] == origin]
             known = known_after(future, key)
@@ -68,7 +73,9 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             by_lead = own.groupby("lead")["model_version"].first()
             parts.append(both.assign(model_version=both["lead"].map(by_lead), run_id=context.run.run_id))
             context.add_asset_metadata(_facts(parts[-1]), graph.key(RECONCILED_FORECASTS), key)
-        return dg.Output(pd.concat(parts or [graph.without_rows(RECONCILED_FORECASTS)], ignore_index=True))
+        rows = pd.concat(parts or [graph.without_rows(RECONCILED_FORECASTS)], ignore_index=True)
+        Publisher(tables, spec).with_sums(rows, keys, naive_utc(clock.now()))
+        return dg.Output(rows)
 
     return reconciled_forecasts
 
