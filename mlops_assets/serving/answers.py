@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import Response
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from mlops_assets.reading.reader import Reader
 
-_T = TypeVar("_T")
+_SHOWING = ("limit", "offset", "format")
+"""Parameters that change how an answer is shown, not what it is."""
 _VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 
 
@@ -28,7 +29,7 @@ class Page:
     offset: int
 
     @classmethod
-    def asked(
+    async def asked(
         cls,
         request: Request,
         limit: limits.Limit = limits.DEFAULT_ROWS,
@@ -48,29 +49,61 @@ class Page:
 Paged = Annotated[Page, Depends(Page.asked)]
 
 
-async def table(request: Request, name: str, page: Page, question: "Callable[[Reader], pd.DataFrame]") -> Response:
+async def table(
+    request: Request,
+    name: str,
+    page: Page,
+    question: "Callable[[Reader], pd.DataFrame]",
+    elsewhere: bool = False,
+) -> Response:
     """Ask a forecast for a table, away from the event loop, and answer with the page of it that is wanted.
+
+    Args:
+        request: that asks.
+        name: of the forecast.
+        page: of the answer.
+        question: to the forecast.
+        elsewhere: whether the answer comes from other places too than the tables: then it is never kept.
 
     Raises:
         MlopsAssetsError: whatever the question raises.
     """
     served = request.app.state.served
 
-    def make() -> tuple[bytes, dict[str, str]]:
-        frame = question(served.reader(name))
-        total = len(frame)
-        more = page.offset + page.limit
-        following = more if more < total and page.limit else None
-        shown = frame.iloc[page.offset : more]
-        body = page.shape.write(shown, {"forecast": name, "total": total, "next": following})
-        headers = {"X-Total-Count": str(total)}
-        if following is not None:
-            headers["Link"] = f'<{request.url.include_query_params(offset=following)}>; rel="next"'
-        if page.shape.file:
-            headers["Content-Disposition"] = f'attachment; filename="{_file_name(request, name)}.{page.shape.file}"'
-        return body, headers
+    def make() -> Response:
+        reader = served.reader(name)
+        if elsewhere:
+            frame = question(reader)
+        else:
+            asked = [pair for pair in request.query_params.multi_items() if pair[0] not in _SHOWING]
+            key, stamp = (request.url.path, *sorted(asked)), f"{id(reader.spec)} {served.looks.look(name).of()}"
+            frame = served.frames.get(key, stamp, lambda: question(reader))
+        shown = frame.iloc[page.offset : page.offset + page.limit]
+        return answer(request, name, page, len(frame), lambda beside: page.shape.write(shown, beside))
 
-    body, headers = await served.work(make)
+    return await served.work(make)
+
+
+def answer(
+    request: Request, name: str, page: Page, total: int, write: "Callable[[Mapping[str, Any]], bytes]"
+) -> Response:
+    """Answer with a page of a table.
+
+    Args:
+        request: that asks.
+        name: of the forecast.
+        page: of the answer.
+        total: rows of all pages.
+        write: makes the body, from what stands beside the rows.
+    """
+    more = page.offset + page.limit
+    following = more if more < total and page.limit else None
+    headers = {"X-Total-Count": str(total)}
+    if following is not None:
+        headers["Link"] = f'<{request.url.include_query_params(offset=following)}>; rel="next"'
+    if page.shape.file:
+        headers["Content-Disposition"] = f'attachment; filename="{_file_name(request, name)}.{page.shape.file}"'
+    body = write({"forecast": name, "total": total, "next": following})
     return tagged(request, body, page.shape.media.partition(";")[0], headers)
 
 

@@ -38,16 +38,27 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _rows(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
-    from mlops_assets.reading.documents import rows_of
+def by_columns(columns: "Mapping[str, list[Any]]", beside: Mapping[str, Any]) -> bytes:
+    """Return plain columns as one JSON object."""
+    return dumps({**beside, "columns": columns})
 
-    return dumps({**beside, "rows": rows_of(frame)})
+
+def by_rows(columns: "Mapping[str, list[Any]]", beside: Mapping[str, Any]) -> bytes:
+    """Return plain columns as one JSON object with an object for each row."""
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return dumps({**beside, "rows": rows})
+
+
+def _rows(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
+    from mlops_assets.reading.documents import columns_of
+
+    return by_rows(columns_of(frame), beside)
 
 
 def _columns(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
     from mlops_assets.reading.documents import columns_of
 
-    return dumps({**beside, "columns": columns_of(frame)})
+    return by_columns(columns_of(frame), beside)
 
 
 def _csv(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:

@@ -104,7 +104,7 @@ def _name_in(address: str) -> str:
         return ""
 
 
-def writer(request: Request) -> str:
+async def writer(request: Request) -> str:
     """Return the name of who may write, for a route that writes: `Annotated[str, Depends(writer)]`.
 
     Raises:

@@ -32,7 +32,7 @@ Format = Annotated[
 ]
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuse a parameter that the route does not have: it would be passed over without a word.
 
     Raises:

@@ -10,6 +10,8 @@ import anyio
 import anyio.to_thread
 
 from mlops_assets.errors import MlopsAssetsError, UnknownNameError
+from mlops_assets.serving.cache import Frames, Looks
+from mlops_assets.serving.latest import Latest
 from mlops_assets.serving.problems import BusyAnswerError
 from mlops_assets.serving.tokens import Tokens
 from mlops_assets.settings import Settings
@@ -42,6 +44,8 @@ class Served:
         self._opening, self._looking = threading.Lock(), threading.Lock()
         self._declared: tuple[float, object, Declared] | None = None
         self.parameters: dict[str, list[str]] = {}
+        self.looks, self.frames = Looks(lambda: self.stores.tables), Frames()
+        self.latest = Latest(self.looks, self.reader)
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def work(self, task: Callable[[], _T]) -> _T:

@@ -1,6 +1,7 @@
 """Each route, as a client sees it."""
 
 import re
+import time
 from io import BytesIO
 
 import pandas as pd
@@ -156,17 +157,49 @@ def test_large_answers_are_compressed(client):
     assert "Accept-Encoding" in packed.headers["vary"]
 
 
-def test_what_is_newly_stored_is_seen_at_once(client, stored):
-    def origins() -> int:
-        return client.get("/v1/forecasts/demo/origins").json()["total"]
+def test_what_is_newly_stored_is_seen_within_seconds(client, stored):
+    def latest() -> str:
+        return client.get("/v1/forecasts/demo", params={"item": "shop 0"}).json()["rows"][0]["origin"]
 
-    before, day = origins(), stored.days[-1] + pd.Timedelta(days=1)
+    def wait_for(day: pd.Timestamp) -> None:
+        deadline = time.monotonic() + 5
+        while latest() != day.isoformat():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    day = stored.days[-1] + pd.Timedelta(days=1)
     stored.forecast(day)
-    try:
-        assert origins() == before + 1
-        assert client.get("/v1/forecasts/demo").json()["rows"][0]["origin"] == day.isoformat()
-    finally:
-        stored.tables.delete(["demo", "forecasts"], f"{day:%Y-%m-%d}")
+    wait_for(day)
+    assert client.get("/v1/forecasts/demo/origins").json()["total"] == 13
+    stored.tables.delete(["demo", "forecasts"], f"{day:%Y-%m-%d}")
+    wait_for(stored.days[-1])
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"item": "shop 0"},
+        {"item": ["x&y=z?#%", 'a/b "c"', "shop 0"], "limit": 9, "offset": 3},
+        {"item": "shop 0", "format": "columns", "quantiles": "0.5"},
+        {"limit": 10, "offset": 60, "version": "system"},
+        {"limit": 0},
+        {"offset": 1000},
+    ],
+)
+def test_what_is_in_memory_is_what_the_store_answers(client, stored, params):
+    """The first answer is the store's, and so is that to the same question with a parameter that changes nothing."""
+    path = "/v1/forecasts/demo"
+    served = client.app.state.served
+    deadline = time.monotonic() + 5
+    while served.latest.of("demo", params.get("version", "published")) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    quick = client.get(path, params=params)
+    asked = client.get(
+        path, params={**params, "end": "2199-01-01", "start": (stored.days[-1] + pd.Timedelta(days=1)).isoformat()}
+    )
+    assert quick.json() == asked.json()
+    assert quick.content == asked.content
 
 
 def test_the_page_of_routes_needs_no_internet(client):

@@ -18,16 +18,16 @@ async def decisions(request: Request, name: limits.Name, page: Paged) -> Respons
 @router.get("/{name}/models", summary="The versions of the model.")
 async def models(request: Request, name: limits.Name, page: Paged) -> Response:
     """Return a row for each version."""
-    return await table(request, name, page, lambda reader: reader.models())
+    return await table(request, name, page, lambda reader: reader.models(), elsewhere=True)
 
 
 @router.get("/{name}/importances", summary="What the champion leans on.")
 async def importances(request: Request, name: limits.Name, page: Paged) -> Response:
     """Return a row for each feature."""
-    return await table(request, name, page, lambda reader: reader.importances())
+    return await table(request, name, page, lambda reader: reader.importances(), elsewhere=True)
 
 
 @router.get("/{name}/jobs", summary="Jobs of outside services.")
 async def jobs(request: Request, name: limits.Name, page: Paged) -> Response:
     """Return the ledger of jobs."""
-    return await table(request, name, page, lambda reader: reader.job_rows())
+    return await table(request, name, page, lambda reader: reader.job_rows(), elsewhere=True)
