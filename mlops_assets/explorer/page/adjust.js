@@ -19,7 +19,7 @@ const DAY = 10; // characters of a date
 
 /** The view of adjustments. */
 export async function adjustView(context) {
-  const held = h("div");
+  const held = h("div", { class: "stack" });
   await refresh(context, held);
   return held;
 }

@@ -34,7 +34,7 @@ function card(forecast) {
         "p",
         { class: "big" },
         percent(Math.abs(skill)),
-        h("small", {}, skill >= 0 ? " better than seasonal naive" : " worse than seasonal naive"),
+        h("small", {}, skill >= 0 ? " better than seasonal naive lately" : " worse than seasonal naive lately"),
       ),
     h("p", {}, facts.filter(Boolean).join(" · ")),
     typeof forecast.value === "number" &&

@@ -1,18 +1,16 @@
 // What if a covariate that is known ahead were different: the champion's answer beside the forecast as things stand.
 
-import { isOneFile, rowsOf, send } from "./data.js";
+import { slide } from "./address.js";
+import { askAll, isOneFile, rowsOf, send } from "./data.js";
 import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
 import { number, percent, seconds, signed, when } from "./format.js";
+import { inWords, lever } from "./lever.js";
 import { nothing, panel } from "./panel.js";
 import { downloads } from "./table.js";
 
-const WAYS = {
-  "*": { title: "times", low: 0, high: 2, step: 0.05, start: 1, idle: 1 },
-  "+": { title: "plus", low: -20, high: 20, step: 0.5, start: 0, idle: 0 },
-  "=": { title: "set to", low: 0, high: 1, step: 1, start: 1, idle: null },
-};
-const PATIENCE = 400; // milliseconds without a movement before the champion is asked
+const PATIENCE = 300; // milliseconds without a movement before the champion is asked
+const RESTING = "Move a slider: the champion answers, and nothing is stored.";
 
 /** The view of what if. */
 export async function whatIfView({ name, path, state, params, items }) {
@@ -24,86 +22,63 @@ export async function whatIfView({ name, path, state, params, items }) {
     );
   const item = params.item ?? (await items.first());
   items.mark(item);
-  const held = h(
-    "div",
-    { "aria-live": "polite" },
-    nothing("Move a slider: the champion answers at once, and nothing is stored."),
-  );
-  const controls = covariates.map((each) => control(typeof each === "string" ? each : each.name, changed));
-  let waiting;
-  let turn = 0;
-  function changed() {
-    clearTimeout(waiting);
-    waiting = setTimeout(answer, PATIENCE);
-  }
-  async function answer() {
-    const mine = ++turn;
-    const changes = controls.map(({ change }) => change()).filter(Boolean);
-    if (changes.length === 0) return fill(held, nothing("Nothing is changed."));
+  const past = rowsOf(await askAll(`${path}/observations`, { item }));
+  const given = changesOf(params);
+  const held = h("div", { "aria-live": "polite" }, nothing(RESTING));
+  const levers = covariates.map((covariate) => {
+    const values = past.map((row) => row[covariate]);
+    const begun = given.find((change) => change.startsWith(`${covariate}=`));
+    return lever(covariate, values, begun, changed);
+  });
+  const ask = oneAtATime(async () => {
+    const changes = levers.map(({ change }) => change()).filter(Boolean);
+    slide({ changes: changes.length ? JSON.stringify(changes) : null });
+    if (changes.length === 0) return fill(held, nothing(RESTING));
     held.setAttribute("aria-busy", "true");
+    if (!held.querySelector(".chart")) fill(held, nothing("The champion is asked …"));
     try {
       const rows = rowsOf(await send(`${path}/what-if`, { changes, items: [item], origin: null }));
-      if (mine === turn) fill(held, result(name, item, changes, rows));
+      fill(held, result(name, item, changes, rows));
     } catch (problem) {
-      if (mine === turn) fill(held, h("p", { class: "warn", role: "alert" }, problem.message));
+      fill(held, h("p", { class: "warn", role: "alert" }, problem.message));
     } finally {
-      if (mine === turn) held.removeAttribute("aria-busy");
+      held.removeAttribute("aria-busy");
     }
+  });
+  let waiting;
+  function changed() {
+    clearTimeout(waiting);
+    waiting = setTimeout(ask, PATIENCE);
   }
-  return panel(
-    { title: `What if, for ${item}?`, note: "A change holds over the whole horizon." },
-    h(
-      "div",
-      { class: "levers" },
-      controls.map(({ element }) => element),
-    ),
-    held,
-  );
+  if (given.length) ask();
+  const moved = levers.map(({ element }) => element);
+  const about = { title: `What if, for ${item}?`, note: "A change holds over the whole horizon." };
+  return panel(about, h("div", { class: "levers" }, moved), held);
 }
 
-/** A way to change one covariate: how, and by how much. */
-function control(name, told) {
-  const how = h(
-    "select",
-    { "aria-label": `How ${name} changes` },
-    Object.entries(WAYS).map(([sign, { title }]) => h("option", { value: sign }, title)),
-  );
-  const slider = h("input", { type: "range", "aria-label": `Change of ${name}` });
-  const field = h("input", { type: "number", step: "any", "aria-label": `Change of ${name} as a number` });
-  const state = { on: false };
-  function reset() {
-    const { low, high, step, start } = WAYS[how.value];
-    Object.assign(slider, { min: low, max: high, step, value: start });
-    field.value = start;
-    state.on = WAYS[how.value].idle === null;
+/** The changes that an address holds. */
+function changesOf({ changes }) {
+  try {
+    return changes ? JSON.parse(changes).filter((change) => typeof change === "string") : [];
+  } catch {
+    return []; // an address that was cut off
   }
-  how.addEventListener("change", () => {
-    reset();
-    told();
-  });
-  slider.addEventListener("input", () => {
-    field.value = slider.value;
-    state.on = true;
-    told();
-  });
-  field.addEventListener("input", () => {
-    slider.value = field.value;
-    state.on = field.value !== "";
-    told();
-  });
-  reset();
-  const change = () => {
-    const value = Number(field.value);
-    return state.on && Number.isFinite(value) && value !== WAYS[how.value].idle ? text(name, how.value, value) : null;
+}
+
+/** Run a task again as often as asked for, but never twice at a time: the champion answers one question after the other. */
+function oneAtATime(task) {
+  let running = false;
+  let again = false;
+  return async function run() {
+    again = running;
+    if (running) return;
+    running = true;
+    do {
+      again = false;
+      await task();
+    } while (again);
+    running = false;
   };
-  return { element: h("div", { class: "lever" }, h("b", {}, name), how, slider, field), change };
-}
-
-/** A change as the command line writes it: price=*0.9, temperature=+5, promo=1, temperature==-5. */
-function text(name, how, value) {
-  if (how === "+") return value < 0 ? `${name}=-${-value}` : `${name}=+${value}`;
-  if (how === "=") return value < 0 ? `${name}==${value}` : `${name}=${value}`;
-  return `${name}=*${value}`;
 }
 
 function result(name, item, changes, rows) {
@@ -116,7 +91,11 @@ function result(name, item, changes, rows) {
       ? "would stay as it is"
       : `would ${moved > 0 ? "rise" : "fall"} from ${number(now)} to ${number(then)}, ${signed(moved)} (${percent(moved / (now || 1), true)})`;
   return [
-    h("p", { class: "words" }, `With ${changes.join(" and ")}, the sum over ${rows.length} times ${words}.`),
+    h(
+      "p",
+      { class: "words" },
+      `With ${changes.map(inWords).join(" and ")}, the sum over ${rows.length} times ${words}.`,
+    ),
     chart({
       title: `${item}: as things stand, and changed`,
       height: 260,
