@@ -50,7 +50,9 @@ def test_what_if_asks_the_champion(page, explorer):
     page.open(f"{explorer}#/shop/whatif?item=north%2Fbread")
     page.find(".lever input[type=range]").send_keys(RIGHT * 4)
     said = page.wait(lambda: page.find("#view .words").text)
-    assert said == "With price × 1.2, the sum over 14 times would rise from 700 to 840, +140 (+20 %)."
+    assert (
+        said == "With price × 1.2, the sum over 14 times from Tue 30 Apr 2024 would rise from 700 to 840, +140 (+20 %)."
+    )
 
 
 def test_what_is_shown_is_downloaded(page, explorer):

@@ -25,7 +25,7 @@ export function slide(params) {
 }
 
 /** The address here with something changed; another forecast or view keeps only the parameters that it is given. */
-export function changed({ forecast, view, params = {} }) {
+function changed({ forecast, view, params = {} }) {
   const now = here();
   const stays = (forecast ?? now.forecast) === now.forecast && (view ?? now.view) === now.view;
   return {

@@ -13,7 +13,7 @@ const answers = new Map();
 export const isOneFile = HELD !== null;
 
 /** What cannot be shown, in words for a person. */
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(message, status = 0) {
     super(message);
     this.status = status;
@@ -21,7 +21,7 @@ export class Refusal extends Error {
 }
 
 /** The key of a question, the same as key_of in questions.py. */
-export function keyOf(path, params = {}) {
+function keyOf(path, params = {}) {
   const query = queryOf(params);
   return query ? `${path}?${query}` : path;
 }

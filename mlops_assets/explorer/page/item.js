@@ -1,10 +1,11 @@
 // One item: its history, the fan of what is forecast, what came, and how the forecast changed from origin to origin.
 
 import { go, slide } from "./address.js";
-import { ask, askAll, askIfThere, rowsOf } from "./data.js";
+import { askAll, askIfThere, rowsOf } from "./data.js";
 import { fill, h } from "./dom.js";
 import { chart } from "./charts.js";
-import { counted, isSum, number, percent, seconds, signed, titleOf, when } from "./format.js";
+import { dayPanel } from "./day.js";
+import { counted, isSum, number, percent, seconds, titleOf, when } from "./format.js";
 import { onStep } from "./keys.js";
 import { choices, figures, nothing, panel } from "./panel.js";
 import { fan, futureOf, originsOf, pointOf } from "./ledger.js";
@@ -207,83 +208,6 @@ function sources({ rows, origins }, index) {
     made && `made ${when(made)} UTC`,
   ];
   return h("p", { class: "muted" }, words.filter(Boolean).join(" · "));
-}
-
-/** How the forecast for one time changed from origin to origin, until it came. */
-function dayPanel(view, index) {
-  const { rows, origins, params, point, actuals } = view;
-  const { delivered } = futureOf(rows, origins[index]);
-  const times = delivered.map((row) => row.timestamp);
-  const held = h("div");
-  const middle = times[Math.floor((times.length - 1) / 2)];
-  const show = (time) => {
-    const slices = rows
-      .filter((row) => row.timestamp === time && !row.beside)
-      .sort((a, b) => (a.origin < b.origin ? -1 : 1));
-    fill(
-      held,
-      slices.length > 1 ? dayChart(slices, time, point, actuals) : nothing("Only one forecast reaches this time."),
-    );
-  };
-  const chosen = times.includes(params.at) ? params.at : middle;
-  const slider = h("input", {
-    type: "range",
-    min: 0,
-    max: times.length - 1,
-    value: times.indexOf(chosen),
-    "aria-label": "Time that is forecast",
-  });
-  const label = h("b", {}, when(chosen));
-  slider.setAttribute("aria-valuetext", when(chosen));
-  slider.addEventListener("input", () => {
-    const time = times[Number(slider.value)];
-    label.textContent = when(time);
-    slider.setAttribute("aria-valuetext", when(time));
-    slide({ at: time });
-    show(time);
-  });
-  show(chosen);
-  return panel(
-    { title: "How did the forecast for one time change?" },
-    h("div", { class: "stepper" }, h("span", {}, "For ", label), slider),
-    held,
-  );
-}
-
-function dayChart(slices, time, point, actuals) {
-  const x = slices.map((row) => seconds(row.origin));
-  const came = actuals.find(({ at }) => at === seconds(time))?.value;
-  const first = slices[0][point];
-  const last = slices.at(-1)[point];
-  const [early, late] = [slices[0], slices.at(-1)].map(({ lead }) => counted(lead, "step"));
-  const moved = `From ${number(first)} (${early} ahead) to ${number(last)} (${late} ahead): ${last === first ? "unchanged" : signed(last - first)}.`;
-  return chart({
-    title: `Forecasts for ${when(time)}`,
-    note: typeof came === "number" ? `${moved} ${number(came)} came.` : `${moved} It has not come yet.`,
-    height: 220,
-    x: { values: x, kind: "time", name: "made from" },
-    bands: fan(slices).map(({ name, low, high, opacity }) => ({
-      name,
-      low: column(slices, low),
-      high: column(slices, high),
-      colour: "blue",
-      opacity,
-    })),
-    lines: [
-      typeof came === "number" && {
-        name: "what came",
-        values: x.map(() => came),
-        colour: "orange",
-        width: 1.5,
-        dash: [5, 3],
-      },
-      { name: "forecast", values: column(slices, point), colour: "blue", dots: true },
-    ].filter(Boolean),
-  });
-}
-
-function column(rows, name) {
-  return rows.map((row) => row[name] ?? null);
 }
 
 /** The rows that the chart shows: of the chosen origin, each with what came. */

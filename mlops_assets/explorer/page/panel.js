@@ -5,10 +5,10 @@ import { when } from "./format.js";
 import { outside } from "./links.js";
 
 /** A panel; tools stand at the right of its title. */
-export function panel({ title, note, tools, wide = true }, ...children) {
+export function panel({ title, note, tools }, ...children) {
   return h(
     "section",
-    { class: wide ? "panel" : "panel half" },
+    { class: "panel" },
     h("header", {}, h("h2", {}, title), h("span", { class: "tools" }, tools)),
     note && h("p", { class: "muted" }, note),
     children,

@@ -68,7 +68,7 @@ export function downloads(name, rows, path, params = {}) {
 }
 
 /** Rows as CSV (RFC 4180). */
-export function csvOf(rows) {
+function csvOf(rows) {
   const names = Object.keys(rows[0] ?? {});
   return [names, ...rows.map((row) => names.map((name) => row[name]))]
     .map((line) => line.map(quoted).join(",") + "\r\n")

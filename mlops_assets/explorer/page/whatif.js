@@ -1,6 +1,6 @@
 // What if a covariate that is known ahead were different: the champion's answer beside the forecast as things stand.
 
-import { slide } from "./address.js";
+import { go, slide } from "./address.js";
 import { askAll, isOneFile, rowsOf, send } from "./data.js";
 import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
@@ -52,7 +52,9 @@ export async function whatIfView({ name, path, state, params, items }) {
   }
   if (given.length) ask();
   const moved = levers.map(({ element }) => element);
-  const about = { title: `What if, for ${item}?`, note: "A change holds over the whole horizon." };
+  const undo = () => go({ params: { changes: null } });
+  const tools = h("button", { type: "button", class: "quiet", onclick: undo }, "As things stand");
+  const about = { title: `What if, for ${item}?`, note: "A change holds over the whole horizon.", tools };
   return panel(about, h("div", { class: "levers" }, moved), held);
 }
 
@@ -94,7 +96,7 @@ function result(name, item, changes, rows) {
     h(
       "p",
       { class: "words" },
-      `With ${changes.map(inWords).join(" and ")}, the sum over ${rows.length} times ${words}.`,
+      `With ${changes.map(inWords).join(" and ")}, the sum over ${rows.length} times from ${when(rows[0].timestamp)} ${words}.`,
     ),
     chart({
       title: `${item}: as things stand, and changed`,
