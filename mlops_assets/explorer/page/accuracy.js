@@ -76,7 +76,16 @@ export async function accuracyView({ name, path, state, params, known }) {
         byLead(rowsOf(lead), chosen),
       ),
       panel(
-        { title: "Calibration", note: "Of actuals, how many fell below each quantile?" },
+        {
+          title: "Calibration",
+          note: "Of actuals, how many fell below each quantile?",
+          tools: downloads(
+            `${name} calibration`,
+            () => rowsOf(calibration),
+            `${path}/calibration`,
+            item ? { item } : {},
+          ),
+        },
         diagram(rowsOf(calibration)),
       ),
     ),

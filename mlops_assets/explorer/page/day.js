@@ -6,18 +6,18 @@ import { fill, h } from "./dom.js";
 import { counted, number, seconds, signed, when } from "./format.js";
 import { fan, futureOf } from "./ledger.js";
 import { nothing, panel } from "./panel.js";
+import { downloads } from "./table.js";
 
 /** How the forecast for one time changed from origin to origin, until it came. */
 export function dayPanel(view, index) {
-  const { rows, origins, point, actuals } = view;
+  const { name, item, rows, origins, point, actuals } = view;
   const { delivered } = futureOf(rows, origins[index]);
   const times = delivered.map((row) => row.timestamp);
   const held = h("div");
   const middle = times[Math.floor((times.length - 1) / 2)];
+  let slices = [];
   const show = (time) => {
-    const slices = rows
-      .filter((row) => row.timestamp === time && !row.beside)
-      .sort((a, b) => (a.origin < b.origin ? -1 : 1));
+    slices = rows.filter((row) => row.timestamp === time && !row.beside).sort((a, b) => (a.origin < b.origin ? -1 : 1));
     fill(
       held,
       slices.length > 1 ? dayChart(slices, time, point, actuals) : nothing("Only one forecast reaches this time."),
@@ -43,7 +43,10 @@ export function dayPanel(view, index) {
   });
   show(chosen);
   return panel(
-    { title: "How did the forecast for one time change?" },
+    {
+      title: "How did the forecast for one time change?",
+      tools: downloads(`${name} ${item} by origin`, () => slices.map(({ beside: _, ...row }) => row)),
+    },
     h("div", { class: "stepper" }, h("span", {}, "For ", label), slider),
     held,
   );

@@ -39,7 +39,7 @@ export async function itemView(context) {
   const point = pointOf(state, rows[0]);
   const origins = originsOf(rows);
   if (origins.length === 0) return [told, nothing("There is no forecast of this item yet."), history(item, actuals)];
-  const view = { item, actuals, rows, point, origins, params, state };
+  const view = { name, item, actuals, rows, point, origins, params, state };
   const stage = stepper(view, (index) => draw(view, index));
   const shown = () => shownRows(view, stage.index());
   const download = downloads(`${name} ${item}`, shown, path, () => ({ ...asked, origin: origins[stage.index()] }));

@@ -58,7 +58,8 @@ function leave({ target }) {
     target.value = "";
     target.dispatchEvent(new Event("input"));
   }
-  document.querySelector(".side.open")?.classList.remove("open");
+  document.querySelector('.burger[aria-expanded="true"]')?.click();
+  document.querySelector(".as-of[open]")?.removeAttribute("open");
   if (target instanceof HTMLElement) target.blur();
 }
 
