@@ -10,7 +10,6 @@ from mlops_assets.catalog.names import DAILY, INGEST, OBSERVATIONS, job_name
 from mlops_assets.catalog.partitions import complete_keys, partition_of, partitions_of, whole_window
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.data.contract import ContractError
-from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.runner import Listener, Step
 from mlops_assets.scale.shards import rows_about
@@ -40,7 +39,7 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str, listen: Listene
     if len(early) <= FEW:
         return missing[0] if missing else None
     try:
-        begin = _first_with_rows(spec, stores.clock, early)
+        begin = _first_with_rows(stores, spec, early)
     except (SourceError, ContractError):  # the ingestion itself says so, and tells people
         return missing[0]
     passed = early.index(begin) if begin is not None else len(early)
@@ -77,9 +76,12 @@ def spans(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> list[tuple
     return [(keys[first], keys[min(first + most, len(keys)) - 1]) for first in range(0, len(keys), most)]
 
 
-def _first_with_rows(spec: ForecastSpec, clock: Clock, keys: Sequence[str]) -> str | None:
+def _first_with_rows(stores: Stores, spec: ForecastSpec, keys: Sequence[str]) -> str | None:
     """Return the first of some partitions that the source has rows of, good or bad; None if it has none of any."""
     graph = Graph(spec)
-    checked, _ = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
-    times = pd.concat([checked.accepted["timestamp"], checked.quarantined["timestamp"]], ignore_index=True)
-    return min(partition_of(times, graph.partitions, keys).dropna(), default=None)
+    for first, last in spans(stores.tables, spec, keys):
+        checked, _ = read_observations(graph, whole_window(graph.partitions, [first, last]), stores.clock)
+        times = pd.concat([checked.accepted["timestamp"], checked.quarantined["timestamp"]], ignore_index=True)
+        if found := partition_of(times, graph.partitions, keys).dropna().tolist():
+            return min(found)
+    return None

@@ -104,7 +104,7 @@ def intermittent(folder: Path, items: int = 20) -> Panel:
     rows.loc[(rows["item_id"] == "item 19") & (rows["timestamp"] > "2024-05-10"), "target"] *= 1e4
     ended = (rows["item_id"] == "item 11") & (rows["timestamp"] > "2024-04-10")
     begins = (rows["item_id"] == "item 12") & (rows["timestamp"] < "2024-05-28")
-    return _stored(spec, rows[(rows["target"] > 0) & ~ended & ~begins], 17)
+    return _stored(spec, rows[(rows["target"] > 0) & ~ended & ~begins], 7)
 
 
 def _stored(spec: ForecastSpec, rows: pd.DataFrame, count: int) -> Panel:
