@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.model.panel import TARGET
-from mlops_assets.forecasting.model.task import Task, quantile_column
+from mlops_assets.reading.matched import Matched
 
 
-def calibration(rows: pd.DataFrame, task: Task) -> pd.DataFrame:
+def calibration(matched: Matched) -> pd.DataFrame:
     """Return the share of actuals at or below each quantile; a quantile that holds has its own level for it.
 
     Gneiting, Balabdaoui and Raftery (2007), "Probabilistic forecasts, calibration and sharpness", Journal of the Royal
     Statistical Society B 69.
 
-    Args:
-        rows: matched forecasts, of every role.
-        task: names the quantiles.
-
     Returns:
         quantile (its level), share, and rows that have it; no share where none has.
     """
-    used = ledger.honest(ledger.delivered(rows))
-    found = []
-    for level in task.quantiles:
-        forecast = used[quantile_column(level)]
-        below = (used[TARGET] <= forecast)[forecast.notna()]
-        found.append((level, below.mean(), len(below)))
-    return pd.DataFrame(found, columns=pd.Index(["quantile", "share", "rows"])).astype({"share": "float64"})
+    task = matched.spec.task
+    below, there = np.zeros(len(task.quantiles), dtype=np.int64), np.zeros(len(task.quantiles), dtype=np.int64)
+    for rows in matched.parts():
+        used = ledger.delivered(rows)
+        levels = used[task.quantile_columns].to_numpy(dtype=float)
+        below += (used[[TARGET]].to_numpy(dtype=float) <= levels).sum(axis=0)
+        there += (~np.isnan(levels)).sum(axis=0)
+    share = np.divide(below, there, out=np.full(len(there), np.nan), where=there > 0)
+    return pd.DataFrame({"quantile": list(task.quantiles), "share": share, "rows": there})

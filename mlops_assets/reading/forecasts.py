@@ -15,9 +15,9 @@ from mlops_assets.catalog.names import FORECASTS, PUBLISHED_FORECASTS
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
 from mlops_assets.forecasting.model.task import POINT
-from mlops_assets.io_managers.errors import SchemaDriftError
 from mlops_assets.reading.asked import Asked, Moment
 from mlops_assets.reading.origins import Origin, Origins
+from mlops_assets.reading.some_columns import read_columns
 
 Role = Literal["delivered", "shadow"]
 ADJUSTMENT = "adjustment"
@@ -153,11 +153,7 @@ class Forecasts:
     def _stored(self, keys: Sequence[str], asked: Asked, held: list[str]) -> pd.DataFrame:
         """Return the rows of some partitions; those of sums are known since the forecasts of their origins are."""
         tables, key = self.origins.tables, [self.origins.spec.name, self.table]
-        try:
-            rows = tables.read(key, keys, held, asked.only)
-        except SchemaDriftError:  # quantiles or costs that were declared later, and what sums do not have
-            stored = tables.without_rows(key).columns
-            rows = tables.read(key, keys, [name for name in held if name in stored], asked.only).reindex(columns=held)
+        rows = read_columns(tables, key, keys, held, asked.only)
         if self.table == FORECASTS:
             return rows
         made = {one.origin: one.created_at for one in self.origins.heads(keys)}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import numpy as np
 import pandas as pd
 
-from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECAST_CHANGE, OBSERVATIONS
+from mlops_assets.catalog.names import FORECAST_CHANGE, OBSERVATIONS
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
-from mlops_assets.reading.accuracy import RECENT, matched, recent, scores
+from mlops_assets.reading.accuracy import scores
 from mlops_assets.reading.asked import Asked
 from mlops_assets.reading.forecasts import LATEST, Forecasts
+from mlops_assets.reading.matched import RECENT, Matched
 from mlops_assets.reading.observations import observations, within
 from mlops_assets.reading.origins import Origins
 from mlops_assets.reading.questions import QuestionError
@@ -85,11 +85,7 @@ def _sums(items: pd.DataFrame, tree: Tree) -> pd.DataFrame:
 
 def _errors(tables: Tables, spec: ForecastSpec, asked: Asked) -> pd.DataFrame:
     """Return error and skill by item."""
-    keys = recent(tables, spec, asked)
-    counts = tables.row_counts([spec.name, FORECAST_ACCURACY], keys)
-    total = np.cumsum([counts.get(key, 0) for key in reversed(keys)])
-    few = keys[len(keys) - max(1, int((total <= MOST_SCORED).sum())) :]
-    scored = scores(matched(tables, spec, asked, few), spec, "item").set_index("item_id")
+    scored = scores(Matched.of(tables, spec, asked, MOST_SCORED), "item").set_index("item_id")
     return scored.rename(columns={ledger.BASELINE: "error"})[["error", "skill"]]
 
 

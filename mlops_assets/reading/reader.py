@@ -21,6 +21,7 @@ from mlops_assets.reading.happened.changes import changes
 from mlops_assets.reading.happened.service_jobs import service_jobs
 from mlops_assets.reading.happened.timeline import Timeline
 from mlops_assets.reading.item_ids import require
+from mlops_assets.reading.matched import Matched
 from mlops_assets.reading.origins import Origins
 from mlops_assets.reading.words import words
 from mlops_assets.resources.clock import Clock
@@ -185,10 +186,7 @@ class Reader:
             end: last timestamp that was forecast.
         """
         asked = Asked.of(self.spec, self.clock, items, start, end)
-        keys = scoring.recent(self.tables, self.spec, asked)
-        rows = scoring.matched(self.tables, self.spec, asked, keys)
-        require(self.tables, self.spec, asked, rows["item_id"])
-        return calibration(rows, self.spec.task)
+        return calibration(Matched.of(self.tables, self.spec, asked))
 
     def changes(self, origin: Moment | None = None, items: Items = None, limit: int | None = 50) -> pd.DataFrame:
         """Return why the forecasts of an origin differ from those before: the table `forecast_change`.
@@ -250,7 +248,8 @@ class Reader:
 
     def words(self) -> str:
         """Say in a sentence how good the latest forecasts were beside seasonal naive."""
-        return words(self.spec, self.accuracy("period"))
+        matched = Matched.of(self.tables, self.spec, Asked())
+        return words(self.spec, scoring.scores(matched, "all"), matched.partitions)
 
     def _life(self) -> Lifecycle:
         assert self.tracking is not None

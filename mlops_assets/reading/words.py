@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import pandas as pd
 
 from mlops_assets.catalog.partitions import starts
 from mlops_assets.forecasting.evaluation.ledger import BASELINE
 from mlops_assets.forecasting.formatting import counted, stamp
-from mlops_assets.reading.accuracy import RECENT
 from mlops_assets.spec import ForecastSpec
 
 _EVEN = 0.005
 """Skill nearer to zero than this is neither better nor worse."""
 
 
-def words(spec: ForecastSpec, by_period: pd.DataFrame) -> str:
-    """Say how good the latest forecasts were beside seasonal naive.
+def words(spec: ForecastSpec, scores: pd.DataFrame, partitions: Sequence[str]) -> str:
+    """Say how good forecasts were beside seasonal naive.
 
     Args:
         spec: the forecast.
-        by_period: scores of partitions, the latest last, as `accuracy` by period gives them.
+        scores: of them all, as `accuracy` gives them: one row.
+        partitions: that they are of, in their order.
     """
-    found = by_period.tail(RECENT)
-    found = found[found["rows"].gt(0) & found[BASELINE].notna() & found["naive_mase"].notna()]
-    if found.empty:
+    found = scores.iloc[0] if len(scores) else None
+    if found is None or not partitions or found["rows"] == 0 or pd.isna(found["naive_mase"]):
         return "No forecast could be scored yet."
-    weights = found["rows"]
-    own, naive = (float(np.average(found[name], weights=weights)) for name in (BASELINE, "naive_mase"))
-    days = starts(spec, found["period"])
+    own, naive = float(found[BASELINE]), float(found["naive_mase"])
+    days = starts(spec, pd.Series([partitions[0], partitions[-1]]))
     first, last = stamp(days.iloc[0]), stamp(days.iloc[-1])
-    of = f"{counted(int(weights.sum()), 'forecast')} of {first}" + (f" to {last}" if first != last else "")
-    skill = 1 - own / naive if naive > 0 else 0.0
+    of = f"{counted(int(found['rows']), 'forecast')} of {first}" + (f" to {last}" if first != last else "")
+    skill = 0.0 if pd.isna(found["skill"]) else float(found["skill"])
     beside = f"{abs(skill):.0%} {'smaller' if skill > 0 else 'larger'} than seasonal naive's"
     said = "as large as seasonal naive's" if abs(skill) < _EVEN else beside
     return f"The errors of {of} were {said} (MASE {own:.2f}, seasonal naive {naive:.2f})."

@@ -24,10 +24,10 @@ def test_words_say_how_good_it_is(stored, tmp_path):
     scores = stored.reader.accuracy("period")
     days = pd.date_range("2024-03-02", "2024-03-12").strftime("%Y-%m-%d").tolist()
     assert scores["period"].tolist() == days
+    [whole] = stored.reader.accuracy().to_dict("records")
     assert stored.reader.words() == (
-        f"The errors of {scores['rows'].sum()} forecasts of 2024-03-02 to 2024-03-12 were as large as seasonal naive's "
-        f"(MASE {(scores['mase'] * scores['rows']).sum() / scores['rows'].sum():.2f}, "
-        f"seasonal naive {(scores['naive_mase'] * scores['rows']).sum() / scores['rows'].sum():.2f})."
+        f"The errors of {whole['rows']} forecasts of 2024-03-01 to 2024-03-12 were as large as seasonal naive's "
+        f"(MASE {whole['mase']:.2f}, seasonal naive {whole['naive_mase']:.2f})."
     )
     assert store(tmp_path, rounds=1).reader.words() == "No forecast could be scored yet."
 

@@ -15,9 +15,9 @@ from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.forecasting.model.panel import TARGET
 from mlops_assets.forecasting.model.task import quantile_column
-from mlops_assets.reading.accuracy import matched, recent
 from mlops_assets.reading.asked import Asked
 from mlops_assets.reading.item_ids import require
+from mlops_assets.reading.matched import Matched
 from mlops_assets.reading.observations import observations, versions
 from mlops_assets.reading.origins import Origins
 from mlops_assets.reading.reader import Reader
@@ -122,9 +122,10 @@ def _model_output(rows: pd.DataFrame, levels: tuple[float, ...] | list[float], t
 
 def _scores(reader: Reader, asked: Asked, model: str) -> pd.DataFrame:
     spec = reader.spec
-    rows = matched(reader.tables, spec, asked, recent(reader.tables, spec, asked))
-    rows = ledger.honest(ledger.delivered(rows))
-    found = ledger.compared(rows, spec.task, ["origin", "lead"])
+    compared = ledger.Compared(spec.task, ["origin", "lead"])
+    for rows in Matched.of(reader.tables, spec, asked).parts():
+        compared.add(ledger.delivered(rows))
+    found = compared.table()
     pair = outer_pair(spec.quantiles)
     covered = "coverage" if pair is None else f"interval_coverage_{round(100 * (pair[1] - pair[0]))}"
     found = found.rename(columns={"lead": "horizon", "coverage": covered})
