@@ -154,7 +154,8 @@ function fanChart({ item, actuals, rows, point, origins, params }, index) {
   const after = shown.filter(({ at }) => at > start);
   const others = ["green", "pink", "yellow", "sky"];
   const beside = Object.entries(future.beside).map(([source, list], at) => {
-    return { name: source, values: line(list, point), colour: others[at % others.length], dash: [6, 3], width: 1.8 };
+    const name = source === "champion" ? "our model" : source; // a service is delivered, and it stands beside
+    return { name, values: line(list, point), colour: others[at % others.length], dash: [6, 3], width: 1.8 };
   });
   return chart({
     title: `Forecast of ${item}`,

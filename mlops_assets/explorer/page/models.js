@@ -2,12 +2,13 @@
 
 import { askIfThere, rowsOf } from "./data.js";
 import { h } from "./dom.js";
-import { number, percent } from "./format.js";
+import { percent } from "./format.js";
 import { outside } from "./links.js";
 import { bars, events, nothing, panel } from "./panel.js";
 import { downloads, plainColumns, table } from "./table.js";
 
 const FEATURES = 20;
+const JOBS = ["partition", "service", "step", "state", "since", "deadline", "next_look_at", "error", "job_key"];
 const OUTCOMES = { promoted: "green", refused: "orange", rejected: "orange", "rolled back": "pink", gone: "orange" };
 
 /** The view of models, decisions and jobs. */
@@ -38,7 +39,7 @@ export async function modelsView({ name, path }) {
     any(jobs) &&
       panel(
         { title: "Jobs of services", tools: files("jobs", jobs) },
-        table(plainColumns(rowsOf(jobs)), rowsOf(jobs), "Jobs"),
+        table(titled(plainColumns(rowsOf(jobs), JOBS)), rowsOf(jobs), "Jobs"),
       ),
   ];
 }
@@ -83,12 +84,9 @@ function versionColumns(rows) {
     rows,
     Object.keys(rows[0]).filter((key) => !["version", "link"].includes(key)),
   );
-  return [
-    linked,
-    ...others.map((column) => ({
-      ...column,
-      title: column.name.replaceAll("_", " "),
-      text: column.text ?? ((value) => number(value)),
-    })),
-  ];
+  return [linked, ...titled(others)];
+}
+
+function titled(columns) {
+  return columns.map((column) => ({ ...column, title: column.name.replaceAll("_", " ") }));
 }
