@@ -7,6 +7,7 @@ const FRESH = 30_000; // milliseconds for which an answer is not asked for again
 const KEPT = 300; // answers
 const MOST_PAGES = 20; // of one table
 const NARROWING = ["start", "end", "limit", "offset", "sort", "search", "format"]; // a file holds all rows: no part of its keys
+const NO_TABLE = /\/(state|overview|quality)$/;
 const answers = new Map();
 
 /** Whether this page is one file, which asks nobody. */
@@ -29,7 +30,7 @@ function keyOf(path, params = {}) {
 /** The answer to a question: { columns: { item_id: [...], ... }, total, ... }, or an object where it is no table. */
 export async function ask(path, params = {}) {
   if (isOneFile) return held(path, params);
-  const key = keyOf(path, { ...params, format: "columns" });
+  const key = keyOf(path, NO_TABLE.test(path) ? params : { ...params, format: "columns" });
   const known = answers.get(key);
   if (known && Date.now() - known.at < FRESH) return known.answer;
   const answer = request(key).then((response) => response.json());
