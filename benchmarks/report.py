@@ -1,12 +1,14 @@
-"""What the report of a large panel costs: 1,000 items, 14 leads, CPU seconds and bytes.
+"""What the report takes: of a panel of 1,000 items and 14 leads in memory, or of the example; CPU seconds and bytes.
 
 python benchmarks/report.py --check
+python benchmarks/report.py --example --check
 """
 
 import argparse
 import json
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ import pandas as pd
 import yaml
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.analysis.status import present_instance, sources_of
+from mlops_assets.environments import open_stores
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
 from mlops_assets.forecasting.model.baselines import seasonal_naive
@@ -21,11 +25,14 @@ from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.page import page
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
-from mlops_assets.spec import ForecastSpec, load_spec
+from mlops_assets.resources.snapshot import remembered
+from mlops_assets.settings import Settings
+from mlops_assets.spec import ForecastSpec, find_spec, load_spec
 from mlops_assets.stages.score import keep_scores
 from mlops_assets.tracking.tracking import Tracking
 
-SECONDS, MEGABYTES = 20, 3
+EXAMPLE = "nyc_departures"
+SECONDS, EXAMPLE_SECONDS, KILOBYTES = 6, 1, 600
 SCORED = 60
 
 
@@ -74,32 +81,58 @@ def fill(spec: ForecastSpec, tables: MemoryTables, items: int) -> None:
     matched = {str(day): rows for day, rows in scored.groupby(scored["timestamp"].dt.strftime("%Y-%m-%d"))}
     for key, rows in matched.items():
         tables.write(["large", "forecast_accuracy"], rows, key)
-    keep_scores(tables, spec, matched, None, pd.Timestamp("2024-06-30"))
+    keep_scores(tables, spec, matched, pd.Timestamp("2024-06-30"))
+
+
+def of_panel(items: int, horizon: int) -> tuple[float, str]:
+    """Return the CPU seconds that the page of a made-up panel takes, and the page."""
+    with tempfile.TemporaryDirectory() as folder:
+        spec = declare(Path(folder), horizon)
+        tables = MemoryTables()
+        fill(spec, tables, items)
+        tracking = Tracking(uri=f"sqlite:///{folder}/mlflow.db", artifact_root=f"{folder}/artifacts")
+        tracking.ping()
+        return measured(Sources(spec, tables, tracking, Clock(fixed="2024-06-29T12:00"), Notifications()))
+
+
+def of_example() -> tuple[float, str]:
+    """Return the same of the example, from what `make demo` has stored."""
+    settings = Settings.read()
+    with open_stores(settings) as stores:
+        stores.tracking.ping()
+        return measured(sources_of(find_spec(settings.forecasts, EXAMPLE), stores, present_instance(settings)))
+
+
+def measured(sources: Sources) -> tuple[float, str]:
+    """Return what the page takes, without imports: the least of three."""
+    pages = []
+    for _ in range(3):
+        given = replace(sources, tables=remembered(sources.tables))
+        began = time.process_time()
+        html = page(given, overview(given))
+        pages.append((time.process_time() - began, html))
+    return min(pages)
 
 
 def main() -> None:
-    """Fill the tables, make the page, print what it cost."""
-    parser = argparse.ArgumentParser(description="What the report of a large panel costs.")
+    """Make the page, print what it cost."""
+    parser = argparse.ArgumentParser(description="What the report takes.")
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--horizon", type=int, default=14)
+    parser.add_argument("--example", action="store_true", help="of the example, as make demo has left it")
     parser.add_argument("--check", action="store_true", help="exit code 1 where a target is missed")
     parser.add_argument("--keep", type=Path, help="write the page to this file")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        spec = declare(Path(folder), options.horizon)
-        tables = MemoryTables()
-        fill(spec, tables, options.items)
-        tracking = Tracking(uri=f"sqlite:///{folder}/mlflow.db", artifact_root=f"{folder}/artifacts")
-        tracking.ping()
-        sources = Sources(spec, tables, tracking, Clock(fixed="2024-06-29T12:00"), Notifications())
-        began = time.process_time()
-        html = page(sources, overview(sources), "2024-06-28")
-        seconds, megabytes = time.process_time() - began, len(html.encode()) / 1e6
+    seconds, html = of_example() if options.example else of_panel(options.items, options.horizon)
+    kilobytes = len(html.encode()) / 1e3
+    of = EXAMPLE if options.example else f"{options.items} items"
+    found = {"of": of, "seconds": round(seconds, 2), "kilobytes": round(kilobytes)}
     if options.keep is not None:
         options.keep.write_text(html, encoding="utf-8")
-    print(json.dumps({"items": options.items, "seconds": round(seconds, 1), "megabytes": round(megabytes, 2)}))
-    if options.check and (seconds > SECONDS or megabytes > MEGABYTES):
-        raise SystemExit(f"more than {SECONDS} CPU seconds or {MEGABYTES} MB")
+    print(json.dumps(found))
+    most = EXAMPLE_SECONDS if options.example else SECONDS
+    if options.check and (seconds > most or kilobytes > KILOBYTES):
+        raise SystemExit(f"more than {most} CPU seconds or {KILOBYTES} kB")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ _FEW = 50
 """Partitions that are looked for one by one; of more, all that there are are listed."""
 _LARGE = 50_000
 """Rows from which on a file is read by several threads."""
+_WAITING, _NEAR = 16, 2
+"""Threads that wait for a server, or until a file is on the disk; that read small files near by, of which 16 would take
+twice the processor time, for one another."""
 _LEAST_GROUP = 4_000
 _GROUPS = 64
 """A file has about so many row groups at most; what is read of it, if some of its rows are wanted, are whole ones."""
@@ -98,7 +101,7 @@ class ObjectTables(_InFileStore, Tables):
         """Return those of some partitions that are stored; few are looked for one by one."""
         if len(partitions) > _FEW:
             return super().stored(key, partitions)
-        there = self._at_once(lambda name: self._files.exists(_file(key, name)), partitions)
+        there = self._looked(lambda name: self._files.exists(_file(key, name)), partitions)
         return [name for name, found in zip(partitions, there, strict=True) if found]
 
     def _stored(self, key: Sequence[str]) -> list[str | None]:
@@ -150,14 +153,14 @@ class ObjectTables(_InFileStore, Tables):
                 return None
             return Head(_ours(footer.schema.to_arrow_schema()), footer.num_rows)
 
-        found = self._at_once(head, partitions)
+        found = self._looked(head, partitions)
         return {name: one for name, one in zip(partitions, found, strict=True) if one is not None}
 
     def _load(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
     ) -> pa.Table:
         wanted = evolution_of(key).names_of(filtering.needed(columns, only))
-        parts = self._at_once(lambda name: self._read(_file(key, name), wanted, only), partitions)
+        parts = self._looked(lambda name: self._read(_file(key, name), wanted, only), partitions)
         return as_one(key, dict(zip(partitions, parts, strict=True)), columns, only, lambda: self._newest(key))
 
     def _read(self, path: str, columns: list[str] | None, only: Only | None) -> Part:
@@ -198,7 +201,7 @@ class ObjectTables(_InFileStore, Tables):
             _write_parquet(sink, [parts[name]], parts[name].num_rows, name, claim)
             return self._commit(key, name, sink.getvalue(), claim)
 
-        return sum(self._at_once(put, list(parts)))
+        return sum(_at_once(put, list(parts), _WAITING))
 
     def _put_stream(
         self, key: Sequence[str], partition: str | None, stream: Stream, options: Mapping[str, Any], claim: int
@@ -221,12 +224,16 @@ class ObjectTables(_InFileStore, Tables):
             return
         refuse_older(claim, int(metadata.get(_CLAIM, b"0")), table)
 
-    def _at_once(self, work: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
-        """Do the work for every item side by side: each waits for a server, or for the disk."""
-        if len(items) <= 1:
-            return [work(item) for item in items]
-        with ThreadPoolExecutor(min(16, len(items))) as pool:
-            return list(pool.map(work, items))
+    def _looked(self, look: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
+        """Look at every item side by side: as many as wait for a server, few where files are near."""
+        return _at_once(look, items, _WAITING if isinstance(self._files, Bucket) else _NEAR)
+
+
+def _at_once(work: "Callable[[_T], _R]", items: "Sequence[_T]", threads: int) -> "list[_R]":
+    if len(items) <= 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        return list(pool.map(work, items))
 
 
 class ObjectModels(_InFileStore, Models):
