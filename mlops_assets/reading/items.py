@@ -11,7 +11,6 @@ from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.hierarchy import Tree
 from mlops_assets.reading.accuracy import scores
 from mlops_assets.reading.asked import Asked
-from mlops_assets.reading.forecasts import LATEST, Forecasts
 from mlops_assets.reading.matched import RECENT, Matched
 from mlops_assets.reading.observations import observations, within
 from mlops_assets.reading.origins import Origins
@@ -24,7 +23,7 @@ Sort = Literal["name", "volume", "error", "change"]
 ITEM = "item"
 """The level of an item itself; the others are those of the hierarchy."""
 COLUMNS = ["item_id", "level", "volume", "error", "skill", "change", "last_value"]
-MOST_SCORED = 300_000
+MOST_SCORED = 150_000
 """Rows that errors are taken from: of the latest partitions, one at least."""
 
 
@@ -50,8 +49,10 @@ def items(tables: Tables, spec: ForecastSpec, asked: Asked, search: str = "", so
     if sort not in get_args(Sort):
         raise QuestionError.of("sort", sort, get_args(Sort))
     seen = _observed(tables, spec, asked)
-    made = Forecasts(Origins(tables, spec)).of(asked, LATEST)
-    found = pd.DataFrame(index=pd.Index(sorted({*seen.index, *made["item_id"]}), name="item_id", dtype=object))
+    origins = Origins(tables, spec)
+    latest = origins.latest(asked.as_of)
+    made = [] if latest is None else tables.read(origins.key, [latest.partition], ["item_id"])["item_id"].unique()
+    found = pd.DataFrame(index=pd.Index(sorted({*seen.index, *made}), name="item_id", dtype=object))
     found = found.join(seen).join(_errors(tables, spec, asked)).join(_changes(tables, spec, asked))
     found = found.assign(level=ITEM).reset_index()[COLUMNS]
     if spec.hierarchy is not None and len(found):
