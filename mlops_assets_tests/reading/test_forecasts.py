@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.catalog.names import PUBLISHED_FORECASTS
 from mlops_assets.reading.questions import QuestionError, TooEarlyError, UnknownItemError, UnknownOriginError
 from mlops_assets_tests.reading.stored import store
 
@@ -118,3 +119,30 @@ def test_a_service_that_answered_later_has_not_been_delivered_before(tmp_path):
     both = made.reader.forecasts("shop 1", role="shadow")
     assert both["source"].tolist() == ["champion", "cloud"] * 7
     assert set(both["role"]) == {"delivered", "shadow"}
+
+
+@settings(max_examples=15)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 20)), unique=True, max_size=8),
+    origin=st.sampled_from([None, "all", "2024-03-05"]),
+    start=st.sampled_from([None, "2024-03-04"]),
+)
+def test_what_people_change_never_changes_the_systems_forecast(stored, rows, origin, start):
+    reader = stored.reader
+    system = reader.forecasts(start=start, origin=origin, version="system")
+    key = ["demo", PUBLISHED_FORECASTS]
+    try:
+        for place in sorted({place for place, _ in rows}):
+            day = stored.days[place]
+            made = stored.tables.read(["demo", "forecasts"], [f"{day:%Y-%m-%d}"])
+            changed = made.iloc[[row for at, row in rows if at == place]].assign(mean=-1.0, adjustment=1)
+            stored.write(PUBLISHED_FORECASTS, day, changed.assign(published_at=day, superseded_at=pd.NaT))
+        assert reader.forecasts(start=start, origin=origin, version="system").equals(system)
+        published = reader.forecasts(start=start, origin=origin)
+        same = published["adjustment"].isna()
+        assert published[same].equals(system[same])
+        assert (published.loc[~same, "mean"] == -1.0).all()
+        if origin == "all" and start is None:
+            assert (~same).sum() == len(rows)
+    finally:
+        stored.tables.delete(key)

@@ -26,7 +26,7 @@ def parts(name: str, found: Outlook) -> Iterator[Any]:
     yield from _bars(found)
     adjusted = bool(rows["adjustment"].notna().any())
     table = Table("timestamp", "forecast")
-    for title in [*([f"{found.share:.0%} within"] if found.interval is not None else []), *["adjusted"] * adjusted]:
+    for title in [*([f"{found.share:.0%} interval"] if found.interval is not None else []), *["adjusted"] * adjusted]:
         table.add_column(title)
     for row in rows.to_dict("records"):
         texts = [stamp(row["timestamp"]), number(row[found.point], 1)]

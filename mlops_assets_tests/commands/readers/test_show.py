@@ -18,7 +18,7 @@ def test_it_shows_the_rows_the_interval_and_a_line_of_bars(call, stored_files):
         assert f"{row['timestamp']:%Y-%m-%d}" in said
         assert f"{row['q10']:.1f} to {row['q90']:.1f}" in said
     assert "█" in said
-    assert "80% within" in said
+    assert "80% interval" in said
 
 
 def test_as_of_and_origin_and_a_file(call, stored_files, tmp_path):
