@@ -57,6 +57,11 @@ def items(tables: Tables, spec: ForecastSpec, asked: Asked, search: str = "", so
     found = found.assign(level=ITEM).reset_index()[COLUMNS]
     if spec.hierarchy is not None and len(found):
         found = pd.concat([found, _sums(found, tree_of(tables, spec, asked))], ignore_index=True)
+    return listed(found, search, sort)
+
+
+def listed(found: pd.DataFrame, search: str, sort: Sort) -> pd.DataFrame:
+    """Return those of all items, sorted by name, that are asked for, in the order that is asked for; see `items`."""
     if search:
         found = found[found["item_id"].str.contains(search, case=False, regex=False)]
     if sort == "name":

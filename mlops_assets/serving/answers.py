@@ -55,6 +55,7 @@ async def table(
     page: Page,
     question: "Callable[[Reader], pd.DataFrame]",
     elsewhere: bool = False,
+    then: "Callable[[pd.DataFrame], pd.DataFrame] | None" = None,
 ) -> Response:
     """Ask a forecast for a table, away from the event loop, and answer with the page of it that is wanted.
 
@@ -64,6 +65,7 @@ async def table(
         page: of the answer.
         question: to the forecast.
         elsewhere: whether the answer comes from other places too than the tables: then it is never kept.
+        then: makes the answer, of what is asked whatever the parameters are; None: the question makes it.
 
     Raises:
         MlopsAssetsError: whatever the question raises.
@@ -75,9 +77,11 @@ async def table(
         if elsewhere:
             frame = question(reader)
         else:
-            asked = [pair for pair in request.query_params.multi_items() if pair[0] not in _SHOWING]
+            given = request.query_params.multi_items() if then is None else []
+            asked = [pair for pair in given if pair[0] not in _SHOWING]
             key, stamp = (request.url.path, *sorted(asked)), f"{id(reader.spec)} {served.looks.look(name).of()}"
             frame = served.frames.get(key, stamp, lambda: question(reader))
+        frame = frame if then is None else then(frame)
         shown = frame.iloc[page.offset : page.offset + page.limit]
         return answer(request, name, page, len(frame), lambda beside: page.shape.write(shown, beside))
 
@@ -91,7 +95,7 @@ def answer(
 
     Args:
         request: that asks.
-        name: of the forecast.
+        name: of the forecast; empty: of none alone.
         page: of the answer.
         total: rows of all pages.
         write: makes the body, from what stands beside the rows.
@@ -103,7 +107,7 @@ def answer(
         headers["Link"] = f'<{request.url.include_query_params(offset=following)}>; rel="next"'
     if page.shape.file:
         headers["Content-Disposition"] = f'attachment; filename="{_file_name(request, name)}.{page.shape.file}"'
-    body = write({"forecast": name, "total": total, "next": following})
+    body = write({**({"forecast": name} if name else {}), "total": total, "next": following})
     return tagged(request, body, page.shape.media.partition(";")[0], headers)
 
 
@@ -129,4 +133,4 @@ def _has(request: Request, tag: str) -> bool:
 
 def _file_name(request: Request, name: str) -> str:
     last = request.url.path.rsplit("/", 1)[-1]
-    return name if last == name else f"{name}_{last}"
+    return last if name in (last, "") else f"{name}_{last}"

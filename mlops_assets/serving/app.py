@@ -18,6 +18,7 @@ from mlops_assets.serving.routes import (
     health,
     items,
     models,
+    overviews,
     pages,
     past,
     scores,
@@ -63,7 +64,7 @@ def build_app(settings: Settings, stores: "Stores | None" = None, host: str = LO
     )
     app.state.served = served
     problems.register(app)
-    for part in (health, forecasts, items, past, scores, models, adjustments, events, sessions, pages):
+    for part in (health, overviews, forecasts, items, past, scores, models, adjustments, events, sessions, pages):
         app.include_router(part.router)
     origins = _listed(settings.api_origins)
     if origins:

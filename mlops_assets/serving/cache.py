@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 """What is stored is looked at again after this time, or twenty times as long as a look takes."""
 _SHARE = 20
-WORTH_SECONDS = 0.25
+WORTH_SECONDS = 0.15
 """An answer is kept that took more of a processor."""
 MOST_BYTES, LARGEST_BYTES = 256_000_000, 64_000_000
 """Of all answers that are kept, and of one."""

@@ -12,6 +12,7 @@ import anyio.to_thread
 from mlops_assets.errors import MlopsAssetsError, UnknownNameError
 from mlops_assets.serving.cache import Frames, Looks
 from mlops_assets.serving.latest import Latest
+from mlops_assets.serving.overviews import Overviews
 from mlops_assets.serving.problems import BusyAnswerError
 from mlops_assets.serving.tokens import Tokens
 from mlops_assets.settings import Settings
@@ -42,10 +43,11 @@ class Served:
         self.settings, self.tokens, self._stores = settings, Tokens(settings), stores
         self._writing = stores
         self._opening, self._looking = threading.Lock(), threading.Lock()
-        self._declared: tuple[float, object, Declared] | None = None
+        self._declared: tuple[object, Declared] | None = None
+        self.declared_until = 0.0
         self.parameters: dict[str, list[str]] = {}
         self.looks, self.frames = Looks(lambda: self.stores.tables), Frames()
-        self.latest = Latest(self.looks, self.reader)
+        self.latest, self.overviews = Latest(self.looks, self.reader), Overviews(self, self.looks)
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def work(self, task: Callable[[], _T]) -> _T:
@@ -89,15 +91,13 @@ class Served:
         from mlops_assets.spec import load_specs
 
         with self._looking:
-            if self._declared is not None and time.monotonic() < self._declared[0]:
-                return self._declared[2]
-            folder = self.settings.forecasts
-            files = [(file.name, file.stat()) for file in sorted(folder.glob("*.y*ml"))]
-            found = [(name, kept.st_mtime_ns, kept.st_size) for name, kept in files]
-            fresh = self._declared is None or self._declared[1] != found
-            declared = load_specs(folder) if fresh or self._declared is None else self._declared[2]
-            self._declared = (time.monotonic() + LOOK_SECONDS, found, declared)
-            return declared
+            if self._declared is None or time.monotonic() >= self.declared_until:
+                files = [(file.name, file.stat()) for file in sorted(self.settings.forecasts.glob("*.y*ml"))]
+                found = [(name, kept.st_mtime_ns, kept.st_size) for name, kept in files]
+                if self._declared is None or self._declared[0] != found:
+                    self._declared = found, load_specs(self.settings.forecasts)
+                self.declared_until = time.monotonic() + LOOK_SECONDS
+            return self._declared[1]
 
     def spec(self, name: str) -> "ForecastSpec":
         """Return the spec of a forecast.
