@@ -6,10 +6,12 @@ import pandas as pd
 
 from mlops_assets.analysis import revisions
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.partitions import complete_keys, origin_of, whole_window, window_of
-from mlops_assets.environments import open_stores
+from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
+from mlops_assets.catalog.partitions import complete_keys, holding, origin_of, whole_window, window_of
+from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import DataError, nearest
 from mlops_assets.forecasting.data.contract import Checked, ContractError
+from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.baselines import dead_items
 from mlops_assets.forecasting.model.kinds import Model
@@ -140,16 +142,45 @@ def open_forecast(
     return OpenForecast(spec, history, future, moment, forecaster, model, learnt_until)
 
 
+def open_stored(spec: ForecastSpec, stores: Stores) -> OpenForecast:
+    """Open a forecast on what is stored, at the latest origin, with its champion: no source is read, nothing fitted.
+
+    Raises:
+        QuestionError: nothing is stored, or there is no champion.
+        TrackingError: the registry cannot be reached.
+    """
+    graph, tables = Graph(spec), stores.tables
+    if not tables.exists([spec.name, OBSERVATIONS]):
+        raise QuestionError(f"{spec.name}: no observations are stored", advice=[f"mlops-assets run {spec.name}"])
+    history = history_of(spec, tables.read([spec.name, OBSERVATIONS]))
+    origin = latest_origin(graph, history, stores.clock)
+    history = history[history["timestamp"] <= origin]
+    key, future = holding(spec, origin), None
+    if tables.stored([spec.name, FUTURE_COVARIATES], [key]):
+        future = tables.read([spec.name, FUTURE_COVARIATES], [key])[[*KEY, *spec.covariates.all_known]]
+    future = carried_forward(spec, history, with_events(spec, history, future, origin), origin)
+    found = _champion_of(spec, stores, origin)
+    if found is None:
+        raise QuestionError(
+            f"{spec.name} has no champion that could be asked", advice=[f"mlops-assets run {spec.name}"]
+        )
+    return OpenForecast(spec, history, future, origin, *found)
+
+
 def _champion(spec: ForecastSpec, settings: Settings, origin: pd.Timestamp) -> tuple[Model, str, pd.Timestamp] | None:
     with open_stores(settings) as stores:
-        life = Lifecycle.of(stores, spec.name)
-        if life.log.all().empty and not stores.tracking.exists():
-            return None
-        version = life.champion()
-        if version is None or version.trained_until is None or version.trained_until > origin:
-            return None
-        words = f"{version.label} of {spec.name}, the champion, trained until {version.trained_until}"
-        return life.versions.forecaster(version), words, version.trained_until
+        return _champion_of(spec, stores, origin)
+
+
+def _champion_of(spec: ForecastSpec, stores: Stores, origin: pd.Timestamp) -> tuple[Model, str, pd.Timestamp] | None:
+    life = Lifecycle.of(stores, spec.name)
+    if life.log.all().empty and not stores.tracking.exists():
+        return None
+    version = life.champion()
+    if version is None or version.trained_until is None or version.trained_until > origin:
+        return None
+    words = f"{version.label} of {spec.name}, the champion, trained until {version.trained_until}"
+    return life.versions.forecaster(version), words, version.trained_until
 
 
 def _moment(text: str, history: pd.DataFrame) -> pd.Timestamp:

@@ -138,12 +138,39 @@ def what_if(
         QuestionError: a covariate is not known ahead of time, or has no value to change, or an item is not known.
         DataError, SourceError, TrackingError: as `open_forecast` does.
     """
-    wanted = [Change.read(text) for text in changes]
-    for change in wanted:
-        _must_be_known(spec, change.name)
+    wanted = _read_changes(spec, changes)
     if file is not None and not spec.task.known:
         raise QuestionError("--future: the spec names no covariate as known, so that no future value is looked at")
     opened = open_forecast(spec, settings, origin, as_of)
+    given = None if file is None else _read_future_file(opened, Path(file), settings)
+    return _answer(opened, wanted, (*changes, *([file] if file else [])), given, file or "", items)
+
+
+def ask_opened(opened: OpenForecast, changes: Sequence[str], items: Sequence[str] = ()) -> ForecastResult:
+    """Forecast as things stand and as they would be with some changes, as `what_if` does; the forecast is open already.
+
+    Raises:
+        QuestionError: see `what_if`.
+    """
+    return _answer(opened, _read_changes(opened.spec, changes), tuple(changes), None, "", items)
+
+
+def _read_changes(spec: ForecastSpec, changes: Sequence[str]) -> list[Change]:
+    wanted = [Change.read(text) for text in changes]
+    for change in wanted:
+        _must_be_known(spec, change.name)
+    return wanted
+
+
+def _answer(
+    opened: OpenForecast,
+    wanted: Sequence[Change],
+    asked: tuple[str, ...],
+    given: pd.DataFrame | None,
+    file: str,
+    items: Sequence[str],
+) -> ForecastResult:
+    spec = opened.spec
     for item in items:
         opened.must_know(item)
     rows = opened.predict(items=list(items) or None)
@@ -151,8 +178,8 @@ def what_if(
     if rows.empty:
         raise QuestionError(f"nothing has been observed lately until {opened.origin} of any item: {few(left_out)}")
     warnings, summed = list(_uncertain(rows)), [spec.task.point_column]
-    if wanted or file is not None:
-        future = _changed_future(opened, wanted, file, settings)
+    if wanted or given is not None:
+        future = _changed_future(opened, wanted, given, file, items)
         rows = _compared(opened, rows, future, items)
         warnings += _beyond(opened, future)
         summed += ["changed", "difference"]
@@ -161,7 +188,7 @@ def what_if(
         model=opened.model,
         origin=opened.origin,
         point=spec.task.point_column,
-        changes=(*changes, *([file] if file else [])),
+        changes=asked,
         warnings=tuple(warnings),
         left_out=tuple(left_out),
         totals=rows.groupby("timestamp", as_index=False)[summed].sum(),
@@ -170,12 +197,12 @@ def what_if(
 
 
 def _changed_future(
-    opened: OpenForecast, changes: Sequence[Change], file: str | None, settings: Settings
+    opened: OpenForecast, changes: Sequence[Change], given: pd.DataFrame | None, file: str, items: Sequence[str]
 ) -> pd.DataFrame:
-    """Known covariates over the horizon as the file and then the changes would have them."""
-    future = _grid(opened)
-    if file is not None:
-        future = _overlay(future, _read_future_file(opened, Path(file), settings), file)
+    """Known covariates over the horizon as the file's values and then the changes would have them."""
+    future = _grid(opened, items)
+    if given is not None:
+        future = _overlay(future, given, file)
     for change in changes:
         if change.how != "=" and future[change.name].isna().all():
             raise QuestionError(
@@ -213,11 +240,12 @@ def _must_be_known(spec: ForecastSpec, name: str) -> None:
     raise QuestionError(f"--set {name}: {name!r} {why}. Known ahead of time: {known}")
 
 
-def _grid(opened: OpenForecast) -> pd.DataFrame:
-    """Known covariates for every item and step of the horizon, missing where the source has none."""
+def _grid(opened: OpenForecast, items: Sequence[str]) -> pd.DataFrame:
+    """Known covariates for every item, or some, and step of the horizon, missing where the source has none."""
     steps = steps_after(opened.origin, opened.spec.horizon, opened.spec.frequency)
     every = pd.MultiIndex.from_product(
-        [opened.history["item_id"].unique(), pd.DatetimeIndex(steps).as_unit("us")], names=["item_id", "timestamp"]
+        [list(items) or list(opened.history["item_id"].unique()), pd.DatetimeIndex(steps).as_unit("us")],
+        names=["item_id", "timestamp"],
     ).to_frame(index=False)
     given = opened.future
     if given is None or given.empty:

@@ -23,6 +23,7 @@ from mlops_assets.serving.routes import (
     past,
     scores,
     sessions,
+    what_if,
 )
 from mlops_assets.serving.stores import Served, warm
 from mlops_assets.settings import Settings
@@ -64,7 +65,20 @@ def build_app(settings: Settings, stores: "Stores | None" = None, host: str = LO
     )
     app.state.served = served
     problems.register(app)
-    for part in (health, overviews, forecasts, items, past, scores, models, adjustments, events, sessions, pages):
+    for part in (
+        health,
+        overviews,
+        forecasts,
+        items,
+        past,
+        scores,
+        models,
+        what_if,
+        adjustments,
+        events,
+        sessions,
+        pages,
+    ):
         app.include_router(part.router)
     origins = _listed(settings.api_origins)
     if origins:

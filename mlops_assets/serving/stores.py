@@ -15,6 +15,7 @@ from mlops_assets.serving.latest import Latest
 from mlops_assets.serving.overviews import Overviews
 from mlops_assets.serving.problems import BusyAnswerError
 from mlops_assets.serving.tokens import Tokens
+from mlops_assets.serving.what_if import WhatIf
 from mlops_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,11 +48,16 @@ class Served:
         self.declared_until = 0.0
         self.parameters: dict[str, list[str]] = {}
         self.looks, self.frames = Looks(lambda: self.stores.tables), Frames()
+        self.what_if = WhatIf(self)
         self.latest, self.overviews = Latest(self.looks, self.reader), Overviews(self, self.looks)
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def work(self, task: Callable[[], _T]) -> _T:
+    async def work(self, task: Callable[[], _T], leave: bool = False) -> _T:
         """Do what takes long away from the event loop.
+
+        Args:
+            task: what is to be done.
+            leave: whether it may be left to itself when nobody waits for it any more.
 
         Raises:
             BusyAnswerError: too much is waiting.
@@ -60,7 +66,7 @@ class Served:
             self._limiter = anyio.CapacityLimiter(AT_ONCE)
         if self._limiter.statistics().tasks_waiting >= WAITING:
             raise BusyAnswerError("too many questions are waiting for an answer: come again")
-        return await anyio.to_thread.run_sync(task, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(task, abandon_on_cancel=leave, limiter=self._limiter)
 
     @property
     def stores(self) -> "Stores":

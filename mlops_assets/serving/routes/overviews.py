@@ -79,7 +79,7 @@ def _rows(served: "Served") -> "pd.DataFrame":
     declared = served.declared()
     rows: list[dict[str, Any]] = [served.overviews.document(spec, "row", _row) for spec in declared.specs]
     rows += [{"name": one.name, "state": "broken", "problems": [scrub(one.message)]} for one in declared.broken]
-    return pd.DataFrame(sorted(rows, key=lambda row: row["name"])).astype(object)
+    return pd.DataFrame(rows).astype(object).sort_values("name", ignore_index=True)
 
 
 def _row(sources: "Sources", found: "Overview") -> dict[str, Any]:
