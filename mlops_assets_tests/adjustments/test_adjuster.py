@@ -12,17 +12,29 @@ from mlops_assets.adjustments.log import EVERYTHING, AdjustmentError, LockedErro
 from mlops_assets.adjustments.published import in_force
 from mlops_assets.catalog.names import FORECASTS, PUBLISHED_FORECASTS
 from mlops_assets.errors import UnknownNameError
-from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.objects import ObjectTables
+from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets_tests.adjustments.stores import FIRST, KEY, NEXT, adjuster, ledger, stored
 
-Desk = tuple[ForecastSpec, MemoryTables, Adjuster]
+Desk = tuple[ForecastSpec, Tables, Adjuster]
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     spec, tables = stored(tmp_path)
+    return spec, tables, adjuster(spec, tables)
+
+
+@pytest.fixture(params=["memory", "files", "sqlite"])
+def any_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+    """The same over each kind of store."""
+    spec, tables = stored(tmp_path)
+    if request.param != "memory":
+        files = ObjectTables(base=str(tmp_path / "tables"))
+        tables = files if request.param == "files" else SqlTables(url=f"sqlite:///{tmp_path / 'tables.db'}")
+        tables.write([spec.name, FORECASTS], ledger(KEY), KEY)
     return spec, tables, adjuster(spec, tables)
 
 
@@ -64,19 +76,19 @@ def test_a_dry_run_shows_what_would_come_and_does_nothing(desk: Desk) -> None:
     assert not tables.exists([spec.name, PUBLISHED_FORECASTS])
 
 
-def test_taken_back_or_replaced_and_what_was_published_then_stays_known(desk: Desk) -> None:
-    spec, tables, planner = desk
+def test_taken_back_or_replaced_and_what_was_published_then_stays_known(any_desk: Desk) -> None:
+    spec, tables, planner = any_desk
     planner.adjust(Wanted("shop 1", FIRST, None, "factor", 2, "promotion"), "ada")
     later = adjuster(spec, tables, hour=8)
     later.adjust(Wanted("shop 1", FIRST, None, "factor", 3, "promotion", replaces=1), "bob")
-    assert _published(desk)["adjustment"].tolist() == [2]
+    assert _published(any_desk)["adjustment"].tolist() == [2]
     made = adjuster(spec, tables, hour=9).withdraw(2, "ada", note="called off")
     assert (made.entry.action, made.entry.item_id, made.rows["after"].tolist()) == (
         "withdraw",
         "shop 1",
         made.rows["system"].tolist(),
     )
-    assert _published(desk).empty
+    assert _published(any_desk).empty
     every = tables.read([spec.name, PUBLISHED_FORECASTS])
     assert in_force(every, pd.Timestamp("2024-05-11 07:00"))["adjustment"].tolist() == [1]
     assert in_force(every, pd.Timestamp("2024-05-11 08:30"))["adjustment"].tolist() == [2]

@@ -50,7 +50,7 @@ def adjust(name: str, by: str | None, dry_run: bool, value_added: bool, as_json:
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
-    given = [action for action in ("withdraw", "lock", "unlock") if asked[action]]
+    given = [action for action in ("withdraw", "lock", "unlock") if asked[action] not in (None, False)]
     amounts = [kind for kind in _AMOUNTS if asked[kind] is not None]
     if len([*given, *amounts, *(["value-added"] if value_added else [])]) > 1:
         raise UsageError("give one of --value, --factor, --delta, --withdraw, --lock, --unlock, --value-added")
@@ -87,9 +87,9 @@ def _change(adjuster: "Adjuster", asked: dict[str, Any], amounts: list[str], by:
     from mlops_assets.adjustments.adjuster import Wanted
 
     reason, note = asked["reason"], asked["note"]
-    if asked["withdraw"]:
+    if asked["withdraw"] is not None:
         return adjuster.withdraw(asked["withdraw"], by, reason, note, dry_run)
-    if asked["unlock"]:
+    if asked["unlock"] is not None:
         return adjuster.unlock(asked["unlock"], by, reason, note, dry_run)
     item, since, until = _about(asked), asked["since"], asked["until"]
     if since is None:

@@ -160,7 +160,7 @@ function preview(name, change) {
   const rows = summed(change.rows);
   if (rows.length === 0) return nothing("No forecast reaches that period yet: it holds from the first one that does.");
   const total = (column) => rows.reduce((sum, row) => sum + row[column], 0);
-  const words = `Published is ${number(total("after"))} in all, ${signed(total("after") - total("before"))}; the system says ${number(total("system"))}.`;
+  const words = `Published would be ${number(total("after"))} in all, ${signed(total("after") - total("before"))} against now; the system says ${number(total("system"))}.`;
   const line = (title, column, more) => ({ name: title, values: rows.map((row) => row[column]), width: 2.2, ...more });
   return [
     h("p", { class: "words" }, words),
