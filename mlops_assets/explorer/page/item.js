@@ -159,7 +159,6 @@ function fanChart({ item, actuals, rows, point, origins, params }, index) {
   });
   return chart({
     title: `Forecast of ${item}`,
-    note: "The darker the band, the likelier. Drag over a part to look closer; a double click goes back.",
     height: 340,
     x: { values: x, kind: "time" },
     y: { zero: nearZero(shown, future.delivered) },

@@ -7,6 +7,7 @@ const HELP = [
   ["↑ ↓", "the item before, the next one"],
   ["← →", "the origin before, the next one"],
   ["1 … 9", "the views"],
+  ["drag", "over a chart: look closer; a double click goes back"],
   ["Esc", "leave the search, close this"],
   ["?", "this help"],
 ];

@@ -80,15 +80,13 @@ export function frame({ name, state, listed, items, asOf }) {
 }
 
 /** The state of a forecast as a word in its colour. */
-export function stateBadge(state) {
-  return h("span", { class: `badge state-${state}` }, STATES[state] ?? state);
+export function stateBadge(state, problems = 0) {
+  return h("span", { class: `badge state-${state}` }, `${STATES[state] ?? state}${problems ? `: ${problems}` : ""}`);
 }
 
 function about(state) {
   const { champion, problems = [], links = {} } = state;
-  const look =
-    problems.length > 0 &&
-    h("details", { class: "problems" }, h("summary", {}, `To look at: ${problems.length}`), list(problems));
+  const badge = stateBadge(state.state ?? (problems.length ? "attention" : "ok"), problems.length);
   return h(
     "section",
     { class: "about" },
@@ -96,7 +94,7 @@ function about(state) {
       "div",
       { class: "title" },
       h("h1", {}, state.name),
-      stateBadge(state.state ?? (problems.length ? "attention" : "ok")),
+      problems.length > 0 ? h("details", { class: "problems" }, h("summary", {}, badge), list(problems)) : badge,
       h("span", { class: "space" }),
       champion && championChip(champion),
       outside(links.dagster, "Dagster"),
@@ -104,7 +102,6 @@ function about(state) {
     ),
     state.description && h("p", { class: "muted" }, state.description),
     state.words && h("p", { class: "words" }, state.words),
-    look,
   );
 }
 
@@ -145,7 +142,11 @@ function asOfControl(asOf) {
   return h(
     "details",
     { class: "as-of" },
-    h("summary", { class: asOf ? "on" : null }, asOf ? when(asOf, { weekday: false }) : "As known now"),
+    h(
+      "summary",
+      { class: asOf ? "on" : null },
+      asOf ? when(asOf, { weekday: false }) : [h("span", { class: "roomy" }, "As known "), "now"],
+    ),
     h("form", { onsubmit: enter }, h("label", { for: "as-of" }, words), field, h("button", { type: "submit" }, "Show")),
   );
 }
