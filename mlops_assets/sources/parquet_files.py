@@ -4,18 +4,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, Window
 from mlops_assets.sources.base import AnyFile, require
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _BATCH_ROWS = 100_000
 
 
 def read_parquet(file: AnyFile, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
-    """Yield batches of a Parquet file with its types; row groups that cannot hold rows of the window are skipped."""
+    """Yield batches of a Parquet file with its types; groups and rows that are not near the window are skipped."""
     from pyarrow import parquet
 
     with parquet.ParquetFile(file if isinstance(file, Path) else file.open()) as content:
@@ -26,12 +30,14 @@ def read_parquet(file: AnyFile, columns: Sequence[str], time_column: str, window
             if _may_hold(content.metadata.row_group(group), time_column, window):
                 row = first_row
                 for batch in content.iter_batches(_BATCH_ROWS, row_groups=[group], columns=list(columns)):
+                    near = _near(batch.column(time_column), window)
+                    kept = batch if near.all() else batch.filter(near)
                     # Whole numbers stay whole where some are missing: as floats, long item numbers would change.
-                    frame = batch.to_pandas(integer_object_nulls=True, date_as_object=False)
+                    frame = kept.to_pandas(integer_object_nulls=True, date_as_object=False)
                     frame = frame[list(columns)]
-                    frame[ROW_NUMBER] = range(row, row + len(frame))
+                    frame[ROW_NUMBER] = row + np.flatnonzero(near)
                     frame[ROW_PROBLEM] = None
-                    row += len(frame)
+                    row += batch.num_rows
                     yield frame
             first_row += rows
 
@@ -47,6 +53,17 @@ def parquet_rows(file: AnyFile, time_column: str, window: Window) -> int:
         groups = [content.metadata.row_group(number) for number in range(content.num_row_groups)]
         return sum(group.num_rows for group in groups if _may_hold(group, time_column, window))
     return 0
+
+
+def _near(times: "pa.Array", window: Window) -> np.ndarray:
+    """Return which rows have a time of the window, or may have one: a day of slack covers time zones."""
+    import pyarrow as pa
+
+    if not (pa.types.is_timestamp(times.type) or pa.types.is_date(times.type)):
+        return np.ones(len(times), dtype=bool)
+    moments, day = times.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False), pd.Timedelta(days=1)
+    low, high = (edge.to_datetime64() for edge in (window.start - day, window.end + day))
+    return np.isnat(moments) | ((moments >= low) & (moments < high))
 
 
 def _may_hold(group: Any, time_column: str, window: Window) -> bool:

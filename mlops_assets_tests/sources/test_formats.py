@@ -293,7 +293,7 @@ def save(file: Path, columns: dict[str, Any], **options: Any) -> Path:
     ],
     ids=lambda column: str(column.type),
 )
-def test_row_groups_are_skipped_without_losing_a_row(tmp_path, column):
+def test_row_groups_and_rows_are_skipped_without_losing_one(tmp_path, column):
     file = save(tmp_path / "a.parquet", {"item": ["a"] * 120, "day": column, "sales": range(120)}, row_group_size=10)
     contract = Contract(("item",), "day", "sales", "D", "America/New_York")
     checked = check(read(file), contract, MARCH, NOW)
@@ -301,13 +301,13 @@ def test_row_groups_are_skipped_without_losing_a_row(tmp_path, column):
     assert checked.accepted["target"].tolist() == list(range(60, 91))
     assert checked.counts["rows_quarantined"] == 0
     is_text = pa.types.is_string(column.type) or pa.types.is_dictionary(column.type)
-    assert checked.counts["rows_read"] == (120 if is_text else 50)
+    assert checked.counts["rows_read"] == (120 if is_text else 33)  # a day of slack on each side
 
 
 def test_row_numbers_count_skipped_groups(tmp_path):
     columns = {"item": ["a"] * 120, "day": MOMENTS, "sales": range(120)}
     frame = read(save(tmp_path / "a.parquet", columns, row_group_size=10))
-    assert frame[ROW_NUMBER].tolist() == list(range(51, 101))
+    assert frame[ROW_NUMBER].tolist() == list(range(60, 93))
     assert (frame[ROW_NUMBER] - 1 == frame["sales"]).all()
 
 
