@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import date
+from datetime import date, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS = 100_000
+_OLD = np.datetime64("1900-01-01", "us")
+"""Of times before it the contract is to tell."""
 
 
 def read_parquet(file: AnyFile, columns: Sequence[str], time_column: str, window: Window) -> Iterator[pd.DataFrame]:
@@ -56,14 +58,19 @@ def parquet_rows(file: AnyFile, time_column: str, window: Window) -> int:
 
 
 def _near(times: "pa.Array", window: Window) -> np.ndarray:
-    """Return which rows have a time of the window, or may have one: a day of slack covers time zones."""
+    """Return which rows may have a time of the window, a day of slack covers time zones, or one that hardly can be.
+
+    What is to be said of these, of a time to come or a missing one, the contract knows.
+    """
     import pyarrow as pa
 
     if not (pa.types.is_timestamp(times.type) or pa.types.is_date(times.type)):
         return np.ones(len(times), dtype=bool)
     moments, day = times.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False), pd.Timedelta(days=1)
-    low, high = (edge.to_datetime64() for edge in (window.start - day, window.end + day))
-    return np.isnat(moments) | ((moments >= low) & (moments < high))
+    present = pd.Timestamp.now(timezone.utc).tz_localize(None)
+    low, high, to_come = (edge.to_datetime64() for edge in (window.start - day, window.end + day, present))
+    odd = np.isnat(moments) | (moments > to_come) | (moments < _OLD)
+    return odd | ((moments >= low) & (moments < high))
 
 
 def _may_hold(group: Any, time_column: str, window: Window) -> bool:
