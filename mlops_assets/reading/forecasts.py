@@ -16,7 +16,7 @@ from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.ledger import DELIVERED, OWN
 from mlops_assets.forecasting.model.task import POINT
 from mlops_assets.reading.asked import Asked, Moment
-from mlops_assets.reading.origins import Origin, Origins
+from mlops_assets.reading.origins import Origins, Place
 from mlops_assets.reading.some_columns import read_columns
 
 Role = Literal["delivered", "shadow"]
@@ -74,7 +74,7 @@ class Forecasts:
         held += ["naive", "source", "model_version", "created_at", ADJUSTMENT]
         return [*held, "role"] if self.role == "shadow" else held
 
-    def _from(self, origin: Origin | None, asked: Asked) -> pd.DataFrame:
+    def _from(self, origin: Place | None, asked: Asked) -> pd.DataFrame:
         return self._read(self._there([] if origin is None else [origin.partition]), asked)
 
     def _there(self, keys: Sequence[str]) -> list[str]:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
 from mlops_assets.catalog.names import FORECASTS
-from mlops_assets.catalog.partitions import holding
+from mlops_assets.catalog.partitions import holding, origin_of, partition_of, partitions_of, window_of
+from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.grid import parse_frequency
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.reading.asked import ZONES, Asked, Moment, timestamp_of
 from mlops_assets.reading.questions import TooEarlyError, UnknownOriginError
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.resources.rows import Only
 from mlops_assets.spec import ForecastSpec
 
+_HELD = ["item_id", "origin", "created_at", "model_version", "source"]
 _HEAD = 100
 """Rows of a partition that tell what all of its own rows have in common."""
 COLUMNS = ["origin", "partition", "created_at", "model_version", "rows", "source"]
+
+
+class Place(NamedTuple):
+    """Where an origin's forecasts are.
+
+    Attributes:
+        partition: of the ledger.
+        origin: the last timestamp that was known.
+    """
+
+    partition: str
+    origin: pd.Timestamp
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class Origin:
         created_at: when our own forecasts were made, naive, in UTC.
         model_version: that made them; 0 of seasonal naive.
         source: who made the first of them.
+        item: that this was read of.
     """
 
     origin: pd.Timestamp
@@ -38,6 +55,12 @@ class Origin:
     created_at: pd.Timestamp
     model_version: int
     source: str
+    item: str
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.partition, self.origin)
 
 
 @dataclass(frozen=True)
@@ -71,25 +94,31 @@ class Origins:
                 keys = [key for key in keys if key <= last]
         return keys
 
-    def latest(self, as_of: pd.Timestamp | None = None) -> Origin | None:
+    def latest(self, as_of: pd.Timestamp | None = None) -> Place | None:
         """Return the latest origin that something was forecast from by a moment; None if nothing was."""
-        return next(self._backwards(as_of), None)
+        keys = self.reaching(Asked(as_of=as_of))[::-1]
+        if as_of is not None:
+            return next((one.place for one in self.heads(keys) if _made(one, as_of)), None)
+        with_rows = (key for key in keys if self.tables.row_counts(self.key, [key]).get(key))
+        return next((Place(key, self._origin_of(key)) for key in with_rows), None)
 
     def first(self) -> Origin | None:
         """Return the earliest origin that something was forecast from; None if nothing was."""
         return next(self.heads(self.stored()), None)
 
-    def at(self, origin: Moment, as_of: pd.Timestamp | None = None) -> Origin:
+    def at(self, origin: Moment, as_of: pd.Timestamp | None = None) -> Place:
         """Return an origin, of those that were forecast from by a moment.
 
         Raises:
             UnknownOriginError: nothing was forecast from there.
         """
         wanted = timestamp_of(origin, "origin", self.spec)
-        near = [key for key in self.stored() if key == holding(self.spec, wanted)]
-        for found in self.heads(near):
-            if found.origin == wanted and _made(found, as_of):
-                return found
+        here = self.tables.row_counts(self.key, [holding(self.spec, wanted)])
+        found = [Place(key, self._origin_of(key)) for key, rows in here.items() if rows]
+        if as_of is not None:
+            found = [one.place for one in self.heads([place.partition for place in found]) if _made(one, as_of)]
+        if found and found[0].origin == wanted:
+            return found[0]
         near = self._nearest(wanted, as_of)
         hint = f"the nearest are {' and '.join(near)}" if near else "no forecast is stored"
         raise UnknownOriginError(
@@ -122,25 +151,52 @@ class Origins:
         table = pd.DataFrame(rows, columns=pd.Index(COLUMNS, dtype=object))
         return table.astype({"origin": "datetime64[us]", "created_at": "datetime64[us]", "model_version": "int64"})
 
-    def _backwards(self, as_of: pd.Timestamp | None) -> Iterator[Origin]:
-        keys = self.reaching(Asked(as_of=as_of))
-        return (one for one in self.heads(reversed(keys)) if _made(one, as_of))
-
     def heads(self, keys: Iterable[str]) -> Iterator[Origin]:
-        """Yield the origins of some partitions, in their order; those without rows are left out."""
-        columns = ["origin", "created_at", "model_version", "source"]
-        for key in keys:
-            rows = next(iter(self.tables.batches(self.key, [key], columns, rows=_HEAD)))
-            if len(rows):
-                row = rows.iloc[0]
-                version, source = int(row["model_version"]), str(row["source"])
-                yield Origin(row["origin"], key, row["created_at"], version, source)
+        """Yield the origins of some partitions, in their order; those without rows are left out.
+
+        What all rows of a partition have in common is read of one item, of more and more partitions at once: whoever
+        looks for one of the first need not wait for all.
+        """
+        left, size, sample = list(keys), 1, None
+        while left:
+            some, left, size = left[:size], left[size:], 4 * size
+            known = {} if sample is None else self._of_item(some, sample)
+            for key in some:
+                found = known.get(key) or self._head(key)
+                if found is not None:
+                    sample = found.item
+                    yield found
+
+    def _head(self, key: str) -> Origin | None:
+        rows = next(iter(self.tables.batches(self.key, [key], _HELD, rows=_HEAD)))
+        return _origin(rows.iloc[0], key) if len(rows) else None
+
+    def _of_item(self, keys: Sequence[str], item: str) -> dict[str, Origin]:
+        rows = self.tables.read(self.key, keys, _HELD, Only(items=[item]))
+        rows = rows.drop_duplicates("origin")
+        try:
+            names = partition_of(rows["origin"], partitions_of(self.spec), list(keys))
+        except UsageError:  # of another kind than the spec's partitions are now
+            return {}
+        return {name: _origin(rows.iloc[place], name) for place, name in enumerate(names) if name is not None}
+
+    def _origin_of(self, key: str) -> pd.Timestamp:
+        try:
+            return origin_of(self.spec, window_of(partitions_of(self.spec), key))
+        except UsageError:
+            found = self._head(key)
+            return pd.NaT if found is None else found.origin  # pyright: ignore[reportReturnType]
 
     def _nearest(self, wanted: pd.Timestamp, as_of: pd.Timestamp | None) -> list[str]:
         keys, here = self.reaching(Asked(as_of=as_of)), holding(self.spec, wanted)
         before = [key for key in keys if key <= here]
         beside = [*before[-1:], *keys[len(before) : len(before) + 1]]
         return [stamp(one.origin) for one in self.heads(beside) if _made(one, as_of)]
+
+
+def _origin(row: pd.Series, key: str) -> Origin:
+    version, source, item = int(row["model_version"]), str(row["source"]), str(row["item_id"])
+    return Origin(row["origin"], key, row["created_at"], version, source, item)
 
 
 def _made(origin: Origin, as_of: pd.Timestamp | None) -> bool:
