@@ -1,11 +1,14 @@
 """A logged model behind `mlflow models serve`, asked by a plain HTTP client; the server has no package of ours."""
 
+import contextlib
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -17,8 +20,8 @@ from mlops_assets_tests.io_managers.servers import free_port
 from mlops_assets_tests.releases.unpacked import RELEASES, expected, unpack
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-BARE = "import sys; sys.modules['mlops_assets'] = None; from mlflow.cli import cli; cli()"
-"""MLflow's command line where this package is as if it were not installed."""
+WITHOUT_US = "import sys; sys.modules['mlops_assets'] = None"
+"""In each process of the server this package is as if it were not installed."""
 
 
 @pytest.mark.process
@@ -36,10 +39,13 @@ def test_the_champion_answers_over_http_what_it_answers_in_python(tmp_path):
         mlflow.MlflowClient().set_registered_model_alias("served", "champion", registered.version)
         address = stores.tracking.uri
     port = free_port()
-    command = [sys.executable, "-c", BARE, "models", "serve", "--model-uri", "models:/served@champion"]
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_US)
+    bare = {"PYTHONPATH": str(tmp_path), "HOME": str(tmp_path), "DO_NOT_TRACK": "true"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # MLflow starts uvicorn by its name
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", "models:/served@champion"]
     server = subprocess.Popen(
         [*command, "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)],
-        env={"MLFLOW_TRACKING_URI": address, "DO_NOT_TRACK": "true", "PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        env={**bare, "MLFLOW_TRACKING_URI": address, "PATH": path},
         cwd=tmp_path,
         start_new_session=True,
     )
@@ -50,7 +56,8 @@ def test_the_champion_answers_over_http_what_it_answers_in_python(tmp_path):
         )
         answer = _ask(server, port, body)
     finally:
-        os.killpg(server.pid, 15)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
     made = pd.DataFrame(answer["predictions"])
     then = expected("0.2.0", "forest")
