@@ -37,8 +37,8 @@ export async function whatIfView({ name, path, state, params, items }) {
     held.setAttribute("aria-busy", "true");
     if (!held.querySelector(".chart")) fill(held, nothing("The champion is asked …"));
     try {
-      const rows = rowsOf(await send(`${path}/what-if`, { changes, items: [item], origin: null }));
-      fill(held, result(name, item, changes, rows));
+      const answer = await send(`${path}/what-if`, { changes, items: [item], origin: null });
+      fill(held, result(name, item, changes, answer));
     } catch (problem) {
       fill(held, h("p", { class: "warn", role: "alert" }, problem.message));
     } finally {
@@ -83,7 +83,8 @@ function oneAtATime(task) {
   };
 }
 
-function result(name, item, changes, rows) {
+function result(name, item, changes, answer) {
+  const rows = rowsOf(answer);
   if (rows.length === 0) return nothing("The champion has no answer for this item.");
   const now = sum(rows, "now");
   const then = sum(rows, "changed");
@@ -115,6 +116,8 @@ function result(name, item, changes, rows) {
       ],
       table: { columns: COLUMNS, rows },
     }),
+    answer.warnings?.map((warning) => h("p", { class: "warn" }, warning)),
+    answer.model && h("p", { class: "muted" }, `Asked: ${answer.model}`),
     downloads(`${name} ${item} what if`, () => rows),
   ];
 }
