@@ -20,6 +20,7 @@ from mlops_assets.analysis.status import present_instance, sources_of
 from mlops_assets.environments import open_stores
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
+from mlops_assets.forecasting.evaluation.segments import segments
 from mlops_assets.forecasting.model.baselines import seasonal_naive
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.page import page
@@ -81,7 +82,8 @@ def fill(spec: ForecastSpec, tables: MemoryTables, items: int) -> None:
     matched = {str(day): rows for day, rows in scored.groupby(scored["timestamp"].dt.strftime("%Y-%m-%d"))}
     for key, rows in matched.items():
         tables.write(["large", "forecast_accuracy"], rows, key)
-    keep_scores(tables, spec, matched, pd.Timestamp("2024-06-30"))
+    scores = {key: ledger.scores(rows, spec.task, segments(rows)) for key, rows in matched.items()}
+    keep_scores(tables, spec, scores, pd.Timestamp("2024-06-30"))
 
 
 def of_panel(items: int, horizon: int) -> tuple[float, str]:

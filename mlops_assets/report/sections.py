@@ -35,7 +35,7 @@ def cards(state: Overview) -> Iterator[Card]:
         limit = f"limit {score.limit:.3f}; " if score.limit is not None else ""
         yield Card(label(score.metric), number(score.value), f"{limit}of {score.partition}")
         if score.skill is not None:
-            yield Card("skill", f"{score.skill:.0%}", "above 0 is better than seasonal naive")
+            yield Card("skill", f"{score.skill:.0%}", f"of {score.partition}; above 0 is better than seasonal naive")
         if score.coverage is not None:
             yield Card("within the interval", f"{score.coverage:.0%}", f"of {score.rows:,} forecasts")
     if state.drift is not None:
