@@ -31,6 +31,7 @@ from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
 from mlops_assets.stages.deliver import Deliverer
+from mlops_assets_tests.adjustments.stores import ledger
 from mlops_assets_tests.commands.places import places_of, sites
 from mlops_assets_tests.io_managers.sql.before import too_many_parts
 from mlops_assets_tests.tracking.planted import plant
@@ -232,6 +233,21 @@ def no_library_of_spark(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExce
     return raised(lambda: list(Engine(address="spark://127.0.0.1:9").map(abs, [1])))
 
 
+ADJUSTED = ("adjust", "demo", "--all", "--from", "2024-05-11", "--reason", "looked at it")
+
+
+def adjusting(*arguments: str) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
+    """Ask for what cannot be adjusted, where all items of a stored forecast are locked."""
+
+    def provoke(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+        with open_stores(box.settings) as stores:
+            stores.tables.write(["demo", "forecasts"], ledger("2024-05-10"), "2024-05-10")
+        assert box.call(*ADJUSTED, "--lock").exit_code == 0
+        return box.error_of(*arguments)
+
+    return provoke
+
+
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
     "analysis/revisions.py:_stored": lambda box, _: box.error_of("revisions", "demo"),
@@ -272,6 +288,9 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "lifecycle/meanings.py:require_present": another_spec("run", "demo"),
     "rounds/reingest.py:keep": another_spec("reingest", "demo", "--keep", time_zone="Asia/Tokyo"),
     "commands/reingest.py:reingest": another_spec("reingest", "demo", shops=3),
+    "adjustments/scope.py:Scope.latest": lambda box, _: box.error_of(*ADJUSTED, "--factor", "2"),
+    "adjustments/adjuster.py:Adjuster._require_unlocked": adjusting(*ADJUSTED, "--factor", "2"),
+    "adjustments/adjuster.py:Adjuster._standing": adjusting("adjust", "demo", "--withdraw", "9"),
     "rounds/round.py:resolve_partitions": lambda box, _: box.error_of("run", "demo", "--partition", "2023-01-01"),
 }
 """For each place that gives advice, how to come to it."""
