@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlops_assets.adjustments.adjuster import Adjuster, Wanted
 from mlops_assets.catalog.column import expand
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.spec import SpecError
@@ -40,3 +41,23 @@ def test_the_means_of_items_add_up_to_regions_and_the_total(world):
 def test_a_level_that_no_item_has_is_an_error(world):
     with pytest.raises(SpecError, match=r"hierarchy.levels.*'country' is neither a static covariate"):
         world(hierarchy={"levels": ["country"]})
+
+
+def test_a_round_publishes_what_people_have_changed_and_sums_follow(world):
+    made = regional(world)
+    made.run("observations", "quarantine", partition=HISTORY)
+    made.run("forecasts", "reconciled_forecasts", partition="2024-05-09")
+    items = made.table("forecasts")["item_id"].unique()
+    planner = Adjuster(made.tables, made.spec, made.resources["clock"])
+    planner.adjust(Wanted("sum:*", "2024-05-11", None, "value", 400, "contract"), "ada")
+    planner.lock(items[0], "2024-05-12", None, "eve")
+    made.run("forecasts", "reconciled_forecasts", "forecast_accuracy", partition="2024-05-10")
+    rows = made.table("published_forecasts", ["2024-05-10"]).set_index(["timestamp", "item_id"])
+    assert rows["superseded_at"].isna().all()
+    contract = rows.loc["2024-05-11"]
+    assert contract.loc[items, "mean"].sum() == pytest.approx(400)
+    assert contract.loc["sum:*", "mean"] == pytest.approx(400)
+    held = made.table("forecasts", ["2024-05-09"]).query("item_id == @items[0] and lead == 3")["q50"].item()
+    assert rows.loc[("2024-05-12", items[0]), "q50"] == held
+    assert rows.loc[("2024-05-12", items[0]), "adjustment"] == 2
+    assert set(made.table("forecasts", ["2024-05-10"])) == set(made.table("forecasts", ["2024-05-09"]))
