@@ -51,11 +51,11 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         clock: Clock,
         engine: Engine,
         observations: StoredTable,
-        training_set: pd.DataFrame,
+        training_set: StoredTable,
     ) -> dg.Output[Any]:
         from mlops_assets.forecasting import charts
 
-        until = pd.Timestamp(training_set["timestamp"].max())
+        until = pd.Timestamp(training_set.read(["timestamp"])["timestamp"].max())
         life = Lifecycle(tables, tracking, clock, spec.name, models)
         task = task_of(context.run, spec)
         if context.run.tags.get(ACTION) == TUNE:  # with the settings that were found for the model
