@@ -4,7 +4,7 @@ import { go, slide } from "./address.js";
 import { askAll, isOneFile, rowsOf, send } from "./data.js";
 import { chart } from "./charts.js";
 import { fill, h } from "./dom.js";
-import { number, percent, seconds, signed, when } from "./format.js";
+import { isSum, number, percent, seconds, signed, when } from "./format.js";
 import { inWords, lever } from "./lever.js";
 import { nothing, panel } from "./panel.js";
 import { downloads } from "./table.js";
@@ -22,6 +22,7 @@ export async function whatIfView({ name, path, state, params, items }) {
     );
   const item = params.item ?? (await items.first());
   items.mark(item);
+  if (isSum(item, state)) return nothing("The champion forecasts items, not their sums: choose an item.");
   const past = rowsOf(await askAll(`${path}/observations`, { item }));
   const given = changesOf(params);
   const held = h("div", { "aria-live": "polite" }, nothing(RESTING));
