@@ -22,7 +22,7 @@ _CHECK = """
 const done = arguments[0];
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => done(violations));
 """
-PATIENCE = 20
+PATIENCE = 60
 """Seconds until something has to be on the page."""
 WIDE, PHONE = (1280, 900), (360, 720)
 
