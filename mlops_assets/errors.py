@@ -8,6 +8,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   ├── TrackingUnavailableError    MLflow does not answer (also a TrackingError)
     │   ├── DatabaseUnavailableError    a database lets nobody in (also a DatabaseError)
     │   ├── BusyError                   an external service has too much to do (also a ServiceError)
+    │   ├── BusyAnswerError             our own server has
     │   ├── UnreachableError            an external service was not reached (also a ServiceError)
     │   ├── UnsureError                 it was, and its answer is lost (also a ServiceError)
     │   ├── StorageUnavailableError     nor object storage (also a StorageError)
@@ -20,6 +21,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── SpecError               a forecast's file; YamlTextError: no YAML
     │   │   ├── QuestionError           a question to a forecast
     │   │   │   └── UnknownItemError, UnknownOriginError, TooEarlyError
+    │   │   ├── NotAcceptableError      a format of answers that there is not
     │   │   ├── AdjustmentError         what a person wants to change; LockedError: of what is locked (exit code 4)
     │   │   ├── ReplayError             a policy that cannot be replayed
     │   │   ├── RevisionsError          a question to the past that cannot be answered
