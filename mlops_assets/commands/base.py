@@ -1,12 +1,14 @@
 """What all commands share: how forecasts are named, how answers are printed, and how a command ends."""
 
+import importlib
 import json
 import os
 import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import UserDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime, timezone
 from pathlib import Path
@@ -33,6 +35,33 @@ as_of_option = click.option(
 )
 spec_argument = click.argument("spec", metavar="SPEC")
 name_argument = click.argument("name")
+
+
+class OnDemand(UserDict[str, click.Command]):
+    """Commands by name, each imported when it is asked for: no command waits for what another one needs.
+
+    Args:
+        places: of the commands below `mlops_assets.commands`, as `module:attribute`.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        super().__init__()
+        self._places = dict(places)
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.data:
+            module, _, attribute = self._places[name].partition(":")
+            self.data[name] = getattr(importlib.import_module(f"mlops_assets.commands.{module}"), attribute)
+        return self.data[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class Commands(click.Group):
