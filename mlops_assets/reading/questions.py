@@ -18,8 +18,8 @@ class QuestionError(UsageError):
     def __init__(
         self, message: str = "", *, advice: Sequence[str] = (), parameter: str = "", nearest: Sequence[str] = ()
     ) -> None:
-        super().__init__(message, advice=advice)
-        self.parameter, self.nearest = parameter, tuple(nearest)
+        super().__init__(message)
+        self.advice, self.parameter, self.nearest = tuple(advice), parameter, tuple(nearest)
 
     @classmethod
     def of(cls, parameter: str, given: object, known: Iterable[str]) -> QuestionError:

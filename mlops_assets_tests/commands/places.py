@@ -11,7 +11,7 @@ import mlops_assets
 PACKAGE = Path(mlops_assets.__file__).parent
 NAMED = 3
 """What an `UnknownNameError.of` needs; what more it is given leads to advice."""
-WITHOUT_ADVICE = {"WorkerLostError.of"}
+WITHOUT_ADVICE = {"QuestionError.of", "WorkerLostError.of"}
 """Constructors that make none; one that began to would be found as a place of its own."""
 
 
