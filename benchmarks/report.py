@@ -33,7 +33,7 @@ from mlops_assets.stages.score import keep_scores
 from mlops_assets.tracking.tracking import Tracking
 
 EXAMPLE = "nyc_departures"
-SECONDS, EXAMPLE_SECONDS, KILOBYTES = 6, 1, 600
+SECONDS, EXAMPLE_SECONDS, KILOBYTES = 12, 1, 600
 SCORED = 60
 
 
