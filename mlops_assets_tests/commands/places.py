@@ -68,7 +68,16 @@ def gives_advice(node: ast.AST) -> bool:
             return len({*node.args, *node.keywords}) > NAMED
         return ast.unparse(called) not in WITHOUT_ADVICE
     given = [keyword.value for keyword in node.keywords if keyword.arg == "advice"]
-    return any(not (isinstance(value, ast.Attribute) and value.attr == "advice") for value in given)
+    return any(not _handed_on(value) for value in given)
+
+
+def _handed_on(value: ast.expr) -> bool:
+    """Whether advice is what a caller or another error has given."""
+    return any(
+        isinstance(node, ast.Attribute | ast.Name)
+        and (node.attr if isinstance(node, ast.Attribute) else node.id) == "advice"
+        for node in ast.walk(value)
+    )
 
 
 def places_of(error: BaseException | None) -> set[str]:

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.analysis.opened import open_stored
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.commands.main import main
 from mlops_assets.environments import Stores, open_stores
@@ -248,8 +249,14 @@ def adjusting(*arguments: str) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseEx
     return provoke
 
 
+def nothing_stored_to_ask(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
+    with open_stores(box.settings) as stores:
+        return raised(lambda: open_stored(first_spec(box.settings.forecasts), stores))
+
+
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
+    "analysis/opened.py:open_stored": nothing_stored_to_ask,
     "analysis/revisions.py:_stored": lambda box, _: box.error_of("revisions", "demo"),
     "analysis/quarantine.py:quarantine": lambda box, _: box.error_of("quarantine", "demo", "--reason", "nothing"),
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
