@@ -251,15 +251,15 @@ class Adjuster:
         found = holding[holding["number"] == number]
         if len(found):
             return found.iloc[0]
-        advice = [f"mlops-assets adjust {self._spec.name}"]
+        look = [f"mlops-assets adjust {self._spec.name}"]
         if not (log.loc[log["action"] == action, "number"] == number).any():
             there = ", ".join(map(str, holding["number"])) or "none"
             raise AdjustmentError(
-                f"there is no {what} {number} of {self._spec.name}; holding are: {there}", advice=advice
+                f"there is no {what} {number} of {self._spec.name}; holding are: {there}", advice=look
             )
         by = ended(log).get(number)
         how = "its period, or its origin, is over" if by is None else f"number {by} has ended it"
-        raise AdjustmentError(f"{what} {number} of {self._spec.name} does not hold any more: {how}", advice=advice)
+        raise AdjustmentError(f"{what} {number} of {self._spec.name} does not hold any more: {how}", advice=look)
 
     def _ending(self, log: pd.DataFrame, number: int, of: Action, action: Action, reason: str, note: str) -> Entry:
         origin = self._scope.origin(self._scope.latest())

@@ -72,11 +72,11 @@ def gives_advice(node: ast.AST) -> bool:
 
 
 def _handed_on(value: ast.expr) -> bool:
-    """Whether advice is what a caller or another error has given."""
-    return any(
-        isinstance(node, ast.Attribute | ast.Name)
-        and (node.attr if isinstance(node, ast.Attribute) else node.id) == "advice"
-        for node in ast.walk(value)
+    """Whether advice is what a caller or another error has given, each command of it perhaps written otherwise."""
+    if isinstance(value, ast.ListComp):
+        return len(value.generators) == 1 and _handed_on(value.generators[0].iter)
+    return (isinstance(value, ast.Attribute) and value.attr == "advice") or (
+        isinstance(value, ast.Name) and value.id == "advice"
     )
 
 

@@ -29,6 +29,7 @@ from mlops_assets.jobs.providers.aws import AwsClient
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.scale import dask_cluster, worker
 from mlops_assets.scale.engine import Engine
+from mlops_assets.serving.formats import SHAPES
 from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
 from mlops_assets.stages.deliver import Deliverer
@@ -179,6 +180,11 @@ def no_library_of_a_stored_model(_: Sandbox, monkeypatch: pytest.MonkeyPatch) ->
     return raised(lambda: model.locate(np.zeros((1, 1))))
 
 
+def no_writer_of_excel(_: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    return raised(lambda: SHAPES["xlsx"].write(panel(), {}))
+
+
 def no_reader_of_excel(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     declare(box.folder / "forecasts", source={"kind": "file", "path": "sales.xlsx"})
     panel().to_excel(box.folder / "forecasts" / "sales.xlsx", index=False)
@@ -264,6 +270,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/model/regressors.py:_class": no_library_of_the_model("lightgbm", kind="lightgbm"),
     "forecasting/model/regressors.py:Calibrated._ready": no_library_of_a_stored_model,
     "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
+    "serving/formats.py:_xlsx": no_writer_of_excel,
     "sources/excel_files.py:_workbook": no_reader_of_excel,
     "sources/calendar_files.py:_of_icalendar": no_reader_of_icalendar,
     "jobs/ledger.py:Ledger.get": lambda box, _: box.error_of("jobs", "show", "nothing"),
