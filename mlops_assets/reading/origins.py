@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import pandas as pd
@@ -139,10 +140,11 @@ class Origins:
                 parameter="as_of",
             )
 
-    def table(self, as_of: pd.Timestamp | None = None) -> pd.DataFrame:
-        """Return all origins, the earliest first: `COLUMNS`; `rows` of those that are stored now."""
+    def table(self, as_of: pd.Timestamp | None = None, most: int | None = None) -> pd.DataFrame:
+        """Return the origins, or so many of the latest, the earliest first: `COLUMNS`; `rows` of those stored now."""
         keys = self.reaching(Asked(as_of=as_of))
-        found = [one for one in self.heads(keys) if _made(one, as_of)]
+        # Each is looked at, so that years of hours are not to be asked for where a few of them are meant.
+        found = [*islice((one for one in self.heads(keys[::-1]) if _made(one, as_of)), most)][::-1]
         counts = self.tables.row_counts(self.key, [one.partition for one in found])
         rows = [
             (one.origin, one.partition, one.created_at, one.model_version, counts.get(one.partition, 0), one.source)

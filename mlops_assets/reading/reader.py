@@ -145,14 +145,15 @@ class Reader:
         asked = Asked.of(self.spec, self.clock, as_of=as_of)
         return listing.items(self.tables, self.spec, asked, search, sort)
 
-    def origins(self, as_of: Moment | None = None) -> pd.DataFrame:
+    def origins(self, as_of: Moment | None = None, most: int | None = None) -> pd.DataFrame:
         """Return from where forecasts were made: origin, partition, created_at, model_version, rows, source.
 
         Args:
             as_of: by this moment.
+            most: so many of the latest; None: all.
         """
         asked = Asked.of(self.spec, self.clock, as_of=as_of)
-        return Origins(self.tables, self.spec).table(asked.as_of)
+        return Origins(self.tables, self.spec).table(asked.as_of, most)
 
     def accuracy(
         self,

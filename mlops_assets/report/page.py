@@ -88,8 +88,7 @@ class Held:
     def _hold_items(self, items: pd.DataFrame) -> None:
         """Hold the rows of single items: a history, and the forecasts of the latest origins."""
         reader, spec = self._reader, self._sources.spec
-        origins = reader.origins().sort_values("origin")
-        kept = origins.tail(max(LEAST_ORIGINS, MOST_FORECASTS // spec.horizon))
+        kept = reader.origins(most=max(LEAST_ORIGINS, MOST_FORECASTS // spec.horizon)).sort_values("origin")
         self._hold("origins", lambda: kept)
         steps = max(HORIZONS * spec.horizon, LEAST_STEPS)
         keys = self._sources.stored.partitions(OBSERVATIONS)[-periods(spec, steps) :]

@@ -22,6 +22,7 @@ def test_origins_with_who_made_them(stored):
     assert set(found["rows"]) == {21}
     assert found["partition"].iloc[-1] == "2024-03-12"
     assert stored.reader.origins("2024-03-04T12:00")["origin"].max() == pd.Timestamp("2024-03-03")
+    pd.testing.assert_frame_equal(stored.reader.origins(most=1), found.tail(1).reset_index(drop=True))
 
 
 def test_items_are_searched_and_sorted(stored):
