@@ -28,6 +28,8 @@ AT_ONCE = 8
 """Questions that are worked on at the same time."""
 WAITING = 200
 """Questions that wait; more are told to come again."""
+_WARMED = 3
+"""Forecasts whose state is asked for before anybody does."""
 LOOK_SECONDS = 1.0
 """The folder of forecasts is looked at so often."""
 
@@ -147,12 +149,15 @@ class Served:
 
 
 def warm(served: Served) -> None:
-    """Open the stores in a thread of its own, so that the first question need not wait for the imports."""
+    """Open the stores in a thread of its own, and ask what the page begins with: it need not wait for the imports."""
     threading.Thread(target=partial(_quietly, served), name="opening the stores", daemon=True).start()
 
 
 def _quietly(served: Served) -> None:
+    from mlops_assets.report import documents
+
     try:
-        _ = served.stores
+        for spec in served.declared().specs[:_WARMED]:
+            served.overviews.document(spec, "state", documents.state)
     except Exception:  # whoever asks next is told
         return

