@@ -1,11 +1,14 @@
 """What was observed, when forecasts were made, and what happened."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from mlops_assets.serving import limits
 from mlops_assets.serving.answers import Paged, table
 
+Last = Annotated[int, Query(ge=1, le=100_000, description="How many: each of them is looked at.")]
 router = APIRouter(prefix="/v1/forecasts", tags=["history"], dependencies=[limits.Checked])
 
 
@@ -25,9 +28,11 @@ async def observations(
 
 
 @router.get("/{name}/origins", summary="When forecasts were made.")
-async def origins(request: Request, name: limits.Name, page: Paged, as_of: limits.AsOf = None) -> Response:
-    """Return a row for each origin."""
-    return await table(request, name, page, lambda reader: reader.origins(as_of))
+async def origins(
+    request: Request, name: limits.Name, page: Paged, as_of: limits.AsOf = None, last: Last = 400
+) -> Response:
+    """Return a row for each of the latest origins, the earliest first."""
+    return await table(request, name, page, lambda reader: reader.origins(as_of, last))
 
 
 @router.get("/{name}/changes", summary="Why forecasts changed.")
