@@ -1,5 +1,6 @@
 """What people do to a forecast: adjust it, take that back, lock a period, and unlock it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +38,10 @@ from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+
+_LARGEST, _LARGEST_FACTOR = 1e15, 1e6
+"""Beyond it a value, and a factor, is a slip."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,9 @@ class Adjuster:
         key, now = self._scope.latest(), self._clock.now()
         log = self.log.all()
         entry = decide(log)
+        for name, text in (("reason", entry.reason), ("note", entry.note), ("name", by)):
+            if _CONTROL.search(text):
+                raise AdjustmentError(f"the {name} {text[:40]!r} has a character in it that is none of a text")
         after = (
             pd.concat([log, row_of(entry, len(log) + 1, by, now)], ignore_index=True)
             if len(log)
@@ -213,8 +221,9 @@ class Adjuster:
     def _require_amount(self, wanted: Wanted) -> None:
         if wanted.kind not in KINDS:
             raise AdjustmentError(f"the kind {wanted.kind!r} is not known; known are {', '.join(KINDS)}")
-        if not np.isfinite(wanted.amount):
-            raise AdjustmentError(f"{wanted.amount} is no amount")
+        most = _LARGEST_FACTOR if wanted.kind == FACTOR else _LARGEST
+        if not abs(wanted.amount) <= most:  # what is no number, too
+            raise AdjustmentError(f"{wanted.amount:g} is no {wanted.kind} of a forecast: at most {most:g}")
         if wanted.kind == FACTOR and wanted.amount < 0:
             raise AdjustmentError(f"a factor is zero or above, not {wanted.amount:g}")
         for bound, beyond in ((self._spec.minimum, np.less), (self._spec.maximum, np.greater)):

@@ -10,7 +10,7 @@ from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import origin_of, partitions_of, window_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import UnknownNameError
-from mlops_assets.forecasting.data.grid import steps_after
+from mlops_assets.forecasting.data.grid import last_before, steps_after
 from mlops_assets.forecasting.delivery.by_item import by_item
 from mlops_assets.forecasting.evaluation import hierarchy
 from mlops_assets.forecasting.evaluation.hierarchy import PREFIX, Tree
@@ -19,6 +19,7 @@ from mlops_assets.resources.rows import Only
 from mlops_assets.spec import ForecastSpec
 
 _DAY = len("2013-12-31")
+_YEARS = range(1700, 2201)
 MOST_NAMES = 20
 """Items that a message names."""
 
@@ -72,6 +73,11 @@ class Scope:
         last = self._moment("until", until if until is not None else since, end=True)
         if last < first:
             raise AdjustmentError(f"the period ends ({last}) before it begins ({first})")
+        after = pd.DatetimeIndex([last + pd.Timedelta(microseconds=1)])
+        if last_before(after, self._spec.frequency, self._spec.zone)[0] < first:
+            raise AdjustmentError(
+                f"nothing is forecast between {first} and {last}: timestamps are {self._spec.frequency}"
+            )
         if last < steps_after(origin, 1, self._spec.frequency)[0]:
             raise AdjustmentError(
                 f"{last} is over: the latest forecast is from {origin}, and what was published before stays as it was"
@@ -86,6 +92,8 @@ class Scope:
             moment = pd.NaT
         if moment is pd.NaT or not isinstance(moment, pd.Timestamp):
             raise AdjustmentError(f"{name}: {text!r} is no moment; give it as 2024-05-31 or 2024-05-31T18:00")
+        if moment.year not in _YEARS:
+            raise AdjustmentError(f"{name}: {text!r} is not between the years {_YEARS[0]} and {_YEARS[-1]}")
         if moment.tzinfo is not None:
             moment = moment.tz_convert(self._spec.zone).tz_localize(None)
         whole_day = end and len(str(text).strip()) == _DAY

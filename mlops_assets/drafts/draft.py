@@ -64,7 +64,11 @@ class Draft:
             ("item", ", ".join(roles.item) or "none", f"{self.items:,} series"),
             ("time", roles.time_column, f"{times}{form}"),
             ("target", roles.target, f"{self.checked.counts['rows_accepted']:,} rows"),
-            ("known ahead", _listed(known), "also after the last target" if roles.ahead else "by name"),
+            (
+                "known ahead",
+                _listed(known),
+                "also after the last target" if roles.ahead else "by name; rows after the last target must have them",
+            ),
             ("past", _listed(past), "known up to the origin"),
             ("static", _listed(static), "what an item is"),
             ("not used", _listed(list(roles.left_out)), "; ".join(dict.fromkeys(roles.left_out.values()))),

@@ -78,7 +78,8 @@ def _remarks(roles: Roles, grid: Grid, fields: dict[str, Any]) -> dict[str, list
         said["covariates"].append(f"Known ahead, for they stand in rows after the last target: {few(roles.ahead)}.")
     if known:
         said["covariates"].append(
-            f"Taken for known ahead by name: {few(known)}; what nobody knows for the horizon belongs to past."
+            f"Taken for known ahead by name: {few(known)}. No row after the last target has them: until such rows come "
+            "they count as unknown there. What nobody knows ahead belongs to past."
         )
     if "backtest" in fields:
         said["backtest"].append("The history is short: fewer windows than the usual three.")

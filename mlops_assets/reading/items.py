@@ -63,7 +63,12 @@ def items(tables: Tables, spec: ForecastSpec, asked: Asked, search: str = "", so
 def listed(found: pd.DataFrame, search: str, sort: Sort) -> pd.DataFrame:
     """Return those of all items, sorted by name, that are asked for, in the order that is asked for; see `items`."""
     if search:
-        found = found[found["item_id"].str.contains(search, case=False, regex=False)]
+        # A slash within a name is written as %2F where names are joined; people look for what they know.
+        names = found["item_id"].str.replace("%2F", "/", regex=False)
+        found = found[
+            found["item_id"].str.contains(search, case=False, regex=False)
+            | names.str.contains(search, case=False, regex=False)
+        ]
     if sort == "name":
         return found.reset_index(drop=True)
     return found.sort_values(sort, ascending=False, kind="stable", key=pd.Series.abs, ignore_index=True)

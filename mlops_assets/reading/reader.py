@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ from mlops_assets.reading.happened.timeline import Timeline
 from mlops_assets.reading.item_ids import require
 from mlops_assets.reading.matched import Matched
 from mlops_assets.reading.origins import Origins
+from mlops_assets.reading.questions import QuestionError
 from mlops_assets.reading.words import words
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -93,6 +94,9 @@ class Reader:
         Raises:
             QuestionError: a parameter is none; its children: no such item or origin, nothing was forecast by then.
         """
+        for name, given, known in (("version", version, get_args(Version)), ("role", role, get_args(Role))):
+            if given not in known:
+                raise QuestionError.of(name, given, known)
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
         steps = None if leads is None else tuple([leads] if isinstance(leads, int) else leads)
         origins = Origins(self.tables, self.spec)

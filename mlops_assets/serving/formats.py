@@ -62,7 +62,14 @@ def _columns(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
 
 
 def _csv(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
-    return frame.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S").encode("utf-8", "surrogatepass")
+    # A moment that is given back as `as_of` must be the same one: what has parts of a second keeps them.
+    fine = {
+        name: column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
+        for name, column in frame.items()
+        if column.dtype.kind == "M" and (column.dropna() != column.dropna().dt.floor("s")).any()
+    }
+    whole = frame.assign(**fine)
+    return whole.to_csv(index=False, date_format="%Y-%m-%dT%H:%M:%S").encode("utf-8", "surrogatepass")
 
 
 def _parquet(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
@@ -115,6 +122,10 @@ def _xlsx(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
     plain = [frame[name].astype(object).tolist() for name in frame]
     for row in zip(*plain, strict=True):
         values = [_text(value) if isinstance(value, list | dict | tuple) else value for value in row]
+        # Excel would round the end of a day to the next one.
+        values = [
+            value.floor("s") if isinstance(value, pd.Timestamp) and not pd.isna(value) else value for value in values
+        ]
         sheet.append([None if pd.isna(value) else cell(value) for value in values])
     sink = BytesIO()
     book.save(sink)

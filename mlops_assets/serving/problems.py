@@ -74,6 +74,8 @@ def register(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         problems = error.errors()
         first = problems[0]
+        if first["type"] == "json_invalid":
+            return answer(422, f"the body is no JSON: {(first.get('ctx') or {}).get('error', '')}", parameter="body")
         names = [str(part) for part in first["loc"][1:]] or [str(first["loc"][0])]
         words = first["msg"][:1].lower() + first["msg"][1:]
         found = _short(first.get("input"))

@@ -2,7 +2,8 @@
 
 import re
 import time
-from io import BytesIO
+from datetime import datetime
+from io import BytesIO, StringIO
 
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +11,8 @@ import pytest
 from openpyxl import load_workbook
 from pandas.testing import assert_frame_equal
 
+from mlops_assets.reading.items import listed
+from mlops_assets.serving.formats import SHAPES
 from mlops_assets_tests.serving.conftest import ODD
 
 PATHS = [
@@ -65,6 +68,17 @@ def test_tables_for_other_tools_hold_the_reader_s_frame(client, stored):
         assert_frame_equal(found, frame, check_dtype=False)
     assert text.headers["content-type"] == "text/csv; charset=utf-8"
     assert text.headers["content-disposition"] == 'attachment; filename="demo.csv"'
+
+
+def test_a_moment_of_csv_can_be_given_back(client):
+    table = client.get("/v1/forecasts/demo", params={"format": "csv"}).text
+    made = max(pd.read_csv(StringIO(table))["created_at"])
+    again = client.get("/v1/forecasts/demo", params={"as_of": made, "format": "csv"})
+    assert again.status_code == 200, again.text
+    frame = pd.DataFrame({"at": [pd.Timestamp("2025-04-04T23:59:59.999999")]})
+    assert SHAPES["csv"].write(frame, {}) == b"at\n2025-04-04T23:59:59.999999\n"
+    book = load_workbook(BytesIO(SHAPES["xlsx"].write(frame, {})))
+    assert book.active["A2"].value == datetime(2025, 4, 4, 23, 59, 59)
 
 
 def test_excel_takes_no_text_for_a_formula(client):
@@ -123,6 +137,12 @@ def test_rows_are_bounded_in_all_ways(ask, stored):
     assert {row["origin"] for row in known} == {before.isoformat()}
     assert {name for name in ask(quantiles="0.5")["rows"][0] if name[1:].isdigit()} == {"q50"}
     assert not {name for name in ask(quantiles="none")["rows"][0] if name[1:].isdigit()}
+
+
+def test_a_slash_within_a_name_is_found_as_people_write_it():
+    found = pd.DataFrame({"item_id": ["north/café%2Fbig", "south/tea"], "volume": [1.0, 2.0]})
+    assert listed(found, "café/big", "name")["item_id"].tolist() == ["north/café%2Fbig"]
+    assert listed(found, "café%2fb", "name")["item_id"].tolist() == ["north/café%2Fbig"]
 
 
 def test_items_are_found_by_a_part_of_their_names(ask):
