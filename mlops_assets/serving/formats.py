@@ -64,7 +64,7 @@ def _columns(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
 def _csv(frame: "pd.DataFrame", beside: Mapping[str, Any]) -> bytes:
     # A moment that is given back as `as_of` must be the same one: what has parts of a second keeps them.
     fine = {
-        name: column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
+        str(name): column.dt.strftime("%Y-%m-%dT%H:%M:%S.%f")
         for name, column in frame.items()
         if column.dtype.kind == "M" and (column.dropna() != column.dropna().dt.floor("s")).any()
     }
