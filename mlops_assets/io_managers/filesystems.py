@@ -231,8 +231,8 @@ class Bucket(FileStore):
         """Read ranges as they are asked for."""
         import obstore
 
-        size = obstore.head(self.store, path)["size"]
-        return pa.PythonFile(open_ranges(self.store, path, size), mode="r")
+        found = obstore.head(self.store, path)
+        return pa.PythonFile(open_ranges(self.store, path, found["size"], found["e_tag"]), mode="r")
 
     @_answered
     def get(self, path: str) -> pa.Buffer:

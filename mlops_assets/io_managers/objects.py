@@ -32,6 +32,7 @@ from mlops_assets.io_managers.parts import Head, Part, Stream, as_one, regrouped
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.secrets import keep, reveal
+from mlops_assets.sources.object_files import ReplacedError
 
 if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData
@@ -51,6 +52,8 @@ twice the processor time, for one another."""
 _LEAST_GROUP = 4_000
 _GROUPS = 64
 """A file has about so many row groups at most; what is read of it, if some of its rows are wanted, are whole ones."""
+_AGAIN = 20
+"""So often a file is read anew that is replaced while it is read."""
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -139,8 +142,11 @@ class ObjectTables(_InFileStore, Tables):
     def _footer(self, path: str) -> "FileMetaData":
         import pyarrow.parquet as pq
 
-        with self._files.open(path) as file:
-            return pq.read_metadata(file)
+        def footer() -> "FileMetaData":
+            with self._files.open(path) as file:
+                return pq.read_metadata(file)
+
+        return _of_one(footer)
 
     def _schema_of(self, key: Sequence[str], partition: str | None) -> pa.Schema:
         return _ours(self._footer(_file(key, partition)).schema.to_arrow_schema())
@@ -160,7 +166,7 @@ class ObjectTables(_InFileStore, Tables):
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
     ) -> pa.Table:
         wanted = evolution_of(key).names_of(filtering.needed(columns, only))
-        parts = self._looked(lambda name: self._read(_file(key, name), wanted, only), partitions)
+        parts = self._looked(lambda name: _of_one(lambda: self._read(_file(key, name), wanted, only)), partitions)
         return as_one(key, dict(zip(partitions, parts, strict=True)), columns, only, lambda: self._newest(key))
 
     def _read(self, path: str, columns: list[str] | None, only: Only | None) -> Part:
@@ -317,6 +323,16 @@ def model_record(data: bytes, info: dict[str, Any], claim: int) -> dict[str, Any
         "claim": claim,
         "release": package_version(),
     }
+
+
+def _of_one(read: "Callable[[], _T]") -> "_T":
+    """Read a file, again where it was replaced meanwhile: what is told is of the old one or of the new one."""
+    for _ in range(_AGAIN):
+        try:
+            return read()
+        except ReplacedError:
+            continue
+    return read()
 
 
 def _file(key: Sequence[str], partition: str | None) -> str:

@@ -121,9 +121,20 @@ class ObjectFile:
         return io.BufferedReader(_Ranges(self.store, self.path, self.size), _BUFFER_BYTES)
 
 
-def open_ranges(store: "ObjectStore", path: str, size: int) -> io.RawIOBase:
-    """Open an object of so many bytes as a seekable file that fetches only what is read."""
-    return _Ranges(store, path, size)
+class ReplacedError(OSError):
+    """An object was replaced while ranges of it were read."""
+
+
+def open_ranges(store: "ObjectStore", path: str, size: int, etag: str | None = None) -> io.RawIOBase:
+    """Open an object as a seekable file that fetches only what is read.
+
+    Args:
+        store: of its bucket.
+        path: its key.
+        size: in bytes.
+        etag: of the object that is meant: reading raises ReplacedError once another stands in its place. None: any.
+    """
+    return _Ranges(store, path, size, etag)
 
 
 class _Ranges(io.RawIOBase):
@@ -132,8 +143,9 @@ class _Ranges(io.RawIOBase):
     _FOOTER = 64 * 1024
     """Parquet's description of itself stands at the end, and is read in small pieces."""
 
-    def __init__(self, store: "ObjectStore", path: str, size: int) -> None:
+    def __init__(self, store: "ObjectStore", path: str, size: int, etag: str | None = None) -> None:
         self._store, self._path, self._size, self._at = store, path, size, 0
+        self._etag = etag
         self._tail: tuple[int, memoryview] | None = None
 
     def read(self, size: int = -1, /) -> bytes:
@@ -155,8 +167,18 @@ class _Ranges(io.RawIOBase):
 
     def _fetch(self, start: int, end: int) -> memoryview:
         import obstore
+        from obstore.exceptions import PreconditionError
 
-        return memoryview(obstore.get_range(self._store, self._path, start=start, end=end))
+        if self._etag is None:
+            return memoryview(obstore.get_range(self._store, self._path, start=start, end=end))
+        try:
+            asked = {"range": (start, end), "if_match": self._etag}
+            return memoryview(obstore.get(self._store, self._path, options=asked).bytes())
+        except PreconditionError:
+            if obstore.head(self._store, self._path)["e_tag"] != self._etag:
+                raise ReplacedError(f"{self._path} was replaced while it was read") from None
+            self._etag = None  # a server that takes tags in another form than it tells them
+            return self._fetch(start, end)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         self._at = offset + (0, self._at, self._size)[whence]

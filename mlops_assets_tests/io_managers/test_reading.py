@@ -1,11 +1,13 @@
 """Stores for those who only look: what is stored is told from what was there before, and nothing can be changed."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from mlops_assets.io_managers import ObjectTables, SqlTables, Tables
 from mlops_assets.resources.refusals import RefusedError
+from mlops_assets.sources.object_files import ReplacedError
 from mlops_assets_tests.io_managers.conftest import Places
 
 FRAME = pd.DataFrame({"item_id": ["a", "b"], "target": [1.0, 2.0]})
@@ -67,3 +69,17 @@ def test_whoever_only_looks_makes_no_register_and_sees_the_first_table(tmp_path,
     assert tables.outdated() == {}
     tables.write(key, FRAME, "2024-01-01")
     assert looking.read(key).equals(FRAME)
+
+
+@pytest.mark.parametrize("place", ["s3", "azure"])
+def test_ranges_of_an_object_are_all_of_it_or_of_none(places: Places, place: str, key: list[str]):
+    tables = places.tables(place)
+    frame = pd.DataFrame({"n": np.random.default_rng(0).normal(size=50_000)})
+    tables.write(key, frame, "x")
+    path = f"{key[0]}/table/partition=x/table.parquet"
+    with tables._files.open(path) as file:
+        assert file.read(4) == b"PAR1"
+        tables.write(key, frame + 1, "x")
+        with pytest.raises(ReplacedError, match="was replaced while it was read"):
+            file.read(100)
+    assert tables.read(key, ["x"])["n"].equals(frame["n"] + 1)
