@@ -172,7 +172,7 @@ class _Ranges(io.RawIOBase):
         if self._etag is None:
             return memoryview(obstore.get_range(self._store, self._path, start=start, end=end))
         try:
-            asked = {"range": (start, end), "if_match": self._etag}
+            asked: Any = {"range": (start, end), "if_match": self._etag}
             return memoryview(obstore.get(self._store, self._path, options=asked).bytes())
         except PreconditionError:
             if obstore.head(self._store, self._path)["e_tag"] != self._etag:
