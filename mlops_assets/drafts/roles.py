@@ -1,7 +1,7 @@
 """What each column of a raw table is: the item, the time, the target, a covariate, or nothing that is needed."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -89,7 +89,8 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
     Raises:
         UsageError: there is no column of times, or none of numbers.
     """
-    filled = [name for name in columns if rows[name].notna().any() and _texts(rows[name]).notna().any()]
+    texts_of = {name: read_texts(rows[name]) for name in columns}
+    filled = [name for name in columns if texts_of[name].notna().any()]
     left_out = {name: "it is empty" for name in columns if name not in filled}
     times = {name: found for name in filled if (found := read_times(rows[name], name)) is not None}
     if not times:
@@ -99,7 +100,7 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
             "a spec by hand may declare columns.timestamp_format (docs/spec.md)"
         )
     time_column = _column_of_time(times)
-    numbers = {name: _as_numbers(rows[name]) for name in filled if name not in times}
+    numbers = {name: _as_numbers(rows[name], texts_of[name]) for name in filled if name not in times}
     numeric = {name: read[0] for name, read in numbers.items() if read is not None}
     texts = [name for name in filled if name not in times and name not in numeric]
     named = [name for name in numeric if _ITEM.search(name) and _whole(numeric[name])]
@@ -107,7 +108,7 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
     if target is None:
         raise UsageError(f"{place}: no column of numbers was found that could be forecast, among: {', '.join(columns)}")
     moments = times[time_column].moments
-    item, alone = _item(rows, moments, [*texts, *(name for name in named if name != target)])
+    item, alone = _item(texts_of, moments, [*texts, *(name for name in named if name != target)])
     labels = _labels(rows, item)
     static, time_varying = [], []
     for name in filled:
@@ -115,8 +116,8 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
             continue
         if name in times:
             left_out[name] = "it is another time"
-        elif _constant(rows[name], labels) and labels.nunique() > 1:
-            distinct, items = _texts(rows[name]).nunique(), labels.nunique()
+        elif _constant(texts_of[name], labels) and labels.nunique() > 1:
+            distinct, items = texts_of[name].nunique(), labels.nunique()
             if 2 <= distinct < items and distinct <= max(50, items // 2):
                 static.append(name)
             else:
@@ -127,7 +128,7 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
             time_varying.append(name)
         else:
             left_out[name] = "it is text that changes from row to row"
-    static += [name for name in item if len(item) > 1 and 2 <= _texts(rows[name]).nunique() <= 50]
+    static += [name for name in item if len(item) > 1 and 2 <= texts_of[name].nunique() <= 50]
     missing = numeric[target].isna().to_numpy()
     ahead = [name for name in time_varying if _known_ahead(numeric[name], missing, moments)]
     known = [name for name in time_varying if name in ahead or _KNOWN.search(name)]
@@ -157,9 +158,9 @@ def _column_of_time(times: dict[str, Times]) -> str:
     return max(times, key=rank)
 
 
-def _as_numbers(values: pd.Series) -> tuple[pd.Series, NumberFormat] | None:
+def _as_numbers(values: pd.Series, texts: pd.Series) -> tuple[pd.Series, NumberFormat] | None:
     """Read a column as numbers, and say how they are written; None if it is no column of numbers."""
-    present = ~_texts(values).isna().to_numpy()
+    present = texts.notna().to_numpy()
     for form in (NumberFormat(), NumberFormat(decimal=","), NumberFormat(",", "."), NumberFormat(".", ",")):
         read = read_numbers(values, form, booleans=True)
         if present.any() and 1 - read.bad[present].mean() >= _NUMERIC and read.values.notna().any():
@@ -190,7 +191,7 @@ def _as_good(target: str, others: Sequence[str]) -> list[str]:
     return called if any(pattern.search(target) for pattern in _TARGET) else list(others)
 
 
-def _item(rows: pd.DataFrame, moments: pd.Series, names: Sequence[str]) -> tuple[list[str], float]:
+def _item(texts_of: Mapping[str, pd.Series], moments: pd.Series, names: Sequence[str]) -> tuple[list[str], float]:
     """Return the fewest columns that, with the time, tell the rows apart, and the share of the rows that they do.
 
     One series needs none, but may have one that names it. Of as many columns those come first that are called like an
@@ -198,9 +199,9 @@ def _item(rows: pd.DataFrame, moments: pd.Series, names: Sequence[str]) -> tuple
     """
     alone = _share_alone(moments, [])
     if alone >= _UNIQUE:
-        return [name for name in names if _ITEM.search(name) and _texts(rows[name]).nunique() == 1][:1], alone
-    codes = {name: pd.factorize(_texts(rows[name]))[0] for name in names}
-    usable = [name for name in names if codes[name].max() > 0 and codes[name].max() + 1 < 0.9 * len(rows)]
+        return [name for name in names if _ITEM.search(name) and texts_of[name].nunique() == 1][:1], alone
+    codes = {name: pd.factorize(texts_of[name])[0] for name in names}
+    usable = [name for name in names if codes[name].max() > 0 and codes[name].max() + 1 < 0.9 * len(moments)]
     usable.sort(key=lambda name: (_ITEM.search(name) is None, codes[name].max()))
     best, most = list[str](), alone
     for count in range(1, min(_MOST_COLUMNS, len(usable)) + 1):
@@ -225,12 +226,12 @@ def _labels(rows: pd.DataFrame, item: Sequence[str]) -> pd.Series:
     return read_item_ids([rows[name] for name in item]).fillna("")
 
 
-def _constant(values: pd.Series, labels: pd.Series) -> bool:
+def _constant(texts: pd.Series, labels: pd.Series) -> bool:
     """Whether nearly all rows have the usual value of their item."""
-    value, of_item = pd.factorize(_texts(values), use_na_sentinel=False)[0], pd.factorize(labels)[0]
+    value, of_item = pd.factorize(texts, use_na_sentinel=False)[0], pd.factorize(labels)[0]
     pairs, counts = np.unique(np.stack([of_item, value]), axis=1, return_counts=True)
     usual = pd.Series(counts).groupby(pairs[0]).max().sum()
-    return float(usual / len(values)) >= _ALIKE
+    return float(usual / len(texts)) >= _ALIKE
 
 
 def _known_ahead(values: pd.Series, missing: np.ndarray, moments: pd.Series) -> bool:
@@ -239,10 +240,6 @@ def _known_ahead(values: pd.Series, missing: np.ndarray, moments: pd.Series) -> 
         return False
     after = (moments > moments[~missing].max()).to_numpy()
     return bool(after.any()) and float(values[after].notna().mean()) > 0.5
-
-
-def _texts(values: pd.Series) -> pd.Series:
-    return read_texts(values)
 
 
 def _whole(values: pd.Series) -> bool:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from threading import Thread
 
 import pytest
-import uvicorn
 
 from mlops_assets.adjustments.log import told
 from mlops_assets.catalog.names import ADJUSTMENTS
@@ -13,7 +11,7 @@ from mlops_assets.environments import stores_of
 from mlops_assets.serving.app import build_app
 from mlops_assets_tests.explorer.browser import PHONE, Browser
 from mlops_assets_tests.reading.stored import StoredForecast, store
-from mlops_assets_tests.serving.conftest import settings_of
+from mlops_assets_tests.serving.conftest import running, settings_of
 
 ITEM = '<b>"north"</b>'
 TOKENS = {"MLOPS_API_TOKEN": "reading-secret-123", "MLOPS_API_WRITE_TOKEN": "anna:writing-secret-1"}
@@ -29,16 +27,8 @@ def served(stored: StoredForecast, tmp_path_factory: pytest.TempPathFactory) -> 
     """The address of a server that may write."""
     settings = settings_of(stored, tmp_path_factory.mktemp("data"), **TOKENS)
     app = build_app(settings, replace(stores_of(settings), tables=stored.tables))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.05)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    with running(app) as address:
+        yield address
 
 
 def _log(stored: StoredForecast) -> list[tuple[str, str, str]]:

@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 
 import pytest
-import uvicorn
 
 from mlops_assets.environments import stores_of
 from mlops_assets.serving.app import build_app
 from mlops_assets_tests.explorer.browser import PHONE
 from mlops_assets_tests.reading.stored import store
-from mlops_assets_tests.serving.conftest import ODD, settings_of
+from mlops_assets_tests.serving.conftest import ODD, running, settings_of
 
 VIEWS = ("item", "accuracy", "ranking", "change", "whatif", "timeline", "models", "overview", "quality", "all")
 
@@ -24,16 +22,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     stored = store(folder, items=ODD)
     settings = settings_of(stored, folder)
     app = build_app(settings, replace(stores_of(settings), tables=stored.tables))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.05)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    with running(app) as address:
+        yield address
 
 
 def test_every_view_shows_what_is_stored(page, served):

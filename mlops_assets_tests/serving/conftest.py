@@ -1,12 +1,15 @@
 """A stored forecast, and clients of a server of it in this process."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from mlops_assets.environments import stores_of
@@ -34,6 +37,21 @@ def settings_of(stored: StoredForecast, folder: Path, **changes: str) -> Setting
     now = (stored.days[-1] + (stored.days[1] - stored.days[0]) * 2).isoformat()
     given = {"MLOPS_ENV": "test", "MLOPS_DATA": str(folder / "data"), "MLOPS_NOW": now}
     return Settings.read({**given, "MLOPS_FORECASTS": str(Path(stored.spec.file).parent), **changes})
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """Serve an application in a thread of this process, and yield its address."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.05)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join(20)
 
 
 @pytest.fixture(scope="module")
