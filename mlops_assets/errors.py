@@ -12,6 +12,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   ├── UnreachableError            an external service was not reached (also a ServiceError)
     │   ├── UnsureError                 it was, and its answer is lost (also a ServiceError)
     │   ├── StorageUnavailableError     nor object storage (also a StorageError)
+    │   ├── ReplacedError               an object was replaced while it was read
     │   ├── LockTimeoutError            another writer holds the table (also a StorageError)
     │   └── NotYetError                 what was asked for is not there yet: come back (exit code 3)
     ├── TerminalError                   it fails until somebody changes something

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -100,8 +101,7 @@ class Served:
 
         with self._looking:
             if self._declared is None or time.monotonic() >= self.declared_until:
-                files = [(file.name, file.stat()) for file in sorted(self.settings.forecasts.glob("*.y*ml"))]
-                found = [(name, kept.st_mtime_ns, kept.st_size) for name, kept in files]
+                found = [_stamp(file) for file in sorted(self.settings.forecasts.glob("*.y*ml"))]
                 if self._declared is None or self._declared[0] != found:
                     self._declared = found, load_specs(self.settings.forecasts)
                 self.declared_until = time.monotonic() + LOOK_SECONDS
@@ -146,6 +146,15 @@ class Served:
             except MlopsAssetsError as error:
                 found[what] = error.message
         return found
+
+
+def _stamp(file: Path) -> tuple[str, int, int] | None:
+    """Return what changes with a file; None: it has been removed since its folder was listed."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return file.name, found.st_mtime_ns, found.st_size
 
 
 def warm(served: Served) -> None:

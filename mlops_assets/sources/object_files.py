@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlops_assets.errors import UsageError
+from mlops_assets.errors import TransientError, UsageError
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.sources.base import AnyFile, SourceError, SourceUnavailableError, digest
 from mlops_assets.sources.files import FileReader
@@ -121,8 +121,8 @@ class ObjectFile:
         return io.BufferedReader(_Ranges(self.store, self.path, self.size), _BUFFER_BYTES)
 
 
-class ReplacedError(OSError):
-    """An object was replaced while ranges of it were read."""
+class ReplacedError(TransientError):
+    """An object was replaced while ranges of it were read: reading it anew succeeds."""
 
 
 def open_ranges(store: "ObjectStore", path: str, size: int, etag: str | None = None) -> io.RawIOBase:

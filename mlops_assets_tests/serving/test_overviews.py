@@ -5,7 +5,8 @@ from pathlib import Path
 from mlops_assets_tests.serving.conftest import ODD
 
 
-def test_all_forecasts_are_listed_the_broken_ones_too(client, stored):
+def test_all_forecasts_are_listed_the_broken_ones_too(client, stored, monkeypatch):
+    monkeypatch.setattr("mlops_assets.serving.stores.LOOK_SECONDS", 0.0)
     broken = Path(stored.spec.file).parent / "broken.yaml"
     broken.write_text("name: broken\nfrequency: often\n")
     client.app.state.served.declared_until = 0.0
