@@ -182,15 +182,22 @@ class Reader:
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
         return scoring.accuracy(self.tables, self.spec, asked, by)
 
-    def calibration(self, items: Items = None, start: Moment | None = None, end: Moment | None = None) -> pd.DataFrame:
+    def calibration(
+        self,
+        items: Items = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        as_of: Moment | None = None,
+    ) -> pd.DataFrame:
         """Return how often what came lies at or below each quantile: quantile, share, rows.
 
         Args:
             items: of which items.
             start: first timestamp that was forecast. With neither `start` nor `end`: the latest partitions.
             end: last timestamp that was forecast.
+            as_of: the forecasts that were made by this moment, beside the actuals as they were known then.
         """
-        asked = Asked.of(self.spec, self.clock, items, start, end)
+        asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
         return calibration(Matched.of(self.tables, self.spec, asked))
 
     def changes(self, origin: Moment | None = None, items: Items = None, limit: int | None = 50) -> pd.DataFrame:

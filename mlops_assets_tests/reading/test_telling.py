@@ -18,6 +18,9 @@ def test_calibration_is_the_share_at_or_below_each_quantile(stored):
     assert found["quantile"].tolist() == [0.1, 0.5, 0.9]
     assert found["share"].tolist() == [(rows["target"] <= rows[name]).mean() for name in ("q10", "q50", "q90")]
     assert set(found["rows"]) == {len(rows)}
+    early = stored.reader.calibration(as_of="2024-03-06T12:00")
+    assert 0 < early["rows"].max() < len(rows)
+    assert early["rows"].tolist() == [stored.reader.accuracy(as_of="2024-03-06T12:00")["rows"].item()] * 3
 
 
 def test_words_say_how_good_it_is(stored, tmp_path):

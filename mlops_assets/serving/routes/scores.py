@@ -38,7 +38,8 @@ async def calibration(
     item: limits.Item = [],  # noqa: B006
     start: limits.Start = None,
     end: limits.End = None,
+    as_of: limits.AsOf = None,
 ) -> Response:
     """Return a row for each quantile."""
     items = limits.items_of(item)
-    return await table(request, name, page, lambda reader: reader.calibration(items, start, end))
+    return await table(request, name, page, lambda reader: reader.calibration(items, start, end, as_of))
