@@ -197,7 +197,8 @@ def believed(
     items = sorted({*both["item_id"][far]})
     own = observations[observations["item_id"].isin(items)]
     before = _lookback(tables, spec, first, ["item_id", "timestamp", "target"], items)
-    found = outliers.outliers(pd.concat([before, own], ignore_index=True)).index - len(before)
+    known = pd.concat([part for part in (before, own) if len(part)], ignore_index=True)
+    found = outliers.outliers(known).index - len(before)
     place = own.index[found[found >= 0]]
     return observations.assign(target=observations["target"].mask(observations.index.isin(place)))
 
