@@ -2,6 +2,7 @@
 
     python benchmarks/partitions.py                            # 44,000 hourly partitions in files
     python benchmarks/partitions.py --partitions 1000 --kind daily
+    python benchmarks/partitions.py --tables postgres          # or mariadb, sqlite, duckdb: started for it
     python benchmarks/partitions.py --tables postgresql://user:password@host/name --check
 
 A forecast of three series is run for real over the last partitions; older ones are made to look alike, in its tables
@@ -18,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -28,13 +29,17 @@ import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
+
+from years import PLACES, place  # noqa: E402
 
 NAME, NOW = "years", "2024-12-31T12:30:00+00:00"
 LATER = "2024-12-31T13:30:00+00:00"
 STEPS = {"hourly": ("h", 24, pd.Timedelta(hours=1)), "daily": ("D", 14, pd.Timedelta(days=1))}
 HISTORY, ORIGINS, RECENT = 300, 5, 420
 """Partitions that are ingested and forecast from for real, and those whose scores are written one by one."""
+CHUNK = 100
+"""Partitions of one run of a backfill."""
 STATUS, TICK = 5.0, 1.0
 """CPU seconds that a status and a sensor's tick may take."""
 SPEC = """\
@@ -130,6 +135,25 @@ class World:
         settings = Settings.read({**self.variables, "MLOPS_NOW": LATER})
         keys = resolve_partitions(self.spec, None, settings)
         return spent(lambda: run_round(self.spec, keys, settings, self.instance, False, lambda _: None, catch_up=True))
+
+    def backfill(self) -> dict[str, tuple[float, float]]:
+        """Ingest the last partitions once more, and forecast from the last chunk of them: so many in one run."""
+        from mlops_assets.rounds.round import run_ingestion, run_round
+
+        def nobody(_: Any) -> None: ...
+
+        def ingest() -> None:
+            for first in range(-HISTORY, 0, CHUNK):
+                chunk = self.keys[first : first + CHUNK or None]
+                run_ingestion(self.spec, chunk, self.settings, self.instance, False, nobody)
+
+        def forecast() -> None:
+            run_round(self.spec, self.keys[-CHUNK:], self.settings, self.instance, False, nobody)
+
+        return {
+            f"backfill: ingesting {HISTORY} partitions, {CHUNK} a run": spent(ingest),
+            f"backfill: a round of {CHUNK} partitions": spent(forecast),
+        }
 
     def fill(self) -> None:
         """Make all earlier partitions look like the first real one."""
@@ -252,21 +276,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--partitions", type=int, default=44_000)
     parser.add_argument("--kind", choices=list(STEPS), default="hourly")
-    parser.add_argument("--tables", default="files", help="files, or the address of a database")
+    parser.add_argument("--tables", default="files", help=f"files, an address, or one of {PLACES}")
     parser.add_argument("--only", default="", help="ask only what has this in its name")
     parser.add_argument("--check", action="store_true", help="exit code 1 where an answer takes too long")
     parser.add_argument("--keep", type=Path, help="folder to leave behind, or of an earlier run that is asked again")
     given = parser.parse_args()
     results: dict[str, tuple[float, float]] = {}
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = given.keep or Path(temporary)
+    with ExitStack() as stack:
+        folder = given.keep or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         there = (folder / "forecasts").exists()
+        folder.mkdir(parents=True, exist_ok=True)
         os.environ["DAGSTER_HOME"] = str(folder.resolve() / "dagster")
-        world = World(folder, given.kind, given.partitions, given.tables)
+        tables = given.tables
+        if tables in PLACES:
+            tables, _ = stack.enter_context(place(tables, folder.resolve() / "server"))
+        world = World(folder, given.kind, given.partitions, tables)
         if not there:
             results |= world.run()
-            world.fill()
-        print(f"{len(world.keys):,} {given.kind} partitions, tables in {given.tables.partition(':')[0]}")
+            results["making the others"] = spent(world.fill)
+        print(f"{len(world.keys):,} {given.kind} partitions, tables in {tables.partition(':')[0]}", flush=True)
         for name, ask in questions(world).items():
             if given.only in name:
                 ask()
@@ -274,6 +302,8 @@ def main() -> int:
                 print(f"{name}: {results[name][0]:.2f} s of CPU, {results[name][1]:.2f} in all", flush=True)
         if given.only in "the next round":
             results["the next round"] = world.next_round()
+        if given.only in "backfill":
+            results |= world.backfill()
     print("\n| | CPU s | wall s |\n|---|---:|---:|")
     for name, (cpu, wall) in results.items():
         print(f"| {name} | {cpu:.2f} | {wall:.2f} |")

@@ -99,7 +99,7 @@ def place(name: str, folder: Path) -> "Iterator[tuple[str, int | None]]":
 
     from mlops_assets_tests.io_managers import servers
 
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     if name in ("sqlite", "duckdb"):
         yield f"{name}:///{folder}/tables.db", None
         return

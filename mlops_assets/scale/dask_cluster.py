@@ -154,7 +154,11 @@ class DaskCluster:
         return self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=PATIENCE)["workers"]
 
     def _busy(self) -> bool:
-        """Ask the scheduler whether any worker has something to do, and is not paused."""
+        """Ask the scheduler whether any worker has something to do, and is not paused.
+
+        Its answer on the workers alone would not do: what that says of tasks is as old as the last heartbeat, and a
+        worker whose task holds the interpreter has none.
+        """
         doing = self._client.sync(self._client.scheduler.processing, workers=None, callback_timeout=PATIENCE)
         paused = {where for where, one in self._workers().items() if one.get("status") == "paused"}
         return any(tasks for where, tasks in doing.items() if where not in paused)
