@@ -138,9 +138,11 @@ class Adjuster:
 
         def decide(log: pd.DataFrame) -> Entry:
             if wanted.ends == ORIGIN and entry.since > (last := self._scope.last(entry.origin)):
-                raise AdjustmentError(f"the forecast from {entry.origin} reaches no further than {last}")
+                raise AdjustmentError(
+                    f"the forecast from {entry.origin} reaches no further than {last}", parameter="since"
+                )
             if wanted.replaces is not None:
-                self._standing(log, wanted.replaces, ADJUST, entry.origin)
+                self._standing(log, wanted.replaces, ADJUST, entry.origin, "replaces")
             self._require_unlocked(log, entry)
             return replace(entry, replaces=wanted.replaces)
 
@@ -193,7 +195,9 @@ class Adjuster:
         entry = decide(log)
         for name, text in (("reason", entry.reason), ("note", entry.note), ("name", by)):
             if _CONTROL.search(text):
-                raise AdjustmentError(f"the {name} {text[:40]!r} has a character in it that is none of a text")
+                raise AdjustmentError(
+                    f"the {name} {text[:40]!r} has a character in it that is none of a text", parameter=name
+                )
         after = (
             pd.concat([log, row_of(entry, len(log) + 1, by, now)], ignore_index=True)
             if len(log)
@@ -220,23 +224,29 @@ class Adjuster:
 
     def _require_amount(self, wanted: Wanted) -> None:
         if wanted.kind not in KINDS:
-            raise AdjustmentError(f"the kind {wanted.kind!r} is not known; known are {', '.join(KINDS)}")
+            raise AdjustmentError(
+                f"the kind {wanted.kind!r} is not known; known are {', '.join(KINDS)}", parameter="kind"
+            )
         most = _LARGEST_FACTOR if wanted.kind == FACTOR else _LARGEST
         if not abs(wanted.amount) <= most:  # what is no number, too
-            raise AdjustmentError(f"{wanted.amount:g} is no {wanted.kind} of a forecast: at most {most:g}")
+            raise AdjustmentError(
+                f"{wanted.amount:g} is no {wanted.kind} of a forecast: at most {most:g}", parameter="amount"
+            )
         if wanted.kind == FACTOR and wanted.amount < 0:
-            raise AdjustmentError(f"a factor is zero or above, not {wanted.amount:g}")
+            raise AdjustmentError(f"a factor is zero or above, not {wanted.amount:g}", parameter="amount")
         for bound, beyond in ((self._spec.minimum, np.less), (self._spec.maximum, np.greater)):
             number = bound if isinstance(bound, int | float) else None
             alone = wanted.kind == VALUE and not wanted.item.startswith(PREFIX)
             if alone and number is not None and beyond(wanted.amount, number):
-                raise AdjustmentError(f"{wanted.amount:g} is beyond what the spec declares possible, {number:g}")
+                raise AdjustmentError(
+                    f"{wanted.amount:g} is beyond what the spec declares possible, {number:g}", parameter="amount"
+                )
 
     def _require_reason(self, reason: str) -> None:
         if not reason.strip():
-            raise AdjustmentError("an adjustment has to say why: a reason, such as promotion")
+            raise AdjustmentError("an adjustment has to say why: a reason, such as promotion", parameter="reason")
         if (known := self._spec.adjustments.reasons) and reason not in known:
-            raise UnknownNameError.of("reason", reason, known)
+            raise UnknownNameError.of("reason", reason, known, parameter="reason")
 
     def _require_unlocked(self, log: pd.DataFrame, entry: Entry) -> None:
         about = row_of(entry, 0, "", self._clock.now()).iloc[0]
@@ -250,7 +260,9 @@ class Adjuster:
                 advice=[f"mlops-assets adjust {self._spec.name} --unlock {lock['number']}"],
             )
 
-    def _standing(self, log: pd.DataFrame, number: int, action: Action, origin: pd.Timestamp) -> "pd.Series":
+    def _standing(
+        self, log: pd.DataFrame, number: int, action: Action, origin: pd.Timestamp, parameter: str = "number"
+    ) -> "pd.Series":
         """Return an adjustment, or a lock, that holds.
 
         Raises:
@@ -264,11 +276,15 @@ class Adjuster:
         if not (log.loc[log["action"] == action, "number"] == number).any():
             there = ", ".join(map(str, holding["number"])) or "none"
             raise AdjustmentError(
-                f"there is no {what} {number} of {self._spec.name}; holding are: {there}", advice=look
+                f"there is no {what} {number} of {self._spec.name}; holding are: {there}",
+                advice=look,
+                parameter=parameter,
             )
         by = ended(log).get(number)
         how = "its period, or its origin, is over" if by is None else f"number {by} has ended it"
-        raise AdjustmentError(f"{what} {number} of {self._spec.name} does not hold any more: {how}", advice=look)
+        raise AdjustmentError(
+            f"{what} {number} of {self._spec.name} does not hold any more: {how}", advice=look, parameter=parameter
+        )
 
     def _ending(self, log: pd.DataFrame, number: int, of: Action, action: Action, reason: str, note: str) -> Entry:
         origin = self._scope.origin(self._scope.latest())

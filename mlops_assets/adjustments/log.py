@@ -34,7 +34,15 @@ Ends = Literal["until", "origin"]
 
 
 class AdjustmentError(UsageError):
-    """What a person wants to change cannot be changed so; the message says what can."""
+    """What a person wants to change cannot be changed so; the message says what can.
+
+    Attributes:
+        parameter: that cannot be; empty where it is none's fault.
+    """
+
+    def __init__(self, message: str = "", *, advice: Sequence[str] = (), parameter: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.parameter = parameter
 
 
 class LockedError(AdjustmentError):

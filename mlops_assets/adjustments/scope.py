@@ -72,15 +72,17 @@ class Scope:
         first = self._moment("from", since, end=False)
         last = self._moment("until", until if until is not None else since, end=True)
         if last < first:
-            raise AdjustmentError(f"the period ends ({last}) before it begins ({first})")
+            raise AdjustmentError(f"the period ends ({last}) before it begins ({first})", parameter="until")
         after = pd.DatetimeIndex([last + pd.Timedelta(microseconds=1)])
         if last_before(after, self._spec.frequency, self._spec.zone)[0] < first:
             raise AdjustmentError(
-                f"nothing is forecast between {first} and {last}: timestamps are {self._spec.frequency}"
+                f"nothing is forecast between {first} and {last}: timestamps are {self._spec.frequency}",
+                parameter="since",
             )
         if last < steps_after(origin, 1, self._spec.frequency)[0]:
             raise AdjustmentError(
-                f"{last} is over: the latest forecast is from {origin}, and what was published before stays as it was"
+                f"{last} is over: the latest forecast is from {origin}, and what was published before stays as it was",
+                parameter="since" if until is None else "until",
             )
         items = self._items(key, item)
         return Entry(action, item, first, last, origin, tuple(items))
@@ -90,10 +92,15 @@ class Scope:
             moment = pd.Timestamp(text)
         except ValueError:
             moment = pd.NaT
+        parameter = "since" if name == "from" else name
         if moment is pd.NaT or not isinstance(moment, pd.Timestamp):
-            raise AdjustmentError(f"{name}: {text!r} is no moment; give it as 2024-05-31 or 2024-05-31T18:00")
+            raise AdjustmentError(
+                f"{name}: {text!r} is no moment; give it as 2024-05-31 or 2024-05-31T18:00", parameter=parameter
+            )
         if moment.year not in _YEARS:
-            raise AdjustmentError(f"{name}: {text!r} is not between the years {_YEARS[0]} and {_YEARS[-1]}")
+            raise AdjustmentError(
+                f"{name}: {text!r} is not between the years {_YEARS[0]} and {_YEARS[-1]}", parameter=parameter
+            )
         if moment.tzinfo is not None:
             moment = moment.tz_convert(self._spec.zone).tz_localize(None)
         whole_day = end and len(str(text).strip()) == _DAY
@@ -107,11 +114,12 @@ class Scope:
         if not item.startswith(PREFIX):
             known = self._tables.read(name, [key], ["item_id"], Only([item]))
             if known.empty:
-                raise UnknownNameError.of("item", item, self._forecast_items(key)[:MOST_NAMES])
+                raise UnknownNameError.of("item", item, self._forecast_items(key)[:MOST_NAMES], parameter="item")
             return ()
         tree = self.tree(key)
         if tree is None or item not in tree.nodes:
-            raise UnknownNameError.of("sum of items", item, [EVERYTHING] if tree is None else tree.nodes.tolist())
+            sums = [EVERYTHING] if tree is None else tree.nodes.tolist()
+            raise UnknownNameError.of("sum of items", item, sums, parameter="item")
         return tree.items[tree.member[tree.nodes.tolist().index(item)]].tolist()
 
     def _forecast_items(self, key: str) -> list[str]:

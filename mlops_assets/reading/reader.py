@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
@@ -23,7 +24,7 @@ from mlops_assets.reading.happened.timeline import Timeline
 from mlops_assets.reading.item_ids import require
 from mlops_assets.reading.matched import Matched
 from mlops_assets.reading.origins import Origins
-from mlops_assets.reading.questions import QuestionError
+from mlops_assets.reading.questions import QuestionError, shown
 from mlops_assets.reading.words import words
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -98,7 +99,7 @@ class Reader:
             if given not in known:
                 raise QuestionError.of(name, given, known)
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
-        steps = None if leads is None else tuple([leads] if isinstance(leads, int) else leads)
+        steps = _steps(leads)
         origins = Origins(self.tables, self.spec)
         made = Forecasts(origins, role, steps, published=version == "published")
         own, summed = sums.apart(self.spec, asked)
@@ -268,6 +269,22 @@ class Reader:
         from mlops_assets.lifecycle.lifecycle import Lifecycle
 
         return Lifecycle(self.tables, self.tracking, self.clock, self.spec.name)
+
+
+def _steps(leads: int | Collection[int] | None) -> tuple[int, ...] | None:
+    """Return the steps ahead that are asked for.
+
+    Raises:
+        QuestionError: what is given are no whole numbers.
+    """
+    if leads is None:
+        return None
+    given = leads if isinstance(leads, Collection) and not isinstance(leads, str | bytes) else [leads]
+    if not all(isinstance(lead, Integral) for lead in given):
+        raise QuestionError(
+            f"leads={shown(leads)!r}: not whole numbers of steps; such as 7, or [1, 7]", parameter="leads"
+        )
+    return tuple(int(lead) for lead in given)
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -31,6 +31,8 @@ _HEADERS = [
 class Guard:
     """Refuses, before a route is looked for, what no route may see; notes in `state.caller` who asks.
 
+    `HEAD` is what `GET` is without the body, on every route.
+
     Args:
         app: what is guarded.
         tokens: of the server.
@@ -46,13 +48,17 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        begun = False
+        begun, no_body = False, scope["method"] == "HEAD"
+        if no_body:
+            scope = {**scope, "method": "GET"}
 
         async def with_headers(message: "Message") -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
                 message["headers"] = [*message["headers"], *_HEADERS]
+            elif no_body:
+                message = {**message, "body": b""}
             await send(message)
 
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}

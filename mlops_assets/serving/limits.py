@@ -33,15 +33,18 @@ Format = Annotated[
 
 
 async def known_parameters(request: Request) -> None:
-    """Refuse a parameter that the route does not have: it would be passed over without a word.
+    """Refuse a parameter that the route does not have, or has once and is given twice: no word is passed over.
 
     Raises:
-        QuestionError: with the nearest right name.
+        QuestionError: with the nearest right name, or what was given for the one.
     """
     if not request.query_params:
         return
     known = _parameters(request)
     for name in request.query_params:
+        if name in known and not known[name] and len(given := request.query_params.getlist(name)) > 1:
+            said = ", ".join(repr(one[:40]) for one in given[:3])
+            raise QuestionError(f"{name}: given {len(given)} times ({said}), and may be given once", parameter=name)
         if name not in known:
             near = nearest(name, known)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -49,13 +52,14 @@ async def known_parameters(request: Request) -> None:
             raise QuestionError(f"no parameter {name[:80]!r}{hint or '.'} {there}", parameter=name[:80], nearest=near)
 
 
-def _parameters(request: Request) -> list[str]:
-    """Return the names of the parameters in the query of a request's route, as the OpenAPI document says them."""
-    names: dict[str, list[str]] = request.app.state.served.parameters
+def _parameters(request: Request) -> dict[str, bool]:
+    """Return the parameters in the query of a request's route, as the OpenAPI document has them: name -> may repeat."""
+    names: dict[str, dict[str, bool]] = request.app.state.served.parameters
     path = f"{request.method} {request.scope['route'].path}"
     if path not in names:
         told = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
-        names[path] = sorted(one["name"] for one in told.get("parameters", ()) if one["in"] == "query")
+        found = {one["name"]: one["schema"] for one in told.get("parameters", ()) if one["in"] == "query"}
+        names[path] = {name: found[name].get("type") == "array" for name in sorted(found)}
     return names[path]
 
 

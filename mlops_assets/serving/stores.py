@@ -49,7 +49,7 @@ class Served:
         self._opening, self._looking = threading.Lock(), threading.Lock()
         self._declared: tuple[object, Declared] | None = None
         self.declared_until = 0.0
-        self.parameters: dict[str, list[str]] = {}
+        self.parameters: dict[str, dict[str, bool]] = {}
         self.looks, self.frames = Looks(lambda: self.stores.tables), Frames()
         self.what_if = WhatIf(self)
         self.latest, self.overviews = Latest(self.looks, self.reader), Overviews(self, self.looks)

@@ -50,6 +50,13 @@ def test_of_one_origin_of_all_and_of_some_leads(stored):
     assert seven["origin"].tolist() == [*pd.date_range("2024-03-03", "2024-03-05")]
 
 
+@pytest.mark.parametrize("leads", ["7", [1, "7"], 2.5])
+def test_leads_are_whole_numbers(stored, leads):
+    with pytest.raises(QuestionError, match="not whole numbers of steps; such as 7") as error:
+        stored.reader.forecasts(leads=leads)
+    assert error.value.parameter == "leads"
+
+
 def test_an_origin_that_is_none_comes_with_the_nearest(stored):
     with pytest.raises(UnknownOriginError, match="nearest are 2024-03-12"):
         stored.reader.forecasts(origin="2024-04-30")

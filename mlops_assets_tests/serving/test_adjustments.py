@@ -83,6 +83,7 @@ def test_what_is_wrong_is_said(writing: TestClient, changes: dict[str, Any], sta
     answer = writing.post(f"{URL}/adjustments", json=body, headers=ANNA)
     assert answer.status_code == status
     assert words in answer.json()["error"]
+    assert answer.json()["parameter"] in changes
 
 
 def test_whether_people_have_helped(writing: TestClient) -> None:

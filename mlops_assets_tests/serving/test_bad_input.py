@@ -16,6 +16,7 @@ WORDS = [
     (f"{DEMO}?limit=many", 422, "limit", "found 'many'"),
     (f"{DEMO}?offset=-1", 422, "offset", "greater than or equal to 0"),
     (f"{DEMO}?format=yaml", 422, "format", "'csv'"),
+    (f"{DEMO}?limit=5&limit=7", 422, "limit", "given 2 times ('5', '7')"),
     (f"{DEMO}?start=tomorrow", 422, "start", "start='tomorrow'"),
     (f"{DEMO}?start=2024-03-09&end=2024-03-01", 422, "end", "lies before start"),
     (f"{DEMO}?as_of=2023-01-01", 404, "as_of", "the first forecast was made on 2024-03-02 06:00 UTC"),
@@ -41,6 +42,14 @@ def test_the_words_name_the_parameter_and_what_would_be_right(client, url, statu
     assert words in said["error"]
     assert said.get("parameter", "") == parameter.partition(".")[0] or not parameter
     assert len(answer.content) < 2_000
+
+
+def test_head_is_get_without_the_body(client):
+    for path in (DEMO, f"{DEMO}?item=shop%200&lead=1&lead=2", f"{DEMO}?limit=x", "/v1/forecasts/demi", "/healthz", "/"):
+        head, get = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers["content-length"] == get.headers["content-length"]
+        assert head.headers.get("etag") == get.headers.get("etag")
 
 
 def test_no_method_but_get(client):

@@ -54,11 +54,25 @@ class UsageError(TerminalError, ValueError):
 
 
 class UnknownNameError(UsageError, LookupError):
-    """There is nothing of that name."""
+    """There is nothing of that name.
+
+    Attributes:
+        parameter: that has the name; empty where it is none's.
+    """
+
+    def __init__(self, message: str = "", *, advice: Sequence[str] = (), parameter: str = "") -> None:
+        super().__init__(message, advice=advice)
+        self.parameter = parameter
 
     @classmethod
     def of(
-        cls, kind: str, name: str, known: Iterable[str], where: str = "", advice: Sequence[str] = ()
+        cls,
+        kind: str,
+        name: str,
+        known: Iterable[str],
+        where: str = "",
+        advice: Sequence[str] = (),
+        parameter: str = "",
     ) -> UnknownNameError:
         """Make the error, with the nearest right name.
 
@@ -68,13 +82,14 @@ class UnknownNameError(UsageError, LookupError):
             known: the right names.
             where: they are kept, such as a folder.
             advice: commands that show the right names, for a name that is near none.
+            parameter: that has the name.
         """
         names = list(map(str, known))
         near = nearest(name, names)
         place = f" in {where}" if where else ""
         hint = f"; did you mean {near[0]}?" if near else "."
         there = f"There are: {', '.join(names)}" if names else "There is none"
-        return cls(f"no {kind} {name!r}{place}{hint} {there}", advice=() if near else advice)
+        return cls(f"no {kind} {name!r}{place}{hint} {there}", advice=() if near else advice, parameter=parameter)
 
 
 class DataError(TerminalError, ValueError):
