@@ -4,17 +4,28 @@ MLflow makes its tables by some hundred statements over seconds. A process kille
 once, leave a file that no later one can use.
 """
 
+import os
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from mlops_assets.tracking.errors import TrackingError
 
 QUIET_SECONDS = 10.0
 """A half-made file that nobody has written to for so long is nobody's work any more."""
 _ASIDE, _NEW = ".unfinished", ".new"
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Columns in which MLflow keeps the addresses of artifacts."""
 _BESIDE = ("", "-journal", "-wal", "-shm")
 """SQLite's files of one database."""
 
@@ -58,6 +69,40 @@ def is_made(file: Path) -> bool:
         raise TrackingError(
             f"{file} is not a database of MLflow ({error}); move it away, or name another by MLFLOW_TRACKING_URI"
         ) from None
+
+
+def take_along(file: Path, root: Path) -> None:
+    """Let the artifacts that a database names be those beside it, after its folder was copied or moved.
+
+    MLflow writes down where each experiment, run and model has its artifacts, as an absolute path: a copy would read
+    from the original, and write into it. An experiment whose folder is below `root` tells where `root` was before.
+    What lies anywhere else stays where it is, and so does everything in a file that may not be written to.
+
+    Args:
+        file: the database; it is made.
+        root: where the artifacts of new experiments are kept.
+    """
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=30)) as connection, connection:
+        found = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
+        for before in sorted({was for name, at in found if (was := _root_before(name, at or "", root))}):
+            now = root.as_uri() if before.startswith("file:") else str(root)
+            if not os.access(file, os.W_OK):
+                return
+            for table, column in _PLACES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
+                    (now, len(before) + 1, len(before) + 1, f"{before}/"),
+                )
+
+
+def _root_before(experiment: str, location: str, root: Path) -> str | None:
+    """Return where the artifacts were when an experiment was made; None if they still are, or lie elsewhere."""
+    before, _, name = location.rpartition("/")
+    there = Path(url2pathname(urlsplit(before).path)) if before.startswith("file:") else Path(before)
+    if not before or name != experiment or there.name != root.name or there == root:
+        return None
+    return before if (root / name).is_dir() else None
 
 
 def _make(file: Path) -> None:

@@ -19,7 +19,7 @@ from mlops_assets.resources.databases import DatabaseUnavailableError, make_engi
 from mlops_assets.resources.secrets import reveal, without_login
 from mlops_assets.tracking.errors import Client, TrackingUnavailableError, answered
 from mlops_assets.tracking.links import Links
-from mlops_assets.tracking.local_database import ensure_made
+from mlops_assets.tracking.local_database import ensure_made, take_along
 from mlops_assets.tracking.names import Names
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import TrainingRun
@@ -184,7 +184,10 @@ class Tracking(dg.ConfigurableResource):
             knock(self.address, self.safe_uri)
         elif self.address.startswith(_FILE):
             with answered(self.safe_uri):
-                ensure_made(Path(self.address.removeprefix(_FILE)))
+                file = Path(self.address.removeprefix(_FILE))
+                ensure_made(file)
+                if self.artifact_root.startswith("/"):
+                    take_along(file, Path(self.artifact_root))
         mlflow.set_tracking_uri(self.address)
         return mlflow
 

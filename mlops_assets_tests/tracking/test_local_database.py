@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from mlops_assets.tracking import local_database
@@ -127,3 +128,58 @@ def test_a_first_run_that_is_killed_does_not_stop_the_next_and_two_at_once_both_
         assert said.strip().endswith("answers, 0 registered models")
     assert is_made(file)
     assert sorted(path.name for path in file.parent.iterdir()) == ["mlflow.db", "mlflow.lock"]
+
+
+def logged(folder: Path, text: str) -> mlflow.MlflowClient:
+    """Log a run with a model's file, and register it, in the store of a folder."""
+    tracking = Tracking(uri=f"sqlite:///{folder / 'mlflow.db'}", artifact_root=str(folder / "artifacts"))
+    _, experiment = tracking.experiment("exp")
+    client = mlflow.MlflowClient(tracking.uri)
+    run = client.create_run(experiment)
+    client.log_text(run.info.run_id, text, "note.txt")
+    model = client.create_logged_model(experiment, name="model", source_run_id=run.info.run_id)
+    (folder / f"{text}.txt").write_text(text)
+    client.log_model_artifact(model.model_id, str(folder / f"{text}.txt"))
+    client.finalize_logged_model(model.model_id, "READY")
+    if not client.search_registered_models():
+        client.create_registered_model("exp")
+    client.create_model_version("exp", model.artifact_location, run.info.run_id, model_id=model.model_id)
+    return client
+
+
+def everything(client: mlflow.MlflowClient) -> list[str]:
+    """Return what the artifacts of all versions and of their runs hold, the oldest first."""
+    versions = sorted(client.search_model_versions("name = 'exp'"), key=lambda one: int(one.version))
+    notes = [mlflow.artifacts.load_text(f"runs:/{one.run_id}/note.txt") for one in versions]
+    folders = [Path(mlflow.artifacts.download_artifacts(f"models:/exp/{one.version}")) for one in versions]
+    return notes + [file.read_text() for folder in folders for file in sorted(folder.glob("*.txt"))]
+
+
+@pytest.mark.parametrize("original", ["gone", "kept"])
+def test_a_copied_folder_has_its_artifacts_and_leaves_the_original_alone(tmp_path, empty_mlflow, original):
+    first, copy = tmp_path / "first" / "mlflow", tmp_path / "copy" / "mlflow"
+    first.mkdir(parents=True)
+    shutil.copy(empty_mlflow, first / "mlflow.db")
+    logged(first, "one")
+    shutil.copytree(first, copy)
+    if original == "gone":
+        shutil.rmtree(first)
+    before = sorted(first.rglob("*"))
+    assert everything(logged(copy, "two")) == ["one", "two"] * 2
+    assert sorted(first.rglob("*")) == before
+    with closing(sqlite3.connect(copy / "mlflow.db")) as connection:
+        assert not [line for line in connection.iterdump() if str(first) in line and "INSERT INTO" in line]
+
+
+def test_artifacts_elsewhere_stay_there(tmp_path, empty_mlflow):
+    """An experiment that a person has put anywhere else, or whose folder is not beside the database, is not moved."""
+    file, root = tmp_path / "mlflow.db", tmp_path / "artifacts"
+    shutil.copy(empty_mlflow, file)
+    client = mlflow.MlflowClient(f"sqlite:///{file}")
+    for name, place in (("bucket", "s3://bucket/bucket"), ("far", "/far/artifacts/far"), ("own", "/far/else/own")):
+        client.create_experiment(name, artifact_location=place)
+    (root / "own").mkdir(parents=True)
+    local_database.take_along(file, root)
+    assert {one.name: one.artifact_location for one in client.search_experiments()}["far"] == "/far/artifacts/far"
+    assert {one.name: one.artifact_location for one in client.search_experiments()}["own"] == "/far/else/own"
+    assert {one.name: one.artifact_location for one in client.search_experiments()}["bucket"] == "s3://bucket/bucket"
