@@ -78,11 +78,14 @@ def _decide(name: str, decision: Callable[["Lifecycle"], "tuple[int, Entry]"], a
         from mlops_assets.commands.rendering.history import decision_line
 
         number, entry = decision(life)
+        left = life.still_published() if entry.kind == "rollback" else ""
     if as_json:
         told = ("outcome", "version", "champion_before", "champion_after", "decided_by", "reason")
         base.show_json({"forecast": name, "decision": number, **{field: getattr(entry, field) for field in told}})
-    else:
-        click.echo(decision_line(name, number, entry))
+        return
+    click.echo(decision_line(name, number, entry))
+    if left:
+        click.echo(left)
 
 
 @contextmanager

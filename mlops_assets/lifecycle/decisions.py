@@ -151,6 +151,13 @@ def champion_before(log: pd.DataFrame) -> int | None:
     return _number(entered["champion_before"].iloc[-1]) if present is not None and len(entered) else None
 
 
+def rolled_back_last(log: pd.DataFrame) -> int | None:
+    """Return whom the rollback has taken out that brought the present champion in; None where it came otherwise."""
+    changed = log[log["champion_after"].fillna(-1) != log["champion_before"].fillna(-1)]
+    last = changed.iloc[-1:]
+    return _number(last["champion_before"].iloc[0]) if (last["kind"] == "rollback").any() else None
+
+
 def former(log: pd.DataFrame) -> list[int]:
     """Return who has been champion, the latest first, without those that a person has rolled back."""
     left = {*log.loc[log["kind"] == "rollback", "champion_before"].dropna().astype(int)}

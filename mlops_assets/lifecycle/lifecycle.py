@@ -12,6 +12,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry, entry_of
+from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Models, Tables
@@ -69,6 +70,7 @@ class Lifecycle:
     ) -> None:
         self.name = name
         self.log = Decisions(tables, name)
+        self._tables = tables
         self.versions = Versions(lambda: self.registry, models, name)
         self._tracking = tracking
         self._clock = clock
@@ -225,6 +227,10 @@ class Lifecycle:
             return Entry("rollback", "rolled back", target, before, target, by, reason, **_of(version))
 
         return self._append(entry)
+
+    def still_published(self) -> str:
+        """Say that the latest forecasts are those of a version that was rolled back; nothing where they are not."""
+        return still_published(self._tables, self.name, self.log.all())
 
     def repair(self) -> None:
         """Make the registry say what the log says: aliases, stages, the last decision on each version.

@@ -293,6 +293,7 @@ class Overview:
         external: how the external service is; None without one.
         spent: what was spent in each of the latest months, the latest first.
         revised: which share of the latest values was revised since they were stored, in a sentence; empty if none was.
+        rolled_back: that the latest forecasts are a rolled-back version's, in a sentence; empty where they are not.
         problems: what a person should look at, in sentences; empty when all is well.
     """
 
@@ -321,6 +322,7 @@ class Overview:
     external: ExternalState | None = None
     spent: tuple[MonthState, ...] = ()
     revised: str = ""
+    rolled_back: str = ""
     problems: tuple[str, ...] = ()
 
     @classmethod

@@ -29,6 +29,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *state.unreachable,
         *_changed_spec(state),
         *_no_champion(spec, state),
+        *filter(None, [state.rolled_back]),
         *_stale(spec, state, now),
         *_holes(state),
         *_no_answer(state),

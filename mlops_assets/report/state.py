@@ -35,6 +35,7 @@ from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import difference
+from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.reading.reader import Reader
 from mlops_assets.report.ingestion import latest_ingestion
@@ -150,6 +151,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         external=reached.ask(TABLES, lambda: external_state(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
         revised=reached.ask(TABLES, lambda: revised(sources.tables, spec), ""),
+        rolled_back=reached.ask(TABLES, lambda: still_published(sources.tables, spec.name, log), ""),
         spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
     )
     found = replace(found, unreachable=(*unreachable, *reached.unreachable))

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -11,6 +12,7 @@ from mlops_assets.commands.main import main
 from mlops_assets.environments import open_stores
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock
+from mlops_assets.settings import Settings
 from mlops_assets.tracking.registry import KIND
 from mlops_assets_tests.tracking.planted import plant
 from mlops_assets_tests.worlds import declare, sandbox
@@ -62,6 +64,21 @@ def test_approve_then_roll_back_then_tell(cli):
     assert shown.count("theta") == 2
     assert "coverage: covers 80%" in shown
     assert "nobody was champion at 2024-05-01" in cli("history", "demo", "--at", "2024-05-01").output
+
+
+def test_what_is_still_published_of_the_version_that_left_is_said(cli):
+    with open_stores(Settings.read()) as stores:
+        rows = pd.DataFrame({"model_version": [3, 0], "role": "delivered"})
+        stores.tables.write(["demo", "forecasts"], rows, "2024-06-03")
+        back = cli("rollback", "demo", *WHO)
+        words = (
+            "the published forecasts are those of the rolled-back version 3 (from 2024-06-03); those of the champion "
+        )
+        words += "come with the next round, or now: mlops-assets run demo"
+        assert back.output == f"demo: version 1 is champion, version 3 was (decision 5)\n{words}\n"
+        assert words in " ".join(json.loads(cli("status", "demo", "--json").stdout)["problems"])
+        stores.tables.write(["demo", "forecasts"], rows.assign(model_version=1), "2024-06-04")
+        assert json.loads(cli("status", "demo", "--json").stdout)["rolled_back"] == ""
 
 
 def test_reject(cli):

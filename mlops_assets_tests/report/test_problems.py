@@ -101,6 +101,7 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
         ),
         ({"waiting": (3, 4)}, "waiting for approval: version 3, 4"),
         ({"quarantine": QuarantineState(DAY, 3, {"not_a_number": 3})}, "3 rows of 2024-05-15 are in quarantine"),
+        ({"rolled_back": "the published forecasts are old"}, "the published forecasts are old"),
         ({"silent_point": "the median is 0"}, "the median is 0"),
         ({"drift": DriftState(DAY, 2.0, ("rain has drifted",), 3)}, "drift: rain has drifted"),
         (
