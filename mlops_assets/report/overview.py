@@ -293,6 +293,8 @@ class Overview:
         external: how the external service is; None without one.
         spent: what was spent in each of the latest months, the latest first.
         revised: which share of the latest values was revised since they were stored, in a sentence; empty if none was.
+        backtest: of the champion before it came in: the watched metric, MASE and coverage, with seasonal naive's on
+            the same rows as `naive_...`; what is known of them.
         rolled_back: that the latest forecasts are a rolled-back version's, in a sentence; empty where they are not.
         problems: what a person should look at, in sentences; empty when all is well.
     """
@@ -323,6 +325,7 @@ class Overview:
     spent: tuple[MonthState, ...] = ()
     revised: str = ""
     rolled_back: str = ""
+    backtest: dict[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
     @classmethod

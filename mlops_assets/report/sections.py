@@ -38,6 +38,12 @@ def cards(state: Overview) -> Iterator[Card]:
             yield Card("skill", f"{score.skill:.0%}", f"of {score.partition}; above 0 is better than seasonal naive")
         if score.coverage is not None:
             yield Card("within the interval", f"{score.coverage:.0%}", f"of {score.rows:,} forecasts")
+    else:
+        for name, value in state.backtest.items():
+            naive = state.backtest.get(f"naive_{name}")
+            if not name.startswith("naive_"):
+                beside = f"; seasonal naive {number(naive)}" if naive is not None else ""
+                yield Card(label(name), number(value), f"of the backtest, nothing is scored yet{beside}")
     if state.drift is not None:
         count = f"of {state.drift.judged} features by {state.drift.partition}"
         yield Card("drifted", str(len(state.drift.drifted)), count)

@@ -151,6 +151,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         external=reached.ask(TABLES, lambda: external_state(sources), None),
         changed_spec=reached.ask(TABLES, lambda: difference(sources.tables, spec), ""),
         revised=reached.ask(TABLES, lambda: revised(sources.tables, spec), ""),
+        backtest=_backtest(spec, backtest),
         rolled_back=reached.ask(TABLES, lambda: still_published(sources.tables, spec.name, log), ""),
         spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
     )
@@ -249,6 +250,14 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
         scores={name: plain(last[name]) for name in shown_numbers()},
         rows=int(last["rows"]),
     )
+
+
+def _backtest(spec: ForecastSpec, known: Mapping[str, float]) -> dict[str, float]:
+    """Return what is shown of all that was measured in the training of the champion."""
+    names = dict.fromkeys((spec.retraining.metric, "mase", "coverage"))
+    return {
+        name: round(known[name], 6) for own in names for name in (own, f"naive_{own}") if known.get(name) is not None
+    }
 
 
 def _policies(sources: Sources) -> tuple[PolicyState, ...]:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.commands.rendering.status import lines
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.overview import (
     AccuracyState,
@@ -19,6 +20,7 @@ from mlops_assets.report.overview import (
     StoredAsset,
 )
 from mlops_assets.report.problems import problems
+from mlops_assets.report.sections import cards
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
 from mlops_assets.tracking.tracking import Tracking
@@ -135,3 +137,15 @@ def test_an_outlier_is_one_of_all_that_a_forecast_looks_at(tmp_path):
         spec = declare(tmp_path, model={"kind": kind})
         state = overview(Sources(spec, tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications()))
         assert ("1 value is hardly true" in state.outliers) == said
+
+
+def test_before_anything_is_scored_the_backtest_is_shown_beside_seasonal_naive():
+    tried = {"wql": 0.07, "naive_wql": 0.1, "mase": 0.8, "naive_mase": 1.0}
+    first = replace(GOOD, accuracy=None, backtest=tried)
+    words = "wQL 0.070 (seasonal naive 0.100), MASE 0.800 (seasonal naive 1.000); no forecast could be scored yet"
+    assert dict(lines(first))["backtest"] == words
+    assert [card.note for card in cards(first) if card.name in ("wQL", "MASE")] == [
+        "of the backtest, nothing is scored yet; seasonal naive 0.100",
+        "of the backtest, nothing is scored yet; seasonal naive 1.000",
+    ]
+    assert "backtest" not in dict(lines(replace(GOOD, backtest=tried)))

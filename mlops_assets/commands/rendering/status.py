@@ -25,13 +25,18 @@ def table(overviews: list[Overview]) -> Any:
             one.forecast,
             f"version {one.champion.version}" if one.champion else "–",
             one.last.get(FORECASTS) or "–",
-            f"{score.metric} {number(score.value)}" if score else "–",
+            f"{score.metric} {number(score.value)}" if score else _tried(one),
             number(score.limit if score else None),
             number(score.skill if score else None, 2),
             f"{BROKEN}, see below" if broken else escape("\n".join(one.problems)) or "nothing",
             style="red" if broken else None,
         )
     return made
+
+
+def _tried(one: Overview) -> str:
+    """Return the watched metric of the backtest, where nothing was scored yet."""
+    return next((f"{name} {number(value)} (backtest)" for name, value in one.backtest.items()), "–")
 
 
 def parts(one: Overview) -> Iterator[Any]:
@@ -71,6 +76,17 @@ def beside(one: ExternalState) -> Any:
     return made
 
 
+def backtest(one: Overview) -> str:
+    """Say how good the champion was on its backtest, beside seasonal naive."""
+    own = [name for name in one.backtest if not name.startswith("naive_")]
+    beside = {name: one.backtest.get(f"naive_{name}") for name in own}
+    return ", ".join(
+        f"{label(name)} {number(one.backtest[name])}"
+        + (f" (seasonal naive {number(beside[name])})" if beside[name] is not None else "")
+        for name in own
+    )
+
+
 def lines(one: Overview) -> Iterator[tuple[str, str]]:
     """Yield what is said of one forecast, as (name, sentence)."""
     if one.champion is not None:
@@ -93,6 +109,8 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         scores = ", ".join(f"{label(name)} {number(value)}" for name, value in known.items())
         mean = f"mean of the latest {number(score.mean)}"
         yield "accuracy", f"{score.metric} {number(score.value)} on {score.partition}{limit}; {mean}; {scores}"
+    elif one.backtest:
+        yield "backtest", f"{backtest(one)}; no forecast could be scored yet"
     if one.external is not None:
         yield "service", standing(one.external)
     if one.aside:

@@ -24,7 +24,7 @@ export function cards(told) {
 /** What a person should look at, or that there is nothing. */
 export function problems(told) {
   if (told.length === 0)
-    return h("p", { class: "well" }, "Nothing to look at: all is stored, in time, and as good as it should be.");
+    return h("p", { class: "well" }, "Nothing to look at: all that is due is stored, and nothing is beyond its limits.");
   return h(
     "section",
     { class: "panel look" },
