@@ -122,7 +122,14 @@ def stores_of(settings: Settings, read_only: bool = False) -> Stores:
 
 @contextmanager
 def open_stores(settings: Settings) -> Iterator[Stores]:
-    """Open the stores of an environment outside a Dagster run."""
-    resources = build_environment(settings).resources
-    with dg.build_resources(resources) as opened:
-        yield Stores(**{part.name: getattr(opened, part.name) for part in fields(Stores)})
+    """Open the stores of an environment outside a Dagster run.
+
+    `dg.build_resources` would do it over instances of Dagster in memory, which it makes with all their migrations.
+    """
+    stores = stores_of(settings)
+    stores.tables.begin()
+    stores.models.begin()
+    try:
+        yield stores
+    finally:
+        stores.engine.close()

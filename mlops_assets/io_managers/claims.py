@@ -26,6 +26,10 @@ class Claiming(dg.ConfigurableIOManager, ABC):
         return _made, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note when the run began."""
+        self.begin()
+
+    def begin(self) -> None:
         """Note when the work began whose results will be written."""
         self._began = time.time_ns()
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,4 +56,12 @@ def test_bars_lie_between_two_ends():
 def test_neither_mlflow_nor_scikit_learn_is_loaded(call, stored_files, monkeypatch):
     for name in ("mlflow", "sklearn", "matplotlib"):
         monkeypatch.setitem(sys.modules, name, None)
+    assert call("show", "demo", "--item", "shop 1").exit_code == 0
+
+
+def test_no_instance_of_dagster_is_made_to_look(call, stored_files, monkeypatch):
+    def made() -> None:
+        raise AssertionError("an instance in memory, with all its migrations")
+
+    monkeypatch.setattr(dg.DagsterInstance, "ephemeral", made)
     assert call("show", "demo", "--item", "shop 1").exit_code == 0
