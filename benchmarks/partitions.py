@@ -291,19 +291,24 @@ def main() -> int:
         if tables in PLACES:
             tables, _ = stack.enter_context(place(tables, folder.resolve() / "server"))
         world = World(folder, given.kind, given.partitions, tables)
+
+        def found(more: dict[str, tuple[float, float]]) -> None:
+            results.update(more)
+            for name, (cpu, wall) in more.items():
+                print(f"{name}: {cpu:.2f} s of CPU, {wall:.2f} in all", flush=True)
+
         if not there:
-            results |= world.run()
-            results["making the others"] = spent(world.fill)
+            found(world.run())
+            found({"making the others": spent(world.fill)})
         print(f"{len(world.keys):,} {given.kind} partitions, tables in {tables.partition(':')[0]}", flush=True)
         for name, ask in questions(world).items():
             if given.only in name:
                 ask()
-                results[name] = spent(ask)
-                print(f"{name}: {results[name][0]:.2f} s of CPU, {results[name][1]:.2f} in all", flush=True)
+                found({name: spent(ask)})
         if given.only in "the next round":
-            results["the next round"] = world.next_round()
+            found({"the next round": world.next_round()})
         if given.only in "backfill":
-            results |= world.backfill()
+            found(world.backfill())
     print("\n| | CPU s | wall s |\n|---|---:|---:|")
     for name, (cpu, wall) in results.items():
         print(f"| {name} | {cpu:.2f} | {wall:.2f} |")
