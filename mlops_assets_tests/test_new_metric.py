@@ -39,7 +39,7 @@ def test_a_new_metric_arrives_everywhere_also_in_tables_that_are_there(tmp_path,
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert "msis" in found["run"]
-    assert ", MSIS " in found["run"].partition("accuracy of past forecasts")[2]
+    assert ", MSIS " in found["run"].partition("past forecasts: ")[2]
     assert ", MSIS " in found["status"]
     assert "msis" in found["evaluate"]
     assert found["scores"]["2024-05-11"] > 0

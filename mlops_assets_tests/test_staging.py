@@ -117,7 +117,7 @@ def test_staging_from_end_to_end(staging):
         assert f"✓ {name}" in checked
 
     said = call(staging, "mlops_assets", "run", "demo", "--partition", f"{ORIGINS[0]}...{ORIGINS[-1]}")
-    assert "champion: version 1" in said
+    assert "Champion: version 1" in said
     ledger = "SELECT count(*), count(DISTINCT origin), min(q10), max(q90), max(created_at) FROM demo__forecasts"
     rows, origins, low, high, written = select(staging, ledger)
     assert (rows, origins) == (len(ORIGINS) * 4 * 7, len(ORIGINS))

@@ -24,3 +24,7 @@ class Links:
     def version(self, name: str, number: int) -> str:
         """Return the address of the page of a model's version."""
         return self.to(f"models/{name}/versions/{number}")
+
+    def model(self, name: str) -> str:
+        """Return the address of the page of a model, as machine learning: MLflow opens models as GenAI otherwise."""
+        return self.to(f"models/{name}?workflowType=machine_learning")

@@ -58,11 +58,11 @@ def test_a_run_does_the_whole_round_and_again_changes_nothing(call, tmp_path):
     assert first.exit_code == 0, first.output
     assert "✓ random_forest" in first.output
     assert "4 items × 7 leads = 28 rows" in first.output
-    assert "champion: version 1" in first.output
+    assert "Champion: version 1" in first.output
     again = call("run", "demo", "--partition", "2024-05-09...2024-05-10")
     assert again.exit_code == 0, again.output
     assert "✓ random_forest" not in again.output
-    assert "champion: version 1" in again.output
+    assert "Champion: version 1" in again.output
     retrained = call("run", "demo", "--partition", "2024-05-09...2024-05-10", "--retrain", "--json")
     said = json.loads(retrained.stdout)
     assert retrained.stdout.count("\n") == 1

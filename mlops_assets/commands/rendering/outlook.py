@@ -23,7 +23,7 @@ def parts(name: str, found: Outlook) -> Iterator[Any]:
     version = f"version {last['model_version']}" if last["model_version"] else last["source"]
     made = f", made {last['created_at']:%Y-%m-%d %H:%M} UTC" if pd.notna(last["created_at"]) else ""
     yield f"[bold]{escape(found.item)}[/bold] of {name}: from {stamp(last['origin'])} by {version}{made}"
-    yield from _bars(found)
+    yield from outlook_bars(found)
     adjusted = bool(rows["adjustment"].notna().any())
     table = Table("timestamp", "forecast")
     for title in [*([f"{found.share:.0%} interval"] if found.interval is not None else []), *["adjusted"] * adjusted]:
@@ -38,7 +38,7 @@ def parts(name: str, found: Outlook) -> Iterator[Any]:
     yield table
 
 
-def _bars(found: Outlook) -> Iterator[str]:
+def outlook_bars(found: Outlook) -> Iterator[str]:
     """Lines of bars of one scale: what was observed, then the forecast between the ends of its interval."""
     history, rows = found.history["target"].to_numpy(float), found.forecasts
     lines = {"forecast": rows[found.point].to_numpy(float)}

@@ -1,22 +1,29 @@
-"""What a round has made, for a terminal: forecasts, scores, where to look next."""
+"""What a round has made, for a terminal: what was ingested, and the facts of its last screen."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from pandas import notna
+import pandas as pd
 from rich.markup import escape
 
-from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS
+from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS, REPORT, RETRAINING_DECISIONS
 from mlops_assets.catalog.tables import ForecastTables
+from mlops_assets.commands.rendering.closing import Closing, Comparison, closing, command, program
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
-from mlops_assets.forecasting.evaluation.ledger import honest, shown_numbers, summary
-from mlops_assets.forecasting.evaluation.metrics import Scoring, shown_metrics
-from mlops_assets.forecasting.formatting import counted, number, stamp
+from mlops_assets.forecasting.evaluation.ledger import BASELINE, honest, shown_numbers, summary
+from mlops_assets.forecasting.evaluation.metrics import Scoring
+from mlops_assets.forecasting.formatting import number, stamp
+from mlops_assets.forecasting.model.features.calendar import holiday_names
+from mlops_assets.lifecycle.answers import latest
 from mlops_assets.lifecycle.decisions import why_nobody
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.reading.outputs.outlook import Outlook, outlook
+from mlops_assets.reading.reader import Reader
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.resources.stored import StoredTable
@@ -35,27 +42,8 @@ def round_summary(
     """Yield the parts of the summary of the round of some partitions, for rich to print."""
     yield from ingested(spec, instance)
     with open_stores(settings) as stores:
-        yield from _forecasts(spec, keys[-1], stores)
-        yield from _backtest(spec, stores)
-        yield from _accuracy(spec, keys, stores)
-        champion = _champion(spec, stores)
-    yield (
-        f"\n[bold]champion[/bold]: {escape(champion)}\n"
-        f"[bold]look next[/bold]: make dev opens Dagster (port 3000) and MLflow (port 5000) over this; without make:\n"
-        f"  DAGSTER_HOME={dagster_home(settings)} dagster dev --workspace workspace.yaml\n"
-        f"  mlflow ui --backend-store-uri {stores.tracking.safe_uri}"
-    )
-
-
-def _champion(spec: ForecastSpec, stores: Stores) -> str:
-    """Say who is champion, or why nobody is."""
-    life = Lifecycle.of(stores, spec.name)
-    log = life.log.all()
-    try:
-        version = life.champion()
-    except TrackingError as error:
-        return f"not known: {error}"
-    return f"{version.label} of {spec.name}" if version else f"none: {why_nobody(log, spec.name)[1]}"
+        told = _told(spec, keys, settings, stores)
+    yield from closing(told)
 
 
 def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
@@ -66,71 +54,111 @@ def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
         yield from (f"  {escape(note)}" for note in found.notes)
 
 
-def _forecasts(spec: ForecastSpec, key: str, stores: Stores) -> Iterator[Any]:
-    from rich.table import Table
-
-    rows = ForecastTables(stores.tables, spec.name).delivered(FORECASTS, [key])
-    if rows.empty:
-        yield f"\n[bold]forecasts[/bold]: none from {key}, for nothing has been observed of any item lately"
-        return
-    columns = list(dict.fromkeys([*spec.task.quantile_columns, "mean", spec.task.point_column]))
-    largest = rows.groupby("item_id")["mean"].sum().nlargest(3).index
-    leads = sorted({1, 2, (1 + spec.horizon) // 2, spec.horizon})
-    origin = rows["origin"].iloc[0]
-    items, sources = rows["item_id"].nunique(), rows["source"].value_counts()
-    others = [f"{sources[name]} of them {words}" for name, words in OTHERS.items() if name in sources]
-    yield (
-        f"\n[bold]forecasts[/bold] from {stamp(origin)}: {items} items × {spec.horizon} leads = {len(rows)} rows"
-        f"{', ' if others else ''}{', '.join(others)}; the largest items:"
+def _told(spec: ForecastSpec, keys: list[str], settings: Settings, stores: Stores) -> Closing:
+    backtest, better_in = _backtest(spec, stores)
+    scored, days, holidays, scores = _scored(spec, keys, stores)
+    made, item = _made(spec, keys[-1], stores)
+    return Closing(
+        backtest=backtest,
+        better_in=better_in,
+        scored=scored,
+        scored_days=days,
+        holidays=holidays,
+        decided=list(_decided(spec, stores)),
+        scores=scores,
+        made=made,
+        item=item,
+        places=_places(spec, stores),
+        commands=_commands(spec, settings, stores, item),
     )
-    table = Table("item", "timestamp", "lead", *columns)
-    shown = rows[rows["item_id"].isin(largest) & rows["lead"].isin(leads)].sort_values(["item_id", "lead"])
-    for row in shown.to_dict("records"):
-        values = (f"{row[name]:.1f}" for name in columns)
-        table.add_row(row["item_id"], stamp(row["timestamp"]), str(row["lead"]), *values)
-    yield table
 
 
-def _backtest(spec: ForecastSpec, stores: Stores) -> Iterator[Any]:
-    from rich.table import Table
-
+def _backtest(spec: ForecastSpec, stores: Stores) -> tuple[Comparison | None, tuple[int, int]]:
+    """Compare challenger and seasonal naive by the gate's metric; say in how many of how many windows it was better."""
     stored = StoredTable(stores.tables, [spec.name, BACKTEST])
     if not stores.tables.exists(stored.key):
-        return
-    scorings = {name: Scoring(spec.task, by) for name, by in {"all": ["model"], "each": ["window", "model"]}.items()}
-    origins: dict[Any, Any] = {}
+        return None, (0, 0)
+    whole, each = Scoring(spec.task, ["model"]), Scoring(spec.task, ["window", "model"])
     for rows in rows_by_item(stored, spec.task):
-        for scoring in scorings.values():
-            scoring.add(rows)
-        origins |= rows.groupby("window")["origin"].first().to_dict()
-    if not origins:
-        return
-    yield "\n[bold]backtest[/bold]: the challenger against seasonal naive on the same rows; lower is better"
-    overall, by_window = (scoring.table() for scoring in scorings.values())
-    shown = [name for name in shown_metrics("summary") if overall[name].notna().any()]
-    table = Table("window", "origin", "model", *shown)
-    for row in by_window.to_dict("records"):
-        table.add_row(str(row["window"]), stamp(origins[row["window"]]), *_scores(row, shown))
-    table.add_section()
-    for row in overall.to_dict("records"):
-        table.add_row("all", "", *_scores(row, shown))
-    yield table
+        whole.add(rows)
+        each.add(rows)
+    metric, table = spec.gate.metric, whole.table()
+    if not {CHALLENGER, NAIVE} <= set(table["model"]):
+        return None, (0, 0)
+    values = table.set_index("model")[metric]
+    windows = each.table().pivot(index="window", columns="model", values=metric)
+    better = int((windows[CHALLENGER] < windows[NAIVE]).sum())
+    return Comparison(metric, float(values[CHALLENGER]), float(values[NAIVE])), (better, len(windows))
 
 
-def _scores(row: dict[Any, Any], metrics: Sequence[str]) -> list[str]:
-    name = f"[bold]{row['model']}[/bold]" if row["model"] == CHALLENGER else row["model"]
-    return [name, *(number(row[metric]) for metric in metrics)]
-
-
-def _accuracy(spec: ForecastSpec, keys: list[str], stores: Stores) -> Iterator[Any]:
+def _scored(
+    spec: ForecastSpec, keys: list[str], stores: Stores
+) -> tuple[Comparison | None, tuple[str, str], list[str], str]:
+    """Compare the forecasts that could be scored with seasonal naive; say of which days, and their holidays."""
     rows = ForecastTables(stores.tables, spec.name).delivered(FORECAST_ACCURACY, keys)
     rows = honest(rows) if len(rows) else rows
-    if rows.empty:
-        yield "\n[bold]accuracy[/bold]: no earlier forecast could be scored yet"
-        return
     facts = summary(rows, spec.task)
-    days = rows["timestamp"].nunique()
-    yield (
-        f"\n[bold]accuracy[/bold] of past forecasts over {counted(days, 'timestamp')}, {facts['rows']:,} rows: "
-        + ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers() if notna(facts[name]))
-    )
+    if not facts["rows"]:
+        return None, ("", ""), [], ""
+    said = ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers() if pd.notna(facts[name]))
+    scores = f"Accuracy of {facts['rows']:,} past forecasts: {said}."
+    if pd.isna(facts["naive_mase"]) or pd.isna(facts[BASELINE]):
+        return None, ("", ""), [], scores
+    first, last = rows["timestamp"].min(), rows["timestamp"].max()
+    named = list(holiday_names(spec.holidays, first, last)["label"]) if spec.holidays else []
+    return Comparison(BASELINE, facts[BASELINE], facts["naive_mase"]), (stamp(first), stamp(last)), named, scores
+
+
+def _decided(spec: ForecastSpec, stores: Stores) -> Iterator[str]:
+    """Say what was decided last of a version and of retraining, and who is champion."""
+    life = Lifecycle.of(stores, spec.name)
+    log = life.log.all()
+    if len(log):
+        last = log.iloc[-1]
+        yield f"Version {last['version']}: {last['outcome']} by {last['decided_by']}; {last['reason']}."
+    for row in latest(ForecastTables(stores.tables, spec.name).read(RETRAINING_DECISIONS)).to_dict("records"):
+        yield f"Retraining at {row['partition']}: {row['action']}; {row['reason']}."
+    try:
+        version = life.champion()
+    except TrackingError as error:
+        yield f"Who is champion is not known: {error}"
+        return
+    yield f"Champion: {version.label}." if version else f"There is no champion: {why_nobody(log, spec.name)[1]}"
+
+
+def _made(spec: ForecastSpec, key: str, stores: Stores) -> tuple[str, Outlook | None]:
+    """Say how many forecasts there are from a partition, and whose; return the largest item's."""
+    rows = ForecastTables(stores.tables, spec.name).delivered(FORECASTS, [key], ["item_id", "mean", "origin", "source"])
+    if rows.empty:
+        return f"none from {key}, for nothing has been observed of any item lately", None
+    origin, sources = rows["origin"].iloc[0], rows["source"].value_counts()
+    others = [f"{sources[name]} of them {words}" for name, words in OTHERS.items() if name in sources]
+    said = f"{rows['item_id'].nunique()} items × {spec.horizon} leads = {len(rows)} rows from {stamp(origin)}"
+    largest = str(rows.groupby("item_id")["mean"].sum().idxmax())
+    found = outlook(Reader(spec, stores.tables, stores.clock), largest, origin=origin)
+    return ", ".join([said, *others]), found
+
+
+def _places(spec: ForecastSpec, stores: Stores) -> dict[str, str]:
+    made = ForecastTables(stores.tables, spec.name).read(REPORT, columns=["made_at", "link"])
+    report = str(made.sort_values("made_at")["link"].iloc[-1]) if len(made) else ""
+    every = {
+        "report": report,
+        "Dagster": stores.notifications.asset_link(spec.name, FORECASTS),
+        "MLflow": stores.tracking.links.model(spec.name),
+    }
+    return {name: address for name, address in every.items() if address}
+
+
+def _commands(spec: ForecastSpec, settings: Settings, stores: Stores, item: Outlook | None) -> dict[str, str]:
+    """Return three commands to type next, and what for."""
+    here = Path.cwd()
+    if (here / "Makefile").exists() and (here / "workspace.yaml").exists() and settings.data_folder == here / "data":
+        servers = {"make dev": "starts Dagster and MLflow at these addresses"}
+    else:
+        home = shlex.quote(str(dagster_home(settings)))
+        servers = {f"DAGSTER_HOME={home} {program('dagster')} dev -m mlops_assets.definitions": "starts Dagster"}
+    name = spec.name
+    shown = {command("show", name, "--item", item.item): "this item, day by day"} if item is not None else {}
+    opened = {command("report", name, "--open"): "the report in the browser"}
+    return {**servers, **shown, **opened}
