@@ -10,7 +10,7 @@ import mlops_assets
 
 PACKAGE = Path(mlops_assets.__file__).parent
 NAMED = 3
-"""What an `UnknownNameError.of` needs; what more it is given leads to advice."""
+"""What an `UnknownNameError.of` needs; what more it is given, but for the parameter, leads to advice."""
 WITHOUT_ADVICE = {"QuestionError.of", "WorkerLostError.of"}
 """Constructors that make none; one that began to would be found as a place of its own."""
 
@@ -65,7 +65,7 @@ def gives_advice(node: ast.AST) -> bool:
     called = node.func
     if isinstance(called, ast.Attribute) and ast.unparse(called).endswith("Error.of"):
         if ast.unparse(called) == "UnknownNameError.of":
-            return len({*node.args, *node.keywords}) > NAMED
+            return len(node.args) + sum(word.arg != "parameter" for word in node.keywords) > NAMED
         return ast.unparse(called) not in WITHOUT_ADVICE
     given = [keyword.value for keyword in node.keywords if keyword.arg == "advice"]
     return any(not _handed_on(value) for value in given)
