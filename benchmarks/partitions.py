@@ -36,7 +36,7 @@ from years import PLACES, place  # noqa: E402
 NAME, NOW = "years", "2024-12-31T12:30:00+00:00"
 LATER = "2024-12-31T13:30:00+00:00"
 STEPS = {"hourly": ("h", 24, pd.Timedelta(hours=1)), "daily": ("D", 14, pd.Timedelta(days=1))}
-HISTORY, ORIGINS, RECENT = 300, 5, 420
+HISTORY, ORIGINS, RECENT = 420, 5, 420
 """Partitions that are ingested and forecast from for real, and those whose scores are written one by one."""
 CHUNK = 100
 """Partitions of one run of a backfill."""
