@@ -1,13 +1,15 @@
 # Everything runs in .venv, made from the locked versions. `make demo` first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-DATA := $(CURDIR)/data
+DATA := $(abspath $(or $(MLOPS_DATA),data))
+DAGSTER_PORT ?= 3000
+MLFLOW_PORT ?= 5000
 
 export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time services vendor lint types imports pytest dev mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,15 +42,28 @@ demo-external: .venv/installed  ## The example beside an external service, which
 	kill -0 $$stand_in && \
 	$(BIN)/python -m mlops_assets external nyc_departures
 
-dev: .venv/installed  ## Dagster's web UI (port 3000) and MLflow's (port 5000) over what `make demo` wrote.
+shell: .venv/installed  ## A shell that finds mlops-assets, dagster and mlflow, as after `. .venv/bin/activate`.
+	@VIRTUAL_ENV=$(CURDIR)/.venv PATH="$(CURDIR)/.venv/bin:$$PATH" exec $${SHELL:-sh}
+
+MLFLOW = MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --workers 1 --port $(MLFLOW_PORT) \
+  --backend-store-uri sqlite:///$(DATA)/mlflow/mlflow.db --default-artifact-root $(DATA)/mlflow/artifacts
+answers = $(BIN)/python -c 'import socket; socket.create_connection(("127.0.0.1", $(1)), 1)' 2>/dev/null
+
+# What MLflow prints goes to a file: it would end with a trace when it is interrupted.
+dev: .venv/installed  ## Dagster's web UI and MLflow's over what `make demo` wrote; MLOPS_DATA, DAGSTER_PORT=3000, MLFLOW_PORT=5000.
 	@mkdir -p $(DAGSTER_HOME) $(DATA)/mlflow && cp dagster.yaml $(DAGSTER_HOME)/dagster.yaml
-	@trap 'kill $$mlflow 2>/dev/null' EXIT INT TERM; \
-	$(MAKE) --no-print-directory mlflow-ui & mlflow=$$!; \
-	$(BIN)/dagster dev --workspace workspace.yaml --port 3000
+	@trap 'kill $$mlflow $$told 2>/dev/null' EXIT; trap 'exit 0' INT TERM; \
+	export MLOPS_DATA=$(DATA) MLOPS_DAGSTER_UI=$${MLOPS_DAGSTER_UI:-http://127.0.0.1:$(DAGSTER_PORT)}; \
+	export MLOPS_MLFLOW_UI=$${MLOPS_MLFLOW_UI:-http://127.0.0.1:$(MLFLOW_PORT)}; \
+	$(MLFLOW) >$(DATA)/mlflow/server.log 2>&1 & mlflow=$$!; \
+	{ until $(call answers,$(DAGSTER_PORT)) && $(call answers,$(MLFLOW_PORT)); do sleep 1; \
+	    kill -0 $$mlflow 2>/dev/null || { echo "MLflow has ended; its log: $(DATA)/mlflow/server.log"; exit 1; }; done; \
+	  sleep 2; printf '%s\n' "" "Dagster  http://127.0.0.1:$(DAGSTER_PORT)" "MLflow   http://127.0.0.1:$(MLFLOW_PORT)" "Ctrl-C ends both."; \
+	} & told=$$!; \
+	$(BIN)/dagster dev --workspace workspace.yaml --port $(DAGSTER_PORT)
 
 mlflow-ui: .venv/installed
-	@MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false exec $(BIN)/mlflow server --workers 1 --port 5000 \
-	  --backend-store-uri sqlite:///$(DATA)/mlflow/mlflow.db --default-artifact-root $(DATA)/mlflow/artifacts
+	@exec env $(MLFLOW)
 
 test: lint types imports pytest  ## Set up, then check style, types and imports and run the tests.
 

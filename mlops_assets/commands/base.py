@@ -248,13 +248,18 @@ def console() -> Any:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[["Step"], None]]:
-    """Show the steps of a run: a moving line on a terminal, plain lines elsewhere."""
+def progress(beginning: str = "starting") -> Iterator[Callable[["Step"], None]]:
+    """Show the steps of a run: a moving line on a terminal, plain lines elsewhere.
+
+    Args:
+        beginning: what is said until the first step begins.
+    """
     terminal = console()
     if not terminal.is_terminal:
+        click.echo(f"{beginning} …")
         yield lambda step: click.echo(_line(step)) if step.state != "started" else None
         return
-    with terminal.status("starting") as status:
+    with terminal.status(f"{beginning} …") as status:
 
         def listen(step: "Step") -> None:
             if step.state == "started":

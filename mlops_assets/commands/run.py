@@ -26,15 +26,16 @@ def run(name: str, partition: str | None, retrain: bool, as_json: bool) -> None:
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
-    from mlops_assets.commands.rendering.round import round_summary
-    from mlops_assets.resources.instance import open_instance
-    from mlops_assets.rounds.round import resolve_partitions, run_round
-    from mlops_assets.rounds.turns import turn_of
+    with base.progress(f"{name}: getting ready") as listen:
+        from mlops_assets.commands.rendering.round import round_summary
+        from mlops_assets.resources.instance import open_instance
+        from mlops_assets.rounds.round import resolve_partitions, run_round
+        from mlops_assets.rounds.turns import turn_of
 
-    keys = resolve_partitions(spec, partition, settings)
-    instance = open_instance(settings)
-    with base.progress() as listen, turn_of(name, settings, listen):
-        outcome = run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
+        keys = resolve_partitions(spec, partition, settings)
+        instance = open_instance(settings)
+        with turn_of(name, settings, listen):
+            outcome = run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
     if as_json:
         base.show_json(outcome.to_json())
     else:
@@ -54,16 +55,17 @@ def ingest(name: str, partition: str | None, allow_shrink: bool, as_json: bool) 
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
-    from mlops_assets.commands.rendering.round import ingested
-    from mlops_assets.report.ingestion import latest_ingestion
-    from mlops_assets.resources.instance import open_instance
-    from mlops_assets.rounds.round import resolve_partitions, run_ingestion
-    from mlops_assets.rounds.turns import turn_of
+    with base.progress(f"{name}: getting ready") as listen:
+        from mlops_assets.commands.rendering.round import ingested
+        from mlops_assets.report.ingestion import latest_ingestion
+        from mlops_assets.resources.instance import open_instance
+        from mlops_assets.rounds.round import resolve_partitions, run_ingestion
+        from mlops_assets.rounds.turns import turn_of
 
-    keys = resolve_partitions(spec, partition, settings)
-    instance = open_instance(settings)
-    with base.progress() as listen, turn_of(name, settings, listen):
-        run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
+        keys = resolve_partitions(spec, partition, settings)
+        instance = open_instance(settings)
+        with turn_of(name, settings, listen):
+            run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
     if as_json:
         found = latest_ingestion(spec, instance)
         base.show_json({"forecast": name, "partitions": keys, "ingestion": found and asdict(found)})
