@@ -26,6 +26,17 @@ def test_all_forecasts_are_listed_the_broken_ones_too(client, stored, monkeypatc
     assert client.get("/v1/forecasts?format=columns").json()["columns"]["name"] == ["demo"]
 
 
+def test_a_spec_that_is_gone_when_it_is_looked_at_does_not_hide_the_others(client, stored, monkeypatch):
+    monkeypatch.setattr("mlops_assets.serving.stores.LOOK_SECONDS", 0.0)
+    client.app.state.served.declared_until = 0.0
+    gone = Path(stored.spec.file).parent / "gone.yaml"
+    gone.symlink_to("nowhere.yaml")
+    try:
+        assert "demo" in client.get("/v1/forecasts?format=columns").json()["columns"]["name"]
+    finally:
+        gone.unlink()
+
+
 def test_a_forecast_tells_what_its_page_begins_with(client, clients, ask):
     state = ask("/state")
     assert (state["name"], state["horizon"], state["adjustable"]) == ("demo", 7, False)
