@@ -258,7 +258,7 @@ def test_a_round_delivers_without_mlflow_and_says_so(call, monkeypatch):
     assert said["advice"] == ["mlops-assets history demo"]
     assert message in result.stderr
     assert "hunter2planted" not in result.output
-    assert "forecasts from 2024-05-31" in call("run", "demo").stdout
+    assert "rows from 2024-05-31" in call("run", "demo").stdout
 
 
 @pytest.mark.parametrize("command", sorted({*OF_FORECASTS} - {"check"}))
