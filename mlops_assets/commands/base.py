@@ -248,18 +248,19 @@ def console() -> Any:
 
 
 @contextmanager
-def progress(beginning: str = "starting") -> Iterator[Callable[["Step"], None]]:
+def progress(beginning: str = "") -> Iterator[Callable[["Step"], None]]:
     """Show the steps of a run: a moving line on a terminal, plain lines elsewhere.
 
     Args:
-        beginning: what is said until the first step begins.
+        beginning: what is said until the first step begins; nothing where a command may find nothing to do.
     """
     terminal = console()
     if not terminal.is_terminal:
-        click.echo(f"{beginning} …")
+        if beginning:
+            click.echo(f"{beginning} …")
         yield lambda step: click.echo(_line(step)) if step.state != "started" else None
         return
-    with terminal.status(f"{beginning} …") as status:
+    with terminal.status(f"{beginning or 'starting'} …") as status:
 
         def listen(step: "Step") -> None:
             if step.state == "started":
