@@ -22,9 +22,19 @@ def has_charts(vendor: Path = VENDOR) -> bool:
     return all((vendor / name).is_file() for name in CHARTS)
 
 
+def module_texts(folder: Path = PAGE) -> dict[str, str]:
+    """Return the text of the modules in a folder by their file names."""
+    return {file.name: file.read_text(encoding="utf-8") for file in folder.glob("*.js")}
+
+
 def script() -> str:
     """Return all modules as one: a browser has it sooner than thirty files, and a page that is one file needs it so."""
-    return joined({file.name: file.read_text(encoding="utf-8") for file in PAGE.glob("*.js")})
+    return joined(module_texts())
+
+
+def style() -> str:
+    """Return the style of the page."""
+    return (PAGE / "style.css").read_text(encoding="utf-8")
 
 
 @cache

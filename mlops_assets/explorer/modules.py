@@ -23,6 +23,18 @@ def joined(modules: Mapping[str, str]) -> str:
     return f'"use strict";\n(() => {{\nconst modules = {{}};\n{made}}})();\n'
 
 
+def needed(entry: str, modules: Mapping[str, str]) -> dict[str, str]:
+    """Return a module and those that it imports, and these in their turn."""
+    found: dict[str, str] = {}
+    waiting = [entry]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = modules[name]
+            waiting += [imported[2] for imported in _IMPORT.finditer(modules[name])]
+    return found
+
+
 def _as_function(name: str, text: str) -> str:
     exported = ", ".join(found[2] for found in _EXPORT.finditer(text))
     body = _EXPORT.sub(r"\1\2", _IMPORT.sub(lambda found: f'const {found[1]} = modules["{found[2]}"];\n', text))

@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from mlops_assets.explorer.files import CHARTS, HEAD, PAGE, VENDOR, has_charts, html, script
+from mlops_assets.explorer.files import CHARTS, HEAD, VENDOR, has_charts, html, script, style
 from mlops_assets.explorer.packing import packed
 
 
@@ -20,21 +20,34 @@ def one_file(documents: Mapping[str, object], title: str, vendor: Path = VENDOR)
         title: of the page.
         vendor: folder of the charting library; without it charts are SVG.
     """
-    styles, scripts = [(PAGE / "style.css").read_text(encoding="utf-8")], [script()]
+    return sealed(documents, title, script(), [style()], vendor)
+
+
+def sealed(documents: Mapping[str, object], title: str, code: str, styles: Sequence[str], vendor: Path = VENDOR) -> str:
+    """Return a page of any code as one html file, with the documents that its code asks for.
+
+    Args:
+        documents: by their key.
+        title: of the page.
+        code: one script, which fills the element `app`.
+        styles: sheets, later ones on top.
+        vendor: folder of the charting library.
+    """
+    scripts = [code]
     if has_charts(vendor):
-        code, style = ((vendor / name).read_text(encoding="utf-8") for name in CHARTS)
+        library, sheet = ((vendor / name).read_text(encoding="utf-8") for name in CHARTS)
         licence = (vendor / "LICENSE").read_text(encoding="utf-8")
-        styles, scripts = [style, *styles], [f"/*\n{licence}*/\n{code}", *scripts]
+        styles, scripts = [sheet, *styles], [f"/*\n{licence}*/\n{library}", *scripts]
     policy = f"default-src 'none'; img-src data:; style-src {_hashes(styles)}; script-src {_hashes(scripts)}"
     held = json.dumps(packed(documents), ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
     head = [
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<link rel="icon" href="data:,">',
-        *(f"<style>{style}</style>" for style in styles),
+        *(f"<style>{one}</style>" for one in styles),
     ]
     body = [
         f'<script type="application/json" id="documents">{_harmless(held)}</script>',
-        *(f"<script>{script}</script>" for script in scripts),
+        *(f"<script>{one}</script>" for one in scripts),
         "</body>",
     ]
     page = html().replace(HEAD, "\n".join(head)).replace("<title>Forecasts</title>", f"<title>{escape(title)}</title>")

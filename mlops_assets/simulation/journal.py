@@ -28,7 +28,7 @@ class Fan:
 
     Attributes:
         item: whose it is.
-        first: timestamp of the first step, ISO 8601; those after it follow by the frequency.
+        at: timestamp of each step, ISO 8601.
         low: the lowest stored quantile, by step.
         middle: the point forecast, by step.
         high: the highest stored quantile, by step.
@@ -36,7 +36,7 @@ class Fan:
     """
 
     item: str
-    first: str
+    at: tuple[str, ...]
     low: tuple[float, ...]
     middle: tuple[float, ...]
     high: tuple[float, ...]

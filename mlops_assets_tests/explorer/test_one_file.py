@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mlops_assets.explorer import index, key_of, one_file, questions, static_files
-from mlops_assets.explorer.modules import joined
+from mlops_assets.explorer.modules import joined, needed
 from mlops_assets_tests.explorer.held import held
 
 HOSTILE = "</script><script>alert(1)</script><!-- ' \" \u2028 \U0001f600"
@@ -98,3 +98,13 @@ def test_modules_are_joined_after_those_that_they_import():
 def test_other_forms_of_modules_are_refused(text):
     with pytest.raises(ValueError, match=r"a\.js|missing\.js"):
         joined({"a.js": text, "b.js": ""})
+
+
+def test_only_modules_that_an_entry_needs_are_taken():
+    modules = {
+        "a.js": 'import { b } from "./b.js";\n',
+        "b.js": 'import { c } from "./c.js";\nexport const b = c;\n',
+        "c.js": "export const c = 1;\n",
+        "d.js": 'import { a } from "./a.js";\n',
+    }
+    assert sorted(needed("a.js", modules)) == ["a.js", "b.js", "c.js"]

@@ -27,7 +27,7 @@ DAY = Day(
     asked=(Asked("retraining", "refit", "too high", rule="relative"),),
     decided=(Decided(2, "refused", "worse than the champion", ("champion",)),),
     champion=1,
-    forecasts=(Fan("east", "2024-03-02", (1.0, 1.5), (2.0, 2.5), (3.0, 3.5)),),
+    forecasts=(Fan("east", ("2024-03-02", "2024-03-03"), (1.0, 1.5), (2.0, 2.5), (3.0, 3.5)),),
     wql=0.1,
     naive=0.2,
     alerts=(Told("late", "nothing came"),),
