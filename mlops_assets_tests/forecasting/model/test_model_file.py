@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.forecasting.model.model_file import ModelFileError
@@ -150,3 +153,23 @@ def test_the_trees_of_a_large_forest_are_checked_quickly():
     begun = time.process_time()
     model_file.check_trees({"model": forest})
     assert time.process_time() - begun < 2.0
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text() | arrays(np.float64, (2, 1)),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text() | st.integers(0, 99) | st.floats(0, 1), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(PLAIN)
+def test_what_is_plain_is_rebuilt_as_skops_does(state: Any):
+    import skops.io
+
+    data = model_file.dumps(state)
+    assert model_file.dumps(model_file.loads(data)) == model_file.dumps(skops.io.loads(data)) == data
