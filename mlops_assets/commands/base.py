@@ -9,7 +9,7 @@ import traceback
 import warnings
 from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,34 +247,15 @@ def console() -> Any:
     return made
 
 
-@contextmanager
-def progress(beginning: str = "") -> Iterator[Callable[["Step"], None]]:
-    """Show the steps of a run: a moving line on a terminal, plain lines elsewhere.
+def progress(beginning: str = "") -> AbstractContextManager[Callable[["Step"], None]]:
+    """Show the steps of a run; see `rendering.progress`.
 
     Args:
         beginning: what is said until the first step begins; nothing where a command may find nothing to do.
     """
-    terminal = console()
-    if not terminal.is_terminal:
-        if beginning:
-            click.echo(f"{beginning} …")
-        yield lambda step: click.echo(_line(step)) if step.state != "started" else None
-        return
-    with terminal.status(f"{beginning or 'starting'} …") as status:
+    from mlops_assets.commands.rendering.progress import shown
 
-        def listen(step: "Step") -> None:
-            if step.state == "started":
-                status.update(f"{step.asset} …")
-            else:
-                terminal.print(_line(step), highlight=False)
-
-        yield listen
-
-
-def _line(step: "Step") -> str:
-    sign = {"done": "✓", "failed": "✗"}.get(step.state, "!")
-    seconds = f" {step.seconds:6.1f} s" if step.seconds is not None else ""
-    return f"{sign} {step.asset:<20}{seconds}{'  ' + step.message if step.message else ''}"
+    return shown(console(), beginning)
 
 
 def tell_broken(broken: "Iterable[BrokenSpec]", err: bool = False) -> None:

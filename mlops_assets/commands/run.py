@@ -36,10 +36,11 @@ def run(name: str, partition: str | None, retrain: bool, as_json: bool) -> None:
         instance = open_instance(settings)
         with turn_of(name, settings, listen):
             outcome = run_round(spec, keys, settings, instance, retrain, listen, catch_up=partition is None)
+        summary = [] if as_json else list(round_summary(spec, keys, settings, instance))
     if as_json:
         base.show_json(outcome.to_json())
     else:
-        base.show(round_summary(spec, keys, settings, instance))
+        base.show(summary)
     outcome.require_all()
 
 

@@ -45,6 +45,7 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.external import take_a_look
 from mlops_assets.rounds.history import first_missing, spans
 from mlops_assets.rounds.outcome import Outcome, outcome_of
+from mlops_assets.rounds.plan import Ahead, announce, steps_of
 from mlops_assets.rounds.processes import end_dead_runs
 from mlops_assets.rounds.runner import Listener, RunFailedError, Runner, Step
 from mlops_assets.settings import Settings
@@ -140,7 +141,12 @@ def run_round(
         every, begin = complete_keys(spec, stores.clock.now()), min(gap or keys[0], keys[0])
         wanted = every[every.index(begin) : every.index(keys[-1]) + 1]
         due = spans(stores.tables, spec, wanted) if gap is not None or reason else []
-    rounds = ranges([*before(spec, keys[0], LONGEST_GAP), *keys], {*missed, *keys})
+    rounds = list(ranges([*before(spec, keys[0], LONGEST_GAP), *keys], {*missed, *keys}))
+    ingested = [INGEST] if gap is not None or reason else []
+    ahead = [Ahead(DAILY, ingested, _count(every, span)) for span in due]
+    ahead += [Ahead(RETRAIN, steps_of(spec, RETRAIN))] if reason else []
+    ahead += [Ahead(DAILY, steps_of(spec, DAILY, without=ingested), _count(every, span)) for span in rounds]
+    announce(spec, ahead, every, instance, listen)
     run = Runner(definitions, instance, listen)
     began, failed, looked = datetime.now(timezone.utc), None, []
     try:
@@ -167,6 +173,11 @@ def run_round(
         raise failed
     with open_stores(settings) as stores:
         return outcome_of(spec, keys, stores, decided)
+
+
+def _count(keys: Sequence[str], span: Sequence[str]) -> int:
+    """Return how many partitions there are from the first of a span to its last."""
+    return keys.index(span[-1]) - keys.index(span[0]) + 1
 
 
 def _why_train(
@@ -247,6 +258,7 @@ def run_ingestion(
     began = datetime.now(timezone.utc)
     with open_stores(settings) as stores:
         due = spans(stores.tables, spec, keys)
+    announce(spec, [Ahead(DAILY, [INGEST], _count(keys, span)) for span in due], keys, instance, listen)
     try:
         for first, last in due:
             ingest(run, spec, first, last, allow_shrink)

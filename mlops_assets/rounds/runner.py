@@ -39,7 +39,10 @@ class StepBugError(RuntimeError):
 
 @dataclass(frozen=True)
 class Step:
-    """News of a run: an asset's step `started`, is `done`, has `failed`, or has a `warning`."""
+    """News of a run: an asset's step is `planned`, has `started`, is `done`, has `failed`, or has a `warning`.
+
+    `seconds` are those that a step took that is done, and those that a planned one takes, about.
+    """
 
     job: str
     asset: str

@@ -56,17 +56,17 @@ def test_a_broken_spec_is_a_line_beside_the_others(call, tmp_path):
 def test_a_run_does_the_whole_round_and_again_changes_nothing(call, tmp_path):
     first = call("run", "demo", "--partition", "2024-05-09...2024-05-10")
     assert first.exit_code == 0, first.output
-    assert "✓ random_forest" in first.output
+    assert "random_forest: fitting the forest … " in first.output
     assert "4 items × 7 leads = 28 rows" in first.output
     assert "Champion: version 1" in first.output
     again = call("run", "demo", "--partition", "2024-05-09...2024-05-10")
     assert again.exit_code == 0, again.output
-    assert "✓ random_forest" not in again.output
+    assert "random_forest: fitting" not in again.output
     assert "Champion: version 1" in again.output
     retrained = call("run", "demo", "--partition", "2024-05-09...2024-05-10", "--retrain", "--json")
     said = json.loads(retrained.stdout)
     assert retrained.stdout.count("\n") == 1
-    assert "✓ random_forest" in retrained.stderr
+    assert "random_forest: fitting the forest … " in retrained.stderr
     assert said == {
         "forecast": "demo",
         "partitions": ["2024-05-09", "2024-05-10"],
