@@ -1,6 +1,6 @@
 """`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ from mlops_assets.forecasting.model import kinds
 from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.sql.tables import SqlTables
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance, prove_instance
@@ -86,7 +87,10 @@ def checks() -> Iterator[CheckResult]:
             yield from layout(stores.tables)
             yield from _changed(stores.tables, specs)
             yield _try("models", lambda: _models(stores.models, [spec.name for spec in specs]))
-            yield _try("mlflow", stores.tracking.ping)
+            mlflow = _try("mlflow", stores.tracking.ping)
+            yield mlflow
+            if mlflow.passed:
+                yield from champions(Lifecycle.of(stores, spec.name) for spec in specs)
             yield _try("engine", stores.engine.ping)
             yield _try("alerts", stores.notifications.ping)
     except Exception as error:
@@ -192,6 +196,19 @@ def _changed(tables: Tables, specs: Sequence[ForecastSpec]) -> Iterator[CheckRes
 def _models(models: Models, names: list[str]) -> str:
     stored = [name for name in names if any(models.exists([name, one]) for one in (RANDOM_FOREST, MODEL))]
     return f"{_address(models)}; {'trained: ' + ', '.join(stored) if stored else 'none trained yet'}"
+
+
+def champions(lives: Iterable[Lifecycle]) -> Iterator[CheckResult]:
+    """Tell which champions MLflow does not have any more: `status` believes our own log, and does not look there."""
+    for life in lives:
+        what = f"champion of {life.name}"
+        try:
+            if (number := life.missing()) is not None:
+                kept = "its copy in the store of models forecasts, and the next round trains a new one"
+                again = f"mlops-assets run {life.name}"
+                yield CheckResult(what, False, f"version {number} is gone from MLflow; {kept}: {again}")
+        except Exception as error:
+            yield _failed(what, error)
 
 
 def _address(store: Tables | Models) -> str:

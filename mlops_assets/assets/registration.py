@@ -65,7 +65,8 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         )
         claims, last = Registrations(tables, spec.name), highest(Decisions(tables, spec.name).all())
         version, is_new = register.register(training, tracking, claims, context, last)
-        keep(models, spec.name, version, training.model["forecaster"])
+        scores = headline(training.backtest.scores["overall"])
+        keep(models, spec.name, version, training.model["forecaster"], scores)
         news = "registered" if is_new else "unchanged: nothing that this version depends on has changed"
         registry = tracking.registry(spec.name)
         links = {
@@ -79,7 +80,7 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
             metadata={
                 "outcome": news,
                 "version": version.number,
-                **known_numbers(headline(training.backtest.scores["overall"])),
+                **known_numbers(scores),
                 **({} if groups is None else {"importance_by_group": groups}),
                 **(links if tracking.ui else {}),
             },

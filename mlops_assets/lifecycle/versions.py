@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.catalog.log import numbered
@@ -31,20 +32,26 @@ _TOLD = (
     "choice",
 )
 """What the record beside a kept version says of it, as its tags in MLflow do."""
+_METRICS = "metrics"
+"""What the record says was measured in the training; those that earlier releases kept do not."""
 
 
-def keep(models: Models, name: str, version: Version, state: Mapping[str, Any]) -> None:
+def keep(
+    models: Models, name: str, version: Version, state: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+) -> None:
     """Keep a registered version in the store of models too, so that it forecasts without MLflow.
 
-    Its key is `<name>/model_versions/<number>`; the record beside it has the version, the commit, the spec's hash and
-    what else its tags say. The code that runs it is kept once, as sources by path: `<name>/model_code/<sha256>`.
+    Its key is `<name>/model_versions/<number>`; the record beside it has the version, the commit, the spec's hash,
+    what else its tags say, and what was measured in its training, where that is known. The code that runs it is kept
+    once, as sources by path: `<name>/model_code/<sha256>`.
     """
     key = _key(name, version.number)
     facts = {label: version.tags.get(label, "") for label in _TOLD}
     said = {"mlflow_run_id": version.run_id, TAG: facts[TAG]}
     if models.exists(key) and said.items() <= models.info(key).items():
         return
-    models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts})
+    measured = {} if metrics is None else {_METRICS: {k: float(v) for k, v in metrics.items() if isfinite(v)}}
+    models.save(key, dict(state), {"version": version.number, "mlflow_run_id": version.run_id, **facts, **measured})
     code = own_code()
     if version.tags.get(CODE) == code.digest and not models.exists([name, MODEL_CODE, code.digest]):
         models.save([name, MODEL_CODE, code.digest], dict(code.files))
@@ -70,6 +77,21 @@ class Versions:
             return self._registry().version(number)
         tags = {label: str(record[label]) for label in (*_TOLD, "sha256") if record.get(label)}
         return Version(self._name, number, str(record.get("mlflow_run_id", "")), tags)
+
+    def metrics(self, version: Version, registered: bool = True) -> dict[str, float]:
+        """Return what was measured in the training of a version; MLflow is asked where that was not kept.
+
+        Args:
+            version: which.
+            registered: whether MLflow is there to be asked; where it is not, nothing is known.
+
+        Raises:
+            TrackingUnavailableError: it does not answer.
+        """
+        kept = (self._record(version.number) or {}).get(_METRICS)
+        if kept is None:
+            return self._registry().metrics(version) if registered else {}
+        return dict(kept)
 
     def forecaster(self, version: Version) -> "Model":
         """Return a version's forecaster, run by the code that defined its features."""
@@ -98,7 +120,7 @@ class Versions:
                 return state
         state = self._registry().load(version)
         if self._models is not None and record is None:
-            keep(self._models, self._name, version, state)
+            keep(self._models, self._name, version, state, self._registry().metrics(version))
         return state
 
     def code(self, version: Version, state: Mapping[str, Any]) -> FeatureCode:

@@ -122,16 +122,14 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
     life = sources.life if assets and (there or len(log)) else None
     version = reached.ask(MLFLOW, life.champion, None) if life is not None else None
     failed = reached.ask(TABLES, lambda: champion_failed(sources.tables, spec.name), False)
-    standing = reached.ask(MLFLOW, lambda: _standing(sources, version, log, there, failed), "")
-    registered = version if there and not standing else None
-    backtest = reached.ask(MLFLOW, lambda: life.registry.metrics(registered) if life and registered else {}, {})
+    backtest = reached.ask(MLFLOW, lambda: life.versions.metrics(version, there) if life and version else {}, {})
     rounds = rounds_of(spec)
     tick = rounds.get_next_partition_window(now, respect_bounds=False) if rounds is not None else None
     found = Overview(
         forecast=spec.name,
         description=spec.description,
         at=stamp(naive_utc(now).floor("min")),
-        champion=reached.ask(TABLES, lambda: _champion(sources, life, version, log), None),
+        champion=reached.ask(TABLES, lambda: _champion(sources, version, log), None),
         waiting=tuple(decisions.waiting(log)),
         aside=tuple(decisions.aside(log)),
         assets=assets,
@@ -144,7 +142,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         unobserved=reached.ask(TABLES, lambda: _unobserved(sources), ()),
         unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
-        standing=standing,
+        standing=_standing(spec.name, version, log, failed),
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
         silent_point=reached.ask(TABLES, lambda: _silent_point(sources), ""),
         anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
@@ -159,18 +157,18 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
     return replace(found, problems=problems(spec, found, now))
 
 
-def _standing(sources: Sources, version: Version | None, log: pd.DataFrame, there: bool, failed: bool) -> str:
-    """Say why nobody is champion, or that the champion has failed or is gone from MLflow; nothing if all is well."""
-    name, number = sources.spec.name, decisions.champion_of(log)
+def _standing(name: str, version: Version | None, log: pd.DataFrame, failed: bool) -> str:
+    """Say why nobody is champion, or that the champion has failed; nothing if all is well.
+
+    Whether MLflow still has it is for `mlops-assets check` to see, and for the next round to decide on.
+    """
+    number = decisions.champion_of(log)
     if version is None and number is not None:
         return f"version {number} is gone, and no copy of it is kept: mlops-assets run {name} trains a new one"
     if version is None:
         return decisions.why_nobody(log, name)[1]
     if failed:
         return f"version {version.number} could not make the latest forecasts: mlops-assets run {name} trains a new one"
-    if len(log) and (not there or sources.life.missing() is not None):
-        kept = "its copy in the store of models forecasts, and the next round trains a new one"
-        return f"version {version.number} is gone from MLflow; {kept}: mlops-assets run {name}"
     return ""
 
 
@@ -197,10 +195,8 @@ def limit_of(spec: ForecastSpec, backtest: Mapping[str, float]) -> float | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _champion(
-    sources: Sources, life: Lifecycle | None, version: Version | None, log: pd.DataFrame
-) -> ChampionState | None:
-    """Return who is champion: by MLflow, or by the log alone where MLflow cannot be asked."""
+def _champion(sources: Sources, version: Version | None, log: pd.DataFrame) -> ChampionState | None:
+    """Return who is champion; by the log alone where nothing else is known of the version."""
     number = version.number if version is not None else decisions.champion_of(log)
     if number is None:
         return None
@@ -219,7 +215,7 @@ def _champion(
         decided_by=plain(reign["decided_by"].iloc[0]) if len(reign) else None,
         trained_until=plain(until),
         age_days=age,
-        link=life.registry.link(number) if life is not None and sources.tracking.ui else "",
+        link=sources.tracking.links.version(sources.spec.name, number),
         choice=version.tags.get("choice", "") if version is not None else "",
     )
 

@@ -29,7 +29,18 @@ from mlops_assets.spec.external import External
 from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
 from mlops_assets.spec.model import Model
-from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Name, Names, Part, Zone, repeated
+from mlops_assets.spec.parts import (
+    NAME_PATTERN,
+    Cron,
+    MisfitError,
+    Name,
+    Names,
+    Part,
+    Zone,
+    is_owner,
+    repeated,
+    tag_problem,
+)
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Gate
 from mlops_assets.spec.sources import ArrivalsOrSwitch, Source
@@ -180,25 +191,17 @@ class ForecastSpec(Part):
     @field_validator("owners")
     @classmethod
     def _owner(cls, value: list[str]) -> list[str]:
-        import dagster as dg
-
         for number, owner in enumerate(value):
-            try:
-                dg.AssetSpec("check", owners=[owner])
-            except dg.DagsterInvalidDefinitionError:
-                raise MisfitError(str(number), f"{owner!r} is neither an e-mail address nor team:NAME") from None
+            if not is_owner(owner):
+                raise MisfitError(str(number), f"{owner!r} is neither an e-mail address nor team:NAME")
         return value
 
     @field_validator("tags")
     @classmethod
     def _tag(cls, value: dict[str, str]) -> dict[str, str]:
-        import dagster as dg
-
         for name, text in value.items():
-            try:
-                dg.AssetSpec("check", tags={name: text})
-            except dg.DagsterInvalidDefinitionError as error:
-                raise MisfitError(name, str(error)) from None
+            if problem := tag_problem(name, text):
+                raise MisfitError(name, problem)
         return value
 
     @model_validator(mode="after")

@@ -30,13 +30,16 @@ def _as_list(value: Any) -> Any:
 
 
 def _cron(value: str) -> str:
-    import dagster as dg
+    from croniter import croniter
 
-    try:
-        dg.ScheduleDefinition(name="check", job_name="check", cron_schedule=value)
-    except dg.DagsterInvalidDefinitionError:
-        raise ValueError("not a cron line of five fields such as '0 6 * * *'") from None
+    if not croniter.is_valid(value) or len(fields := croniter.expand(value)[0]) != 5 or _never(*fields[2:4]):
+        raise ValueError("not a cron line of five fields such as '0 6 * * *'")
     return value
+
+
+def _never(days: list[Any], months: list[Any]) -> bool:
+    """Whether a line of cron asks for the 30th or 31st of February alone."""
+    return months == [2] and days in ([30], [31])
 
 
 def _zone(value: str) -> str:
@@ -47,6 +50,26 @@ def _zone(value: str) -> str:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"not an IANA time zone such as Europe/Berlin{hint}") from None
     return value
+
+
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z|]{2,7}")
+_TEAM = re.compile(r"team:.+", re.DOTALL)
+_TAG = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
+_TAG_TEXT = re.compile(r"[\w.-]{0,63}", re.ASCII)
+
+
+def is_owner(value: str) -> bool:
+    """Whether Dagster takes a text as an owner: an e-mail address, or team:NAME."""
+    return bool(_EMAIL.fullmatch(value) or _TEAM.fullmatch(value))
+
+
+def tag_problem(name: str, text: str) -> str:
+    """Say why Dagster does not take a tag; empty where it does."""
+    if not _TAG.fullmatch(name):
+        return "the name of a tag is of at most 63 letters, digits, _, - and ., before it such a prefix and a /"
+    if not _TAG_TEXT.fullmatch(text):
+        return "a tag is of at most 63 letters, digits, _, - and ."
+    return ""
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -2,7 +2,9 @@
 
 import dagster as dg
 
-from mlops_assets.analysis.check import checks
+from mlops_assets.analysis.check import champions, checks
+from mlops_assets.lifecycle.decisions import Entry
+from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.instance import CONFIGURATION, prove_instance
 from mlops_assets_tests.worlds import declare, panel
 
@@ -36,3 +38,13 @@ def test_the_run_that_check_stores_writes_nothing_on_the_terminal(tmp_path, monk
         prove_instance(instance)
         assert capfd.readouterr() == ("", "")
         assert instance.get_runs_count() == 0
+
+
+def test_a_champion_that_mlflow_has_lost_is_told_and_one_that_it_has_is_not(world):
+    made = world()
+    life = Lifecycle(made.tables, made.tracking, made.resources["clock"], "demo")
+    assert not list(champions([life]))
+    life.log.append(lambda log: Entry("gate", "promoted", 7, None, 7, "gate", "good"), made.resources["clock"].now())
+    (found,) = champions([life])
+    assert (found.name, found.passed) == ("champion of demo", False)
+    assert found.message.startswith("version 7 is gone from MLflow; its copy")

@@ -1,9 +1,15 @@
 """What a spec accepts: its defaults, and that every field reaches the engine."""
 
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
 from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.spec import (
     COMMON_COUNTRIES,
     Declared,
+    SpecError,
     load_spec,
     load_specs,
     parse_spec,
@@ -55,3 +61,44 @@ def test_the_holidays_package_knows_the_common_countries():
     import holidays
 
     assert set(holidays.list_supported_countries()) >= COMMON_COUNTRIES
+
+
+def taken(declare: Callable[[], object]) -> bool:
+    """Whether Dagster takes a declaration."""
+    try:
+        declare()
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("0 6 * * *", "@daily", "*/5 8-18 * * MON-FRI", "0 6 L * *", "0 6 * * 1#2", "0 0 29 2 *", "0 0 30 2 *"),
+        *("0 0 30,31 2 *", "hourly", "0 0 6 * * *", "60 * * * *", "0 25 * * *", "0 6 1 13 *", "@reboot", "H * * * *"),
+    ],
+)
+def test_schedules_are_lines_that_dagster_takes(line: str) -> None:
+    ours = taken_by_us(f'schedule: "{line}"')
+    assert ours == taken(lambda: dg.ScheduleDefinition(name="s", job_name="j", cron_schedule=line))
+
+
+@pytest.mark.parametrize("owner", ["a@b.de", "team:a b", "team:x", "bob", "team:", "a@b", "x@y.museum", "ä@b.de"])
+def test_owners_are_whom_dagster_takes(owner: str) -> None:
+    assert taken_by_us(f'owners: "{owner}"') == taken(lambda: dg.AssetSpec("a", owners=[owner]))
+
+
+@pytest.mark.parametrize("name", ["a", "a/b", "a/b/c", "é", "x" * 63, "x" * 64])
+@pytest.mark.parametrize("text", ["", "a.b-c_d", "a b", "é", "x" * 63, "x" * 64])
+def test_tags_are_those_that_dagster_takes(name: str, text: str) -> None:
+    assert taken_by_us(f'tags: {{"{name}": "{text}"}}') == taken(lambda: dg.AssetSpec("a", tags={name: text}))
+
+
+def taken_by_us(line: str) -> bool:
+    """Whether a spec with a line is taken."""
+    try:
+        parse_spec(f"{MINIMAL}{line}\n", FILE)
+    except SpecError:
+        return False
+    return True

@@ -160,7 +160,7 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
         ),
         (
             plus("tags: {a: hello world}"),
-            "tags.a (line 7): found 'hello world'; Invalid tag value: hello world",
+            "tags.a (line 7): found 'hello world'; a tag is of at most 63 letters, digits",
         ),
         (
             changed("start: 2013-01-01", "start: 01.01.2013"),
