@@ -26,6 +26,8 @@ _EXECUTORS = 300.0
 """Seconds that the first executor may take to come."""
 _RETRIES, _PAUSE = 4, 5000
 """Times that Spark Connect asks a silent server again, and the longest pause between (ms): not for ten minutes."""
+_MARK = "SPARK_CONNECT_MODE_ENABLED"
+"""Variable by which pyspark keeps other sessions than those of Spark Connect out of a process that has had one."""
 _LOST = re.compile("ExecutorLostFailure|Python worker (exited|crashed)|EOFException")
 
 
@@ -78,6 +80,8 @@ class SparkSession:
         if self._own:
             with suppress(Exception):
                 self._session.stop()
+            if self._connected:
+                os.environ.pop(_MARK, None)
 
     def _require_executor(self) -> None:
         """Wait for the first executor, and no longer than it may take to come."""
