@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 import pandas as pd
+import pyarrow as pa
 
 from mlops_assets.errors import DataError
 from mlops_assets.io_managers.keys import label
@@ -23,6 +24,8 @@ ROWS = 125_000
 
 A table of no more than twice as many is one shard, read as a whole, in this process.
 """
+_HELD = 2_000_000
+"""Counts that are held before those of the same item are added up."""
 _SAMPLE = 5
 """Partitions whose rows are counted to tell whether a table is small."""
 
@@ -110,18 +113,34 @@ def _rows_by_item(
     tables: Tables, key: Sequence[str], partitions: Sequence[str] | None, only: Only | None
 ) -> "pd.Series[int]":
     """Count the rows of each item, sorted by its id; the table is never in memory as a whole."""
-    counts: dict[str, int] = {}
+    counts: list[pa.Table] = []
     for batch in tables.batches(key, partitions, [ITEM], only):
-        found = batch[ITEM].value_counts(dropna=False)
-        for item, rows in zip(found.index.to_list(), found.to_list(), strict=True):
-            counts[item] = counts.get(item, 0) + rows
-    odd = sorted({type(item).__name__ for item in counts if not isinstance(item, str)})
-    if odd:
+        counts.append(pa.Table.from_struct_array(_texts(key, batch[ITEM]).value_counts()))
+        if sum(map(len, counts)) > _HELD:
+            counts = [_summed(counts)]
+    found = _summed(counts)
+    return pd.Series(found["counts"].to_numpy(), found["values"].to_pylist()).sort_index()
+
+
+def _texts(key: Sequence[str], items: pd.Series) -> pa.Array:
+    """Return item ids as Arrow.
+
+    Raises:
+        DataError: they are not all texts.
+    """
+    found = items.astype(object)
+    if len(found) and pd.api.types.infer_dtype(found, skipna=False) != "string":
+        odd = sorted({type(item).__name__ for item in found if not isinstance(item, str)})
         raise DataError(
             f"{label(key)}: column {ITEM} holds values that have no order among texts ({', '.join(odd)}), so its items "
             "cannot be worked on in parts: store them as texts"
         )
-    return pd.Series(counts, dtype="int64").sort_index()
+    return pa.array(found, pa.string())
+
+
+def _summed(counts: list[pa.Table]) -> pa.Table:
+    found = pa.concat_tables(counts).group_by("values").aggregate([("counts", "sum")])
+    return found.select(["values", "counts_sum"]).rename_columns(["values", "counts"])
 
 
 def _cut(rows: "pd.Series[int]", count: int) -> Iterator[Span]:

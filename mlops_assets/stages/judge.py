@@ -3,7 +3,7 @@
 import json
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,25 +128,24 @@ class Judge:
 def smoke_test(
     life: Lifecycle, version: Version, histories: Histories, spec: ForecastSpec
 ) -> tuple[gate.SmokeTest, pd.DataFrame | None]:
-    """Load a registered model and let it forecast from its own last timestamp.
+    """Load a registered model and let it forecast from its own last timestamp, by what a forecast sees from there.
 
     Returns:
         How it did; and the segments of all items by static covariates, None without any.
     """
+    segments = _segments(histories, spec.covariates.static)
     try:
         state, size = life.registry.fetch(version)
         code = life.registry.code(version, state)
         model = Portable(code.rebuild(state), state, code.sources)
         origin = version.trained_until or histories.last()
-        tried = list(histories.each(_tried, model, origin))
+        tried = list(histories.seen_from(origin).each(_tried, model, origin))
     except (MlopsAssetsError, ValueError) as error:
-        static = spec.covariates.static
-        return gate.SmokeTest(None, problem=str(error)), _joined(histories.each(_segments, only_targets=True), static)
-    trial = gate.SmokeTest.joined([one for one, _ in tried], size / 1e6)
-    return trial, _joined((segments for _, segments in tried), spec.covariates.static)
+        return gate.SmokeTest(None, problem=str(error)), segments
+    return gate.SmokeTest.joined(tried, size / 1e6), segments
 
 
-def _tried(part: Part, model: Portable, origin: pd.Timestamp) -> tuple[gate.SmokeTest, pd.DataFrame | None]:
+def _tried(part: Part, model: Portable, origin: pd.Timestamp) -> gate.SmokeTest:
     """Let a model forecast some items, or all."""
     from mlops_assets.forecasting.model.baselines import alive_items, has_recent
 
@@ -154,21 +153,23 @@ def _tried(part: Part, model: Portable, origin: pd.Timestamp) -> tuple[gate.Smok
     seen = history[history["timestamp"] <= origin]
     items = alive_items(seen, task, origin) if has_recent(seen, task, origin) else []
     if not items:
-        return gate.SmokeTest(0), _segments(part)
+        return gate.SmokeTest(0)
     began = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualInput)  # a trial has no future, and that is no news
         made = model.model.predict(history, origin, horizon=task.horizon, quantiles=task.quantiles, items=items)
     seconds = time.process_time() - began
-    return gate.SmokeTest.of(made, task, len(items) * task.horizon, seconds), _segments(part)
+    return gate.SmokeTest.of(made, task, len(items) * task.horizon, seconds)
 
 
-def _segments(part: Part) -> pd.DataFrame | None:
+def _segments(histories: Histories, static: Sequence[str]) -> pd.DataFrame | None:
+    parts = histories.each(_segments_of, only_targets=True) if static else ()
+    found = [part for part in parts if part is not None]
+    return pd.concat(found, ignore_index=True) if found else None
+
+
+def _segments_of(part: Part) -> pd.DataFrame | None:
     return by_static(part.targets, part.spec.covariates.static)
-
-
-def _joined(parts: Iterable[pd.DataFrame | None], static: Sequence[str]) -> pd.DataFrame | None:
-    return pd.concat([part for part in parts if part is not None], ignore_index=True) if static else None
 
 
 def _rivals(part: Part, table: StoredTable, champion: Champion, task: Task) -> pd.DataFrame:

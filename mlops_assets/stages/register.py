@@ -125,18 +125,19 @@ SHOWN = 6
 
 
 def largest(histories: Histories, until: pd.Timestamp, items: int = SHOWN) -> pd.DataFrame:
-    """Return the history of the items whose targets up to a moment have the largest sums."""
-    return _largest(pd.concat(histories.each(_largest_of, until, items), ignore_index=True), until, items)
+    """Return the history of the items whose targets up to a moment have the largest sums.
+
+    Of many items only the targets are read, and the rest of the largest.
+    """
+    sums = pd.concat(histories.each(_largest_sums, until, items, only_targets=True))
+    ids = sums.nlargest(items).index.to_list()
+    history = histories.of(ids).history if histories.many else histories.whole.history
+    return history[history["item_id"].isin(ids)].sort_values(["item_id", "timestamp"], ignore_index=True)
 
 
-def _largest_of(part: Part, until: pd.Timestamp, items: int) -> pd.DataFrame:
-    return _largest(part.history, until, items)
-
-
-def _largest(history: pd.DataFrame, until: pd.Timestamp, items: int) -> pd.DataFrame:
-    sums = history[history["timestamp"] <= until].groupby("item_id")["target"].sum()
-    own = history[history["item_id"].isin(sums.nlargest(items).index)]
-    return own.sort_values(["item_id", "timestamp"], ignore_index=True)
+def _largest_sums(part: Part, until: pd.Timestamp, items: int) -> "pd.Series[float]":
+    targets = part.targets
+    return targets[targets["timestamp"] <= until].groupby("item_id")["target"].sum().nlargest(items)
 
 
 def register(

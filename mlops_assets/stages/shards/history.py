@@ -1,13 +1,13 @@
 """The history of all items: read at once where it is small, else shard by shard by whoever works on it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.graph import Graph, reach_of
 from mlops_assets.catalog.partitions import window_of
 from mlops_assets.forecasting.data.grid import is_there, parse_frequency
 from mlops_assets.forecasting.model.task import Task
@@ -83,9 +83,9 @@ class Reading:
     end: pd.Timestamp | None
     moments: Moments | None
 
-    def part(self, tables: Tables, shard: Shard) -> Part:
-        """Read a shard's part."""
-        only = Only(items=shard) if shard else None
+    def part(self, tables: Tables, items: Shard | Sequence[str]) -> Part:
+        """Read the part of some items; None: of all."""
+        only = None if items is None else Only(items=items)
         rows = tables.read(self.key, self.partitions, self.columns, only)
         past = AsKnown.of(Graph(self.spec), tables, rows, self.moments, only) if self.moments is not None else None
         return Part(self.spec, rows, self.end, past)
@@ -95,7 +95,7 @@ class Histories:
     """The history of all items of a forecast."""
 
     def __init__(self, graph: Graph, engine: Engine, observations: StoredTable, count: int | None = None) -> None:
-        """Find out which shards there are; nothing is read yet.
+        """Begin; nothing is read yet.
 
         Args:
             graph: of the forecast.
@@ -103,8 +103,12 @@ class Histories:
             observations: those that count.
             count: number of shards. Default: by the number of rows.
         """
-        self._graph, self.engine, self._observations = graph, engine, observations
-        self._shards = shards(observations.tables, observations.key, observations.partitions, count=count)
+        self._graph, self.engine, self._observations, self._count = graph, engine, observations, count
+
+    @cached_property
+    def _shards(self) -> list[Shard]:
+        table = self._observations
+        return shards(table.tables, table.key, table.partitions, count=self._count)
 
     @property
     def many(self) -> bool:
@@ -137,9 +141,18 @@ class Histories:
             return iter([function(self.whole, *arguments)])
         spec, table = self._graph.spec, self._observations
         columns = [*TARGETS, *spec.covariates.static] if only_targets else None
-        end = self._latest if spec.fill == "zero" else None
-        reading = self._reading(columns, end)
+        reading = self._reading(columns, self._end)
         return apply_by_shard(self.engine, _on_shard, self._shards, table.tables, reading, function, arguments)
+
+    def of(self, items: Sequence[str]) -> Part:
+        """Return the part of some of many items, of which nothing else is read."""
+        return self._reading(None, self._end).part(self._observations.tables, items)
+
+    def seen_from(self, origin: pd.Timestamp) -> "Histories":
+        """Return of the history what a forecast from an origin sees, of which nothing else is read."""
+        table, graph = self._observations, self._graph
+        keys = [key for key in table.partitions or [] if window_of(graph.partitions, key).start <= origin]
+        return Histories(graph, self.engine, replace(table, partitions=keys[-reach_of(graph.spec) - 1 :]), self._count)
 
     def first_observed(self) -> pd.Timestamp:
         """Return the first timestamp of an observed target, outlier or not; NaT without any."""
@@ -162,6 +175,11 @@ class Histories:
             grid = pd.date_range(found, min(until, self._latest), freq=parse_frequency(spec.frequency), unit="us")
             return max(found, grid[is_there(grid, spec.frequency, spec.zone)].max())
         return found
+
+    @property
+    def _end(self) -> pd.Timestamp | None:
+        """The latest timestamp of all items, where a part must know it."""
+        return self._latest if self._graph.spec.fill == "zero" else None
 
     @cached_property
     def _latest(self) -> pd.Timestamp:

@@ -70,14 +70,16 @@ def test_models_and_backtest_do_not_know_shards(panel):
 
 def test_trial_segments_and_pictured_items_do_not_know_shards(panel):
     origin = pd.Timestamp(panel.keys[0])
-    trials, largest = [], []
+    trials, segments, largest = [], [], []
     for count in (1, 3):
         items = histories(panel, count)
-        tried = list(items.each(judge._tried, panel.model, origin))
-        segments = [one for _, one in tried if one is not None]
-        whole = judge.gate.SmokeTest.joined([replace(one, seconds=0.0) for one, _ in tried], 1.0)
-        trials.append((whole, len(pd.concat(segments)) if segments else 0))
+        tried = items.seen_from(origin).each(judge._tried, panel.model, origin)
+        trials.append(judge.gate.SmokeTest.joined([replace(one, seconds=0.0) for one in tried], 1.0))
+        found = judge._segments(items, panel.spec.covariates.static)
+        assert found is not None
+        segments.append(found.sort_values(["by", "item_id"], ignore_index=True))
         largest.append(register.largest(items, origin))
-    assert trials[0][0].made == trials[0][0].rows > 0
+    assert trials[0].made == trials[0].rows > 0
     assert trials[0] == trials[1]
+    pd.testing.assert_frame_equal(*segments)
     pd.testing.assert_frame_equal(*largest)
