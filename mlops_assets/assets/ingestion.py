@@ -1,13 +1,11 @@
 """observations and quarantine: what the source says, held against the contract."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
 from mlops_assets.alerts import messages
-from mlops_assets.alerts.notifications import Alert, Notifications
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
 from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts, seen
 from mlops_assets.catalog.names import (
@@ -38,7 +36,6 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
-from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import findings, holes, ingest
 from mlops_assets.stages.remarks import Remarks
 
@@ -120,14 +117,10 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         else:
             parts = {key: quarantined[quarantined["partition"] == key] for key in keys}
             tables.write_all([spec.name, QUARANTINE], parts)
-        too_many = (ingest.span_of(keys), checked) if findings.too_many(spec, checked) else None
-        if keys[-1] in intake.over:
-            too_many = too_many or (keys[-1], intake.over[keys[-1]])
-        if too_many is not None:
-            span, bad = too_many
+        if (refused := findings.refused(spec, checked, intake, keys)) is not None:
+            span, bad = refused
             words = findings.refusal(spec, bad, source, f"the rows of {span}")
-            told = f"{words} The run has failed, and the observations stored before are kept"
-            alert = messages.quarantine(spec, span, told, bad, context.run.run_id, notifications)
+            alert = findings.refused_alert(spec, span, bad, source, context.run.run_id, notifications)
             notifications.send(tables, alert)
             raise dg.Failure(
                 f"{words} The observations stored before are kept",
@@ -140,7 +133,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
         for partition, loss in intake.losses.items() if config.allow_shrink else ():
             if partition not in intake.untouched:
                 context.log.warning(f"{partition}: {loss}; they are replaced, as was asked for")
-        for alert in _told(spec, intake, source, context.run.run_id, notifications):
+        for alert in findings.alerts_of(spec, intake, source, context.run.run_id, notifications):
             if not notifications.send(tables, alert):
                 context.log.warning(alert.what)
         partitions = partition_of(intake.rows["timestamp"], graph.partitions, keys)
@@ -203,21 +196,6 @@ def _absent(graph: Graph, tables: Tables, intake: ingest.Intake, key: str, parti
         f"{key} has no row of {few(gone)}, which had rows until then. If they are only late, mlops-assets ingest "
         f"{spec.name} --partition {key} takes them in when they have come, and partitions.reread lets each round do so"
     )
-
-
-def _told(spec: ForecastSpec, intake: ingest.Intake, source: str, run_id: str, links: Notifications) -> Iterator[Alert]:
-    """Yield what people are told of partitions that have lost rows, or have too many rejected ones."""
-    for partition, checked in intake.over.items():
-        words = findings.refusal(spec, checked, source, f"the rows of {partition}")
-        kept = (
-            "the observations stored before are kept" if partition in intake.untouched else "its good rows are stored"
-        )
-        told = f"{words} The others are ingested; {kept}"
-        yield messages.quarantine(spec, partition, told, checked, run_id, links)
-    for partition, loss in intake.losses.items():
-        if partition not in intake.over and (loss.share <= spec.partitions.max_shrink or partition in intake.untouched):
-            stays = partition in intake.untouched
-            yield messages.fewer_rows(spec.name, partition, str(loss), source, stays, links)
 
 
 def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:

@@ -5,13 +5,12 @@ from datetime import datetime, timedelta, timezone
 import dagster as dg
 
 from mlops_assets.alerts import messages
-from mlops_assets.alerts.failures import FIRST_SPAN, tell_failures
+from mlops_assets.alerts.failures import FIRST_SPAN
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.alerts.overdue import tell_decision, tell_lost, tell_stale
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import BrokenSpec, ForecastSpec
-from mlops_assets.stages.holes import tell_holes
+from mlops_assets.stages.watching.telling import tell_all
 
 OVERLAP = timedelta(minutes=10)
 """Clocks of machines differ; what was told already is not told again."""
@@ -41,11 +40,7 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         now = datetime.now(timezone.utc)
         moment, _, settled = (context.cursor or "").partition(" ")
         since = datetime.fromisoformat(moment) if moment else now - FIRST_SPAN
-        told = tell_failures(spec, tables, notifications, context.instance, since)
-        told += tell_decision(spec, tables, notifications)
-        told += tell_lost(spec.name, tables, notifications)
-        told += tell_stale(spec, tables, notifications, clock.now())
-        told += tell_holes(spec, tables, notifications, clock.now())
+        told = tell_all(spec, tables, notifications, context.instance, clock.now(), since)
         again, settled = notifications.resend(tables, spec.name, int(settled or 0))
         context.update_cursor(f"{(now - OVERLAP).isoformat()} {settled}")
         return dg.SkipReason(f"{told} new, {again} delivered after all; see the table {spec.name}/alerts")

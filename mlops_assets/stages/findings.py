@@ -1,11 +1,16 @@
 """What the contract found, in words: the same from check, evaluate, run and Dagster."""
 
+from collections.abc import Iterator, Sequence
+
 import pandas as pd
 
+from mlops_assets.alerts import messages
+from mlops_assets.alerts.notifications import Alert, Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.forecasting.data import hints
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.ingest import Intake, span_of
 from mlops_assets.stages.remarks import unasked_median
 
 _SHOWN = 3
@@ -40,6 +45,45 @@ def too_many(spec: ForecastSpec, checked: Checked) -> bool:
     """Whether more rows are rejected, or repeated, than the spec allows."""
     limits = spec.quarantine
     return checked.quarantine_share > limits.max_share or checked.repeated_share > limits.max_repeated_share
+
+
+def refused(spec: ForecastSpec, checked: Checked, intake: Intake, keys: Sequence[str]) -> tuple[str, Checked] | None:
+    """Return of which partitions too many rows are rejected for any to be stored, and what the contract said of them.
+
+    Args:
+        spec: the forecast.
+        checked: what the contract said of the partitions together.
+        intake: what is to be stored of them.
+        keys: of the partitions, consecutive.
+
+    Returns:
+        None: what has come is stored.
+    """
+    if too_many(spec, checked):
+        return span_of(keys), checked
+    return (keys[-1], intake.over[keys[-1]]) if keys[-1] in intake.over else None
+
+
+def refused_alert(spec: ForecastSpec, span: str, bad: Checked, source: str, run_id: str, links: Notifications) -> Alert:
+    """Return what people are told of rows of which none is stored, see `refused`."""
+    words = refusal(spec, bad, source, f"the rows of {span}")
+    told = f"{words} The run has failed, and the observations stored before are kept"
+    return messages.quarantine(spec, span, told, bad, run_id, links)
+
+
+def alerts_of(spec: ForecastSpec, intake: Intake, source: str, run_id: str, links: Notifications) -> Iterator[Alert]:
+    """Yield what people are told of partitions that have lost rows, or have too many rejected ones."""
+    for partition, checked in intake.over.items():
+        words = refusal(spec, checked, source, f"the rows of {partition}")
+        kept = (
+            "the observations stored before are kept" if partition in intake.untouched else "its good rows are stored"
+        )
+        told = f"{words} The others are ingested; {kept}"
+        yield messages.quarantine(spec, partition, told, checked, run_id, links)
+    for partition, loss in intake.losses.items():
+        if partition not in intake.over and (loss.share <= spec.partitions.max_shrink or partition in intake.untouched):
+            stays = partition in intake.untouched
+            yield messages.fewer_rows(spec.name, partition, str(loss), source, stays, links)
 
 
 def no_usable_row(spec: ForecastSpec, checked: Checked, source: str, span: str) -> str:
