@@ -30,10 +30,12 @@ from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import headline
 from mlops_assets.stages.shards.history import Histories, Part
 from mlops_assets.tracking.registry import KIND, Registry, Version
-from mlops_assets.tracking.runs import TrainingRun
+from mlops_assets.tracking.runs import Step, TrainingRun
 from mlops_assets.tracking.tracking import Tracking
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from mlops_assets.forecasting.model.kinds import Model
 
 
@@ -144,7 +146,7 @@ def register(
     training: Training,
     tracking: Tracking,
     claims: Registrations,
-    context: dg.AssetExecutionContext,
+    context: Step,
     after: int = 0,
 ) -> tuple[Version, bool]:
     """Log a training as one MLflow run and register its model, unless this very training is registered already.
@@ -302,20 +304,28 @@ def _log_pictures(
     """Draw what the model leans on, its scores, and its forecasts of the latest window."""
     from mlops_assets.forecasting import charts
 
-    metric, history, latest = training.spec.gate.metric, training.history, training.backtest.latest
+    metric = training.spec.gate.metric
     if importances is not None:
-        run.log_figure(charts.importances(importances), "pictures/importances.png")
-    run.log_figure(charts.backtest_windows(scores["by_window"], metric), f"pictures/{metric}_by_window.png")
-    run.log_figure(charts.error_by_lead(scores["by_lead"], metric), f"pictures/{metric}_by_lead.png")
+        run.log_figure(partial(charts.importances, importances), "pictures/importances.png")
+    windows, leads = scores["by_window"], scores["by_lead"]
+    run.log_figure(partial(charts.backtest_windows, windows, metric), f"pictures/{metric}_by_window.png")
+    run.log_figure(partial(charts.error_by_lead, leads, metric), f"pictures/{metric}_by_lead.png")
+    run.log_figure(partial(_latest_window, training), "pictures/latest_window.png")
+
+
+def _latest_window(training: Training) -> "Figure":
+    """Draw the forecasts of the latest window beside what came."""
+    from mlops_assets.forecasting import charts
+
+    history, latest = training.history, training.backtest.latest
     origin = latest["origin"].iloc[0]
-    picture = charts.fan(
+    return charts.fan(
         history[history["timestamp"] <= origin],
         latest,
         actuals=history[history["timestamp"].between(origin, latest["timestamp"].max(), inclusive="right")],
         point=training.spec.task.point_column,
         of=training.backtest.items,
     )
-    run.log_figure(picture, "pictures/latest_window.png")
 
 
 def example_of(history: pd.DataFrame, steps: int, until: pd.Timestamp, items: int = 2) -> pd.DataFrame:

@@ -101,6 +101,10 @@ class Registry:
                 return None
             raise
 
+    def aliases(self) -> dict[str, int]:
+        """Return the numbers of the versions that the aliases of the registered model point at."""
+        return {name: int(number) for name, number in self._client.get_registered_model(self.name).aliases.items()}
+
     def champion(self) -> Version | None:
         """Return the present champion, or None."""
         return self.by_alias(CHAMPION)
@@ -174,6 +178,10 @@ class Registry:
 
         _patiently(write)
 
+    def remove_alias(self, alias: str) -> None:
+        """Take an alias away."""
+        self._client.delete_registered_model_alias(self.name, alias)
+
     def set_tags(self, number: int, tags: Mapping[str, str]) -> None:
         """Write tags on a version."""
         for key, value in tags.items():
@@ -190,14 +198,14 @@ class Registry:
         versions = self.versions()
         if not versions:
             return
-        aliases = {name: int(number) for name, number in self._client.get_registered_model(self.name).aliases.items()}
+        aliases = self.aliases()
         # The newest version is the challenger: a killed process may have registered it and no more.
         there = {version.number for version in versions}
         for alias, number in ((CHAMPION, champion), (PREVIOUS, previous), (CHALLENGER, versions[0].number)):
             if number in there and aliases.get(alias) != number:
                 self.set_alias(alias, number)
         if champion is not None and previous is None and PREVIOUS in aliases:
-            self._client.delete_registered_model_alias(self.name, PREVIOUS)
+            self.remove_alias(PREVIOUS)
         for version in versions:
             wanted = dict(tags.get(version.number, {}))
             if version.number == champion:

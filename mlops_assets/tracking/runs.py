@@ -1,9 +1,10 @@
 """The MLflow run of one training, open for what is to be logged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+import dagster as dg
 import pandas as pd
 
 from mlops_assets.tracking.logged_model import log_forecaster, without_advice
@@ -11,6 +12,25 @@ from mlops_assets.tracking.pictures import png_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+class Step(Protocol):
+    """What is asked of the step that trains: Dagster's context is one."""
+
+    @property
+    def run(self) -> dg.DagsterRun:
+        """The run that it is a step of."""
+        ...
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """Knows which runs live."""
+        ...
+
+    @property
+    def log(self) -> Any:
+        """A logger."""
+        ...
 
 
 class TrainingRun:
@@ -32,9 +52,9 @@ class TrainingRun:
         """Keep a frame as a CSV artifact."""
         self._mlflow.log_text(frame.to_csv(index=False), file)
 
-    def log_figure(self, figure: "Figure", file: str) -> None:
-        """Keep a picture as a PNG artifact."""
-        with png_file(figure, file) as (path, folder):
+    def log_figure(self, draw: "Callable[[], Figure]", file: str) -> None:
+        """Draw a picture and keep it as a PNG artifact."""
+        with png_file(draw(), file) as (path, folder):
             self._mlflow.log_artifact(path, folder)
 
     def log_dataset(self, frame: pd.DataFrame, source: str, name: str) -> None:

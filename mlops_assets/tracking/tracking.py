@@ -22,7 +22,7 @@ from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.local_database import ensure_made, take_along
 from mlops_assets.tracking.names import Names
 from mlops_assets.tracking.registry import Registry
-from mlops_assets.tracking.runs import TrainingRun
+from mlops_assets.tracking.runs import Step, TrainingRun
 from mlops_assets.tracking.server import knock
 
 _FILE = "sqlite:///"
@@ -57,9 +57,7 @@ class Tracking(dg.ConfigurableResource):
         return with_driver(reveal(self.uri).get_secret_value())
 
     @contextmanager
-    def run(
-        self, context: dg.AssetExecutionContext, experiment: str, name: str, tags: Mapping[str, str]
-    ) -> Iterator[TrainingRun]:
+    def run(self, context: Step, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[TrainingRun]:
         """Open one MLflow run; it ends FINISHED, or FAILED when the block raises.
 
         Runs of the experiment that a dead Dagster run left RUNNING are closed first.
