@@ -1,0 +1,189 @@
+"""The forecast of a simulated year: its spec, and where it is kept."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import yaml
+
+from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.names import OBSERVATIONS, job_name
+from mlops_assets.catalog.run_tags import FORECAST
+from mlops_assets.environments import Stores
+from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
+from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.stored import StoredTable
+from mlops_assets.settings import Settings
+from mlops_assets.simulation.journal import JobEvent
+from mlops_assets.simulation.service import EXTERNAL, Service, ServiceJobs
+from mlops_assets.simulation.world import HISTORY, START, Kind, World
+from mlops_assets.spec import ForecastSpec, load_spec
+from mlops_assets.tracking.memory import MemoryTracking
+from mlops_assets.tracking.registry import Version
+
+NAME = "simulated"
+SOURCE = "sales.csv"
+
+
+REREAD = 3
+"""Days before the latest that each round reads again."""
+MOST_BAD = 0.4
+"""Share of unusable rows above which none is stored."""
+_JOBS = 3
+"""The latest jobs, of which anything may have happened since yesterday."""
+WAYS: tuple[Mapping[str, Any], ...] = (
+    {"retraining": {"cool_down": 2, "futility": 2}},
+    {
+        "approval": "manual",
+        "retraining": {"relative": None, "threshold": 0.06, "skill": -0.5, "coverage": [0.3, 1.0], "budget": 2},
+    },
+    {"retraining": {"max_age_days": 45, "new_rows": 300, "ladder": ["grow", "refit"]}},
+    {
+        "retraining": {"bias": 0.1, "drift": 2.0},
+        "policies": [
+            {"name": "weekly", "trigger": {"schedule": "0 5 * * 1"}, "action": "keep_aside"},
+            {"name": "biased", "trigger": {"bias": {"limit": 0.05}}, "action": "replace"},
+        ],
+    },
+)
+"""How the forecast is looked after: each seed has its way."""
+
+
+def declare(folder: Path, world: World) -> ForecastSpec:
+    """Write the spec of a world's forecast into a folder, beside the source's file, and read it."""
+    fields = {
+        "name": NAME,
+        "description": "Sales of a made-up world.",
+        "source": {"kind": "file", "path": SOURCE},
+        "columns": {"item_id": "item", "timestamp": "day", "target": "sales"},
+        "frequency": "D",
+        "partitions": {"kind": "daily", "start": f"{world.date(-HISTORY):%Y-%m-%d}", "reread": REREAD},
+        "quarantine": {"max_share": MOST_BAD},
+        "schedule": "0 6 * * *",
+        "horizon": 7,
+        "model": {"parameters": {"n_estimators": 10, "n_jobs": 1}, "max_training_rows": 2000},
+        "backtest": {"windows": 3},
+        **WAYS[world.seed % len(WAYS)],
+    }
+    if world.of_kind(Kind.SERVICE) is not None:
+        fields["external"] = EXTERNAL
+    file = folder / f"{NAME}.yaml"
+    file.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
+    return load_spec(file)
+
+
+@dataclass
+class Forecast:
+    """The forecast with its stores, all in this process.
+
+    Attributes:
+        spec: of it.
+        folder: of the source's file and the jobs' ledger.
+        service: forecasts beside it.
+        stores: with the clock of the moment.
+        instance: knows the runs.
+    """
+
+    spec: ForecastSpec
+    folder: Path
+    service: Service = field(default_factory=Service)
+    stores: Stores = field(init=False)
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    _tracking: MemoryTracking = field(default_factory=MemoryTracking)
+    _runs: int = 0
+    _seen: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Open the stores."""
+        clock, jobs = self._at(START)
+        self.stores = Stores(
+            tables=MemoryTables(),
+            models=MemoryModels(),
+            tracking=self._tracking,
+            notifications=Notifications(),
+            clock=clock,
+            jobs=jobs,
+        )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What all its assets share."""
+        return Graph(self.spec)
+
+    @property
+    def life(self) -> Lifecycle:
+        """The versions of its model."""
+        return Lifecycle.of(self.stores, self.spec.name)
+
+    def wake(self, moment: pd.Timestamp) -> None:
+        """Let it be a moment, in UTC."""
+        clock, jobs = self._at(moment)
+        self.stores = replace(self.stores, clock=clock, jobs=jobs)
+
+    def stored(self, asset: str, last: str = "", count: int | None = None) -> StoredTable:
+        """Return a table with its partitions up to one, all or so many, none of which is read yet."""
+        key = [self.spec.name, asset]
+        keys = [one for one in self.stores.tables.partitions(key) if not last or one <= last]
+        return StoredTable(self.stores.tables, key, keys[-count:] if count else keys)
+
+    def observations(self, last: str = "", count: int | None = None) -> StoredTable:
+        """Return the same of the observations."""
+        return self.stored(OBSERVATIONS, last, count)
+
+    def write(self, asset: str, rows: pd.DataFrame, partition: str | None = None, **options: Any) -> None:
+        """Store a table, or one partition of it."""
+        self.stores.tables.write([self.spec.name, asset], rows, partition, **options)
+
+    def lose(self, version: Version) -> None:
+        """Lose a version, as an MLflow that somebody has tidied up does."""
+        self._tracking.registry(self.spec.name).remove(version.number)
+
+    def news(self, log: str) -> pd.DataFrame:
+        """Return the rows of a log that have come since it was asked for last."""
+        key, seen = [self.spec.name, log], self._seen.setdefault(log, set())
+        new = [one for one in self.stores.tables.partitions(key) if one not in seen]
+        seen.update(new)
+        return self.stores.tables.read(key, new) if new else pd.DataFrame()
+
+    def job_events(self) -> Iterator[JobEvent]:
+        """Yield the states that jobs have come to since they were asked for last."""
+        ledger = self.stores.jobs.ledger
+        for job in ledger.of(self.spec.name, limit=_JOBS):
+            seen = self._seen.setdefault(job.job_key, set())
+            for event in ledger.events(job.job_key):
+                if event.state not in seen:
+                    seen.add(event.state)
+                    yield JobEvent(f"{job.partition} {job.step}", event.state, event.message)
+
+    @contextmanager
+    def run(self, job: str, tags: Mapping[str, str] | None = None) -> Iterator[dg.DagsterRun]:
+        """Let a run be under way; one that ends in an expected error has failed, and the error goes no further."""
+        self._runs += 1
+        name, number = job_name(self.spec.name, job), f"run-{self._runs:05d}"
+        run = dg.DagsterRun(
+            job_name=name,
+            run_id=number,
+            tags={FORECAST: self.spec.name, **(tags or {})},
+            status=dg.DagsterRunStatus.STARTED,
+        )
+        self.instance.add_run(run)
+        try:
+            yield run
+        except MlopsAssetsError as error:
+            self.instance.report_run_failed(run, message=error.message)
+        else:
+            ended = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name=name)
+            self.instance.report_dagster_event(ended, number)
+
+    def _at(self, moment: pd.Timestamp) -> tuple[Clock, ServiceJobs]:
+        text = moment.isoformat()
+        settings = {"MLOPS_ENV": "test", "MLOPS_DATA": str(self.folder), "MLOPS_NOW": text}
+        return Clock(fixed=text), ServiceJobs(Settings.read(settings), self.service)

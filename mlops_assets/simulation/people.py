@@ -1,0 +1,101 @@
+"""What the people of a simulated year do: they mend what they are told of, and now and then make a mistake."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mlops_assets.catalog.names import DAILY, FORECASTS, OBSERVATIONS, RETRAIN
+from mlops_assets.catalog.run_tags import REASON
+from mlops_assets.jobs.poller import Poller
+from mlops_assets.lifecycle import decisions
+from mlops_assets.simulation import rounds, training
+from mlops_assets.simulation.forecast import Forecast
+from mlops_assets.simulation.journal import Told
+from mlops_assets.simulation.service import Trouble
+from mlops_assets.simulation.world import HISTORY, Kind, World
+from mlops_assets.stages import holes
+from mlops_assets.stages.external.asking import inputs_of
+
+ADA, BEN = "ada", "ben"
+TROUBLES = (Trouble.HANGS, Trouble.FAILS, Trouble.NONSENSE, Trouble.HANGS)
+"""What is wrong with the service on the days of its trouble; on the last of them people cancel its job."""
+REGRET = 5
+"""Days after which a bad promotion is rolled back; on the next one somebody trains that version again."""
+
+
+@dataclass
+class People:
+    """Those who look after the forecast.
+
+    Attributes:
+        world: what happens.
+        forecast: theirs.
+        missing: days of which they know that nobody has forecast from them.
+    """
+
+    world: World
+    forecast: Forecast
+    missing: set[str] = field(default_factory=set)
+
+    def read(self, day: int, alerts: Sequence[Told]) -> None:
+        """Read what is told at the end of a day."""
+        if any(one.kind == "stale data" and one.message.startswith(f"{FORECASTS} of") for one in alerts):
+            spec, stores = self.forecast.spec, self.forecast.stores
+            key = f"{self.world.date(day):%Y-%m-%d}"
+            self.missing |= {*holes.unforecast(spec, stores.tables, key, stores.clock.now())}
+
+    def mend(self) -> None:
+        """Make up for the forecasts that are missing, once there are rows to make them from."""
+        stores, observed = self.forecast.stores, [self.forecast.spec.name, OBSERVATIONS]
+        for key, count in sorted(stores.tables.row_counts(observed, sorted(self.missing)).items()):
+            if count:
+                with self.forecast.run(DAILY) as run:
+                    rounds.predict(self.forecast, key, run.run_id)
+                    rounds.score(self.forecast, [key])
+                    self.missing.remove(key)
+
+    def decide(self, day: int) -> None:
+        """Decide on versions that wait for approval, train by hand, promote in error and take that back."""
+        life, world = self.forecast.life, self.world
+        for number in decisions.waiting(life.log.all()):
+            if number % 3:
+                life.approve(number, ADA, "it is better on the backtest, and the weeks before were bad")
+            else:
+                life.reject(number, ADA, "the data of that week were not to be trusted")
+        if world.since(Kind.BY_HAND, day) is not None:
+            self.train("ada wants to know whether more data help")
+        since = world.since(Kind.BAD, day)
+        if since == 0:
+            number = self.train("ben tries old data", self._old)
+            if number is not None and life.log.all()["outcome"].iloc[-1] == "refused":
+                life.approve(number, BEN, "the gate is too strict", force=True)
+        elif since == REGRET and (decisions.champion_before(life.log.all())) is not None:
+            life.rollback(ADA, "forecasts have become worse since it is champion")
+        elif since == REGRET + 1:
+            self.train("ben tries once more", self._old)
+        if world.since(Kind.LOST, day) is not None and (champion := life.champion()) is not None:
+            self.forecast.lose(champion)
+
+    def train(self, reason: str, until: str = "") -> int | None:
+        """Train by hand; return the version, None if that has failed."""
+        with self.forecast.run(RETRAIN, {REASON: reason}) as run:
+            return training.train_and_judge(self.forecast, run, until)[1].version
+        return None
+
+    def meddle(self, day: int) -> None:
+        """Have the service in trouble on its days, and cancel the job of the last of them."""
+        since = self.world.since(Kind.SERVICE, day)
+        self.forecast.service.trouble = Trouble.NONE if since is None else TROUBLES[since]
+        if since != len(TROUBLES) - 1:
+            return
+        spec, stores = self.forecast.spec, self.forecast.stores
+        poller = Poller(
+            stores.jobs.ledger,
+            lambda _: stores.jobs.provider(spec),
+            lambda job: inputs_of(spec, stores.tables, job),
+        )
+        for job in stores.jobs.ledger.of(spec.name, f"{self.world.date(day):%Y-%m-%d}"):
+            poller.cancel(job.job_key, "ada does not wait for it")
+
+    @property
+    def _old(self) -> str:
+        return f"{self.world.date(-HISTORY // 3):%Y-%m-%d}"

@@ -1,0 +1,34 @@
+"""A forecast lives through a short year: after each day the auditor finds nothing wrong, and in the end all is well."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.simulation.journal import Day
+from mlops_assets.simulation.life import Life
+from mlops_assets.simulation.world import World
+
+DAYS, CALM, QUIET = 26, 3, 7
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> list[Day]:
+    life = Life(World.of(0, DAYS, CALM, QUIET), tmp_path_factory.mktemp("year"))
+    return [life.live(number) for number in range(DAYS)]
+
+
+def test_nothing_is_lost_or_doubled_and_decisions_explain_themselves(days: list[Day]) -> None:
+    assert {day.date: day.faults for day in days if day.faults} == {}
+
+
+def test_in_the_end_all_has_caught_up(days: list[Day]) -> None:
+    last = days[-3:]
+    assert all(day.champion and day.forecasts and day.wql is not None for day in last)
+    assert {alert.kind for day in last for alert in day.alerts} & {"stale data", "run failure", "quarantine"} == set()
+
+
+def test_a_seed_is_lived_alike(days: list[Day], tmp_path: Path) -> None:
+    life = Life(World.of(0, DAYS, CALM, QUIET), tmp_path)
+    for day in days[:5]:
+        assert replace(life.live(days.index(day)), cpu_seconds={}) == replace(day, cpu_seconds={})
