@@ -15,6 +15,8 @@ from .quantiles import leaf_samples
 
 BELOW_ALL = -1.0
 """Code of a missing value."""
+FEW = 2**19
+"""Rows times trees up to which leaves are found without scikit-learn: importing it would take longer."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Trees:
 
     def locate(self, X: np.ndarray) -> np.ndarray:
         """Number of the leaf that each row falls into, per tree: shape (rows, trees)."""
+        if len(X) * self.count <= FEW:
+            return self._walk(X)
         found = np.empty((len(X), self.count), dtype=np.int64)
         for place, (tree, leaf) in enumerate(self._ready):
             found[:, place] = leaf[tree.apply(X)]
@@ -91,6 +95,21 @@ class Trees:
     def outcomes(self, located: np.ndarray) -> np.ndarray:
         """Equally likely scaled targets, shape (rows, outcomes), for what `locate` has found."""
         return self.samples[located].reshape(len(located), -1).astype(np.float32)
+
+    def _walk(self, X: np.ndarray) -> np.ndarray:
+        """Find what `locate` does, a level of all trees at a time."""
+        row, tree = (part.ravel() for part in np.indices((len(X), self.count)))
+        first = self.start[tree]
+        node = first.copy()
+        inside = np.flatnonzero(self.left[node] >= 0)
+        while len(inside):
+            at = node[inside]
+            value = X[row[inside], self.feature[at]]
+            goes_left = np.where(np.isnan(value), self.missing_left[at], value <= self.threshold[at] + 0.5)
+            at = first[inside] + np.where(goes_left, self.left[at], self.right[at])
+            node[inside] = at
+            inside = inside[self.left[at] >= 0]
+        return (np.cumsum(self.left < 0) - 1)[node].reshape(len(X), self.count)
 
     @cached_property
     def _ready(self) -> list[tuple[Any, np.ndarray]]:
