@@ -69,7 +69,7 @@ def test_the_fitted_model_is_called_by_its_kind(kind, asset, label, tmp_path):
 
 @pytest.mark.process
 def test_heavy_packages_wait_until_they_are_used():
-    heavy = ("mlflow", "sklearn", "matplotlib", "skops", "scipy", "dagster_mlflow", "pandera")
+    heavy = ("mlflow", "sklearn", "matplotlib", "skops", "scipy", "dagster_mlflow")
     code = (
         "import sys, mlops_assets.definitions as d; d.definitions().get_repository_def(); "
         f"print(','.join(m for m in {heavy!r} if m in sys.modules))"

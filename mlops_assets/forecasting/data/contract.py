@@ -1,7 +1,7 @@
 """The contract of observations: every row is accepted, quarantined with a reason, or collapsed and counted.
 
 Rows are read as text where the source has no types, parsed strictly (`parsing`), then held against row rules
-(pandera). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
+(`judging`). Nothing is dropped without a count: `Checked.counts` adds up to the rows read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -23,7 +23,7 @@ from mlops_assets.forecasting.data.parsing import (
     read_moments,
     read_texts,
 )
-from mlops_assets.forecasting.data.verdict import CUT_OFF, REASONS, ROW_PROBLEM, ROW_SOURCE, Verdict, is_cut
+from mlops_assets.forecasting.data.verdict import CUT_OFF, ROW_PROBLEM, ROW_SOURCE, Verdict, is_cut
 from mlops_assets.forecasting.model.errors import DataError
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def judge(
     verdict.reject(inside & ~there, "skipped_hour", moments, lambda m: f"{m} does not come in {contract.time_zone}")
     for name, reason, bad in unparsed:
         verdict.reject(bad, reason, column(raw, name), lambda value, c=name: f"column {c}: {value!r}{_or(value)}")
-    _apply_rules(take(typed, ~verdict.rejected & ~other_times), contract, verdict)
+    _apply_rules(typed, contract, verdict)
     typed[ROW_SOURCE] = column(raw, ROW_SOURCE)
     if contract.aggregate is not None:
         typed[TIME] = times
@@ -261,48 +261,13 @@ def _parse(
 
 
 def _apply_rules(typed: pd.DataFrame, contract: "Contract", verdict: Verdict) -> None:
-    """Reject what breaks a row rule; `typed` holds the rows to judge, its index their numbers."""
-    import pandera.errors
-    import pandera.pandas as pa
-
-    def fits_grid(moments: pd.Series) -> pd.Series:
-        return pd.Series(on_grid(moments, contract.frequency), moments.index)
-
-    def finite(values: pd.Series) -> pd.Series:
-        return values.abs() < np.inf
-
-    def number(rule: str) -> pa.Column:
-        return pa.Column(float, nullable=True, checks=pa.Check(finite, name=rule))
-
-    item = pa.Check(pd.Series.notna, name="missing_item", ignore_na=False)
-    rules = {
-        "timestamp": pa.Column(checks=pa.Check(fits_grid, name="off_grid")),
-        "item_id": pa.Column(nullable=True, checks=item),
-        "target": number("target_infinite"),
-        **{name: number("covariate_infinite") for name in (*contract.known, *contract.past)},
-    }
-    if typed.empty:
-        return
-    try:
-        pa.DataFrameSchema(rules).validate(typed, lazy=True)
-    except pandera.errors.SchemaErrors as error:
-        cases = error.failure_cases
-        unknown = set(cases["check"]) - set(REASONS)
-        if unknown:
-            raise ContractError(f"unexpected violations: {', '.join(map(str, sorted(unknown)))}") from error
-        cases["rank"] = cases["check"].map(list(REASONS).index)
-        first = cases.sort_values("rank", kind="stable").drop_duplicates("index")
-        for reason, hits in first.groupby("check"):
-            verdict.put(hits["index"].to_numpy(dtype=np.int64), str(reason), _rule_words(hits, contract))
-
-
-def _rule_words(hits: pd.DataFrame, contract: "Contract") -> list[str]:
-    words = {
-        "off_grid": f"is off the grid of frequency {contract.frequency}",
-        "missing_item": f"column {' or '.join(contract.item_id)}",
-    }
-    found = zip(hits["check"], hits["column"], hits["failure_case"], strict=True)
-    return [
-        f"{value} {words[rule]}" if rule == "off_grid" else words.get(rule, f"column {column}: {value}")
-        for rule, column, value in found
-    ]
+    """Reject what breaks a row rule, of the rows that are judged at all."""
+    moments, items = column(typed, "timestamp"), column(typed, "item_id")
+    judged = np.flatnonzero(~verdict.rejected & ~verdict.ignored)
+    off_grid = np.zeros(len(typed), dtype=bool)
+    off_grid[judged] = ~on_grid(moments.iloc[judged], contract.frequency)
+    verdict.reject(off_grid, "off_grid", moments, lambda m: f"{m} is off the grid of frequency {contract.frequency}")
+    verdict.reject(items.isna().to_numpy(), "missing_item", items, lambda _: f"column {' or '.join(contract.item_id)}")
+    for name in ("target", *contract.known, *contract.past):
+        reason, values = f"{'target' if name == 'target' else 'covariate'}_infinite", column(typed, name)
+        verdict.reject(np.isinf(values.to_numpy()), reason, values, lambda value, c=name: f"column {c}: {value}")

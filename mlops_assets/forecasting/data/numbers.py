@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.data.parsing import Mask
+from mlops_assets.forecasting.data.parsing import Mask, distinct_of
 from mlops_assets.forecasting.formatting import in_files
 
 NA_VALUES = (
@@ -202,37 +202,40 @@ def read_numbers(
         booleans: whether true and false count as 1 and 0.
         sources: which file each value is from: one may be written in another way than the next.
     """
-    missing = values.isna().to_numpy()
     if pd.api.types.is_bool_dtype(values.dtype):
+        missing = values.isna().to_numpy()
         numbers = values.astype("Float64").astype("float64")
         read = (numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)
         return Numbers(*read, Said())
     if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind in "iuf":
         numbers = values.astype("Float64").astype("float64")
-        return _without_sentinels(numbers, np.zeros_like(missing), form, Said(rounded=_rounded(values)))
+        return _without_sentinels(numbers, np.zeros(len(values), dtype=bool), form, Said(rounded=_rounded(values)))
     truth = _TRUTH if booleans else {}
     plain = not form.declared or form.writing == Writing(".", None, strict=False)
-    found: list[float | None] = []
+    distinct, places = distinct_of(values)
+    read: list[float | None] = []
     tokens: Counter[str] = Counter()
-    for value, gone in zip(values, missing, strict=True):
-        text = "" if gone else str(value).strip()
+    for value, count in zip(distinct, np.bincount(places, minlength=len(distinct)), strict=True):
+        text = "" if value is None else str(value).strip()
         if text and text in form.missing:
-            tokens[text] += 1
+            tokens[text] += int(count)
         if not text or text in form.missing:
-            found.append(math.nan)
+            read.append(math.nan)
         elif _NUMBER.fullmatch(text) and (plain or not isinstance(value, str)):
-            found.append(float(text))
+            read.append(float(text))
         else:
-            found.append(truth.get(text.lower()))
+            read.append(truth.get(text.lower()))
     said = Said(tokens)
-    odd = [n for n, (value, number) in enumerate(zip(values, found, strict=True)) if number is None and _texty(value)]
+    unread = [number is None and _texty(value) for value, number in zip(distinct, read, strict=True)]
+    odd = np.flatnonzero(np.array(unread, dtype=bool)[places]).tolist()
+    found = [read[place] for place in places]
     if odd and not plain:
         for n in odd:
             found[n] = form.writing.read(values.iloc[n].strip())
     elif odd and not form.declared:
         said.odd, said.writings = True, _read_obvious(values, found, odd, sources)
     elif not form.declared:
-        _sort_by_points(values, said)
+        _sort_by_points(distinct, said)
     bad = np.array([number is None for number in found], dtype=bool)
     numbers = pd.Series(found, index=values.index, dtype="float64")
     said.rounded = _rounded_texts(values, numbers)
@@ -290,7 +293,7 @@ def _read_obvious(
     return [f"{words}{in_files(names)}" for words, names in notes.items()]
 
 
-def _sort_by_points(values: pd.Series, said: Said) -> None:
+def _sort_by_points(values: Sequence[Any], said: Said) -> None:
     """Note what may show points between thousands; nothing more once a text shows that there are none."""
     texts = {value.strip() for value in values if _texty(value)}
     grouped = {text for text in texts if _GROUPED.fullmatch(text)}

@@ -61,10 +61,9 @@ def with_weekday(form: str) -> tuple[str, str]:
 
 def read_texts(values: pd.Series) -> pd.Series:
     """Read a column of names or categories as text without spaces around it; None where empty."""
-    texts = [
-        None if missing else _plain(value).strip() or None for value, missing in zip(values, values.isna(), strict=True)
-    ]
-    return pd.Series(texts, index=values.index, dtype=object)
+    distinct, places = distinct_of(values)
+    texts = np.array([None if value is None else _plain(value).strip() or None for value in distinct], dtype=object)
+    return pd.Series(texts[places], index=values.index, dtype=object)
 
 
 def read_item_ids(columns: Sequence[pd.Series]) -> pd.Series:
@@ -76,15 +75,29 @@ def read_item_ids(columns: Sequence[pd.Series]) -> pd.Series:
     return pd.Series(names, index=texts[0].index, dtype=object)
 
 
+def distinct_of(values: pd.Series) -> tuple[Sequence[Any], np.ndarray]:
+    """Return the values of a column, each text once, None for missing ones; and for each row which of them it has.
+
+    Most columns of a panel say the same again and again.
+    """
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
+        every = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
+        return every, np.arange(len(values))
+    places, texts = pd.factorize(values)
+    return [*texts, None], np.where(places < 0, len(texts), places)
+
+
 def is_empty(values: pd.Series) -> Mask:
     """Say which values are missing, or text of nothing but spaces."""
-    missing = values.isna().to_numpy()
-    return missing | np.array([isinstance(value, str) and not value.strip() for value in values], dtype=bool)
+    distinct, places = distinct_of(values)
+    empty = [value is None or (isinstance(value, str) and not value.strip()) for value in distinct]
+    return np.array(empty, dtype=bool)[places]
 
 
 def has_nul(values: pd.Series) -> Mask:
     """Say which values are text with the character NUL in it."""
-    return np.array([isinstance(value, str) and "\0" in value for value in values], dtype=bool)
+    distinct, places = distinct_of(values)
+    return np.array([isinstance(value, str) and "\0" in value for value in distinct], dtype=bool)[places]
 
 
 class Offsets(NamedTuple):
@@ -134,10 +147,9 @@ def _is_aware(value: Any) -> bool:
 
 def _moment_texts(values: pd.Series, form: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Texts to read as ISO 8601 and texts to read by a format, None where there is none."""
-    iso, formatted = np.full((2, len(values)), None, dtype=object)
-    for number, (value, missing) in enumerate(zip(values, values.isna(), strict=True)):
-        if missing:
-            continue
+    distinct, places = distinct_of(values)
+    iso, formatted = np.full((2, len(distinct)), None, dtype=object)
+    for number, value in enumerate(distinct):
         if isinstance(value, str):
             (iso if form is None else formatted)[number] = value.strip()
         elif isinstance(value, date):
@@ -146,7 +158,7 @@ def _moment_texts(values: pd.Series, form: str | None) -> tuple[np.ndarray, np.n
             iso[number] = str(value)
         elif form is not None and isinstance(value, int | float | np.number | Decimal) and not isinstance(value, bool):
             formatted[number] = _plain(value)
-    return iso, formatted
+    return iso[places], formatted[places]
 
 
 def _read_unique(texts: np.ndarray, read: Callable[[np.ndarray], Moments]) -> Moments:
