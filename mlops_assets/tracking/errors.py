@@ -60,6 +60,11 @@ def refused_entry(where: str, reason: str) -> TrackingError:
     )
 
 
+def code_of(error: BaseException) -> str:
+    """Return the code that MLflow gives an error, empty for other errors: to ask for the class would import MLflow."""
+    return str(getattr(error, "error_code", ""))
+
+
 @contextmanager
 def answered(where: str) -> Iterator[None]:
     """Let the failure of a server, a database or a disk be an error of ours; what MLflow itself says stays as it is.
@@ -67,12 +72,12 @@ def answered(where: str) -> Iterator[None]:
     Args:
         where: MLflow is, without a secret.
     """
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-
     try:
         yield
     except Exception as error:
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
+
         # What dagster-mlflow's resource meets, Dagster wraps.
         raised = error.__cause__ if type(error).__module__.startswith("dagster.") else error
         known = isinstance(raised, MlflowException | RequestException)

@@ -1,6 +1,5 @@
 """The registered versions of a model, and the aliases that say who is champion."""
 
-import io
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ import pandas as pd
 
 from mlops_assets.errors import TransientError
 from mlops_assets.forecasting.model import model_file
-from mlops_assets.tracking.errors import ModelCodeError, TrackingError, VersionGoneError, answered
+from mlops_assets.tracking.errors import ModelCodeError, TrackingError, VersionGoneError, answered, code_of
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
 from mlops_assets.tracking.model_code import KNOWN, PLACEHOLDER, FeatureCode, ModelCode, own_code
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
     from mlops_assets.forecasting.model.kinds import Model
+    from mlops_assets.tracking.local_client import LocalVersion
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 CODE = "code_sha256"
@@ -66,7 +66,7 @@ class Version:
         return f"version {self.number} ({self.kind})" if self.kind else f"version {self.number}"
 
     @classmethod
-    def of(cls, version: "MlflowVersion") -> "Version":
+    def of(cls, version: "MlflowVersion | LocalVersion") -> "Version":
         """Take over what MLflow says."""
         return cls(
             version.name,
@@ -92,12 +92,10 @@ class Registry:
 
     def by_alias(self, alias: str) -> Version | None:
         """Return the version that an alias points at, or None."""
-        from mlflow.exceptions import MlflowException
-
         try:
             return Version.of(self._client.get_model_version_by_alias(self.name, alias))
-        except MlflowException as error:
-            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+        except Exception as error:
+            if code_of(error) in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 return None
             raise
 
@@ -115,12 +113,10 @@ class Registry:
         Raises:
             VersionGoneError: MLflow does not have it.
         """
-        from mlflow.exceptions import MlflowException
-
         try:
             return Version.of(self._client.get_model_version(self.name, str(number)))
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        except Exception as error:
+            if code_of(error) == "RESOURCE_DOES_NOT_EXIST":
                 raise VersionGoneError(f"version {number} of {self.name} is gone from MLflow") from None
             raise
 
@@ -216,12 +212,10 @@ class Registry:
 
     def metrics(self, version: Version) -> dict[str, float]:
         """Return what was measured in the training of a version: scores of its own backtest; nothing if it is gone."""
-        from mlflow.exceptions import MlflowException
-
         try:
             return dict(self._client.get_run(version.run_id).data.metrics)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        except Exception as error:
+            if code_of(error) == "RESOURCE_DOES_NOT_EXIST":
                 return {}
             raise
 
@@ -247,7 +241,8 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 with answered("the server of the artifacts"):
-                    path = download_artifacts(f"{version.uri}/artifacts/{FORECASTER}", dst_path=folder)
+                    place = f"{version.uri}/artifacts/{FORECASTER}"
+                    path = download_artifacts(place, dst_path=folder, tracking_uri=self._client.tracking_uri)
             except TransientError:
                 raise
             except Exception as error:
@@ -289,7 +284,8 @@ class Registry:
 
         with tempfile.TemporaryDirectory() as folder:
             with answered("the server of the artifacts"):
-                fetched = Path(download_artifacts(f"{version.uri}/code", dst_path=folder))
+                place, uri = f"{version.uri}/code", self._client.tracking_uri
+                fetched = Path(download_artifacts(place, dst_path=folder, tracking_uri=uri))
             packages = sorted(file.parent for file in fetched.glob("*/__init__.py"))
             # Beside it may travel the code of a class of one's own.
             packages = [one for one in packages if one.name.startswith(PLACEHOLDER)] or packages
@@ -309,11 +305,10 @@ class Registry:
         Raises:
             TrackingError: it cannot be fetched.
         """
-        from mlflow.artifacts import load_text
-
         version = self.version(number)
         try:
-            return pd.read_csv(io.StringIO(load_text(f"runs:/{version.run_id}/{file}")))
+            with tempfile.TemporaryDirectory() as folder:
+                return pd.read_csv(self._client.download_artifacts(version.run_id, file, folder))
         except Exception as error:
             raise TrackingError(
                 f"{file} of version {number} cannot be fetched from the artifact store ({error})"

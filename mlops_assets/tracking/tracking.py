@@ -7,6 +7,7 @@ opens that resource for the length of a `with` block, on an MLflow run of its ow
 
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ from mlops_assets.resources.databases import DatabaseUnavailableError, make_engi
 from mlops_assets.resources.secrets import reveal, without_login
 from mlops_assets.tracking.errors import Client, TrackingUnavailableError, answered
 from mlops_assets.tracking.links import Links
-from mlops_assets.tracking.local_database import ensure_made, take_along
+from mlops_assets.tracking.local_client import RUNNING, LocalClient
+from mlops_assets.tracking.local_database import ensure_made, is_made, take_along
 from mlops_assets.tracking.names import Names
 from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import Step, TrainingRun
@@ -163,9 +165,17 @@ class Tracking(dg.ConfigurableResource):
         return without_login(self.address)
 
     def _client(self) -> Client:
+        file = Path(self.address.removeprefix(_FILE))
+        # Where MLflow is imported anyway it answers itself, and knows where it is for those who use it directly.
+        if "mlflow" not in sys.modules and self.address.startswith(_FILE) and file.exists() and is_made(file):
+            self._take_along(file)
+            return Client(LocalClient(file, self._open), self.safe_uri)
+        return Client(self._open(), self.safe_uri)
+
+    def _open(self) -> Any:
         mlflow = self._mlflow()
         with answered(self.safe_uri):
-            return Client(mlflow.MlflowClient(), self.safe_uri)
+            return mlflow.MlflowClient()
 
     def _mlflow(self) -> Any:
         for variable, value in _QUIET.items():
@@ -184,10 +194,13 @@ class Tracking(dg.ConfigurableResource):
             with answered(self.safe_uri):
                 file = Path(self.address.removeprefix(_FILE))
                 ensure_made(file)
-                if self.artifact_root.startswith("/"):
-                    take_along(file, Path(self.artifact_root))
+                self._take_along(file)
         mlflow.set_tracking_uri(self.address)
         return mlflow
+
+    def _take_along(self, file: Path) -> None:
+        if self.artifact_root.startswith("/"):
+            take_along(file, Path(self.artifact_root))
 
     def _probe_database(self) -> None:
         """Connect once: MLflow itself would try for minutes."""
@@ -228,7 +241,7 @@ class Tracking(dg.ConfigurableResource):
         client = self._client()
         found = client.get_experiment_by_name(experiment)
         ended = []
-        for run in client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'") if found else ():
+        for run in client.search_runs([found.experiment_id], RUNNING) if found else ():
             owner = run.data.tags.get("dagster_run_id")
             if owner is None or owner == present:
                 continue
