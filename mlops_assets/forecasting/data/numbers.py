@@ -205,8 +205,8 @@ def read_numbers(
     if pd.api.types.is_bool_dtype(values.dtype):
         missing = values.isna().to_numpy()
         numbers = values.astype("Float64").astype("float64")
-        read = (numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)
-        return Numbers(*read, Said())
+        both = (numbers, np.zeros_like(missing)) if booleans else (numbers.where(missing), ~missing)
+        return Numbers(*both, Said())
     if pd.api.types.is_numeric_dtype(values.dtype) and values.dtype.kind in "iuf":
         numbers = values.astype("Float64").astype("float64")
         return _without_sentinels(numbers, np.zeros(len(values), dtype=bool), form, Said(rounded=_rounded(values)))
