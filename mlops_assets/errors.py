@@ -25,6 +25,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── NotAcceptableError      a format of answers that there is not
     │   │   ├── AdjustmentError         what a person wants to change; LockedError: of what is locked (exit code 4)
     │   │   ├── ReplayError             a policy that cannot be replayed
+    │   │   ├── SimulationError         a year that cannot be lived as asked
     │   │   ├── RevisionsError          a question to the past that cannot be answered
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
     │   │   ├── EngineAddressError      an engine that cannot be, or cannot see the tables (also an EngineError)
@@ -61,6 +62,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     ├── RunFailedError                  a Dagster run failed
     │   └── UndeliveredError            forecasts, for only a champion may make them (exit code 4)
     ├── InterruptedRunError             a command was told to end
+    ├── RefusedRowsError                too many rows of a simulated day are rejected for any to be stored
     └── ModelCheckError                 a kind of model does not keep its promises
 
 A step that fails is tried again by Dagster only if its error is a `TransientError`. How commands end is `ExitCode`.

@@ -138,7 +138,7 @@ class Day:
         champion: the champion's version at the end of the day; 0: there is none.
         forecasts: what was published from this day.
         wql: weighted quantile loss of what came, by the forecasts of it; None: nothing to score.
-        naive: the same of seasonal naive.
+        naive: the same of seasonal naive, whose point is all of its quantiles.
         alerts: what people were told.
         jobs: what befell jobs of outside services.
         cpu_seconds: processor time by stage: `ingest`, `train`, `predict`, ...

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlops_assets.catalog.names import DAILY, FORECASTS, OBSERVATIONS, RETRAIN
+from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.jobs.poller import Poller
 from mlops_assets.lifecycle import decisions
-from mlops_assets.simulation import rounds, training
 from mlops_assets.simulation.forecast import Forecast
+from mlops_assets.simulation.hands import Hands
 from mlops_assets.simulation.journal import Told
 from mlops_assets.simulation.service import Trouble
 from mlops_assets.simulation.world import HISTORY, Kind, World
@@ -29,11 +29,13 @@ class People:
     Attributes:
         world: what happens.
         forecast: theirs.
+        hands: do what they ask of the machine.
         missing: days of which they know that nobody has forecast from them.
     """
 
     world: World
     forecast: Forecast
+    hands: Hands
     missing: set[str] = field(default_factory=set)
 
     def read(self, day: int, alerts: Sequence[Told]) -> None:
@@ -47,11 +49,8 @@ class People:
         """Make up for the forecasts that are missing, once there are rows to make them from."""
         stores, observed = self.forecast.stores, [self.forecast.spec.name, OBSERVATIONS]
         for key, count in sorted(stores.tables.row_counts(observed, sorted(self.missing)).items()):
-            if count:
-                with self.forecast.run(DAILY) as run:
-                    rounds.predict(self.forecast, key, run.run_id)
-                    rounds.score(self.forecast, [key])
-                    self.missing.remove(key)
+            if count and self.hands.mend(key):
+                self.missing.remove(key)
 
     def decide(self, day: int) -> None:
         """Decide on versions that wait for approval, train by hand, promote in error and take that back."""
@@ -77,9 +76,7 @@ class People:
 
     def train(self, reason: str, until: str = "") -> int | None:
         """Train by hand; return the version, None if that has failed."""
-        with self.forecast.run(RETRAIN, {REASON: reason}) as run:
-            return training.train_and_judge(self.forecast, run, until)[1].version
-        return None
+        return self.hands.train({REASON: reason}, until)
 
     def meddle(self, day: int) -> None:
         """Have the service in trouble on its days, and cancel the job of the last of them."""

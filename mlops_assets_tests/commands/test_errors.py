@@ -44,6 +44,7 @@ ARGUMENTS = {
     "export": ("demo",),
     "init": ("sales.csv",),
     "serve": ("--port", "0"),
+    "simulate": ("--spec", "demo"),
 }
 """For each command, arguments that are right; a new command stands here or the tests fail."""
 OF_FORECASTS = sorted({*main.commands} - {"stand-in", "serve", "events", "migrate-tables", "init"})

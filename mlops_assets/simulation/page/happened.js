@@ -1,6 +1,6 @@
 // What happened on the days of a journal: its colour, its words.
 
-import { counted, metric, number, percent } from "./format.js";
+import { counted, number, percent } from "./format.js";
 
 const OUTCOMES = { promoted: "green", "rolled back": "pink" };
 
@@ -12,6 +12,11 @@ export function colourOf({ outcome }) {
 /** Whether a policy asks for a training. */
 export function asks({ action }) {
   return action !== "keep" && action !== "refresh";
+}
+
+/** Whether what befell a job is worth a mark: it ended badly. */
+export function wentWrong({ state }) {
+  return ["failed", "cancelled", "expired"].includes(state);
 }
 
 /** Spans of what happened in the world: [{ kind, item, from, to }], `to` the last day. */
@@ -33,30 +38,30 @@ export function spans(days) {
 export function noteworthy(days) {
   const is = ({ happened, decided, asked, jobs, faults, alerts }, before) =>
     happened.some(({ begins }) => begins) ||
-    [decided, jobs, faults].some((list) => list.length > 0) ||
+    [decided, faults, jobs.filter(wentWrong)].some((list) => list.length > 0) ||
     asked.some(asks) ||
     (alerts.length > 0 && !before?.alerts.length);
   return days.map((day, at) => (is(day, days[at - 1]) ? at : -1)).filter((at) => at >= 0);
 }
 
 /** How it went, in a few sentences. */
-export function summary({ days, courses, metric: name }) {
+export function summary({ days, courses, seed }) {
   const kinds = spans(days).length;
   const asked = days.filter((day) => day.asked.some(asks)).length;
   const outcomes = new Map();
   for (const { outcome } of days.flatMap(({ decided }) => decided)) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   const decided = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
   const scored = days.filter(({ wql, naive }) => wql !== null && naive !== null);
-  const mean = (pick) => scored.reduce((sum, day) => sum + pick(day), 0) / scored.length;
-  const better = scored.length ? 1 - mean(({ wql }) => wql) / mean(({ naive }) => naive) : null;
+  const sum = (pick) => scored.reduce((total, day) => total + pick(day), 0);
+  const better = scored.length ? 1 - sum(({ wql }) => wql) / sum(({ naive }) => naive) : null;
   const faults = days.reduce((sum, day) => sum + day.faults.length, 0);
   return [
-    `In ${counted(days.length, "day")} ${counted(kinds, "thing")} happened.`,
+    kinds > 0 && `In ${counted(days.length, "day")} ${counted(kinds, "thing")} happened.`,
     `Retraining was asked for on ${counted(asked, "day")}${decided ? `; of the versions: ${decided}` : ""}.`,
     better !== null &&
-      `The forecasts were ${percent(Math.abs(better))} ${better >= 0 ? "better" : "worse"} than seasonal naive (${metric(name).title ?? name}).`,
+      `The forecasts were ${percent(Math.abs(better))} ${better >= 0 ? "better" : "worse"} than seasonal naive (weighted quantile loss).`,
     ...courses.slice(0, 1).flatMap((lived) => against(lived, courses.slice(1))),
-    faults === 0 ? "The auditor found nothing wrong." : `The auditor found ${counted(faults, "fault")}.`,
+    seed !== null && `The auditor found ${faults === 0 ? "nothing wrong" : counted(faults, "fault")}.`,
   ]
     .filter(Boolean)
     .join(" ");

@@ -3,7 +3,7 @@
 import { h, svg } from "./dom.js";
 import { seconds, when } from "./format.js";
 import { timeLabel, timeTicks } from "./scales.js";
-import { asks, colourOf, spans } from "./happened.js";
+import { asks, colourOf, spans, wentWrong } from "./happened.js";
 
 const LEFT = 84;
 const RIGHT = 10;
@@ -73,8 +73,9 @@ function rowsOf({ days }, frame) {
     () => "orange",
   );
   const jobs = dots(
-    ({ jobs: befell }) => befell.map(({ job, state, message }) => ({ title: `${job} ${state}: ${message}`, state })),
-    ({ state }) => (state === "done" || state === "succeeded" ? "green" : "yellow"),
+    ({ jobs: befell }) =>
+      befell.filter(wentWrong).map(({ job, state, message }) => ({ title: `${job} ${state} ${message}` })),
+    () => "yellow",
   );
   const faults = dots(
     ({ faults: found }) => found.map((title) => ({ title })),
@@ -88,7 +89,7 @@ function rowsOf({ days }, frame) {
     ({ colour }) => colour,
   );
   return [
-    world(days, frame),
+    days.some(({ happened }) => happened.length > 0) && world(days, frame),
     { title: "Data", lines: 1, parts: data(days, frame) },
     { title: "Decided", lines: 1, parts: decisions },
     { title: "Champion", lines: 1, parts: champions(days, frame) },

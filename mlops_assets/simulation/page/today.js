@@ -1,21 +1,21 @@
 // A day in words: what came, what was decided and why, what it cost.
 
 import { h } from "./dom.js";
-import { counted, metric, metricText, number, percent, when } from "./format.js";
-import { asks, colourOf, spans } from "./happened.js";
+import { counted, metricText, number, percent, when } from "./format.js";
+import { asks, colourOf, spans, wentWrong } from "./happened.js";
 
 /** The panel of a day. */
 export function today(journal, at) {
-  const { days, metric: name } = journal;
+  const { days } = journal;
   const day = days[at];
   return [
     h("h2", {}, when(day.date), " ", h("span", { class: "badge" }, `day ${at + 1} of ${journal.planned}`)),
     part("In the world", world(days, at)),
     part("What came", came(day)),
-    part("How good it was", [scores(day, name)]),
+    part("How good it was", [scores(day)]),
     part("What was decided", [...day.decided.map(decision), ...day.asked.map(answer)]),
     part("What people were told", day.alerts.map(({ kind, message }) => said("orange", kind, message))),
-    part("Jobs", day.jobs.map(({ job, state, message }) => said("sky", `${job}: ${state}`, message))),
+    part("Jobs of the service", jobs(day)),
     part("What the auditor found", day.faults.map((fault) => said("orange", "fault", fault))),
     part("What it cost", [cost(day)]),
   ];
@@ -44,16 +44,26 @@ function came({ came: rows, quarantined, revised, champion }) {
   ];
 }
 
-function scores({ wql, naive }, name) {
+/** What befell each job, in the order in which it did. */
+function jobs({ jobs: befell }) {
+  const names = [...new Set(befell.map(({ job }) => job))];
+  return names.map((name) => {
+    const own = befell.filter(({ job }) => job === name);
+    const words = own.map(({ state, message }) => (message ? `${state} (${message})` : state)).join(", ");
+    return said(own.some(wentWrong) ? "yellow" : "muted", name, words);
+  });
+}
+
+function scores({ wql, naive }) {
   if (wql === null) return null;
-  const title = metric(name).title;
-  if (!naive) return `${title} ${metricText(name, wql)}.`;
+  const own = `wQL ${metricText("wql", wql)}`;
+  if (!naive) return `${own}.`;
   const better = 1 - wql / naive;
-  return `${title} ${metricText(name, wql)}, seasonal naive's ${metricText(name, naive)}: ${percent(Math.abs(better))} ${better >= 0 ? "better" : "worse"}.`;
+  return `${own}, seasonal naive's ${metricText("wql", naive)}: ${percent(Math.abs(better))} ${better >= 0 ? "better" : "worse"}.`;
 }
 
 function decision(one) {
-  const failed = one.failed.length ? ` Not passed: ${one.failed.join(", ")}.` : "";
+  const failed = one.failed.length ? ` (not passed: ${one.failed.join(", ")})` : "";
   return said(colourOf(one), `Version ${one.version} ${one.outcome}`, `${one.reason}${failed}`);
 }
 

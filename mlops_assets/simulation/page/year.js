@@ -2,7 +2,7 @@
 
 import { ask } from "./data.js";
 import { fill, h } from "./dom.js";
-import { number, when } from "./format.js";
+import { counted, when } from "./format.js";
 import { withLibrary } from "./charts.js";
 import { themeButton } from "./theme.js";
 import { costs } from "./costs.js";
@@ -107,9 +107,9 @@ function show(journal) {
           ),
           chart,
         ),
-        h("section", { class: "panel" }, told),
+        h("section", { class: "panel told-today" }, told),
+        costs(journal, go),
       ),
-      costs(journal, go),
       foot(),
     ),
   );
@@ -145,7 +145,7 @@ function about(journal) {
   const faults = days.flatMap(({ date, faults: found }) => found.map((fault) => `${date}: ${fault}`));
   const facts = [
     seed === null ? "its own history" : `seed ${seed}`,
-    days.length < planned ? `${days.length} of ${planned} days` : `${number(days.length)} days`,
+    days.length < planned ? `${days.length} of ${planned} days` : counted(days.length, "day"),
     `${mode} mode`,
     `release ${release}`,
     commit && `commit ${commit.slice(0, 10)}`,
@@ -154,7 +154,7 @@ function about(journal) {
   return h(
     "section",
     {},
-    h("h1", {}, `A year of ${forecast}, day by day`),
+    h("h1", {}, `${days.length === 365 ? "A year" : counted(days.length, "day")} of ${forecast}, day by day`),
     h("p", { class: "muted" }, facts.filter(Boolean).join(" · ")),
     h("p", { class: "words" }, summary(journal)),
     faults.length > 0 && h("ul", { class: "warn" }, faults.slice(0, 20).map((fault) => h("li", {}, fault))),

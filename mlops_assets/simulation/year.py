@@ -1,0 +1,144 @@
+"""A year from its first day to its last: lived, told in a journal, and compared with what others would have done."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from mlops_assets.environments import Stores
+from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.release import package_version
+from mlops_assets.settings import Settings
+from mlops_assets.simulation.courses import ORIGINS, courses
+from mlops_assets.simulation.forecast import Forecast
+from mlops_assets.simulation.journal import Day, Journal
+from mlops_assets.simulation.life import Life
+from mlops_assets.simulation.own import OwnHistory, SimulationError, alone
+from mlops_assets.simulation.world import World
+from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.register import git_commit
+
+FEW_ORIGINS = 12
+"""On which the policies are compared where a training may take long."""
+Listener = Callable[[Day], None]
+"""Told of each day as soon as it is over."""
+
+
+class Lived(Protocol):
+    """A life whose days come one after the other."""
+
+    @property
+    def spec(self) -> ForecastSpec:
+        """The forecast."""
+        ...
+
+    @property
+    def stores(self) -> Stores:
+        """Where it is kept."""
+        ...
+
+    @property
+    def dates(self) -> Sequence[str]:
+        """The partitions that there are to live, oldest first."""
+        ...
+
+    def live(self, number: int) -> Day:
+        """Live the day of a number, from 0; each day once, in order."""
+        ...
+
+
+def of_world(seed: int, days: int, until: str, listen: Listener) -> Journal:
+    """Live a made-up year.
+
+    Args:
+        seed: what its world is drawn from.
+        days: that it has.
+        until: the last day to live; empty: all.
+        listen: told of each day.
+
+    Raises:
+        SimulationError: there are too few days for anything to happen, or the last one to live is none of them.
+    """
+    with TemporaryDirectory() as folder, quiet():
+        world = World.of(seed, days)
+        return year(Life(world, Path(folder)), listen, seed, until, left_out=[kind.value for kind in world.left_out])
+
+
+def of_history(spec: ForecastSpec, settings: Settings, days: int | None, until: str, listen: Listener) -> Journal:
+    """Live the history of a forecast again; see `own.OwnHistory`.
+
+    Args:
+        spec: the forecast.
+        settings: say what the present is.
+        days: of the latest to live; None: half of the history, at most a year.
+        until: the last day to live; empty: all.
+        listen: told of each day.
+
+    Raises:
+        SimulationError: there is too little history, or the last day to live is not in it.
+        SourceError: the source cannot be read.
+    """
+    with TemporaryDirectory() as folder, quiet():
+        forecast = Forecast(alone(spec), Path(folder))
+        return year(OwnHistory.of(forecast, Clock.of(settings), days), listen, until=until, origins=FEW_ORIGINS)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let nothing be logged: alerts of a made-up forecast are for its journal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def year(
+    life: Lived,
+    listen: Listener,
+    seed: int | None = None,
+    until: str = "",
+    mode: str = "fast",
+    left_out: Sequence[str] = (),
+    origins: int = ORIGINS,
+) -> Journal:
+    """Live the days of a life, and return their journal.
+
+    Args:
+        life: whose.
+        listen: told of each day.
+        seed: what its world is drawn from; None: the days are a user's own.
+        until: the last day to live; empty: all.
+        mode: how it is lived, in a word.
+        left_out: kinds of happenings that its world has none of.
+        origins: on which the policies are compared.
+
+    Raises:
+        SimulationError: `until` is no day of it.
+    """
+    if until and until not in life.dates:
+        raise SimulationError(f"--until {until}: the days to live are {life.dates[0]} to {life.dates[-1]}")
+    days: list[Day] = []
+    for number, date in enumerate(life.dates):
+        if until and date > until:
+            break
+        days.append(life.live(number))
+        listen(days[-1])
+    spec = life.spec
+    journal = Journal(
+        spec.name,
+        package_version(),
+        git_commit(),
+        seed,
+        len(life.dates),
+        mode,
+        spec.gate.metric,
+        spec.frequency,
+        tuple(left_out),
+        tuple(days),
+    )
+    return replace(journal, courses=courses(spec, life.stores.tables, days, origins))
