@@ -8,7 +8,7 @@ from hashlib import sha256
 
 import pandas as pd
 
-from mlops_assets.alerts.notifications import Alert, Notifications
+from mlops_assets.alerts.notifications import Alert, Event, Notifications
 from mlops_assets.catalog.names import (
     ANOMALIES,
     CHAMPION,
@@ -140,7 +140,7 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
         links: makes the links.
     """
     approve = f"mlops-assets approve {forecast} {decision.version}"
-    to_do = {
+    to_do: dict[Event, str] = {
         "refused": (
             "Read the rules that failed. The champion stays in office; if there is none yet, seasonal naive forecasts "
             f"until a version passes: mend the data or the spec, or {approve} --force --by YOU --reason WHY."
@@ -150,15 +150,16 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
             f"{forecast}/{CHAMPION} with decision: approve in its config; or set the version's tag approval in MLflow."
         ),
     }
-    if decision.outcome not in to_do:
+    event: Event | None = next((one for one in to_do if str(one) == decision.outcome), None)
+    if event is None:
         return None
     return Alert(
-        event=decision.outcome,
+        event=event,
         forecast=forecast,
         key=f"decision {number}",
         what=f"version {decision.version}: {decision.reason}",
         where=f"{links.asset_link(forecast, CHAMPION)} (table {forecast}/{DECISIONS})" + (registry and f", {registry}"),
-        to_do=to_do[decision.outcome],
+        to_do=to_do[event],
     )
 
 

@@ -11,7 +11,7 @@ import re
 import socket
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import dagster as dg
@@ -23,6 +23,24 @@ from mlops_assets.catalog.names import ALERTS
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import reveal, scrub
+
+Event = Literal[
+    "run failure",
+    "breach",
+    "bias",
+    "futility",
+    "refused",
+    "awaiting approval",
+    "lost champion",
+    "late",
+    "no answer",
+    "quarantine",
+    "fewer rows",
+    "anomalies",
+    "stale data",
+    "broken spec",
+]
+"""The kinds of alerts; `messages` says when each is sent."""
 
 ATTEMPTS = 6
 FIRST_WAIT = timedelta(minutes=1)
@@ -46,7 +64,7 @@ class Alert:
     """Something that a person should know.
 
     Attributes:
-        event: its kind: `run failure`, `breach`, `refused`, ...
+        event: its kind.
         forecast: name of the forecast.
         key: which event of its kind; for the same one, nothing is sent again.
         what: what has happened, in words and numbers.
@@ -54,7 +72,7 @@ class Alert:
         to_do: what the reader can do about it.
     """
 
-    event: str
+    event: Event
     forecast: str
     key: str
     what: str

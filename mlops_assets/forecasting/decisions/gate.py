@@ -19,6 +19,18 @@ from mlops_assets.forecasting.formatting import counted
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
 
+RuleName = Literal[
+    "model_loads",
+    "better_than_naive",
+    "against_champion",
+    "segments",
+    "coverage",
+    "complete",
+    "possible_values",
+    "forecasts_in_time",
+    "model_size",
+    "not_rolled_back",
+]
 State = Literal["passed", "failed", "missing", "not applicable"]
 Outcome = Literal["promoted", "refused", "awaiting approval", "kept aside"]
 Require = Literal["no_worse", "better", "nothing"]
@@ -71,7 +83,7 @@ class Opponent:
 class Rule:
     """One rule of the gate: how it ended, as a message and in numbers."""
 
-    name: str
+    name: RuleName
     state: State
     message: str
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -299,7 +311,7 @@ def _possible(smoke_test: SmokeTest, limits: GateRules) -> Rule:
     return Rule(name, "passed", f"all forecasts are {asked}")
 
 
-def _bounded(name: str, smoke_test: SmokeTest, value: float, limit: float, unit: str) -> Rule:
+def _bounded(name: RuleName, smoke_test: SmokeTest, value: float, limit: float, unit: str) -> Rule:
     if smoke_test.made is None:
         return Rule(name, "missing", "the registered model could not be measured")
     passed = value <= limit

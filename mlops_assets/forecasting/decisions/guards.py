@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import pandas as pd
 
 from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
 from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.decisions.triggers import SCHEDULE
 
-WAITS, FUTILITY = "waits", "futility"
+Guard = Literal["under_way", "approval", "waits", "aside", "futility", "cool_down", "budget", "minimum_new"]
+Held = tuple[Guard | Literal[""], str]
+"""The guard that holds a retraining back and its words; two empty texts where none does."""
+WAITS: Final = "waits"
+FUTILITY: Final = "futility"
 """Guards that are told apart: another policy goes first; enough was tried."""
 
 
@@ -18,10 +24,8 @@ def tries_on(launches: pd.DataFrame, breach: str) -> pd.DataFrame:
     return own.sort_values("partition", kind="stable").drop_duplicates("attempt", keep="last")
 
 
-def held_by(
-    evidence: Evidence, champion: Champion, breach: str, tries: pd.DataFrame, rules: PolicyRules
-) -> tuple[str, str]:
-    """Return the guard that holds a retraining back and its words, or two empty texts.
+def held_by(evidence: Evidence, champion: Champion, breach: str, tries: pd.DataFrame, rules: PolicyRules) -> Held:
+    """Return the guard that holds a retraining back.
 
     One retraining at a time, one for each partition but for tries of the same policy, and the budget are a matter of
     all policies together; the other guards look at what the policy itself has launched.
@@ -46,7 +50,7 @@ def held_by(
     return "", ""
 
 
-def _of_all(evidence: Evidence, champion: Champion, stored: list[str], rules: PolicyRules) -> tuple[str, str]:
+def _of_all(evidence: Evidence, champion: Champion, stored: list[str], rules: PolicyRules) -> Held:
     launches, others = evidence.launches, evidence.launches_of_others(rules)
     waiting = launches[launches["result"] == "under way"]
     if len(waiting):
@@ -61,7 +65,7 @@ def _of_all(evidence: Evidence, champion: Champion, stored: list[str], rules: Po
     return "", ""
 
 
-def _of_breach(tries: pd.DataFrame, breach: str, rules: PolicyRules) -> tuple[str, str]:
+def _of_breach(tries: pd.DataFrame, breach: str, rules: PolicyRules) -> Held:
     if (tries["result"] == "kept aside").any():
         return "aside", f"the version that was trained for the breach {breach} stands aside, for a person to take"
     spent = tries[tries["result"] != "promoted"]
@@ -74,7 +78,7 @@ def _of_breach(tries: pd.DataFrame, breach: str, rules: PolicyRules) -> tuple[st
     )
 
 
-def _cool_down(own: pd.DataFrame, champion: Champion, stored: list[str], rules: PolicyRules) -> tuple[str, str]:
+def _cool_down(own: pd.DataFrame, champion: Champion, stored: list[str], rules: PolicyRules) -> Held:
     if own.empty:
         return "", ""
     last = str(own["partition"].max())
@@ -86,7 +90,7 @@ def _cool_down(own: pd.DataFrame, champion: Champion, stored: list[str], rules: 
     return "cool_down", f"cool-down: {since} of {wait} partitions have arrived since the retraining at {last}"
 
 
-def _budget(launches: pd.DataFrame, stored: list[str], rules: PolicyRules) -> tuple[str, str]:
+def _budget(launches: pd.DataFrame, stored: list[str], rules: PolicyRules) -> Held:
     """A schedule is bounded by itself: what it launches is not held back by the budget, and spends none of it."""
     if rules.scheduled or launches.empty:
         return "", ""
@@ -98,7 +102,7 @@ def _budget(launches: pd.DataFrame, stored: list[str], rules: PolicyRules) -> tu
     return "budget", f"{count} retrainings in the last {rules.budget_window} partitions, {rules.budget} are allowed"
 
 
-def _minimum_new(own: pd.DataFrame, champion: Champion, stored: list[str], rules: PolicyRules) -> tuple[str, str]:
+def _minimum_new(own: pd.DataFrame, champion: Champion, stored: list[str], rules: PolicyRules) -> Held:
     last = max([champion.seen, *own["partition"]])
     new = sum(key > last for key in stored)
     if new >= rules.minimum_new:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final, Literal
 
 import pandas as pd
 
 from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
 from mlops_assets.forecasting.decisions.rules import RETRAINING, PolicyRules
 
-SCHEDULE = "schedule"
-BIAS = "bias"
+Trigger = Literal["bias", "relative", "threshold", "skill", "coverage", "drift", "age", "new_rows", "schedule"]
+"""What a policy can look for."""
+SCHEDULE: Final = "schedule"
+BIAS: Final = "bias"
 """The rule on forecasts that are too high, or too low, on the whole."""
 STOCK = ("age", "new_rows", SCHEDULE)
 """Rules that look at the model's age, at the data that wait and at the clock, not at how single partitions went."""
@@ -21,7 +24,7 @@ STOCK = ("age", "new_rows", SCHEDULE)
 class Finding:
     """What a rule found: whether it fires, since when, and what it says."""
 
-    rule: str
+    rule: Trigger
     fires: bool
     message: str
     began: str = ""
@@ -90,11 +93,11 @@ def _column(judged: pd.DataFrame, name: str) -> pd.Series:
     return judged.set_index("partition")[name].astype(float)
 
 
-def _above(rule: str, what: str, values: pd.Series, limit: float, named: str, rules: PolicyRules) -> Finding:
+def _above(rule: Trigger, what: str, values: pd.Series, limit: float, named: str, rules: PolicyRules) -> Finding:
     return _counted(rule, what, values, values > limit, f"above {limit:.4f} ({named})", rules)
 
 
-def _counted(rule: str, what: str, values: pd.Series, bad: pd.Series, where: str, rules: PolicyRules) -> Finding:
+def _counted(rule: Trigger, what: str, values: pd.Series, bad: pd.Series, where: str, rules: PolicyRules) -> Finding:
     """Fire if enough of the last partitions are bad, the latest too; partitions without a value are passed over."""
     known = values.notna()
     values, bad = values[known].tail(rules.window), bad[known].tail(rules.window)
