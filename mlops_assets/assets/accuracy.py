@@ -18,7 +18,7 @@ from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.stored import StoredTable, Streamed
 from mlops_assets.scale.engine import Engine
-from mlops_assets.stages.score import keep_scores
+from mlops_assets.stages.score import keep_scores, whole_scores
 from mlops_assets.stages.shards.accuracy import Accuracy, Partition
 
 SHOWN = ["rows", *ledger.shown_numbers()]
@@ -72,7 +72,8 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         found = Accuracy(graph, engine, observations, forecasts, keys)
         scores = {partition: one.scores() for partition, one in found.partitions.items()}
         now = naive_utc(clock.now())
-        history = keep_scores(tables, spec, scores, now)
+        keep_scores(tables, spec, scores, now)
+        history = whole_scores(tables, spec.name, keys)
         Publisher(tables, spec).refresh(keys[-1:], now)  # what somebody changed while the forecast was being stored
         for partition, one in found.partitions.items():
             facts = {"dagster/row_count": one.rows, **partition_facts(one, scores[partition])}

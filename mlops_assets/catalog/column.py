@@ -79,6 +79,9 @@ def without_rows(columns: Columns) -> pd.DataFrame:
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype != "str":
-        return values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    texts, missing = values.astype("str").astype("object"), values.isna()
+        right = str(values.dtype) == dtype  # as what comes from a store is: most of the time goes into columns
+        return values if right else values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    missing = values.isna()
+    right = values.dtype == "object" and pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
+    texts = values if right else values.astype("str").astype("object")
     return texts.mask(missing, None) if missing.any() else texts  # pyright: ignore[reportArgumentType]

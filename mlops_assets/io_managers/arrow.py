@@ -164,6 +164,8 @@ def _restore(column: pa.ChunkedArray, known: dict[str, Any]) -> Any:
 
 def _exact_unit(series: pd.Series, dtype: str) -> pd.Series:
     """Give times the unit they had (Parquet has no seconds), numbers the width they had."""
+    if str(series.dtype) == dtype:
+        return series
     if dtype.startswith(("datetime64[", "timedelta64[")):
         return series.dt.as_unit(dtype[dtype.index("[") + 1 : -1])
     lacks_values = series.dtype.kind in "fO" and pd.api.types.pandas_dtype(dtype).kind in "iub"

@@ -17,13 +17,14 @@ from mlops_assets.catalog.names import OBSERVATIONS, job_name
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.environments import Stores
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
+from mlops_assets.io_managers.memory import MemoryModels
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
 from mlops_assets.simulation.journal import JobEvent
 from mlops_assets.simulation.service import EXTERNAL, Service, ServiceJobs
+from mlops_assets.simulation.tables import KeptTables
 from mlops_assets.simulation.world import HISTORY, START, Kind, World
 from mlops_assets.spec import ForecastSpec, load_spec
 from mlops_assets.tracking.memory import MemoryTracking
@@ -105,7 +106,7 @@ class Forecast:
         """Open the stores."""
         clock, jobs = self._at(START)
         self.stores = Stores(
-            tables=MemoryTables(),
+            tables=KeptTables(),
             models=MemoryModels(),
             tracking=self._tracking,
             notifications=Notifications(),

@@ -101,6 +101,8 @@ def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> l
     rounds, stored = rounds_of(spec), set(tables.partitions([spec.name, FORECASTS]))
     if rounds is None or not stored:
         return []
+    if stored.issuperset(before(spec, key, sum(one < key for one in stored))):
+        return []  # there is no gap, so that no tick need be looked at
     first, found, moment = min(stored), set(), now
     while len(found) < REACH:
         tick = rounds.get_prev_partition_window(moment)

@@ -26,7 +26,7 @@ BESIDE = 28
 
 def keep_scores(
     tables: Tables, spec: ForecastSpec, found: Mapping[str, pd.DataFrame | None], now: pd.Timestamp
-) -> pd.DataFrame:
+) -> None:
     """Write the scores of some partitions to `<name>/accuracy_scores`, keeping what they were before.
 
     Args:
@@ -34,24 +34,24 @@ def keep_scores(
         spec: the forecast.
         found: partition -> its scores, as `ledger.scores` returns them; None where no forecast counts.
         now: the present moment, naive, in UTC.
-
-    Returns:
-        The latest scores as a whole of every partition that has any: `partition`, `rows` and the numbers.
     """
-    old = dict(list(read_scores(tables, spec.name, latest=False, also=list(found)).groupby("partition")))
+    stored = tables.stored([spec.name, ACCURACY_SCORES], list(found))
+    old = {str(key): rows for key, rows in _read(tables, spec.name, stored).groupby("partition")}
     revised = {}
     for partition, scores in found.items():
         if scores is None and partition not in old:
             continue
         new = ledger.Scores(spec.task).table() if scores is None else scores
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
-            old[partition] = revised[partition] = history.assign(partition=partition)
+            revised[partition] = history.assign(partition=partition)
     columns = TABLES[ACCURACY_SCORES]
     tables.write_all([spec.name, ACCURACY_SCORES], {key: typed(rows, columns) for key, rows in revised.items()})
-    if not old:
-        return without_rows(columns)
-    whole = _latest(pd.concat(old.values())).query("scope == 'all'")
-    return whole.sort_values("partition", ignore_index=True)
+
+
+def whole_scores(tables: Tables, name: str, also: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the latest scores as a whole of the last `SPAN` partitions and of some others, oldest first."""
+    rows = read_scores(tables, name, also=also)
+    return rows[rows["scope"] == ledger.ALL].sort_values("partition", ignore_index=True)
 
 
 def read_scores(

@@ -18,6 +18,8 @@ def walls_of(instants: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
 
 def instants_of(walls: pd.DatetimeIndex, zone: ZoneInfo) -> pd.DatetimeIndex:
     """Return when (in UTC) the clock shows some times (naive) first; of one that it skips, when it would have come."""
+    if zone.key == "UTC":
+        return walls.as_unit("us").tz_localize("UTC")
     early, late, near = _candidates(walls, zone)
     if not near.size:
         return early
