@@ -15,6 +15,10 @@ EXAMPLES = "local, local?workers=4, dask://host:8786, dask://local?workers=2&mem
 _ADDRESS = re.compile(
     r"(?P<kind>local|dask|spark|sc|databricks)(\+(?P<protocol>\w+))?(://(?P<place>[^?]+))?(\?(?P<query>.*))?"
 )
+MASTERS = re.compile(r"[\w.-]+:\d+(,[\w.-]+:\d+)*")
+"""One master of Spark's own, or several of which one leads."""
+_SCHEDULER = re.compile(r".+:\d+")
+_MANAGERS = re.compile(r"yarn|local.*|k8s://.+")
 _OPENER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -53,12 +57,32 @@ class Address:
             address.only(workers=int)
         elif address.place == LOCAL and address.kind == "dask":
             address.only(workers=int, memory=str)
+        else:
+            address.require_port()
         return address
 
     @property
     def opener(self) -> str:
         """The import path, `module:name`, of what opens a cluster; empty if the place is none."""
         return self.place if _OPENER.fullmatch(self.place) else ""
+
+    def require_port(self) -> None:
+        """Refuse a scheduler of Dask, or a master of Spark's own, without a port: their libraries say it badly.
+
+        Raises:
+            EngineAddressError: there is none.
+        """
+        if self.opener or self.kind not in ("dask", "spark"):
+            return
+        if self.kind == "dask" and not _SCHEDULER.fullmatch(self.place):
+            raise EngineAddressError(
+                f"MLOPS_ENGINE={self.text}: a scheduler of Dask has a port, such as dask://host:8786"
+            )
+        if self.kind == "spark" and not (MASTERS.fullmatch(self.place) or _MANAGERS.fullmatch(self.place)):
+            raise EngineAddressError(
+                f"MLOPS_ENGINE={self.text}: a master of Spark has a port, such as spark://host:7077; the others are "
+                "spark://yarn, spark://k8s://host:443 and spark://local-cluster[2,1,1024]"
+            )
 
     def only(self, **known: type) -> dict[str, Any]:
         """Return the options, which must be among those that are known, and of their type.

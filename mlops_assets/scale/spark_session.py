@@ -15,13 +15,15 @@ from typing import Any
 from mlops_assets.errors import MissingExtraError
 from mlops_assets.resources.release import package_version
 from mlops_assets.scale import worker
-from mlops_assets.scale.address import Address
+from mlops_assets.scale.address import MASTERS, Address
 from mlops_assets.scale.failures import EngineUnavailableError, WorkerLostError
 from mlops_assets.scale.opener import open_by_path
 from mlops_assets.scale.worker import Outcome
 
 PATIENCE = 20.0
 """Seconds that a master, or a server of Spark Connect, may take to answer."""
+_CONNECT = 15002
+"""Port of a server of Spark Connect, unless the address names another."""
 _EXECUTORS = 300.0
 """Seconds that the first executor may take to come."""
 _RETRIES, _PAUSE = 4, 5000
@@ -140,8 +142,8 @@ def _open(where: Address) -> tuple[Any, bool]:
         for policy in session.client.get_retry_policies():
             policy.max_retries, policy.max_backoff = _RETRIES, _PAUSE
         return session, True
-    address = re.fullmatch(r"[\w.-]+:\d+(,[\w.-]+:\d+)*", where.place) is not None
-    return builder.master(f"spark://{where.place}" if address else where.place).getOrCreate(), True
+    own = MASTERS.fullmatch(where.place) is not None
+    return builder.master(f"spark://{where.place}" if own else where.place).getOrCreate(), True
 
 
 def _of_databricks() -> Any:
@@ -175,19 +177,20 @@ def _settings_of(where: Address) -> dict[str, str]:
 
 
 def _require_answer(where: Address) -> None:
-    """Knock at the first address that names a host and a port: Spark itself tries for minutes.
+    """Knock at the first address that names a host: Spark itself tries for minutes.
 
     Raises:
         EngineUnavailableError: nobody opens.
     """
-    found = re.match(r"([\w.-]+):(\d+)", where.place)
-    if found is None:
+    found = re.match(r"([\w.-]+)(?::(\d+))?", where.place)
+    if found is None or (where.kind == "spark" and not found[2]):
         return
+    host, port = found[1], int(found[2] or _CONNECT)
     try:
-        socket.create_connection((found[1], int(found[2])), PATIENCE).close()
+        socket.create_connection((host, port), PATIENCE).close()
     except OSError as error:
         raise EngineUnavailableError(
-            f"MLOPS_ENGINE={where.text}: nothing answers at {found[0]} within {PATIENCE:g} s: {error}"
+            f"MLOPS_ENGINE={where.text}: nothing answers at {host}:{port} within {PATIENCE:g} s: {error}"
         ) from error
 
 

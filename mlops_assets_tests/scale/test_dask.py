@@ -131,7 +131,6 @@ def test_a_cluster_of_ones_own_is_opened_by_its_import_path(engine, monkeypatch)
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("dask://127.0.0.1:x", "invalid literal for int"),
         ("dask+ftp://127.0.0.1:9", "unknown address scheme 'ftp'"),
         ("dask+tls://127.0.0.1:9", "check your TLS configuration"),
         ("dask://local?memory=lots", "Could not interpret 'lots'"),

@@ -1,16 +1,20 @@
 """Engines on this machine: results in order, errors as they were raised, killed processes replaced."""
 
 import os
+import pickle
 from collections.abc import Iterator
 from functools import partial
 
+import pyarrow as pa
 import pytest
 
 from mlops_assets.environments import build_environment
 from mlops_assets.errors import DataError
+from mlops_assets.scale import spark_session
 from mlops_assets.scale.address import Address
 from mlops_assets.scale.engine import Engine
-from mlops_assets.scale.failures import EngineAddressError, WorkerLostError
+from mlops_assets.scale.failures import EngineAddressError, EngineUnavailableError, WorkerLostError, WorkerReleaseError
+from mlops_assets.scale.worker import require_release
 from mlops_assets.settings import Settings
 from mlops_assets_tests.scale.work import deadly, double, whole
 
@@ -104,9 +108,40 @@ def test_what_is_no_address_is_refused_with_examples(text):
         ("local?workers=[2", "workers takes a number from 1 on, found '[2'"),
         ("local?worker=2", "no option 'worker'; there are: workers"),
         ("dask://local?memory=2", "memory takes a size such as 1GiB, found 2"),
+        ("dask://host", "MLOPS_ENGINE=dask://host: a scheduler of Dask has a port, such as dask://host:8786"),
+        ("dask://127.0.0.1:x", "MLOPS_ENGINE=dask://127.0.0.1:x: a scheduler of Dask has a port"),
+        ("spark://host", "MLOPS_ENGINE=spark://host: a master of Spark has a port, such as spark://host:7077"),
     ],
 )
 def test_a_wrong_address_or_option_is_named_before_there_is_work_for_it(text, message):
     with pytest.raises(EngineAddressError) as raised:
         build_environment(Settings.read({"MLOPS_ENGINE": text}))
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("spark://127.0.0.1:9", "127.0.0.1:9"),
+        ("spark://127.0.0.1:9,127.0.0.2:9", "127.0.0.1:9"),
+        ("sc://127.0.0.1:9/;user_id=me", "127.0.0.1:9"),
+        ("sc://127.0.0.1", "127.0.0.1:1"),
+    ],
+)
+def test_spark_is_knocked_at_before_it_tries_for_minutes(text, place, monkeypatch):
+    monkeypatch.setattr(spark_session, "_CONNECT", 1)
+    with pytest.raises(EngineUnavailableError, match=rf"MLOPS_ENGINE={text}: nothing answers at {place} within 20 s"):
+        spark_session._require_answer(Address.of(text))
+
+
+def test_what_spark_finds_by_itself_is_not_knocked_at():
+    for text in ("spark://yarn", "spark://local-cluster[2,1,1024]", "spark://k8s://no.such.host:443"):
+        spark_session._require_answer(Address.of(text))
+
+
+def test_an_executor_of_another_release_says_which_it_has_instead_of_working():
+    run = spark_session._on_executor("0.0.1", b"", [b""])
+    (answer,) = run(iter([pa.RecordBatch.from_pydict({"id": [0]})]))
+    found, where = pickle.loads(answer.column(0)[0].as_py())
+    with pytest.raises(WorkerReleaseError, match=rf"the worker .* has mlops-assets {found}, here is 0\.0\.1"):
+        require_release(found, where, "0.0.1")
