@@ -1,4 +1,4 @@
-"""Retraining: what the policy launches in a simulated year, and what growing a forest costs and brings.
+"""Retraining: what the policy launches over a year of drawn errors, and what growing a forest costs and brings.
 
 python benchmarks/policy.py [--data FOLDER] [--check]: see benchmarks/README.md.
 """
@@ -22,7 +22,7 @@ from mlops_assets.forecasting.decisions.evidence import Evidence
 from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.evaluation import metrics
 from mlops_assets.forecasting.model import features, fitting, grow
-from mlops_assets_tests.simulated_year import Year
+from mlops_assets_tests.drawn_errors import DrawnErrors
 
 SEEDS = range(5)
 MONTHLY = PolicyRules(name="monthly", relative=None, scheduled=True, cool_down=0, minimum_new=1)
@@ -37,8 +37,8 @@ ORIGINS = 4
 
 
 def year(seed: int) -> dict[str, float]:
-    """Return how many retrainings each policy launches in a simulated year, and the mean error under it."""
-    rules, made = PolicyRules(), Year(seed=seed)
+    """Return how many retrainings each policy launches over a year of drawn errors, and the mean error under it."""
+    rules, made = PolicyRules(), DrawnErrors(seed=seed)
     threshold = 1.25 * made.base
     policies: dict[str, replay.Policies] = {
         "policy": lambda evidence: policy.decide_all(evidence, [rules]),

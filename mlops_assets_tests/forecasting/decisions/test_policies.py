@@ -13,7 +13,7 @@ from mlops_assets.forecasting.decisions import policy, replay
 from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
 from mlops_assets.forecasting.decisions.policy import Answer, decide_all
 from mlops_assets.forecasting.decisions.rules import KEEP_ASIDE, REPLACE, PolicyRules
-from mlops_assets_tests.simulated_year import START, Year
+from mlops_assets_tests.drawn_errors import START, DrawnErrors
 
 MONDAYS = PolicyRules(name="monday", relative=None, scheduled=True, cool_down=0, minimum_new=1)
 ERRORS = PolicyRules(name="errors", breaches=2, window=3, ladder=("grow", "refit"))
@@ -33,7 +33,7 @@ def on_mondays(policies: Sequence[PolicyRules]) -> replay.Policies:
 
 
 def lived(policies: Sequence[PolicyRules], **year: Any) -> replay.Play:
-    return replay.play(Year(**year), on_mondays(policies), "wql")
+    return replay.play(DrawnErrors(**year), on_mondays(policies), "wql")
 
 
 QUIET = {"regime": None, "drift": None, "outage": None, "broken": None, "shift": None}

@@ -1,4 +1,4 @@
-"""Policies that live through a simulated year."""
+"""Policies that live through a year of drawn errors."""
 
 from itertools import pairwise
 
@@ -7,12 +7,12 @@ import pytest
 
 from mlops_assets.forecasting.decisions import policy, replay
 from mlops_assets.forecasting.decisions.rules import PolicyRules
-from mlops_assets_tests.simulated_year import START, Year
+from mlops_assets_tests.drawn_errors import START, DrawnErrors
 
 QUIET = {"regime": None, "drift": None, "outage": None, "broken": None, "shift": None}
 
 
-def lived(year: Year, **rules) -> replay.Play:
+def lived(year: DrawnErrors, **rules) -> replay.Play:
     made = [PolicyRules(**rules)]
     return replay.play(year, lambda evidence: policy.decide_all(evidence, made), "wql")
 
@@ -22,8 +22,8 @@ def days(play: replay.Play) -> list[int]:
 
 
 @pytest.fixture(scope="module", params=[0])
-def year(request) -> Year:
-    return Year(seed=request.param)
+def year(request) -> DrawnErrors:
+    return DrawnErrors(seed=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +62,15 @@ def test_a_naive_sensor_launches_far_more_and_gains_little(year, play):
 
 
 def test_a_year_without_a_change_launches_hardly_ever():
-    assert lived(Year(seed=3, days=200, **QUIET)).summary()["retrainings"] <= 1
+    assert lived(DrawnErrors(seed=3, days=200, **QUIET)).summary()["retrainings"] <= 1
 
 
 def test_a_broken_day_alone_launches_nothing():
-    assert lived(Year(days=120, **{**QUIET, "broken": 60})).summary()["retrainings"] == 0
+    assert lived(DrawnErrors(days=120, **{**QUIET, "broken": 60})).summary()["retrainings"] == 0
 
 
 def test_thirty_bad_periods_that_never_get_better_are_three_launches_and_then_a_stop():
-    bad = lived(Year(days=60, **{**QUIET, "shift": 30}, noise=0.02))
+    bad = lived(DrawnErrors(days=60, **{**QUIET, "shift": 30}, noise=0.02))
     assert bad.summary()["retrainings"] == 3
     assert bad.summary()["promoted"] == 0
     stopped = bad.days[bad.days["guard"] == "futility"]
@@ -79,4 +79,4 @@ def test_thirty_bad_periods_that_never_get_better_are_three_launches_and_then_a_
 
 
 def test_always_counts_partitions():
-    assert replay.play(Year(days=30, **QUIET), replay.always(7), "wql").summary()["retrainings"] == 4
+    assert replay.play(DrawnErrors(days=30, **QUIET), replay.always(7), "wql").summary()["retrainings"] == 4

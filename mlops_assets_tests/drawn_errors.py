@@ -1,7 +1,7 @@
-"""A year of a forecast's life, made up and seeded: what a retraining policy must live through.
+"""The errors of a forecast over a year, drawn from a seed and not forecast: a policy alone is tried on them.
 
-Errors are drawn, not forecast, so that a year takes a moment; who is in charge, and on which data it was trained,
-decides how large they are. Used by the tests and by `benchmarks/policy.py`.
+Who is in charge, and on which data it was trained, decides how large they are. Used by the tests of policies and by
+`benchmarks/policy.py`; a year in which everything is real but the world is lived in `mlops_assets.simulation`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ BACKTEST = 14
 
 
 @dataclass(frozen=True)
-class Year:
+class DrawnErrors:
     """What happens, by number of the day.
 
     Attributes:
