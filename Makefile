@@ -9,7 +9,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time test-year services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -118,6 +118,9 @@ test-airflow: .venv/installed  ## docs/orchestrators under a real Airflow 3, and
 
 test-time: .venv/installed  ## Windows of partitions around every change of every zone's clocks, 1970 to 2037.
 	MLOPS_TEST_TIME=all $(BIN)/python -m pytest mlops_assets_tests/catalog/test_windows.py
+
+test-year: .venv/installed  ## Months of a made-up forecast by eight seeds: nothing is lost, and everything happens that can.
+	MLOPS_TEST_YEAR=8 $(BIN)/python -m pytest mlops_assets_tests/simulation/test_reach.py
 
 # Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed

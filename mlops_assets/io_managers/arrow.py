@@ -18,6 +18,9 @@ from mlops_assets.io_managers.errors import UnstorableFrameError
 
 RECORD = b"mlops_assets.columns"
 
+_MANY = 10_000
+"""Rows that are worth threads."""
+
 
 def to_arrow(frame: pd.DataFrame) -> pa.Table:
     """Convert a frame into an Arrow table that `to_frame` turns back into an equal frame.
@@ -51,7 +54,8 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     if not record:
         return table.to_pandas()
     plain = [name for name in table.column_names if record[name]["kind"] == "numpy"]
-    bulk = table.select(plain).to_pandas(ignore_metadata=True)
+    many = table.num_rows > _MANY  # threads of few rows wait for one another
+    bulk = table.select(plain).to_pandas(ignore_metadata=True, use_threads=many)
     columns = {
         name: (
             _exact_unit(bulk[name], record[name]["dtype"])

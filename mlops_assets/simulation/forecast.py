@@ -19,6 +19,7 @@ from mlops_assets.environments import Stores
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.memory import MemoryModels
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.lifecycle.roles import CHAMPION, SHADOW
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
@@ -41,14 +42,27 @@ MOST_BAD = 0.4
 _JOBS = 3
 """The latest jobs, of which anything may have happened since yesterday."""
 WAYS: tuple[Mapping[str, Any], ...] = (
-    {"retraining": {"cool_down": 2, "futility": 2}},
+    {
+        "gate": {"confidence": 0.7, "segment_tolerance": 0.02},
+        "retraining": {"cool_down": 2, "futility": 1},
+    },
     {
         "approval": "manual",
-        "retraining": {"relative": None, "threshold": 0.06, "skill": -0.5, "coverage": [0.3, 1.0], "budget": 2},
+        "retraining": {"relative": None, "threshold": 0.06, "skill": -0.5, "budget": 2},
+        "policies": [{"name": "covered", "trigger": {"error": {"relative": None, "coverage": [0.5, 1.0]}}}],
     },
-    {"retraining": {"max_age_days": 45, "new_rows": 300, "ladder": ["grow", "refit"]}},
     {
-        "retraining": {"bias": 0.1, "drift": 2.0},
+        "retraining": {
+            "relative": 2.0,
+            "max_age_days": 45,
+            "new_rows": 120,
+            "cool_down": 0,
+            "minimum_new": 5,
+            "ladder": ["grow", "refit"],
+        }
+    },
+    {
+        "retraining": {"relative": None, "bias": 0.2, "drift": 0.5},
         "policies": [
             {"name": "weekly", "trigger": {"schedule": "0 5 * * 1"}, "action": "keep_aside"},
             {"name": "biased", "trigger": {"bias": {"limit": 0.05}}, "action": "replace"},
@@ -56,6 +70,8 @@ WAYS: tuple[Mapping[str, Any], ...] = (
     },
 )
 """How the forecast is looked after: each seed has its way."""
+ROLES = (SHADOW, CHAMPION)
+"""What the service's forecasts are for."""
 
 
 def declare(folder: Path, world: World) -> ForecastSpec:
@@ -75,7 +91,7 @@ def declare(folder: Path, world: World) -> ForecastSpec:
         **WAYS[world.seed % len(WAYS)],
     }
     if world.of_kind(Kind.SERVICE) is not None:
-        fields["external"] = EXTERNAL
+        fields["external"] = EXTERNAL | {"role": ROLES[world.seed % len(ROLES)]}
     file = folder / f"{NAME}.yaml"
     file.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
     return load_spec(file)
@@ -146,6 +162,15 @@ class Forecast:
     def lose(self, version: Version) -> None:
         """Lose a version, as an MLflow that somebody has tidied up does."""
         self._tracking.registry(self.spec.name).remove(version.number)
+
+    @contextmanager
+    def losing_files(self) -> Iterator[None]:
+        """Let the files of models that are logged be lost at once."""
+        self._tracking.kept.losing = True
+        try:
+            yield
+        finally:
+            self._tracking.kept.losing = False
 
     def news(self, log: str) -> pd.DataFrame:
         """Return the rows of a log that have come since it was asked for last."""

@@ -22,6 +22,10 @@ REGRET = 5
 """Days after which a bad promotion is rolled back; on the next one somebody trains that version again."""
 
 
+HESITATION = 3
+"""Every so many days people decide on the versions that wait."""
+
+
 @dataclass
 class People:
     """Those who look after the forecast.
@@ -31,12 +35,14 @@ class People:
         forecast: theirs.
         hands: do what they ask of the machine.
         missing: days of which they know that nobody has forecast from them.
+        regretted: the version that was promoted in error.
     """
 
     world: World
     forecast: Forecast
     hands: Hands
     missing: set[str] = field(default_factory=set)
+    regretted: int | None = None
 
     def read(self, day: int, alerts: Sequence[Told]) -> None:
         """Read what is told at the end of a day."""
@@ -55,19 +61,23 @@ class People:
     def decide(self, day: int) -> None:
         """Decide on versions that wait for approval, train by hand, promote in error and take that back."""
         life, world = self.forecast.life, self.world
-        for number in decisions.waiting(life.log.all()):
-            if number % 3:
+        for number in decisions.waiting(life.log.all()) if day % HESITATION == 0 else ():
+            if number % 3 or life.champion() is None:
                 life.approve(number, ADA, "it is better on the backtest, and the weeks before were bad")
             else:
                 life.reject(number, ADA, "the data of that week were not to be trusted")
         if world.since(Kind.BY_HAND, day) is not None:
             self.train("ada wants to know whether more data help")
+        if world.since(Kind.TORN, day) is not None:
+            with self.forecast.losing_files():
+                self.train("ada trains while the disk of the models is full")
         since = world.since(Kind.BAD, day)
         if since == 0:
-            number = self.train("ben tries old data", self._old)
-            if number is not None and life.log.all()["outcome"].iloc[-1] == "refused":
-                life.approve(number, BEN, "the gate is too strict", force=True)
-        elif since == REGRET and (decisions.champion_before(life.log.all())) is not None:
+            self.regretted = self.train("ben tries old data", self._old)
+            outcome = life.log.all()["outcome"].iloc[-1]
+            if self.regretted is not None and outcome in ("refused", "awaiting approval"):
+                life.approve(self.regretted, BEN, "the gate is too strict", force=outcome == "refused")
+        elif since == REGRET and self._can_be_undone():
             life.rollback(ADA, "forecasts have become worse since it is champion")
         elif since == REGRET + 1:
             self.train("ben tries once more", self._old)
@@ -92,6 +102,12 @@ class People:
         )
         for job in stores.jobs.ledger.of(spec.name, f"{self.world.date(day):%Y-%m-%d}"):
             poller.cancel(job.job_key, "ada does not wait for it")
+
+    def _can_be_undone(self) -> bool:
+        log, registry = self.forecast.life.log.all(), self.forecast.life.registry
+        before = decisions.champion_before(log)
+        there = {version.number for version in registry.versions()}
+        return decisions.champion_of(log) == self.regretted is not None and before in there
 
     @property
     def _old(self) -> str:

@@ -40,6 +40,7 @@ class Kind(str, Enum):
     REVISION = "revision of the past"
     SERVICE = "service in trouble"
     LOST = "lost model"
+    TORN = "torn model file"
     BY_HAND = "training by hand"
     BAD = "bad promotion"
 
@@ -54,6 +55,7 @@ LASTS = {
     Kind.REVISION: 1,
     Kind.SERVICE: 4,
     Kind.LOST: 1,
+    Kind.TORN: 1,
     Kind.BY_HAND: 1,
     Kind.BAD: 8,
 }

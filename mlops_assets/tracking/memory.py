@@ -31,12 +31,14 @@ class Kept:
         aliases: by model: alias -> number.
         metrics: by run.
         files: of models, by run.
+        losing: whether those that are logged from now on are lost at once.
     """
 
     versions: dict[str, dict[int, Version]] = field(default_factory=dict)
     aliases: dict[str, dict[str, int]] = field(default_factory=dict)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    losing: bool = False
 
 
 class MemoryRun(TrainingRun):
@@ -67,7 +69,9 @@ class MemoryRun(TrainingRun):
         self, state: Mapping[str, Any], history: pd.DataFrame, forecasts: pd.DataFrame, horizon: int
     ) -> tuple[str, str]:
         """Keep the model's file; return its address and sha256."""
-        data = self._kept.files[self.run_id] = model_file.dumps(dict(state))
+        data = model_file.dumps(dict(state))
+        if not self._kept.losing:
+            self._kept.files[self.run_id] = data
         return f"memory:/{self.run_id}", hashlib.sha256(data).hexdigest()
 
 
@@ -165,6 +169,11 @@ class MemoryTracking(Tracking):
 
     uri: str = "memory:"
     _kept: Kept = PrivateAttr(default_factory=Kept)
+
+    @property
+    def kept(self) -> Kept:
+        """What is kept of all models."""
+        return self._kept
 
     @contextmanager
     def run(self, context: Step, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[TrainingRun]:

@@ -8,8 +8,9 @@ import pytest
 from mlops_assets.simulation.journal import Day
 from mlops_assets.simulation.life import Life
 from mlops_assets.simulation.world import World
+from mlops_assets_tests.simulation.end import unsettled
 
-DAYS, CALM, QUIET = 26, 3, 7
+DAYS, CALM, QUIET = 22, 2, 5
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +24,10 @@ def test_nothing_is_lost_or_doubled_and_decisions_explain_themselves(days: list[
 
 
 def test_in_the_end_all_has_caught_up(days: list[Day]) -> None:
-    last = days[-3:]
-    assert all(day.champion and day.forecasts and day.wql is not None for day in last)
-    assert {alert.kind for day in last for alert in day.alerts} & {"stale data", "run failure", "quarantine"} == set()
+    assert unsettled(days) == []
 
 
 def test_a_seed_is_lived_alike(days: list[Day], tmp_path: Path) -> None:
     life = Life(World.of(0, DAYS, CALM, QUIET), tmp_path)
-    for day in days[:5]:
+    for day in days[:3]:
         assert replace(life.live(days.index(day)), cpu_seconds={}) == replace(day, cpu_seconds={})
