@@ -25,6 +25,8 @@ PROCESS = "mlops/process"
 """The process of a command that executes the run itself: nobody else watches whether it lives."""
 COMMAND = "mlops/command"
 """The command that asked for a run, without `mlops-assets`, where only that makes it again."""
+REPOSITORY_LABEL = ".dagster/repository"
+"""`<repository>@<code location>`: by it Dagster's web UI finds the runs of a job."""
 MAX_RETRIES = "dagster/max_retries"
 """How often Dagster makes a run again whose worker was killed, instead of as often as dagster.yaml says."""
 

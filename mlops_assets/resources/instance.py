@@ -10,6 +10,8 @@ from mlops_assets.errors import MlopsAssetsError, TerminalError, UsageError
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 
+CODE_LOCATION, REPOSITORY = "mlops_assets.definitions", "__repository__"
+"""The module that Dagster loads, which is the name of the code location, and the repository in it."""
 CONFIGURATION = """\
 telemetry:
   enabled: false
@@ -60,6 +62,27 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             ) from error
         instance.get_runs(limit=1)
         return instance
+
+
+def list_with_others(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Let Dagster's web UI list a run that this process has executed where it lists those of the code location.
+
+    Its timeline, and the page of a job, leave out runs that belong to no code location.
+    """
+    from dagster._core.remote_origin import (
+        ManagedGrpcPythonEnvCodeLocationOrigin,
+        RemoteJobOrigin,
+        RemoteRepositoryOrigin,
+    )
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.remote_job_origin is not None:
+        return
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=CODE_LOCATION), CODE_LOCATION)
+    instance.run_storage.replace_job_origin(
+        run, RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), run.job_name)
+    )
 
 
 def prove_instance(instance: dg.DagsterInstance) -> None:

@@ -9,8 +9,9 @@ import dagster as dg
 
 from mlops_assets.alerts.failures import reason_of
 from mlops_assets.catalog.names import step_of
-from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, range_tags
+from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, REPOSITORY_LABEL, range_tags
 from mlops_assets.errors import ExitCode, MlopsAssetsError
+from mlops_assets.resources.instance import CODE_LOCATION, REPOSITORY, list_with_others
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
 from mlops_assets.stages.deliver import NoChampionError
@@ -83,7 +84,7 @@ class Runner:
             StepBugError: it failed by a bug.
         """
         # Nobody but its command can make it again.
-        every = {PROCESS: this_process(), MAX_RETRIES: "0", **(tags or {})}
+        every = {PROCESS: this_process(), MAX_RETRIES: "0", REPOSITORY_LABEL: f"{REPOSITORY}@{CODE_LOCATION}", **(tags or {})}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
             every |= range_tags(keys[0], keys[-1])
@@ -95,6 +96,7 @@ class Runner:
             tags=every,
             raise_on_error=False,
         )
+        list_with_others(self.instance, result.run_id)
         if not result.success:
             raise _failure(result, job)
 

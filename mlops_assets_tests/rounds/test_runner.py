@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from mlops_assets.catalog.run_tags import REPOSITORY_LABEL
 from mlops_assets.errors import DataError, ExitCode
 from mlops_assets.rounds.runner import InterruptedRunError, RunFailedError, Runner, Step, UndeliveredError
 from mlops_assets.stages.deliver import NoChampionError
@@ -50,3 +51,16 @@ def test_that_only_a_champion_may_forecast_is_a_failure_of_its_own():
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(UndeliveredError, match="no champion yet") as caught:
         Runner(made, instance, lambda _: None)("one")
     assert caught.value.exit_code == ExitCode.NOT_ALLOWED
+
+
+def test_a_run_of_a_command_is_listed_with_those_of_the_code_location():
+    @dg.asset
+    def listed() -> None: ...
+
+    made = dg.Definitions([listed], jobs=[dg.define_asset_job("one")])
+    with dg.DagsterInstance.ephemeral() as instance:
+        Runner(made, instance, lambda _: None)("one")
+        (run,) = instance.get_runs(dg.RunsFilter(tags={REPOSITORY_LABEL: "__repository__@mlops_assets.definitions"}))
+    assert run.is_success
+    assert run.remote_job_origin is not None
+    assert (run.remote_job_origin.location_name, run.remote_job_origin.job_name) == ("mlops_assets.definitions", "one")
