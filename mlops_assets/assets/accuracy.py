@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, with_earlier
-from mlops_assets.catalog.metadata import known_numbers, markdown_table
+from mlops_assets.catalog.metadata import in_front, known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.evaluation import ledger
@@ -82,9 +82,10 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
             if until.notna().any():
                 facts["trend"] = dg.MetadataValue.md(charts.sparkline(until, f"{spec.retraining.metric} so far"))
             context.add_asset_metadata(facts, key, partition)
+        numbers = in_front("trend", spec.retraining.metric, *SHOWN)
         if found.many and len(keys) == 1:
-            return dg.Output(Streamed(found.batches))
-        return dg.Output(pd.concat(found.batches, ignore_index=True))
+            return dg.Output(Streamed(found.batches), metadata=numbers)
+        return dg.Output(pd.concat(found.batches, ignore_index=True), metadata=numbers)
 
     return forecast_accuracy
 

@@ -6,6 +6,7 @@ import pandas as pd
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
+from mlops_assets.catalog.metadata import in_front
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.resources.patience import patient
@@ -61,7 +62,7 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
         if words:
             context.log.warning(f"{keys[-1]}: {words}")
             notifications.send(tables, messages.anomalies(spec.name, keys[-1], words, notifications))
-        yield dg.Output(pd.concat(found.values(), ignore_index=True))
+        yield dg.Output(pd.concat(found.values(), ignore_index=True), metadata=in_front("anomalies"))
         # Late data of an earlier partition do not make the latest one right.
         newest = max([*keys, *tables.partitions([spec.name, ANOMALIES])])
         latest = found[newest] if newest in found else tables.read([spec.name, ANOMALIES], [newest])

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, origin_inputs, with_earlier
-from mlops_assets.catalog.metadata import known_numbers, markdown_table
+from mlops_assets.catalog.metadata import in_front, known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS
 from mlops_assets.catalog.partitions import most_between, with_steps
 from mlops_assets.forecasting.monitoring import change
@@ -65,7 +65,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
             context.add_asset_metadata(_facts(table), graph.key(FORECAST_CHANGE), key)
         if not parts:
             return dg.Output(graph.without_rows(FORECAST_CHANGE))
-        return dg.Output(pd.concat(parts, ignore_index=True))
+        return dg.Output(pd.concat(parts, ignore_index=True), metadata=in_front("change", "compared_with", "largest"))
 
     return forecast_change
 
@@ -88,5 +88,5 @@ def _facts(table: pd.DataFrame) -> Mapping[str, Any]:
         f"{first['steps']} timestamps in common",
         **known_numbers(sums),
         **said,
-        "largest": dg.MetadataValue.md(markdown_table(shown.rename(columns=change.TITLES), 6)),
+        "largest": dg.MetadataValue.md(markdown_table(shown.rename(columns=change.TITLES))),
     }

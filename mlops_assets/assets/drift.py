@@ -7,9 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, with_earlier
-from mlops_assets.catalog.metadata import markdown_table
+from mlops_assets.catalog.metadata import in_front, markdown_table
 from mlops_assets.catalog.names import DATA_DRIFT, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods, with_steps
+from mlops_assets.forecasting.formatting import significant
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
@@ -56,7 +57,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
             for words in part.table.loc[part.table["drifted"], "explanation"]:
                 context.log.info(f"{key}: {words}")  # nothing to be done by itself: status and report list it
             context.add_asset_metadata({**_facts(part, found.ends[key]), **sampled}, graph.key(DATA_DRIFT), key)
-        return dg.Output(found.table())
+        return dg.Output(found.table(), metadata=in_front("drift", "drifted", "features"))
 
     return data_drift
 
@@ -69,7 +70,7 @@ def _facts(result: drift.DriftResult, end: pd.Timestamp) -> Mapping[str, Any]:
     reference = f"{result.windows} windows, {result.since} to {result.until}" if result.windows else "none yet"
     return {
         "dagster/row_count": len(table),
-        "drift": float(table["drift"].max()),
+        "drift": significant(float(table["drift"].max())),
         "drifted": ", ".join(names) or ("nothing" if table["p_value"].notna().any() else "nothing could be judged"),
         "window": f"{result.first} to {end}",
         "reference": reference,

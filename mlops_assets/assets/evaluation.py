@@ -72,10 +72,10 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         return dg.Output(
             Streamed(found.batches),
             metadata={
+                "by_window": dg.MetadataValue.md(charts.markdown_image(picture, f"{metric} by backtest window")),
                 **known_numbers(stage.headline(found.overall)),
                 "scores": dg.MetadataValue.md(markdown_table(found.overall)),
                 "scores_by_window": dg.MetadataValue.md(markdown_table(found.by_window)),
-                "by_window": dg.MetadataValue.md(charts.markdown_image(picture, f"{metric} by backtest window")),
                 "seconds": dg.MetadataValue.md(markdown_table(found.seconds, 3)),
             },
         )

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, origin_inputs, reach_of
+from mlops_assets.catalog.metadata import in_front
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import freshness_of, with_steps
 from mlops_assets.errors import TerminalError
-from mlops_assets.forecasting.formatting import few
+from mlops_assets.forecasting.formatting import few, significant
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -89,8 +90,14 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
             context.add_asset_metadata(_facts(one), graph.key(FORECASTS), key)
         for reason in deliver.said:
             context.log.warning(reason)
-        facts: dict[str, Any] = {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}
+        facts: dict[str, Any] = in_front("sum_by_step", "total")
         tallies = [one.tally for one in made.values()]
+        if (latest := tallies[-1].version) != UNREGISTERED:
+            facts["model_version"] = latest
+            if tracking.ui:
+                facts["mlflow_version"] = dg.MetadataValue.url(tracking.links.version(spec.name, latest))
+        facts |= in_front("items", "delivered_because")
+        facts |= {"delivered_in_place_of_the_champion": "; ".join(deliver.said)} if deliver.said else {}
         if quiet := silent(
             spec,
             sum(tally.zeros for tally in tallies),
@@ -99,10 +106,6 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         ):
             context.log.warning(quiet)
             facts["silent_point"] = quiet
-        if (latest := tallies[-1].version) != UNREGISTERED:
-            facts["model_version"] = latest
-            if tracking.ui:
-                facts["mlflow_version"] = dg.MetadataValue.url(tracking.links.version(spec.name, latest))
         run = context.run.run_id
         stamped = (ledger_of(rows, run, naive_utc(now)) for one in made.values() for rows in one.batches)
         publisher = Publisher(tables, spec)
@@ -129,7 +132,7 @@ def _facts(made: Predicted) -> dict[str, Any]:
         "fallback_rows": tally.fallback,
         "seasonal_naive_rows": tally.naive,
         "delivered_because": ", ".join(sorted(tally.because)),
-        "total": float(by_step.sum()),
+        "total": significant(float(by_step.sum())),
         "sum_by_step": dg.MetadataValue.md(charts.sparkline(by_step, "sum of all items by step")),
         **_left_out(made.left_out),
         **(made.odd.facts() if made.odd else {}),

@@ -7,10 +7,11 @@ import pandas as pd
 
 from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
-from mlops_assets.catalog.metadata import markdown_table
+from mlops_assets.catalog.metadata import in_front, markdown_table
 from mlops_assets.catalog.names import FORECASTS, FUTURE_COVARIATES, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
 from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.forecasting.formatting import significant
 from mlops_assets.forecasting.model.baselines import SeasonalNaive
 from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -75,7 +76,7 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
             context.add_asset_metadata(_facts(parts[-1]), graph.key(RECONCILED_FORECASTS), key)
         rows = pd.concat(parts or [graph.without_rows(RECONCILED_FORECASTS)], ignore_index=True)
         Publisher(tables, spec).with_sums(rows, keys, naive_utc(clock.now()))
-        return dg.Output(rows)
+        return dg.Output(rows, metadata=in_front("total", "levels"))
 
     return reconciled_forecasts
 
@@ -86,6 +87,6 @@ def _facts(rows: pd.DataFrame) -> Mapping[str, dg.MetadataValue | int | float]:
     levels = rows.groupby("level", sort=False)["item_id"].nunique().rename("ids").reset_index()
     return {
         "dagster/row_count": len(rows),
-        "total": float(top["mean"].sum()),
+        "total": significant(float(top["mean"].sum())),
         "levels": dg.MetadataValue.md(markdown_table(levels)),
     }

@@ -78,11 +78,11 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         return dg.Output(
             register.row_of(spec.name, version),
             metadata={
-                "outcome": news,
                 "version": version.number,
+                "outcome": news,
+                **(links if tracking.ui else {}),
                 **known_numbers(scores),
                 **({} if groups is None else {"importance_by_group": groups}),
-                **(links if tracking.ui else {}),
             },
         )
 

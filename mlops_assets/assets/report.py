@@ -5,7 +5,7 @@ import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.metadata import markdown_text
+from mlops_assets.catalog.metadata import in_front, markdown_text
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
 from mlops_assets.catalog.spending import Spending
 from mlops_assets.jobs.resource import Jobs
@@ -78,7 +78,8 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
             **({"report": dg.MetadataValue.url(link)} if link else {}),
         }
         context.add_asset_metadata(facts, graph.key(REPORT), partition)
-        return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}))
+        front = in_front("report", "to_look_at") if link else in_front("to_look_at")
+        return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}), metadata=front)
 
     return report
 
@@ -87,5 +88,4 @@ def _kept(registry: Registry, number: int, html: str) -> str:
     """Keep the page with the run of a version, and return its address."""
     version = registry.version(number)
     registry.attach(version.number, html, FILE)
-    run = registry.run_link(version.run_id)
-    return f"{run}/artifacts/{FILE}" if run else ""
+    return registry.run_link(version.run_id, FILE)

@@ -123,7 +123,7 @@ def build_model(graph: Graph) -> dg.AssetsDefinition:
         forecaster, facts = train.fit(training_set, train.fitting_of(run, life, spec, task, context.log))
         return dg.Output(
             {"forecaster": kinds.state_of(forecaster), "facts": facts},
-            metadata={"kind": forecaster.task.model.kind, **known_numbers(facts), **_importances(forecaster)},
+            metadata={**_importances(forecaster), "kind": forecaster.task.model.kind, **known_numbers(facts)},
         )
 
     return model

@@ -4,6 +4,7 @@ import dagster as dg
 
 from mlops_assets.catalog.column import FIRST_RELEASE, Column, expand
 from mlops_assets.catalog.columns import TABLES
+from mlops_assets.catalog.metadata import COLUMNS
 from mlops_assets.catalog.names import ENTRIES, FUTURE_COVARIATES
 from mlops_assets.forecasting.model.task import OVER, POINT, UNDER
 from mlops_assets.spec import ForecastSpec
@@ -19,7 +20,7 @@ def described(definition: dg.AssetsDefinition, spec: ForecastSpec) -> dg.AssetsD
         covariates = spec.covariates.all_known if name == FUTURE_COVARIATES else spec.covariate_columns
         columns = expand(TABLES[name], spec.task.quantile_columns, covariates, spec.task.cost_columns)
         schema = dg.TableSchema([dg.TableColumn(one, c.stored_as, c.meaning) for one, c in columns.items()])
-        return asset.merge_attributes(metadata={"dagster/column_schema": schema})
+        return asset.merge_attributes(metadata={COLUMNS: schema})
 
     return definition.map_asset_specs(with_columns)
 

@@ -7,8 +7,14 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.forecasting.formatting import figures, significant
+
 UNTOUCHED = "untouched_partitions"
 """Metadata of an output: partitions of the run that are not written, for what is stored of them stays."""
+
+COLUMNS, SHOWN_COLUMNS = "columns", "dagster/column_schema"
+"""Metadata of an asset, and of what is stored of it: what its columns mean. Under Dagster's own name they stand above
+all other metadata; under ours they are a link, and the page begins with what was made."""
 
 FILLED = "filled_partitions"
 """Metadata of an output: earlier partitions without rows that have been filled, with their rows."""
@@ -28,6 +34,14 @@ def seen(key: dg.AssetKey, version: str, source: str) -> dg.AssetObservation:
     return dg.AssetObservation(key, metadata={"source": source, "version": version}, tags={DATA_VERSION: version})
 
 
+def in_front(*names: str) -> dict[str, str]:
+    """Return metadata of an output that lets some names stand before all others on the asset's page.
+
+    What a partition says under such a name (`add_asset_metadata`) takes its place; where it says nothing, `none` stays.
+    """
+    return dict.fromkeys(names, "none")
+
+
 def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key: dg.AssetKey) -> None:
     """Say for each partition of the run how many rows it has.
 
@@ -43,8 +57,9 @@ def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key
 
 
 def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep what can be shown: NumPy's numbers as plain Python ones, missing ones left out, texts as they are."""
+    """Keep what can be shown: plain numbers of three significant digits, and texts; missing ones are left out."""
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+    plain = {name: significant(value) if isinstance(value, float) else value for name, value in plain.items()}
     return {name: value for name, value in plain.items() if isinstance(value, str) or pd.notna(value)}
 
 
@@ -53,7 +68,7 @@ def markdown_text(value: Any) -> str:
     return re.sub(r"[\\`*<\[\]|]", r"\\\g<0>", " ".join(str(value).split()))
 
 
-def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
+def markdown_table(frame: pd.DataFrame, digits: int = 3) -> str:
     """Return a small frame as a Markdown table."""
     head = "| " + " | ".join(map(str, frame.columns)) + " |"
     rule = "|" + "---|" * len(frame.columns)
@@ -63,5 +78,5 @@ def markdown_table(frame: pd.DataFrame, digits: int = 4) -> str:
 
 def _cell(value: Any, digits: int) -> str:
     if isinstance(value, float):
-        return "–" if pd.isna(value) else f"{value:.{digits}g}"
+        return "–" if pd.isna(value) else figures(value, digits)
     return markdown_text(value)

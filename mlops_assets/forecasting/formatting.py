@@ -1,7 +1,7 @@
 """Results as plain JSON types, and in a few words."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import floor, isfinite, log10
 from typing import Any
 
 import pandas as pd
@@ -36,6 +36,19 @@ def stamp(moment: pd.Timestamp) -> str:
     if moment == moment.normalize():
         return f"{moment:%Y-%m-%d}"
     return moment.isoformat(sep=" ", timespec="minutes" if moment == moment.floor("min") else "auto")
+
+
+def significant(value: float, digits: int = 3) -> float:
+    """Round a number to so many significant digits; none before its decimal point is lost."""
+    if not isfinite(value) or value == 0:
+        return value
+    return round(value, max(0, digits - 1 - floor(log10(abs(value)))))
+
+
+def figures(value: float, digits: int = 3) -> str:
+    """Return a number as text with so many significant digits; none before its decimal point is lost."""
+    rounded = significant(value, digits)
+    return f"{rounded:.0f}" if 10**digits <= abs(rounded) < 1e15 else f"{rounded:.{digits}g}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -7,12 +7,20 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
+from mlops_assets.catalog.metadata import COLUMNS, SHOWN_COLUMNS
+from mlops_assets.forecasting.formatting import figures, stamp
 from mlops_assets.io_managers.arrow import plain_type
+
+
+def columns_key(context: dg.OutputContext) -> str:
+    """Return the name of the metadata that has the columns of an asset."""
+    declared = context.asset_spec.metadata if context.has_asset_key else {}
+    return COLUMNS if COLUMNS in declared else SHOWN_COLUMNS
 
 
 def column_meanings(context: dg.OutputContext) -> Mapping[str, str]:
     """Return what the asset's definition says that its columns mean."""
-    declared = context.asset_spec.metadata.get("dagster/column_schema") if context.has_asset_key else None
+    declared = context.asset_spec.metadata.get(columns_key(context)) if context.has_asset_key else None
     if not isinstance(declared, dg.TableSchema):
         return {}
     return {column.name: column.description for column in declared.columns if column.description}
@@ -46,7 +54,15 @@ def preview(frame: pd.DataFrame, rows: int = 5, columns: int = 12, width: int = 
     return table if len(frame) else f"{table}\n\nno rows"
 
 
+def _text(value: Any) -> str:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, float):
+        return figures(value)
+    return stamp(value) if isinstance(value, pd.Timestamp) else str(value)
+
+
 def _cell(value: Any, width: int) -> str:
-    text = "" if value is None or value is pd.NA or value is pd.NaT else str(value)
+    text = _text(value)
     text = text if len(text) <= width else text[: width - 1] + "…"
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("\r", " ").replace("`", "'")

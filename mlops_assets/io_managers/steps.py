@@ -16,7 +16,7 @@ from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.arrow import to_arrow
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.keys import label
-from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, preview
+from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, columns_key, preview
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.io_managers.parts import nothing_there
 from mlops_assets.resources.clock import Clock
@@ -58,6 +58,7 @@ def store(tables: "Tables", context: dg.OutputContext, obj: Any, claim: int) -> 
             "or give the asset another io_manager_key."
         )
     parts: dict[str | None, pd.DataFrame] = {**_split(context, obj)} if context.has_asset_partitions else {None: obj}
+    newest = next((part.head() for part in reversed(parts.values()) if len(part)), obj)
     start = time.perf_counter()
     # Of a long history two copies would be held otherwise.
     arrow = {name: to_arrow(parts.pop(name)) for name in list(parts)}
@@ -69,7 +70,7 @@ def store(tables: "Tables", context: dg.OutputContext, obj: Any, claim: int) -> 
     rows = {"dagster/row_count" if len(arrow) == 1 else "rows_of_run": len(obj)}
     one = next(iter(arrow)) if len(arrow) == 1 else None
     schema = max(arrow.values(), key=len).schema
-    _note(context, tables.uri(key, one), obj, schema, size, time.perf_counter() - start, {**rows, **_count(context)})
+    _note(context, tables.uri(key, one), newest, schema, size, time.perf_counter() - start, {**rows, **_count(context)})
 
 
 def _store_stream(tables: "Tables", context: dg.OutputContext, stream: Streamed, claim: int) -> None:
@@ -149,11 +150,11 @@ def _note(
     seconds: float,
     facts: Mapping[str, Any],
 ) -> None:
-    """Add what is shown of what was written: `frame` are its rows, or the first of them."""
+    """Add what is shown of what was written: `frame` has its rows, or the first of its newest partition."""
     context.add_output_metadata(
         {
             **facts,
-            "dagster/column_schema": column_schema(frame, schema, column_meanings(context)),
+            columns_key(context): column_schema(frame, schema, column_meanings(context)),
             "dagster/uri": uri,
             "write_seconds": round(seconds, 3),
             "preview": dg.MetadataValue.md(preview(frame)),

@@ -241,10 +241,13 @@ class Lifecycle:
         self.settle()
         log = self.log.all()
         for _ in range(_TRIES):
-            told = {
-                int(row["version"]): _tags(row) for _, row in log.drop_duplicates("version", keep="last").iterrows()
-            }
-            self.registry.mirror(decisions.champion_of(log), decisions.champion_before(log), told)
+            last = {int(row["version"]): row for _, row in log.drop_duplicates("version", keep="last").iterrows()}
+            self.registry.mirror(
+                decisions.champion_of(log),
+                decisions.champion_before(log),
+                tags={number: _tags(row) for number, row in last.items()},
+                decided={number: _words(row) for number, row in last.items()},
+            )
             seen, log = len(log), self.log.all()
             if len(log) == seen:
                 break
@@ -344,6 +347,11 @@ def _of(version: Version) -> dict[str, Any]:
         "trained_until": version.trained_until,
         **{name: version.tags.get(name, "") for name in ("data_version", "spec_hash", "git_commit")},
     }
+
+
+def _words(row: "pd.Series[Any]") -> str:
+    """Say a decision in a sentence."""
+    return f"{str(row['outcome']).capitalize()} by {row['decided_by']}: {' '.join(str(row['reason']).split())}."
 
 
 def _tags(row: "pd.Series[Any]") -> dict[str, str]:

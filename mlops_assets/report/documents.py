@@ -74,7 +74,7 @@ def state(sources: Sources, found: Overview) -> dict[str, Any]:
         "problems": list(found.problems),
         "links": {
             "dagster": sources.notifications.asset_link(spec.name, FORECASTS),
-            "mlflow": sources.tracking.links.to(f"models/{spec.name}"),
+            "mlflow": sources.tracking.links.model(spec.name),
         },
         "at": found.at,
         "adjustable": False,

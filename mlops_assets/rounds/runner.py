@@ -84,7 +84,8 @@ class Runner:
             StepBugError: it failed by a bug.
         """
         # Nobody but its command can make it again.
-        every = {PROCESS: this_process(), MAX_RETRIES: "0", REPOSITORY_LABEL: f"{REPOSITORY}@{CODE_LOCATION}", **(tags or {})}
+        every = {PROCESS: this_process(), MAX_RETRIES: "0", **(tags or {})}
+        every |= {REPOSITORY_LABEL: f"{REPOSITORY}@{CODE_LOCATION}"}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
             every |= range_tags(keys[0], keys[-1])

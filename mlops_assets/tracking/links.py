@@ -14,17 +14,20 @@ class Links:
     ui: str = ""
 
     def to(self, path: str) -> str:
-        """Return the address of a page, or an empty text."""
-        return f"{self.ui.rstrip('/')}/#/{path}" if self.ui else ""
+        """Return the address of a page, or an empty text.
 
-    def run(self, experiment_id: str, run_id: str) -> str:
-        """Return the address of a run's page."""
-        return self.to(f"experiments/{experiment_id}/runs/{run_id}")
+        It opens as machine learning: MLflow asks the browser what it opened last, and takes GenAI for what it knows.
+        """
+        return f"{self.ui.rstrip('/')}/#/{path}?workflowType=machine_learning" if self.ui else ""
+
+    def run(self, experiment_id: str, run_id: str, artifact: str = "") -> str:
+        """Return the address of a run's page, or of an artifact of the run."""
+        return self.to(f"experiments/{experiment_id}/runs/{run_id}{artifact and f'/artifacts/{artifact}'}")
 
     def version(self, name: str, number: int) -> str:
         """Return the address of the page of a model's version."""
         return self.to(f"models/{name}/versions/{number}")
 
     def model(self, name: str) -> str:
-        """Return the address of the page of a model, as machine learning: MLflow opens models as GenAI otherwise."""
-        return self.to(f"models/{name}?workflowType=machine_learning")
+        """Return the address of the page of a model."""
+        return self.to(f"models/{name}")

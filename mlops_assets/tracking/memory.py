@@ -86,7 +86,7 @@ class MemoryRegistry(Registry):
     def _versions(self) -> dict[int, Version]:
         return self._kept.versions.setdefault(self.name, {})
 
-    def run_link(self, run_id: str) -> str:
+    def run_link(self, run_id: str, artifact: str = "") -> str:
         """Return an empty text: there is no page."""
         return ""
 
@@ -119,7 +119,8 @@ class MemoryRegistry(Registry):
     ) -> Version:
         """Register a model as a new version under the alias `challenger`; its number is above `after`."""
         number = max([after, *self._versions]) + 1
-        self._versions[number] = Version(self.name, number, run_id, {**tags, CODE: own_code().digest})
+        tags = {**tags, CODE: own_code().digest}
+        self._versions[number] = Version(self.name, number, run_id, tags, description=description)
         self.set_alias(CHALLENGER, number)
         return self.version(number)
 
@@ -140,6 +141,10 @@ class MemoryRegistry(Registry):
         """Write tags on a version."""
         version = self._versions[number]
         self._versions[number] = replace(version, tags={**version.tags, **tags})
+
+    def describe(self, number: int, description: str) -> None:
+        """Say of a version what it is."""
+        self._versions[number] = replace(self._versions[number], description=description)
 
     def metrics(self, version: Version) -> dict[str, float]:
         """Return what was measured in the training of a version."""

@@ -38,6 +38,7 @@ class Version:
     run_id: str
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    description: str = ""
 
     @property
     def uri(self) -> str:
@@ -74,6 +75,7 @@ class Version:
             str(version.run_id),
             dict(version.tags or {}),
             tuple(version.aliases or ()),
+            version.description or "",
         )
 
 
@@ -85,10 +87,10 @@ class Registry:
         self._links = links
         self.name = name
 
-    def run_link(self, run_id: str) -> str:
-        """Return the address of a run of this model's experiment, or an empty text."""
+    def run_link(self, run_id: str, artifact: str = "") -> str:
+        """Return the address of a run of this model's experiment, or of an artifact of it, or an empty text."""
         experiment = self._client.get_experiment_by_name(self.name)
-        return self._links.run(experiment.experiment_id, run_id) if experiment else ""
+        return self._links.run(experiment.experiment_id, run_id, artifact) if experiment else ""
 
     def by_alias(self, alias: str) -> Version | None:
         """Return the version that an alias points at, or None."""
@@ -183,13 +185,24 @@ class Registry:
         for key, value in tags.items():
             _patiently(lambda k=key, v=value: self._client.set_model_version_tag(self.name, str(number), k, v))
 
-    def mirror(self, champion: int | None, previous: int | None, tags: Mapping[int, Mapping[str, str]]) -> None:
-        """Make aliases, stages and tags say what they should; what is right already is not written again.
+    def describe(self, number: int, description: str) -> None:
+        """Say of a version, on its page, what it is."""
+        _patiently(lambda: self._client.update_model_version(self.name, str(number), description))
+
+    def mirror(
+        self,
+        champion: int | None,
+        previous: int | None,
+        tags: Mapping[int, Mapping[str, str]],
+        decided: Mapping[int, str] | None = None,
+    ) -> None:
+        """Make aliases, stages, tags and descriptions say what they should; what is right is not written again.
 
         Args:
             champion: version of the alias champion and the stage Production; None: leave both.
             previous: version of the alias previous; None: nobody was champion before.
             tags: further tags by version.
+            decided: what was decided last, in words, by version; it stands in front of what else describes it.
         """
         versions = self.versions()
         if not versions:
@@ -209,6 +222,10 @@ class Registry:
             elif champion is not None and version.tags.get("stage") == "Production":
                 wanted["stage"] = "Archived"
             self.set_tags(version.number, {k: v for k, v in wanted.items() if version.tags.get(k) != v})
+            words = (decided or {}).get(version.number, "")
+            description = "\n\n".join(filter(None, (words, version.description.rpartition("\n\n")[2])))
+            if words and description != version.description:
+                self.describe(version.number, description)
 
     def metrics(self, version: Version) -> dict[str, float]:
         """Return what was measured in the training of a version: scores of its own backtest; nothing if it is gone."""

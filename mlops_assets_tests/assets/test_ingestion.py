@@ -80,7 +80,7 @@ def test_both_tables_carry_what_the_ui_shows(world):
     for name in ("observations", "quarantine"):
         facts = made.metadata(result, name)
         assert facts["dagster/row_count"] == (4 if name == "observations" else 0)
-        assert isinstance(facts["dagster/column_schema"], dg.TableSchema)
+        assert isinstance(facts["columns"], dg.TableSchema)
 
 
 DAYS = "2024-03-03...2024-03-05"

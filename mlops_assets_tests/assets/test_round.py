@@ -194,7 +194,7 @@ def test_every_table_has_the_columns_that_are_declared(trained):
     logs = {one.name for one in ENTRIES if one.kind == "log"}
     for name in sorted(set(TABLES) - logs - {"external_jobs", "future_covariates", "reconciled_forecasts", "report"}):
         last = trained.instance.get_latest_materialization_event(trained.key(name)).asset_materialization
-        stored = {c.name: (c.type, c.description) for c in last.metadata["dagster/column_schema"].value.columns}
+        stored = {c.name: (c.type, c.description) for c in last.metadata["columns"].value.columns}
         declared = expand(TABLES[name], ["q10", "q50", "q90"], ["rain"])
         features = set(stored) - set(declared)
         assert not features if name != "training_set" else "season_7_mean" in features

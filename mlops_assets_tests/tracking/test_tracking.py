@@ -116,7 +116,8 @@ def test_a_dead_server_is_an_error_at_once_without_its_password():
 
 def test_links_need_an_address():
     assert Tracking(uri="sqlite://").links.to("models/x") == ""
-    assert Tracking(uri="sqlite://", ui="http://here:5000/").links.to("models/x") == "http://here:5000/#/models/x"
+    links = Tracking(uri="sqlite://", ui="http://here:5000/").links
+    assert links.model("x") == "http://here:5000/#/models/x?workflowType=machine_learning"
 
 
 def test_whether_there_is_a_database_is_told_without_making_one(tmp_path, tracking):
