@@ -75,10 +75,9 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
             "to_look_at": dg.MetadataValue.md(
                 "\n".join(f"- {markdown_text(words)}" for words in state.problems) or "nothing"
             ),
-            **({"report": dg.MetadataValue.url(link)} if link else {}),
         }
         context.add_asset_metadata(facts, graph.key(REPORT), partition)
-        front = in_front("report", "to_look_at") if link else in_front("to_look_at")
+        front = {**({"report": dg.MetadataValue.url(link)} if link else {}), **in_front("to_look_at")}
         return dg.Output(pd.DataFrame([row]).astype({"made_at": "datetime64[us]"}), metadata=front)
 
     return report

@@ -78,7 +78,7 @@ def _decide(name: str, decision: Callable[["Lifecycle"], "tuple[int, Entry]"], a
         from mlops_assets.commands.rendering.history import decision_line
 
         number, entry = decision(life)
-        left = life.still_published() if entry.kind == "rollback" else ""
+        left = life.still_published() if entry.kind == "rollback" and not as_json else ""
     if as_json:
         told = ("outcome", "version", "champion_before", "champion_after", "decided_by", "reason")
         base.show_json({"forecast": name, "decision": number, **{field: getattr(entry, field) for field in told}})

@@ -287,6 +287,7 @@ class Overview:
         unreachable: what could not be learnt, and why, a line each; what it would have said is left out.
         standing: why nobody is champion, or what has become of the champion; empty if all is well.
         outliers: values of late that are hardly true, in a sentence; empty without any.
+        missing_ahead: known covariates that the latest forecasts lack over their horizon, in words; empty without any.
         silent_point: that the latest forecasts say zero nearly everywhere, in a sentence; empty where they do not.
         anomalies: of the latest partition that was looked at; None before one was.
         changed_spec: which observations were ingested under another spec, in words; empty if none were.
@@ -317,6 +318,7 @@ class Overview:
     unreachable: tuple[str, ...] = ()
     standing: str = ""
     outliers: str = ""
+    missing_ahead: str = ""
     silent_point: str = ""
     anomalies: AnomaliesState | None = None
     changed_spec: str = ""

@@ -38,7 +38,7 @@ def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, .
         *_breach(state),
         *_waiting(state),
         *_quarantined(state),
-        *filter(None, [state.outliers, state.silent_point]),
+        *filter(None, [state.missing_ahead, state.outliers, state.silent_point]),
         *_anomalous(state),
         *_drifted(state),
         *_failed(state),

@@ -16,6 +16,7 @@ from mlops_assets.catalog.names import (
     ENTRIES,
     EXTERNAL_FORECASTS,
     FORECASTS,
+    FUTURE_COVARIATES,
     OBSERVATIONS,
     QUARANTINE,
     RETRAINING_DECISIONS,
@@ -25,6 +26,7 @@ from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data import outliers
+from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.evaluation.beside import scored
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.formatting import plain, stamp
@@ -59,7 +61,7 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages import holes
+from mlops_assets.stages import ahead, holes
 from mlops_assets.stages.external.together import partition_of_stored
 from mlops_assets.stages.remarks import outlier_sentence, silent_point, unasked_median
 from mlops_assets.stages.score import beside_services, read_scores
@@ -144,6 +146,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
         standing=_standing(spec.name, version, log, failed),
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
+        missing_ahead=reached.ask(TABLES, lambda: _missing_ahead(sources), ""),
         silent_point=reached.ask(TABLES, lambda: _silent_point(sources), ""),
         anomalies=reached.ask(TABLES, lambda: _anomalies(sources), None),
         external=reached.ask(TABLES, lambda: external_state(sources), None),
@@ -297,6 +300,20 @@ def _outliers(sources: Sources) -> str:
     keys = sources.stored.partitions(OBSERVATIONS)[-reach_of(spec) - 1 :]
     rows = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", "target"])
     return outlier_sentence(spec, outliers.outliers(rows))
+
+
+def _missing_ahead(sources: Sources) -> str:
+    """Say which known covariates the latest forecasts had to do without over their horizon; nothing where none."""
+    spec, stored = sources.spec, sources.stored
+    names, last = spec.covariates.all_known, stored.partitions(FORECASTS)[-1:]
+    if not names or not last or spec.covariates.missing_future == "last":
+        return ""
+    keys = stored.partitions(OBSERVATIONS)[-reach_of(spec) - 1 :]
+    history, made = stored.read(OBSERVATIONS, keys, [*KEY, *names]), stored.delivered(FORECASTS, last, KEY)
+    known = last[0] in stored.partitions(FUTURE_COVARIATES)
+    future = stored.read(FUTURE_COVARIATES, last, [*KEY, *names]) if known else made[:0].reindex(columns=[*KEY, *names])
+    missing = ahead.missing_ahead(spec.model_copy(update={"calendars": []}), history, future, made)
+    return f"{last[0]}: {ahead.warning(missing, spec)}: mlops-assets run {spec.name}" if len(missing) else ""
 
 
 def _silent_point(sources: Sources) -> str:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +31,7 @@ class LocalVersion:
     run_id: str
     tags: Mapping[str, str] = field(default_factory=dict)
     aliases: Sequence[str] = ()
+    description: str | None = None
 
 
 class LocalClient:
@@ -66,9 +67,7 @@ class LocalClient:
         """Return a version with its tags and aliases."""
         query = "SELECT alias FROM registered_model_aliases WHERE name = ? AND version = ?"
         for one in self._versions(name, "AND version = ?", version):
-            return LocalVersion(
-                name, one.version, one.run_id, one.tags, [row[0] for row in self._rows(query, name, version)]
-            )
+            return replace(one, aliases=[row[0] for row in self._rows(query, name, version)])
         return self._mlflow.get_model_version(name, version)
 
     def search_model_versions(self, filter_string: str) -> Any:
@@ -121,14 +120,18 @@ class LocalClient:
         return None
 
     def _versions(self, name: str, only: str = "", *values: str) -> list[LocalVersion]:
-        query = f"SELECT version, run_id FROM model_versions WHERE name = ? AND current_stage <> ? {only}"  # noqa: S608
+        columns = "version, run_id, description"
+        query = f"SELECT {columns} FROM model_versions WHERE name = ? AND current_stage <> ? {only}"  # noqa: S608
         tags: dict[int, dict[str, str]] = {}
         for version, key, value in self._rows(
             "SELECT version, key, value FROM model_version_tags WHERE name = ?", name
         ):
             tags.setdefault(version, {})[key] = value
         found = self._rows(query, name, _DELETED, *values)
-        return [LocalVersion(name, str(version), run_id, tags.get(version, {})) for version, run_id in found]
+        return [
+            LocalVersion(name, str(version), run_id, tags.get(version, {}), description=words)
+            for version, run_id, words in found
+        ]
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """Return what the file says; nothing where it cannot be asked so, for MLflow to say what is wrong."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.commands.rendering.closing import Closing, Comparison, closing, command
+from mlops_assets.commands.rendering.closing import Closing, Comparison, as_here, closing, command
 from mlops_assets.reading.outputs.outlook import Outlook
 from mlops_assets.tracking.links import Links
 
@@ -73,6 +73,14 @@ def test_worse_is_said_with_the_holidays_and_better_needs_no_excuse():
 )
 def test_comparisons_in_words(ours: float, naive: float, words: str):
     assert str(Comparison("mase", ours, naive)).startswith(words)
+
+
+def test_a_command_names_the_folders_that_the_environment_names(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("MLOPS_FORECASTS", raising=False)
+    monkeypatch.delenv("MLOPS_DATA", raising=False)
+    assert as_here("make dev") == "make dev"
+    monkeypatch.setenv("MLOPS_DATA", "/my data")
+    assert as_here("make dev") == "MLOPS_DATA='/my data' make dev"
 
 
 def test_what_is_not_there_is_left_out():

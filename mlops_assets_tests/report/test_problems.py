@@ -126,6 +126,28 @@ def test_latest_forecasts_of_zero_nearly_everywhere_are_a_problem_unless_meant(t
     assert any(one.startswith("the median is 0 in 100% of the forecasts") for one in state.problems) == said
 
 
+@pytest.mark.parametrize(
+    ("rain", "missing_future", "said"),
+    [(None, "warn", True), ([1.0, float("nan")], "warn", True), ([1.0, 2.0], "warn", False), (None, "last", False)],
+)
+def test_known_covariates_that_are_missing_over_the_horizon_are_a_problem(tmp_path, rain, missing_future, said):
+    tables, tracking = MemoryTables(), Tracking(uri=f"sqlite:///{tmp_path}/none.db")
+    seen, steps = pd.Timestamp(DAY).as_unit("us"), pd.date_range(DAY, periods=3, unit="us")[1:]
+    row = {"item_id": ["a"], "timestamp": [seen], "target": [1.0], "rain": [0.5]}
+    tables.write(["demo", "observations"], pd.DataFrame(row), DAY)
+    tables.write(
+        ["demo", "forecasts"], pd.DataFrame({"item_id": "a", "timestamp": steps, "mean": 1.0, "q50": 1.0}), DAY
+    )
+    if rain is not None:
+        known = pd.DataFrame({"partition": DAY, "item_id": "a", "timestamp": steps, "rain": rain})
+        tables.write(["demo", "future_covariates"], known, DAY)
+    spec = declare(tmp_path, covariates={"known": ["rain"], "missing_future": missing_future})
+    state = overview(Sources(spec, tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications()))
+    words = [one for one in state.problems if "known covariates are missing over the horizon: rain in" in one]
+    assert bool(words) == said
+    assert all(one.endswith("mlops-assets run demo") for one in words)
+
+
 def test_an_outlier_is_one_of_all_that_a_forecast_looks_at(tmp_path):
     tables, tracking = MemoryTables(), Tracking(uri=f"sqlite:///{tmp_path}/none.db")
     days = pd.date_range(end=DAY, periods=150, unit="us")

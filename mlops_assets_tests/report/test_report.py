@@ -249,6 +249,6 @@ def test_the_asset_keeps_the_page_with_the_champions_run(watched, tmp_path):
         html = file.read()
     assert len(html.encode()) == row["bytes"]
     assert held(html)["/v1/forecasts/demo/overview"]["partition"] == "2024-05-15"
-    assert row["link"].endswith(FILE)
+    assert row["link"].endswith(f"/artifacts/{FILE}?workflowType=machine_learning")
     assert watched.metadata(result, "report")["report"] == row["link"]
     assert "sales" in overview(sources(watched)).description.lower()

@@ -1,5 +1,6 @@
 """The last screen of a round: how good, what was decided and why, one item, where to look, what to type next."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -15,6 +16,8 @@ from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.formatting import few, number
 from mlops_assets.reading.outputs.outlook import Outlook
 
+FOLDERS = ("MLOPS_DATA", "MLOPS_FORECASTS")
+"""Variables that say which folders a command works on."""
 ABOUT_AS_GOOD = 0.005
 """Half a per cent: what rounds to nothing is called as good."""
 
@@ -108,6 +111,12 @@ def _since(told: Closing, scored: Comparison) -> Iterator[str]:
 def command(*words: str) -> str:
     """Return a command line of this program that runs as it stands: by its path where its name is not found."""
     return shlex.join([program("mlops-assets"), *words])
+
+
+def as_here(line: str) -> str:
+    """Return a command line with the folders in front that the environment names here: it need not be exported."""
+    given = [f"{name}={shlex.quote(os.environ[name])}" for name in FOLDERS if os.environ.get(name)]
+    return " ".join([*given, line])
 
 
 def program(name: str) -> str:

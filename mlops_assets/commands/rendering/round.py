@@ -1,5 +1,6 @@
 """What a round has made, for a terminal: what was ingested, and the facts of its last screen."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.markup import escape
 
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS, REPORT, RETRAINING_DECISIONS
 from mlops_assets.catalog.tables import ForecastTables
-from mlops_assets.commands.rendering.closing import Closing, Comparison, closing, command, program
+from mlops_assets.commands.rendering.closing import Closing, Comparison, as_here, closing, command, program
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
@@ -152,13 +153,13 @@ def _places(spec: ForecastSpec, stores: Stores) -> dict[str, str]:
 
 def _commands(spec: ForecastSpec, settings: Settings, stores: Stores, item: Outlook | None) -> dict[str, str]:
     """Return three commands to type next, and what for."""
-    here = Path.cwd()
-    if (here / "Makefile").exists() and (here / "workspace.yaml").exists() and settings.data_folder == here / "data":
+    here, data, home, name = Path.cwd(), settings.data_folder, dagster_home(settings), spec.name
+    given = os.environ.get("MLOPS_DATA") or "data"
+    if (here / "Makefile").exists() and (here / "workspace.yaml").exists() and data == here / given == home.parent:
         servers = {"make dev": "starts Dagster and MLflow at these addresses"}
     else:
-        home = shlex.quote(str(dagster_home(settings)))
-        servers = {f"DAGSTER_HOME={home} {program('dagster')} dev -m mlops_assets.definitions": "starts Dagster"}
-    name = spec.name
+        line = f"{program('dagster')} dev -m mlops_assets.definitions"
+        servers = {f"DAGSTER_HOME={shlex.quote(str(home))} {line}": "starts Dagster"}
     shown = {command("show", name, "--item", item.item): "this item, day by day"} if item is not None else {}
     opened = {command("report", name, "--open"): "the report in the browser"}
-    return {**servers, **shown, **opened}
+    return {as_here(line): what for line, what in {**servers, **shown, **opened}.items()}
