@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.catalog.graph import Graph, with_earlier
-from mlops_assets.catalog.metadata import in_front, known_numbers, markdown_table
+from mlops_assets.catalog.metadata import add_by_partition, in_front, known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.evaluation import ledger
@@ -75,13 +75,15 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
         keep_scores(tables, spec, scores, now)
         history = whole_scores(tables, spec.name, keys)
         Publisher(tables, spec).refresh(keys[-1:], now)  # what somebody changed while the forecast was being stored
+        facts: dict[str, dict[str, Any]] = {}
         for partition, one in found.partitions.items():
-            facts = {"dagster/row_count": one.rows, **partition_facts(one, scores[partition])}
-            facts |= _vintage_facts(found.so_far(partition))
+            own = {"dagster/row_count": one.rows, **partition_facts(one, scores[partition])}
+            own |= _vintage_facts(found.so_far(partition))
             until = history.loc[history["partition"] <= partition, spec.retraining.metric].tail(TREND)
             if until.notna().any():
-                facts["trend"] = dg.MetadataValue.md(charts.sparkline(until, f"{spec.retraining.metric} so far"))
-            context.add_asset_metadata(facts, key, partition)
+                own["trend"] = dg.MetadataValue.md(charts.sparkline(until, f"{spec.retraining.metric} so far"))
+            facts[partition] = own
+        add_by_partition(context, facts, key)
         numbers = in_front("trend", spec.retraining.metric, *SHOWN)
         if found.many and len(keys) == 1:
             return dg.Output(Streamed(found.batches), metadata=numbers)

@@ -6,7 +6,7 @@ import pandas as pd
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
-from mlops_assets.catalog.metadata import in_front
+from mlops_assets.catalog.metadata import add_by_partition, in_front
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.resources.patience import patient
@@ -55,9 +55,11 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
     ):
         keys = list(context.partition_keys)
         found = detect(graph, engine, observations, forecasts, keys)
-        for partition, rows in found.items():
-            facts = {"dagster/row_count": len(rows), **({"anomalies": sentence(rows, 20)} if len(rows) else {})}
-            context.add_asset_metadata(facts, key, partition)
+        facts = {
+            partition: {"dagster/row_count": len(rows), **({"anomalies": sentence(rows, 20)} if len(rows) else {})}
+            for partition, rows in found.items()
+        }
+        add_by_partition(context, facts, key)
         words = sentence(found[keys[-1]])
         if words:
             context.log.warning(f"{keys[-1]}: {words}")

@@ -6,6 +6,10 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
+
+_SAID = "_metadata_accumulator"
+"""Where a step of Dagster keeps the metadata of what it makes."""
 
 from mlops_assets.forecasting.formatting import figures, significant
 
@@ -50,10 +54,35 @@ def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key
         partitions: the partition's key for each row.
         key: the asset that the rows are of.
     """
-    counts = partitions.value_counts()
-    for partition in context.partition_keys:
-        rows = int(counts.get(partition, 0))
-        context.add_asset_metadata({"dagster/row_count": rows}, key, partition)
+    counts = partitions.value_counts().to_dict()
+    every = context.partition_keys
+    add_by_partition(context, {one: {"dagster/row_count": int(counts.get(one, 0))} for one in every}, key)
+
+
+def add_by_partition(
+    context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, Any]], key: dg.AssetKey
+) -> None:
+    """Add metadata to partitions of the run, as `context.add_asset_metadata` does to one.
+
+    For each partition that copies what was said of all others, and lists all of the run: of a thousand it takes longer
+    than reading them. So the metadata is put where Dagster keeps it, as long as it keeps it there.
+
+    Args:
+        context: of the running step.
+        facts: metadata by partition.
+        key: the asset.
+    """
+    step = context.get_step_execution_context()
+    said = getattr(step, _SAID, None)
+    if not isinstance(said, OutputMetadataAccumulator):
+        for partition, own in facts.items():
+            context.add_asset_metadata(own, key, partition)
+        return
+    every = dict(said.per_output_metadata)
+    for partition, own in facts.items():
+        handle = AssetMetadataHandle(asset_key=key, partition_key=partition)
+        every[handle] = {**every.get(handle, {}), **own}
+    setattr(step, _SAID, OutputMetadataAccumulator(per_output_metadata=every))
 
 
 def known_numbers(values: Mapping[str, Any]) -> dict[str, Any]:

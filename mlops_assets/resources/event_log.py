@@ -40,6 +40,8 @@ _RELIED_ON = {
     "index_connection": "self",
     "has_table": "self table_name",
     "store_event": "self event",
+    "_store_asset_event": "self conn event event_id",
+    "_has_asset_key_col_on_connection": "self conn column_name",
     "store_event_batch": "self events",
     "watch": "self run_id cursor callback",
     "wipe": "self",
@@ -95,7 +97,9 @@ class EventLog(OwnEventLog):
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._batch: ExitStack | None = None
         self._begun: dict[str, sa.Connection] = {}
+        self._latest: dict[tuple[str, str], tuple[Any, int]] = {}
         self._tables: set[str] = set()
+        self._columns: set[str] = set()
         self._pid = os.getpid()
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", BATCH)
         super().__init__(base_dir, inst_data)
@@ -140,11 +144,14 @@ class EventLog(OwnEventLog):
                     with self.index_connection():  # begun first, so committed last: as with single events
                         pass
                     super().store_event_batch(events)
+                    with self.index_connection() as index:
+                        for event, number in self._latest.values():
+                            super()._store_asset_event(index, event, number)
             except BaseException:
                 self._close(*self._begun)
                 raise
             finally:
-                self._batch, self._begun = None, {}
+                self._batch, self._begun, self._latest = None, {}, {}
 
     def store_event(self, event: Any) -> None:
         """Store an event; the file of a run that is over is closed."""
@@ -158,6 +165,21 @@ class EventLog(OwnEventLog):
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
+
+    def _store_asset_event(self, conn: sa.Connection, event: Any, event_id: int) -> None:
+        """Let the row of an asset say what its latest event says; of a batch, the last event of each type says it."""
+        if self._batch is None:
+            super()._store_asset_event(conn, event, event_id)
+        elif event.dagster_event and event.dagster_event.asset_key:
+            one = event.dagster_event.asset_key.to_string(), event.dagster_event.event_type_value
+            self._latest.pop(one, None)  # so that the last one stands behind all others
+            self._latest[one] = event, event_id
+
+    def _has_asset_key_col_on_connection(self, conn: sa.Connection, column_name: str) -> bool:
+        """Whether the table of assets has a column: one that is there stays."""
+        if column_name not in self._columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._columns.add(column_name)
+        return column_name in self._columns
 
     def wipe(self) -> None:
         """Remove everything."""

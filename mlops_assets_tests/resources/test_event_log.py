@@ -14,7 +14,7 @@ import dagster as dg
 import psutil
 import pytest
 import yaml
-from dagster._core.events import DagsterEvent, StepMaterializationData
+from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
@@ -120,6 +120,35 @@ def test_a_batch_that_cannot_be_stored_is_not_stored_in_part(tmp_path, monkeypat
         log.store_event_batch([stored("run", str(number)) for number in range(9)])
         assert instance.get_materialized_partitions(KEY) == {str(number) for number in range(9)}
     assert counted(tmp_path, "run") == counted(tmp_path, "index") == 9
+
+
+def test_after_a_batch_an_asset_says_what_it_says_after_single_events(tmp_path):
+    other = dg.AssetKey(["demo", "quarantine"])
+    planned = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
+
+    def plan(key: dg.AssetKey, run_id: str) -> EventLogEntry:
+        event = DagsterEvent(planned, "demo", event_specific_data=AssetMaterializationPlannedData(key))
+        return EventLogEntry(None, "debug", "", run_id, 1e9, step_key="demo", job_name="demo", dagster_event=event)
+
+    events = [
+        plan(KEY, "first"),
+        stored("first", "1"),
+        stored("first", "2"),
+        plan(other, "second"),
+        plan(KEY, "second"),
+    ]
+    rows = []
+    for name in ("single", "batch"):
+        with instance_in(tmp_path / name) as instance:
+            log = instance.event_log_storage
+            log.store_event_batch(events) if name == "batch" else [log.store_event(event) for event in events]
+        with sqlite3.connect(tmp_path / name / "history" / "runs" / "index.db") as raw:
+            query = (
+                "SELECT asset_key, last_materialization, last_run_id, last_materialization_timestamp FROM asset_keys"
+            )
+            rows.append(sorted(raw.execute(query)))
+    assert rows[0] == rows[1]
+    assert len(rows[0]) == 2
 
 
 def test_files_are_let_go_and_a_file_that_somebody_has_removed_is_made_anew(tmp_path, monkeypatch):
