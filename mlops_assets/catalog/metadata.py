@@ -8,10 +8,10 @@ import dagster as dg
 import pandas as pd
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
+from mlops_assets.forecasting.formatting import figures, significant
+
 _SAID = "_metadata_accumulator"
 """Where a step of Dagster keeps the metadata of what it makes."""
-
-from mlops_assets.forecasting.formatting import figures, significant
 
 UNTOUCHED = "untouched_partitions"
 """Metadata of an output: partitions of the run that are not written, for what is stored of them stays."""
