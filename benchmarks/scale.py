@@ -87,7 +87,7 @@ class Child:
         import dagster as dg
 
         from mlops_assets.assets import build_assets
-        from mlops_assets.environments import build_environment
+        from mlops_assets.definitions import build_environment, faced
         from mlops_assets.settings import Settings
         from mlops_assets.spec import load_spec
 
@@ -103,6 +103,7 @@ class Child:
         )
         (folder / "data" / "mlflow").mkdir(parents=True, exist_ok=True)
         self.resources = build_environment(self.settings.model_copy(update={"engine": engine})).resources
+        self.faced = faced(self.resources)
 
     def spans(self, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
         """Cut days into runs as the command does."""
@@ -126,7 +127,7 @@ class Child:
             partition_key=keys[0] if keys and not many else None,
             tags=dict(zip(names, keys, strict=True)) if many else {},
             instance=self.instance,
-            resources=self.resources,
+            resources=self.faced,
         )
         seconds: dict[str, float] = {}
         for entry in self.instance.all_logs(result.run_id):

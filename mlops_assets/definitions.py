@@ -1,7 +1,9 @@
 """The code location: every declared forecast's assets, jobs, schedules and sensors over one environment."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import dagster as dg
 
@@ -12,13 +14,62 @@ from mlops_assets.automation import (
     build_broken_sensor,
     build_polling_sensor,
 )
-from mlops_assets.environments import Environment, build_environment
-from mlops_assets.resources.secrets import scrub
+from mlops_assets.catalog.declared import refused, usable
+from mlops_assets.environments import stores_of
+from mlops_assets.io_managers.claims import Claiming
+from mlops_assets.io_managers.steps import io_manager
+from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
-from mlops_assets.spec import BrokenSpec, Declared, ForecastSpec, SpecError, load_specs
+from mlops_assets.spec import BrokenSpec, Declared, ForecastSpec, SpecError
+
+# In one process a small job is done before other processes have started; on servers, steps get their own.
+_IN_PROCESS = dg.in_process_executor
+_PROCESSES = dg.multiprocess_executor.configured(
+    {"start_method": {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}, "max_concurrent": 4}
+)
+
+EXECUTORS: dict[str, dg.ExecutorDefinition] = {
+    "local": _IN_PROCESS,
+    "staging": _PROCESSES,
+    "production": _PROCESSES,
+    "test": _IN_PROCESS,
+}
 
 # Single-run backfills and offset partition mappings are marked beta by Dagster; whoever runs a forecast need not know.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What forecasts run in: stores and the like by name (`environments.Stores`), and how steps run."""
+
+    resources: dict[str, Any]
+    executor: dg.ExecutorDefinition
+
+
+def build_environment(settings: Settings) -> Environment:
+    """Return the environment that the settings name."""
+    stores = stores_of(settings)
+    return Environment({one.name: getattr(stores, one.name) for one in fields(stores)}, EXECUTORS[settings.environment])
+
+
+def faced(resources: Mapping[str, Any]) -> dict[str, Any]:
+    """Return resources as Dagster takes them: stores begin with a run, and what it has opened is closed after it."""
+    return {name: _face(one) for name, one in resources.items()}
+
+
+def _face(resource: Any) -> Any:
+    if isinstance(resource, Engine):
+        return dg.ResourceDefinition(lambda _: _closing(resource), description=Engine.__doc__)
+    return io_manager(resource) if isinstance(resource, Claiming) else resource
+
+
+def _closing(engine: Engine) -> Iterator[Engine]:
+    own = engine.model_copy()
+    try:
+        yield own
+    finally:
+        own.close()
 
 
 def build(settings: Settings) -> dg.Definitions:
@@ -32,19 +83,13 @@ def build(settings: Settings) -> dg.Definitions:
     return _load(settings)[0]
 
 
-def usable(settings: Settings) -> Declared:
-    """Return what is declared: as good only those specs whose assets can be made too.
+def loadable(settings: Settings) -> Declared:
+    """Return what is declared: as good only those specs that Dagster can load too.
 
     Raises:
         SpecError: nothing is declared.
     """
     return _load(settings)[1]
-
-
-def declared(settings: Settings) -> Declared:
-    """Return what `usable` does; nothing where the last spec has left its folder."""
-    left = settings.forecasts.is_dir() and not any(settings.forecasts.glob("*.y*ml"))
-    return Declared([], []) if left else usable(settings)
 
 
 def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Definitions:
@@ -64,7 +109,7 @@ def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Defi
 
 def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
     """Return the definitions, and what is declared; which spec cannot be used is looked for only where one cannot."""
-    declared, environment = load_specs(settings.forecasts), build_environment(settings)
+    declared, environment = usable(settings), build_environment(settings)
     specs = [spec.approved_by(settings.approval) for spec in declared.specs]
     try:
         return _loaded(specs, declared.broken, environment), declared
@@ -87,7 +132,7 @@ def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environ
     parts = [_part(spec) for spec in specs]
     jobs = [job for part in parts for job in part.jobs or ()]  # Dagster takes two that are alike for two of one name
     own = dg.Definitions(
-        resources=environment.resources,
+        resources=faced(environment.resources),
         executor=environment.executor,
         sensors=[*build_arrivals_sensor(specs, jobs), *build_polling_sensor(specs, jobs)],
     )
@@ -101,11 +146,7 @@ def _prove(spec: ForecastSpec, environment: Environment) -> None:
     try:
         _loaded([spec], [], environment)
     except Exception as error:
-        reason = scrub(" ".join(str(error).split()))
-        raise SpecError(
-            f"{spec.file}: the assets of {spec.name} cannot be made ({reason}); look at frequency, partitions, "
-            "horizon, season_lengths and schedule"
-        ) from error
+        raise refused(spec, error) from error
 
 
 def _part(spec: ForecastSpec) -> dg.Definitions:

@@ -1,14 +1,11 @@
-"""What an environment is made of: the resources of its places, and how steps run.
+"""What an environment is made of: the stores of its places, as plain objects; `definitions` shows them to Dagster.
 
 Which places an environment uses, and what they need to be set, the settings say.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from typing import Any
-
-import dagster as dg
+from dataclasses import dataclass, field
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.io_managers.base import Tables
@@ -23,19 +20,6 @@ from mlops_assets.resources.secrets import keep, without_login
 from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
 from mlops_assets.tracking.tracking import Tracking
-
-# In one process a small job is done before other processes have started; on servers, steps get their own.
-_IN_PROCESS = dg.in_process_executor
-_PROCESSES = dg.multiprocess_executor.configured(
-    {"start_method": {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}, "max_concurrent": 4}
-)
-
-EXECUTORS: dict[str, dg.ExecutorDefinition] = {
-    "local": _IN_PROCESS,
-    "staging": _PROCESSES,
-    "production": _PROCESSES,
-    "test": _IN_PROCESS,
-}
 
 TABLES: dict[TablePlace, Callable[[Settings], Tables]] = {
     "files": lambda settings: ObjectTables(base=str(settings.data_folder / "tables"), now=settings.now or ""),
@@ -52,16 +36,8 @@ MODELS: dict[ModelPlace, Callable[[Settings], Models]] = {
 
 
 @dataclass(frozen=True)
-class Environment:
-    """An environment made for some settings."""
-
-    resources: dict[str, Any]
-    executor: dg.ExecutorDefinition
-
-
-@dataclass(frozen=True)
 class Stores:
-    """The resources that commands use outside a Dagster run."""
+    """What is kept somewhere, and who is asked or told: the resources of Dagster's runs, by name, and of commands."""
 
     tables: Tables
     models: Models
@@ -90,23 +66,6 @@ def _server(uri: str) -> str:
     return without_login(uri) if uri.lower().startswith(("http://", "https://")) else ""
 
 
-def build_environment(settings: Settings) -> Environment:
-    """Return the resources and the executor of the environment that the settings name."""
-    resources = {
-        "tables": TABLES[settings.table_place](settings),
-        "models": MODELS[settings.model_place](settings),
-        "tracking": _tracking(settings),
-        "clock": Clock.of(settings),
-        "jobs": Jobs(settings),
-        "engine": Engine.at(settings.engine),
-        "prices": Prices(cpu_hour=settings.price_per_cpu_hour),
-        "notifications": Notifications(
-            channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
-        ),
-    }
-    return Environment(resources, EXECUTORS[settings.environment])
-
-
 def stores_of(settings: Settings, read_only: bool = False) -> Stores:
     """Return the stores of an environment for a process that keeps them, and asks them from several threads.
 
@@ -114,18 +73,24 @@ def stores_of(settings: Settings, read_only: bool = False) -> Stores:
         settings: that say which.
         read_only: a database of tables is told that nothing may be changed.
     """
-    resources = build_environment(settings).resources
-    if read_only and isinstance(resources["tables"], SqlTables):
-        resources["tables"] = resources["tables"].to_read()
-    return Stores(**{part.name: resources[part.name] for part in fields(Stores)})
+    tables = TABLES[settings.table_place](settings)
+    return Stores(
+        tables=tables.to_read() if read_only and isinstance(tables, SqlTables) else tables,
+        models=MODELS[settings.model_place](settings),
+        tracking=_tracking(settings),
+        clock=Clock.of(settings),
+        jobs=Jobs(settings),
+        engine=Engine.at(settings.engine),
+        prices=Prices(cpu_hour=settings.price_per_cpu_hour),
+        notifications=Notifications(
+            channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
+        ),
+    )
 
 
 @contextmanager
 def open_stores(settings: Settings) -> Iterator[Stores]:
-    """Open the stores of an environment outside a Dagster run.
-
-    `dg.build_resources` would do it over instances of Dagster in memory, which it makes with all their migrations.
-    """
+    """Open the stores of an environment outside a Dagster run."""
     stores = stores_of(settings)
     stores.tables.begin()
     stores.models.begin()

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from mlops_assets.assets import build_assets
-from mlops_assets.definitions import build, usable
-from mlops_assets.environments import EXECUTORS
+from mlops_assets.catalog.declared import usable
+from mlops_assets.definitions import EXECUTORS, build, loadable
 from mlops_assets.settings import PLACES, Environment, Settings
 from mlops_assets_tests.worlds import declare
 
@@ -103,6 +103,7 @@ def test_a_broken_spec_takes_no_other_down(tmp_path):
     assert repository.has_job("demo_daily")
     assert "horison" in (repository.asset_graph.get(dg.AssetKey(["typo", "spec"])).description or "")
     declared = usable(settings)
+    assert [one.name for one in loadable(settings).broken] == [one.name for one in declared.broken]
     assert [spec.name for spec in declared.specs] == ["demo"]
     assert [spec.name for spec in declared.broken] == ["endless", "typo"]
     assert "the assets of endless cannot be made" in declared.broken[0].message

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from mlops_assets.assets import build_assets
-from mlops_assets.environments import build_environment
+from mlops_assets.definitions import build_environment, faced
 from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.kinds import Model
 from mlops_assets.lifecycle.versions import Portable
@@ -130,7 +130,7 @@ class World:
             partition_key=first if first and not last else None,
             tags=tags,
             instance=self.instance,
-            resources=self.resources,
+            resources=faced(self.resources),
             run_config=config
             or ({"ops": {f"{self.spec.name}__training_set": {"config": {"until": until}}}} if until else None),
             raise_on_error=raise_on_error,

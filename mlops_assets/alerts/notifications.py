@@ -9,14 +9,12 @@ The keys of the partitions say what was told, so that looking costs the same aft
 import logging
 import re
 import socket
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-import dagster as dg
 import pandas as pd
-from pydantic import Field
 
 from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.names import ALERTS
@@ -91,7 +89,8 @@ class Alert:
         return "\n".join(part for part in parts if part)
 
 
-class Notifications(dg.ConfigurableResource):
+@dataclass(frozen=True)
+class Notifications:
     """Tells people.
 
     Attributes:
@@ -100,7 +99,7 @@ class Notifications(dg.ConfigurableResource):
         dagster_ui: Dagster's web UI, where the links of alerts lead.
     """
 
-    channel: str = Field(default="", repr=False)
+    channel: str = field(default="", repr=False)
     dagster_ui: str = "http://127.0.0.1:3000"
 
     def run_link(self, run_id: str) -> str:
@@ -186,7 +185,9 @@ class Notifications(dg.ConfigurableResource):
         return _log(tables, alert.forecast).add(*_attempt(alert, channel, number, "sending"))
 
     def _tell(self, tables: Tables, alert: Alert, channel: str, number: int) -> bool:
-        log = dg.get_dagster_logger("mlops_assets.notifications")
+        from dagster import get_dagster_logger  # in a run its lines are the run's
+
+        log = get_dagster_logger("mlops_assets.notifications")
         # Without a channel the log is told: also when the process died that was to do it.
         if channel == "log" or (number == 1 and channel == self._channels()[0]):
             log.warning(f"{alert.title}: {alert.text}")

@@ -10,7 +10,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import MODEL, OBSERVATIONS, RANDOM_FOREST
 from mlops_assets.catalog.partitions import latest_complete, origin_of, window_of
-from mlops_assets.definitions import usable
+from mlops_assets.definitions import loadable
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ContractError
@@ -60,7 +60,7 @@ def checks() -> Iterator[CheckResult]:
         return
     yield CheckResult("settings", True, f"environment {settings.environment}, data in {settings.data_folder}")
     try:
-        declared = usable(settings)
+        declared = loadable(settings)
     except SpecError as error:
         yield CheckResult("specs", False, str(error))
         declared = Declared([], [])

@@ -46,8 +46,7 @@ def build_definitions(*forecasts: Forecast, settings: Settings | None = None) ->
     Raises:
         UnknownNameError, SpecError: as `load_spec` does.
     """
-    from mlops_assets.definitions import assemble, build
-    from mlops_assets.environments import build_environment
+    from mlops_assets.definitions import assemble, build, build_environment
 
     settings = or_default(settings)
     if not forecasts:

@@ -207,7 +207,7 @@ def status(forecast: Forecast | None = None, *, settings: Settings | None = None
         UnknownNameError, SpecError: as `load_spec` does.
     """
     from mlops_assets.analysis import status as analysis
-    from mlops_assets.definitions import usable
+    from mlops_assets.catalog.declared import usable
 
     settings = or_default(settings)
     if forecast is None:

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.adjustments.publisher import Publisher
-from mlops_assets.catalog.graph import Graph, with_earlier
+from mlops_assets.catalog.asset_graph import AssetGraph, with_earlier
 from mlops_assets.catalog.metadata import add_by_partition, in_front, known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
@@ -27,7 +27,7 @@ TREND = 40
 """Partitions that the small line of the metric goes back."""
 
 
-def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
+def build_forecast_accuracy(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `forecast_accuracy`."""
     spec = graph.spec
     key, reach = graph.key(FORECAST_ACCURACY), periods(graph.spec, graph.spec.horizon)
@@ -42,7 +42,7 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
                 metadata={"allow_missing_partitions": True},
             ),
         },
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -57,8 +57,8 @@ def build_forecast_accuracy(graph: Graph) -> dg.AssetsDefinition:
     def forecast_accuracy(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
-        clock: Clock,
-        engine: Engine,
+        clock: dg.ResourceParam[Clock],
+        engine: dg.ResourceParam[Engine],
         observations: StoredTable,
         forecasts: StoredTable,
     ) -> dg.Output[Any]:

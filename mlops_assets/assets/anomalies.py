@@ -5,7 +5,8 @@ import pandas as pd
 
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
+from mlops_assets.catalog.asset_graph import AssetGraph, with_earlier
+from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.metadata import add_by_partition, in_front
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
@@ -19,7 +20,7 @@ CHECK = "nothing_anomalous"
 """The asset check; it warns and blocks nothing."""
 
 
-def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
+def build_anomalies(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `anomalies`."""
     spec, key = graph.spec, graph.key(ANOMALIES)
 
@@ -34,7 +35,7 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
             ),
         },
         check_specs=[dg.AssetCheckSpec(CHECK, asset=key, description="The latest observations are as was expected.")],
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -48,8 +49,8 @@ def build_anomalies(graph: Graph) -> dg.AssetsDefinition:
     def anomalies(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
-        notifications: Notifications,
-        engine: Engine,
+        notifications: dg.ResourceParam[Notifications],
+        engine: dg.ResourceParam[Engine],
         observations: StoredTable,
         forecasts: StoredTable,
     ):

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, origin_inputs, with_earlier
+from mlops_assets.catalog.asset_graph import AssetGraph, origin_inputs, with_earlier
 from mlops_assets.catalog.metadata import in_front, known_numbers, markdown_table
 from mlops_assets.catalog.names import FORECAST_CHANGE, FORECASTS
 from mlops_assets.catalog.partitions import most_between, with_steps
@@ -23,7 +23,7 @@ from mlops_assets.tracking.tracking import Tracking
 SHOWN = 10
 
 
-def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
+def build_forecast_change(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `forecast_change`."""
     spec = graph.spec
     ins = origin_inputs(graph, before=most_between(spec))
@@ -36,7 +36,7 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
     @dg.asset(
         key=graph.key(FORECAST_CHANGE),
         ins=ins,
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -51,9 +51,9 @@ def build_forecast_change(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        clock: Clock,
-        engine: Engine,
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
+        engine: dg.ResourceParam[Engine],
         **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
         life = Lifecycle(tables, tracking, clock, spec.name, models)

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph, with_earlier
+from mlops_assets.catalog.asset_graph import AssetGraph, with_earlier
 from mlops_assets.catalog.metadata import in_front, markdown_table
 from mlops_assets.catalog.names import DATA_DRIFT, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods, with_steps
@@ -20,7 +20,7 @@ from mlops_assets.stages.watching.drift import detect, steps_of
 SHOWN = 20
 
 
-def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
+def build_data_drift(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `data_drift`."""
     spec, task = graph.spec, graph.spec.task
     least = steps_of(graph)
@@ -33,7 +33,7 @@ def build_data_drift(graph: Graph) -> dg.AssetsDefinition:
                 partition_mapping=with_earlier(periods(spec, drift.reach(task, least))),
             )
         },
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import BACKTEST, OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.catalog.run_tags import ACTION
@@ -24,7 +24,7 @@ from mlops_assets.stages.train import fitting_of, task_of
 from mlops_assets.tracking.tracking import Tracking
 
 
-def build_backtest(graph: Graph) -> dg.AssetsDefinition:
+def build_backtest(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `backtest`: the forecasts of every model at every rolling origin, with the targets."""
     spec = graph.spec
 
@@ -47,9 +47,9 @@ def build_backtest(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        clock: Clock,
-        engine: Engine,
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
+        engine: dg.ResourceParam[Engine],
         observations: StoredTable,
         training_set: StoredTable,
     ) -> dg.Output[Any]:

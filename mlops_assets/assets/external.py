@@ -3,9 +3,9 @@
 import dagster as dg
 import pandas as pd
 
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.column import typed
 from mlops_assets.catalog.columns import TABLES
-from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import EXTERNAL_JOBS, FORECASTS
 from mlops_assets.catalog.partitions import with_steps
 from mlops_assets.jobs.resource import Jobs
@@ -16,14 +16,14 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.stages.external.asking import plan
 
 
-def build_external_jobs(graph: Graph) -> dg.AssetsDefinition:
+def build_external_jobs(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `external_jobs`, for a spec with an external service."""
     spec = graph.spec
 
     @dg.asset(
         key=graph.key(EXTERNAL_JOBS),
         deps=[graph.key(FORECASTS)],
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -36,7 +36,10 @@ def build_external_jobs(graph: Graph) -> dg.AssetsDefinition:
     )
     @patient
     def external_jobs(
-        context: dg.AssetExecutionContext, tables: dg.ResourceParam[Tables], jobs: dg.ResourceParam[Jobs], clock: Clock
+        context: dg.AssetExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        jobs: dg.ResourceParam[Jobs],
+        clock: dg.ResourceParam[Clock],
     ) -> dg.Output[pd.DataFrame]:
         now = clock.now()
         keys = with_steps(spec, context.partition_keys)

@@ -8,18 +8,18 @@ from importlib import import_module
 import dagster as dg
 
 from mlops_assets import assets as package
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.descriptions import described
-from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import assets_of
 from mlops_assets.spec import ForecastSpec
 
 _PREFIX = "build_"
-Builder = Callable[[Graph], dg.AssetsDefinition]
+Builder = Callable[[AssetGraph], dg.AssetsDefinition]
 
 
 def build_assets(spec: ForecastSpec) -> list[dg.AssetsDefinition]:
     """Return the assets of a forecast, keyed `<name>/<asset>`."""
-    graph, found = Graph(spec), builders()
+    graph, found = AssetGraph(spec), builders()
     return [described(found[one.name](graph), spec) for one in assets_of(spec) if one.name in found]
 
 

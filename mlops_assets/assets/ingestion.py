@@ -6,8 +6,9 @@ from pydantic import Field
 
 from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph, reach_of, with_earlier
-from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts, seen
+from mlops_assets.catalog.asset_graph import AssetGraph, freshness_of, seen, with_earlier
+from mlops_assets.catalog.graph import reach_of
+from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts
 from mlops_assets.catalog.names import (
     DAILY,
     FUTURE_COVARIATES,
@@ -19,7 +20,6 @@ from mlops_assets.catalog.names import (
     step_name,
 )
 from mlops_assets.catalog.partitions import (
-    freshness_of,
     not_over,
     origin_of,
     partition_of,
@@ -48,7 +48,7 @@ class IngestConfig(dg.Config):
     )
 
 
-def build_observations(graph: Graph) -> dg.AssetsDefinition:
+def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define the pair `observations` and `quarantine`; both are partitioned and written by one step."""
     spec = graph.spec
     kinds = ["pandas", spec.source.kind]
@@ -56,7 +56,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=step_name(spec.name, INGEST),
         deps=[graph.key(SOURCE)],
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         outs={
@@ -87,9 +87,9 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
     def ingestion(
         context: dg.AssetExecutionContext,
         config: IngestConfig,
-        clock: Clock,
+        clock: dg.ResourceParam[Clock],
         tables: dg.ResourceParam[Tables],
-        notifications: Notifications,
+        notifications: dg.ResourceParam[Notifications],
     ):
         keys, selected = list(context.partition_keys), context.op_execution_context.selected_output_names
         if early := not_over(spec, keys, clock.now()):
@@ -155,7 +155,7 @@ def build_observations(graph: Graph) -> dg.AssetsDefinition:
     return ingestion
 
 
-def _observe(context: dg.AssetExecutionContext, graph: Graph, clock: Clock) -> None:
+def _observe(context: dg.AssetExecutionContext, graph: AssetGraph, clock: Clock) -> None:
     """Note which version of the source is read; where that costs as much as reading, only if arrivals are watched."""
     source = graph.spec.source
     dear = source.kind == "http" or (source.kind == "sql" and source.query is not None)
@@ -169,7 +169,7 @@ def _observe(context: dg.AssetExecutionContext, graph: Graph, clock: Clock) -> N
     context.log_event(seen(graph.key(SOURCE), version, name))
 
 
-def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock: Clock) -> dict[str, int]:
+def _fill(context: dg.AssetExecutionContext, graph: AssetGraph, tables: Tables, clock: Clock) -> dict[str, int]:
     """Let a round fill the holes before its partitions, and tell Dagster what it has stored."""
     try:
         filled = ingest.fill(graph, tables, clock, context.partition_keys[0])
@@ -186,7 +186,7 @@ def _fill(context: dg.AssetExecutionContext, graph: Graph, tables: Tables, clock
     return {partition: rows for partition, rows in filled.items() if rows}
 
 
-def _absent(graph: Graph, tables: Tables, intake: ingest.Intake, key: str, partitions: pd.Series) -> str:
+def _absent(graph: AssetGraph, tables: Tables, intake: ingest.Intake, key: str, partitions: pd.Series) -> str:
     """Say of which items a partition should have rows and has none; empty if of none, or if its stored rows stay."""
     spec = graph.spec
     gone = [] if key in intake.untouched else holes.absent(spec, tables, intake.rows[partitions == key], key)
@@ -198,7 +198,7 @@ def _absent(graph: Graph, tables: Tables, intake: ingest.Intake, key: str, parti
     )
 
 
-def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
+def build_future_covariates(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `future_covariates`: the known covariates over the horizon after each origin."""
     spec = graph.spec
     # Other tables are asked for the items that there are.
@@ -207,7 +207,7 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=graph.key(FUTURE_COVARIATES),
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         ins=before,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
@@ -219,7 +219,10 @@ def build_future_covariates(graph: Graph) -> dg.AssetsDefinition:
     )
     @patient
     def future_covariates(
-        context: dg.AssetExecutionContext, clock: Clock, tables: dg.ResourceParam[Tables], **inputs: pd.DataFrame
+        context: dg.AssetExecutionContext,
+        clock: dg.ResourceParam[Clock],
+        tables: dg.ResourceParam[Tables],
+        **inputs: pd.DataFrame,
     ) -> dg.Output[pd.DataFrame]:
         frames, observations = [], inputs.get(OBSERVATIONS, graph.without_rows(OBSERVATIONS))
         for key in with_steps(spec, context.partition_keys):

@@ -8,10 +8,11 @@ import pandas as pd
 from pydantic import Field
 
 from mlops_assets.adjustments.publisher import Publisher
-from mlops_assets.catalog.graph import Graph, origin_inputs, reach_of
+from mlops_assets.catalog.asset_graph import AssetGraph, freshness_of, origin_inputs
+from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.metadata import in_front
 from mlops_assets.catalog.names import CHAMPION, FORECASTS, FUTURE_COVARIATES, OBSERVATIONS
-from mlops_assets.catalog.partitions import freshness_of, with_steps
+from mlops_assets.catalog.partitions import with_steps
 from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few, significant
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -41,7 +42,7 @@ class ForecastConfig(dg.Config):
     version: int = Field(0, description="Exactly this version, whoever is or was champion.")
 
 
-def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
+def build_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `forecasts`."""
     spec = graph.spec
 
@@ -49,7 +50,7 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         key=graph.key(FORECASTS),
         ins=origin_inputs(graph),
         deps=[graph.key(CHAMPION)],
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         freshness_policy=freshness_of(spec),
@@ -67,9 +68,9 @@ def build_forecasts(graph: Graph) -> dg.AssetsDefinition:
         config: ForecastConfig,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        clock: Clock,
-        engine: Engine,
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
+        engine: dg.ResourceParam[Engine],
         **inputs: StoredTable,
     ) -> dg.Output[Any]:
         keys, now = with_steps(spec, context.partition_keys), clock.now()

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mlops_assets.alerts.messages import decided
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.metadata import known_numbers
 from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERVATIONS
 from mlops_assets.catalog.run_tags import becomes_of
@@ -33,7 +33,7 @@ class DecisionConfig(dg.Config):
     reason: str = Field("", description="Why.")
 
 
-def build_champion(graph: Graph) -> dg.AssetsDefinition:
+def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `champion`: a row that says who is champion, and how the latest decision came about."""
     spec = graph.spec
 
@@ -58,10 +58,10 @@ def build_champion(graph: Graph) -> dg.AssetsDefinition:
         config: DecisionConfig,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        notifications: Notifications,
-        clock: Clock,
-        engine: Engine,
+        tracking: dg.ResourceParam[Tracking],
+        notifications: dg.ResourceParam[Notifications],
+        clock: dg.ResourceParam[Clock],
+        engine: dg.ResourceParam[Engine],
         observations: StoredTable,
         model_version: pd.DataFrame,
         backtest: StoredTable,

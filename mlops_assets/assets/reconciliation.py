@@ -6,7 +6,8 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.adjustments.publisher import Publisher
-from mlops_assets.catalog.graph import Graph, known_after, origin_inputs
+from mlops_assets.catalog.asset_graph import AssetGraph, origin_inputs
+from mlops_assets.catalog.graph import known_after
 from mlops_assets.catalog.metadata import in_front, markdown_table
 from mlops_assets.catalog.names import FORECASTS, FUTURE_COVARIATES, OBSERVATIONS, RECONCILED_FORECASTS
 from mlops_assets.catalog.partitions import origin_of, window_of, with_steps
@@ -25,14 +26,14 @@ from mlops_assets.stages.train import history_of
 from mlops_assets.tracking.tracking import Tracking
 
 
-def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
+def build_reconciled_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `reconciled_forecasts`, for a spec with a hierarchy."""
     spec, task = graph.spec, graph.spec.task
 
     @dg.asset(
         key=graph.key(RECONCILED_FORECASTS),
         ins={**origin_inputs(graph), FORECASTS: dg.AssetIn(graph.key(FORECASTS), dagster_type=StoredTable)},
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -47,8 +48,8 @@ def build_reconciled_forecasts(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        clock: Clock,
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
         **inputs: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
         columns = ["item_id", "origin", "timestamp", "lead", "mean", *task.quantile_columns, "source"]

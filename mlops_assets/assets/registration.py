@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import BACKTEST, MODEL_VERSION, OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.forecasting.evaluation.importance import by_group
@@ -23,7 +23,7 @@ from mlops_assets.stages.shards.history import Histories
 from mlops_assets.tracking.tracking import Tracking
 
 
-def build_model_version(graph: Graph) -> dg.AssetsDefinition:
+def build_model_version(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `model_version`: a row that says which registered version this training is."""
     spec = graph.spec
 
@@ -47,8 +47,8 @@ def build_model_version(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        engine: Engine,
+        tracking: dg.ResourceParam[Tracking],
+        engine: dg.ResourceParam[Engine],
         observations: StoredTable,
         training_set: StoredTable,
         model: dict[str, Any],

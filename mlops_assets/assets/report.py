@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.metadata import in_front, markdown_text
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
 from mlops_assets.catalog.spending import Spending
@@ -24,7 +24,7 @@ from mlops_assets.tracking.tracking import Tracking
 FILE = "report/report.html"
 
 
-def build_report(graph: Graph) -> dg.AssetsDefinition:
+def build_report(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `report`."""
     spec = graph.spec
     names = [FORECASTS, FORECAST_ACCURACY, DATA_DRIFT, ANOMALIES, FORECAST_CHANGE]
@@ -32,7 +32,7 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
     @dg.asset(
         key=graph.key(REPORT),
         deps=[graph.key(name) for name in names],
-        partitions_def=graph.partitions,
+        partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
@@ -47,11 +47,11 @@ def build_report(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
         models: dg.ResourceParam[Models],
-        tracking: Tracking,
-        notifications: Notifications,
-        clock: Clock,
+        tracking: dg.ResourceParam[Tracking],
+        notifications: dg.ResourceParam[Notifications],
+        clock: dg.ResourceParam[Clock],
         jobs: dg.ResourceParam[Jobs],
-        prices: Prices,
+        prices: dg.ResourceParam[Prices],
     ) -> dg.Output[pd.DataFrame]:
         # A file tells of the present, so a run over many partitions makes one, of the last.
         partition = context.partition_keys[-1]

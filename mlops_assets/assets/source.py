@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.names import SOURCE, step_name
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.resources.clock import Clock
 from mlops_assets.stages.ingest import version_of
 
 
-def build_source(graph: Graph) -> dg.AssetsDefinition:
+def build_source(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `source`: observed by each ingestion and by the sensor `arrivals`, its data version is its content's."""
     spec = graph.spec
 
@@ -24,7 +24,7 @@ def build_source(graph: Graph) -> dg.AssetsDefinition:
             )
         ],
     )
-    def source(clock: Clock) -> Iterator[dg.ObserveResult]:
+    def source(clock: dg.ResourceParam[Clock]) -> Iterator[dg.ObserveResult]:
         try:
             version, name = version_of(graph, clock)
         except MlopsAssetsError as error:

@@ -7,7 +7,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.metadata import known_numbers, markdown_table
 from mlops_assets.catalog.names import OBSERVATIONS, TRAINING_SET, model_asset
 from mlops_assets.catalog.partitions import latest_complete
@@ -40,7 +40,7 @@ class TrainingConfig(dg.Config):
     until: str = Field("", description="Key of the last partition to learn from. Default: the latest complete one.")
 
 
-def build_training_set(graph: Graph) -> dg.AssetsDefinition:
+def build_training_set(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `training_set`."""
     spec = graph.spec
 
@@ -61,8 +61,8 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: TrainingConfig,
         tables: dg.ResourceParam[Tables],
-        clock: Clock,
-        engine: Engine,
+        clock: dg.ResourceParam[Clock],
+        engine: dg.ResourceParam[Engine],
         observations: StoredTable,
     ) -> Iterator[dg.Output[pd.DataFrame]]:
         last = config.until or latest_complete(spec, clock.now())
@@ -95,7 +95,7 @@ def build_training_set(graph: Graph) -> dg.AssetsDefinition:
     return training_set
 
 
-def build_model(graph: Graph) -> dg.AssetsDefinition:
+def build_model(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `random_forest` or `model`: the fitted model and what it was fitted on."""
     spec = graph.spec
 
@@ -112,8 +112,8 @@ def build_model(graph: Graph) -> dg.AssetsDefinition:
     def model(
         context: dg.AssetExecutionContext,
         tables: dg.ResourceParam[Tables],
-        tracking: Tracking,
-        clock: Clock,
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
         training_set: pd.DataFrame,
     ) -> dg.Output[dict[str, Any]]:
         life = Lifecycle(tables, tracking, clock, spec.name)

@@ -34,8 +34,8 @@ def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     def tell(
         context: dg.SensorEvaluationContext,
         tables: dg.ResourceParam[Tables],
-        clock: Clock,
-        notifications: Notifications,
+        clock: dg.ResourceParam[Clock],
+        notifications: dg.ResourceParam[Notifications],
     ) -> dg.SkipReason:
         now = datetime.now(timezone.utc)
         moment, _, settled = (context.cursor or "").partition(" ")
@@ -57,7 +57,7 @@ def build_broken_sensor(broken: BrokenSpec) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Tells that the spec of {broken.name} cannot be used. Starts no run.",
     )
-    def tell(tables: dg.ResourceParam[Tables], notifications: Notifications) -> dg.SkipReason:
+    def tell(tables: dg.ResourceParam[Tables], notifications: dg.ResourceParam[Notifications]) -> dg.SkipReason:
         told = notifications.send(tables, messages.broken_spec(broken, notifications))
         again, _ = notifications.resend(tables, broken.name)
         return dg.SkipReason(f"{int(told)} new, {again} delivered after all; see the table {broken.name}/alerts")

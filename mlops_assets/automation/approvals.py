@@ -29,7 +29,10 @@ def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         "waits, and makes MLflow's aliases follow the decisions.",
     )
     def approvals(
-        context: dg.SensorEvaluationContext, tables: dg.ResourceParam[Tables], tracking: Tracking, clock: Clock
+        context: dg.SensorEvaluationContext,
+        tables: dg.ResourceParam[Tables],
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
     ) -> list[dg.RunRequest] | dg.SkipReason:
         life = Lifecycle(tables, tracking, clock, spec.name)
         life.repair()

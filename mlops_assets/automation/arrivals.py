@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.automation.rescoring import UNDER_WAY
-from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.metadata import seen as seen_version
+from mlops_assets.catalog.asset_graph import AssetGraph
+from mlops_assets.catalog.asset_graph import seen as seen_version
 from mlops_assets.catalog.names import DAILY, RESCORE, SOURCE, job_name
 from mlops_assets.catalog.partitions import end_of_next, latest_complete, whole_window
 from mlops_assets.catalog.run_tags import FORECAST, REASON, range_tags
@@ -59,7 +59,7 @@ class Watched:
     """A forecast whose source is watched; it remembers what takes long to reckon with hundreds of them."""
 
     def __init__(self, spec: ForecastSpec) -> None:
-        self.spec, self.graph = spec, Graph(spec)
+        self.spec, self.graph = spec, AssetGraph(spec)
         self._asked_at = self._until = datetime.min.replace(tzinfo=timezone.utc)
         self._latest: str | None = None
         self._windows: dict[str, Window] = {}
@@ -139,7 +139,7 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
     def arrivals(
         context: dg.SensorEvaluationContext,
         tables: dg.ResourceParam[Tables],
-        clock: Clock,
+        clock: dg.ResourceParam[Clock],
         jobs: dg.ResourceParam[Jobs],
     ) -> dg.SensorResult:
         tick = _Tick(watched, read_cursor(context.cursor), tables, clock, context.instance)
@@ -227,7 +227,7 @@ class _Tick:
             self.observations.append(seen_version(graph.key(SOURCE), after.version, open_source(graph.spec).name))
         self.seen[name] = replace(after, judged=key)
 
-    def _judge(self, graph: Graph, key: str) -> Arrived | None:
+    def _judge(self, graph: AssetGraph, key: str) -> Arrived | None:
         """Return what is to be done; None where that has to wait."""
         name = graph.spec.name
         if running := self.instance.get_runs(dg.RunsFilter(tags={FORECAST: name}, statuses=UNDER_WAY), limit=1):

@@ -50,8 +50,8 @@ def build_collect_job(spec: ForecastSpec) -> Any:
         context: dg.OpExecutionContext,
         config: CollectConfig,
         tables: dg.ResourceParam[Tables],
-        notifications: Notifications,
-        clock: Clock,
+        notifications: dg.ResourceParam[Notifications],
+        clock: dg.ResourceParam[Clock],
         jobs: dg.ResourceParam[Jobs],
     ) -> None:
         stores = _Opened(tables, notifications, clock, jobs)

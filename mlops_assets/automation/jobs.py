@@ -5,7 +5,8 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.automation.collecting import build_collect_job
-from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, asset_keys, job_name
+from mlops_assets.catalog.asset_graph import asset_keys
+from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, job_name
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.spec import ForecastSpec
 

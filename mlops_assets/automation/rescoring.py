@@ -52,7 +52,9 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         description="Scores a partition again when its observations or the forecasts of it are stored anew, or for the "
         "first time, when its observations come after its round.",
     )
-    def rescore(context: dg.SensorEvaluationContext, clock: Clock) -> list[dg.RunRequest] | dg.SkipReason:
+    def rescore(
+        context: dg.SensorEvaluationContext, clock: dg.ResourceParam[Clock]
+    ) -> list[dg.RunRequest] | dg.SkipReason:
         tags = {FORECAST: spec.name}
         if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
             return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")

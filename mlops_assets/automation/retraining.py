@@ -25,9 +25,9 @@ def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
     def retrain_on_breach(
         context: dg.SensorEvaluationContext,
         tables: dg.ResourceParam[Tables],
-        tracking: Tracking,
-        clock: Clock,
-        notifications: Notifications,
+        tracking: dg.ResourceParam[Tracking],
+        clock: dg.ResourceParam[Clock],
+        notifications: dg.ResourceParam[Notifications],
     ) -> dg.RunRequest | dg.SkipReason:
         asked = ask(spec, tables, tracking, clock, notifications, context.instance)
         if isinstance(asked, str):

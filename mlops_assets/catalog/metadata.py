@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import pandas as pd
-from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
 from mlops_assets.forecasting.formatting import figures, significant
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 _SAID = "_metadata_accumulator"
 """Where a step of Dagster keeps the metadata of what it makes."""
@@ -23,20 +24,6 @@ all other metadata; under ours they are a link, and the page begins with what wa
 FILLED = "filled_partitions"
 """Metadata of an output: earlier partitions without rows that have been filled, with their rows."""
 
-DATA_VERSION = "dagster/data_version"
-"""Tag of an observation of an asset: which content it had."""
-
-
-def seen(key: dg.AssetKey, version: str, source: str) -> dg.AssetObservation:
-    """Return the news that a source has a version.
-
-    Args:
-        key: of the source.
-        version: see `SourceReader.version`.
-        source: its name, for people.
-    """
-    return dg.AssetObservation(key, metadata={"source": source, "version": version}, tags={DATA_VERSION: version})
-
 
 def in_front(*names: str) -> dict[str, str]:
     """Return metadata of an output that lets some names stand before all others on the asset's page.
@@ -46,7 +33,7 @@ def in_front(*names: str) -> dict[str, str]:
     return dict.fromkeys(names, "none")
 
 
-def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key: dg.AssetKey) -> None:
+def add_row_counts(context: "dg.AssetExecutionContext", partitions: pd.Series, key: "dg.AssetKey") -> None:
     """Say for each partition of the run how many rows it has.
 
     Args:
@@ -60,7 +47,7 @@ def add_row_counts(context: dg.AssetExecutionContext, partitions: pd.Series, key
 
 
 def add_by_partition(
-    context: dg.AssetExecutionContext, facts: Mapping[str, Mapping[str, Any]], key: dg.AssetKey
+    context: "dg.AssetExecutionContext", facts: Mapping[str, Mapping[str, Any]], key: "dg.AssetKey"
 ) -> None:
     """Add metadata to partitions of the run, as `context.add_asset_metadata` does to one.
 
@@ -72,6 +59,8 @@ def add_by_partition(
         facts: metadata by partition.
         key: the asset.
     """
+    from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
+
     step = context.get_step_execution_context()
     said = getattr(step, _SAID, None)
     if not isinstance(said, OutputMetadataAccumulator):

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import dagster as dg
-
 from mlops_assets.forecasting.model.regressors import is_forest
 from mlops_assets.spec import ForecastSpec
 
@@ -138,11 +136,6 @@ def model_asset(spec: ForecastSpec) -> str:
 def tables_of(spec: ForecastSpec) -> list[str]:
     """Return the names of all tables of a forecast, logs included."""
     return [one.name for one in ENTRIES if one.kind not in NO_TABLES and one.needed(spec)]
-
-
-def asset_keys(spec: ForecastSpec, job: str) -> list[dg.AssetKey]:
-    """Return the keys of the assets that a job makes."""
-    return [dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, job)]
 
 
 def job_name(forecast: str, job: str) -> str:

@@ -1,15 +1,16 @@
 """Partitions of a forecast's assets: spans of time in the spec's zone, and which of them are complete."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from math import ceil
 from typing import cast
 
-import dagster as dg
 import numpy as np
 import pandas as pd
 
-from mlops_assets.catalog.windows import CRON, DAY_KEY, HOUR_KEY, Windows, places_in, windows_between, windows_of
+from mlops_assets.catalog.ticks import Ticks
+from mlops_assets.catalog.windows import CRON, Partitions, Windows, places_in, windows_between, windows_of
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.forecasting.data.grid import known_from, last_before, steps_after, week_after
 from mlops_assets.forecasting.data.wall_clock import instants_of
@@ -32,19 +33,17 @@ _TICKS = 32
 """So many are enough to see a schedule's longest pause: a weekend, a night, a long month."""
 
 
-def partitions_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition:
+def partitions_of(spec: ForecastSpec) -> Partitions:
     """Return the partitions of a forecast: hours, days, weeks, months, quarters or years.
 
     Weeks begin on Sunday; where the stamps of a weekly frequency are said to be its last days, on the day after.
     """
-    hourly = spec.partition_kind == "hourly"
-    suffix = "-00:00" if hourly else ""
-    return dg.TimeWindowPartitionsDefinition(
-        cron_schedule=CRON[spec.partition_kind].format(weekday=_first_weekday(spec)),
-        start=f"{spec.partitions.start}{suffix}",
+    suffix = "-00:00" if spec.partition_kind == "hourly" else ""
+    return Partitions(
+        cron=CRON[spec.partition_kind].format(weekday=_first_weekday(spec)),
+        first=f"{spec.partitions.start}{suffix}",
         end=f"{spec.partitions.end}{suffix}" if spec.partitions.end else None,
-        fmt=HOUR_KEY if hourly else DAY_KEY,
-        timezone=spec.time_zone,
+        zone=spec.zone,
     )
 
 
@@ -53,7 +52,7 @@ def _first_weekday(spec: ForecastSpec) -> int:
     return 0 if after is None else after
 
 
-def window_of(partitions: dg.TimeWindowPartitionsDefinition, key: str) -> Window:
+def window_of(partitions: Partitions, key: str) -> Window:
     """Return the span of a partition, naive, in the spec's zone.
 
     Raises:
@@ -68,15 +67,13 @@ def starts(spec: ForecastSpec, keys: pd.Series) -> pd.Series:
     return pd.Series(windows_of(partitions_of(spec), keys.tolist()).start, index=keys.index)
 
 
-def whole_window(partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]) -> Window:
+def whole_window(partitions: Partitions, keys: Sequence[str]) -> Window:
     """Return the span from the first to the last of some consecutive partitions."""
     found = windows_of(partitions, keys)
     return Window(found.start.min(), found.end.max())
 
 
-def partition_of(
-    timestamps: pd.Series, partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]
-) -> pd.Series:
+def partition_of(timestamps: pd.Series, partitions: Partitions, keys: Sequence[str]) -> pd.Series:
     """Return the key of the partition that holds each timestamp.
 
     Args:
@@ -150,6 +147,12 @@ def complete_keys(spec: ForecastSpec, now: datetime) -> list[str]:
     with its Monday is known when its Sunday is over. Partitions without a timestamp of the grid are none.
     """
     return _complete(spec, _bounded(spec, pd.Timestamp(spec.partitions.start), _wall(spec, now) + _AHEAD), now)
+
+
+def ended_keys(spec: ForecastSpec, now: datetime) -> list[str]:
+    """Return all partitions whose window has ended by now, also those without a timestamp of the grid, oldest first."""
+    windows = _bounded(spec, pd.Timestamp(spec.partitions.start), _wall(spec, now) + _AHEAD)
+    return windows.where(windows.over <= pd.Timestamp(now)).keys.tolist()
 
 
 def not_over(spec: ForecastSpec, keys: Sequence[str], now: datetime) -> list[str]:
@@ -245,16 +248,13 @@ def ranges(keys: list[str], chosen: Collection[str]) -> Iterator[tuple[str, str]
     yield from ((keys[begin], keys[end]) for begin, end in zip(begins, ends, strict=True))
 
 
-def rounds_of(spec: ForecastSpec) -> dg.TimeWindowPartitionsDefinition | None:
-    """Return the spans between the schedule's ticks; None without a schedule."""
-    return _between_ticks(spec, spec.schedule) if spec.schedule is not None else None
+def rounds_of(spec: ForecastSpec) -> Ticks | None:
+    """Return the ticks of the schedule, between which rounds lie; None without a schedule."""
+    return _ticks(spec, spec.schedule) if spec.schedule is not None else None
 
 
-def _between_ticks(spec: ForecastSpec, cron: str) -> dg.TimeWindowPartitionsDefinition:
-    start = f"{spec.partitions.start}-00:00"
-    return dg.TimeWindowPartitionsDefinition(
-        cron_schedule=cron, start=start, fmt="%Y-%m-%d-%H:%M", timezone=spec.time_zone
-    )
+def _ticks(spec: ForecastSpec, cron: str) -> Ticks:
+    return Ticks(cron, spec.zone, datetime.fromisoformat(spec.partitions.start).replace(tzinfo=spec.zone))
 
 
 def latest_tick(spec: ForecastSpec, cron: str, now: datetime) -> datetime | None:
@@ -265,8 +265,7 @@ def latest_tick(spec: ForecastSpec, cron: str, now: datetime) -> datetime | None
         cron: the schedule.
         now: the present moment, aware.
     """
-    last = _between_ticks(spec, cron).get_prev_partition_window(now)
-    return last.end.astimezone(spec.zone) if last is not None else None
+    return _ticks(spec, cron).last(now)
 
 
 def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
@@ -276,25 +275,20 @@ def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
     partitions that have come to their end nothing is expected, once the next one would have been asked for.
     """
     rounds, grace = rounds_of(spec), timedelta(hours=spec.freshness.grace_hours)
-    last = rounds.get_prev_partition_window(now - grace) if rounds is not None else None
-    key = latest_complete(spec, last.end) if last is not None else None
+    last = rounds.last(now - grace) if rounds is not None else None
+    key = latest_complete(spec, last) if last is not None else None
     if last is None or key is None:
         return None
-    return None if key != latest_complete(spec, last.end, bounded=False) else (key, last.end + grace)
+    return None if key != latest_complete(spec, last, bounded=False) else (key, last + grace)
 
 
-def freshness_of(spec: ForecastSpec) -> dg.FreshnessPolicy | None:
-    """Return the policy that Dagster's UI shows: one materialization for each tick of the schedule, within the grace.
-
-    Dagster looks at when anything was materialized, not at which partition; `expected` is about partitions.
-    """
+def longest_round(spec: ForecastSpec) -> timedelta | None:
+    """Return the longest time between two ticks of the schedule; None without a schedule."""
     rounds = rounds_of(spec)
     if rounds is None:
         return None
-    window, longest = rounds.get_next_partition_window(rounds.start), timedelta(0)
+    ticks = [rounds.next(rounds.since)]
     for _ in range(_TICKS):
-        if window is None:
-            break
-        longest = max(longest, window.end - window.start)
-        window = rounds.get_next_partition_window(window.end)
-    return dg.FreshnessPolicy.time_window(fail_window=longest + timedelta(hours=spec.freshness.grace_hours))
+        ticks.append(rounds.next(ticks[-1] + timedelta(minutes=1)))
+    instants = [tick.astimezone(timezone.utc) for tick in ticks]
+    return max(after - before for before, after in pairwise(instants))

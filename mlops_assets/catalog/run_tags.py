@@ -1,11 +1,13 @@
 """The tags of Dagster's runs that we write and read, and what they say."""
 
 from collections.abc import Mapping
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from mlops_assets.forecasting.decisions.rules import CHALLENGE
 from mlops_assets.forecasting.decisions.triggers import SCHEDULE
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 FORECAST = "mlops/forecast"
 """Name of the forecast that a run is of."""
@@ -43,28 +45,28 @@ _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset
 _WILL_RETRY, _RETRY_NUMBER = "dagster/will_retry", "dagster/retry_number"
 
 
-def reason_of(run: dg.DagsterRun) -> str:
+def reason_of(run: "dg.DagsterRun") -> str:
     """Return why a run was asked for."""
     return run.tags.get(REASON, BY_HAND)
 
 
-def is_of_breach(run: dg.DagsterRun) -> bool:
+def is_of_breach(run: "dg.DagsterRun") -> bool:
     """Whether a training was asked for because of the champion, and not by an edit of the spec or by a schedule."""
     breach = run.tags.get(BREACH, "")
     return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULE, LOST)
 
 
-def becomes_of(run: dg.DagsterRun) -> str:
+def becomes_of(run: "dg.DagsterRun") -> str:
     """Return what becomes of the version that a run trains: where no policy says otherwise, a challenger."""
     return run.tags.get(BECOMES, CHALLENGE)
 
 
-def is_of(run: dg.DagsterRun, forecast: str) -> bool:
+def is_of(run: "dg.DagsterRun", forecast: str) -> bool:
     """Whether a run is one of the forecast's, by its tag or its assets; job names would not tell `a` from `a_b`."""
     return run.tags.get(FORECAST) == forecast or any(key.path[0] == forecast for key in run.asset_selection or ())
 
 
-def job_of(run: dg.DagsterRun) -> str:
+def job_of(run: "dg.DagsterRun") -> str:
     """Return the name of a run's job; of assets that were materialized by hand, which."""
     if not run.job_name.startswith("__"):
         return run.job_name
@@ -84,11 +86,11 @@ def partition_of(tags: Mapping[str, str]) -> str:
     return tags.get(_PARTITION) or (first if first == last else f"{first}...{last}")
 
 
-def will_retry(run: dg.DagsterRun) -> bool:
+def will_retry(run: "dg.DagsterRun") -> bool:
     """Whether Dagster will try a failed run again by itself."""
     return run.tags.get(_WILL_RETRY) == "true"
 
 
-def tries_of(run: dg.DagsterRun) -> int:
+def tries_of(run: "dg.DagsterRun") -> int:
     """Return how often a run has been tried, with this time."""
     return int(run.tags.get(_RETRY_NUMBER, "0")) + 1

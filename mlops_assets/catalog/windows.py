@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import dagster as dg
 import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
@@ -42,6 +41,33 @@ _OFFSET = r"^([+-])(\d{2})(\d{2})$"
 
 
 @dataclass(frozen=True)
+class Partitions:
+    """Partitions that follow one another by the wall clock, as Dagster knows them too.
+
+    Attributes:
+        cron: one of `CRON`: when each begins.
+        first: key of the first.
+        end: where they end, excluded, written as a key; None: never.
+        zone: whose clock it is.
+    """
+
+    cron: str
+    first: str
+    end: str | None
+    zone: ZoneInfo
+
+    @property
+    def hourly(self) -> bool:
+        """Whether they are hours; all others are days or begin on one."""
+        return self.cron == CRON["hourly"]
+
+    @property
+    def key_format(self) -> str:
+        """How keys are written, for `strftime`."""
+        return HOUR_KEY if self.hourly else DAY_KEY
+
+
+@dataclass(frozen=True)
 class Windows:
     """Some partitions, and where they begin and end.
 
@@ -64,15 +90,12 @@ class Windows:
         return Windows(self.keys[places], self.start[places], self.end[places], self.over[places])
 
 
-def is_known(partitions: dg.PartitionsDefinition) -> bool:
+def is_known(cron: str, key_format: str) -> bool:
     """Whether these are partitions of a kind whose windows are known here."""
-    return isinstance(partitions, dg.TimeWindowPartitionsDefinition) and (
-        (partitions.cron_schedule == CRON["hourly"] and partitions.fmt == HOUR_KEY)
-        or (partitions.cron_schedule in _BEGINS and partitions.fmt == DAY_KEY)
-    )
+    return key_format == HOUR_KEY if cron == CRON["hourly"] else cron in _BEGINS and key_format == DAY_KEY
 
 
-def windows_between(partitions: dg.TimeWindowPartitionsDefinition, since: pd.Timestamp, until: pd.Timestamp) -> Windows:
+def windows_between(partitions: Partitions, since: pd.Timestamp, until: pd.Timestamp) -> Windows:
     """Return the partitions that begin in a span, which may lie outside of the partitions' own.
 
     Args:
@@ -80,9 +103,9 @@ def windows_between(partitions: dg.TimeWindowPartitionsDefinition, since: pd.Tim
         since: naive, included.
         until: naive, excluded.
     """
-    zone = ZoneInfo(partitions.timezone)
-    if partitions.cron_schedule != CRON["hourly"]:
-        begins = _BEGINS[partitions.cron_schedule]
+    zone = partitions.zone
+    if not partitions.hourly:
+        begins = _BEGINS[partitions.cron]
         days = pd.date_range(since.ceil("D"), until, freq=begins, unit="us")
         return _days(days[days < until], begins, zone)
     first, last = instants_of(pd.DatetimeIndex([since.ceil("h"), until]), zone)
@@ -90,15 +113,15 @@ def windows_between(partitions: dg.TimeWindowPartitionsDefinition, since: pd.Tim
     return _hours(hours[hours < last], zone)
 
 
-def windows_of(partitions: dg.TimeWindowPartitionsDefinition, keys: Sequence[str]) -> Windows:
+def windows_of(partitions: Partitions, keys: Sequence[str]) -> Windows:
     """Return the partitions of some keys.
 
     Raises:
         UsageError: there is no such partition.
     """
-    zone, names = ZoneInfo(partitions.timezone), pd.Series(list(keys), dtype=object)
-    if partitions.cron_schedule != CRON["hourly"]:
-        begins = _BEGINS[partitions.cron_schedule]
+    zone, names = partitions.zone, pd.Series(list(keys), dtype=object)
+    if not partitions.hourly:
+        begins = _BEGINS[partitions.cron]
         starts = _read(names, DAY_KEY)
         on_first = starts[starts.notna()]
         firsts = pd.date_range(on_first.min(), on_first.max(), freq=begins) if len(on_first) else on_first
@@ -135,10 +158,10 @@ def _read(names: pd.Series, form: str) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(pd.to_datetime(names, format=form, errors="coerce")).as_unit("us")
 
 
-def _refuse(partitions: dg.TimeWindowPartitionsDefinition, names: pd.Series, known: np.ndarray) -> None:
+def _refuse(partitions: Partitions, names: pd.Series, known: np.ndarray) -> None:
     if not known.all():
         key = names[int(np.flatnonzero(~known)[0])]
-        raise UsageError(f"{key!r} is not a partition key such as {partitions.start:{partitions.fmt}}")
+        raise UsageError(f"{key!r} is not a partition key such as {partitions.first}")
 
 
 def _days(starts: pd.DatetimeIndex, begins: str, zone: ZoneInfo) -> Windows:

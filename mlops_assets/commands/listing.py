@@ -21,7 +21,7 @@ def list_forecasts(as_json: bool) -> None:
     """Show the declared forecasts; one that cannot be used is red, with its reason below."""
     from rich.table import Table
 
-    from mlops_assets.definitions import usable
+    from mlops_assets.catalog.declared import usable
     from mlops_assets.resources.secrets import scrub
 
     declared = usable(Settings.read())

@@ -19,8 +19,8 @@ def status(name: str | None, as_json: bool) -> None:
     """
     settings = Settings.read()
     from mlops_assets.analysis import status as asking
+    from mlops_assets.catalog.declared import declared, usable
     from mlops_assets.commands.rendering import status as rendering
-    from mlops_assets.definitions import declared, usable
 
     present = Declared([find_spec(settings.forecasts, name)], []) if name else declared(settings)
     found = asking.status(present.specs, settings, present.broken)

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-import dagster as dg
 import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
 from mlops_assets.catalog.evolution import evolution_of
-from mlops_assets.io_managers import filtering, schemas, steps
+from mlops_assets.io_managers import filtering, schemas
 from mlops_assets.io_managers.arrow import to_arrow, to_frame
 from mlops_assets.io_managers.claims import FIRST, Claiming
 from mlops_assets.io_managers.errors import AlreadyStoredError, MissingTableError, SchemaDriftError, StorageError, told
@@ -25,7 +24,6 @@ from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, wit
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.parts import Head, Part, Stream, as_one, nothing_there, regrouped, small_together
 from mlops_assets.io_managers.spool import Spool
-from mlops_assets.resources.patience import patient
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import BATCH
@@ -308,20 +306,6 @@ class Tables(Claiming):
     ) -> int:
         """Replace a partition by a stream of tables, as `_put` does."""
         return self._put(key, {partition: pa.concat_tables(stream.tables)}, options, claim)
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Note what the run has spent."""
-        steps.note(self, context)
-
-    @patient
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store what an asset returned: a frame, split into the run's partitions, or a `Streamed`."""
-        steps.store(self, context, obj, self._claim())
-
-    @patient
-    def load_input(self, context: dg.InputContext) -> Any:
-        """Load the partitions an asset depends on as one frame, or as the `StoredTable` that it asks for."""
-        return steps.load(self, context)
 
     def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> Sequence[str | None]:
         wanted = self._stored(key) if partitions is None else self.stored(key, partitions)

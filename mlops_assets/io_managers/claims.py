@@ -3,12 +3,14 @@
 import time
 from abc import ABC
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from mlops_assets.io_managers.errors import AlreadyStoredError, StaleWriteError
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 FIRST = -1
 """The claim of a writer that must find nothing there: it never replaces, and everybody else may replace it."""
@@ -16,8 +18,13 @@ OUT_OF_STEP = 60_000_000_000
 """Nanoseconds by which the clocks of two machines may differ."""
 
 
-class Claiming(dg.ConfigurableIOManager, ABC):
-    """Knows when its run (in a process of its own: its step) began, which decides who is the later writer."""
+class Claiming(BaseModel, ABC):
+    """Knows when its run (in a process of its own: its step) began, which decides who is the later writer.
+
+    It has the methods of Dagster's IO managers and is none by itself: who only reads does not import Dagster (`steps`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     _began: int | None = PrivateAttr(default=None)
 
@@ -25,13 +32,21 @@ class Claiming(dg.ConfigurableIOManager, ABC):
         """Let nothing but its configuration be sent to another process; secrets in it are references."""
         return _made, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Note when the run began."""
-        self.begin()
-
     def begin(self) -> None:
         """Note when the work began whose results will be written."""
         self._began = time.time_ns()
+
+    def handle_output(self, context: "dg.OutputContext", obj: Any) -> None:
+        """Store what an asset returned."""
+        from mlops_assets.io_managers import steps
+
+        steps.store(self, context, obj, self._claim())
+
+    def load_input(self, context: "dg.InputContext") -> Any:
+        """Load what an asset depends on."""
+        from mlops_assets.io_managers import steps
+
+        return steps.load(self, context)
 
     def _claim(self) -> int:
         return self._began or time.time_ns()

@@ -137,7 +137,8 @@ class MemoryModels(Models):
         except KeyError:
             raise MissingTableError(f"model {label(key)} has not been stored yet: materialize it first.") from None
 
-    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+    def replace(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+        """Replace a model and return its record."""
         data = model_file.dumps(value)
         present = self._models.get(folder(key))
         refuse_older(claim, present[0]["claim"] if present else 0, f"model {label(key)}")

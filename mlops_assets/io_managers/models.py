@@ -1,17 +1,11 @@
-"""What every store of models has in common: the Dagster side of it."""
+"""What every store of models has in common. What Dagster hands over and gets is in `steps.py`."""
 
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import dagster as dg
-
 from mlops_assets.io_managers.claims import Claiming
-from mlops_assets.io_managers.errors import StorageError
-from mlops_assets.io_managers.keys import label
-from mlops_assets.io_managers.steps import asset_path
-from mlops_assets.resources.patience import patient
 
 
 class Models(Claiming):
@@ -28,7 +22,7 @@ class Models(Claiming):
         Returns:
             The record kept beside the model: `sha256`, `bytes`, `saved_at`, `release` and what `info` says.
         """
-        return self._save(key, value, dict(info or {}), time.time_ns())
+        return self.replace(key, value, dict(info or {}), time.time_ns())
 
     @abstractmethod
     def load(self, key: Sequence[str]) -> Any:
@@ -60,47 +54,5 @@ class Models(Claiming):
         """Remove a model if it is there."""
 
     @abstractmethod
-    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
-        """Replace a model and return its record."""
-
-    @patient
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Store what an asset returned, and beside it what its metadata say in text or numbers."""
-        key = _model_path(context)
-        if obj is None:
-            raise StorageError(f"{label(key)}: the asset returned None, not a model. Return its state.")
-        start = time.perf_counter()
-        own = {name: _plain(value) for name, value in context.output_metadata.items()}
-        info = {name: value for name, value in own.items() if value is not None}
-        record = self._save(key, obj, {**info, "run_id": context.run_id}, self._claim())
-        context.add_output_metadata(
-            {
-                "dagster/uri": self.uri(key),
-                "sha256": record["sha256"],
-                "bytes": record["bytes"],
-                "write_seconds": round(time.perf_counter() - start, 3),
-            }
-        )
-
-    @patient
-    def load_input(self, context: dg.InputContext) -> Any:
-        """Load the model an asset depends on."""
-        key = _model_path(context)
-        value = self.load(key)
-        context.add_input_metadata({"sha256": self.info(key)["sha256"]})
-        return value
-
-
-def _model_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
-    path = asset_path(context)
-    if not context.has_asset_partitions:
-        return path
-    keys = list(context.asset_partition_keys)
-    if len(keys) != 1:
-        raise StorageError(f"{label(path)}: one model at a time, found {len(keys)} partitions. Run them one by one.")
-    return [*path, f"partition {keys[0]}"]
-
-
-def _plain(value: Any) -> Any:
-    value = value.value if isinstance(value, dg.MetadataValue) else value
-    return value if isinstance(value, str | int | float | bool) else None
+    def replace(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+        """Replace a model for a writer that began at `claim` (ns since 1970), and return its record."""

@@ -290,7 +290,8 @@ class ObjectModels(_InFileStore, Models):
         for name in self._files.files(folder):
             self._files.delete(f"{folder}/{name}")
 
-    def _save(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+    def replace(self, key: Sequence[str], value: Any, info: dict[str, Any], claim: int) -> dict[str, Any]:
+        """Replace a model and return its record."""
         folder, data = keys.folder(key), model_file.dumps(value)
         record = model_record(data, info, claim)
         record["file"] = f"model={record['sha256'][:24]}.skops"

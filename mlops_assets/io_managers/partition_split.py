@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from mlops_assets.catalog.asset_graph import known_partitions
 from mlops_assets.catalog.windows import is_known, places_in, windows_of
 from mlops_assets.io_managers.errors import ForeignRowsError, StorageError
 
@@ -112,8 +113,8 @@ def _holds_keys(values: pd.Series) -> bool:
 
 def _by_window(values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition) -> np.ndarray:
     times: Any = pd.to_datetime(values)
-    if times.dt.tz is None and is_known(definition):
-        windows = windows_of(definition, keys)
+    if times.dt.tz is None and is_known(definition.cron_schedule, definition.fmt):
+        windows = windows_of(known_partitions(definition), keys)
         return places_in(windows.start, windows.end, times)
     zone = definition.timezone or "UTC"
     if times.dt.tz is not None:

@@ -1,9 +1,9 @@
-"""What Dagster's steps hand over to a store and get from it: frames or streams of them, split by partition."""
+"""The face of stores towards Dagster: IO managers that store what steps return, and load what they depend on."""
 
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -14,17 +14,36 @@ from mlops_assets.catalog.metadata import UNTOUCHED
 from mlops_assets.catalog.spending import note_all
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.arrow import to_arrow
+from mlops_assets.io_managers.base import Tables
+from mlops_assets.io_managers.claims import Claiming
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.keys import label
+from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, columns_key, preview
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.io_managers.parts import nothing_there
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.meter import entries_of
+from mlops_assets.resources.patience import patient
 from mlops_assets.resources.stored import StoredTable, Streamed
 
-if TYPE_CHECKING:
-    from mlops_assets.io_managers.base import Tables
+dg.IOManager.register(Claiming)
+
+
+def io_manager(store: Claiming) -> dg.IOManagerDefinition:
+    """Return a store as Dagster opens it for a run: it knows when that began, and notes what its steps have taken."""
+
+    def opened(context: dg.InitResourceContext) -> Iterator[Claiming]:
+        own = store.model_copy()
+        own.begin()
+        try:
+            yield own
+        finally:
+            if isinstance(own, Tables):
+                note(own, context)
+
+    face: Any = opened  # a generator, as Dagster's resources may be
+    return dg.IOManagerDefinition(resource_fn=face, description=type(store).__doc__)
 
 
 def asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
@@ -34,7 +53,24 @@ def asset_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
     return list(context.asset_key.path)
 
 
-def store(tables: "Tables", context: dg.OutputContext, obj: Any, claim: int) -> None:
+@patient
+def store(stores: Claiming, context: dg.OutputContext, obj: Any, claim: int) -> None:
+    """Store what an asset returned, in a store that began its run at `claim` (ns since 1970)."""
+    if isinstance(stores, Tables):
+        _store_table(stores, context, obj, claim)
+    elif isinstance(stores, Models):
+        _store_model(stores, context, obj, claim)
+
+
+@patient
+def load(stores: Claiming, context: dg.InputContext) -> Any:
+    """Load what an asset depends on from a store."""
+    if isinstance(stores, Tables):
+        return _load_table(stores, context)
+    return _load_model(stores, context) if isinstance(stores, Models) else None
+
+
+def _store_table(tables: Tables, context: dg.OutputContext, obj: Any, claim: int) -> None:
     """Store what an asset returned, and note what is to be shown of it.
 
     Args:
@@ -73,7 +109,7 @@ def store(tables: "Tables", context: dg.OutputContext, obj: Any, claim: int) -> 
     _note(context, tables.uri(key, one), newest, schema, size, time.perf_counter() - start, {**rows, **_count(context)})
 
 
-def _store_stream(tables: "Tables", context: dg.OutputContext, stream: Streamed, claim: int) -> None:
+def _store_stream(tables: Tables, context: dg.OutputContext, stream: Streamed, claim: int) -> None:
     key = asset_path(context)
     names = list(context.asset_partition_keys) if context.has_asset_partitions else [None]
     if len(names) > 1:
@@ -98,7 +134,7 @@ def _store_stream(tables: "Tables", context: dg.OutputContext, stream: Streamed,
     _note(context, tables.uri(key, names[0]), first[-1], to_arrow(first[-1]).schema, size, seconds, facts)
 
 
-def load(tables: "Tables", context: dg.InputContext) -> "pd.DataFrame | StoredTable":
+def _load_table(tables: Tables, context: dg.InputContext) -> pd.DataFrame | StoredTable:
     """Load the partitions an asset depends on; absent ones are skipped and counted.
 
     Returns:
@@ -163,7 +199,7 @@ def _note(
     )
 
 
-def note(tables: "Tables", context: dg.InitResourceContext) -> None:
+def note(tables: Tables, context: dg.InitResourceContext) -> None:
     """Note what the steps of a run, or the one of this process, have taken (`catalog.spending`)."""
     if context.run is None:
         return
@@ -172,3 +208,55 @@ def note(tables: "Tables", context: dg.InitResourceContext) -> None:
     except MlopsAssetsError as error:  # a store that does not answer any more: the run has done its work
         if context.log is not None:
             context.log.warning(f"what the run has spent was not noted: {error}")
+
+
+def _store_model(models: Models, context: dg.OutputContext, obj: Any, claim: int) -> None:
+    """Store the model that an asset returned, and beside it what its metadata say in text or numbers.
+
+    Args:
+        models: where to.
+        context: of the output.
+        obj: the model's state.
+        claim: when the run began, in ns since 1970.
+
+    Raises:
+        StorageError: there is none, or it is for several partitions.
+    """
+    key = _model_path(context)
+    if obj is None:
+        raise StorageError(f"{label(key)}: the asset returned None, not a model. Return its state.")
+    start = time.perf_counter()
+    own = {name: _plain(value) for name, value in context.output_metadata.items()}
+    info = {name: value for name, value in own.items() if value is not None}
+    record = models.replace(key, obj, {**info, "run_id": context.run_id}, claim)
+    context.add_output_metadata(
+        {
+            "dagster/uri": models.uri(key),
+            "sha256": record["sha256"],
+            "bytes": record["bytes"],
+            "write_seconds": round(time.perf_counter() - start, 3),
+        }
+    )
+
+
+def _load_model(models: Models, context: dg.InputContext) -> Any:
+    """Load the model an asset depends on."""
+    key = _model_path(context)
+    value = models.load(key)
+    context.add_input_metadata({"sha256": models.info(key)["sha256"]})
+    return value
+
+
+def _model_path(context: dg.OutputContext | dg.InputContext) -> list[str]:
+    path = asset_path(context)
+    if not context.has_asset_partitions:
+        return path
+    keys = list(context.asset_partition_keys)
+    if len(keys) != 1:
+        raise StorageError(f"{label(path)}: one model at a time, found {len(keys)} partitions. Run them one by one.")
+    return [*path, f"partition {keys[0]}"]
+
+
+def _plain(value: Any) -> Any:
+    value = value.value if isinstance(value, dg.MetadataValue) else value
+    return value if isinstance(value, str | int | float | bool) else None

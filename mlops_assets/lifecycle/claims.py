@@ -1,14 +1,16 @@
 """The claims of registrations: of several runs that are about to register the same training, one does it."""
 
 from datetime import datetime, timedelta, timezone
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.names import REGISTRATIONS
 from mlops_assets.lifecycle.launches import run_state
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 LONGEST_REGISTRATION = timedelta(minutes=10)
 """Registering takes seconds. Of a run that another Dagster knows, nothing else says that it has died."""
@@ -23,7 +25,7 @@ class Registrations:
     def __init__(self, tables: Tables, name: str) -> None:
         self._log = Log(tables, name, REGISTRATIONS)
 
-    def claim(self, training: str, run_id: str, instance: dg.DagsterInstance) -> str:
+    def claim(self, training: str, run_id: str, instance: "dg.DagsterInstance") -> str:
         """Claim the registration of a training, known by its fingerprint, for a run.
 
         A run that has ended without a version of it, or whose version was deleted since, holds nobody up: the next

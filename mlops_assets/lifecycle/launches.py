@@ -7,8 +7,8 @@ the run that holds a claim has died, the next one takes it over by a claim of it
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
-import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
@@ -17,6 +17,9 @@ from mlops_assets.catalog.names import RETRAINING_LAUNCHES
 from mlops_assets.forecasting.decisions.rules import CHALLENGE
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 STALE = timedelta(hours=4)
 """A run that has not ended by then never will: its process is gone and nobody has noticed."""
@@ -56,7 +59,7 @@ class Launch:
     becomes: str = CHALLENGE
 
     @classmethod
-    def of(cls, run: dg.DagsterRun, partition: str) -> "Launch | None":
+    def of(cls, run: "dg.DagsterRun", partition: str) -> "Launch | None":
         """Read it from the tags of a run; None for a run that no breach has asked for."""
         tags = run.tags
         if not tags.get(run_tags.BREACH):
@@ -96,7 +99,7 @@ class Launches:
         """Return all claims: the fields of `Launch`, takeover (from 1) and claimed_at (UTC), in order."""
         return self._log.rows().sort_values(["partition", "breach", "attempt", "takeover"], ignore_index=True)
 
-    def claim(self, launch: Launch, instance: dg.DagsterInstance) -> str:
+    def claim(self, launch: Launch, instance: "dg.DagsterInstance") -> str:
         """Claim a retraining for its run, unless another run does it, or any other retraining.
 
         Args:
@@ -121,7 +124,7 @@ class Launches:
             if self._log.add(claimed, numbered(len(rows) + 1)):
                 return ""
 
-    def results(self, decisions: pd.DataFrame, instance: dg.DagsterInstance) -> pd.DataFrame:
+    def results(self, decisions: pd.DataFrame, instance: "dg.DagsterInstance") -> pd.DataFrame:
         """Return all claims with their `result`, as the policy reads them.
 
         Args:
@@ -145,7 +148,7 @@ class Launches:
 
 
 def run_state(
-    instance: dg.DagsterInstance, run_id: str, claimed_at: pd.Timestamp, now: datetime, stale: timedelta = STALE
+    instance: "dg.DagsterInstance", run_id: str, claimed_at: pd.Timestamp, now: datetime, stale: timedelta = STALE
 ) -> str:
     """Return `under way`, `done` or `failed`: a run that nobody knows, or that is too old, has failed."""
     run = instance.get_run_by_id(run_id)

@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.log import Log, numbered
@@ -17,6 +16,9 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.tracking.names import Kept
 from mlops_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 RETIRED, RENAMING, RENAMED = "retired", "renaming", "renamed"
 """What the log of endings says of a name; `renaming` is one that was begun, and goes on when it is asked for again."""
@@ -84,7 +86,7 @@ class Places:
     """
 
     stores: Stores
-    instance: dg.DagsterInstance | None
+    instance: "dg.DagsterInstance | None"
     declared: Collection[str]
 
 
@@ -131,7 +133,7 @@ class Holdings:
         return "; ".join(said)
 
 
-def holdings(stores: Stores, instance: dg.DagsterInstance | None, name: str) -> Holdings:
+def holdings(stores: Stores, instance: "dg.DagsterInstance | None", name: str) -> Holdings:
     """Return what is stored under a name.
 
     Raises:
@@ -147,7 +149,7 @@ def holdings(stores: Stores, instance: dg.DagsterInstance | None, name: str) -> 
     return Holdings(name, tables, models, stores.tracking.names().kept(name), sorted(on), jobs, still_open)
 
 
-def undeclared(tables: Tables, instance: dg.DagsterInstance | None, declared: Collection[str]) -> list[str]:
+def undeclared(tables: Tables, instance: "dg.DagsterInstance | None", declared: Collection[str]) -> list[str]:
     """Return the names that something is stored under, or switched on for, and that no spec declares any more.
 
     Those that have been retired are left out, unless a schedule or sensor of theirs is still on.
@@ -316,12 +318,12 @@ def _last(tables: Tables, name: str) -> tuple[str, str]:
     return str(row["event"]), str(row["other"])
 
 
-def _switched_on(instance: dg.DagsterInstance | None) -> list[Any]:
+def _switched_on(instance: "dg.DagsterInstance | None") -> list[Any]:
     """Return the states of the schedules and sensors that a person has switched on."""
     return [] if instance is None else [one for one in instance.all_instigator_state() if one.status.name == "RUNNING"]
 
 
-def _switch_off(instance: dg.DagsterInstance | None, name: str) -> None:
+def _switch_off(instance: "dg.DagsterInstance | None", name: str) -> None:
     for state in instance.all_instigator_state() if instance is not None else ():
         if instance is not None and _owner(state.name) == name:
             instance.delete_instigator_state(state.instigator_origin_id, state.selector_id)

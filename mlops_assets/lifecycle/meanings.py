@@ -1,14 +1,14 @@
 """What the stored observations mean, held against the spec of today, so that nothing is made of other rows."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 
 import pandas as pd
 
 from mlops_assets.catalog.log import Log, numbered
 from mlops_assets.catalog.meaning import KIND, TAG, Change, Meaning, changes, from_text, meaning_of, scorable, to_text
 from mlops_assets.catalog.names import MEANINGS, OBSERVATIONS
-from mlops_assets.catalog.partitions import partitions_of
+from mlops_assets.catalog.partitions import ended_keys, partitions_of
 from mlops_assets.errors import DataError
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
@@ -184,11 +184,11 @@ def of_another_kind(spec: ForecastSpec, keys: Sequence[str]) -> list[str]:
     odd = []
     for key in keys:
         try:
-            datetime.strptime(key, partitions.fmt)
+            datetime.strptime(key, partitions.key_format)
         except ValueError:
             odd.append(key)
     if spec.partition_kind in _FINE:
         return odd
-    known = set(partitions.get_partition_keys())
+    known = set(ended_keys(spec, datetime.now(timezone.utc)))
     last = max(known, default="")
     return [key for key in keys if key in odd or (key not in known and key < last)]

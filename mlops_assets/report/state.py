@@ -126,7 +126,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
     failed = reached.ask(TABLES, lambda: champion_failed(sources.tables, spec.name), False)
     backtest = reached.ask(MLFLOW, lambda: life.versions.metrics(version, there) if life and version else {}, {})
     rounds = rounds_of(spec)
-    tick = rounds.get_next_partition_window(now, respect_bounds=False) if rounds is not None else None
+    tick = rounds.next(now) if rounds is not None else None
     found = Overview(
         forecast=spec.name,
         description=spec.description,
@@ -139,7 +139,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         policies=reached.ask(TABLES, lambda: _policies(sources), ()),
         drift=reached.ask(TABLES, lambda: _drift(sources), None),
         quarantine=reached.ask(TABLES, lambda: _quarantine(sources), None),
-        next_round=f"{tick.start:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
+        next_round=f"{tick:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
         failed_runs=reached.ask(RUNS, lambda: _failed_runs(sources), ()),
         unobserved=reached.ask(TABLES, lambda: _unobserved(sources), ()),
         unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),

@@ -1,14 +1,15 @@
 """The clock, so that the present can be replayed."""
 
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
-import dagster as dg
 import pandas as pd
 
 from mlops_assets.settings import Settings, moment
 
 
-class Clock(dg.ConfigurableResource):
+@dataclass(frozen=True)
+class Clock:
     """Says what time it is.
 
     Attributes:

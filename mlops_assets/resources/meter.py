@@ -12,9 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import dagster as dg
 
 _PROC = Path("/proc/self")
 
@@ -50,7 +47,8 @@ NUMBERS = tuple(asdict(Spent()))
 """The names of what is measured, as metadata and as columns."""
 
 
-class Prices(dg.ConfigurableResource):
+@dataclass(frozen=True)
+class Prices:
     """What is paid.
 
     Attributes:
@@ -111,32 +109,29 @@ def add(worker_seconds: float = 0.0, waited: float = 0.0, saved: float = 0.0) ->
 
 
 @contextmanager
-def metered(context: Any) -> Iterator[None]:
-    """Measure a part of a step: an input that is loaded, the asset's function, an output that is stored.
+def metering_step(run_id: str, step: str) -> Iterator[None]:
+    """Measure a part of a step, which is added to the step's account."""
+    with _lock:
+        account = _book.steps.setdefault((run_id, step), Spent())
+    with _into(account):
+        yield
 
-    With the output, all that the step took until then is said in its metadata (of several partitions at once: each
-    has its share) and noted for `entries_of`.
+
+def stored(run_id: str, step: str, asset: tuple[str, ...] | None, partitions: int) -> Spent:
+    """Note that a step has stored something; what it took until then is said, and noted for `entries_of`.
 
     Args:
-        context: of an asset, or of what an IO manager stores or loads.
+        run_id: of the run.
+        step: its key, whose account begins anew: a function that yields several outputs goes on.
+        asset: see `Entry`.
+        partitions: see `Entry`.
     """
-    step = _step(context)
-    if step is None:
-        yield
-        return
     with _lock:
-        spent = _book.steps.setdefault(step, Spent())
-    with _into(spent):
-        yield
-    if isinstance(context, dg.OutputContext):
-        asset = tuple(context.asset_key.path) if context.has_asset_key else None
-        partitions = max(1, len(list(context.asset_partition_keys))) if context.has_asset_partitions else 1
-        with _lock:
-            taken = replace(spent)
-            spent.__init__()  # a function that yields several outputs goes on in the same account
-            _book.entries.setdefault(step[0], []).append(Entry(step[1], asset, partitions, taken))
-        context.add_output_metadata(taken.rounded(partitions))
-        give_memory_back()
+        account = _book.steps[run_id, step]
+        taken = replace(account)
+        account.__init__()
+        _book.entries.setdefault(run_id, []).append(Entry(step, asset, partitions, taken))
+    return taken
 
 
 def give_memory_back() -> None:
@@ -199,13 +194,3 @@ def _peak_memory_mb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
-
-
-def _step(context: Any) -> tuple[str, str] | None:
-    """Return the run and the step that a context is of; None outside a step."""
-    try:
-        if isinstance(context, dg.AssetExecutionContext):
-            return context.run.run_id, context.get_step_execution_context().step.key
-        return context.step_context.run_id, context.step_context.step.key
-    except dg.DagsterInvariantViolationError:
-        return None

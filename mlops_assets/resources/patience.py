@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from mlops_assets.errors import TransientError
-from mlops_assets.resources.meter import metered
+from mlops_assets.resources import meter
 from mlops_assets.resources.secrets import scrub
 
 TRIES = 6
@@ -81,5 +81,38 @@ def _tried(context: Any) -> int | None:
         return context.retry_number
     try:
         return context.step_context.previous_attempt_count
+    except dg.DagsterInvariantViolationError:
+        return None
+
+
+@contextmanager
+def metered(context: Any) -> Iterator[None]:
+    """Measure a part of a step: an input that is loaded, the asset's function, an output that is stored.
+
+    With the output, all that the step took until then is said in its metadata (of several partitions at once: each
+    has its share).
+
+    Args:
+        context: of an asset, or of what an IO manager stores or loads.
+    """
+    step = _step(context)
+    if step is None:
+        yield
+        return
+    with meter.metering_step(*step):
+        yield
+    if isinstance(context, dg.OutputContext):
+        asset = tuple(context.asset_key.path) if context.has_asset_key else None
+        partitions = max(1, len(list(context.asset_partition_keys))) if context.has_asset_partitions else 1
+        context.add_output_metadata(meter.stored(*step, asset, partitions).rounded(partitions))
+        meter.give_memory_back()
+
+
+def _step(context: Any) -> tuple[str, str] | None:
+    """Return the run and the step that a context is of; None outside a step."""
+    try:
+        if isinstance(context, dg.AssetExecutionContext):
+            return context.run.run_id, context.get_step_execution_context().step.key
+        return context.step_context.run_id, context.step_context.step.key
     except dg.DagsterInvariantViolationError:
         return None

@@ -18,8 +18,7 @@ from pydantic import SecretStr
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.names import OBSERVATIONS, REPORT, assets_of, model_asset, tables_of
 from mlops_assets.catalog.partitions import complete_keys, periods
-from mlops_assets.definitions import assemble
-from mlops_assets.environments import Environment
+from mlops_assets.definitions import Environment, assemble
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.forecasting.model.kinds import lookback

@@ -17,8 +17,8 @@ from mlops_assets.catalog.names import (
     job_name,
 )
 from mlops_assets.catalog.partitions import complete_keys, ranges
-from mlops_assets.definitions import assemble
-from mlops_assets.environments import build_environment, open_stores
+from mlops_assets.definitions import assemble, build_environment
+from mlops_assets.environments import open_stores
 from mlops_assets.errors import UsageError
 from mlops_assets.lifecycle.meanings import Meanings, outdated
 from mlops_assets.lifecycle.revisions import Revisions

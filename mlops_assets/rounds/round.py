@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops_assets.alerts.failures import FIRST_SPAN, first_line, tell_failures
 from mlops_assets.alerts.overdue import tell_decision, tell_lost
+from mlops_assets.catalog.asset_graph import asset_keys
 from mlops_assets.catalog.names import (
     DAILY,
     INGEST,
@@ -16,7 +17,6 @@ from mlops_assets.catalog.names import (
     RESCORE,
     RETRAIN,
     TRAINING_SET,
-    asset_keys,
     assets_of,
     job_name,
     step_name,
@@ -32,8 +32,8 @@ from mlops_assets.catalog.partitions import (
     with_steps,
 )
 from mlops_assets.catalog.run_tags import COMMAND, REASON
-from mlops_assets.definitions import assemble
-from mlops_assets.environments import Stores, build_environment, open_stores
+from mlops_assets.definitions import assemble, build_environment
+from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import NotYetError, UsageError
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.lifecycle.decisions import Decisions, waiting

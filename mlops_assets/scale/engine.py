@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TypeVar
 
-import dagster as dg
-from pydantic import Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from mlops_assets.resources import meter
 from mlops_assets.scale import worker
@@ -21,11 +20,13 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class Engine(dg.ConfigurableResource):
+class Engine(BaseModel):
     """Where work on shards is done: in this process, in processes of this machine, on a cluster.
 
     What has to be opened for it is opened when it is first needed, and closed with the resource, after a run.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: str = Field(default=LOCAL, description="As MLOPS_ENGINE takes it.")
     _opened: Backend | None = PrivateAttr(default=None)
@@ -93,10 +94,6 @@ class Engine(dg.ConfigurableResource):
         opened, self._opened = self._opened, None
         if opened is not None:
             opened.close()
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """End what a run has opened."""
-        self.close()
 
     @cached_property
     def _where(self) -> Address:

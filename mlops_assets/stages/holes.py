@@ -1,6 +1,6 @@
 """Holes: partitions that lack observations, or forecasts that the schedule asked for; and telling of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pandas as pd
 
@@ -32,6 +32,7 @@ _MUCH = 0.25
 """More than this share of the items that a partition was to have rows of is told."""
 _SHORT = ("hourly", "daily")
 _WEEK = pd.Timedelta(days=7)
+_BEFORE = timedelta(seconds=1)
 
 
 def unread(spec: ForecastSpec, tables: Tables, key: str) -> list[str]:
@@ -105,12 +106,12 @@ def unforecast(spec: ForecastSpec, tables: Tables, key: str, now: datetime) -> l
         return []  # there is no gap, so that no tick need be looked at
     first, found, moment = min(stored), set(), now
     while len(found) < REACH:
-        tick = rounds.get_prev_partition_window(moment)
-        asked = latest_complete(spec, tick.end) if tick is not None else None
+        tick = rounds.last(moment)
+        asked = latest_complete(spec, tick) if tick is not None else None
         if tick is None or asked is None or asked <= first:
             break
         found.add(asked)
-        moment = min(tick.start, complete_from(spec, asked))  # later ticks ask for the same
+        moment = min(tick - _BEFORE, complete_from(spec, asked))  # later ticks ask for the same
     return sorted(one for one in found if one < key and one not in stored)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
-import dagster as dg
 import pandas as pd
 
 from mlops_assets.tracking.logged_model import log_forecaster, without_advice
 from mlops_assets.tracking.pictures import png_file
 
 if TYPE_CHECKING:
+    import dagster as dg
     from matplotlib.figure import Figure
 
 
@@ -18,12 +18,12 @@ class Step(Protocol):
     """What is asked of the step that trains: Dagster's context is one."""
 
     @property
-    def run(self) -> dg.DagsterRun:
+    def run(self) -> "dg.DagsterRun":
         """The run that it is a step of."""
         ...
 
     @property
-    def instance(self) -> dg.DagsterInstance:
+    def instance(self) -> "dg.DagsterInstance":
         """Knows which runs live."""
         ...
 

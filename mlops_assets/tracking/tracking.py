@@ -10,10 +10,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import dagster as dg
+from typing import TYPE_CHECKING, Any
 
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.resources.databases import DatabaseUnavailableError, make_engine, with_driver
@@ -27,6 +26,9 @@ from mlops_assets.tracking.registry import Registry
 from mlops_assets.tracking.runs import Step, TrainingRun
 from mlops_assets.tracking.server import knock
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 _FILE = "sqlite:///"
 _SERVERS = ("postgresql", "mysql", "mssql")
 _QUIET = {
@@ -39,7 +41,8 @@ _QUIET = {
 }
 
 
-class Tracking(dg.ConfigurableResource):
+@dataclass(frozen=True)
+class Tracking:
     """An MLflow tracking server or database with its model registry.
 
     Attributes:
@@ -76,6 +79,7 @@ class Tracking(dg.ConfigurableResource):
         from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
         run = client.create_run(experiment_id, tags={"dagster_run_id": context.run.run_id})
+        import dagster as dg
         from dagster_mlflow import mlflow_tracking
 
         configured = mlflow_tracking.configured(
@@ -227,7 +231,7 @@ class Tracking(dg.ConfigurableResource):
                 raise
             return found.experiment_id
 
-    def close_orphans(self, experiment: str, instance: dg.DagsterInstance, present: str = "") -> list[str]:
+    def close_orphans(self, experiment: str, instance: "dg.DagsterInstance", present: str = "") -> list[str]:
         """End the MLflow runs that a dead Dagster run left RUNNING, and remove the models that they did not register.
 
         Args:

@@ -15,7 +15,7 @@ def cli(tmp_path, empty_mlflow, monkeypatch):
     import dagster as dg
 
     from mlops_assets.assets import build_assets
-    from mlops_assets.environments import build_environment
+    from mlops_assets.definitions import build_environment, faced
 
     spec = declare(tmp_path / "forecasts")
     declare(tmp_path / "forecasts", name="other")
@@ -23,7 +23,7 @@ def cli(tmp_path, empty_mlflow, monkeypatch):
     (tmp_path / "forecasts" / "sales.csv").write_text(panel().to_csv(index=False) + "2024-03-05,shop 1,many,0.5\n")
     ingested = [dg.AssetKey(["demo", name]) for name in ("observations", "quarantine")]
     with dg.DagsterInstance.ephemeral() as instance:
-        resources = build_environment(settings).resources
+        resources = faced(build_environment(settings).resources)
         dg.materialize(
             build_assets(spec),
             instance=instance,

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.automation.alerting import build_alert_sensor
-from mlops_assets.catalog.partitions import expected, freshness_of
+from mlops_assets.catalog.asset_graph import freshness_of
+from mlops_assets.catalog.partitions import expected
 from mlops_assets.errors import DataError
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock

@@ -135,8 +135,7 @@ def test_the_schedule_reads_the_partitions_before_the_latest_again_and_never_for
     assert isinstance(request, dg.RunRequest)
     assert request.tags["dagster/asset_partition_range_start"] == "2024-05-11"
     assert request.tags["dagster/asset_partition_range_end"] == "2024-05-13"
-    from mlops_assets.definitions import assemble
-    from mlops_assets.environments import Environment
+    from mlops_assets.definitions import Environment, assemble
 
     environment = Environment({**made.resources}, dg.in_process_executor)
     job = assemble([made.spec], environment).resolve_job_def(job_name(made.spec.name, RESCORE))

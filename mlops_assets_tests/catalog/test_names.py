@@ -5,7 +5,8 @@ import pytest
 from mlops_assets.assets import build_assets
 from mlops_assets.assets.factory import builders
 from mlops_assets.automation.jobs import build_jobs
-from mlops_assets.catalog.names import DAILY, ENTRIES, INGEST, asset_keys, asset_of, assets_of, step_name, step_of
+from mlops_assets.catalog.asset_graph import asset_keys
+from mlops_assets.catalog.names import DAILY, ENTRIES, INGEST, asset_of, assets_of, step_name, step_of
 from mlops_assets.spec import ForecastSpec
 from mlops_assets_tests.worlds import declare
 

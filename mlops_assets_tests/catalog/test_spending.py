@@ -8,6 +8,7 @@ import pytest
 
 from mlops_assets.catalog.spending import Spending, note_all
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources import meter
 from mlops_assets.resources.meter import Entry, Spent
 from mlops_assets.resources.patience import patient
@@ -120,7 +121,7 @@ def test_a_run_notes_what_its_steps_took_for_the_forecast_that_they_are_of():
         return ROW
 
     tables = MemoryTables(now="2013-12-31")
-    dg.materialize([forecasts, elses], resources={"tables": tables})
+    dg.materialize([forecasts, elses], resources={"tables": io_manager(tables)})
     (row,) = Spending(tables, "demo").monthly().to_dict("records")
     assert row["month"] == "2013-12"
     assert (row["asset"], row["steps"], row["failed"], row["worker_seconds"], row["saved_seconds"]) == (

@@ -35,6 +35,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.grid import is_there, known_from, last_before, on_grid, partition_kinds
 from mlops_assets.forecasting.data.wall_clock import come_twice, instants_of, keeps_whole_hours, walls_of
 from mlops_assets.spec import ForecastSpec
+from mlops_assets_tests.catalog.test_partitions import keys_of_dagster
 
 ODD = {
     "America/Sao_Paulo": "2018-11-04",  # no midnight
@@ -151,7 +152,7 @@ def check_windows(zone: str, kind: str, day: pd.Timestamp) -> None:
 
     # Dagster lists the same partitions, and a few more at most: days that a zone leaves out. Where midnight comes
     # twice, it waits for the second time.
-    theirs = partitions.get_partition_keys(current_time=found.over[-1].to_pydatetime() + timedelta(hours=2))
+    theirs = keys_of_dagster(spec, found.over[-1].to_pydatetime() + timedelta(hours=2))
     assert [key for key in theirs if keys[0] <= key <= keys[-1]] == sorted(keys) or set(real) <= set(theirs)
 
 
@@ -164,18 +165,17 @@ def check_rounds(zone: str, kind: str, day: pd.Timestamp) -> None:
     moment = instants_of(pd.DatetimeIndex([day - pd.Timedelta(days=1)]), there)[0].to_pydatetime()
     asked = []
     for _ in range(4 if kind != "hourly" else 30):
-        tick = rounds.get_next_partition_window(moment, respect_bounds=False)
-        assert tick is not None
-        key = latest_complete(spec, tick.end)
+        tick = rounds.next(moment)
+        key = latest_complete(spec, tick)
         if key is not None:
             window = window_of(partitions_of(spec), key)
-            now = pd.Timestamp(tick.end).tz_localize(None)
+            now = pd.Timestamp(tick).tz_localize(None)
             assert window.end <= now or come_twice(pd.DatetimeIndex([now]), there)[0]
-            assert end_of_next(spec, key) > tick.end, "the one after is not over yet"
+            assert end_of_next(spec, key) > tick, "the one after is not over yet"
             known = known_from(pd.DatetimeIndex([origin_of(spec, window)]), spec.frequency)
-            assert instants_of(known, there)[0] <= pd.Timestamp(tick.end)
+            assert instants_of(known, there)[0] <= pd.Timestamp(tick)
             asked.append(key)
-        moment = tick.end
+        moment = tick + timedelta(minutes=1)
     assert asked == sorted(asked)
 
 
@@ -236,7 +236,7 @@ def test_hours_of_a_day_on_which_the_clocks_are_set(zone, day, keys, empty):
     assert len(found.keys) == keys
     assert found.where(found.start == found.end).keys.tolist() == empty
     assert with_steps(spec, found.keys.tolist()) == [key for key in found.keys if key not in empty]
-    theirs = partitions.get_partition_keys(current_time=found.over[-1].to_pydatetime() + timedelta(hours=3))
+    theirs = keys_of_dagster(spec, found.over[-1].to_pydatetime() + timedelta(hours=3))
     assert [key for key in theirs if key.startswith(day)] == found.keys.tolist()
     assert latest_complete(spec, found.over[-1].to_pydatetime()) == found.keys[-1]
 

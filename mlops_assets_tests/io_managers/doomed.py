@@ -141,7 +141,7 @@ def run(order: dict[str, Any]) -> None:
 
     def write_one(number: int) -> None:
         if order.get("models"):
-            manager._save(key, {"n": number, "text": "x" * number}, {}, number)
+            manager.replace(key, {"n": number, "text": "x" * number}, {}, number)
         else:
             claim = order.get("claim", number)
             if isinstance(manager, ObjectTables):  # one partition after another anyway: each in its own way

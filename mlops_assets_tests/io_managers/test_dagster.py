@@ -22,6 +22,7 @@ from mlops_assets.io_managers import (
     Tables,
 )
 from mlops_assets.io_managers.partition_split import split
+from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import StoredTable, Streamed
@@ -177,7 +178,12 @@ def run(stores: dict[str, Any], asset: Any, first: str | None = None, last: str 
     key = first if first and not last else None
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
-            ASSETS, selection=[asset], resources=stores, instance=instance, partition_key=key, tags=tags
+            ASSETS,
+            selection=[asset],
+            resources={name: io_manager(one) for name, one in stores.items()},
+            instance=instance,
+            partition_key=key,
+            tags=tags,
         )
     assert result.success
     return result
@@ -269,7 +275,7 @@ def test_what_is_no_frame_is_refused_with_the_way_out():
         return {"a": 1}
 
     with pytest.raises(StorageError, match="tables take a pandas DataFrame, the asset returned dict"):
-        dg.materialize([wrong], resources={"tables": MemoryTables()})
+        dg.materialize([wrong], resources={"tables": io_manager(MemoryTables())})
 
 
 def test_a_run_that_began_earlier_does_not_replace_a_later_result(tmp_path: Path):
@@ -282,7 +288,7 @@ def test_a_run_that_began_earlier_does_not_replace_a_later_result(tmp_path: Path
         return pd.DataFrame({"n": [1]})
 
     with pytest.raises(StorageError, match="was not replaced"):
-        dg.materialize([slow], resources={"tables": tables})
+        dg.materialize([slow], resources={"tables": io_manager(tables)})
     assert tables.read(["slow"])["n"].tolist() == [2]
 
 
@@ -299,4 +305,4 @@ def test_models_of_each_place_agree(models: Models, key: list[str]):
     with pytest.raises(StorageError, match="has not been stored yet"):
         models.load([*key, "other"])
     with pytest.raises(StorageError, match="was not replaced"):
-        models._save(key, state, {}, 1)
+        models.replace(key, state, {}, 1)

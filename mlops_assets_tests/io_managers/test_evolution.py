@@ -11,6 +11,7 @@ import pytest
 from mlops_assets.catalog.column import FIRST_RELEASE, Column, Columns, expand, typed
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.io_managers import ObjectTables, SchemaDriftError, SqlTables, Tables
+from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources.rows import Only, Span
 from mlops_assets_tests.io_managers.servers import fresh_name
 
@@ -147,7 +148,7 @@ def test_an_asset_of_an_earlier_release_is_materialized_on_and_read_downstream(k
     def reader(drift: pd.DataFrame) -> pd.DataFrame:
         return drift
 
-    stores = {"tables": tables}
+    stores = {"tables": io_manager(tables)}
     assert dg.materialize([drift], partition_key="2024-03-02", resources=stores).success
     assert dg.materialize([drift, reader], selection=[reader], resources=stores).success
     assert tables.read(["reader"])["explanation"].tolist() == [*first["explanation"], *second["explanation"]]

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from mlops_assets.io_managers import ObjectModels, ObjectTables, SqlTables, Tables
+from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources.databases import DatabaseError, make_engine, shown
 
 PLANTED = "hunter2planted"
@@ -48,7 +49,7 @@ def test_a_failing_store_tells_no_secret(number: int, tmp_path: Path, caplog: py
         told.append(traceback.format_exc())
     else:
         pytest.fail("there is no such server")
-    definitions = dg.Definitions(assets=[a_table], resources={"tables": tables})
+    definitions = dg.Definitions(assets=[a_table], resources={"tables": io_manager(tables)})
     (tmp_path / "home").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
         job = definitions.resolve_implicit_global_asset_job_def()

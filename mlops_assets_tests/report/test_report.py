@@ -8,8 +8,7 @@ import pytest
 
 from mlops_assets.assets.report import FILE
 from mlops_assets.commands.rendering.status import lines, parts, table
-from mlops_assets.definitions import assemble
-from mlops_assets.environments import Environment
+from mlops_assets.definitions import Environment, assemble
 from mlops_assets.explorer import key_of, questions
 from mlops_assets.report.page import Held
 from mlops_assets.report.page import page as page_of

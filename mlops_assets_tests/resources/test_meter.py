@@ -10,6 +10,7 @@ import pytest
 
 from mlops_assets.catalog.spending import Spending
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources import meter
 from mlops_assets.resources.patience import patient
 
@@ -25,7 +26,7 @@ def burn(seconds: float) -> None:
 
 
 def run(*assets: Any, tables: Any = None, **options: Any) -> dg.ExecuteInProcessResult:
-    resources = {"tables": tables or MemoryTables()}
+    resources = {"tables": io_manager(tables or MemoryTables())}
     return dg.materialize(list(assets), resources=resources, raise_on_error=False, instance=INSTANCE, **options)
 
 

@@ -11,6 +11,7 @@ import pytest
 from mlops_assets.errors import DataError
 from mlops_assets.io_managers import SqlTables
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources import patience
 from mlops_assets.resources.patience import patient
 from mlops_assets.sources.base import SourceUnavailableError
@@ -20,7 +21,7 @@ INSTANCE = dg.DagsterInstance.ephemeral()
 
 
 def run(*assets: Any, tables: Any = None) -> dg.ExecuteInProcessResult:
-    resources = {"tables": tables or MemoryTables()}
+    resources = {"tables": io_manager(tables or MemoryTables())}
     return dg.materialize(list(assets), resources=resources, raise_on_error=False, instance=INSTANCE)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from mlops_assets.environments import build_environment
+from mlops_assets.definitions import build_environment
 from mlops_assets.errors import DataError
 from mlops_assets.scale import spark_session
 from mlops_assets.scale.address import Address

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pandas as pd
 import pytest
 
-from mlops_assets.environments import build_environment
+from mlops_assets.definitions import build_environment
 from mlops_assets.stages.holes import unforecast
 from mlops_assets_tests.worlds import declare, sandbox
 
