@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog import run_tags
@@ -28,6 +27,9 @@ from mlops_assets.sources.calendars import with_calendars
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.studies import open_study
 from mlops_assets.tracking.tracking import Tracking
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 MOST_REASONS = 8
 """Segments of which the facts say why they are forecast by whom; `explain` tells all."""
@@ -65,7 +67,7 @@ def cleaned(spec: ForecastSpec, observations: pd.DataFrame, end: pd.Timestamp | 
     return observations
 
 
-def task_of(run: dg.DagsterRun, spec: ForecastSpec) -> Task:
+def task_of(run: "dg.DagsterRun", spec: ForecastSpec) -> Task:
     """Return what a run trains for: the spec's task, or with the kind of model that its policy's strategy names."""
     return spec.task_by(run.tags.get(run_tags.POLICY, ""), run.tags.get(run_tags.ACTION, REFIT))
 
@@ -148,7 +150,7 @@ class Fitting:
         return base.reweighed(training, self.until) if self.action == REWEIGH else grow.grow(base, training, self.until)
 
 
-def fitting_of(run: dg.DagsterRun, life: Lifecycle, spec: ForecastSpec, task: Task, log: logging.Logger) -> Fitting:
+def fitting_of(run: "dg.DagsterRun", life: Lifecycle, spec: ForecastSpec, task: Task, log: logging.Logger) -> Fitting:
     """Return how the run's tag `run_tags.ACTION` wants the model to be made; without it, or without a champion, anew.
 
     Args:
