@@ -31,6 +31,8 @@ from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lost import Lost
 from mlops_assets.spec import BrokenSpec, ForecastSpec
 
+RUN_FAILURE = "run failure"
+"""Kind of the alert that tells of a failed run; its key is the run's id."""
 ALERTED = "alert"
 """Metadata of a `dagster.Failure` that an alert of its own kind has told: it is not told again as a failed run."""
 
@@ -68,7 +70,7 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
     advised = "; ".join(dict.fromkeys(re.findall(r"\(try: ([^()]*)\)", failed)))
     first = f"Run {advised}" if advised else "Read the error of the step in the run's log"
     return Alert(
-        event="run failure",
+        event=RUN_FAILURE,
         forecast=forecast,
         key=run.run_id,
         what=failed or f"{run.job}{place} failed{tries}: {run.message}",

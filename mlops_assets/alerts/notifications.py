@@ -244,6 +244,13 @@ class Notifications:
         return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self._address)]
 
 
+def told(tables: Tables, forecast: str, event: str) -> pd.DataFrame:
+    """Return the alerts of a kind, a row each, the oldest first: its fields, and `at`, when it was told first."""
+    log = _log(tables, forecast)
+    rows = log.rows([one for one in log.partitions() if one.startswith(f"{event} ")])
+    return rows[rows["event"] == event].sort_values("at").drop_duplicates("key", ignore_index=True)
+
+
 def _log(tables: Tables, forecast: str) -> Log:
     return Log(tables, forecast, ALERTS)
 

@@ -19,10 +19,11 @@ from mlops_assets.forecasting.model import kinds
 from mlops_assets.io_managers.base import Tables
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.sql.tables import SqlTables
+from mlops_assets.lifecycle.leaving import switched_on
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.instance import dagster_home, open_instance, prove_instance
+from mlops_assets.resources.instance import dagster_home, open_instance, present_instance, prove_instance
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources import calendars, covariates
@@ -96,6 +97,7 @@ def checks() -> Iterator[CheckResult]:
     except Exception as error:
         yield _failed("stores", error)
     yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
+    yield from _left_on(settings, declared)
 
 
 def _specs(declared: Declared, settings: Settings) -> CheckResult:
@@ -213,6 +215,18 @@ def champions(lives: Iterable[Lifecycle]) -> Iterator[CheckResult]:
 
 def _address(store: Tables | Models) -> str:
     return store.uri(["x"]).rsplit("/", 1)[0]
+
+
+def _left_on(settings: Settings, declared: Declared) -> Iterator[CheckResult]:
+    """Tell for which forecasts a schedule or sensor is on in Dagster that no spec declares any more."""
+    try:
+        names = {*switched_on(present_instance(settings))} - declared.names
+    except Exception as error:
+        yield _failed("schedules and sensors", error)
+        return
+    for name in sorted(names):
+        words = f"no spec declares {name} any more, and it is switched on in Dagster: mlops-assets retire {name}"
+        yield CheckResult(f"schedules and sensors of {name}", False, words)
 
 
 def _runs(settings: Settings) -> str:

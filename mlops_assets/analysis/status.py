@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-
-import dagster as dg
+from typing import TYPE_CHECKING
 
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.formatting import stamp
@@ -11,16 +10,18 @@ from mlops_assets.lifecycle import leaving
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.page import page
 from mlops_assets.report.reachable import Reachable
-from mlops_assets.report.state import MLFLOW, RUNS, TABLES, Sources, overview
+from mlops_assets.report.state import MLFLOW, TABLES, Sources, overview
 from mlops_assets.resources.clock import naive_utc
-from mlops_assets.resources.instance import dagster_home
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.resources.snapshot import remembered, snapshot
 from mlops_assets.settings import Settings
 from mlops_assets.spec import BrokenSpec, ForecastSpec
 
+if TYPE_CHECKING:
+    import dagster as dg
 
-def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance | None) -> Sources:
+
+def sources_of(spec: ForecastSpec, stores: Stores, settings: Settings) -> Sources:
     """Return where the facts of a forecast come from."""
     return Sources(
         spec,
@@ -28,21 +29,11 @@ def sources_of(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance 
         stores.tracking,
         stores.clock,
         stores.notifications,
-        instance,
+        lambda: _records(settings),
         stores.models,
         stores.jobs,
         stores.prices,
     )
-
-
-def present_instance(settings: Settings) -> dg.DagsterInstance | None:
-    """Return the Dagster instance, or None where there has been none yet: looking makes none, and needs no lock."""
-    home = dagster_home(settings)
-    if not (home / "dagster.yaml").exists():
-        return None
-    instance = dg.DagsterInstance.from_config(str(home))
-    instance.get_runs(limit=1)
-    return instance
 
 
 def status(specs: Iterable[ForecastSpec], settings: Settings, broken: Iterable[BrokenSpec] = ()) -> list[Overview]:
@@ -50,27 +41,25 @@ def status(specs: Iterable[ForecastSpec], settings: Settings, broken: Iterable[B
 
     It always answers: what cannot be reached is a line of its own.
     """
-    reached = Reachable()
-    instance = reached.ask(RUNS, lambda: present_instance(settings), None)
     with open_stores(settings) as stores:
-        found = [overview(sources_of(spec, stores, instance), reached.unreachable) for spec in specs]
+        found = [overview(sources_of(spec, stores, settings)) for spec in specs]
         at = stamp(naive_utc(stores.clock.now()).floor("min"))
     found += [Overview.of_broken(spec.name, scrub(spec.message), at) for spec in broken]
     return sorted(found, key=lambda one: one.forecast)
 
 
 def no_longer_declared(settings: Settings, declared: Collection[str]) -> list[Overview]:
-    """Return the forecasts that something is stored of, or switched on for, but whose specs are gone.
+    """Return the forecasts that something is stored of, but whose specs are gone.
 
-    It always answers: where a store cannot be reached, they are left out.
+    It always answers: where a store cannot be reached, they are left out. What is switched on in Dagster for a name of
+    which nothing is stored, `mlops-assets check` tells.
     """
     reached = Reachable()
-    instance = reached.ask(RUNS, lambda: present_instance(settings), None)
     with open_stores(settings) as stores:
         at = stamp(naive_utc(stores.clock.now()).floor("min"))
-        names = reached.ask(TABLES, lambda: leaving.undeclared(stores.tables, instance, declared), [])
+        names = reached.ask(TABLES, lambda: leaving.undeclared(stores.tables, None, declared), [])
         words = [
-            reached.ask(MLFLOW, lambda name=name: leaving.holdings(stores, instance, name).words, "stored")
+            reached.ask(MLFLOW, lambda name=name: leaving.holdings(stores, None, name).words, "stored")
             for name in names
         ]
     return [Overview.of_undeclared(name, what, at) for name, what in zip(names, words, strict=True)]
@@ -82,7 +71,12 @@ def page_of(spec: ForecastSpec, settings: Settings) -> str:
     Raises:
         TrackingError: MLflow cannot be reached.
     """
-    instance = present_instance(settings)
     with open_stores(settings) as stores:
-        sources = replace(sources_of(spec, stores, instance), tables=remembered(stores.tables))
+        sources = replace(sources_of(spec, stores, settings), tables=remembered(stores.tables))
         return page(sources, overview(sources))
+
+
+def _records(settings: Settings) -> "dg.DagsterInstance | None":
+    from mlops_assets.resources.instance import present_instance
+
+    return present_instance(settings)

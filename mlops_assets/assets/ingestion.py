@@ -32,6 +32,7 @@ from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.lifecycle.revisions import Revisions
+from mlops_assets.report.ingestion import note_facts
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
@@ -150,7 +151,9 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         facts |= {FILLED: filled} if filled else {}
         replaced = [key for key in keys if key not in intake.untouched]
         found = Revisions(graph, tables).settle(OBSERVATIONS, intake.rows, replaced, naive_utc(clock.now()))
-        yield dg.Output(found.rows, OBSERVATIONS, metadata={**facts, "rows_revised": len(found.superseded)})
+        facts |= {"rows_revised": len(found.superseded)}
+        note_facts(tables, spec.name, OBSERVATIONS, facts, clock.now())
+        yield dg.Output(found.rows, OBSERVATIONS, metadata=facts)
 
     return ingestion
 

@@ -57,7 +57,7 @@ def build_report(graph: AssetGraph) -> dg.AssetsDefinition:
         partition = context.partition_keys[-1]
         Spending(tables, spec.name).sum_up()
         seen = remembered(tables)
-        sources = Sources(spec, seen, tracking, clock, notifications, context.instance, models, jobs, prices)
+        sources = Sources(spec, seen, tracking, clock, notifications, lambda: context.instance, models, jobs, prices)
         state = overview(sources)
         html = page(sources, state, partition)
         link = ""

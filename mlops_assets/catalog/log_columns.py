@@ -47,6 +47,11 @@ LOGS: Mapping[str, Columns] = {
         Column("waited_seconds", "float64", "From asking external services until they had answered."),
         Column("saved_seconds", "float64", "Processor time that was not spent again, for its results were there."),
     ),
+    names.LATEST_FACTS: (
+        Column("asset", "str", "Which has noted them; each has one row, of its latest run."),
+        Column("at", "datetime64[us]", "When, in UTC."),
+        Column("facts", "str", "What its metadata in Dagster say and people are told of, as JSON."),
+    ),
     names.ADJUSTMENTS: (
         Column("number", "int64", "From 1, in the order in which they were made."),
         Column("made_at", "datetime64[us]", "When, in UTC."),

@@ -41,6 +41,7 @@ MEANINGS = "meanings"
 ENDINGS = "endings"
 REVISIONS = "revisions"
 SPENDING = "spending"
+LATEST_FACTS = "latest_facts"
 ADJUSTMENTS = "adjustments"
 PUBLISHED_FORECASTS = "published_forecasts"
 SPEC = "spec"
@@ -115,6 +116,7 @@ ENTRIES = (
     CatalogEntry(REGISTRATIONS, kind="log", shown=False),
     CatalogEntry(ENDINGS, kind="log"),
     CatalogEntry(SPENDING, kind="log"),
+    CatalogEntry(LATEST_FACTS, kind="log", shown=False),
     CatalogEntry(ADJUSTMENTS, kind="log"),
     CatalogEntry(PUBLISHED_FORECASTS, kind="log", shown=False),
 )

@@ -30,7 +30,7 @@ def external(name: str, role: str | None, rollback: bool, reason: str | None, by
         raise UsageError("give either --role or --rollback")
     if (role or rollback) and not reason:
         raise UsageError("a decision has to say why: --reason TEXT")
-    from mlops_assets.analysis.status import present_instance, sources_of
+    from mlops_assets.analysis.status import sources_of
     from mlops_assets.commands.rendering.status import beside
     from mlops_assets.environments import open_stores
     from mlops_assets.lifecycle.roles import Roles, myself
@@ -43,7 +43,7 @@ def external(name: str, role: str | None, rollback: bool, reason: str | None, by
             wanted = role or roles.before()
             number, entry = roles.switch(wanted, by or myself(), reason or "", stores.clock.now())
             said = {"decision": number, "decided_by": entry.decided_by}
-        found = external_state(sources_of(spec, stores, present_instance(settings)))
+        found = external_state(sources_of(spec, stores, settings))
     assert found is not None, "who has no service has no roles either"
     if as_json:
         base.show_json({"forecast": name, **said, **asdict(found)})

@@ -46,10 +46,10 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool, as_
     """Print the steps, and whether they have been taken."""
     said: list[str] = []
     settings = Settings.read()
-    from mlops_assets.analysis.status import present_instance
     from mlops_assets.catalog.declared import declared
     from mlops_assets.environments import open_stores
     from mlops_assets.lifecycle.leaving import Places
+    from mlops_assets.resources.instance import present_instance
     from mlops_assets.rounds.turns import turn_of
 
     present = declared(settings)

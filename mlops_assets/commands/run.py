@@ -58,6 +58,7 @@ def ingest(name: str, partition: str | None, allow_shrink: bool, as_json: bool) 
     spec = find_spec(settings.forecasts, name)
     with base.progress(f"{name}: getting ready") as listen:
         from mlops_assets.commands.rendering.round import ingested
+        from mlops_assets.environments import open_stores
         from mlops_assets.report.ingestion import latest_ingestion
         from mlops_assets.resources.instance import open_instance
         from mlops_assets.rounds.round import resolve_partitions, run_ingestion
@@ -67,8 +68,9 @@ def ingest(name: str, partition: str | None, allow_shrink: bool, as_json: bool) 
         instance = open_instance(settings)
         with turn_of(name, settings, listen):
             run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
+    with open_stores(settings) as stores:
+        found = latest_ingestion(name, stores.tables, lambda: instance)
     if as_json:
-        found = latest_ingestion(spec, instance)
         base.show_json({"forecast": name, "partitions": keys, "ingestion": found and asdict(found)})
     else:
-        base.show(ingested(spec, instance))
+        base.show(ingested(found))

@@ -157,8 +157,12 @@ def undeclared(tables: Tables, instance: "dg.DagsterInstance | None", declared: 
     others = {*tables.children([])} - {*declared}
     stored = {name for name in others if any(tables.exists([name, one]) for one in _TABLES)}
     stored = {name for name in stored if _last(tables, name) != (RETIRED, "")}
-    on = {_owner(state.name) for state in _switched_on(instance)} - {*declared, ""}
-    return sorted(stored | on)
+    return sorted(stored | (switched_on(instance) - {*declared}))
+
+
+def switched_on(instance: "dg.DagsterInstance | None") -> set[str]:
+    """Return the names of the forecasts that a schedule or sensor is on for in Dagster."""
+    return {_owner(state.name) for state in _switched_on(instance)} - {""}
 
 
 def retire(places: Places, name: str, delete: bool, do: bool) -> Iterator[str]:

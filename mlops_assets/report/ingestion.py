@@ -1,14 +1,23 @@
-"""What the latest ingestion has counted, and whom the latest forecasts have left out, as Dagster's records say."""
+"""What the latest ingestion has counted, and whom the latest forecasts have left out: noted by the assets that know.
 
-from collections.abc import Mapping
-from typing import Any
+Release 0.1.0 noted nothing: of its rounds Dagster's records say the same.
+"""
 
-import dagster as dg
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.metadata import FILLED, UNTOUCHED
-from mlops_assets.catalog.names import FORECASTS, OBSERVATIONS
+from mlops_assets.catalog.names import FORECASTS, LATEST_FACTS, OBSERVATIONS
+from mlops_assets.forecasting.formatting import finite
 from mlops_assets.report.overview import IngestionState
-from mlops_assets.spec import ForecastSpec
+from mlops_assets.resources.clock import naive_utc
+from mlops_assets.resources.protocols import Tables
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 COUNTED = {
     "rows_accepted": "accepted",
@@ -21,14 +30,36 @@ COUNTED = {
     "rows_revised": "superseded by what the source says now, and kept as revisions",
 }
 """Metadata of `observations`, and what each counts."""
+_NOTED = (*COUNTED, "rows_read", "source", "notes", FILLED, UNTOUCHED, "left_out", "left_out_items")
+"""Metadata that are told of."""
+
+Instance = Callable[[], "dg.DagsterInstance | None"]
+"""Opens Dagster's records; None where it has none."""
 
 
-def latest_ingestion(spec: ForecastSpec, instance: dg.DagsterInstance | None) -> IngestionState | None:
-    """Return what the latest ingestion has counted; None where there has been none."""
-    facts = _latest(spec, OBSERVATIONS, instance)
+def note_facts(tables: Tables, forecast: str, asset: str, facts: Mapping[str, Any], now: datetime) -> None:
+    """Note what an asset's metadata say of its latest run, in the place of what they said before."""
+    kept = {name: finite(value) for name, value in facts.items() if name in _NOTED}
+    row = {"asset": asset, "at": naive_utc(now), "facts": json.dumps(kept, default=lambda value: value.item())}
+    Log(tables, forecast, LATEST_FACTS).replace(row, asset)
+
+
+def latest_ingestion(forecast: str, tables: Tables, instance: Instance) -> IngestionState | None:
+    """Return what the latest ingestion has counted; None where there has been none.
+
+    Args:
+        forecast: its name.
+        tables: have what was noted.
+        instance: asked where observations are stored and nothing was noted.
+    """
+    noted = Log(tables, forecast, LATEST_FACTS).rows()
+    told = {str(row["asset"]): json.loads(str(row["facts"])) for row in noted.to_dict("records")}
+    if OBSERVATIONS not in told and tables.exists([forecast, OBSERVATIONS]):
+        records = instance()
+        told = {asset: _recorded(records, forecast, asset) for asset in (OBSERVATIONS, FORECASTS)}
+    facts, made = told.get(OBSERVATIONS, {}), told.get(FORECASTS, {})
     if "rows_read" not in facts:
         return None
-    made = _latest(spec, FORECASTS, instance)
     return IngestionState(
         source=str(facts.get("source", "")),
         read=int(facts["rows_read"]),
@@ -41,8 +72,12 @@ def latest_ingestion(spec: ForecastSpec, instance: dg.DagsterInstance | None) ->
     )
 
 
-def _latest(spec: ForecastSpec, asset: str, instance: dg.DagsterInstance | None) -> Mapping[str, Any]:
+def _recorded(instance: "dg.DagsterInstance | None", forecast: str, asset: str) -> Mapping[str, Any]:
     """Return the metadata of an asset's latest materialization."""
-    entry = instance and instance.get_latest_materialization_event(dg.AssetKey([spec.name, asset]))
+    if instance is None:
+        return {}
+    import dagster as dg
+
+    entry = instance.get_latest_materialization_event(dg.AssetKey([forecast, asset]))
     found = entry.asset_materialization if entry else None
     return {name: one.value for name, one in found.metadata.items()} if found is not None else {}

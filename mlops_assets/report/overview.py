@@ -196,17 +196,17 @@ class IngestionState:
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A Dagster run that failed.
+    """A Dagster run that failed, as an alert has told it.
 
     Attributes:
         run_id: Dagster's id.
-        job: its job.
-        ended: when, in UTC.
+        what: what has failed and why.
+        ended: when that was told, in UTC.
         link: its page in Dagster.
     """
 
     run_id: str
-    job: str
+    what: str
     ended: str
     link: str
 

@@ -135,4 +135,4 @@ def _drifted(state: Overview) -> Iterator[str]:
 def _failed(state: Overview) -> Iterator[str]:
     if state.failed_runs:
         newest = state.failed_runs[0]
-        yield f"a run has failed within {FAILED_DAYS} days: {newest.job}, {newest.ended} ({newest.link})"
+        yield f"a run has failed within {FAILED_DAYS} days ({newest.ended} UTC): {newest.what} ({newest.link})"

@@ -146,9 +146,9 @@ def _quality(sources: Sources, state: Overview) -> Section:
     if len(odd):
         latest = odd.sort_values(["timestamp", "item_id"]).iloc[::-1][["timestamp", "item_id", "kind", "reason"]]
         tables.append(Table("Observations that were hardly expected, the latest first", latest.head(12), ("reason",)))
-    failed = pd.DataFrame(list(state.failed_runs), columns=["run_id", "job", "ended", "link"])
+    failed = pd.DataFrame(list(state.failed_runs), columns=["run_id", "what", "ended", "link"])
     if len(failed):
-        tables.append(Table("Failed runs", failed[["ended", "job", "link"]], ("link",)))
+        tables.append(Table("Failed runs", failed[["ended", "what", "link"]], ("what", "link")))
     return Section("Data quality", [words, *([f"{state.revised}."] if state.revised else [])], tables)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cached_property
 
-import dagster as dg
 import pandas as pd
 
-from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.alerts.messages import RUN_FAILURE
+from mlops_assets.alerts.notifications import Notifications, told
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import (
     ANOMALIES,
@@ -22,7 +22,6 @@ from mlops_assets.catalog.names import (
     RETRAINING_DECISIONS,
 )
 from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of, with_steps
-from mlops_assets.catalog.run_tags import is_of, job_of
 from mlops_assets.catalog.tables import ForecastTables
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data import outliers
@@ -40,7 +39,7 @@ from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.reading.reader import Reader
-from mlops_assets.report.ingestion import latest_ingestion
+from mlops_assets.report.ingestion import Instance, latest_ingestion
 from mlops_assets.report.overview import (
     AccuracyState,
     AnomaliesState,
@@ -81,7 +80,8 @@ TABLES, MLFLOW, RUNS = "tables", "MLflow", "Dagster's runs"
 class Sources:
     """Where the facts of a forecast come from.
 
-    `instance` is None where Dagster has never run, `models` and `jobs` where nobody asks for them.
+    `instance` opens Dagster's records, where our own tables do not say what an earlier release has done; `models` and
+    `jobs` are None where nobody asks for them.
     """
 
     spec: ForecastSpec
@@ -89,7 +89,7 @@ class Sources:
     tracking: Tracking
     clock: Clock
     notifications: Notifications
-    instance: dg.DagsterInstance | None = None
+    instance: Instance = lambda: None
     models: Models | None = None
     jobs: Jobs | None = None
     prices: Prices | None = None
@@ -110,13 +110,8 @@ class Sources:
         return ForecastTables(self.tables, self.spec.name)
 
 
-def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
-    """Collect the state of a forecast; what a store does not tell is named in `unreachable`, and the rest is told.
-
-    Args:
-        sources: where the facts come from.
-        unreachable: what could not be opened.
-    """
+def overview(sources: Sources) -> Overview:
+    """Collect the state of a forecast; what a store does not tell is named in `unreachable`, and the rest is told."""
     spec, now, reached = sources.spec, sources.clock.now(), Reachable()
     assets = reached.ask(TABLES, lambda: stored_assets(sources), ())
     log = reached.ask(TABLES, decisions.Decisions(sources.tables, spec.name).all, decisions.NONE)
@@ -140,10 +135,10 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         drift=reached.ask(TABLES, lambda: _drift(sources), None),
         quarantine=reached.ask(TABLES, lambda: _quarantine(sources), None),
         next_round=f"{tick:%Y-%m-%d %H:%M %Z}" if tick is not None else None,
-        failed_runs=reached.ask(RUNS, lambda: _failed_runs(sources), ()),
+        failed_runs=reached.ask(TABLES, lambda: _failed_runs(sources), ()),
         unobserved=reached.ask(TABLES, lambda: _unobserved(sources), ()),
         unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),
-        ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec, sources.instance), None),
+        ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec.name, sources.tables, sources.instance), None),
         standing=_standing(spec.name, version, log, failed),
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
         missing_ahead=reached.ask(TABLES, lambda: _missing_ahead(sources), ""),
@@ -156,7 +151,7 @@ def overview(sources: Sources, unreachable: tuple[str, ...] = ()) -> Overview:
         rolled_back=reached.ask(TABLES, lambda: still_published(sources.tables, spec.name, log), ""),
         spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
     )
-    found = replace(found, unreachable=(*unreachable, *reached.unreachable))
+    found = replace(found, unreachable=reached.unreachable)
     return replace(found, problems=problems(spec, found, now))
 
 
@@ -367,15 +362,11 @@ def _unforecast(sources: Sources) -> tuple[str, ...]:
 
 
 def _failed_runs(sources: Sources) -> tuple[FailedRun, ...]:
-    if sources.instance is None:
-        return ()
-    since = naive_utc(sources.clock.now()).tz_localize("UTC").to_pydatetime() - timedelta(days=FAILED_DAYS)
-    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-    found = []
-    for record in sources.instance.get_run_records(failed, limit=100):
-        run = record.dagster_run
-        if is_of(run, sources.spec.name):
-            ended = stamp(naive_utc(record.update_timestamp).floor("min"))
-            link = sources.notifications.run_link(run.run_id)
-            found.append(FailedRun(run.run_id, job_of(run), ended, link))
-    return tuple(found[:SHOWN])
+    """Return the latest failed runs that alerts have told of, the newest first."""
+    since = naive_utc(sources.clock.now()) - timedelta(days=FAILED_DAYS)
+    rows = told(sources.tables, sources.spec.name, RUN_FAILURE)
+    latest = rows[rows["at"] > since].iloc[::-1].head(SHOWN)
+    return tuple(
+        FailedRun(str(row["key"]), str(row["what"]), stamp(row["at"].floor("min")), str(row["where"]))
+        for row in latest.to_dict("records")
+    )

@@ -85,6 +85,16 @@ def list_with_others(instance: dg.DagsterInstance, run_id: str) -> None:
     )
 
 
+def present_instance(settings: Settings) -> dg.DagsterInstance | None:
+    """Return the Dagster instance, or None where there has been none yet: looking makes none, and needs no lock."""
+    home = dagster_home(settings)
+    if not (home / "dagster.yaml").exists():
+        return None
+    instance = dg.DagsterInstance.from_config(str(home))
+    instance.get_runs(limit=1)
+    return instance
+
+
 def prove_instance(instance: dg.DagsterInstance) -> None:
     """Store a run with its events, and remove it: an instance that can be read need not let anything be written.
 

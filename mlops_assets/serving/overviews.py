@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,25 +53,16 @@ class Overviews:
             fresh = kept is not None and kept.stamp == stamp and time.monotonic() - kept.at < FRESH_SECONDS
             if kept is not None and fresh and kind in kept.documents:
                 return kept.documents[kind]
-            with self._sources(spec) as (sources, unreachable):
-                if kept is None or not fresh:
-                    from mlops_assets.report.state import overview
+            sources = self._sources(spec)
+            if kept is None or not fresh:
+                from mlops_assets.report.state import overview
 
-                    kept = _Kept(stamp, time.monotonic(), overview(sources, unreachable), {})
-                    self._kept[spec.name] = kept
-                kept.documents[kind] = tell(sources, kept.found)
+                kept = _Kept(stamp, time.monotonic(), overview(sources), {})
+                self._kept[spec.name] = kept
+            kept.documents[kind] = tell(sources, kept.found)
             return kept.documents[kind]
 
-    @contextmanager
-    def _sources(self, spec: "ForecastSpec") -> "Iterator[tuple[Sources, tuple[str, ...]]]":
-        from mlops_assets.analysis.status import present_instance, sources_of
-        from mlops_assets.report.reachable import Reachable
-        from mlops_assets.report.state import RUNS
+    def _sources(self, spec: "ForecastSpec") -> "Sources":
+        from mlops_assets.analysis.status import sources_of
 
-        reached = Reachable()
-        instance = reached.ask(RUNS, lambda: present_instance(self._served.settings), None)
-        try:
-            yield sources_of(spec, self._served.stores, instance), reached.unreachable
-        finally:
-            if instance is not None:
-                instance.dispose()
+        return sources_of(spec, self._served.stores, self._served.settings)

@@ -1,6 +1,7 @@
 """status and report on the command line, over files."""
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -97,6 +98,8 @@ def test_each_store_that_does_not_answer_is_a_line_and_the_rest_is_told(cli, mon
 
 
 def test_a_dagster_home_that_cannot_be_read_is_a_line(cli, tmp_path):
+    assert "Dagster" not in cli("status", "demo").output
+    shutil.rmtree(tmp_path / "data" / "tables" / "demo" / "latest_facts")  # an earlier release has none
     (tmp_path / "nowhere").mkdir()
     (tmp_path / "nowhere" / "dagster.yaml").write_text("storage: {sqlite: {base_dir: /proc/nothing}}")
     shown = cli("status", "demo")

@@ -25,7 +25,10 @@ def test_what_is_sniffed_is_in_the_metadata_and_in_the_state(world):
         "column rain: 4 × 'n/a' read as missing",
         "column rain: read with decimal ','",
     ]
-    assert latest_ingestion(made.spec, made.instance).notes == tuple(notes)
+    noted = latest_ingestion("demo", made.tables, lambda: None)
+    assert noted.notes == tuple(notes)
+    made.tables.delete(["demo", "latest_facts"])
+    assert latest_ingestion("demo", made.tables, lambda: made.instance) == noted, "as of an earlier release"
 
 
 @pytest.mark.parametrize("complete", [False, True])

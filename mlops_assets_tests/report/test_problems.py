@@ -107,8 +107,8 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
         ({"silent_point": "the median is 0"}, "the median is 0"),
         ({"drift": DriftState(DAY, 2.0, ("rain has drifted",), 3)}, "drift: rain has drifted"),
         (
-            {"failed_runs": (FailedRun("ab", "demo_daily", "2024-05-16 06:01", "http://ui/runs/ab"),)},
-            "a run has failed within 7 days: demo_daily, 2024-05-16 06:01 (http://ui/runs/ab)",
+            {"failed_runs": (FailedRun("ab", "report failed: no room", "2024-05-16 06:01", "http://ui/runs/ab"),)},
+            "a run has failed within 7 days (2024-05-16 06:01 UTC): report failed: no room (http://ui/runs/ab)",
         ),
     ],
 )

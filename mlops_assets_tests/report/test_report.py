@@ -6,6 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from mlops_assets.alerts.failures import FIRST_SPAN, tell_failures
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.assets.report import FILE
 from mlops_assets.commands.rendering.status import lines, parts, table
 from mlops_assets.definitions import Environment, assemble
@@ -37,7 +39,7 @@ def watched(tmp_path_factory, empty_mlflow) -> World:
 
 def sources(world: World, moment: str = "2024-05-16T07:00") -> Sources:
     given = {name: world.resources[name] for name in ("tables", "tracking", "notifications")}
-    return Sources(world.spec, clock=Clock(fixed=moment), instance=world.instance, **given)
+    return Sources(world.spec, clock=Clock(fixed=moment), instance=lambda: world.instance, **given)
 
 
 def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
@@ -110,9 +112,11 @@ def test_a_failed_run_is_listed_with_its_link(watched):
     job = assemble([watched.spec], Environment(watched.resources, dg.in_process_executor)).resolve_job_def("demo_daily")
     failed = job.execute_in_process(instance=watched.instance, partition_key="2024-05-20", raise_on_error=False)
     (watched.spec.folder / "away.csv").rename(watched.spec.folder / "sales.csv")
-    now = pd.Timestamp.now("UTC").isoformat()
-    found = overview(sources(watched, now)).failed_runs
+    now = pd.Timestamp.now("UTC")
+    tell_failures(watched.spec, watched.tables, Notifications(), watched.instance, now - pd.Timedelta(hours=1))
+    found = overview(sources(watched, now.isoformat())).failed_runs
     assert [run.run_id for run in found] == [failed.run_id]
+    assert found[0].what.startswith("observations of 2024-05-20 failed: ")
     assert found[0].link == f"http://127.0.0.1:3000/runs/{failed.run_id}"
 
 
@@ -121,6 +125,7 @@ def test_a_failed_run_of_another_forecast_is_not_listed(world):
     tags = {"mlops/forecast": "demo_big"}
     run = dg.DagsterRun(job_name="demo_big_daily", run_id="a" * 32, status=dg.DagsterRunStatus.FAILURE, tags=tags)
     made.instance.add_run(run)
+    tell_failures(made.spec, made.tables, Notifications(), made.instance, pd.Timestamp.now("UTC") - FIRST_SPAN)
     found = overview(sources(made, pd.Timestamp.now("UTC").isoformat())).failed_runs
     assert found == ()
 

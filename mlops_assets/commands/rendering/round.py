@@ -26,6 +26,7 @@ from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.reading.outputs.outlook import Outlook, outlook
 from mlops_assets.reading.reader import Reader
 from mlops_assets.report.ingestion import latest_ingestion
+from mlops_assets.report.overview import IngestionState
 from mlops_assets.resources.instance import dagster_home
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
@@ -41,15 +42,14 @@ def round_summary(
     spec: ForecastSpec, keys: list[str], settings: Settings, instance: dg.DagsterInstance
 ) -> Iterator[Any]:
     """Yield the parts of the summary of the round of some partitions, for rich to print."""
-    yield from ingested(spec, instance)
     with open_stores(settings) as stores:
+        yield from ingested(latest_ingestion(spec.name, stores.tables, lambda: instance))
         told = _told(spec, keys, settings, stores)
     yield from closing(told)
 
 
-def ingested(spec: ForecastSpec, instance: dg.DagsterInstance) -> Iterator[str]:
+def ingested(found: IngestionState | None) -> Iterator[str]:
     """Yield what the latest ingestion has counted, and what it has taken for what."""
-    found = latest_ingestion(spec, instance)
     if found is not None:
         yield f"\n[bold]ingestion[/bold]: {escape(str(found))}"
         yield from (f"  {escape(note)}" for note in found.notes)

@@ -135,4 +135,4 @@ def lines(one: Overview) -> Iterator[tuple[str, str]]:
         yield "spent", sentence(month)
     yield "next round", one.next_round or "no schedule"
     for run in one.failed_runs:
-        yield "failed run", f"{run.job}, {run.ended} UTC: {run.link}"
+        yield "failed run", f"{run.ended} UTC: {run.what} ({run.link})"
