@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.analysis.status import present_instance, sources_of
+from mlops_assets.analysis.status import sources_of
 from mlops_assets.environments import open_stores
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics import seasonal_scale
@@ -102,7 +102,7 @@ def of_example() -> tuple[float, str]:
     settings = Settings.read()
     with open_stores(settings) as stores:
         stores.tracking.ping()
-        return measured(sources_of(find_spec(settings.forecasts, EXAMPLE), stores, present_instance(settings)))
+        return measured(sources_of(find_spec(settings.forecasts, EXAMPLE), stores, settings))
 
 
 def measured(sources: Sources) -> tuple[float, str]:
