@@ -108,8 +108,6 @@ class World:
         """Ingest and forecast the last partitions for real, and return what that took."""
         from mlops_assets.rounds.round import run_ingestion, run_round
 
-        def nobody(_: Any) -> None: ...
-
         chunk = self.keys[-HISTORY:]
         ingested = spent(lambda: run_ingestion(self.spec, chunk, self.settings, self.instance, False, nobody))
         origins = self.keys[-ORIGINS:]
@@ -134,13 +132,11 @@ class World:
 
         settings = Settings.read({**self.variables, "MLOPS_NOW": LATER})
         keys = resolve_partitions(self.spec, None, settings)
-        return spent(lambda: run_round(self.spec, keys, settings, self.instance, False, lambda _: None, catch_up=True))
+        return spent(lambda: run_round(self.spec, keys, settings, self.instance, False, nobody, catch_up=True))
 
     def backfill(self) -> dict[str, tuple[float, float]]:
         """Ingest the last partitions once more, and forecast from the last chunk of them: so many in one run."""
         from mlops_assets.rounds.round import run_ingestion, run_round
-
-        def nobody(_: Any) -> None: ...
 
         def ingest() -> None:
             for first in range(-HISTORY, 0, CHUNK):
@@ -213,6 +209,10 @@ class World:
                         if key < first
                     ),
                 )
+
+
+def nobody(_: Any) -> None:
+    """Listen to what a round tells, and say nothing."""
 
 
 def spent(work: Callable[[], Any]) -> tuple[float, float]:

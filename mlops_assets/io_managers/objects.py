@@ -356,12 +356,20 @@ def _write_parquet(sink: Any, tables: "Iterable[pa.Table]", rows: int, partition
     first = next(left)
     schema = first.schema.with_metadata({**(first.schema.metadata or {}), **own})
     group, alone = max(_LEAST_GROUP, rows // _GROUPS), rows == first.num_rows
-    with pq.ParquetWriter(sink, schema if alone else schemas.decoded(schema), compression="zstd") as file:
+    written = schema if alone else schemas.decoded(schema)
+    repeated: Any = _repeated(first)
+    with pq.ParquetWriter(sink, written, compression="zstd", use_dictionary=repeated) as file:
         if alone:
             file.write_table(first.replace_schema_metadata(schema.metadata), group)
         else:
             for table in regrouped(chain([first], left), schema, group):
                 file.write_table(table, group)
+
+
+def _repeated(table: pa.Table) -> list[str]:
+    """Return the columns that a dictionary in each row group makes smaller, by the first rows; others grow by it."""
+    some = table.slice(0, _LEAST_GROUP)
+    return [name for name in some.column_names if 2 * len(some[name].unique()) <= len(some)]
 
 
 def _ours(schema: pa.Schema) -> pa.Schema:

@@ -152,6 +152,16 @@ def test_a_shard_of_a_large_partition_is_read_without_the_rest_of_it(tmp_path: P
     same(tables.read([*key, "shuffled"]), shuffled)
 
 
+def test_only_values_that_repeat_have_a_dictionary_in_the_file(tmp_path: Path):
+    import pyarrow.parquet as pq
+
+    tables, numbers = ObjectTables(str(tmp_path)), range(10_000)
+    tables.write(["t"], pd.DataFrame({"item_id": ["a", "b"] * 5_000, "mean": [n / 7 for n in numbers], "lead": 1}))
+    footer = pq.read_metadata(tmp_path / "t" / "table.parquet")
+    columns = [footer.row_group(footer.num_row_groups - 1).column(i) for i in range(3)]
+    assert [one.has_dictionary_page for one in columns] == [True, False, True]
+
+
 def read_bytes(file: Path, only: Only) -> float:
     """Return the share of a file's bytes that lie in the row groups that are read."""
     import pyarrow.parquet as pq

@@ -36,7 +36,7 @@ def test_months_are_told_the_latest_first_and_in_money_where_there_is_a_price(ta
         "most for forecasts 7.0 h, report 9.0 s"
     )
     shown = section([december, november])
-    assert shown.tables[0].rows.iloc[0, :3].tolist() == ["2013-12", "7.0 h", "3.50"]
+    assert shown.tables[0].rows.iloc[0].tolist() == ["2013-12", "7.0 h", "3.50", "640", "30.0 s", "2.0 h"]
 
 
 def test_without_a_price_there_is_no_money_and_without_runs_nothing(tables):
