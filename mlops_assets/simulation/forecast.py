@@ -13,7 +13,8 @@ import yaml
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import OBSERVATIONS, job_name
+from mlops_assets.catalog.log import numbered
+from mlops_assets.catalog.names import MODEL_VERSIONS, OBSERVATIONS, job_name
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.environments import Stores
 from mlops_assets.errors import MlopsAssetsError
@@ -44,10 +45,12 @@ _JOBS = 3
 WAYS: tuple[Mapping[str, Any], ...] = (
     {
         "gate": {"confidence": 0.7, "segment_tolerance": 0.02},
+        "backtest": {"windows": 6},
         "retraining": {"cool_down": 2, "futility": 1},
     },
     {
         "approval": "manual",
+        "gate": {"require": "no_worse", "tolerance": 0.1},
         "retraining": {"relative": None, "threshold": 0.06, "skill": -0.5, "budget": 2},
         "policies": [{"name": "covered", "trigger": {"error": {"relative": None, "coverage": [0.5, 1.0]}}}],
     },
@@ -160,8 +163,9 @@ class Forecast:
         self.stores.tables.write([self.spec.name, asset], rows, partition, **options)
 
     def lose(self, version: Version) -> None:
-        """Lose a version, as an MLflow that somebody has tidied up does."""
+        """Lose a version and its kept copy, as whoever tidies up everywhere does."""
         self._tracking.registry(self.spec.name).remove(version.number)
+        self.stores.models.delete([self.spec.name, MODEL_VERSIONS, numbered(version.number)])
 
     @contextmanager
     def losing_files(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mlops_assets.alerts.overdue import tell_lost
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.environments import Stores
@@ -85,6 +86,8 @@ class Life:
             hands.train({REASON: "there is no champion"})
         taken = hands.round(key)
         self.auditor.morning(source, day)
+        with self.teller.stage("alerts"):  # of what the next training mends
+            tell_lost(forecast.spec.name, forecast.stores.tables, forecast.stores.notifications)
         self._retrain()
         forecast.wake(day + NOON)
         with self.teller.stage("people"):

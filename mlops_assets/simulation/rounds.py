@@ -122,7 +122,7 @@ def score(forecast: Forecast, keys: Sequence[str]) -> None:
         ledger = forecast.stored(FORECASTS, key, reach)
         if not ledger.partitions:
             continue
-        found = Accuracy(graph, stores.engine, forecast.observations(key, 1), ledger, [key])
+        found = Accuracy(graph, stores.engine, forecast.observations(key, 1), ledger, [key], scores_only=True)
         scores = {partition: one.scores() for partition, one in found.partitions.items()}
         keep_scores(stores.tables, spec, scores, naive_utc(stores.clock.now()))
         rows = pd.concat(found.batches, ignore_index=True)

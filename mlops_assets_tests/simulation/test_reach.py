@@ -20,7 +20,7 @@ from mlops_assets.simulation.life import Life
 from mlops_assets.simulation.world import World
 from mlops_assets_tests.simulation.end import unsettled
 
-SEEDS, DAYS = range(int(os.environ.get("MLOPS_TEST_YEAR", "0"))), 100
+SEEDS, DAYS = range(int(os.environ.get("MLOPS_TEST_YEAR", "0"))), 70
 NEVER: dict[str, str] = {
     "under_way": "a training is over before the policies are asked again, for all is one process",
     "broken spec": "the spec is read before the first day",

@@ -25,6 +25,7 @@ from mlops_assets.stages.shards.frames import Frames, existing
 _MOMENT = pd.Timedelta(microseconds=1)
 _HEAD = 2000
 """Rows of an origin that tell which timestamps and leads all of its items have."""
+_NO_LEADS = pd.DataFrame(columns=["origin", "timestamp", "lead"])
 WORST = 10
 """Items that are shown because their errors weigh most."""
 
@@ -104,6 +105,7 @@ class Partition:
     Attributes:
         spec: the forecast.
         window: of the partition.
+        scores_only: whether nothing is added up but the scores: neither by lead and by vintage, nor the worst items.
         rows: number of rows of `forecast_accuracy`.
         in_sample: how many of the delivered ones the model had seen.
         origins: of the delivered ones that count.
@@ -111,6 +113,7 @@ class Partition:
 
     spec: ForecastSpec
     window: Window
+    scores_only: bool = False
     rows: int = 0
     in_sample: int = 0
     origins: set[pd.Timestamp] = field(default_factory=set)
@@ -137,8 +140,10 @@ class Partition:
         self._any = True
         self.origins |= {*used["origin"].unique()}
         self._scores.add(counting)
-        self._by_band.add(used.assign(lead=used["lead"].map(self._bands)))
         self._volumes.append(volumes(used))
+        if self.scores_only:
+            return
+        self._by_band.add(used.assign(lead=used["lead"].map(self._bands)))
         self._errors.append(used["error"].abs().groupby(used["item_id"]).sum(min_count=1).dropna())
 
     def add_known(self, known: pd.DataFrame, reaching: Sequence[pd.Timestamp]) -> None:
@@ -153,6 +158,8 @@ class Partition:
         if used.empty:
             return
         self._scores.add_segments(used, self._segments(static))
+        if self.scores_only:
+            return
         if self._largest is None:
             self._largest = pd.concat(self._errors).nlargest(WORST)
         self._worst.append(used[used["item_id"].isin(self._largest.index)])
@@ -198,7 +205,13 @@ class Accuracy:
     """
 
     def __init__(
-        self, graph: Graph, engine: Engine, observations: StoredTable, forecasts: StoredTable, keys: Sequence[str]
+        self,
+        graph: Graph,
+        engine: Engine,
+        observations: StoredTable,
+        forecasts: StoredTable,
+        keys: Sequence[str],
+        scores_only: bool = False,
     ) -> None:
         """Score them.
 
@@ -208,18 +221,19 @@ class Accuracy:
             observations: of the partitions.
             forecasts: the ledger, as far back as a forecast reaches.
             keys: of the partitions.
+            scores_only: whether nobody will ask for more than the rows and the scores; see `Partition`.
         """
         self._graph, self._spec, self._keys = graph, graph.spec, list(keys)
         tables, window = forecasts.tables, whole_window(graph.partitions, keys)
-        before = _before(tables, self._spec, keys[0])
+        before = None if scores_only else _before(tables, self._spec, keys[0])
         spans = _spans(forecasts, before, Only(since=window.start, until=window.end - _MOMENT))
         self.many = len(spans) > 1
         observed = None
         if self.many and self._spec.fill == "zero":
             observed = frozenset(observations.read(["timestamp"])["timestamp"].unique())
         reading = Reading(self._spec, observations, forecasts, before, window, keys[0], observed)
-        self.partitions = {key: Partition(self._spec, window_of(graph.partitions, key)) for key in keys}
-        self._leads = _leads(forecasts)
+        self.partitions = {key: Partition(self._spec, window_of(graph.partitions, key), scores_only) for key in keys}
+        self._leads = _NO_LEADS if scores_only else _leads(forecasts)
         self._frames: Frames | list[pd.DataFrame] = Frames(FORECAST_ACCURACY) if self.many else []
         counts, static = [], []
         answers = apply_by_shard(engine, of_shard, spans, tables, reading) if self.many else [reading.scored(tables)]
@@ -227,7 +241,8 @@ class Accuracy:
             self._add(answer)
             counts.append(answer.forecasts)
             static.append(answer.static)
-        self._forecasts = _all_leads(pd.concat(counts, ignore_index=True), self._leads)
+        if not scores_only:
+            self._forecasts = _all_leads(pd.concat(counts, ignore_index=True), self._leads)
         static = [part for part in static if part is not None]
         known = pd.concat(static, ignore_index=True) if static else None
         for rows in self._frames:
@@ -293,7 +308,7 @@ def _leads(forecasts: StoredTable) -> pd.DataFrame:
         batches = forecasts.batches(["origin", "timestamp", "lead"], partitions=[key], rows=_HEAD)
         found.append(next(batches).drop_duplicates())
     parts = [part for part in found if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["origin", "timestamp", "lead"])
+    return pd.concat(parts, ignore_index=True) if parts else _NO_LEADS
 
 
 def _all_leads(counts: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
