@@ -1,9 +1,13 @@
 """What must hold of the decisions on a simulated forecast: one champion, and every decision explains itself."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from mlops_assets.forecasting.decisions.rules import AT_REST
 from mlops_assets.lifecycle.decisions import verdict_of
 from mlops_assets.simulation.forecast import Forecast
+from mlops_assets.simulation.journal import Asked
 from mlops_assets.tracking.registry import CHAMPION
 
 
@@ -29,6 +33,21 @@ def faults_of_decisions(forecast: Forecast) -> list[str]:
     if production != [before] and (production or before is not None):
         found.append(f"versions {production} are in production, and the champion is {before}")
     return found
+
+
+def faults_of_answers(asked: Sequence[Asked]) -> list[str]:
+    """Return what does not fit together in what the policies have answered on a day."""
+    found = [f"the policy {one.policy} says nothing of why" for one in asked if not one.reason]
+    found += [f"{one.policy} trains, and no rule asks for it" for one in asked if _trains(one) and not one.rule]
+    found += [f"{one.policy} trains, and {one.guard} holds it back" for one in asked if _trains(one) and one.guard]
+    found += [f"{one.policy} is held back from nothing" for one in asked if one.guard and not one.rule]
+    if len(several := [one.policy for one in asked if _trains(one)]) > 1:
+        found.append(f"several policies train at once: {', '.join(several)}")
+    return found
+
+
+def _trains(answer: Asked) -> bool:
+    return answer.action not in AT_REST
 
 
 def _of_verdict(outcome: str, reason: str, rules: str) -> list[str]:

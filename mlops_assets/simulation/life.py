@@ -1,7 +1,7 @@
 """The life of a simulated forecast, day by day: the stages on the world's clock, what people do, and the auditor."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.evaluation.ledger import delivered
 from mlops_assets.simulation.auditor import Auditor, Rules
-from mlops_assets.simulation.decisions import faults_of_decisions
+from mlops_assets.simulation.decisions import faults_of_answers, faults_of_decisions
 from mlops_assets.simulation.forecast import MOST_BAD, REREAD, SOURCE, Forecast, declare
 from mlops_assets.simulation.hands import Hands, Stages
 from mlops_assets.simulation.journal import Day, Happened, JobEvent, Told
@@ -107,7 +107,8 @@ class Life:
         happened = [
             Happened(one.kind.value, one.item, one.first == number) for one in world.happenings if one.on(number)
         ]
-        return self.teller.tell(key, taken, happened, alerts, jobs, faults)
+        told = self.teller.tell(key, taken, happened, alerts, jobs, faults)
+        return replace(told, faults=(*told.faults, *faults_of_answers(told.asked)))
 
     def _retrain(self) -> None:
         forecast = self.forecast

@@ -114,6 +114,9 @@ def test_accuracy_is_what_all_the_forecasts_beside_all_the_actuals_give(panel, l
     by_origin = (found.so_far(key) or (pd.DataFrame(),))[0]
     counted = counted[counted["origin"] < key].reset_index(drop=True)
     pd.testing.assert_frame_equal(by_origin[columns], counted[columns])
+    plain = accuracy.Accuracy(panel.graph, Engine.local(), panel.table("observations", [key]), seen, [key], True)
+    pd.testing.assert_frame_equal(rows_of(plain), rows_of(found), check_exact=True)
+    pd.testing.assert_frame_equal(plain.partitions[key].scores(), one.scores(), check_exact=True)
 
 
 def test_anomalies_do_not_know_their_shards(panel, ledger, monkeypatch):
