@@ -8,7 +8,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import PrivateAttr
 
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.tracking.errors import TrackingError, VersionGoneError
@@ -169,22 +168,22 @@ class MemoryRegistry(Registry):
         """Keep nothing."""
 
 
+@dataclass(frozen=True)
 class MemoryTracking(Tracking):
-    """Runs and versions kept in this process."""
+    """Runs and versions kept in this process.
+
+    Attributes:
+        kept: what is kept of all models.
+    """
 
     uri: str = "memory:"
-    _kept: Kept = PrivateAttr(default_factory=Kept)
-
-    @property
-    def kept(self) -> Kept:
-        """What is kept of all models."""
-        return self._kept
+    kept: Kept = field(default_factory=Kept)
 
     @contextmanager
     def run(self, context: Step, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[TrainingRun]:
         """Open a run; its id is that of the Dagster run."""
-        yield MemoryRun(self._kept, context.run.run_id)
+        yield MemoryRun(self.kept, context.run.run_id)
 
     def registry(self, name: str) -> MemoryRegistry:
         """Return the versions of one model."""
-        return MemoryRegistry(self._kept, name)
+        return MemoryRegistry(self.kept, name)
