@@ -10,11 +10,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 import yaml
+from dagster._core.execution.plan.objects import StepFailureData, UserFailureData
 
+from mlops_assets.alerts.messages import ALERTED
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.log import numbered
-from mlops_assets.catalog.names import MODEL_VERSIONS, OBSERVATIONS, job_name
+from mlops_assets.catalog.names import INGEST, MODEL_VERSIONS, OBSERVATIONS, job_name, step_name
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.environments import Stores
 from mlops_assets.errors import MlopsAssetsError
@@ -98,6 +100,10 @@ def declare(folder: Path, world: World) -> ForecastSpec:
     file = folder / f"{NAME}.yaml"
     file.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
     return load_spec(file)
+
+
+class RefusedRowsError(MlopsAssetsError):
+    """Too many rows are rejected for any to be stored; people have been told."""
 
 
 @dataclass
@@ -208,6 +214,8 @@ class Forecast:
         try:
             yield run
         except MlopsAssetsError as error:
+            if isinstance(error, RefusedRowsError):
+                self.instance.report_dagster_event(_told_of(name, step_name(self.spec.name, INGEST)), number)
             self.instance.report_run_failed(run, message=error.message)
         else:
             ended = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name=name)
@@ -217,3 +225,14 @@ class Forecast:
         text = moment.isoformat()
         settings = {"MLOPS_ENV": "test", "MLOPS_DATA": str(self.folder), "MLOPS_NOW": text}
         return Clock(fixed=text), ServiceJobs(Settings.read(settings), self.service)
+
+
+def _told_of(job: str, step: str) -> dg.DagsterEvent:
+    """Return the failure of a step of which people have been told: nobody tells them again that the run has failed."""
+    told = UserFailureData("refused", metadata={ALERTED: dg.MetadataValue.text("quarantine")})
+    return dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.STEP_FAILURE.value,
+        job_name=job,
+        step_key=step,
+        event_specific_data=StepFailureData(error=None, user_failure_data=told),
+    )

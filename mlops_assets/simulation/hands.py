@@ -6,7 +6,7 @@ from typing import Protocol
 import pandas as pd
 
 from mlops_assets.catalog.names import DAILY, RESCORE, RETRAIN
-from mlops_assets.catalog.partitions import partition_of
+from mlops_assets.catalog.partitions import partition_of, periods
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.simulation import rounds, training
 from mlops_assets.simulation.rounds import Taken
@@ -75,16 +75,18 @@ class Stages:
             with stage("predict"):
                 rounds.predict(forecast, key, run.run_id)
             with stage("score"):
+                rounds.score(forecast, [key])
                 rounds.watch(forecast, key)
         with stage("score"):
-            rounds.score(forecast, sorted({key, *self._changed(taken)}))
+            rounds.score(forecast, sorted({*self._changed(taken)} - {key}))
         return taken
 
     def mend(self, key: str) -> bool:
         """Forecast from a partition, and score that."""
         with self._forecast.run(DAILY) as run:
             rounds.predict(self._forecast, key, run.run_id)
-            rounds.score(self._forecast, [key])
+            later = [one for one in self._forecast.observations().partitions or () if one >= key]
+            rounds.score(self._forecast, later[: periods(self._forecast.spec, self._forecast.spec.horizon) + 1])
             return True
         return False
 

@@ -10,11 +10,10 @@ from mlops_assets.alerts import messages
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECASTS, OBSERVATIONS, QUARANTINE
 from mlops_assets.catalog.partitions import partition_of, periods, whole_window, with_steps
-from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.lifecycle.meanings import Meanings, require_present
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets.resources.clock import naive_utc
-from mlops_assets.simulation.forecast import Forecast
+from mlops_assets.simulation.forecast import Forecast, RefusedRowsError
 from mlops_assets.stages import findings, ingest
 from mlops_assets.stages.deliver import Deliverer
 from mlops_assets.stages.external.asking import plan
@@ -24,10 +23,6 @@ from mlops_assets.stages.score import keep_scores
 from mlops_assets.stages.shards.accuracy import Accuracy
 from mlops_assets.stages.shards.forecasts import Forecasts
 from mlops_assets.stages.watching import anomalies, drift
-
-
-class RefusedRowsError(MlopsAssetsError):
-    """Too many rows are rejected for any to be stored; people have been told."""
 
 
 @dataclass

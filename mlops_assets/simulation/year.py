@@ -14,9 +14,11 @@ from mlops_assets.resources.release import package_version
 from mlops_assets.settings import Settings
 from mlops_assets.simulation.courses import ORIGINS, courses
 from mlops_assets.simulation.forecast import Forecast
+from mlops_assets.simulation.hands import Hands, Stages
 from mlops_assets.simulation.journal import Day, Journal
 from mlops_assets.simulation.life import Life
 from mlops_assets.simulation.own import OwnHistory, SimulationError, alone
+from mlops_assets.simulation.telling import Teller
 from mlops_assets.simulation.world import World
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.register import git_commit
@@ -50,7 +52,7 @@ class Lived(Protocol):
         ...
 
 
-def of_world(seed: int, days: int, until: str, listen: Listener) -> Journal:
+def of_world(seed: int, days: int, until: str, listen: Listener, full: bool = False) -> Journal:
     """Live a made-up year.
 
     Args:
@@ -58,13 +60,22 @@ def of_world(seed: int, days: int, until: str, listen: Listener) -> Journal:
         days: that it has.
         until: the last day to live; empty: all.
         listen: told of each day.
+        full: by Dagster's assets and jobs, not by the stages alone.
 
     Raises:
         SimulationError: there are too few days for anything to happen, or the last one to live is none of them.
     """
     with TemporaryDirectory() as folder, quiet():
         world = World.of(seed, days)
-        return year(Life(world, Path(folder)), listen, seed, until, left_out=[kind.value for kind in world.left_out])
+        life = Life(world, Path(folder), _assets if full else Stages)
+        left_out = [kind.value for kind in world.left_out]
+        return year(life, listen, seed, until, "full" if full else "fast", left_out)
+
+
+def _assets(teller: Teller) -> Hands:
+    from mlops_assets.simulation.full import Assets
+
+    return Assets(teller)
 
 
 def of_history(spec: ForecastSpec, settings: Settings, days: int | None, until: str, listen: Listener) -> Journal:
@@ -89,12 +100,15 @@ def of_history(spec: ForecastSpec, settings: Settings, days: int | None, until: 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Let nothing be logged: alerts of a made-up forecast are for its journal."""
-    before = logging.root.manager.disable
-    logging.disable(logging.ERROR)
+    loggers = logging.getLogger("dagster.builtin"), logging.getLogger("mlops_assets")
+    before = [one.level for one in loggers]
+    for one in loggers:
+        one.setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logging.disable(before)
+        for one, level in zip(loggers, before, strict=True):
+            one.setLevel(level)
 
 
 def year(

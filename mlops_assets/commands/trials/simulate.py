@@ -49,6 +49,8 @@ def simulate(
     """
     if spec is not None and seed is not None:
         raise UsageError("--seed draws a made-up world, and --spec lives the history of your own: leave one out")
+    if spec is not None and full:
+        raise UsageError("--full lives a made-up world: leave it out, or --spec")
     settings = Settings.read()
     own = find_or_load_spec(settings.forecasts, spec) if spec is not None else None
     from mlops_assets.commands.rendering.simulated import Months, summary, told
@@ -60,7 +62,7 @@ def simulate(
             with base.about(own.file):
                 journal = year.of_history(own, settings, days, until or "", listen)
         else:
-            journal = year.of_world(seed or SEED, days or DAYS, until or "", listen)
+            journal = year.of_world(seed or SEED, days or DAYS, until or "", listen, full)
     with base.writing(output):
         output.write_text(page(journal), encoding="utf-8")
     if as_json:

@@ -184,7 +184,7 @@ function dot(frame, at, colour, title) {
 
 function axis(days, frame, y) {
   const [first, last] = [seconds(days[0].date), seconds(days.at(-1).date)];
-  const at = timeTicks(first, last, Math.max(2, Math.floor(frame.width / 110)));
+  const at = timeTicks(first, last, Math.max(2, Math.floor(frame.width / 80)));
   const step = at.length > 1 ? at[1] - at[0] : 0;
   return at.map((time) => {
     const day = ((time - first) / (last - first || 1)) * (frame.count - 1);
