@@ -228,6 +228,7 @@ def questions(world: World) -> dict[str, Callable[[], Any]]:
 
     from mlops_assets import definitions
     from mlops_assets.analysis import check, status
+    from mlops_assets.catalog import declared
 
     made = definitions.build(world.settings)
     repository = made.get_repository_def()
@@ -261,7 +262,7 @@ def questions(world: World) -> dict[str, Callable[[], Any]]:
 
     resources = dict(made.resources or {})
     asked: dict[str, Callable[[], Any]] = {
-        "list": lambda: definitions.usable(world.settings),
+        "list": lambda: declared.usable(world.settings),
         "status": lambda: status.status([world.spec], world.settings),
         "report": lambda: status.page_of(world.spec, world.settings),
         "check": lambda: list(check.checks()),

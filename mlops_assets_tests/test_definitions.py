@@ -71,7 +71,10 @@ def test_the_fitted_model_is_called_by_its_kind(kind, asset, label, tmp_path):
 def test_heavy_packages_wait_until_they_are_used():
     heavy = ("mlflow", "sklearn", "matplotlib", "skops", "scipy", "dagster_mlflow")
     code = (
-        "import sys, mlops_assets.definitions as d; d.definitions().get_repository_def(); "
+        "import sys; from click.testing import CliRunner; from mlops_assets.commands.main import main; "
+        "assert not any(CliRunner().invoke(main, [name]).exit_code for name in ('list', 'status')); "
+        "assert not any(m.partition('.')[0] == 'dagster' for m in sys.modules), 'who only reads does without'; "
+        "import mlops_assets.definitions as d; d.definitions().get_repository_def(); "
         f"print(','.join(m for m in {heavy!r} if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

@@ -214,6 +214,21 @@ def test_a_store_that_is_away_leaves_its_answers_out_and_is_a_problem(watched):
     assert words.startswith("MLflow cannot be read: ")
 
 
+def test_a_champion_that_is_kept_is_told_of_without_mlflow_and_what_was_noted_without_dagster(watched):
+    whole = replace(sources(watched), models=watched.resources["models"])
+    quick = replace(
+        whole, tracking=Tracking(uri="http://127.0.0.1:9"), instance=lambda: pytest.fail("Dagster is asked")
+    )
+    found = overview(quick)
+    assert found.unreachable == ()
+    assert found.champion is not None
+    assert found.champion.model_kind == "random_forest"
+    assert {"wql", "naive_wql"} <= set(found.backtest)
+    assert found.backtest == overview(replace(whole, models=None)).backtest, "as MLflow has it, for versions of before"
+    assert found.ingestion is not None
+    assert found.ingestion.counts["accepted"] > 0
+
+
 def test_what_comes_from_data_cannot_become_markup(watched):
     found = overview(sources(watched))
     planted = replace(found, description="</script><script>alert(1)</script>", problems=("a <b>bold</b> claim",))
