@@ -46,7 +46,7 @@ _JOBS = 3
 """The latest jobs, of which anything may have happened since yesterday."""
 WAYS: tuple[Mapping[str, Any], ...] = (
     {
-        "gate": {"confidence": 0.7, "segment_tolerance": 0.02},
+        "gate": {"confidence": 0.5, "segment_tolerance": 0.0},
         "backtest": {"windows": 6},
         "retraining": {"cool_down": 2, "futility": 1},
     },
