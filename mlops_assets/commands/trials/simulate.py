@@ -57,6 +57,7 @@ def simulate(
     from mlops_assets.simulation import year
     from mlops_assets.simulation.story import page
 
+    click.echo("day by day, with a line for each month …")
     with Months(click.echo) as listen, base.remarks():
         if own is not None:
             with base.about(own.file):

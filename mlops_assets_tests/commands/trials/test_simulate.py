@@ -34,10 +34,12 @@ def test_the_first_days_of_a_made_up_world_are_lived_and_told(call, tmp_path):
 
 def test_the_history_of_a_forecast_is_lived_again(call, monkeypatch):
     monkeypatch.setenv("MLOPS_NOW", "2024-06-01")
-    result = call("simulate", "--spec", "demo", "--days", "2", "--output", "own.html")
+    result = call("simulate", "--spec", "demo", "--days", "10", "--output", "own.html")
     assert result.exit_code == 0, result.output
-    assert "demo: 2 of 2 days, its own history, fast mode" in result.stdout
-    assert "decided: 1 promoted" in result.stdout
+    assert "demo: 10 of 10 days, its own history, fast mode" in result.stdout
+    for policy in ("as lived", "never retrained", "retrained daily"):
+        assert policy in result.stdout
+    assert "1 promoted" in result.stdout
     assert "auditor" not in result.stdout
     assert result.stdout.splitlines()[-1] == "page: own.html"
 
@@ -71,7 +73,7 @@ def test_a_whole_year_is_a_line_a_month_and_a_summary(call, monkeypatch):
     lived(monkeypatch, journal())
     result = call("simulate")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[0].startswith("Jan 2024: 60 rows came, 1 promoted, 1 alert (")
+    assert result.stdout.splitlines()[1].startswith("Jan 2024: 60 rows came, 1 promoted, 1 alert (")
     for words in (
         "simulated: 120 of 120 days, seed 7, fast mode, release 0.2.0, commit abc1234",
         "happened: outage, regime change, drifting item (east)",
