@@ -12,6 +12,7 @@ from mlops_assets.catalog.metadata import add_by_partition, in_front, known_numb
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.evaluation import ledger
+from mlops_assets.forecasting.evaluation.metrics.definitions import Cost
 from mlops_assets.lifecycle.meanings import ChangedSpecError, require_present
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
@@ -84,7 +85,8 @@ def build_forecast_accuracy(graph: AssetGraph) -> dg.AssetsDefinition:
                 own["trend"] = dg.MetadataValue.md(charts.sparkline(until, f"{spec.retraining.metric} so far"))
             facts[partition] = own
         add_by_partition(context, facts, key)
-        numbers = in_front("trend", spec.retraining.metric, *SHOWN)
+        costly = bool(spec.task.cost_columns)
+        numbers = in_front("trend", spec.retraining.metric, *(name for name in SHOWN if costly or name != Cost.name))
         if found.many and len(keys) == 1:
             return dg.Output(Streamed(found.batches), metadata=numbers)
         return dg.Output(pd.concat(found.batches, ignore_index=True), metadata=numbers)
