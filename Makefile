@@ -58,7 +58,8 @@ dev: .venv/installed  ## Dagster's web UI and MLflow's over what `make demo` wro
 	$(MLFLOW) >$(DATA)/mlflow/server.log 2>&1 & mlflow=$$!; \
 	{ until $(call answers,$(DAGSTER_PORT)) && $(call answers,$(MLFLOW_PORT)); do sleep 1; \
 	    kill -0 $$mlflow 2>/dev/null || { echo "MLflow has ended; its log: $(DATA)/mlflow/server.log"; exit 1; }; done; \
-	  sleep 2; printf '%s\n' "" "Dagster  http://127.0.0.1:$(DAGSTER_PORT)" "MLflow   http://127.0.0.1:$(MLFLOW_PORT)" "Ctrl-C ends both."; \
+	  sleep 2; printf '%s\n' "" "Dagster  http://127.0.0.1:$(DAGSTER_PORT)" \
+	    "MLflow   http://127.0.0.1:$(MLFLOW_PORT)/#/models?workflowType=machine_learning" "Ctrl-C ends both."; \
 	} & told=$$!; \
 	$(BIN)/dagster dev --workspace workspace.yaml --port $(DAGSTER_PORT)
 
