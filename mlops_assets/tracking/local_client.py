@@ -76,6 +76,12 @@ class LocalClient:
         found = self._versions(name) if filter_string == f"name = '{name}'" else []
         return found or self._mlflow.search_model_versions(filter_string)
 
+    def search_registered_models(self, filter_string: str | None = None, max_results: int = 100) -> Any:
+        """Return the names of the first models."""
+        found = self._rows("SELECT name FROM registered_models ORDER BY name") if filter_string is None else []
+        models = [SimpleNamespace(name=name) for (name,) in found[:max_results]]
+        return models or self._mlflow.search_registered_models(filter_string, max_results)
+
     def get_registered_model(self, name: str) -> Any:
         """Return a model's aliases."""
         if not self._rows("SELECT name FROM registered_models WHERE name = ?", name):

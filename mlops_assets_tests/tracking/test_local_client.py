@@ -42,6 +42,7 @@ def test_it_says_what_mlflow_says(both):
     ours, theirs = (one.search_model_versions("name = 'demo'") for one in both)
     assert sorted(told(one)[:4] for one in ours) == sorted(told(one)[:4] for one in theirs)
     assert [one.get_registered_model("demo").aliases for one in both] == [{"champion": 2}] * 2
+    assert [[model.name for model in one.search_registered_models(max_results=100)] for one in both] == [["demo"]] * 2
     ours, theirs = (one.get_experiment_by_name("demo") for one in both)
     assert (ours.experiment_id, ours.lifecycle_stage) == (theirs.experiment_id, theirs.lifecycle_stage)
     assert [list(one.search_runs([ours.experiment_id], RUNNING)) for one in both] == [[], []]
