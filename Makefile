@@ -121,7 +121,7 @@ test-time: .venv/installed  ## Windows of partitions around every change of ever
 	MLOPS_TEST_TIME=all $(BIN)/python -m pytest mlops_assets_tests/catalog/test_windows.py
 
 test-year: .venv/installed  ## Months of a made-up forecast by eight seeds: nothing is lost, and everything happens that can.
-	MLOPS_TEST_YEAR=8 $(BIN)/python -m pytest mlops_assets_tests/simulation/test_reach.py
+	MLOPS_TEST_YEAR=8 $(BIN)/python -m pytest mlops_assets_tests/simulation/test_reach.py mlops_assets_tests/simulation/test_life.py
 
 # Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed
