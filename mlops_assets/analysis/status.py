@@ -1,6 +1,7 @@
 """The state of forecasts, and the page that shows one: what `mlops-assets status` and `report` give."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,9 @@ def page_of(spec: ForecastSpec, settings: Settings) -> str:
         return page(sources, overview(sources))
 
 
-def _records(settings: Settings) -> "dg.DagsterInstance | None":
+@contextmanager
+def _records(settings: Settings) -> "Iterator[dg.DagsterInstance | None]":
     from mlops_assets.resources.instance import present_instance
 
-    return present_instance(settings)
+    with present_instance(settings) or nullcontext() as instance:
+        yield instance

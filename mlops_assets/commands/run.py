@@ -1,5 +1,6 @@
 """A whole round, or the first step of it: run, ingest."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import click
@@ -69,7 +70,7 @@ def ingest(name: str, partition: str | None, allow_shrink: bool, as_json: bool) 
         with turn_of(name, settings, listen):
             run_ingestion(spec, keys, settings, instance, allow_shrink, listen)
     with open_stores(settings) as stores:
-        found = latest_ingestion(name, stores.tables, lambda: instance)
+        found = latest_ingestion(name, stores.tables, lambda: nullcontext(instance))
     if as_json:
         base.show_json({"forecast": name, "partitions": keys, "ingestion": found and asdict(found)})
     else:

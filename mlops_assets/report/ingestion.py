@@ -5,6 +5,7 @@ Release 0.1.0 noted nothing: of its rounds Dagster's records say the same.
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +34,8 @@ COUNTED = {
 _NOTED = (*COUNTED, "rows_read", "source", "notes", FILLED, UNTOUCHED, "left_out", "left_out_items")
 """Metadata that are told of."""
 
-Instance = Callable[[], "dg.DagsterInstance | None"]
-"""Opens Dagster's records; None where it has none."""
+Instance = Callable[[], "AbstractContextManager[dg.DagsterInstance | None]"]
+"""Opens Dagster's records for as long as they are asked; None where it has none."""
 
 
 def note_facts(tables: Tables, forecast: str, asset: str, facts: Mapping[str, Any], now: datetime) -> None:
@@ -55,8 +56,8 @@ def latest_ingestion(forecast: str, tables: Tables, instance: Instance) -> Inges
     noted = Log(tables, forecast, LATEST_FACTS).rows()
     told = {str(row["asset"]): json.loads(str(row["facts"])) for row in noted.to_dict("records")}
     if OBSERVATIONS not in told and tables.exists([forecast, OBSERVATIONS]):
-        records = instance()
-        told = {asset: _recorded(records, forecast, asset) for asset in (OBSERVATIONS, FORECASTS)}
+        with instance() as records:
+            told = {asset: _recorded(records, forecast, asset) for asset in (OBSERVATIONS, FORECASTS)}
     facts, made = told.get(OBSERVATIONS, {}), told.get(FORECASTS, {})
     if "rows_read" not in facts:
         return None

@@ -1,6 +1,7 @@
 """What there is to know of a forecast at present, from its tables, its registry and Dagster's runs."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import cached_property
@@ -89,7 +90,7 @@ class Sources:
     tracking: Tracking
     clock: Clock
     notifications: Notifications
-    instance: Instance = lambda: None
+    instance: Instance = nullcontext
     models: Models | None = None
     jobs: Jobs | None = None
     prices: Prices | None = None

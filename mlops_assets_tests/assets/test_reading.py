@@ -1,5 +1,7 @@
 """What a source's files do not say plainly is found out, and said where people look."""
 
+from contextlib import nullcontext
+
 import pandas as pd
 import pytest
 
@@ -25,10 +27,12 @@ def test_what_is_sniffed_is_in_the_metadata_and_in_the_state(world):
         "column rain: 4 × 'n/a' read as missing",
         "column rain: read with decimal ','",
     ]
-    noted = latest_ingestion("demo", made.tables, lambda: None)
+    noted = latest_ingestion("demo", made.tables, nullcontext)
     assert noted.notes == tuple(notes)
     made.tables.delete(["demo", "latest_facts"])
-    assert latest_ingestion("demo", made.tables, lambda: made.instance) == noted, "as of an earlier release"
+    assert latest_ingestion("demo", made.tables, lambda: nullcontext(made.instance)) == noted, (
+        "as of an earlier release"
+    )
 
 
 @pytest.mark.parametrize("complete", [False, True])

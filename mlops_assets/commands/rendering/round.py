@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def round_summary(
 ) -> Iterator[Any]:
     """Yield the parts of the summary of the round of some partitions, for rich to print."""
     with open_stores(settings) as stores:
-        yield from ingested(latest_ingestion(spec.name, stores.tables, lambda: instance))
+        yield from ingested(latest_ingestion(spec.name, stores.tables, lambda: nullcontext(instance)))
         told = _told(spec, keys, settings, stores)
     yield from closing(told)
 
