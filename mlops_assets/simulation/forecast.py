@@ -47,24 +47,31 @@ _JOBS = 3
 WAYS: tuple[Mapping[str, Any], ...] = (
     {
         "gate": {"confidence": 0.5, "segment_tolerance": 0.0},
-        "backtest": {"windows": 6},
+        "backtest": {"windows": 6, "step": 3},
         "retraining": {"cool_down": 2, "futility": 1},
     },
     {
         "approval": "manual",
         "gate": {"require": "no_worse", "tolerance": 0.1},
-        "retraining": {"relative": None, "threshold": 0.06, "skill": -0.5, "budget": 2},
-        "policies": [{"name": "covered", "trigger": {"error": {"relative": None, "coverage": [0.5, 1.0]}}}],
+        "retraining": {"relative": None, "threshold": 0.06, "budget": 2},
+        "policies": [
+            {
+                "name": "covered",
+                "trigger": {"error": {"relative": None, "coverage": [0.5, 1.0]}},
+                "action": "replace",
+            },
+            {"name": "skilled", "trigger": {"error": {"relative": None, "skill": 0.0}}},
+        ],
     },
     {
         "retraining": {
             "relative": 2.0,
-            "max_age_days": 45,
-            "new_rows": 120,
+            "max_age_days": 21,
             "cool_down": 0,
             "minimum_new": 5,
             "ladder": ["grow", "refit"],
-        }
+        },
+        "policies": [{"name": "fed", "trigger": {"age": {"new_rows": 100}}}],
     },
     {
         "retraining": {"relative": None, "bias": 0.2, "drift": 0.5},
