@@ -66,6 +66,8 @@ class People:
                 life.approve(number, ADA, "it is better on the backtest, and the weeks before were bad")
             else:
                 life.reject(number, ADA, "the data of that week were not to be trusted")
+        if day % HESITATION == 0 and life.champion() is None and not decisions.waiting(life.log.all()):
+            self.train("nobody is champion")  # the machine tries once, and what the gate refuses is left to people
         if world.since(Kind.BY_HAND, day) is not None:
             self.train("ada wants to know whether more data help")
         if world.since(Kind.TORN, day) is not None:

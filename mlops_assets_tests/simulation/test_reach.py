@@ -24,6 +24,8 @@ SEEDS, DAYS = range(int(os.environ.get("MLOPS_TEST_YEAR", "0"))), 70
 NEVER: dict[str, str] = {
     "under_way": "a training is over before the policies are asked again, for all is one process",
     "broken spec": "the spec is read before the first day",
+    "segments": "four items in thirds have too few forecasts for a third to be hurt beyond doubt",
+    "approval": "people decide before a rule fires on the same champion once more",
 }
 """What no seed reaches, and why."""
 
