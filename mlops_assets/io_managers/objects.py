@@ -26,9 +26,10 @@ from mlops_assets.io_managers import filtering, keys, schemas
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import Claiming, refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
-from mlops_assets.io_managers.filesystems import Bucket, FileStore, open_file_store
+from mlops_assets.io_managers.filesystems import Bucket, FileStore, LocalFolder, open_file_store
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.parts import Head, Part, Stream, as_one, regrouped
+from mlops_assets.io_managers.small_files import SMALL_FILES, SmallFile
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.secrets import keep, reveal
@@ -153,8 +154,12 @@ class ObjectTables(_InFileStore, Tables):
 
     def _heads(self, key: Sequence[str], partitions: Sequence[str | None]) -> "dict[str | None, Head]":
         def head(name: str | None) -> Head | None:
+            path = _file(key, name)
             try:
-                footer = self._footer(_file(key, name))
+                known = SMALL_FILES.known(self._files.base / path) if isinstance(self._files, LocalFolder) else None
+                if known is not None:
+                    return known.head()
+                footer = self._footer(path)
             except FileNotFoundError:
                 return None
             return Head(_ours(footer.schema.to_arrow_schema()), footer.num_rows)
@@ -172,6 +177,9 @@ class ObjectTables(_InFileStore, Tables):
     def _read(self, path: str, columns: list[str] | None, only: Only | None) -> Part:
         import pyarrow.parquet as pq
 
+        small = SMALL_FILES.read(self._files.base / path, _small) if isinstance(self._files, LocalFolder) else None
+        if small is not None:
+            return small.part(columns, only)
         far = isinstance(self._files, Bucket)
         whole = far and columns is None and only is None
         source = pa.BufferReader(self._files.get(path)) if whole else self._files.open(path)
@@ -370,6 +378,14 @@ def _repeated(table: pa.Table) -> list[str]:
     """Return the columns that a dictionary in each row group makes smaller, by the first rows; others grow by it."""
     some = table.slice(0, _LEAST_GROUP)
     return [name for name in some.column_names if 2 * len(some[name].unique()) <= len(some)]
+
+
+def _small(data: bytes) -> SmallFile:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
+        schema = _ours(file.schema_arrow)
+        return SmallFile(file.read(use_threads=False).replace_schema_metadata(schema.metadata), file.metadata.num_rows)
 
 
 def _ours(schema: pa.Schema) -> pa.Schema:

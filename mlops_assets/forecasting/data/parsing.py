@@ -71,7 +71,7 @@ def read_item_ids(columns: Sequence[pd.Series]) -> pd.Series:
     texts = [read_texts(column) for column in columns]
     if len(texts) == 1:
         return texts[0]
-    names = [None if None in parts else "/".join(map(_escaped, parts)) for parts in zip(*texts, strict=True)]
+    names = [None if None in parts else "/".join(parts) for parts in zip(*map(_each_escaped, texts), strict=True)]
     return pd.Series(names, index=texts[0].index, dtype=object)
 
 
@@ -222,6 +222,11 @@ def _plain(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _each_escaped(texts: pd.Series) -> np.ndarray:
+    distinct, places = distinct_of(texts)
+    return np.array([None if text is None else _escaped(text) for text in distinct], dtype=object)[places]
 
 
 def _escaped(part: str) -> str:
