@@ -1,7 +1,9 @@
 """What the places of tables keep: certify whether it is the same, migrate-tables of earlier releases."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,9 @@ from mlops_assets.errors import ExitCode
 from mlops_assets.forecasting.formatting import counted
 from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec, first_spec
+
+if TYPE_CHECKING:
+    from mlops_assets.io_managers.sql.tables import SqlTables
 
 
 @click.command()
@@ -49,21 +54,26 @@ def migrate_tables(dry_run: bool, as_json: bool) -> None:
     from mlops_assets.environments import open_stores
     from mlops_assets.io_managers.sql.tables import SqlTables
 
+    found: dict[str, int] = {}
     with open_stores(Settings.read()) as stores:
-        tables = stores.tables
-        found = tables.outdated() if isinstance(tables, SqlTables) else {}
-        for name, parts in found.items():
-            click.echo(f"{name}: {counted(parts, 'part')}{' would become one table' if dry_run else ''}")
-            if dry_run:
-                continue
-            done = {"copied": 0, "dropped": 0}
-
-            def told(what: str, count: int, name: str = name, done: dict[str, int] = done) -> None:
-                done[what] += count
-                click.echo(f"  {name}: {done[what]:,} {what}")
-
-            tables.migrate(name, told)
+        if isinstance(stores.tables, SqlTables):
+            found = stores.tables.outdated()
+            _tell_or_migrate(stores.tables, found, dry_run)
     if as_json:
         base.show_json({"dry_run": dry_run, "parts": found})
     if not found:
         click.echo("all tables are in today's form")
+
+
+def _tell_or_migrate(tables: "SqlTables", found: Mapping[str, int], dry_run: bool) -> None:
+    for name, parts in found.items():
+        click.echo(f"{name}: {counted(parts, 'part')}{' would become one table' if dry_run else ''}")
+        if dry_run:
+            continue
+        done = {"copied": 0, "dropped": 0}
+
+        def told(what: str, count: int, name: str = name, done: dict[str, int] = done) -> None:
+            done[what] += count
+            click.echo(f"  {name}: {done[what]:,} {what}")
+
+        tables.migrate(name, told)
