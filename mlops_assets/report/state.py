@@ -299,10 +299,13 @@ def _outliers(sources: Sources) -> str:
 
 
 def _missing_ahead(sources: Sources) -> str:
-    """Say which known covariates the latest forecasts had to do without over their horizon; nothing where none."""
+    """Say which known covariates the latest forecasts had to do without over their horizon; nothing where none.
+
+    Rows of another spec need not have the columns of this one: nothing is said before they are ingested anew.
+    """
     spec, stored = sources.spec, sources.stored
     names, last = spec.covariates.all_known, stored.partitions(FORECASTS)[-1:]
-    if not names or not last or spec.covariates.missing_future == "last":
+    if not names or not last or spec.covariates.missing_future == "last" or difference(sources.tables, spec):
         return ""
     keys = stored.partitions(OBSERVATIONS)[-reach_of(spec) - 1 :]
     history, made = stored.read(OBSERVATIONS, keys, [*KEY, *names]), stored.delivered(FORECASTS, last, KEY)
