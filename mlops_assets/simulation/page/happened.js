@@ -83,8 +83,9 @@ function against(lived, others) {
     .map((other) => [other, totals(other)])
     .filter(([, { wql }]) => wql !== null)
     .map(([{ name }, { wql, cpu }]) => {
-      const change = own.wql / wql - 1;
-      const words = `${percent(Math.abs(change))} ${change <= 0 ? "lower" : "higher"}`;
-      return `Its error was ${words} than ${name}, for ${number(own.cpu)} against ${number(cpu)} CPU seconds of training.`;
+      const change = wql / own.wql - 1;
+      const words = `${percent(Math.abs(change))} ${change <= 0 ? "better" : "worse"}`;
+      const cost = `${number(cpu)} instead of ${number(own.cpu)} CPU seconds of training`;
+      return `With a model that is ${name} they would have been ${words}, for ${cost}.`;
     });
 }

@@ -151,10 +151,11 @@ function about(journal) {
     commit && `commit ${commit.slice(0, 10)}`,
     leftOut.length > 0 && `without ${leftOut.join(", ")}`,
   ];
+  const span = days.length === 365 ? "A year" : counted(days.length, "day");
   return h(
     "section",
     {},
-    h("h1", {}, `${days.length === 365 ? "A year" : counted(days.length, "day")} of ${forecast}, day by day`),
+    h("h1", {}, `${span} of ${seed === null ? forecast : "a made-up forecast"}, day by day`),
     h("p", { class: "muted" }, facts.filter(Boolean).join(" · ")),
     h("p", { class: "words" }, summary(journal)),
     faults.length > 0 && h("ul", { class: "warn" }, faults.slice(0, 20).map((fault) => h("li", {}, fault))),
