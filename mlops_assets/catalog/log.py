@@ -29,12 +29,13 @@ class Log:
         """Return rows in the columns and types of the table.
 
         Args:
-            partitions: which; None: all.
+            partitions: which, if any; None: all.
             columns: which; None: all.
             only: which rows; None: all.
         """
         wanted = tuple(one for one in self._columns if columns is None or one.name in columns)
-        if not self._tables.exists(self._key):
+        nothing = partitions is not None and not partitions
+        if nothing or not self._tables.exists(self._key):
             return without_rows(wanted)
         return typed(self._tables.read(self._key, partitions, columns, only), wanted)
 

@@ -226,6 +226,19 @@ def writing(file: Path) -> Iterator[None]:
         raise UsageError(f"{file} cannot be written: {error.strerror or error}") from None
 
 
+def require_folder(file: Path) -> None:
+    """Refuse a file whose folder is not there, or takes no files, before its making takes minutes.
+
+    Raises:
+        UsageError: so it is.
+    """
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{file} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{file} cannot be written: nothing may be written into {folder}")
+
+
 def show_json(value: Any) -> None:
     """Answer with JSON values: they are printed when the command ends."""
     click.get_current_context().meta[_ANSWER] = value

@@ -25,21 +25,24 @@ class MisfitError(ValueError):
         self.path = tuple(path.split("."))
 
 
+_NEAREST_WEEKDAY = re.compile("[0-9]W", re.IGNORECASE)
+"""What a line of cron may say for croniter, and not for Dagster."""
+
+
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
 def _cron(value: str) -> str:
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
-    if not croniter.is_valid(value) or len(fields := croniter.expand(value)[0]) != 5 or _never(*fields[2:4]):
+    if not croniter.is_valid(value) or len(croniter.expand(value)[0]) != 5 or _NEAREST_WEEKDAY.search(value):
         raise ValueError("not a cron line of five fields such as '0 6 * * *'")
+    try:
+        croniter(value).get_next()
+    except CroniterBadDateError:
+        raise ValueError("a cron line of a day that never comes, such as the 31st of April") from None
     return value
-
-
-def _never(days: list[Any], months: list[Any]) -> bool:
-    """Whether a line of cron asks for the 30th or 31st of February alone."""
-    return months == [2] and days in ([30], [31])
 
 
 def _zone(value: str) -> str:

@@ -35,6 +35,13 @@ def test_without_a_channel_the_log_has_it_once(caplog):
     assert rows(tables) == [(1, "delivered")]
 
 
+def test_alerts_of_one_kind_are_read_also_where_there_are_only_others():
+    tables = MemoryTables()
+    Notifications().send(tables, ALERT)
+    assert notifications.told(tables, "demo", "run_failed").empty
+    assert list(notifications.told(tables, "demo", "futility")["key"]) == [ALERT.key]
+
+
 def test_a_web_hook_is_told_once_for_each_event(hook):
     tables, channel = MemoryTables(), Notifications(channel=hook.url)
     assert channel.send(tables, ALERT)

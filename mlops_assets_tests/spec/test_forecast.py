@@ -76,12 +76,18 @@ def taken(declare: Callable[[], object]) -> bool:
     "line",
     [
         *("0 6 * * *", "@daily", "*/5 8-18 * * MON-FRI", "0 6 L * *", "0 6 * * 1#2", "0 0 29 2 *", "0 0 30 2 *"),
-        *("0 0 30,31 2 *", "hourly", "0 0 6 * * *", "60 * * * *", "0 25 * * *", "0 6 1 13 *", "@reboot", "H * * * *"),
+        *("0 6 15W * *", "hourly", "0 0 6 * * *", "60 * * * *", "0 25 * * *", "0 6 1 13 *", "@reboot", "H * * * *"),
     ],
 )
 def test_schedules_are_lines_that_dagster_takes(line: str) -> None:
     ours = taken_by_us(f'schedule: "{line}"')
     assert ours == taken(lambda: dg.ScheduleDefinition(name="s", job_name="j", cron_schedule=line))
+
+
+@pytest.mark.parametrize("line", ["0 0 30,31 2 *", "0 0 31 4,6 *"])
+def test_a_schedule_of_a_day_that_never_comes_is_refused(line: str) -> None:
+    with pytest.raises(SpecError, match="a day that never comes"):
+        parse_spec(f'{MINIMAL}schedule: "{line}"\n', FILE)
 
 
 @pytest.mark.parametrize("owner", ["a@b.de", "team:a b", "team:x", "bob", "team:", "a@b", "x@y.museum", "ä@b.de"])

@@ -51,6 +51,7 @@ def simulate(
         raise UsageError("--seed draws a made-up world, and --spec lives the history of your own: leave one out")
     if spec is not None and full:
         raise UsageError("--full lives a made-up world: leave it out, or --spec")
+    base.require_folder(output)
     settings = Settings.read()
     own = find_or_load_spec(settings.forecasts, spec) if spec is not None else None
     from mlops_assets.commands.rendering.simulated import Months, summary, told

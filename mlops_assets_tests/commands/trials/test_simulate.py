@@ -50,6 +50,7 @@ def test_the_history_of_a_forecast_is_lived_again(call, monkeypatch):
         (("--days", "20"), "20 days are too few"),
         (("--until", "2023-05-01"), "--until 2023-05-01: the days to live are 2024-01-01 to 2024-12-30"),
         (("--spec", "demo", "--seed", "1"), "leave one out"),
+        (("--output", "no/such/folder.html"), "no/such/folder.html cannot be written: there is no folder"),
         (("--spec", "demo", "--days", "500"), "days can be lived; ask for fewer with --days"),
     ],
 )
