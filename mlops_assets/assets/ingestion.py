@@ -8,7 +8,7 @@ from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.asset_graph import AssetGraph, freshness_of, seen, with_earlier
 from mlops_assets.catalog.graph import reach_of
-from mlops_assets.catalog.metadata import FILLED, UNTOUCHED, add_row_counts
+from mlops_assets.catalog.metadata import DIGEST, FILLED, UNTOUCHED, add_by_partition, add_row_counts
 from mlops_assets.catalog.names import (
     DAILY,
     FUTURE_COVARIATES,
@@ -37,7 +37,7 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
-from mlops_assets.stages import findings, holes, ingest
+from mlops_assets.stages import findings, holes, ingest, rescore
 from mlops_assets.stages.remarks import Remarks
 
 
@@ -152,6 +152,8 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         replaced = [key for key in keys if key not in intake.untouched]
         found = Revisions(graph, tables).settle(OBSERVATIONS, intake.rows, replaced, naive_utc(clock.now()))
         facts |= {"rows_revised": len(found.superseded)}
+        digests = rescore.digests(graph, intake.rows, replaced)
+        add_by_partition(context, {one: {DIGEST: said} for one, said in digests.items()}, graph.key(OBSERVATIONS))
         note_facts(tables, spec.name, OBSERVATIONS, facts, clock.now())
         yield dg.Output(found.rows, OBSERVATIONS, metadata=facts)
 

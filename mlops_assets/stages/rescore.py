@@ -1,6 +1,7 @@
 """New, late and corrected data: which partitions are forecast from, read again, and scored again because of them."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,18 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
+from mlops_assets.catalog.metadata import DIGEST
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, INGEST, OBSERVATIONS, RESCORE, assets_of
 from mlops_assets.catalog.partitions import before, partition_of, periods, ranges, whole_window
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.ingest import latest_keys, read_own
+
+COMPARED = 2000
+"""Partitions stored anew that are asked whether their rows have changed; of more, all are scored again."""
+PAGE = 500
+"""Events, and partitions, that Dagster is asked for at once."""
 
 
 def reread_keys(spec: ForecastSpec, last: str) -> list[str]:
@@ -34,21 +41,75 @@ def newest_stored(spec: ForecastSpec, instance: dg.DagsterInstance) -> str:
     return " ".join(sorted(str(one.asset_entry.last_materialization_storage_id) for one in records))
 
 
+def digests(graph: Graph, rows: pd.DataFrame, keys: Sequence[str]) -> dict[str, str]:
+    """Return for each partition what tells whether its rows, or what they mean, are those that they were.
+
+    Args:
+        graph: of the forecast.
+        rows: observations of the partitions, without `known_at`.
+        keys: of the partitions.
+    """
+    if not keys:
+        return {}
+    placed = rows.assign(partition=partition_of(rows["timestamp"], graph.partitions, keys))
+    hashes = _hashes(placed, sorted(str(name) for name in rows if name != "timestamp"))
+    meant = hashlib.sha256(graph.observed["meaning"].encode()).hexdigest()[:8]
+    return {key: f"{int(hashes.get(key, 0)):016x}-{meant}" for key in keys}
+
+
 def old_scores(spec: ForecastSpec, keys: list[str], instance: dg.DagsterInstance) -> dict[str, int]:
-    """Return the partitions whose scores are older than what they are made from, with the event that made them so."""
+    """Return the partitions whose scores are older than what they are made from, with the event that made them so.
+
+    Observations that were stored anew as they were make no scores old.
+    """
     stored = {
         name: instance.get_latest_storage_id_by_partition(
             dg.AssetKey([spec.name, name]), dg.DagsterEventType.ASSET_MATERIALIZATION
         )
         for name in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)
     }
-    reach, found = periods(spec, spec.horizon), {}
+    reach, found, doubtful = periods(spec, spec.horizon), {}, {}
     for place, key in enumerate(keys):
         made = [stored[FORECASTS].get(origin, 0) for origin in keys[max(0, place - reach) : place]]
         newest = max(stored[OBSERVATIONS].get(key, 0), *made, 0)
-        if any(made) and key in stored[OBSERVATIONS] and stored[FORECAST_ACCURACY].get(key, 0) < newest:
+        scored = stored[FORECAST_ACCURACY].get(key, 0)
+        if any(made) and key in stored[OBSERVATIONS] and scored < newest:
             found[key] = newest
-    return found
+            if max(made) < scored:
+                doubtful[key] = scored
+    same = _unchanged(spec, doubtful, instance) if len(doubtful) <= COMPARED else set()
+    return {key: newest for key, newest in found.items() if key not in same}
+
+
+def _unchanged(spec: ForecastSpec, scored: Mapping[str, int], instance: dg.DagsterInstance) -> set[str]:
+    """Return the partitions whose rows have stayed what they were when they were scored.
+
+    Events tell: what a killed run has stored without an event is seen by the digest of the next one.
+
+    Args:
+        spec: the forecast.
+        scored: partition -> the event of its scores.
+        instance: of Dagster.
+    """
+    said: dict[str, set[Any]] = {key: set() for key in scored}
+    keys = sorted(scored)
+    for first in range(0, len(keys), PAGE):
+        some, cursor, more = keys[first : first + PAGE], None, True
+        asked = dg.AssetRecordsFilter(dg.AssetKey([spec.name, OBSERVATIONS]), asset_partitions=some)
+        before: set[str] = set()
+        while more:
+            page = instance.fetch_materializations(asked, PAGE, cursor)
+            cursor, more = page.cursor, page.has_more
+            for record in page.records:  # the newest first; of those before the scores only the last one counts
+                key = str(record.partition_key)
+                if key in before or (event := record.asset_materialization) is None:
+                    continue
+                said[key].add(event.metadata[DIGEST].value if DIGEST in event.metadata else None)
+                if record.storage_id < scored[key]:
+                    before.add(key)
+            more = more and len(before) < len(some)
+        said.update({key: {None} for key in some if key not in before})
+    return {key for key, one in said.items() if len(one) == 1 and None not in one}
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,10 @@ def test_late_and_corrected_actuals_are_scored_again_once_and_the_old_scores_are
     corrected = (data["shop"] == "shop 0") & (data["day"] == "2024-05-13")
     data.loc[corrected, "sales"] *= 3
     data.to_csv(scored.spec.folder / "sales.csv", index=False)
-    scored.run("observations", "quarantine", partition="2024-05-12...2024-05-13")
+    scored.run("observations", "quarantine", partition="2024-05-12...2024-05-14")
 
     (request,) = look(scored)
+    assert request.tags["dagster/asset_partition_range_end"] == "2024-05-13", "nothing has changed on the 14th"
     carry_out(scored, request)
     assert look(scored) == []
 
@@ -99,12 +100,42 @@ def test_without_news_a_tick_only_asks_what_was_stored_last(scored, monkeypatch)
     assert tick(cursor) not in (None, cursor)
 
 
-def test_reading_the_same_again_leaves_the_history_of_scores_as_it_is(scored):
-    before = read_scores(scored.tables, "demo", latest=False)
+def test_what_is_read_again_is_scored_again_only_where_a_row_has_changed_or_gone(scored):
+    before, source = read_scores(scored.tables, "demo", latest=False), scored.spec.folder / "sales.csv"
+    for _ in range(2):
+        scored.run("observations", "quarantine", partition=LAST)
+    assert look(scored) == []
+    scored.run("forecast_accuracy", partition=LAST)
+    pd.testing.assert_frame_equal(before, read_scores(scored.tables, "demo", latest=False))
+
+    text = source.read_text()
+    data = pd.read_csv(source, parse_dates=["day"])
+    gone = (data["shop"] == "shop 2") & (data["day"] == LAST)
+    shrink = {"ops": {"demo__ingest": {"config": {"allow_shrink": True}}}}
+    for rows, expected in ((data[~gone], 3), (data, 4)):
+        rows.to_csv(source, index=False)
+        for _ in range(2):  # the second time hides nothing
+            scored.run("observations", "quarantine", partition=LAST, config=shrink)
+        (request,) = look(scored)
+        carry_out(scored, request)
+        assert (scored.table("forecast_accuracy")["timestamp"] == LAST).sum() == expected
+        assert look(scored) == []
+    source.write_text(text)
+
+
+def test_rows_that_a_killed_run_stored_without_a_word_are_scored_when_they_are_read_again(scored):
+    source, key = scored.spec.folder / "sales.csv", ["demo", "observations"]
+    text, data = source.read_text(), pd.read_csv(source, parse_dates=["day"])
+    stored = scored.tables.read(key, [LAST])
+    scored.tables.write(key, stored.assign(target=stored["target"] + 1), LAST)
+    data.loc[data["day"] == LAST, "sales"] += 1
+    data.to_csv(source, index=False)
     scored.run("observations", "quarantine", partition=LAST)
     (request,) = look(scored)
     carry_out(scored, request)
-    pd.testing.assert_frame_equal(before, read_scores(scored.tables, "demo", latest=False))
+    source.write_text(text)
+    scored.run("observations", "quarantine", partition=LAST)
+    carry_out(scored, look(scored)[0])
 
 
 def test_forecasts_made_again_are_scored_again_as_far_as_they_reach(scored):
