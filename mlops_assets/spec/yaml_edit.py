@@ -46,7 +46,17 @@ def _is_empty(node: yaml.Node) -> bool:
 
 
 def _replaced(text: str, node: yaml.Node, new: str) -> str:
-    return text[: node.start_mark.index] + new + text[node.end_mark.index :]
+    start = node.start_mark.index
+    end = max(start, len(text[: _last(node).end_mark.index].rstrip()))
+    return text[:start] + new + text[end:]
+
+
+def _last(node: yaml.Node) -> yaml.Node:
+    """Return what ends where a node ends: a block itself ends, for the parser, where the next field begins."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(node, yaml.MappingNode) else last
+    return node
 
 
 def _inserted(text: str, node: yaml.MappingNode, new: str, at_end: bool) -> str:

@@ -43,6 +43,13 @@ TREES = st.dictionaries(
 )
 
 
+def test_a_block_is_replaced_by_a_value_and_what_follows_it_stays():
+    text = "model:\n  parameters:\n    leaf:\n      a: null\n  # told\nb: |\n  x\n\nc: 1\n"
+    found = set_values(text, {LEAF: "no", ("b",): None})
+    assert yaml.safe_load(found) == {"model": {"parameters": {"leaf": "no"}}, "b": None, "c": 1}
+    assert "# told" in found
+
+
 @settings(max_examples=150, deadline=None)
 @given(tree=TREES.filter(bool), flow=st.sampled_from([None, False, True]), value=PLAIN)
 def test_whatever_the_text_its_values_are_the_old_ones_and_the_new(tree, flow, value):

@@ -5,8 +5,8 @@ says so.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -83,8 +83,15 @@ def distinct_of(values: pd.Series) -> tuple[Sequence[Any], np.ndarray]:
     if pd.api.types.infer_dtype(values, skipna=True) != "string":
         every = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
         return every, np.arange(len(values))
-    places, texts = pd.factorize(values)
-    return [*texts, None], np.where(places < 0, len(texts), places)
+    return _distinct(np.where(values.isna(), None, values.to_numpy(dtype=object)))
+
+
+def _distinct(texts: Iterable[str | None]) -> tuple[list[str | None], np.ndarray]:
+    # Not by pd.factorize, for which texts end at a NUL.
+    numbers: defaultdict[str | None, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    places = np.fromiter((numbers[text] for text in texts), dtype=np.intp)
+    return list(numbers), places
 
 
 def is_empty(values: pd.Series) -> Mask:
@@ -163,8 +170,10 @@ def _moment_texts(values: pd.Series, form: str | None) -> tuple[np.ndarray, np.n
 
 def _read_unique(texts: np.ndarray, read: Callable[[np.ndarray], Moments]) -> Moments:
     """Read each text once: a panel repeats its moments for every item."""
-    codes, unique = pd.factorize(texts)
-    moments, second_time = read(np.asarray(unique, dtype=object))
+    distinct, places = _distinct(texts)
+    there = np.array([text is not None for text in distinct], dtype=bool)
+    moments, second_time = read(np.array(distinct, dtype=object)[there])
+    codes = np.where(there, np.cumsum(there) - 1, -1)[places]
     return moments.reindex(codes).reset_index(drop=True), np.append(second_time, False)[codes]
 
 
