@@ -80,10 +80,10 @@ def distinct_of(values: pd.Series) -> tuple[Sequence[Any], np.ndarray]:
 
     Most columns of a panel say the same again and again.
     """
+    every = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
     if pd.api.types.infer_dtype(values, skipna=True) != "string":
-        every = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
         return every, np.arange(len(values))
-    return _distinct(np.where(values.isna(), None, values.to_numpy(dtype=object)))
+    return _distinct(every)
 
 
 def _distinct(texts: Iterable[str | None]) -> tuple[list[str | None], np.ndarray]:
