@@ -12,6 +12,7 @@ from mlops_assets.simulation import rounds, training
 from mlops_assets.simulation.rounds import Taken
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.stages.rescore import reread_keys
+from mlops_assets.stages.watching.retraining import Request, ask
 
 TRAIN = "train"
 """The stage of `Day.cpu_seconds` that a training is."""
@@ -43,6 +44,18 @@ class Hands(Protocol):
             The version; None where there is none.
         """
         ...
+
+
+def retrain(hands: Hands, teller: Teller) -> None:
+    """Ask the policies, and train where they ask for it."""
+    forecast = teller.forecast
+    stores = forecast.stores
+    with teller.stage("policies"):
+        asked = ask(
+            forecast.spec, stores.tables, stores.tracking, stores.clock, stores.notifications, forecast.instance
+        )
+    if isinstance(asked, Request):
+        hands.train(asked.tags)
 
 
 class Stages:

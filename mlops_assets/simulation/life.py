@@ -15,14 +15,13 @@ from mlops_assets.forecasting.evaluation.ledger import delivered
 from mlops_assets.simulation.auditor import Auditor, Rules
 from mlops_assets.simulation.decisions import faults_of_answers, faults_of_decisions
 from mlops_assets.simulation.forecast import MOST_BAD, REREAD, SOURCE, Forecast, declare
-from mlops_assets.simulation.hands import Hands, Stages
+from mlops_assets.simulation.hands import Hands, Stages, retrain
 from mlops_assets.simulation.journal import Day, Happened, JobEvent, Told
 from mlops_assets.simulation.people import People
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.simulation.world import HISTORY, World
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.external.collect import look
-from mlops_assets.stages.watching.retraining import Request, ask
 from mlops_assets.stages.watching.telling import tell_all
 
 MORNING, NOON, EVENING = (pd.Timedelta(hours=24 + hour) for hour in (6, 9, 20))
@@ -88,7 +87,7 @@ class Life:
         self.auditor.morning(source, day)
         with self.teller.stage("alerts"):  # of what the next training mends
             tell_lost(forecast.spec.name, forecast.stores.tables, forecast.stores.notifications)
-        self._retrain()
+        retrain(hands, self.teller)
         forecast.wake(day + NOON)
         with self.teller.stage("people"):
             self.people.decide(number)
@@ -109,16 +108,6 @@ class Life:
         ]
         told = self.teller.tell(key, taken, happened, alerts, jobs, faults)
         return replace(told, faults=(*told.faults, *faults_of_answers(told.asked)))
-
-    def _retrain(self) -> None:
-        forecast = self.forecast
-        stores = forecast.stores
-        with self.teller.stage("policies"):
-            asked = ask(
-                forecast.spec, stores.tables, stores.tracking, stores.clock, stores.notifications, forecast.instance
-            )
-        if isinstance(asked, Request):
-            self.hands.train(asked.tags)
 
     def _jobs(self) -> tuple[JobEvent, ...]:
         """Look at the jobs that are due; return what has befallen them since the last look."""

@@ -13,12 +13,11 @@ from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.backtest import steps_needed
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.simulation.forecast import Forecast
-from mlops_assets.simulation.hands import Stages
+from mlops_assets.simulation.hands import Stages, retrain
 from mlops_assets.simulation.journal import Day
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ingest
-from mlops_assets.stages.watching.retraining import Request, ask
 
 MOST_DAYS = 365
 SHOWN = 8
@@ -95,7 +94,7 @@ class OwnHistory:
 
     def live(self, number: int) -> Day:
         """Live a day: its round, and what the policies ask for."""
-        key, forecast = self.dates[number], self.forecast
+        key = self.dates[number]
         if number == 0:
             self._wake(self.before[-1])
             for rows in self._hands.history(self.before).rows:
@@ -103,13 +102,7 @@ class OwnHistory:
             self._hands.train({REASON: "there is no champion"})
         self._wake(key)
         taken = self._hands.round(key)
-        stores = forecast.stores
-        with self.teller.stage("policies"):
-            asked = ask(
-                self.spec, stores.tables, stores.tracking, stores.clock, stores.notifications, forecast.instance
-            )
-        if isinstance(asked, Request):
-            self._hands.train(asked.tags)
+        retrain(self._hands, self.teller)
         return self.teller.tell(key, taken, alerts=self.teller.alerts())
 
     def _wake(self, key: str) -> None:
