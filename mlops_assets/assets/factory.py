@@ -8,6 +8,7 @@ from importlib import import_module
 import dagster as dg
 
 from mlops_assets import assets as package
+from mlops_assets.assets.code_versions import versioned
 from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.descriptions import described
 from mlops_assets.catalog.names import assets_of
@@ -20,7 +21,8 @@ Builder = Callable[[AssetGraph], dg.AssetsDefinition]
 def build_assets(spec: ForecastSpec) -> list[dg.AssetsDefinition]:
     """Return the assets of a forecast, keyed `<name>/<asset>`."""
     graph, found = AssetGraph(spec), builders()
-    return [described(found[one.name](graph), spec) for one in assets_of(spec) if one.name in found]
+    made = [described(found[one.name](graph), spec) for one in assets_of(spec) if one.name in found]
+    return versioned(made, spec)
 
 
 @cache

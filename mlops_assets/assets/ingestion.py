@@ -1,5 +1,8 @@
 """observations and quarantine: what the source says, held against the contract."""
 
+import hashlib
+from collections.abc import Mapping
+
 import dagster as dg
 import pandas as pd
 from pydantic import Field
@@ -155,9 +158,17 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         digests = rescore.digests(graph, intake.rows, replaced)
         add_by_partition(context, {one: {DIGEST: said} for one, said in digests.items()}, graph.key(OBSERVATIONS))
         note_facts(tables, spec.name, OBSERVATIONS, facts, clock.now())
-        yield dg.Output(found.rows, OBSERVATIONS, metadata=facts)
+        yield dg.Output(found.rows, OBSERVATIONS, metadata=facts, data_version=_version_of(digests))
 
     return ingestion
+
+
+def _version_of(digests: Mapping[str, str]) -> dg.DataVersion | None:
+    """Return the version of what a run has stored: of its one partition, or of all; None where nothing was replaced."""
+    if not digests:
+        return None
+    joined = " ".join(digests.values())
+    return dg.DataVersion(joined if len(digests) == 1 else hashlib.sha256(joined.encode()).hexdigest()[:32])
 
 
 def _observe(context: dg.AssetExecutionContext, graph: AssetGraph, clock: Clock) -> None:
@@ -172,6 +183,8 @@ def _observe(context: dg.AssetExecutionContext, graph: AssetGraph, clock: Clock)
         context.log.debug(f"the source's version is not known: {error}")
         return
     context.log_event(seen(graph.key(SOURCE), version, name))
+    # Dagster has looked at the source before the step, and would take what is made of this version for stale at once.
+    context.get_step_execution_context().wipe_input_asset_version_info(graph.key(SOURCE))
 
 
 def _fill(context: dg.AssetExecutionContext, graph: AssetGraph, tables: Tables, clock: Clock) -> dict[str, int]:

@@ -92,6 +92,8 @@ def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
                 **({"champion_version": present.number} if present else {}),
                 **({"mlflow_version": dg.MetadataValue.url(link)} if link else {}),
             },
+            # A challenger that is refused makes no forecast stale.
+            data_version=dg.DataVersion(f"version {present.number}" if present else "nobody"),
         )
 
     return champion

@@ -84,6 +84,7 @@ def build_model_version(graph: AssetGraph) -> dg.AssetsDefinition:
                 **known_numbers(scores),
                 **({} if groups is None else {"importance_by_group": groups}),
             },
+            data_version=dg.DataVersion(f"version {version.number}"),
         )
 
     return model_version

@@ -24,7 +24,7 @@ from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
-from mlops_assets.stages import train
+from mlops_assets.stages import register, train
 from mlops_assets.stages.shards import learning
 from mlops_assets.stages.shards.history import Histories
 from mlops_assets.tracking.tracking import Tracking
@@ -124,6 +124,7 @@ def build_model(graph: AssetGraph) -> dg.AssetsDefinition:
         return dg.Output(
             {"forecaster": kinds.state_of(forecaster), "facts": facts},
             metadata={**_importances(forecaster), "kind": forecaster.task.model.kind, **known_numbers(facts)},
+            data_version=dg.DataVersion(register.learnt(spec.fingerprint(), facts)),
         )
 
     return model

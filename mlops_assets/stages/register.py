@@ -64,9 +64,8 @@ class Training:
     def tags(self, run: dg.DagsterRun) -> dict[str, str]:
         """Return what the version's tags say: what it depends on, and why it was trained."""
         facts, spec_hash = self.model["facts"], self.spec.fingerprint()
-        learnt = facts["data_version"] if facts["action"] == REFIT else f"{facts['data_version']} {facts['action']}"
         return {
-            "fingerprint": fingerprint(spec_hash, learnt),
+            "fingerprint": learnt(spec_hash, facts),
             "spec_hash": spec_hash,
             TAG: to_text(meaning_of(self.spec)),
             "data_version": facts["data_version"],
@@ -213,6 +212,12 @@ def row_of(name: str, version: Version) -> pd.DataFrame:
 def same_training(registry: Registry, training: str) -> Version | None:
     """Return the newest version with the same fingerprint, or None."""
     return next((v for v in registry.versions() if v.tags.get("fingerprint") == training and "sha256" in v.tags), None)
+
+
+def learnt(spec_hash: str, facts: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a training, see `fingerprint`, given its facts (`train.fit`)."""
+    data, action = facts["data_version"], facts["action"]
+    return fingerprint(spec_hash, data if action == REFIT else f"{data} {action}")
 
 
 def fingerprint(spec_hash: str, data_version: str) -> str:
