@@ -6,6 +6,7 @@ The public names below are loaded when they are first used, so that importing th
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlops_assets.api.component import Forecast
     from mlops_assets.api.declared import build_definitions, load_spec
     from mlops_assets.api.questions import evaluate, explain, forecast, status, tune
     from mlops_assets.api.stored import (
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mlops_assets.settings import Settings
 
 __all__ = [
+    "Forecast",
     "MlopsAssetsError",
     "Settings",
     "adjust",
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "mlops_assets.api.component": ("Forecast",),
     "mlops_assets.api.declared": ("build_definitions", "load_spec"),
     "mlops_assets.api.questions": ("evaluate", "explain", "forecast", "status", "tune"),
     "mlops_assets.api.stored": (

@@ -1,8 +1,9 @@
 """The code location: every declared forecast's assets, jobs, schedules and sensors over one environment."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -45,6 +46,11 @@ class Environment:
 
     resources: dict[str, Any]
     executor: dg.ExecutorDefinition
+
+    @cached_property
+    def faced(self) -> dict[str, Any]:
+        """The resources as Dagster takes them, the same objects each time."""
+        return faced(self.resources)
 
 
 def build_environment(settings: Settings) -> Environment:
@@ -129,14 +135,9 @@ def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
 def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environment: Environment) -> dg.Definitions:
     """Return the definitions of forecasts and of what stands for broken ones, loaded as Dagster does it, once."""
     specs = list(specs)
-    parts = [_part(spec) for spec in specs]
-    jobs = [job for part in parts for job in part.jobs or ()]  # Dagster takes two that are alike for two of one name
-    own = dg.Definitions(
-        resources=faced(environment.resources),
-        executor=environment.executor,
-        sensors=[*build_arrivals_sensor(specs, jobs), *build_polling_sensor(specs, jobs)],
-    )
-    made = dg.Definitions.merge(own, *parts, *map(_placeholder, broken))
+    own = dg.Definitions(resources=environment.faced, executor=environment.executor)
+    assets = [assets_of(spec, environment) for spec in specs]
+    made = dg.Definitions.merge(own, automation_of(specs), *assets, *map(_placeholder, broken))
     made.get_repository_def()
     return made
 
@@ -149,9 +150,20 @@ def _prove(spec: ForecastSpec, environment: Environment) -> None:
         raise refused(spec, error) from error
 
 
-def _part(spec: ForecastSpec) -> dg.Definitions:
-    """Return what one forecast brings."""
-    return dg.Definitions.merge(dg.Definitions(assets=build_assets(spec)), build_automation(spec))
+def assets_of(spec: ForecastSpec, environment: Environment) -> dg.Definitions:
+    """Return the assets of a forecast over an environment."""
+    return dg.Definitions(assets=build_assets(spec), resources=environment.faced, executor=environment.executor)
+
+
+def automation_of(specs: Sequence[ForecastSpec]) -> dg.Definitions:
+    """Return jobs, schedules and sensors of forecasts, those among them that serve all.
+
+    They belong together: Dagster takes a sensor's job for another one of the same name where its definitions lack it.
+    """
+    parts = [build_automation(spec) for spec in specs]
+    jobs = [job for part in parts for job in part.jobs or ()]
+    sensors = [*build_arrivals_sensor(specs, jobs), *build_polling_sensor(specs, jobs)]
+    return dg.Definitions.merge(dg.Definitions(sensors=sensors), *parts)
 
 
 def _placeholder(broken: BrokenSpec) -> dg.Definitions:

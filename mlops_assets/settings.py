@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 
 from mlops_assets.errors import UsageError, nearest
 
@@ -30,13 +30,11 @@ class SettingsError(UsageError):
     """An environment variable is missing or wrong; the message names it and what it takes."""
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, populate_by_name=True):
     """What the environment says, read once by `Settings.read()`.
 
     Every field is one environment variable, named by its alias.
     """
-
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     environment: Environment = Field(
         default="local",

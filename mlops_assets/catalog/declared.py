@@ -5,6 +5,7 @@ from mlops_assets.catalog.partitions import first_key, longest_round, periods
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 from mlops_assets.spec import BrokenSpec, Declared, ForecastSpec, SpecError, load_specs
+from mlops_assets.spec.folder import files_of
 
 
 def usable(settings: Settings) -> Declared:
@@ -28,7 +29,7 @@ def usable(settings: Settings) -> Declared:
 
 def declared(settings: Settings) -> Declared:
     """Return what `usable` does; nothing where the last spec has left its folder."""
-    left = settings.forecasts.is_dir() and not any(settings.forecasts.glob("*.y*ml"))
+    left = settings.forecasts.is_dir() and not files_of(settings.forecasts)
     return Declared([], []) if left else usable(settings)
 
 

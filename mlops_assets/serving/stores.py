@@ -98,10 +98,11 @@ class Served:
             SpecError: there is no folder, or no file in it.
         """
         from mlops_assets.spec import load_specs
+        from mlops_assets.spec.folder import files_of
 
         with self._looking:
             if self._declared is None or time.monotonic() >= self.declared_until:
-                found = [_stamp(file) for file in sorted(self.settings.forecasts.glob("*.y*ml"))]
+                found = [_stamp(file) for file in files_of(self.settings.forecasts)]
                 if self._declared is None or self._declared[0] != found:
                     self._declared = found, load_specs(self.settings.forecasts)
                 self.declared_until = time.monotonic() + LOOK_SECONDS

@@ -4,7 +4,7 @@ from mlops_assets.spec.countries import COMMON_COUNTRIES
 from mlops_assets.spec.folder import BrokenSpec, Declared, find_or_load_spec, find_spec, first_spec, load_specs
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
-from mlops_assets.spec.reading import SpecError, load_spec, parse_spec
+from mlops_assets.spec.reading import SpecError, load_spec, parse_spec, spec_of
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.schema import json_schema
 from mlops_assets.spec.sources import FileSource, HttpSource, SqlSource
@@ -29,4 +29,5 @@ __all__ = [
     "load_spec",
     "load_specs",
     "parse_spec",
+    "spec_of",
 ]

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from mlops_assets.errors import UnknownNameError
 from mlops_assets.spec.forecast import NAME_PATTERN, ForecastSpec
-from mlops_assets.spec.reading import LARGEST, SpecError, load_spec
+from mlops_assets.spec.reading import COMPONENT, LARGEST, SpecError, load_spec
+
+_DEFS = "defs.yaml"
+"""What Dagster calls the file of a component."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Declared:
 
 
 def load_specs(folder: Path) -> Declared:
-    """Read every `*.yaml` and `*.yml` of a folder.
+    """Read every `*.yaml` and `*.yml` of a folder, and every component of Dagster that is a forecast (`*/defs.yaml`).
 
     Of two files with one name neither can be used: which is meant, nobody can know.
 
@@ -59,7 +62,7 @@ def load_specs(folder: Path) -> Declared:
     """
     if not folder.is_dir():
         raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
-    files = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    files = files_of(folder)
     if not files:
         raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")
     found: dict[str, list[ForecastSpec]] = {}
@@ -75,11 +78,18 @@ def load_specs(folder: Path) -> Declared:
     broken = [BrokenSpec(name, specs[-1].file, _taken(name, specs)) for name, specs in twice.items()]
     taken = set(found)
     for file, error in failed.items():
-        name = _free(_name_in(file), name_of(file.name, "spec"), taken)
+        called = file.parent.name if file.name == _DEFS else file.name
+        name = _free(_name_in(file), name_of(called, "spec"), taken)
         taken.add(name)
         broken.append(BrokenSpec(name, str(file.resolve()), error))
     good = [specs[0] for name, specs in sorted(found.items()) if name not in twice]
     return Declared(good, sorted(broken, key=lambda spec: spec.name))
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Return the files of a folder that declare a forecast."""
+    components = (file for file in folder.glob(f"*/{_DEFS}") if _is_component(file))
+    return sorted([*folder.glob("*.yaml"), *folder.glob("*.yml"), *components])
 
 
 def find_spec(folder: Path, name: str) -> ForecastSpec:
@@ -120,6 +130,22 @@ def is_table(text: str) -> bool:
     return "://" in text or "." in text or "/" in text or "*" in text
 
 
+def _is_component(file: Path) -> bool:
+    """Whether a `defs.yaml` is a forecast, and nothing else of Dagster's."""
+    return re.search(rf"^type:\s*[\"']?{re.escape(COMPONENT)}\b", _text(file), re.MULTILINE) is not None
+
+
+def _text(file: Path) -> str:
+    """Return what a file begins with; nothing where it cannot be read."""
+    if not file.is_file():  # a pipe would be waited for
+        return ""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as opened:
+            return opened.read(LARGEST)
+    except OSError:
+        return ""
+
+
 def _taken(name: str, specs: list[ForecastSpec]) -> SpecError:
     *others, last = (str(spec.file) for spec in specs)
     return SpecError(f"{last}: name: {name!r} is taken by {', '.join(others)}; neither is used until one has another")
@@ -127,13 +153,8 @@ def _taken(name: str, specs: list[ForecastSpec]) -> SpecError:
 
 def _name_in(file: Path) -> str | None:
     """Return the name that a file gives its forecast, also where the file is no YAML."""
-    if not file.is_file():  # a pipe would be waited for
-        return None
-    try:
-        with file.open(encoding="utf-8-sig", errors="replace") as opened:
-            line = re.search(r"^name:\s*[\"']?([^\"'\s#]+)", opened.read(LARGEST), re.MULTILINE)
-    except OSError:
-        return None
+    indent = "  " if file.name == _DEFS else ""
+    line = re.search(rf"^{indent}name:\s*[\"']?([^\"'\s#]+)", _text(file), re.MULTILINE)
     return line[1] if line is not None and re.match(NAME_PATTERN, line[1]) else None
 
 

@@ -18,6 +18,8 @@ LARGEST = 100_000
 """Bytes of a spec's file at most: what is larger is no spec, and would take seconds to read."""
 MOST_TOLD = 30
 """Wrong fields of one file that are told at most."""
+COMPONENT = "mlops_assets.Forecast"
+"""Type of a component of Dagster whose attributes are a spec."""
 
 
 class SpecError(UsageError):
@@ -54,6 +56,13 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
         document = read_yaml(text)
     except YamlTextError as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from None
+    if isinstance(document.values, dict) and document.values.get("type") == COMPONENT:
+        document = document.below("attributes")
+    return spec_of(document, file, environ)
+
+
+def spec_of(document: Document, file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:
+    """Read a spec from what its file holds. Raises as `load_spec` does."""
     values = document.values
     if not isinstance(values, dict):
         raise SpecError(f"{file}: holds no fields; start with name:, source:, columns:")

@@ -50,6 +50,14 @@ class Document:
     positions: dict[Path, Position]
     repeated: list[tuple[Path, int]]
 
+    def below(self, key: str) -> "Document":
+        """Return what a key of a mapping holds, with the paths from there."""
+        return Document(
+            self.values.get(key),
+            {path[1:]: position for path, position in self.positions.items() if path[0] == key and len(path) > 1},
+            [(path[1:], line) for path, line in self.repeated if path[0] == key and len(path) > 1],
+        )
+
 
 class _Loader(yaml.SafeLoader):
     """PyYAML speaks YAML 1.1, in which no, on, 2013-01-01 and 6:30 are not text: Norway would be false."""
