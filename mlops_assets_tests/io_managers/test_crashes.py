@@ -22,7 +22,7 @@ from mlops_assets_tests.io_managers.servers import fresh_name
 ALL = os.environ.get("MLOPS_TEST_STORAGE") == "all"
 TABLES = ["files", "s3", "azure", "sqlite", "duckdb", "postgres", "mariadb"]
 IN_ONE_TRANSACTION = {"sqlite", "duckdb", "postgres", "mariadb"}
-STRIDES = {"files": 7, "s3": 9, "azure": 9, "sqlite": 29, "duckdb": 131, "postgres": 61, "mariadb": 97}
+STRIDES = {"files": 7, "s3": 9, "azure": 9, "sqlite": 9, "duckdb": 29, "postgres": 15, "mariadb": 23}
 """By default every so many-th line of the code that writes; all of them otherwise."""
 MODELS = ["files", "s3", "azure"]
 
