@@ -28,7 +28,7 @@ UV = $(or $(shell command -v uv),$(BIN)/uv)
 	@touch $@
 
 demo: .venv/installed  ## Set up, run the example forecast end to end, and show what came of it.
-	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-31
+	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-03...2013-12-31
 
 EXTERNAL := $(DATA)/external
 STAND_IN_PORT ?= 8765

@@ -41,7 +41,7 @@ def small(tmp_path: Path, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -
     text = (
         (SHIPPED / "nyc_departures.yaml").read_text().replace("kind: random_forest\n  seed: 0", "kind: seasonal_naive")
     )
-    text = text.replace("windows: 3", "windows: 1").replace("start: 2013-01-01", "start: 2013-07-01")
+    text = text.replace("windows: 3", "windows: 1").replace("history_from: 2013-01-01", "history_from: 2013-07-01")
     block = (ROOT / "docs" / "examples" / "rest_service.yaml").read_text()
     (folder / "nyc_departures.yaml").write_text(text + block)
     values = {"ENV": "local", "DATA": settings.data, "FORECASTS": settings.forecasts}

@@ -51,7 +51,7 @@ def build_forecast_accuracy(graph: AssetGraph) -> dg.AssetsDefinition:
             "Forecasts beside the actuals of the partition, by item and lead; the headline numbers are over all "
             "forecasts of the partition's timestamps whose model had not seen them. The table accuracy_scores has the "
             "scores by version, vintage, lead and segment, and what they were before actuals were corrected.",
-            {"partition_expr": "timestamp", "allow_new_columns": True},
+            {**graph.by_timestamp, "allow_new_columns": True},
         ),
     )
     @patient

@@ -72,7 +72,7 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
                 **graph.attributes(
                     kinds,
                     "The series as they are known: one row for each item and timestamp, accepted by the contract.",
-                    {"partition_expr": "timestamp", **graph.observed},
+                    {**graph.by_timestamp, **graph.observed},
                 ),
             ),
             QUARANTINE: dg.AssetOut(

@@ -61,7 +61,7 @@ def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
         done = dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
         last = latest_complete(spec, clock.now())
         # Which partitions are looked at, and how far forecasts reach into them.
-        reach = f"{spec.partitions.start} {last} {spec.horizon}"
+        reach = f"{spec.partitions.first_day} {last} {spec.horizon}"
         state = f"{reach} {newest_stored(spec, context.instance)}"
         if state == context.cursor:
             return done

@@ -7,8 +7,10 @@ from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import pandas as pd
 
 from mlops_assets.catalog.graph import Graph, reach_of
+from mlops_assets.catalog.metadata import HISTORY
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS, assets_of
 from mlops_assets.catalog.partitions import longest_round
 from mlops_assets.catalog.windows import Partitions
@@ -45,6 +47,12 @@ class AssetGraph(Graph):
         """Return the key of one of the forecast's assets."""
         return dg.AssetKey([self.spec.name, name])
 
+    @property
+    def by_timestamp(self) -> dict[str, Any]:
+        """Metadata of a table whose rows are in the partition that holds their timestamp."""
+        history = {HISTORY: self.spec.partitions.history_from} if self.spec.partitions.history_from else {}
+        return {"partition_expr": "timestamp", **history}
+
     def attributes(
         self, kinds: Sequence[str], description: str, metadata: Mapping[str, Any] | None = None
     ) -> Attributes:
@@ -63,10 +71,15 @@ class AssetGraph(Graph):
         }
 
 
-def known_partitions(definition: dg.TimeWindowPartitionsDefinition) -> Partitions:
-    """Return partitions of Dagster as we know them, see `windows.is_known`."""
-    first = f"{definition.start:{definition.fmt}}"
-    return Partitions(definition.cron_schedule, first, None, ZoneInfo(definition.timezone))
+def known_partitions(definition: dg.TimeWindowPartitionsDefinition, history: str | None = None) -> Partitions:
+    """Return partitions of Dagster as we know them, see `windows.is_known`.
+
+    Args:
+        definition: Dagster's.
+        history: the day from which on the first holds rows, which Dagster is not told; None: from its own on.
+    """
+    first, since = f"{definition.start:{definition.fmt}}", None if history is None else pd.Timestamp(history)
+    return Partitions(definition.cron_schedule, first, None, ZoneInfo(definition.timezone), since)
 
 
 def with_earlier(count: int) -> dg.TimeWindowPartitionMapping:

@@ -26,14 +26,15 @@ NOT_OF_ROWS = frozenset(
 """Fields that say how rows are reached, or what of them is refused: with another value there are the same, or none."""
 TAG = "meaning"
 """Of a version: what the observations that it has learnt from mean."""
-KIND = "partitions.kind"
-"""The one field that changes nothing in the rows, but in which partition they are."""
+KIND, HISTORY = "partitions.kind", "partitions.history_from"
+PLACES = (KIND, HISTORY)
+"""They change nothing in the rows, but in which partition they are."""
 _LONGEST = 200
 _COVARIATES = "covariates."
 _KINDS = ("known", "past", "static")
 _BY_TIME = ("covariates.known", "covariates.past")
 """Numbers that are stored alike: one that was known ahead and is not any longer is in the rows all the same."""
-_NOT_OF_VALUES = (_COVARIATES, KIND)
+_NOT_OF_VALUES = (_COVARIATES, *PLACES)
 """Beginnings of the fields after whose change the values that were forecast are the same ones that are observed."""
 
 
@@ -77,6 +78,8 @@ def meaning_of(spec: ForecastSpec) -> dict[str, Any]:
     covariates = {name: sorted(v) for name, v in zip(_KINDS, (of.all_known, of.all_past, of.static), strict=True)}
     found |= {f"{_COVARIATES}{name}": value for name, value in covariates.items() if value}
     found |= {"frequency": spec.frequency, "time_zone": spec.time_zone, KIND: spec.partition_kind}
+    if spec.partitions.history_from is not None:  # the first partition holds what is between the two
+        found[HISTORY] = f"{spec.partitions.history_from} to {spec.partitions.start}"
     return {name: found[name] for name in sorted(found) if name not in NOT_OF_ROWS}
 
 

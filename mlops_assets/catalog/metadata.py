@@ -21,6 +21,9 @@ COLUMNS, SHOWN_COLUMNS = "columns", "dagster/column_schema"
 """Metadata of an asset, and of what is stored of it: what its columns mean. Under Dagster's own name they stand above
 all other metadata; under ours they are a link, and the page begins with what was made."""
 
+HISTORY = "history_from"
+"""Metadata of an asset: the day from which on the first partition holds rows, where that is earlier than its own."""
+
 DIGEST = "rows_digest"
 """Metadata of a partition of observations: a hash of its rows and of what they mean. Equal: nothing has changed."""
 

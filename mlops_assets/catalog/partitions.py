@@ -44,6 +44,7 @@ def partitions_of(spec: ForecastSpec) -> Partitions:
         first=f"{spec.partitions.start}{suffix}",
         end=f"{spec.partitions.end}{suffix}" if spec.partitions.end else None,
         zone=spec.zone,
+        history=pd.Timestamp(spec.partitions.history_from) if spec.partitions.history_from else None,
     )
 
 
@@ -63,8 +64,8 @@ def window_of(partitions: Partitions, key: str) -> Window:
 
 
 def starts(spec: ForecastSpec, keys: pd.Series) -> pd.Series:
-    """Return where the partitions of some keys begin, naive, in the spec's zone."""
-    return pd.Series(windows_of(partitions_of(spec), keys.tolist()).start, index=keys.index)
+    """Return where the partitions of some keys begin, naive, in the spec's zone; history before the first left out."""
+    return pd.Series(windows_of(partitions_of(spec).without_history, keys.tolist()).start, index=keys.index)
 
 
 def whole_window(partitions: Partitions, keys: Sequence[str]) -> Window:
@@ -97,7 +98,10 @@ def holding(spec: ForecastSpec, moment: pd.Timestamp) -> str:
         spec: the forecast.
         moment: naive, in the spec's zone.
     """
-    near = windows_between(partitions_of(spec), moment - _reach(spec), moment + _AHEAD)
+    partitions = partitions_of(spec)
+    if partitions.history is not None and partitions.history <= moment < partitions.first_begin:
+        return first_key(spec)
+    near = windows_between(partitions, moment - _reach(spec), moment + _AHEAD)
     return str(near.where((near.start <= moment) & (moment < near.end)).keys[-1])
 
 

@@ -5,7 +5,8 @@ midnight any more. So windows are computed from the keys, which are Dagster's ow
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,12 +50,14 @@ class Partitions:
         first: key of the first.
         end: where they end, excluded, written as a key; None: never.
         zone: whose clock it is.
+        history: since when the first holds rows, naive, in the zone; None: since it begins.
     """
 
     cron: str
     first: str
     end: str | None
     zone: ZoneInfo
+    history: pd.Timestamp | None = None
 
     @property
     def hourly(self) -> bool:
@@ -66,6 +69,24 @@ class Partitions:
         """How keys are written, for `strftime`."""
         return HOUR_KEY if self.hourly else DAY_KEY
 
+    @property
+    def first_begin(self) -> pd.Timestamp:
+        """When the first begins by the clock, naive: with the first day, week, ... from its key on."""
+        first = pd.Timestamp(datetime.strptime(self.first, self.key_format))
+        return first if self.hourly else pd.date_range(first, periods=1, freq=_BEGINS[self.cron])[0]
+
+    @property
+    def without_history(self) -> "Partitions":
+        """The same partitions, the first of which is as long as any other."""
+        return replace(self, history=None)
+
+    def with_history(self, found: "Windows") -> "Windows":
+        """Return windows of which the first partition's holds the history before it, too."""
+        if self.history is None:
+            return found
+        start = found.start.where(found.keys != f"{self.first_begin:{self.key_format}}", self.history)
+        return replace(found, start=start.as_unit("us"))
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -73,7 +94,7 @@ class Windows:
 
     Attributes:
         keys: Dagster's.
-        start: naive, in the partitions' zone; included.
+        start: naive, in the partitions' zone; included. That of the first is `Partitions.history`, where there is some.
         end: the same, excluded. The first time of an hour that comes twice ends where it begins: the hour is over,
             and belongs to its second time, when the clock has passed it for good.
         over: the instants (in UTC) at which they end.
@@ -107,10 +128,10 @@ def windows_between(partitions: Partitions, since: pd.Timestamp, until: pd.Times
     if not partitions.hourly:
         begins = _BEGINS[partitions.cron]
         days = pd.date_range(since.ceil("D"), until, freq=begins, unit="us")
-        return _days(days[days < until], begins, zone)
+        return partitions.with_history(_days(days[days < until], begins, zone))
     first, last = instants_of(pd.DatetimeIndex([since.ceil("h"), until]), zone)
     hours = pd.date_range(first, last, freq="h", unit="us")
-    return _hours(hours[hours < last], zone)
+    return partitions.with_history(_hours(hours[hours < last], zone))
 
 
 def windows_of(partitions: Partitions, keys: Sequence[str]) -> Windows:
@@ -126,14 +147,14 @@ def windows_of(partitions: Partitions, keys: Sequence[str]) -> Windows:
         on_first = starts[starts.notna()]
         firsts = pd.date_range(on_first.min(), on_first.max(), freq=begins) if len(on_first) else on_first
         _refuse(partitions, names, starts.isin(firsts))
-        return _days(starts, begins, zone)
+        return partitions.with_history(_days(starts, begins, zone))
     starts = _read(names.str[:_PLAIN], HOUR_KEY)
     _refuse(partitions, names, np.asarray(starts == starts.floor("h")))
     offsets = pd.to_timedelta(names.str[_PLAIN:].str.replace(_OFFSET, r"\1\2:\3:00", regex=True), errors="coerce")
     given = (starts - pd.TimedeltaIndex(offsets)).tz_localize("UTC")
     found = _hours(instants_of(starts, zone).where(given.isna(), given), zone)
     _refuse(partitions, names, found.keys == names.to_numpy())
-    return found
+    return partitions.with_history(found)
 
 
 def places_in(begins: pd.DatetimeIndex, ends: pd.DatetimeIndex, timestamps: pd.Series) -> np.ndarray:

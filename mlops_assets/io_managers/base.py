@@ -41,8 +41,9 @@ class Tables(Claiming):
     ours that an earlier release wrote is read, and written on, as one of today's (`catalog.evolution`).
 
     Definition metadata of an asset that is understood: `partition_expr` (the column that tells a row's
-    partition), `allow_new_columns` (new partitions may have more columns, or fewer: what a partition lacks is
-    missing in its rows), `primary_key` (list of columns, for SQL), `meaning` (of the rows, kept beside each partition).
+    partition), `history_from` (the day from which on the first partition has rows), `allow_new_columns` (new
+    partitions may have more columns, or fewer: what a partition lacks is missing in its rows), `primary_key` (list of
+    columns, for SQL), `meaning` (of the rows, kept beside each partition).
     Metadata of an input: `columns` (list of names), `allow_missing_partitions`. Metadata of an output:
     `catalog.metadata.UNTOUCHED`.
     """

@@ -18,6 +18,7 @@ def split(
     definition: dg.PartitionsDefinition,
     expression: str | Mapping[str, str] | None,
     table: str,
+    history: str | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Split a frame into a run's partitions; one without rows is an empty frame with the columns.
 
@@ -29,6 +30,7 @@ def split(
             for a time-window definition, or the partition keys themselves. For several dimensions a mapping
             of dimension to column.
         table: name of the table, for messages.
+        history: the day from which on the first partition holds naive times; None: from its own on.
 
     Raises:
         StorageError: several partitions and no expression, or a column that the frame does not have.
@@ -42,7 +44,7 @@ def split(
             f"Name the column in the asset's metadata, e.g. metadata={{'partition_expr': 'timestamp'}}, "
             "or run one partition at a time."
         )
-    positions = _positions(frame, keys, definition, expression, table)
+    positions = _positions(frame, keys, definition, expression, table, history)
     foreign = np.flatnonzero(positions < 0)
     if len(foreign):
         rows = frame.iloc[foreign[:3]].to_dict("records")
@@ -63,12 +65,13 @@ def _positions(
     definition: dg.PartitionsDefinition,
     expression: str | Mapping[str, str],
     table: str,
+    history: str | None,
 ) -> np.ndarray:
     """Return for every row the position of its partition in `keys`, -1 where there is none."""
     if not isinstance(definition, dg.MultiPartitionsDefinition):
         if not isinstance(expression, str):
             raise StorageError(f"{table}: partition_expr must be one column name, found {expression!r}.")
-        return _along(frame, keys, definition, expression, table)
+        return _along(frame, keys, definition, expression, table, history)
     names = [dimension.name for dimension in definition.partitions_defs]
     if not isinstance(expression, Mapping) or set(expression) != set(names):
         raise StorageError(
@@ -92,7 +95,12 @@ def _dimension_key(definition: dg.MultiPartitionsDefinition, key: str, dimension
 
 
 def _along(
-    frame: pd.DataFrame, keys: Sequence[str], definition: dg.PartitionsDefinition, column: str, table: str
+    frame: pd.DataFrame,
+    keys: Sequence[str],
+    definition: dg.PartitionsDefinition,
+    column: str,
+    table: str,
+    history: str | None = None,
 ) -> np.ndarray:
     if column not in frame.columns:
         raise StorageError(
@@ -101,7 +109,7 @@ def _along(
         )
     values: Any = frame[column]
     if isinstance(definition, dg.TimeWindowPartitionsDefinition) and not _holds_keys(values):
-        return _by_window(values, keys, definition)
+        return _by_window(values, keys, definition, history)
     return pd.Index(list(keys), dtype=object).get_indexer(pd.Index(values.astype(object)))
 
 
@@ -111,10 +119,12 @@ def _holds_keys(values: pd.Series) -> bool:
     return pd.api.types.infer_dtype(values, skipna=True) == "string"
 
 
-def _by_window(values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition) -> np.ndarray:
+def _by_window(
+    values: pd.Series, keys: Sequence[str], definition: dg.TimeWindowPartitionsDefinition, history: str | None
+) -> np.ndarray:
     times: Any = pd.to_datetime(values)
     if times.dt.tz is None and is_known(definition.cron_schedule, definition.fmt):
-        windows = windows_of(known_partitions(definition), keys)
+        windows = windows_of(known_partitions(definition, history), keys)
         return places_in(windows.start, windows.end, times)
     zone = definition.timezone or "UTC"
     if times.dt.tz is not None:

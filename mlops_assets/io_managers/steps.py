@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from dagster_shared.check import CheckError
 
-from mlops_assets.catalog.metadata import UNTOUCHED
+from mlops_assets.catalog.metadata import HISTORY, UNTOUCHED
 from mlops_assets.catalog.spending import note_all
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.arrow import to_arrow
@@ -169,8 +169,9 @@ def _options(context: dg.OutputContext) -> dict[str, Any]:
 
 
 def _split(context: dg.OutputContext, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    keys, expression = list(context.asset_partition_keys), _options(context).get("partition_expr")
-    return split(frame, keys, context.asset_partitions_def, expression, label(asset_path(context)))
+    keys, options = list(context.asset_partition_keys), _options(context)
+    expression, history = options.get("partition_expr"), options.get(HISTORY)
+    return split(frame, keys, context.asset_partitions_def, expression, label(asset_path(context)), history)
 
 
 def _count(context: dg.OutputContext) -> dict[str, int]:

@@ -6,7 +6,18 @@ from datetime import datetime, timezone
 import pandas as pd
 
 from mlops_assets.catalog.log import Log, numbered
-from mlops_assets.catalog.meaning import KIND, TAG, Change, Meaning, changes, from_text, meaning_of, scorable, to_text
+from mlops_assets.catalog.meaning import (
+    KIND,
+    PLACES,
+    TAG,
+    Change,
+    Meaning,
+    changes,
+    from_text,
+    meaning_of,
+    scorable,
+    to_text,
+)
 from mlops_assets.catalog.names import MEANINGS, OBSERVATIONS
 from mlops_assets.catalog.partitions import ended_keys, partitions_of
 from mlops_assets.errors import DataError
@@ -102,7 +113,7 @@ def outdated(tables: Tables, spec: ForecastSpec, keys: Sequence[str] | None = No
         spec: the forecast.
         keys: of the partitions that matter; None: all.
     """
-    first, end = spec.partitions.start, spec.partitions.end
+    first, end = spec.partitions.first_day, spec.partitions.end
     if keys is None and _never_changed(tables, spec):
         return {}
     told = tables.meanings([spec.name, OBSERVATIONS], keys)
@@ -169,7 +180,7 @@ def changed_since_training(tables: Tables, spec: ForecastSpec, latest: Version) 
     """
     present, tag = meaning_of(spec), latest.tags.get(TAG)
     learnt: Meaning = from_text(tag) if tag else Meanings(tables, spec.name).first() or present
-    if found := [one for one in changes(learnt, present) if one.field != KIND]:
+    if found := [one for one in changes(learnt, present) if one.field not in PLACES]:
         return f"the spec has changed since version {latest.number} ({'; '.join(map(str, found))})"
     if latest.tags.get("spec_hash") != spec.fingerprint():
         return f"the spec has changed since version {latest.number}"

@@ -7,11 +7,12 @@ from itertools import chain, zip_longest
 from typing import Any
 
 import pandas as pd
+from pandas.tseries.frequencies import to_offset
 
 from mlops_assets.adjustments.log import Adjustments, told
 from mlops_assets.adjustments.value_added import By, value_added
 from mlops_assets.catalog.names import ADJUSTMENTS, OBSERVATIONS
-from mlops_assets.catalog.partitions import periods, starts
+from mlops_assets.catalog.partitions import partitions_of, periods, whole_window
 from mlops_assets.explorer import key_of, one_file
 from mlops_assets.explorer.questions import BY
 from mlops_assets.reading.documents import table
@@ -92,7 +93,8 @@ class Held:
         self._hold("origins", lambda: kept)
         steps = max(HORIZONS * spec.horizon, LEAST_STEPS)
         keys = self._sources.stored.partitions(OBSERVATIONS)[-periods(spec, steps) :]
-        first = starts(spec, pd.Series(keys[:1])).iloc[0]
+        held = whole_window(partitions_of(spec), keys)  # of the first, with all history
+        first = max(held.start, held.end - (steps + 1) * to_offset(spec.frequency))
         chosen = _foremost(items, max(1, MOST_ROWS // (len(kept) * spec.horizon + steps)))
         history = reader.observations(chosen, start=first)[["item_id", "timestamp", "target"]]
         made = reader.forecasts(chosen, start=kept["origin"].min(), origin="all", role="shadow")

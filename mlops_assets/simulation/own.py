@@ -110,8 +110,9 @@ class OwnHistory:
 
 
 def alone(spec: ForecastSpec) -> ForecastSpec:
-    """Return a spec as its past is lived: no service is asked, and what the gate says holds without a person."""
-    return spec.model_copy(update={"external": None, "approval": "automatic"})
+    """Return a spec as its past is lived: from its first row on, without services, and as the gate says."""
+    lived = spec.partitions.model_copy(update={"start": spec.partitions.first_day, "history_from": None})
+    return spec.model_copy(update={"external": None, "approval": "automatic", "partitions": lived})
 
 
 def _enough(spec: ForecastSpec, first: pd.Timestamp) -> str:

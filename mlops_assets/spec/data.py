@@ -88,6 +88,11 @@ class Partitions(Part):
         description="A day such as 2013-01-01. The first partition begins with the next week, month, ..."
     )
     end: str | None = Field(default=None, description="First day after the last partition. Default: open end.")
+    history_from: str | None = Field(
+        default=None,
+        description="A day before the start. The first partition holds all rows from there on: history to learn from, "
+        "which no forecasts are made in. Default: the start.",
+    )
     reread: int = Field(
         default=0,
         ge=0,
@@ -102,7 +107,7 @@ class Partitions(Part):
         "kept, and an alert says so.",
     )
 
-    @field_validator("start", "end")
+    @field_validator("start", "end", "history_from")
     @classmethod
     def _iso_date(cls, value: str | None) -> str | None:
         return None if value is None else day_of(value)
@@ -111,7 +116,14 @@ class Partitions(Part):
     def _ordered(self) -> "Partitions":
         if self.end is not None and self.end <= self.start:
             raise MisfitError("end", f"not after the start, {self.start}")
+        if self.history_from is not None and self.history_from >= self.start:
+            raise MisfitError("history_from", f"not before the start, {self.start}")
         return self
+
+    @property
+    def first_day(self) -> str:
+        """The first day of which rows are read."""
+        return self.history_from or self.start
 
 
 class Covariates(Part):

@@ -222,10 +222,10 @@ class ForecastSpec(Part):
             self.external.check(self.frequency, self.horizon, self.quantiles)
         if problem := stamp_misfit(self.frequency, self.columns.stamp):
             raise MisfitError("columns.stamp", problem)
-        if self.partition_kind == "hourly" and not keeps_whole_hours(self.zone, self.partitions.start):
+        if self.partition_kind == "hourly" and not keeps_whole_hours(self.zone, self.partitions.first_day):
             raise MisfitError(
                 "partitions.kind",
-                f"since {self.partitions.start} the clocks of {self.time_zone} are moved by parts of an hour, "
+                f"since {self.partitions.first_day} the clocks of {self.time_zone} are moved by parts of an hour, "
                 "so that hours do not follow one another; take daily partitions (the frequency may stay), or "
                 "time_zone: UTC",
             )

@@ -37,7 +37,7 @@ def read_observations(graph: Graph, window: contract.Window, clock: Clock) -> tu
 
 def read_first(graph: Graph, clock: Clock, most: int) -> contract.Checked:
     """Read about the first so many rows of a source and hold them against the contract; raises as the whole would."""
-    start = pd.Timestamp(graph.spec.partitions.start)
+    start = pd.Timestamp(graph.spec.partitions.first_day)
     window = contract.Window(start, max(start, pd.Timestamp(clock.now()).tz_convert(graph.spec.zone).tz_localize(None)))
     return _read(graph, window, clock, graph.contract.columns, most)[0]
 

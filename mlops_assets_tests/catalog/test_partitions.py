@@ -14,12 +14,14 @@ from mlops_assets.catalog.partitions import (
     first_key,
     holding,
     latest_complete,
+    partition_of,
     partitions_of,
     ranges,
     starts,
     window_of,
     with_steps,
 )
+from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.spec import ForecastSpec
 from mlops_assets_tests.worlds import declare
 
@@ -74,6 +76,29 @@ def test_a_moment_is_held_by_one_partition(tmp_path, kind):
         )
     assert holding(spec, pd.Timestamp("2020-01-15 12:00")) < keys[0]
     assert holding(spec, pd.Timestamp("2030-01-15 12:00")) > keys[-1]
+
+
+@pytest.mark.parametrize("kind", ["hourly", "daily", "weekly", "monthly"])
+def test_history_lies_in_the_first_partition_and_changes_no_other(tmp_path, kind):
+    frequency = {"hourly": "h", "monthly": "MS"}.get(kind, "D")
+    said = {"frequency": frequency, "time_zone": "Europe/Berlin", "schedule": None}
+    parts = {"kind": kind, "start": "2024-03-02"}
+    plain = declare(tmp_path / "plain", partitions=parts, **said)
+    spec = declare(tmp_path, partitions={**parts, "history_from": "2022-06-01"}, **said)
+    now, begin = at("2024-06-05"), pd.Timestamp("2022-06-01")
+    keys = complete_keys(spec, now)
+    assert keys == complete_keys(plain, now) == with_steps(spec, keys)
+    held, usual = ([window_of(partitions_of(one), key) for key in keys] for one in (spec, plain))
+    assert held[0] == Window(begin, usual[0].end)
+    assert held[1:] == usual[1:]
+    for moment in ("2022-06-01", "2023-01-15 12:00", "2024-03-01 23:30"):
+        assert holding(spec, pd.Timestamp(moment)) == keys[0]
+    assert holding(spec, begin - pd.Timedelta(minutes=1)) < keys[0]
+    stamps = pd.Series(pd.to_datetime(["2022-05-31 23:00", "2022-06-01 00:00", "2024-03-01 23:00"]))
+    assert partition_of(stamps, partitions_of(spec), keys).tolist() == [None, keys[0], keys[0]]
+    assert before(spec, keys[0], 3) == []
+    assert before(spec, keys[1], 3) == keys[:1]
+    assert (first_key(spec), end_of_next(spec, keys[0])) == (keys[0], end_of_next(plain, keys[0]))
 
 
 def at(moment):

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from mlops_assets.commands.main import main
 from mlops_assets.io_managers.objects import ObjectTables
+from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.rounds import reingest as module
 from mlops_assets.rounds.round import first_trainable
 from mlops_assets_tests.worlds import SPEC, declare, panel, sandbox
@@ -85,6 +86,22 @@ def test_what_was_stopped_goes_on_where_it_was(
     assert "6 partitions of demo were ingested anew, 4 left as they were" in result.output
     rain = panel().query("day <= '2024-03-10'")["rain"]
     assert tables.read(KEY)["target"].sum() == pytest.approx(rain.sum())
+
+
+def test_partitions_that_become_history_move_into_the_first(call: Any, tables: ObjectTables, tmp_path: Any) -> None:
+    def rows() -> pd.DataFrame:
+        found = tables.read(KEY)[["item_id", "timestamp", "target"]]
+        return found.sort_values(["timestamp", "item_id"], ignore_index=True)
+
+    before = rows()
+    parts = {**SPEC["partitions"], "start": "2024-03-08", "history_from": "2024-03-01"}
+    spec = declare(tmp_path / "forecasts", partitions=parts)
+    assert "partitions.history_from: not set → 2024-03-01 to 2024-03-08" in difference(tables, spec)
+    assert "3 partitions of demo were ingested anew" in call("reingest", "demo").output
+    assert tables.partitions(KEY) == ["2024-03-08", "2024-03-09", "2024-03-10"]
+    assert tables.row_counts(KEY, ["2024-03-08"]) == {"2024-03-08": 8 * 4}
+    pd.testing.assert_frame_equal(rows(), before)
+    assert "0 partitions of demo were ingested anew" in call("reingest", "demo").output
 
 
 def test_from_a_partition_on_all_are_read_again(call: Any, tables: ObjectTables, tmp_path: Any) -> None:

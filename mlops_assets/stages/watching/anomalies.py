@@ -37,12 +37,13 @@ def detect(
         forecasts: the ledger, as far back as a forecast reaches.
         keys: of the partitions.
     """
-    tables, window = observations.tables, whole_window(graph.partitions, keys)
+    partitions = graph.partitions.without_history  # nothing was forecast in it
+    tables, window = observations.tables, whole_window(partitions, keys)
     spans = shards(tables, observations.key, observations.partitions) or [None]
     parts = list(apply_by_shard(engine, of_shard, spans, tables, graph.spec, observations, forecasts, window))
     found = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     found = found.sort_values(["timestamp", "item_id", "kind"], ignore_index=True)
-    parts = partition_of(found["timestamp"], graph.partitions, keys)
+    parts = partition_of(found["timestamp"], partitions, keys)
     found = found.assign(partition=parts)
     # A flat line is one anomaly of a partition, not one for each of its hours.
     flat = (found["kind"] == anomalies.FLAT) & found.duplicated(["partition", "item_id", "kind"], keep="last")

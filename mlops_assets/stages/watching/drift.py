@@ -110,6 +110,6 @@ def trained_until(graph: Graph, tables: Tables, keys: Sequence[str]) -> dict[str
 
 
 def steps_of(graph: Graph) -> int:
-    """Return how many steps the first partition has."""
-    window = window_of(graph.partitions, first_key(graph.spec))
+    """Return how many steps the first partition has, the history before it left out."""
+    window = window_of(graph.partitions.without_history, first_key(graph.spec))
     return len(pd.date_range(window.start, window.end, freq=parse_frequency(graph.spec.frequency), inclusive="left"))
