@@ -37,7 +37,7 @@ def build_data_drift(graph: AssetGraph) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
         **graph.attributes(
-            ["pandas", "scipy"],
+            ["pandas"],
             "The newest window of the observations against the same slots of the season in the champion's training: "
             "target, level, missing values, set of items, covariates; most unlikely first.",
             {"partition_expr": "partition"},

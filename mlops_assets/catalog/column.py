@@ -69,7 +69,10 @@ def typed(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
         KeyError: a column is not there.
         ValueError, TypeError: a value is not of its column's type.
     """
-    return pd.DataFrame({one.name: _cast(rows[one.name], one.dtype) for one in columns}, index=rows.index)
+    cast = {one.name: _cast(rows[one.name], one.dtype) for one in columns}
+    if all(one is None for one in cast.values()):  # as what comes from a store is: most of the time goes into columns
+        return rows.reindex(columns=list(cast))
+    return pd.DataFrame({name: rows[name] if one is None else one for name, one in cast.items()}, index=rows.index)
 
 
 def without_rows(columns: Columns) -> pd.DataFrame:
@@ -77,11 +80,14 @@ def without_rows(columns: Columns) -> pd.DataFrame:
     return typed(pd.DataFrame(columns=[one.name for one in columns]), columns)
 
 
-def _cast(values: pd.Series, dtype: str) -> pd.Series:
+def _cast(values: pd.Series, dtype: str) -> pd.Series | None:
+    """Return values as a type; None: they are of it."""
     if dtype != "str":
-        right = str(values.dtype) == dtype  # as what comes from a store is: most of the time goes into columns
-        return values if right else values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
-    missing = values.isna()
+        right = str(values.dtype) == dtype
+        return None if right else values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    missing = pd.isna(values.to_numpy(dtype=object))
     right = values.dtype == "object" and pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
+    if right and all(one is None for one in values.to_numpy()[missing]):
+        return None
     texts = values if right else values.astype("str").astype("object")
     return texts.mask(missing, None) if missing.any() else texts  # pyright: ignore[reportArgumentType]

@@ -7,6 +7,7 @@ midnight any more. So windows are computed from the keys, which are Dagster's ow
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ CRON = {
     "yearly": "0 0 1 1 *",
 }
 DAY_KEY, HOUR_KEY = "%Y-%m-%d", "%Y-%m-%d-%H:%M"
+_FEW = 400
+"""Keys whose windows are remembered."""
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _BEGINS = {
     CRON["daily"]: "D",
@@ -140,7 +143,12 @@ def windows_of(partitions: Partitions, keys: Sequence[str]) -> Windows:
     Raises:
         UsageError: there is no such partition.
     """
-    zone, names = partitions.zone, pd.Series(list(keys), dtype=object)
+    return _found(partitions, tuple(keys)) if len(keys) <= _FEW else _found.__wrapped__(partitions, tuple(keys))
+
+
+@lru_cache(maxsize=128)  # a round asks for the same few partitions dozens of times
+def _found(partitions: Partitions, keys: tuple[str, ...]) -> Windows:
+    zone, names = partitions.zone, pd.Series(keys, dtype=object)
     if not partitions.hourly:
         begins = _BEGINS[partitions.cron]
         starts = _read(names, DAY_KEY)

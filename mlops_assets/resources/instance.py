@@ -2,7 +2,9 @@
 
 import logging
 import os
+from functools import cache
 from pathlib import Path
+from typing import Any, ClassVar
 
 import dagster as dg
 
@@ -52,6 +54,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             own = Path("dagster.yaml")
             file.write_text(own.read_text(encoding="utf-8") if own.is_file() else CONFIGURATION, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(home)
+        _read_migrations_once()
         try:
             instance = dg.DagsterInstance.get()
         except dg.DagsterInvalidConfigError as error:
@@ -62,6 +65,28 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             ) from error
         instance.get_runs(limit=1)
         return instance
+
+
+@cache
+def _read_migrations_once() -> None:
+    """Let Dagster read its ninety migrations once a process, and not for each database that it opens."""
+    from alembic.script import ScriptDirectory
+    from dagster._core.storage import sql
+
+    class Remembered(ScriptDirectory):
+        """The migrations of a folder, as they were when it was asked for first."""
+
+        _known: ClassVar[dict[str | None, ScriptDirectory]] = {}
+
+        @classmethod
+        def from_config(cls, config: Any) -> Any:
+            """Return the migrations that a configuration names."""
+            folder = config.get_main_option("script_location")
+            if folder not in cls._known:
+                cls._known[folder] = super().from_config(config)
+            return cls._known[folder]
+
+    sql.ScriptDirectory = Remembered  # pyright: ignore[reportPrivateImportUsage]
 
 
 def list_with_others(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -167,6 +167,23 @@ def test_files_are_let_go_and_a_file_that_somebody_has_removed_is_made_anew(tmp_
         assert instance.get_materialized_partitions(KEY) == set()
 
 
+def test_the_file_of_a_run_is_a_copy_of_one_that_dagster_has_made(tmp_path, monkeypatch):
+    with instance_in(tmp_path) as instance:
+        instance.event_log_storage.store_event(stored("run1", "1"))
+    with instance_in(tmp_path) as instance:
+        log = instance.event_log_storage
+        monkeypatch.setattr(log, "_initdb", lambda engine, for_index_shard=False: pytest.fail("made anew"))
+        log._initialized_dbs.add("index")
+        log.store_event(stored("run2", "1"))
+        assert len(log.get_logs_for_run("run2")) == 1
+        assert set(log.get_all_run_ids()) == {"run1", "run2"}
+    made = [sqlite3.connect(tmp_path / "history" / "runs" / f"{name}.db") for name in ("run1", "run2")]
+    assert len({tuple(one.execute("SELECT name, sql FROM sqlite_master ORDER BY 1")) for one in made}) == 1
+    assert len({tuple(one.execute("SELECT * FROM alembic_version")) for one in made}) == 1
+    for one in made:
+        one.close()
+
+
 def test_whoever_watches_a_run_is_told_while_it_is_written(tmp_path):
     with instance_in(tmp_path) as instance:
         told, enough = [], threading.Event()

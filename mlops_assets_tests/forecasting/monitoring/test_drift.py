@@ -8,6 +8,7 @@ from mlops_assets.forecasting.model.task import Task
 from mlops_assets.forecasting.monitoring import drift
 from mlops_assets.forecasting.monitoring.drift import distance
 from mlops_assets.forecasting.monitoring.drift import windows as panel_windows
+from mlops_assets.forecasting.monitoring.drift.student import student
 
 TASK = Task("D", 7, (7,), known=("promotion",), past=("temperature", "rain"))
 WEEKDAYS = np.array([1, 1.1, 1.2, 1.1, 1.3, 0.6, 0.5])
@@ -245,3 +246,13 @@ def test_the_distance_is_scipys():
     others = [wasserstein_distance(row, np.delete(reference, n, 0).ravel()) for n, row in enumerate(reference)]
     assert farthest == pytest.approx(max(others))
     assert 0 < p_value < 1
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 5, 26, 365])
+def test_students_distribution_is_scipys(degrees):
+    from scipy.special import stdtr
+
+    values = [*np.linspace(-9, 9, 37), -1e6, 1e6, -np.inf, np.inf]
+    found = [student(degrees, float(value)) for value in values]
+    assert found == pytest.approx(list(stdtr(degrees, values)), rel=1e-12)
+    assert np.isnan(student(degrees, float("nan")))

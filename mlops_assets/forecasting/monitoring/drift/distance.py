@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlops_assets.forecasting.model.scaling import squash
+from mlops_assets.forecasting.monitoring.drift.student import student
 
 POINTS, CLASSES = 200, 10
 """Resolution of the distance, and of the population stability index."""
@@ -61,8 +62,6 @@ def distance(newest: np.ndarray, reference: np.ndarray, rank: float) -> tuple[fl
     Returns:
         The distance; the quantile of that of each window of the reference from the others; the p value. See `detect`.
     """
-    from scipy.special import stdtr  # Student's distribution; scipy.stats would take a second to import
-
     share = is_share(newest, reference)
     if not share:
         newest, reference = _squashed(newest, reference)
@@ -82,7 +81,7 @@ def distance(newest: np.ndarray, reference: np.ndarray, rank: float) -> tuple[fl
     even = apart**power
     spread = max(float(even[1:].std(ddof=1)), least) * np.sqrt(1 + 1 / n)
     farthest = float(np.quantile(apart[1:], rank, method="higher"))
-    return float(apart[0]), farthest, float(stdtr(n - 1, (even[1:].mean() - even[0]) / spread))
+    return float(apart[0]), farthest, student(n - 1, float(even[1:].mean() - even[0]) / spread)
 
 
 def is_share(newest: np.ndarray, reference: np.ndarray) -> bool:
