@@ -12,10 +12,10 @@ from mlops_assets.assets import build_assets, build_placeholder
 from mlops_assets.automation import (
     build_arrivals_sensor,
     build_automation,
-    build_broken_sensor,
     build_polling_sensor,
+    build_sensors,
 )
-from mlops_assets.catalog.declared import refused, usable
+from mlops_assets.catalog.declared import in_force, refused, usable
 from mlops_assets.environments import stores_of
 from mlops_assets.io_managers.claims import Claiming
 from mlops_assets.io_managers.steps import io_manager
@@ -81,7 +81,7 @@ def _closing(engine: Engine) -> Iterator[Engine]:
 def build(settings: Settings) -> dg.Definitions:
     """Return the definitions of all forecasts for the environment that the settings name.
 
-    One whose spec cannot be used is there with an asset `<name>/spec` that fails, and a sensor that tells people.
+    One whose spec cannot be used is there with an asset `<name>/spec` that fails, and the sensor `alerts` tells people.
 
     Raises:
         SpecError: nothing is declared.
@@ -116,7 +116,7 @@ def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Defi
 def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
     """Return the definitions, and what is declared; which spec cannot be used is looked for only where one cannot."""
     declared, environment = usable(settings), build_environment(settings)
-    specs = [spec.approved_by(settings.approval) for spec in declared.specs]
+    specs = [in_force(spec, settings) for spec in declared.specs]
     try:
         return _loaded(specs, declared.broken, environment), declared
     except Exception:
@@ -128,16 +128,16 @@ def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
         except SpecError as error:
             broken.append(BrokenSpec(spec.name, spec.file, error))
     broken.sort(key=lambda spec: spec.name)
-    specs = [spec.approved_by(settings.approval) for spec in good]
+    specs = [in_force(spec, settings) for spec in good]
     return _loaded(specs, broken, environment), Declared(good, broken)
 
 
 def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environment: Environment) -> dg.Definitions:
     """Return the definitions of forecasts and of what stands for broken ones, loaded as Dagster does it, once."""
-    specs = list(specs)
+    specs, broken = list(specs), list(broken)
     own = dg.Definitions(resources=environment.faced, executor=environment.executor)
     assets = [assets_of(spec, environment) for spec in specs]
-    made = dg.Definitions.merge(own, automation_of(specs), *assets, *map(_placeholder, broken))
+    made = dg.Definitions.merge(own, automation_of(specs, broken), *assets, *map(_placeholder, broken))
     made.get_repository_def()
     return made
 
@@ -155,20 +155,24 @@ def assets_of(spec: ForecastSpec, environment: Environment) -> dg.Definitions:
     return dg.Definitions(assets=build_assets(spec), resources=environment.faced, executor=environment.executor)
 
 
-def automation_of(specs: Sequence[ForecastSpec]) -> dg.Definitions:
+def automation_of(specs: Sequence[ForecastSpec], broken: Sequence[BrokenSpec] = ()) -> dg.Definitions:
     """Return jobs, schedules and sensors of forecasts, those among them that serve all.
 
     They belong together: Dagster takes a sensor's job for another one of the same name where its definitions lack it.
     """
     parts = [build_automation(spec) for spec in specs]
     jobs = [job for part in parts for job in part.jobs or ()]
-    sensors = [*build_arrivals_sensor(specs, jobs), *build_polling_sensor(specs, jobs)]
+    sensors = [
+        *build_arrivals_sensor(specs, jobs),
+        *build_polling_sensor(specs, jobs),
+        *build_sensors(specs, broken, jobs),
+    ]
     return dg.Definitions.merge(dg.Definitions(sensors=sensors), *parts)
 
 
 def _placeholder(broken: BrokenSpec) -> dg.Definitions:
     """Return what stands for a forecast that cannot be used."""
-    return dg.Definitions(assets=[build_placeholder(broken)], sensors=[build_broken_sensor(broken)])
+    return dg.Definitions(assets=[build_placeholder(broken)])
 
 
 @dg.definitions

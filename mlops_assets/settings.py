@@ -106,6 +106,12 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         alias="MLOPS_APPROVAL",
         description="Who lets a challenger become champion: automatic (the gate), or manual. Default: the spec's own.",
     )
+    automation: bool | None = Field(
+        default=None,
+        alias="MLOPS_AUTOMATION",
+        description="Whether schedules and sensors are on from the start: true, or false: nothing starts by itself. "
+        "Default: the spec's own.",
+    )
     price_per_cpu_hour: float | None = Field(
         default=None,
         alias="MLOPS_PRICE_PER_CPU_HOUR",

@@ -38,9 +38,11 @@ def test_definitions_load(environment, tmp_path):
         "nyc_departures_decide",
     }
     assert [s.name for s in repository.schedule_defs] == ["nyc_departures_daily_schedule"]
-    sensors = {s.name.removeprefix("nyc_departures_"): s.default_status.name for s in repository.sensor_defs}
+    sensors = {s.name: s.default_status.name for s in repository.sensor_defs}
     assert sensors.pop("alerts") == "RUNNING", "who is to be told must not have to ask for it"
-    assert sensors == dict.fromkeys(["retrain_on_breach", "approvals", "rescore"], "STOPPED")
+    names = ["retrain_on_breach", "approvals", "rescore"]
+    aliases = [f"nyc_departures_{name}" for name in (*names, "alerts")]
+    assert sensors == dict.fromkeys([*names, *aliases], "STOPPED")
     assert list(tmp_path.iterdir()) == []  # loading writes nothing
 
 
@@ -128,8 +130,9 @@ def test_what_stands_for_a_broken_spec_fails_with_its_message_and_tells_people_o
         with dg.build_resources(definitions.resources or {}) as resources:
             for _ in range(2):
                 with dg.build_sensor_context(instance=instance, resources=resources.original_resource_dict) as context:
-                    said.append(definitions.resolve_sensor_def("typo_alerts").evaluate_tick(context).skip_message)
+                    said.append(definitions.resolve_sensor_def("alerts").evaluate_tick(context).skip_message)
             alerts = resources.tables.read(["typo", "alerts"])
-    assert [words.partition(",")[0] for words in said] == ["1 new", "0 new"]
+    assert "typo: 1 new" in said[0]
+    assert "typo: 0 new" in said[1]
     assert alerts["event"].tolist() == ["broken spec"]
     assert "did you mean 'horizon'?" in alerts["what"].iloc[0]

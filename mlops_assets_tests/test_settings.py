@@ -83,6 +83,7 @@ def test_every_variable_is_read():
         "MLOPS_MLFLOW_UI": "https://mlflow.example.com",
         "MLOPS_DAGSTER_UI": "https://ann:secret@dagster.example.com/",
         "MLOPS_APPROVAL": "manual",
+        "MLOPS_AUTOMATION": "true",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
         "MLOPS_PRICE_PER_CPU_HOUR": "0.05",
         "MLOPS_NOW": "2013-12-31",

@@ -1,6 +1,8 @@
 """Runs that failed: which are the forecast's, why they did, and telling it."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -23,31 +25,62 @@ _OURS = re.compile(r"^mlops_assets(\.\w+)+: ")
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A run that has failed for good.
+
+    Attributes:
+        run: itself.
+        events: its failures: of steps, and of the run.
+    """
+
+    run: dg.DagsterRun
+    events: Sequence[dg.DagsterEvent]
+
+    def concerns(self, name: str) -> bool:
+        """Whether a forecast's people may have to know: a step of it has failed, or the run is the forecast's."""
+        return run_tags.is_of(self.run, name) or any(_whose(event) == name for event in self.events)
+
+
+def failed_since(instance: dg.DagsterInstance, since: datetime) -> list[Failed]:
+    """Return the runs that have failed since a moment, the oldest first, without those that Dagster tries again."""
+    found = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
+    runs = [run for run in reversed(found) if not run_tags.will_retry(run)]
+    return [Failed(run, _failures(run, instance)) for run in runs]
+
+
 def tell_failures(
     spec: ForecastSpec, tables: Tables, notifications: Notifications, instance: dg.DagsterInstance, since: datetime
 ) -> int:
     """Tell of the forecast's runs that have failed since a moment; return how many were told now."""
-    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-    runs = [failed_run(spec, run, instance) for run in reversed(instance.get_runs(failed))]
+    return tell_failed(spec, tables, notifications, failed_since(instance, since))
+
+
+def tell_failed(spec: ForecastSpec, tables: Tables, notifications: Notifications, failed: Sequence[Failed]) -> int:
+    """Tell of those of some failed runs that are the forecast's; return how many were told now."""
+    runs = [_of_forecast(spec, one) for one in failed if one.concerns(spec.name)]
     found = [messages.run_failure(spec.name, run, notifications) for run in runs if run is not None]
     return sum(notifications.send(tables, alert) for alert in found)
 
 
-def failed_run(spec: ForecastSpec, run: dg.DagsterRun, instance: dg.DagsterInstance) -> FailedRun | None:
-    """Return what there is to say of a failed run.
+def _failures(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[dg.DagsterEvent]:
+    events = (entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_FAILURES))
+    return [event for event in events if event is not None]
 
-    None if it is not of this forecast, if Dagster tries it again by itself, or if what failed it has been told.
-    """
-    if run_tags.will_retry(run):
-        return None
-    events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id, of_type=_FAILURES)]
-    failures = [event for event in events if event.is_step_failure]
-    ends = [event for event in events if not event.is_step_failure]
-    own = [event for event in failures if (event.step_key or "").rpartition("__")[0] == spec.name]
+
+def _whose(event: dg.DagsterEvent) -> str:
+    """Return the forecast whose step an event is of; empty for one of the run."""
+    return (event.step_key or "").rpartition("__")[0]
+
+
+def _of_forecast(spec: ForecastSpec, failed: Failed) -> FailedRun | None:
+    """Return what there is to say of a failed run; None if what failed has been told, or is not this forecast's."""
+    run = failed.run
+    failures = [event for event in failed.events if event.is_step_failure]
+    ends = [event for event in failed.events if not event.is_step_failure]
+    own = [event for event in failures if _whose(event) == spec.name]
     steps = {asset_of(event.step_key): first_line(spec, reason_of(event)) for event in own if not _is_alerted(event)}
     if failures and not steps:
-        return None
-    if not failures and not run_tags.is_of(run, spec.name):
         return None
     selected = {key.path[-1] for key in run.asset_selection or ()}
     return FailedRun(

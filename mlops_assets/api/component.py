@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
 from mlops_assets.api.scaffold import ForecastScaffolder
+from mlops_assets.catalog.declared import in_force
 from mlops_assets.definitions import assets_of, automation_of, build_environment
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, json_schema, spec_of
@@ -61,17 +62,17 @@ class Forecast(dg.Component):
         return cls(spec_of(document, Path(tree.position.filename)))
 
     @property
-    def approved(self) -> ForecastSpec:
-        """The spec, with who approves by MLOPS_APPROVAL."""
-        return self.spec.approved_by(Settings.read().approval)
+    def in_force(self) -> ForecastSpec:
+        """The spec, with what the environment says of approval and automation."""
+        return in_force(self.spec, Settings.read())
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return its assets over the environment; the first forecast brings jobs, schedules and sensors of all."""
-        assets = assets_of(self.approved, _environment(Settings.read()))
+        assets = assets_of(self.in_force, _environment(Settings.read()))
         first, *others = context.component_tree.get_all_components(Forecast) or [self]
         if first is not self:
             return assets
-        return dg.Definitions.merge(assets, automation_of([one.approved for one in (first, *others)]))
+        return dg.Definitions.merge(assets, automation_of([one.in_force for one in (first, *others)]))
 
 
 _environment = cache(build_environment)

@@ -46,12 +46,13 @@ def build_definitions(*forecasts: Forecast, settings: Settings | None = None) ->
     Raises:
         UnknownNameError, SpecError: as `load_spec` does.
     """
+    from mlops_assets.catalog.declared import in_force
     from mlops_assets.definitions import assemble, build, build_environment
 
     settings = or_default(settings)
     if not forecasts:
         return build(settings)
-    specs = [load_spec(forecast, settings).approved_by(settings.approval) for forecast in forecasts]
+    specs = [in_force(load_spec(forecast, settings), settings) for forecast in forecasts]
     return assemble(specs, build_environment(settings))
 
 

@@ -1,65 +1,59 @@
-"""The sensor that tells people of what no run can tell itself: that it failed, or that it never came."""
+"""What no run can tell itself is told to people: that it failed, or that it never came."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 
 import dagster as dg
 
 from mlops_assets.alerts import messages
-from mlops_assets.alerts.failures import FIRST_SPAN
+from mlops_assets.alerts.failures import FIRST_SPAN, failed_since
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.resources.clock import Clock
+from mlops_assets.automation.turns import Seen, Served, Turn
+from mlops_assets.catalog.names import ALERTS
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.spec import BrokenSpec, ForecastSpec
-from mlops_assets.stages.watching.telling import tell_all
+from mlops_assets.spec import BrokenSpec
+from mlops_assets.stages.watching.telling import late_state, tell_all
 
 OVERLAP = timedelta(minutes=10)
 """Clocks of machines differ; what was told already is not told again."""
 
 
-def build_alert_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
-    """Define `<name>_alerts`; the table `alerts` says what was told.
-
-    The cursor is the moment of the last look and, if nothing was left to deliver then, how many attempts there were.
+class Alerting:
+    """Tells people; the table `alerts` says what was told.
 
     Dagster's own run failure sensor passes over runs of the command line and over failures while telling them.
     """
 
-    @dg.sensor(
-        name=f"{spec.name}_alerts",
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Tells of failed runs of {spec.name}, of decisions and of late partitions, and tries again to "
-        "deliver what could not be told. Starts no run.",
+    name, job, always = "alerts", None, True
+    about = (
+        "Tells of failed runs, of decisions, of late partitions and of specs that cannot be used, and tries again to "
+        "deliver what could not be told. Starts no run."
     )
-    def tell(
-        context: dg.SensorEvaluationContext,
-        tables: dg.ResourceParam[Tables],
-        clock: dg.ResourceParam[Clock],
-        notifications: dg.ResourceParam[Notifications],
-    ) -> dg.SkipReason:
-        now = datetime.now(timezone.utc)
-        moment, _, settled = (context.cursor or "").partition(" ")
-        since = datetime.fromisoformat(moment) if moment else now - FIRST_SPAN
-        told = tell_all(spec, tables, notifications, context.instance, clock.now(), since)
-        again, settled = notifications.resend(tables, spec.name, int(settled or 0))
-        context.update_cursor(f"{(now - OVERLAP).isoformat()} {settled}")
-        return dg.SkipReason(f"{told} new, {again} delivered after all; see the table {spec.name}/alerts")
+    needs = ("tables", "clock", "notifications")
 
-    return tell
+    def __init__(self, context: dg.SensorEvaluationContext, specs: Sequence[Served], seen: Mapping[str, Seen]) -> None:
+        self._tables: Tables = context.resources.tables
+        self._notifications: Notifications = context.resources.notifications
+        self._now = context.resources.clock.now()
+        looked = [seen.get(spec.name, Seen()).at for spec in specs]
+        never = datetime.now(timezone.utc) - FIRST_SPAN
+        since = [datetime.fromtimestamp(at, timezone.utc) - OVERLAP if at else never for at in looked]
+        self._failed = failed_since(context.instance, min(since, default=never))
 
+    def sign(self, spec: Served) -> str:
+        """Return which runs have failed, which partitions, decisions and alerts there are, and what is due."""
+        if isinstance(spec, BrokenSpec):
+            return spec.message
+        failed = [one.run.run_id for one in self._failed if one.concerns(spec.name)]
+        return "|".join([late_state(spec, self._tables, self._now), *failed])
 
-def build_broken_sensor(broken: BrokenSpec) -> dg.SensorDefinition:
-    """Define `<name>_alerts` of a forecast whose spec cannot be used: it tells so, once for each fault."""
-
-    @dg.sensor(
-        name=f"{broken.name}_alerts",
-        minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Tells that the spec of {broken.name} cannot be used. Starts no run.",
-    )
-    def tell(tables: dg.ResourceParam[Tables], notifications: dg.ResourceParam[Notifications]) -> dg.SkipReason:
-        told = notifications.send(tables, messages.broken_spec(broken, notifications))
-        again, _ = notifications.resend(tables, broken.name)
-        return dg.SkipReason(f"{int(told)} new, {again} delivered after all; see the table {broken.name}/alerts")
-
-    return tell
+    def look(self, spec: Served, seen: Seen) -> Turn:
+        """Tell what has not been told; while a channel has not taken something, each tick tries whether it is time."""
+        if isinstance(spec, BrokenSpec):
+            told = int(self._notifications.send(self._tables, messages.broken_spec(spec, self._notifications)))
+        else:
+            told = tell_all(spec, self._tables, self._notifications, self._failed, self._now)
+        again, settled = self._notifications.resend(self._tables, spec.name)
+        words = f"{told} new, {again} delivered after all; see the table {spec.name}/alerts"
+        undelivered = not settled and bool(self._tables.partitions([spec.name, ALERTS]))
+        return Turn(words, again=undelivered)

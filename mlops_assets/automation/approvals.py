@@ -1,16 +1,17 @@
-"""The sensor that carries out what people decide in MLflow's web UI, and repairs what a killed process left behind."""
+"""What people decide in MLflow's web UI is carried out, and what a killed process left behind is repaired."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from mlops_assets.catalog.names import CHAMPION, DECIDE, job_name, step_name
+from mlops_assets.automation.turns import Seen, Served, Turn
+from mlops_assets.catalog.names import CHAMPION, DECIDE, DECISIONS, job_name, step_name
 from mlops_assets.catalog.run_tags import FORECAST, REASON
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking
 
 TAG = "approval"
@@ -18,28 +19,34 @@ _SAID = re.compile(r"\s*(approved|rejected)\s+by\s+([^:]*[^:\s])\s*(?::\s*(.*\S)
 _HOW = "write 'approved by WHO: WHY' or 'rejected by WHO: WHY'"
 
 
-def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
-    """Define `<name>_approvals`: a version that waits, with the tag `approval` in MLflow, is decided on."""
+class Approvals:
+    """Decides on versions that wait and have the tag `approval` in MLflow, and completes what killed processes left."""
 
-    @dg.sensor(
-        name=f"{spec.name}_approvals",
-        job_name=job_name(spec.name, DECIDE),
-        minimum_interval_seconds=60,
-        description="Carries out the tag approval ('approved by WHO: WHY' or 'rejected by WHO: WHY') of a version that "
-        "waits, and makes MLflow's aliases follow the decisions.",
+    name, job, always = "approvals", DECIDE, False
+    about = (
+        "Carries out the tag approval ('approved by WHO: WHY' or 'rejected by WHO: WHY') of a version that waits, and "
+        "makes MLflow's aliases follow the decisions."
     )
-    def approvals(
-        context: dg.SensorEvaluationContext,
-        tables: dg.ResourceParam[Tables],
-        tracking: dg.ResourceParam[Tracking],
-        clock: dg.ResourceParam[Clock],
-    ) -> list[dg.RunRequest] | dg.SkipReason:
-        life = Lifecycle(tables, tracking, clock, spec.name)
+    needs = ("tables", "tracking", "clock")
+
+    def __init__(self, context: dg.SensorEvaluationContext, specs: Sequence[Served], seen: Mapping[str, Seen]) -> None:
+        self._instance = context.instance
+        self._tables: Tables = context.resources.tables
+        self._tracking: Tracking = context.resources.tracking
+        self._clock: Clock = context.resources.clock
+
+    def sign(self, spec: Served) -> str:
+        """Return how many decisions there are."""
+        return str(len(self._tables.partitions([spec.name, DECISIONS])))
+
+    def look(self, spec: Served, seen: Seen) -> Turn:
+        """Ask for the runs that decide; a version that waits is looked at in each tick: MLflow does not call."""
+        life = Lifecycle(self._tables, self._tracking, self._clock, spec.name)
         life.repair()
-        tracking.close_orphans(spec.name, context.instance)
+        self._tracking.close_orphans(spec.name, self._instance)
         waiting = decisions.waiting(life.log.all())
         if not waiting:
-            return dg.SkipReason("no version waits for approval")
+            return Turn("no version waits for approval")
         requests, words = [], []
         for number in waiting:
             tag = life.registry.version(number).tags.get(TAG, "")
@@ -49,16 +56,16 @@ def build_approval_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
                 continue
             decision, by, reason = said
             config = {"decision": decision, "version": number, "by": by, "reason": reason}
+            words.append(f"version {number} is decided on: {tag}")
             requests.append(
                 dg.RunRequest(
                     run_key=f"{spec.name}:{number}:{tag}",
+                    job_name=job_name(spec.name, DECIDE),
                     run_config={"ops": {step_name(spec.name, CHAMPION): {"config": config}}},
                     tags={FORECAST: spec.name, REASON: f"tag {TAG} in MLflow: {tag}"},
                 )
             )
-        return requests or dg.SkipReason("; ".join(words))
-
-    return approvals
+        return Turn("; ".join(words), requests, again=True)
 
 
 def read_tag(text: str) -> tuple[str, str, str] | None:

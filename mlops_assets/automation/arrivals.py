@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.automation import choice
 from mlops_assets.automation.rescoring import UNDER_WAY
 from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.asset_graph import seen as seen_version
@@ -125,6 +126,7 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
     """
     specs = list(specs)
     watched = {spec.name: Watched(spec) for spec in specs if spec.arrivals is not None}
+    started = choice.automated([one.spec for one in watched.values()])
     if not watched:
         return []
     wanted = {job_name(name, job) for name in watched for job in (DAILY, RESCORE)}
@@ -133,6 +135,7 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
         name="arrivals",
         jobs=[job for job in jobs if job.name in wanted],
         minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING if started else dg.DefaultSensorStatus.STOPPED,
         description="Starts the round of a partition whose rows have arrived, and lets those that came late or were "
         "revised be scored again, of each forecast with arrivals in its spec.",
     )
@@ -142,7 +145,9 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
         clock: dg.ResourceParam[Clock],
         jobs: dg.ResourceParam[Jobs],
     ) -> dg.SensorResult:
-        tick = _Tick(watched, read_cursor(context.cursor), tables, clock, context.instance)
+        chosen = choice.choose(context, "arrivals", [one.spec for one in watched.values()])
+        served = {spec.name: watched[spec.name] for spec in chosen.specs}
+        tick = _Tick(served, read_cursor(context.cursor), tables, clock, context.instance)
         tick.run(tick.woken(jobs, specs))
         return dg.SensorResult(
             run_requests=tick.requests,

@@ -1,16 +1,23 @@
 """Late and corrected data: what is read again, and what is scored again because of it."""
 
+from collections.abc import Mapping, Sequence
+
 import dagster as dg
 
+from mlops_assets.automation.turns import Seen, Served, Turn
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.catalog.partitions import complete_keys, latest_complete, ranges
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
-from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.rescore import judged, newest_stored, old_scores, reread_keys
 
 TRIES = 3
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def default_status(spec: ForecastSpec) -> dg.DefaultScheduleStatus:
+    """Return whether a forecast's schedules are on before anybody switches them."""
+    return dg.DefaultScheduleStatus.RUNNING if spec.automation else dg.DefaultScheduleStatus.STOPPED
 
 
 def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
@@ -25,6 +32,7 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
         cron_schedule=spec.schedule,
         execution_timezone=spec.time_zone,
         job_name=job_name(spec.name, RESCORE),
+        default_status=default_status(spec),
         description=f"Reads the {spec.partitions.reread} partitions before the latest complete one again: their rows "
         "may have come late or been corrected. Scores their forecasts again.",
     )
@@ -39,45 +47,52 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
     return reread
 
 
-def build_rescore_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
-    """Define `<name>_rescore`; Dagster's record of what was stored when is its memory.
+class Rescoring:
+    """Has outdated scores made anew; Dagster's record of what was stored when is its memory."""
 
-    The cursor only spares looking again: it is what was stored last, when nothing was to be scored.
-    """
-
-    @dg.sensor(
-        name=job_name(spec.name, RESCORE),
-        job_name=job_name(spec.name, RESCORE),
-        minimum_interval_seconds=60,
-        description="Scores a partition again when its observations or the forecasts of it are stored anew, or for the "
-        "first time, when its observations come after its round.",
+    name, job, always = RESCORE, RESCORE, False
+    about = (
+        "Scores a partition again when its observations or the forecasts of it are stored anew, or for the first time, "
+        "when its observations come after its round."
     )
-    def rescore(
-        context: dg.SensorEvaluationContext, clock: dg.ResourceParam[Clock]
-    ) -> list[dg.RunRequest] | dg.SkipReason:
+    needs = ("clock",)
+
+    def __init__(self, context: dg.SensorEvaluationContext, specs: Sequence[Served], seen: Mapping[str, Seen]) -> None:
+        self._instance = context.instance
+        self._now = context.resources.clock.now()
+        self._newest = newest_stored([spec.name for spec in specs], self._instance)
+
+    def sign(self, spec: Served) -> str:
+        """Return what was stored last, which partitions are looked at, and how far forecasts reach into them."""
+        assert isinstance(spec, ForecastSpec)
+        reach = f"{spec.partitions.first_day} {latest_complete(spec, self._now)} {spec.horizon}"
+        return f"{reach} {self._newest[spec.name]}"
+
+    def look(self, spec: Served, seen: Seen) -> Turn:
+        """Ask for the runs that score again; what several could not score is left to people."""
+        assert isinstance(spec, ForecastSpec)
         tags = {FORECAST: spec.name}
-        if running := context.instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
-            return dg.SkipReason(f"run {running[0].run_id} of {spec.name} is under way; it may be about to score")
-        done = dg.SkipReason("every partition is scored on the observations and forecasts that are stored")
-        last = latest_complete(spec, clock.now())
-        # Which partitions are looked at, and how far forecasts reach into them.
-        reach = f"{spec.partitions.first_day} {last} {spec.horizon}"
-        state = f"{reach} {newest_stored(spec, context.instance)}"
-        if state == context.cursor:
-            return done
-        keys = complete_keys(spec, clock.now())
-        late = old_scores(spec, keys, context.instance)
+        if running := self._instance.get_runs(dg.RunsFilter(tags=tags, statuses=UNDER_WAY), limit=1):
+            words = f"run {running[0].run_id} of {spec.name} is under way; it may be about to score"
+            return Turn(words, again=True)
+        keys = complete_keys(spec, self._now)
+        late = old_scores(spec, keys, self._instance)
         if not late:
-            context.update_cursor(state)
-            return done
+            return Turn("every partition is scored on the observations and forecasts that are stored")
         requests = []
         for first, last in ranges(keys, late):
             why = max(late[key] for key in keys[keys.index(first) : keys.index(last) + 1])
             asked = {**tags, RESCORED_FOR: str(why), **range_tags(first, last)}
-            tries = len(context.instance.get_runs(dg.RunsFilter(tags=asked), limit=TRIES))
+            tries = len(self._instance.get_runs(dg.RunsFilter(tags=asked), limit=TRIES))
             if tries < TRIES:
-                key = f"{first} {last} {why} try {tries + 1}"
-                requests.append(dg.RunRequest(run_key=key, asset_selection=judged(spec), tags=asked))
-        return requests or dg.SkipReason(f"{TRIES} runs could not score {', '.join(late)}; see Dagster's runs")
-
-    return rescore
+                requests.append(
+                    dg.RunRequest(
+                        run_key=f"{spec.name} {first} {last} {why} try {tries + 1}",
+                        job_name=job_name(spec.name, RESCORE),
+                        asset_selection=judged(spec),
+                        tags=asked,
+                    )
+                )
+        if not requests:
+            return Turn(f"{TRIES} runs could not score {', '.join(late)}; see Dagster's runs")
+        return Turn(f"asks for {', '.join(late)} to be scored again", requests)

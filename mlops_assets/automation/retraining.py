@@ -1,37 +1,47 @@
-"""The sensor that carries out the retraining policies."""
+"""The retraining policies are asked, and what they ask for becomes a run."""
+
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.automation.turns import Seen, Served, Turn
 from mlops_assets.catalog.names import RETRAIN, job_name
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
+from mlops_assets.stages.evidence import moved
 from mlops_assets.stages.watching.retraining import ask
 from mlops_assets.tracking.tracking import Tracking
 
 
-def build_retraining_sensor(spec: ForecastSpec) -> dg.SensorDefinition:
-    """Define `<name>_retrain_on_breach`; tables and runs are its memory, so it needs no cursor."""
+class Retraining:
+    """Asks the policies; tables and runs are its memory."""
 
-    @dg.sensor(
-        name=f"{spec.name}_retrain_on_breach",
-        job_name=job_name(spec.name, RETRAIN),
-        minimum_interval_seconds=60,
-        description=f"Requests {job_name(spec.name, RETRAIN)} when the champion is lost, the spec has changed or a "
-        "policy (retraining, policies) finds a reason, and otherwise says why not. Every answer to something new is a "
-        "row of retraining_decisions.",
+    name, job, always = "retrain_on_breach", RETRAIN, False
+    about = (
+        "Requests a retraining when the champion is lost, the spec has changed or a policy (retraining, policies) "
+        "finds a reason, and otherwise says why not. Every answer to something new is a row of retraining_decisions."
     )
-    def retrain_on_breach(
-        context: dg.SensorEvaluationContext,
-        tables: dg.ResourceParam[Tables],
-        tracking: dg.ResourceParam[Tracking],
-        clock: dg.ResourceParam[Clock],
-        notifications: dg.ResourceParam[Notifications],
-    ) -> dg.RunRequest | dg.SkipReason:
-        asked = ask(spec, tables, tracking, clock, notifications, context.instance)
-        if isinstance(asked, str):
-            return dg.SkipReason(asked)
-        return dg.RunRequest(run_key=asked.key, tags=asked.tags)
+    needs = ("tables", "tracking", "clock", "notifications")
 
-    return retrain_on_breach
+    def __init__(self, context: dg.SensorEvaluationContext, specs: Sequence[Served], seen: Mapping[str, Seen]) -> None:
+        self._instance = context.instance
+        self._tables: Tables = context.resources.tables
+        self._tracking: Tracking = context.resources.tracking
+        self._clock: Clock = context.resources.clock
+        self._notifications: Notifications = context.resources.notifications
+
+    def sign(self, spec: Served) -> str:
+        """Return which partitions, decisions and launches there are, and which policies."""
+        assert isinstance(spec, ForecastSpec)
+        return moved(spec, self._tables, self._clock.now())
+
+    def look(self, spec: Served, seen: Seen) -> Turn:
+        """Ask for the retraining that there is a reason for."""
+        assert isinstance(spec, ForecastSpec)
+        asked = ask(spec, self._tables, self._tracking, self._clock, self._notifications, self._instance)
+        if isinstance(asked, str):
+            return Turn(asked)
+        request = dg.RunRequest(run_key=asked.key, job_name=job_name(spec.name, RETRAIN), tags=asked.tags)
+        return Turn(f"asks for a retraining: {asked.launch.reason}", [request])

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mlops_assets.automation.rescoring import UNDER_WAY, build_reread_schedule
+from mlops_assets.automation.rescoring import UNDER_WAY, build_reread_schedule, default_status
 from mlops_assets.catalog.names import DAILY, job_name
 from mlops_assets.catalog.partitions import before, latest_complete, ranges
 from mlops_assets.catalog.run_tags import TICK, partition_of, range_tags
@@ -17,9 +17,10 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
 
     A tick asks too for what earlier ones should have: Dagster itself makes up for none of them.
 
-    With `partitions.reread`, also `<name>_reread_schedule`.
+    With `partitions.reread`, also `<name>_reread_schedule`. They are on from the start with `automation: true`; with
+    `false` there are none.
     """
-    if spec.schedule is None:
+    if spec.schedule is None or spec.automation is False:
         return []
     job = job_name(spec.name, DAILY)
 
@@ -28,6 +29,7 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
         cron_schedule=spec.schedule,
         execution_timezone=spec.time_zone,
         job_name=job,
+        default_status=default_status(spec),
         description=f"Runs the daily round of {spec.name} for the latest complete partition, and for those that "
         "earlier ticks asked for in vain: the daemon was down, or their run was lost.",
     )

@@ -33,6 +33,13 @@ def declared(settings: Settings) -> Declared:
     return Declared([], []) if left else usable(settings)
 
 
+def in_force(spec: ForecastSpec, settings: Settings) -> ForecastSpec:
+    """Return a spec with what the environment says of approval, and of automation, where off wins over on."""
+    said = {spec.automation, settings.automation} - {None}
+    told = {"approval": settings.approval or spec.approval, "automation": all(said) if said else None}
+    return spec.model_copy(update=told)
+
+
 def refused(spec: ForecastSpec, error: Exception) -> SpecError:
     """Return the error that says that the assets of a forecast cannot be made."""
     reason = scrub(" ".join(str(error).split()))

@@ -9,6 +9,7 @@ import dagster as dg
 from mlops_assets.alerts.failures import FIRST_SPAN, first_line, tell_failures
 from mlops_assets.alerts.overdue import tell_decision, tell_lost
 from mlops_assets.catalog.asset_graph import asset_keys
+from mlops_assets.catalog.declared import in_force
 from mlops_assets.catalog.names import (
     DAILY,
     INGEST,
@@ -130,7 +131,7 @@ def run_round(
         TrackingError: MLflow cannot be reached, and a training was asked for or only a champion may forecast.
     """
     # Of this forecast alone: a fault of another is no reason not to run it.
-    definitions = assemble([spec.approved_by(settings.approval)], build_environment(settings))
+    definitions = assemble([in_force(spec, settings)], build_environment(settings))
     with open_stores(settings) as stores:
         require_present(stores.tables, spec)
         gap = first_missing(stores, spec, keys[-1], listen)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mlops_assets.alerts.failures import failed_since
 from mlops_assets.alerts.overdue import tell_lost
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.run_tags import REASON
@@ -123,7 +124,8 @@ class Life:
         stores = forecast.stores
         with self.teller.stage("alerts"):
             now = stores.clock.now()
-            tell_all(forecast.spec, stores.tables, stores.notifications, forecast.instance, now, self._began)
+            failed = failed_since(forecast.instance, self._began)
+            tell_all(forecast.spec, stores.tables, stores.notifications, failed, now)
             return self.teller.alerts()
 
     def _faults(self, number: int) -> tuple[str, ...]:

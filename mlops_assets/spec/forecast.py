@@ -151,6 +151,9 @@ class ForecastSpec(Part):
     arrivals: ArrivalsOrSwitch = Field(
         default=None, description="true: data that arrive start their round, late and revised ones are scored again."
     )
+    automation: bool | None = Field(
+        default=None, description="true: its schedule and the sensors are on from the start; false: they are off."
+    )
     freshness: Freshness = Field(default_factory=Freshness)
     owners: Names = Field(default_factory=list, description="E-mail addresses or team:NAME.")
     tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
@@ -367,10 +370,6 @@ class ForecastSpec(Part):
         """
         first, others = self.retraining.rules, [policy.rules(self.retraining) for policy in self.policies]
         return (*others,) if others and not first.asks else (first, *others)
-
-    def approved_by(self, approval: Approval | None) -> "ForecastSpec":
-        """Return the spec with another approval than the file's, if one is given."""
-        return self if approval is None else self.model_copy(update={"approval": approval})
 
     @property
     def sources(self) -> list[Source]:

@@ -7,7 +7,15 @@ import dagster as dg
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import DATA_DRIFT, FORECAST_ACCURACY, OBSERVATIONS
+from mlops_assets.catalog.names import (
+    DATA_DRIFT,
+    DECISIONS,
+    FORECAST_ACCURACY,
+    FORECASTS,
+    OBSERVATIONS,
+    RETRAINING_DECISIONS,
+    RETRAINING_LAUNCHES,
+)
 from mlops_assets.catalog.partitions import holding, latest_tick, window_of
 from mlops_assets.forecasting.decisions.evidence import Champion, Evidence
 from mlops_assets.lifecycle.answers import Answers
@@ -101,3 +109,13 @@ def state_of(spec: ForecastSpec, tables: Tables, instance: dg.DagsterInstance, n
     results = Launches(tables, name).results(decisions, instance)["result"]
     rules = [part.model_dump_json() for part in (spec.retraining, *spec.policies)]
     return "|".join([*latest, str(len(decisions)), *results, *map(str, ticks(spec, now).values()), *rules])
+
+
+def moved(spec: ForecastSpec, tables: Tables, now: datetime) -> str:
+    """Return, by lists of partitions alone, what changes with the state: only the end of a run changes none of it."""
+    parts = [FORECAST_ACCURACY, OBSERVATIONS, DATA_DRIFT, FORECASTS]
+    logs = [DECISIONS, RETRAINING_DECISIONS, RETRAINING_LAUNCHES]
+    stored = [tables.partitions([spec.name, table]) for table in (*parts, *logs)]
+    counts = [f"{len(keys)} {max(keys, default='')}" for keys in stored]
+    rules = [part.model_dump_json() for part in (spec.retraining, *spec.policies)]
+    return "|".join([*counts, *map(str, ticks(spec, now).values()), *rules, spec.fingerprint()])

@@ -34,11 +34,15 @@ def judged(spec: ForecastSpec) -> list[dg.AssetKey]:
     return [dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, RESCORE) if one.step != INGEST]
 
 
-def newest_stored(spec: ForecastSpec, instance: dg.DagsterInstance) -> str:
-    """Return which events stored scores, and what they are made from, last; with anything new it is another."""
-    keys = [dg.AssetKey([spec.name, name]) for name in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)]
-    records = instance.get_asset_records(keys)
-    return " ".join(sorted(str(one.asset_entry.last_materialization_storage_id) for one in records))
+def newest_stored(names: Sequence[str], instance: dg.DagsterInstance) -> dict[str, str]:
+    """Return for each forecast which events stored scores, and what they are made from, last: with news, others."""
+    keys = [dg.AssetKey([name, asset]) for name in names for asset in (OBSERVATIONS, FORECASTS, FORECAST_ACCURACY)]
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for first in range(0, len(keys), PAGE):
+        for one in instance.get_asset_records(keys[first : first + PAGE]):
+            entry = one.asset_entry
+            found[entry.asset_key.path[0]].append(str(entry.last_materialization_storage_id))
+    return {name: " ".join(sorted(events)) for name, events in found.items()}
 
 
 def digests(graph: Graph, rows: pd.DataFrame, keys: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
-from mlops_assets.automation.alerting import build_alert_sensor
+from mlops_assets.automation.turns import Seen, write_cursor
 from mlops_assets.catalog.asset_graph import freshness_of
 from mlops_assets.catalog.partitions import expected
 from mlops_assets.errors import DataError
@@ -18,6 +18,7 @@ from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.resources.clock import Clock
 from mlops_assets.rounds.round import run_round
 from mlops_assets.rounds.runner import RunFailedError
+from mlops_assets_tests.automation import ticks
 from mlops_assets_tests.channels import SECRET
 from mlops_assets_tests.worlds import World, declare, panel, sandbox
 
@@ -36,7 +37,7 @@ def tick(world: World, cursor: str | None = None) -> str:
     """One evaluation of the sensor; returns the cursor for the next."""
     needed = {name: world.resources[name] for name in ("tables", "clock", "notifications")}
     with dg.build_sensor_context(instance=world.instance, resources=needed, cursor=cursor) as context:
-        build_alert_sensor(world.spec)(context)
+        ticks.tick(world.spec, "demo_alerts", context)
         assert context.cursor is not None
         return context.cursor
 
@@ -185,7 +186,8 @@ def test_a_run_that_only_its_command_makes_again_names_it(watched, hook):
 
 
 def test_failures_while_the_sensor_was_off_are_told_when_it_is_on_again(watched, hook):
-    cursor = (datetime.now(timezone.utc) - timedelta(days=9)).isoformat()
+    nine_days_ago = datetime.now(timezone.utc) - timedelta(days=9)
+    cursor = write_cursor({"demo": Seen(int(nine_days_ago.timestamp()))}, [watched.spec])
     fail(watched, ValueError("at night"))
     tick(watched, cursor)
     assert events(hook) == ["run failure"]

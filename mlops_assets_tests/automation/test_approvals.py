@@ -5,9 +5,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops_assets.automation.approvals import build_approval_sensor, read_tag
+from mlops_assets.automation.approvals import read_tag
 from mlops_assets.lifecycle.decisions import DecisionError, Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets_tests.automation import ticks
 from mlops_assets_tests.worlds import HISTORY, World
 
 
@@ -32,7 +33,7 @@ def look(world: World) -> Any:
     """One evaluation of the sensor."""
     resources = {name: world.resources[name] for name in ("tables", "tracking", "clock")}
     with dg.build_sensor_context(instance=world.instance, resources=resources) as context:
-        return build_approval_sensor(world.spec)(context)
+        return ticks.tick(world.spec, "demo_approvals", context)
 
 
 def test_a_version_that_waits_and_is_deleted_in_mlflow_waits_no_longer(world):

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from mlops_assets.automation import rescoring
-from mlops_assets.automation.rescoring import build_reread_schedule, build_rescore_sensor
+from mlops_assets.automation.rescoring import build_reread_schedule
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.forecasting.evaluation.metrics import score
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.score import read_scores
+from mlops_assets_tests.automation import ticks
 from mlops_assets_tests.worlds import HISTORY, World, panel
 
 LAST = "2024-05-14"
@@ -34,8 +35,9 @@ def scored(tmp_path_factory, empty_mlflow):
 
 def look(world: World) -> list[dg.RunRequest]:
     """One evaluation of the sensor, its requests carried out by the caller."""
-    context = dg.build_sensor_context(instance=world.instance)
-    found = build_rescore_sensor(world.spec)(context, clock=world.resources["clock"])
+    given = {"clock": world.resources["clock"]}
+    with dg.build_sensor_context(instance=world.instance, resources=given) as context:
+        found = ticks.tick(world.spec, "demo_rescore", context)
     return found if isinstance(found, list) else []
 
 
@@ -85,9 +87,9 @@ def test_without_news_a_tick_only_asks_what_was_stored_last(scored, monkeypatch)
     def tick(cursor: str | None, spec: ForecastSpec = scored.spec) -> str | None:
         given = {"clock": scored.resources["clock"]}
         with dg.build_sensor_context(instance=scored.instance, cursor=cursor, resources=given) as context:
-            found = build_rescore_sensor(spec).evaluate_tick(context)
-        assert not found.run_requests
-        return found.cursor
+            found = ticks.tick(spec, "demo_rescore", context)
+        assert isinstance(found, dg.SkipReason)
+        return context.cursor
 
     cursor = tick(None)
     monkeypatch.setattr(rescoring, "old_scores", lambda *_: pytest.fail("looks at every partition"))

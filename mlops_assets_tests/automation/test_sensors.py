@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from mlops_assets.automation import build_automation
-from mlops_assets.automation.sensors import build_sensors
 from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.run_tags import is_of_breach
 from mlops_assets.forecasting.decisions.evidence import Champion
@@ -23,6 +22,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
 from mlops_assets.spec import Policy
 from mlops_assets.stages.score import version_scores
+from mlops_assets_tests.automation import ticks
 from mlops_assets_tests.worlds import World, declare, panel, sandbox
 
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-05-02", "2024-05-21")]
@@ -77,10 +77,10 @@ def store(tables: Any, day: str, error: float, version: int = 1, in_sample: bool
 
 
 def tick(world: World, instance: dg.DagsterInstance | None = None) -> Any:
-    (sensor,) = (made for made in build_sensors(world.spec) if made.name == "demo_retrain_on_breach")
     needed = {name: world.resources[name] for name in ("tables", "tracking", "clock", "notifications")}
     with dg.build_sensor_context(instance=instance or world.instance, resources=needed) as context:
-        return sensor(context)
+        found = ticks.tick(world.spec, "demo_retrain_on_breach", context)
+    return found[0] if isinstance(found, list) else found
 
 
 def retrain(world: World, request: dg.RunRequest, instance: dg.DagsterInstance | None = None, **options: Any):
