@@ -99,7 +99,8 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
     notify: SecretStr | None = Field(
         default=None,
         alias="MLOPS_NOTIFY",
-        description="Where alerts go besides the log: an address of apprise, such as mailto://user:password@host?to=me@host.",
+        description="Where alerts go besides the log: an address of apprise, such as "
+        "mailto://user:password@host?to=me@host, or a function of your own, such as acme.alerts:send.",
     )
     approval: Approval | None = Field(
         default=None,

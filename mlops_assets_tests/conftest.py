@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from mlops_assets.forecasting.model.extensions import resolver
 from mlops_assets_tests.channels import Hook, Inbox
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
 
@@ -124,3 +126,14 @@ def inbox() -> Iterator[Inbox]:
     made = Inbox()
     yield made
     made.stop()
+
+
+@pytest.fixture
+def acme(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install a package of somebody else, entry points and all."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "foreign"))
+    resolver._resolved.cache_clear()
+    yield
+    resolver._resolved.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
+        del sys.modules[name]

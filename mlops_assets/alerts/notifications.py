@@ -9,6 +9,7 @@ The keys of the partitions say what was told, so that looking costs the same aft
 import logging
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
@@ -19,6 +20,7 @@ import pandas as pd
 from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.names import ALERTS
 from mlops_assets.errors import MissingExtraError, MlopsAssetsError
+from mlops_assets.forecasting.model import extensions
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.secrets import reveal, scrub
 
@@ -45,6 +47,10 @@ FIRST_WAIT = timedelta(minutes=1)
 """Before the second attempt; it doubles with each further one."""
 DIED = timedelta(minutes=10)
 """An attempt that has not ended by then never will: its process is gone."""
+_FUNCTION = re.compile(
+    r"(?:^|(?<=[\s,]))(?:python:(?P<named>[\w.:-]+)|(?P<path>[A-Za-z_][\w.]*:[A-Za-z_]\w*))(?:[\s,]+|$)"
+)
+"""A function among the channels: after `python:` by whatever name, else `package.module:function`."""
 _REACHABLE = {"json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos"}
 """Services whose address is a host; those of others may be made of tokens, which are not to be looked up."""
 
@@ -94,8 +100,9 @@ class Notifications:
     """Tells people.
 
     Attributes:
-        channel: where to, as any address of the package `apprise` (`mailto://...`, `slack://...`, `json://...`; several
-            with a comma between); empty: the log only.
+        channel: where to, as any address of the package `apprise` (`mailto://...`, `slack://...`, `json://...`) or as a
+            function of one's own (`acme.alerts:send`, or `python:` and an entry point) that takes an `Alert`; several
+            with a comma between; empty: the log only.
         dagster_ui: Dagster's web UI, where the links of alerts lead.
     """
 
@@ -119,7 +126,7 @@ class Notifications:
         Returns:
             Whether this call told it; False where it had been told, or somebody else was faster.
         """
-        own = re.compile(re.escape(_name(alert)) + r" \w+( \d+)? \d+")
+        own = re.compile(re.escape(_name(alert)) + r" [\w.:-]+( \d+)? \d+")
         if any(own.fullmatch(attempt) for attempt in _log(tables, alert.forecast).partitions()):
             return False
         shown = replace(alert, **{name: scrub(getattr(alert, name)) for name in ("what", "where", "to_do")})
@@ -164,7 +171,7 @@ class Notifications:
         """
         if not self.channel:
             return "no channel is set (MLOPS_NOTIFY): alerts go to the log"
-        words = []
+        words = [f"{name}: the function is there" for name in self._functions() if _function(name)]
         for service, kind in zip(self._services(), self._kinds(), strict=True):
             if kind not in _REACHABLE:
                 words.append(f"{kind}: the address is well formed")
@@ -205,6 +212,11 @@ class Notifications:
         return delivered
 
     def _deliver(self, alert: Alert, channel: str) -> bool:
+        if channel in self._functions():
+            try:
+                return _function(channel)(alert) is not False
+            except Exception as error:
+                raise NotificationError(f"{type(error).__name__}: {scrub(str(error))}") from error
         service = self._services()[self._channels().index(channel)]
         import apprise
 
@@ -214,14 +226,15 @@ class Notifications:
         return bool(one.notify(title=alert.title, body=alert.text, body_format="text"))
 
     def _services(self) -> Any:
-
+        if not _FUNCTION.sub("", self._address):
+            return []
         try:
             import apprise
         except ImportError:
             raise MissingChannelError.of("MLOPS_NOTIFY", "apprise", "notify", "or leave it empty") from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its own lines name addresses, tokens and all
         services = apprise.Apprise()
-        if not services.add(self._address) or len(services) != len(self._kinds()):
+        if not services.add(_FUNCTION.sub("", self._address)) or len(services) != len(self._kinds()):
             kinds = ", ".join(self._kinds()) or "without ://"
             raise NotificationError(
                 f"MLOPS_NOTIFY ({kinds}) is not an address that apprise understands, "
@@ -230,10 +243,19 @@ class Notifications:
         return services
 
     def _channels(self) -> list[str]:
-        """A name for each service, by which the table of alerts knows it: `mailto`, `mailto 2`, ...; else `log`."""
+        """A name for each service, by which the table of alerts knows it: `mailto`, `mailto 2`, ...; else `log`.
+
+        Functions are known by their own names, and come last.
+        """
         kinds = self._kinds()
         numbers = [kinds[: place + 1].count(kind) for place, kind in enumerate(kinds)]
-        return [kind if n == 1 else f"{kind} {n}" for kind, n in zip(kinds, numbers, strict=True)] or ["log"]
+        named = [kind if n == 1 else f"{kind} {n}" for kind, n in zip(kinds, numbers, strict=True)]
+        return [*named, *self._functions()] or ["log"]
+
+    def _functions(self) -> list[str]:
+        """Names of the functions among the channels, each once."""
+        found = (one["named"] or one["path"] for one in _FUNCTION.finditer(self._address))
+        return list(dict.fromkeys(found))
 
     @property
     def _address(self) -> str:
@@ -242,6 +264,17 @@ class Notifications:
     def _kinds(self) -> list[str]:
         """The services' names, which is all of the channel that may be shown."""
         return [kind.lower() for kind in re.findall(r"(?:^|[\s,])([A-Za-z0-9]+)://", self._address)]
+
+
+def _function(name: str) -> Callable[[Alert], Any]:
+    """Return a channel that is a function."""
+    try:
+        found = extensions.resolve(extensions.CHANNELS, name)
+    except MlopsAssetsError as error:
+        raise NotificationError(f"{error.message}; see MLOPS_NOTIFY") from error
+    if not callable(found):
+        raise NotificationError(f"the alert channel {name!r} is no function; see MLOPS_NOTIFY")
+    return found
 
 
 def told(tables: Tables, forecast: str, event: str) -> pd.DataFrame:

@@ -74,7 +74,7 @@ def build_forecast_accuracy(graph: AssetGraph) -> dg.AssetsDefinition:
         scores = {partition: one.scores() for partition, one in found.partitions.items()}
         now = naive_utc(clock.now())
         keep_scores(tables, spec, scores, now)
-        history = whole_scores(tables, spec.name, keys)
+        history = whole_scores(tables, spec, keys)
         Publisher(tables, spec).refresh(keys[-1:], now)  # what somebody changed while the forecast was being stored
         facts: dict[str, dict[str, Any]] = {}
         for partition, one in found.partitions.items():
@@ -101,7 +101,7 @@ def partition_facts(found: Partition, scores: pd.DataFrame | None) -> dict[str, 
         return facts
     whole = scores[scores["scope"] == ledger.ALL]
     if len(whole):
-        facts |= known_numbers({name: whole[name].iloc[0] for name in ("rows", *ledger.NUMBERS)})
+        facts |= known_numbers({name: whole[name].iloc[0] for name in whole if name not in ("scope", "value")})
     facts["by_lead"] = _table(found.by_lead(), SHOWN)
     inside = scores[scores["scope"] == ledger.SEGMENT]
     if len(inside):

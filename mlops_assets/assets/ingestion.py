@@ -40,6 +40,7 @@ from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
+from mlops_assets.spec import SqlSource
 from mlops_assets.stages import findings, holes, ingest, rescore
 from mlops_assets.stages.remarks import Remarks
 
@@ -174,7 +175,7 @@ def _version_of(digests: Mapping[str, str]) -> dg.DataVersion | None:
 def _observe(context: dg.AssetExecutionContext, graph: AssetGraph, clock: Clock) -> None:
     """Note which version of the source is read; where that costs as much as reading, only if arrivals are watched."""
     source = graph.spec.source
-    dear = source.kind == "http" or (source.kind == "sql" and source.query is not None)
+    dear = source.kind not in ("file", "sql") or (isinstance(source, SqlSource) and source.query is not None)
     if dear and graph.spec.arrivals is None:
         return
     try:

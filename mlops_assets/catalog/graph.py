@@ -1,5 +1,6 @@
 """What follows from a spec for all assets of a forecast: partitions, contract, columns, reach."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -55,8 +56,8 @@ class Graph:
 
     @property
     def model_kind(self) -> str:
-        """The kind of model, as short as a label is: of an import path, the name of the class."""
-        return self.spec.model.kind.rpartition(".")[-1].lower()
+        """The kind of model, as short as a label is: of a path, the name of the class."""
+        return re.split("[.:]", self.spec.model.kind)[-1].lower()
 
     @property
     def observed(self) -> dict[str, Any]:

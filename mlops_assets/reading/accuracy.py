@@ -83,7 +83,7 @@ def _segments(matched: Matched) -> pd.DataFrame:
 
 def _by_period(tables: Tables, spec: ForecastSpec, as_of: pd.Timestamp | None) -> pd.DataFrame:
     """Return the stored scores of all partitions, as they were known."""
-    found = read_scores(tables, spec.name, as_of=as_of)
+    found = read_scores(tables, spec, as_of=as_of)
     found = found[(found["scope"] == ledger.ALL) & (found["rows"] > 0)]
     found = found.rename(columns={"partition": "period"}).sort_values("period", ignore_index=True)
-    return found[["period", "rows", *ledger.NUMBERS]]
+    return found[["period", "rows", *ledger.numbers_of(spec.task)]]

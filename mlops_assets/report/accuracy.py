@@ -13,8 +13,6 @@ from mlops_assets.stages.score import read_scores
 
 RECENT = 28
 """Partitions that are looked back over."""
-_SHOWN = ["rows", *ledger.shown_numbers()]
-_SO_FAR = ["scored", "missing", "awaited", *_SHOWN[1:]]
 
 
 def recent(sources: Sources) -> int:
@@ -25,6 +23,7 @@ def recent(sources: Sources) -> int:
 def by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
     """Show the errors by lead and by vintage, what is still awaited, and what was scored again."""
     spec, task = sources.spec, sources.spec.task
+    so_far = ["scored", "missing", "awaited", *ledger.shown_numbers(task)]
     first = rows["timestamp"].min()
     keys = sources.stored.partitions(FORECASTS)
     made = sources.stored.delivered(
@@ -45,14 +44,14 @@ def by_lead(sources: Sources, rows: pd.DataFrame) -> Section:
         "Accuracy by lead and vintage",
         [words, *_scored_again(sources)],
         [
-            Table("By lead", ledger.known_numbers(leads[["lead", *_SO_FAR]])),
-            Table("By vintage, the latest first", ledger.known_numbers(shown[["origin", "complete", *_SO_FAR]])),
+            Table("By lead", ledger.known_numbers(leads[["lead", *so_far]])),
+            Table("By vintage, the latest first", ledger.known_numbers(shown[["origin", "complete", *so_far]])),
         ],
     )
 
 
 def _scored_again(sources: Sources) -> list[str]:
-    scores = read_scores(sources.tables, sources.spec.name)
+    scores = read_scores(sources.tables, sources.spec)
     revised = scores.loc[scores["revision"] > 1, "partition"].nunique()
     again = "was" if revised == 1 else "were"
     why = "scored again because their data came late or were corrected (accuracy_scores)."
@@ -69,9 +68,9 @@ def items(sources: Sources, honest: pd.DataFrame) -> Section:
     inside = honest.merge(segments(honest, static), on="item_id")
     tables = []
     if len(inside):
-        by_segment = ledger.compared(inside, task, ["segment"])[["segment", *_SHOWN]]
+        by_segment = ledger.compared(inside, task, ["segment"])[["segment", "rows", *ledger.shown_numbers(task)]]
         tables.append(Table("By segment", ledger.known_numbers(by_segment)))
-    worst = ledger.worst_items(honest, task)[["item_id", "share_of_error", *_SHOWN]]
+    worst = ledger.worst_items(honest, task)[["item_id", "share_of_error", "rows", *ledger.shown_numbers(task)]]
     tables.append(Table("The items whose errors weigh most", ledger.known_numbers(worst)))
     span = f"Forecasts of {stamp(honest['timestamp'].min())} to {stamp(honest['timestamp'].max())}."
     return Section("Items and segments", [span], tables=tables)

@@ -13,9 +13,11 @@ from mlops_assets.catalog.names import (
     QUARANTINE,
     RETRAINING_DECISIONS,
 )
+from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.formatting import number, stamp
+from mlops_assets.forecasting.model import extensions
 from mlops_assets.report import accuracy, beside, jobs, spending
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.section import Card, Section, Table
@@ -50,13 +52,26 @@ def cards(state: Overview) -> Iterator[Card]:
 
 
 def overview_sections(sources: Sources, state: Overview) -> list[Section]:
-    """Return what there is to tell of the forecast as a whole."""
-    return _told(_of_the_whole(sources, state))
+    """Return what there is to tell of the forecast as a whole, what others tell last."""
+    own = (_of_others(name, sources, state) for name in sources.spec.report.sections)
+    return _told([*_of_the_whole(sources, state), *own])
 
 
 def quality_sections(sources: Sources, state: Overview) -> list[Section]:
     """Return what there is to tell of its data."""
     return _told([_quality(sources, state), _drift(sources, state)])
+
+
+def _of_others(name: str, sources: Sources, state: Overview) -> Section:
+    """Let a function of somebody's own tell something; that it fails is told in its place, and stops no report."""
+    try:
+        function = extensions.resolve(extensions.SECTIONS, name)
+        made = extensions.called(extensions.SECTIONS, name, function, sources.stored, state)
+        if made is not None and not isinstance(made, Section):
+            raise extensions.ExtensionError(f"the report section {name!r} gives {type(made).__name__}, not a Section")
+    except MlopsAssetsError as error:
+        return Section(name, [error.message])
+    return made or Section(name)
 
 
 def _told(sections: Iterable[Section]) -> list[Section]:

@@ -230,7 +230,7 @@ def _latest_data(sources: Sources) -> pd.Timestamp | None:
 
 def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState | None:
     metric = sources.spec.retraining.metric
-    scores = read_scores(sources.tables, sources.spec.name)
+    scores = read_scores(sources.tables, sources.spec)
     scores = scores[(scores["scope"] == ALL) & (scores["rows"] > 0)]
     if scores.empty:
         return None
@@ -242,7 +242,7 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
         value=plain(last[metric]),
         limit=plain(limit),
         mean=plain(scores[metric].tail(LATEST).mean()),
-        scores={name: plain(last[name]) for name in shown_numbers()},
+        scores={name: plain(last[name]) for name in shown_numbers(sources.spec.task)},
         rows=int(last["rows"]),
     )
 

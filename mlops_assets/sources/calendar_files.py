@@ -14,7 +14,8 @@ from mlops_assets.errors import MissingExtraError
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.forecasting.data.numbers import PLAIN, read_numbers
 from mlops_assets.forecasting.data.parsing import read_item_ids, read_moments, read_texts
-from mlops_assets.sources.base import SourceError, read_all
+from mlops_assets.forecasting.model import extensions
+from mlops_assets.sources.base import SourceError, read_all, require
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import FileSource, ForecastSpec
 from mlops_assets.spec.joined import Calendar
@@ -46,7 +47,7 @@ class _File:
     Attributes:
         path: as the spec has it.
         state: time of modification (ns) and size; None of what is no file of this machine, and read each time.
-        window: of events that recur for ever, those within it are told; None of a table, which has none.
+        window: of events that recur for ever, and of a function's, those within it are told; None of a table.
         options: all that the spec says of the calendar, with its folder and time zone.
         spec: the forecast.
         calendar: the one.
@@ -70,7 +71,7 @@ class _File:
             state = None
         else:
             state = (found.st_mtime_ns, found.st_size)
-        return cls(path, state, years if calendar.says_when else None, options, spec, calendar)
+        return cls(path, state, years if calendar.says_when or calendar.events else None, options, spec, calendar)
 
     def read(self) -> Events:
         """Read it, unless it was read as it is."""
@@ -99,6 +100,8 @@ def read_events(spec: ForecastSpec, calendar: Calendar, window: Window) -> Event
 
 
 def _read(file: _File) -> Events:
+    if file.window is not None and file.calendar.events is not None:
+        return Events(_of_table(file.spec, file.calendar, file.path, file.window), file.window.start)
     if file.window is not None:
         return _of_icalendar(file.spec, file.calendar, file.path, file.window)
     spans = _of_table(file.spec, file.calendar, file.path)
@@ -108,14 +111,12 @@ def _read(file: _File) -> Events:
 _read_once = lru_cache(maxsize=64)(_read)
 
 
-def _of_table(spec: ForecastSpec, calendar: Calendar, path: str) -> pd.DataFrame:
-    fields = calendar.model_dump(include={"encoding", "delimiter", "complete"})
-    reader = open_source(spec, FileSource(kind="file", path=path, **fields))
+def _of_table(spec: ForecastSpec, calendar: Calendar, path: str, window: Window | None = None) -> pd.DataFrame:
     start = calendar.start or calendar.date or "date"
     end = calendar.end or start
-    by = calendar.by if isinstance(calendar.path, str) else []
+    by = [] if isinstance(calendar.path, dict) else calendar.by
     columns = list(dict.fromkeys([start, end, *by, *filter(None, [calendar.value, calendar.kind])]))
-    raw = read_all(reader, columns, start, Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1)))
+    name, raw = _of_function(calendar, columns, window) if window else _of_file(spec, calendar, path, columns)
     if calendar.kinds and calendar.kind is not None:
         raw = raw[read_texts(raw[calendar.kind]).isin(calendar.kinds)].reset_index(drop=True)
     begins, ends = (read_moments(raw[name], spec.zone, calendar.date_format)[0] for name in (start, end))
@@ -123,19 +124,38 @@ def _of_table(spec: ForecastSpec, calendar: Calendar, path: str) -> pd.DataFrame
     if calendar.end is not None:
         empty = raw[end].isna() | (raw[end].astype(str).str.strip() == "")
         ends = ends.where(~empty, begins)
-    _refuse(reader.name, raw, [(name, f"is not {form}", moments) for name, moments in ((start, begins), (end, ends))])
+    _refuse(name, raw, [(edge, f"is not {form}", moments) for edge, moments in ((start, begins), (end, ends))])
     values = pd.Series(1.0, index=raw.index)
     if calendar.value is not None:
         values = read_numbers(raw[calendar.value], PLAIN, booleans=True, sources=raw[ROW_SOURCE]).values
-        _refuse(reader.name, raw, [(calendar.value, "is no number", values)])
+        _refuse(name, raw, [(calendar.value, "is no number", values)])
     if (begins == begins.dt.normalize()).all() and (ends == ends.dt.normalize()).all():
         ends = ends + _DAY
     backwards = ends <= begins
-    _refuse(reader.name, raw, [(end, f"is before {start}", ends.mask(backwards))])
-    keys = read_item_ids([raw[name] for name in by]) if by else None
+    _refuse(name, raw, [(end, f"is before {start}", ends.mask(backwards))])
+    keys = read_item_ids([raw[column] for column in by]) if by else None
     if keys is not None:
-        _refuse(reader.name, raw, [(name, "is empty", read_texts(raw[name])) for name in by])
+        _refuse(name, raw, [(column, "is empty", read_texts(raw[column])) for column in by])
     return pd.DataFrame({"start": begins, "end": ends, "value": values, "key": keys})
+
+
+def _of_file(spec: ForecastSpec, calendar: Calendar, path: str, columns: Sequence[str]) -> tuple[str, pd.DataFrame]:
+    """Return a file's name and its rows."""
+    fields = calendar.model_dump(include={"encoding", "delimiter", "complete"})
+    reader = open_source(spec, FileSource(kind="file", path=path, **fields))
+    whole = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
+    return reader.name, read_all(reader, columns, columns[0], whole)
+
+
+def _of_function(calendar: Calendar, columns: Sequence[str], window: Window) -> tuple[str, pd.DataFrame]:
+    """Return the name of a function of somebody's own, and the rows that it gives for a window."""
+    name = str(calendar.events)
+    function = extensions.resolve(extensions.CALENDARS, name)
+    rows = extensions.called(extensions.CALENDARS, name, function, window.start, window.end, **calendar.parameters)
+    if not isinstance(rows, pd.DataFrame):
+        raise extensions.ExtensionError(f"the calendar {name!r} gives {type(rows).__name__}, not a pandas.DataFrame")
+    require(name, columns, list(map(str, rows.columns)))
+    return name, rows[list(columns)].assign(**{ROW_SOURCE: name, ROW_NUMBER: range(1, len(rows) + 1)})
 
 
 def _refuse(name: str, raw: pd.DataFrame, columns: Sequence[tuple[str, str, pd.Series]]) -> None:

@@ -23,8 +23,8 @@ from mlops_assets.forecasting.data.wall_clock import keeps_whole_hours
 from mlops_assets.forecasting.decisions.rules import PolicyRules
 from mlops_assets.forecasting.model.task import Task, quantile_column
 from mlops_assets.settings import Approval
-from mlops_assets.spec.countries import known_country
 from mlops_assets.spec.data import OUR_COLUMNS, Columns, Covariates, Freshness, Hierarchy, Partitions, Quarantine
+from mlops_assets.spec.extensions import Extended
 from mlops_assets.spec.external import External
 from mlops_assets.spec.joined import Calendar
 from mlops_assets.spec.limits import Costs, check_limits, require_no_costs
@@ -35,11 +35,11 @@ from mlops_assets.spec.parts import (
     MisfitError,
     Name,
     Names,
-    Part,
+    Owners,
+    Tags,
     Zone,
-    is_owner,
+    known_country,
     repeated,
-    tag_problem,
 )
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Gate
@@ -51,7 +51,7 @@ def _valid_frequency(value: str) -> str:
     return value
 
 
-class ForecastSpec(Part):
+class ForecastSpec(Extended):
     """One forecast: its data, its columns, its time, its model and its rules."""
 
     name: str = Field(pattern=NAME_PATTERN, description="Prefix of all asset keys and name of the MLflow model.")
@@ -155,8 +155,8 @@ class ForecastSpec(Part):
         default=None, description="true: its schedule and the sensors are on from the start; false: they are off."
     )
     freshness: Freshness = Field(default_factory=Freshness)
-    owners: Names = Field(default_factory=list, description="E-mail addresses or team:NAME.")
-    tags: dict[str, str] = Field(default_factory=dict, description="Tags of the assets in Dagster.")
+    owners: Owners = Field(default_factory=list, description="E-mail addresses or team:NAME.")
+    tags: Tags = Field(default_factory=dict, description="Tags of the assets in Dagster.")
 
     _path: Path | None = PrivateAttr(None)
     _source: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -189,22 +189,6 @@ class ForecastSpec(Part):
         for number, name in enumerate(names):
             if name in names[:number]:
                 raise MisfitError(f"{number}.name", "another policy has that name")
-        return value
-
-    @field_validator("owners")
-    @classmethod
-    def _owner(cls, value: list[str]) -> list[str]:
-        for number, owner in enumerate(value):
-            if not is_owner(owner):
-                raise MisfitError(str(number), f"{owner!r} is neither an e-mail address nor team:NAME")
-        return value
-
-    @field_validator("tags")
-    @classmethod
-    def _tag(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, text in value.items():
-            if problem := tag_problem(name, text):
-                raise MisfitError(name, problem)
         return value
 
     @model_validator(mode="after")
@@ -274,9 +258,11 @@ class ForecastSpec(Part):
     def _limits_fit(self) -> "ForecastSpec":
         check_limits(self.costs, self.minimum, self.maximum, self.covariates.static)
         self.covariates.require_columns("as_known", self.as_known)
+        watched = [("gate.metric", self.gate.metric), ("retraining.metric", self.retraining.metric)]
+        watched += [("policies", rules.metric) for rules in self.rules_of_retraining]
+        self.require_measured(watched)
         if self.costs is None:
-            watched = [("gate", self.gate.metric), ("retraining", self.retraining.metric), ("point", self.point)]
-            require_no_costs([*watched, *(("policies", rules.metric) for rules in self.rules_of_retraining)])
+            require_no_costs([*watched, ("point", self.point)])
         return self
 
     @model_validator(mode="after")
@@ -342,6 +328,7 @@ class ForecastSpec(Part):
             minimum=self.minimum,
             maximum=self.maximum,
             whole=self.whole,
+            metrics=tuple(self.metrics),
             model=self.model.settings,
         )
 

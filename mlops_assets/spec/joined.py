@@ -1,10 +1,13 @@
 """Tables beside the observations, joined to them: calendars of events, and covariates of another source."""
 
-from typing import Annotated, Literal
+from inspect import signature
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.forecasting.model import extensions
+from mlops_assets.spec.extensions import named, resolved
 from mlops_assets.spec.parts import NAME_PATTERN, MisfitError, Name, Names, Part, day_of
 from mlops_assets.spec.sources import HttpSource, Parameter, Source, Text
 
@@ -16,10 +19,16 @@ class Calendar(Text):
     """Events that are known ahead, by file: school holidays, promotions, matches."""
 
     name: str = Field(pattern=NAME_PATTERN, description="Of the covariates that come of it.")
-    path: Name | dict[Name, Name] = Field(
+    path: Name | dict[Name, Name] | None = Field(
+        default=None,
         description="A file: CSV, Parquet, JSON, Excel or iCalendar (.ics), relative to the spec's folder; may hold "
         "${VARIABLE}. Several: one for each value of `by`, {berlin: be.ics, bremen: hb.ics}.",
     )
+    events: Annotated[Name, WithJsonSchema(named(extensions.CALENDARS))] | None = Field(
+        default=None,
+        description="In the place of a file: a function of your own, by path or entry point, of such a table.",
+    )
+    parameters: dict[Name, Any] = Field(default_factory=dict, description="Of that function.")
     date: Name | None = Field(default=None, description="Column of the day, of events of one day. Default: date.")
     start: Name | None = Field(default=None, description="Column of the first day, of longer events.")
     end: Name | None = Field(
@@ -47,6 +56,12 @@ class Calendar(Text):
 
     @model_validator(mode="after")
     def _one_way_to_say_when(self) -> "Calendar":
+        if (self.path is None) == (self.events is None):
+            raise MisfitError("path", "give either path or events")
+        if self.events is not None:
+            self._takes_parameters(self.events)
+        elif self.parameters:
+            raise MisfitError("parameters", "belongs to events")
         if self.date is not None and self.start is not None:
             raise MisfitError("date", "give either date, or start and end")
         if self.end is not None and self.start is None:
@@ -60,6 +75,17 @@ class Calendar(Text):
             raise MisfitError("path", "iCalendar has no such columns; of `by` give it a file for each value")
         return self
 
+    def _takes_parameters(self, events: str) -> None:
+        """Raise MisfitError unless the function is there and takes the parameters."""
+        try:
+            function = resolved(extensions.CALENDARS, events)
+        except ValueError as error:
+            raise MisfitError("events", str(error)) from None
+        try:
+            signature(function).bind(None, None, **self.parameters)
+        except TypeError as error:
+            raise MisfitError("parameters", f"{events} takes start, end and others than these: {error}") from None
+
     @property
     def says_when(self) -> bool:
         """Whether its files are iCalendar, which have no columns to name."""
@@ -67,8 +93,8 @@ class Calendar(Text):
 
     @property
     def paths(self) -> dict[str | None, str]:
-        """Its files, by the value of `by` that they are of; None: of whoever they say."""
-        return {None: self.path} if isinstance(self.path, str) else {**self.path}
+        """Its files, or its function, by the value of `by` that they are of; None: of whoever they say."""
+        return {**self.path} if isinstance(self.path, dict) else {None: self.path or str(self.events)}
 
 
 def _valid_frequency(value: str | None) -> str | None:

@@ -6,10 +6,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from mlops_assets.forecasting.model import extensions
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.model import BOOSTING_PARAMETERS, FOREST_PARAMETERS
 from mlops_assets.spec.parts import choice
-from mlops_assets.spec.sources import SOURCES, FileSource
+from mlops_assets.spec.sources import OWN, SOURCES, FileSource, OwnSource
 from mlops_assets.spec.yaml_read import Document
 
 _NEEDED = {
@@ -30,6 +31,7 @@ _NEEDED = {
 }
 
 
+_SOURCES = {**SOURCES, OWN: OwnSource}
 _OF_SOURCES = ("source", "future")
 """Fields that hold a source of any kind."""
 _SECRET = [(place, field) for place in _OF_SOURCES for field in ("url", "headers")]
@@ -52,13 +54,14 @@ def describe(problem: Any, document: Document) -> str:
     if kind == "missing":
         field = _model_at(path[:-1], loc).model_fields[path[-1]]
         return f"{where}: missing{f' ({field.description})' if field.description else ''}"
-    if kind in ("union_tag_not_found", "union_tag_invalid"):
+    if kind in ("union_tag_not_found", "union_tag_invalid") and isinstance(found, dict):
         shown = document.positions.get((*path, "kind"))
+        allowed = ", ".join([*SOURCES, *extensions.names(extensions.SOURCES)])
         given = f"found {shown.text}; " if shown is not None else "missing; "
-        return f"{field_and_line((*path, 'kind'), document)}: {given}allowed: {', '.join(SOURCES)}"
+        return f"{field_and_line((*path, 'kind'), document)}: {given}allowed: {allowed}"
     if kind == "literal_error":
         message = choice(found, context["expected"].replace("'", "").replace(" or ", ", ").split(", "))
-    elif kind in ("model_type", "model_attributes_type"):
+    elif kind in ("model_type", "model_attributes_type", "union_tag_not_found"):
         of_source = bool(path) and path[-1] in _OF_SOURCES
         fields = ("kind", "and what goes with it") if of_source else _model_at(path, loc).model_fields
         message = f"fields are needed here: {', '.join(fields)}"
@@ -103,7 +106,7 @@ def _model_at(path: tuple[str, ...], loc: tuple[str, ...]) -> type[BaseModel]:
     model: type[BaseModel] = ForecastSpec
     for name in path:
         if name in _OF_SOURCES:
-            model = next((SOURCES[part] for part in loc if part in SOURCES), FileSource)
+            model = next((_SOURCES[part] for part in loc if part in _SOURCES), FileSource)
         elif not name.isdigit():
             model = next(_parts_in(model.model_fields[name].annotation))
     return model

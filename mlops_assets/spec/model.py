@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from mlops_assets.errors import UnknownNameError
-from mlops_assets.forecasting.model import kinds, regressors
+from mlops_assets.forecasting.model import extensions, kinds, regressors
 from mlops_assets.forecasting.model.task import ModelSettings
+from mlops_assets.spec.extensions import Features, named
 from mlops_assets.spec.parts import MisfitError, Part, choice
 
 FOREST_PARAMETERS = (
@@ -92,14 +93,6 @@ def _parameters_schema(kinds: Iterable[str], names: Collection[str]) -> dict[str
     }
 
 
-_KIND_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"enum": [*kinds.KINDS, *sorted(regressors.OTHERS)]},
-        {"type": "string", "pattern": r"^(?!sklearn\.)[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"},
-    ]
-}
-
-
 class Model(Part):
     """Which model is trained, with what."""
 
@@ -112,10 +105,10 @@ class Model(Part):
         }
     )
 
-    kind: Annotated[str, WithJsonSchema(_KIND_SCHEMA)] = Field(
+    kind: Annotated[str, WithJsonSchema(named(extensions.MODELS, [*kinds.KINDS, *sorted(regressors.OTHERS)]))] = Field(
         default=ModelSettings.kind,
         description=f"{', '.join(kinds.KINDS)}; the import path of another of scikit-learn's regressors, such as "
-        "sklearn.linear_model.Ridge; or that of a class of your own that has the methods of a model.",
+        "sklearn.linear_model.Ridge; or the path or entry point of a class of your own with the methods of a model.",
     )
     parameters: dict[str, Any] = Field(
         default_factory=dict,
@@ -126,6 +119,11 @@ class Model(Part):
         min_length=1,
         description="Kinds that an ensemble averages, or that auto chooses among. null: the engine's, by which extras "
         "are installed.",
+    )
+    features: Features = Field(
+        default_factory=list,
+        description="Features of your own beside the engine's, by path or entry point: for kinds that learn from "
+        "feature rows.",
     )
     max_training_rows: int = Field(
         default=ModelSettings.max_training_rows,
@@ -149,6 +147,7 @@ class Model(Part):
     def settings(self) -> ModelSettings:
         """The same in the engine's words."""
         own = {"parameters": dict(self.parameters), "members": tuple(self.members or ())}
+        own |= {"features": tuple(self.features)}
         return ModelSettings(**{**self.model_dump(), **own})
 
     @field_validator("kind")
@@ -157,9 +156,10 @@ class Model(Part):
         try:
             kinds.class_of(value)
         except UnknownNameError as error:
-            if "." in value and not value.startswith("sklearn."):
+            if extensions.is_path(value) and not value.startswith("sklearn."):
                 raise ValueError(str(error)) from None
-            known = choice(value, [*kinds.KINDS, *sorted(regressors.OTHERS)] if "." in value else kinds.KINDS)
+            own = [*kinds.KINDS, *extensions.names(extensions.MODELS)]
+            known = choice(value, [*own, *sorted(regressors.OTHERS)] if "." in value else own)
             raise ValueError(
                 f"{known}, or the import path of another of scikit-learn's regressors that a model file can hold, such "
                 "as sklearn.linear_model.Ridge, or of a class of your own"
@@ -169,11 +169,18 @@ class Model(Part):
     @field_validator("members")
     @classmethod
     def _single_kinds(cls, value: list[str] | None) -> list[str] | None:
-        allowed = [kind for kind in kinds.KINDS if kind not in kinds.COMBINING]
         for number, kind in enumerate(value or []):
-            if kind in kinds.COMBINING or ("." not in kind and kind not in allowed):
-                raise MisfitError(str(number), choice(kind, allowed))
-            kinds.class_of(kind)
+            try:
+                known = kind not in kinds.COMBINING and kinds.class_of(kind) is not None
+            except UnknownNameError as error:
+                if extensions.is_path(kind):
+                    raise MisfitError(str(number), str(error)) from None
+                known = False
+            if not known:
+                own = extensions.names(extensions.MODELS)
+                raise MisfitError(
+                    str(number), choice(kind, [*(k for k in kinds.KINDS if k not in kinds.COMBINING), *own])
+                )
         return value
 
     @model_validator(mode="after")
@@ -186,6 +193,8 @@ class Model(Part):
             raise MisfitError(
                 "members", f"only {' and '.join(sorted(kinds.COMBINING))} have members, and the kind is {self.kind}"
             )
+        if self.features and not (regressors.is_regressor(self.kind) or self.kind in kinds.COMBINING):
+            raise MisfitError("features", f"belong to kinds that learn from feature rows, and the kind is {self.kind}")
         known = parameters_of(self.kind) if self.parameters else ()
         for name in self.parameters:
             if name not in known:

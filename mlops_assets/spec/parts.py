@@ -29,7 +29,8 @@ _NEAREST_WEEKDAY = re.compile("[0-9]W", re.IGNORECASE)
 """What a line of cron may say for croniter, and not for Dagster."""
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Return a list of one for a text; anything else as it is."""
     return [value] if isinstance(value, str) else value
 
 
@@ -101,9 +102,27 @@ Cron = Annotated[str, AfterValidator(_cron)]
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[
     list[Name],
-    BeforeValidator(_as_list),
+    BeforeValidator(as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
+
+
+def _owners(value: list[str]) -> list[str]:
+    for number, owner in enumerate(value):
+        if not is_owner(owner):
+            raise MisfitError(str(number), f"{owner!r} is neither an e-mail address nor team:NAME")
+    return value
+
+
+def _tags(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if problem := tag_problem(name, text):
+            raise MisfitError(name, problem)
+    return value
+
+
+Owners = Annotated[Names, AfterValidator(_owners)]
+Tags = Annotated[dict[str, str], AfterValidator(_tags)]
 
 
 class Part(BaseModel):
@@ -135,4 +154,31 @@ def day_of(value: str) -> str:
         raise ValueError(f"not a date: {error}") from None
     if not 1700 <= day.year <= 2200:
         raise ValueError("not a date between the years 1700 and 2200")
+    return value
+
+
+_COMMON_COUNTRIES = """
+AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HR HU ID IE IL IN IS IT JP KE KR LT LU LV MA MT
+MX MY NG NL NO NZ PE PH PK PL PT RO RS SA SE SG SI SK TH TN TR TW UA US UY VN ZA
+"""
+COMMON_COUNTRIES = frozenset(_COMMON_COUNTRIES.split())
+"""Countries whose holidays are known for sure: importing the package to ask takes half a second."""
+
+
+def known_country(value: str | None) -> str | None:
+    """Return a country, with a subdivision such as US-NY; ValueError where there are no such holidays."""
+    if value is not None and value not in COMMON_COUNTRIES:
+        import holidays
+
+        country, dash, subdivision = value.partition("-")
+        try:
+            if dash and not subdivision:
+                raise NotImplementedError
+            holidays.country_holidays(country, subdiv=subdivision or None)
+        except NotImplementedError:
+            countries = holidays.list_supported_countries()
+            allowed = [f"{country}-{part}" for part in countries.get(country, [])] or list(countries)
+            near = nearest(value.upper(), allowed)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"no country such as US, and no subdivision such as US-NY{hint}") from None
     return value

@@ -12,6 +12,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.spec.forecast import ForecastSpec
 from mlops_assets.spec.messages import describe, field_and_line
 from mlops_assets.spec.parts import VARIABLE
+from mlops_assets.spec.sources import SOURCES
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
 
 LARGEST = 100_000
@@ -94,9 +95,12 @@ def _expanded(
     value: Any, path: tuple[str, ...], environ: Mapping[str, str], document: Document, problems: list[str]
 ) -> Any:
     """Look through a spec for what may hold variables, and return it with them replaced."""
-    if _PLACES.fullmatch(".".join(path)):
+    is_place = _PLACES.fullmatch(".".join(path)) is not None
+    kind = value.get("kind") if is_place and isinstance(value, dict) and path[0] != "calendars" else None
+    of_others = isinstance(kind, str) and kind not in SOURCES
+    if is_place and not of_others:
         return _expand(value, path, len(path), environ, document, problems)
-    if path == ("external",):
+    if path == ("external",) or of_others:
         _check_variables(value, path, environ, document, problems)
         return value
     if isinstance(value, dict):

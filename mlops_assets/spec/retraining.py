@@ -6,9 +6,9 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from mlops_assets.forecasting.decisions.rules import CHALLENGE, RETRAINING, PolicyRules
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT
+from mlops_assets.spec.extensions import MetricName
 from mlops_assets.spec.model import Model
 from mlops_assets.spec.parts import NAME_PATTERN, Cron, MisfitError, Part
-from mlops_assets.spec.rules import MetricName
 
 
 class Window(Part):

@@ -1,10 +1,11 @@
 """How models are judged, by backtest and gate, and why people may adjust what they forecast."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from mlops_assets.forecasting.evaluation.metrics import DEFAULT, gate_metrics
+from mlops_assets.forecasting.evaluation.metrics import DEFAULT
+from mlops_assets.spec.extensions import MetricName, Rules
 from mlops_assets.spec.parts import Names, Part
 
 
@@ -20,12 +21,6 @@ class BacktestSettings(Part):
         description="Where the coverage on these windows is off by more than this, the quantiles are moved away from "
         "the median, or towards it, until it would have been right. null: never.",
     )
-
-
-if TYPE_CHECKING:
-    MetricName = str
-else:
-    MetricName = Literal[tuple(gate_metrics())]
 
 
 class Gate(Part):
@@ -54,6 +49,10 @@ class Gate(Part):
     )
     predict_seconds: float = Field(default=600, gt=0, description="CPU seconds that one origin's forecast may take.")
     model_megabytes: float = Field(default=500, gt=0, description="Size that the model's file may have.")
+    rules: Rules = Field(
+        default_factory=list,
+        description="Rules of your own, by path or entry point, that must hold as well.",
+    )
 
 
 class AdjustmentRules(Part):

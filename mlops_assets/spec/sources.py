@@ -3,12 +3,25 @@
 import codecs
 import re
 from datetime import timedelta
+from inspect import signature
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from mlops_assets.spec.parts import Duration, MisfitError, Name, Names, Part, span_of
+from mlops_assets.forecasting.model import extensions
+from mlops_assets.spec.extensions import named, resolved
+from mlops_assets.spec.parts import Duration, MisfitError, Name, Names, Part, choice, span_of
 
 
 def _as_text(value: Any) -> Any:
@@ -230,9 +243,55 @@ class HttpSource(Numbers, Text):
         return self
 
 
-Source = Annotated[FileSource | SqlSource | HttpSource, Field(discriminator="kind")]
-
 SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource, "http": HttpSource}
+OWN = "[own]"
+"""Stands for all kinds of others where pydantic says which kind a source is of."""
+
+
+class OwnSource(Numbers):
+    """Rows of a class of one's own, which gets all other fields (docs/extending.md)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Annotated[str, WithJsonSchema(named(extensions.SOURCES))]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of its own, with `${VARIABLE}` as it stands in the file: it is replaced when rows are read."""
+        return dict(self.model_extra or {})
+
+    @model_validator(mode="after")
+    def _of_its_class(self) -> "OwnSource":
+        made = resolved(extensions.SOURCES, self.kind, SOURCES)
+        if not callable(made) or not hasattr(made, "read"):
+            raise MisfitError("kind", f"{self.kind} is no class with a method read (docs/extending.md)")
+        taken = {name: one for name, one in signature(made).parameters.items() if one.kind is not one.VAR_POSITIONAL}
+        if not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+            for name in self.fields:
+                if name not in taken:
+                    raise MisfitError(name, f"unknown field; {choice(name, [*taken, *Numbers.model_fields])}")
+        given = {*self.fields, "folder", "time_zone"}
+        for name, one in taken.items():
+            if name not in given and one.default is one.empty and one.kind is not one.VAR_KEYWORD:
+                raise MisfitError(name, f"missing: {self.kind} needs it")
+        return self
+
+
+def _kind_of(value: Any) -> str | None:
+    """Say which part of the union a source is of; None: there is no such kind."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    if not isinstance(kind, str) or kind in SOURCES:
+        return kind if isinstance(kind, str) else None
+    return OWN if extensions.is_path(kind) or kind in extensions.names(extensions.SOURCES) else None
+
+
+Source = Annotated[
+    Annotated[FileSource, Tag("file")]
+    | Annotated[SqlSource, Tag("sql")]
+    | Annotated[HttpSource, Tag("http")]
+    | Annotated[OwnSource, Tag(OWN)],
+    Discriminator(_kind_of),
+]
 
 
 class Arrivals(Part):

@@ -79,7 +79,7 @@ class Judge:
     ) -> None:
         self._spec, self._life, self._challenger, self._rivals = spec, life, challenger, rivals
         self._smoke_test, self._segments = smoke_test(life, challenger, rivals.histories, spec)
-        limits = spec.gate.model_dump(exclude={"require"})
+        limits = {**spec.gate.model_dump(exclude={"require"}), "rules": tuple(spec.gate.rules)}
         self._rules = gate.GateRules(**limits, require=require, non_negative=bool(spec.non_negative))
         self._approval: gate.Approval = "aside" if becomes == KEEP_ASIDE else spec.approval
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from mlops_assets.catalog.column import typed, without_rows
+from mlops_assets.catalog.column import Column, Columns, typed, without_rows
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import ACCURACY_SCORES, FORECAST_ACCURACY, OBSERVATIONS
@@ -36,7 +36,7 @@ def keep_scores(
         now: the present moment, naive, in UTC.
     """
     stored = tables.stored([spec.name, ACCURACY_SCORES], list(found))
-    old = {str(key): rows for key, rows in _read(tables, spec.name, stored).groupby("partition")}
+    old = {str(key): rows for key, rows in _read(tables, spec, stored).groupby("partition")}
     revised = {}
     for partition, scores in found.items():
         if scores is None and partition not in old:
@@ -44,39 +44,52 @@ def keep_scores(
         new = ledger.Scores(spec.task).table() if scores is None else scores
         if (history := ledger.revised(old.get(partition), new, now)) is not None:
             revised[partition] = history.assign(partition=partition)
-    columns = TABLES[ACCURACY_SCORES]
-    tables.write_all([spec.name, ACCURACY_SCORES], {key: typed(rows, columns) for key, rows in revised.items()})
+    columns = _columns(spec)
+    parts = {key: typed(rows, columns) for key, rows in revised.items()}
+    tables.write_all([spec.name, ACCURACY_SCORES], parts, **({"allow_new_columns": True} if spec.task.metrics else {}))
 
 
-def whole_scores(tables: Tables, name: str, also: Sequence[str] = ()) -> pd.DataFrame:
+def whole_scores(tables: Tables, spec: ForecastSpec, also: Sequence[str] = ()) -> pd.DataFrame:
     """Return the latest scores as a whole of the last `SPAN` partitions and of some others, oldest first."""
-    rows = read_scores(tables, name, also=also)
+    rows = read_scores(tables, spec, also=also)
     return rows[rows["scope"] == ledger.ALL].sort_values("partition", ignore_index=True)
 
 
 def read_scores(
-    tables: Tables, name: str, latest: bool = True, also: Sequence[str] = (), as_of: pd.Timestamp | None = None
+    tables: Tables,
+    spec: ForecastSpec,
+    latest: bool = True,
+    also: Sequence[str] = (),
+    as_of: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Return the scores of the last `SPAN` partitions: partition, scope, value, rows, numbers, revision, scored_at.
 
     Args:
         tables: where they are.
-        name: of the forecast.
+        spec: the forecast.
         latest: only the last revision of each partition.
         also: partitions before those.
         as_of: only what was scored by this moment, naive, in UTC; None: all.
     """
-    stored = tables.partitions([name, ACCURACY_SCORES])
-    rows = _read(tables, name, sorted({*stored[-SPAN:], *set(stored).intersection(also)}))
+    stored = tables.partitions([spec.name, ACCURACY_SCORES])
+    rows = _read(tables, spec, sorted({*stored[-SPAN:], *set(stored).intersection(also)}))
     rows = rows if as_of is None else rows[rows["scored_at"] <= as_of]
     return _latest(rows) if latest else rows
 
 
-def _read(tables: Tables, name: str, partitions: Sequence[str]) -> pd.DataFrame:
+def _columns(spec: ForecastSpec) -> Columns:
+    """Return the columns of the scores of a forecast, its own metrics last."""
+    own = ledger.numbers_of(spec.task)[len(ledger.NUMBERS) :]
+    return (*TABLES[ACCURACY_SCORES], *(Column(name, "float64", "Metric of the spec.") for name in own))
+
+
+def _read(tables: Tables, spec: ForecastSpec, partitions: Sequence[str]) -> pd.DataFrame:
     """Return all revisions of the scores of some stored partitions, in their order."""
     if not partitions:
-        return without_rows(TABLES[ACCURACY_SCORES])
-    rows = tables.read([name, ACCURACY_SCORES], partitions=partitions)
+        return without_rows(_columns(spec))
+    rows = tables.read([spec.name, ACCURACY_SCORES], partitions=partitions)
+    if lacking := {*ledger.numbers_of(spec.task)}.difference(rows.columns):  # stored before the spec named them
+        rows = rows.assign(**dict.fromkeys(lacking, float("nan")))
     return rows.sort_values(["partition", "revision"], kind="stable", ignore_index=True)
 
 
@@ -138,7 +151,7 @@ def beside_services(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:
 def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.DataFrame:
     """Return the scores by version of some partitions, stored or computed."""
     stored = set(tables.partitions([spec.name, ACCURACY_SCORES])).intersection(keys)
-    parts = [_latest(_read(tables, spec.name, sorted(stored)))]
+    parts = [_latest(_read(tables, spec, sorted(stored)))]
     for key in keys:
         if key not in stored:
             rows = ledger.honest(tables.read([spec.name, FORECAST_ACCURACY], partitions=[key]))
@@ -147,7 +160,7 @@ def _by_version(tables: Tables, spec: ForecastSpec, keys: Sequence[str]) -> pd.D
     rows = rows[rows["scope"] == ledger.VERSION]
     rows = rows.assign(model_version=rows["value"].astype("int64"))
     rows = rows.sort_values(["partition", "model_version"], ignore_index=True)
-    return rows[["partition", "model_version", "rows", *ledger.NUMBERS]]
+    return rows[["partition", "model_version", "rows", *ledger.numbers_of(spec.task)]]
 
 
 def known_static(

@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.model import kinds, model_file
+from mlops_assets.forecasting.model.features import load
 from mlops_assets.tracking.model_code import own_code
 
 FORECASTER = "forecaster.skops"
@@ -41,7 +42,7 @@ def log_forecaster(
         file = Path(folder) / FORECASTER
         sha256 = model_file.save(dict(state), file)
         python_model, code = own_code().write(Path(folder))
-        own = Needs.of(state["kind"], *state.get("members", ()))
+        own = Needs.of(state["kind"], *state.get("members", ()), features=state["task"]["model"].get("features", ()))
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(python_model),
@@ -69,18 +70,18 @@ class Needs:
     code: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, *named: str) -> "Needs":
-        """Find out what kinds need; of a class of one's own its distribution or, without one, its package or file."""
+    def of(cls, *named: str, features: Sequence[str] = ()) -> "Needs":
+        """Find out what kinds and features need; of one's own its distribution or, without one, its package or file."""
         names: list[str] = []
         code: list[str] = []
+        own: list[type] = [type(load(name)) for name in features]
         for kind in named:
             names += kinds.requires(kind)
-            if not kinds.is_own(kind):
-                continue
-            made = kinds.class_of(kind)
+            own += [kinds.class_of(kind)] if kinds.is_own(kind) else []
+        for made in own:
             if any(base.__module__.startswith("mlops_assets.") for base in made.__mro__):
                 names.append("mlops-assets")
-            module = kind.partition(".")[0]
+            module = made.__module__.partition(".")[0]
             installed = packages_distributions().get(module, [])
             names += installed[:1]
             file = Path(str(import_module(module).__file__))

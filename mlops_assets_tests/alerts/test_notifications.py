@@ -220,3 +220,42 @@ def test_where_history_was_to_be_ingested_only_that_is_advised():
 )
 def test_the_command_that_does_again_what_has_failed(run, command):
     assert f"or run mlops-assets {command}. The" in run_failure("demo", run, Notifications()).to_do
+
+
+@pytest.mark.parametrize("channel", ["python:pager", "acme.alerts:page", "python:acme.alerts.page"])
+def test_a_function_is_told_as_a_service_is(acme, channel):
+    from acme.alerts import TOLD
+
+    TOLD.clear()
+    tables, pager = MemoryTables(), Notifications(channel=channel)
+    assert pager.ping().endswith(": the function is there")
+    assert pager.send(tables, ALERT)
+    assert not pager.send(tables, ALERT)
+    assert TOLD == ["demo: futility: 3 challengers were refused"]
+    assert rows(tables) == [(1, "delivered")]
+
+
+def test_a_function_that_fails_beside_a_web_hook_is_tried_again(acme, hook, monkeypatch, caplog):
+    import acme.alerts
+
+    told = []
+
+    def page(alert):
+        told.append(alert)
+        if len(told) == 1:
+            raise ValueError("password=hush is wrong")
+
+    monkeypatch.setattr(acme.alerts, "page", page)
+    tables, both = MemoryTables(), Notifications(channel=f"{hook.url}, acme.alerts:page")
+    assert both.send(tables, ALERT)
+    assert len(hook.bodies) == 1
+    assert "acme.alerts:page could not be told: ValueError: password=*** is wrong" in caplog.text
+    assert both.resend(tables, "demo", now=minutes(2))[0] == 1
+    assert len(hook.bodies) == 1
+    assert told[1] == ALERT
+
+
+@pytest.mark.parametrize("channel", ["python:pagr", "acme.alerts:pge", "acme.alerts:TOLD"])
+def test_a_function_that_is_not_there_is_told_by_check(acme, channel):
+    with pytest.raises(NotificationError, match=r"pager|page|is no function"):
+        Notifications(channel=channel).ping()

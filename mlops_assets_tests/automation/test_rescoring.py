@@ -49,7 +49,7 @@ def carry_out(world: World, request: dg.RunRequest) -> None:
 
 def test_late_and_corrected_actuals_are_scored_again_once_and_the_old_scores_are_kept(scored):
     assert look(scored) == []
-    before = read_scores(scored.tables, "demo")
+    before = read_scores(scored.tables, scored.spec)
     data = panel()
     corrected = (data["shop"] == "shop 0") & (data["day"] == "2024-05-13")
     data.loc[corrected, "sales"] *= 3
@@ -67,7 +67,7 @@ def test_late_and_corrected_actuals_are_scored_again_once_and_the_old_scores_are
     wrong = rows[(rows["item_id"] == "shop 0") & (rows["timestamp"] == "2024-05-13")]["target"].item()
     assert wrong == data.loc[corrected, "sales"].item()
 
-    history = read_scores(scored.tables, "demo", latest=False)
+    history = read_scores(scored.tables, scored.spec, latest=False)
     assert history.groupby("partition")["revision"].max().to_dict() == {
         "2024-05-11": 1,
         "2024-05-12": 2,
@@ -103,12 +103,12 @@ def test_without_news_a_tick_only_asks_what_was_stored_last(scored, monkeypatch)
 
 
 def test_what_is_read_again_is_scored_again_only_where_a_row_has_changed_or_gone(scored):
-    before, source = read_scores(scored.tables, "demo", latest=False), scored.spec.folder / "sales.csv"
+    before, source = read_scores(scored.tables, scored.spec, latest=False), scored.spec.folder / "sales.csv"
     for _ in range(2):
         scored.run("observations", "quarantine", partition=LAST)
     assert look(scored) == []
     scored.run("forecast_accuracy", partition=LAST)
-    pd.testing.assert_frame_equal(before, read_scores(scored.tables, "demo", latest=False))
+    pd.testing.assert_frame_equal(before, read_scores(scored.tables, scored.spec, latest=False))
 
     text = source.read_text()
     data = pd.read_csv(source, parse_dates=["day"])

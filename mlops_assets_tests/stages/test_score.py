@@ -80,7 +80,7 @@ def test_the_policy_judges_a_corrected_score_not_the_one_before(spec):
     tables = MemoryTables()
     store(tables, spec, DAYS[0], matched(DAYS[0], 0.5))
     store(tables, spec, DAYS[0], matched(DAYS[0], 0.1))
-    assert read_scores(tables, "demo", latest=False)["revision"].max() == 2
+    assert read_scores(tables, spec, latest=False)["revision"].max() == 2
     assert version_scores(tables, spec)["wape"].tolist() == pytest.approx([0.1])
 
 

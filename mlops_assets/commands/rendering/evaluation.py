@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.analysis.evaluate import Evaluation
+from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
-from mlops_assets.forecasting.evaluation.metrics import METRICS, shown_metrics
+from mlops_assets.forecasting.evaluation.metrics import loaded, shown_metrics
 from mlops_assets.forecasting.formatting import few, number, plain, plain_rows
 
 _COSTS = {"fit_seconds": "fit s", "predict_seconds": "predict s", "memory_mb": "MB"}
@@ -31,7 +32,7 @@ def tables(result: Evaluation) -> Iterator[Any]:
         )
     for remark in result.remarks:
         yield f"[yellow]![/yellow] {escape(remark)}"
-    metric = METRICS[result.metric].title
+    metric = label(result.metric)
     ranking = Table("", "model", metric, "of best", "of naive", "CPU s", "MB")
     for row in plain_rows(result.ranking):
         share = f"{number(row['to_best'], 2)}{'' if row['behind'] or row['rank'] == 1 else ' ~'}"
@@ -40,7 +41,7 @@ def tables(result: Evaluation) -> Iterator[Any]:
         ranking.add_row(str(row["rank"]), escape(row["model"]), *cells, *cost)
     yield ranking
     yield "~: not worse than the best beyond doubt\n"
-    known = [name for name in METRICS if result.models[name].notna().any()]
+    known = [name for name in result.models if loaded(name) and result.models[name].notna().any()]
     overall = Table("model", *known, *_COSTS.values())
     for row in plain_rows(result.models):
         costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)
@@ -54,7 +55,7 @@ def tables(result: Evaluation) -> Iterator[Any]:
         windows.add_row(str(row["window"]), str(result.windows[row["window"]]), row["model"], *scores)
     yield windows
     beside = [name for name in shown_metrics("side by side") if name in known]
-    pair = " and ".join(METRICS[name].title for name in beside)
+    pair = " and ".join(label(name) for name in beside)
     yield f"\nby lead: {pair}"
     leads = sorted(result.by_lead["lead"].unique())
     shown = leads if len(leads) <= 12 else [leads[round(i * (len(leads) - 1) / 9)] for i in range(10)]

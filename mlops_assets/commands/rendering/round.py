@@ -102,7 +102,9 @@ def _scored(
     facts = summary(rows, spec.task)
     if not facts["rows"]:
         return None, ("", ""), [], ""
-    said = ", ".join(f"{label(name)} {number(facts[name])}" for name in shown_numbers() if pd.notna(facts[name]))
+    said = ", ".join(
+        f"{label(name)} {number(facts[name])}" for name in shown_numbers(spec.task) if pd.notna(facts[name])
+    )
     scores = f"Accuracy of {facts['rows']:,} past forecasts: {said}."
     if pd.isna(facts["naive_mase"]) or pd.isna(facts[BASELINE]):
         return None, ("", ""), [], scores

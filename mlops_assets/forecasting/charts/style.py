@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.metrics import METRICS
+from mlops_assets.forecasting.evaluation.metrics import loaded
 from mlops_assets.forecasting.formatting import stamp
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def label(name: str) -> str:
     """Write a metric as the literature does, and any other name as words."""
     if name == "naive_mase":
         return "naive's MASE"
-    return METRICS[name].title if name in METRICS else str(name).replace("_", " ")
+    metric = loaded(str(name))
+    return (metric.title or metric.name) if metric is not None else str(name).replace("_", " ")
 
 
 def point_label(point: str) -> str:

@@ -10,12 +10,14 @@ from typing import Literal
 
 import pandas as pd
 
+from mlops_assets.forecasting.decisions import own_rules
 from mlops_assets.forecasting.decisions.smoke_test import SmokeTest
 from mlops_assets.forecasting.evaluation.backtest import CHAMPION, NAIVE
 from mlops_assets.forecasting.evaluation.compare import OUTLYING, Blocks, Comparison
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair
 from mlops_assets.forecasting.evaluation.standing import Standing
 from mlops_assets.forecasting.formatting import counted
+from mlops_assets.forecasting.model.errors import UsageError
 from mlops_assets.forecasting.model.panel import ITEM
 from mlops_assets.forecasting.model.task import Task
 
@@ -52,6 +54,7 @@ class GateRules:
         predict_seconds: processor time that forecasting one origin may take.
         model_megabytes: size of the model's file.
         non_negative: whether a negative forecast is wrong.
+        rules: of others, by their paths or entry points, that must hold as well; see `own_rules.OwnRule`.
     """
 
     metric: str = DEFAULT
@@ -64,11 +67,13 @@ class GateRules:
     predict_seconds: float = 600.0
     model_megabytes: float = 500.0
     non_negative: bool = False
+    rules: tuple[str, ...] = ()
 
     @property
     def evidence(self) -> str:
         """What a decision's evidence says of the rules: as release 0.1.0 did, so that no release judges twice."""
-        return f"Limits({', '.join(f'{name}={value!r}' for name, value in asdict(self).items())})"
+        said = {name: value for name, value in asdict(self).items() if name != "rules" or value}
+        return f"Limits({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,9 @@ class Opponent:
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of the gate: how it ended, as a message and in numbers."""
+    """One rule of the gate, a `RuleName` or one of others: how it ended, as a message and in numbers."""
 
-    name: RuleName
+    name: str
     state: State
     message: str
     numbers: Mapping[str, float] = field(default_factory=dict)
@@ -143,9 +148,10 @@ def judge(
         rolled_back: if this training was rolled back, by whom and when.
         approval: `manual`: what passes waits for a person; `aside`: it stands beside the champion until one takes it.
     """
-    standing = Standing(task, limits.metric)
+    standing, whole = Standing(task, limits.metric), []
     for rows in [backtest] if isinstance(backtest, pd.DataFrame) else backtest:
         standing.add(rows)
+        whole += [rows] if limits.rules else []
     segments = standing.by_volume() if segments is None else segments
     present = standing.against(CHAMPION) if champion is not None else None
     against = None
@@ -168,6 +174,7 @@ def judge(
             "failed" if rolled_back else "passed",
             f"this training was rolled back {rolled_back}" if rolled_back else "never rolled back",
         ),
+        *(_of_others(name, whole, task) for name in limits.rules),
     ]
     stopping = [rule for rule in rules if not rule.holds]
     spared = limits.require == "nothing" or (champion is not None and bool(champion.problem))
@@ -182,6 +189,14 @@ _LITTLE = 4
 """Fewer items × origins are little to go by."""
 _SEGMENT_BLOCKS = 6
 """Fewer items × origins say nothing of a segment."""
+
+
+def _of_others(name: str, backtest: list[pd.DataFrame], task: Task) -> Rule:
+    try:
+        passed, message = own_rules.ask(name, pd.concat(backtest, ignore_index=True), task)
+    except (UsageError, own_rules.ExtensionError) as error:
+        return Rule(name, "missing", str(error))
+    return Rule(name, "passed" if passed else "failed", message)
 
 
 def _loads(smoke_test: SmokeTest) -> Rule:

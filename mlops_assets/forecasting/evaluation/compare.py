@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.metrics import METRICS, Metric, Rows, gate_metrics
+from mlops_assets.forecasting.evaluation.metrics import Metric, Rows, metrics_of
 from mlops_assets.forecasting.model.panel import ITEM, TIME
 from mlops_assets.forecasting.model.task import Task
 
@@ -73,7 +73,7 @@ def compare(
         first: item_id, origin, timestamp, target, the task's point and quantile columns, mase_scale, rmsse_scale.
         second: the same for the other model.
         task: names the point forecast and the quantiles.
-        metric: one of `metrics.gate_metrics`.
+        metric: name of one of `metrics.metrics_of(task)` that models may be compared by (`Metric.in_gate`).
         confidence: probability that the interval is made for.
         seed: of the draws.
         robust: rows do not count that one of the two misses by more than `OUTLYING` times the median miss of the item:
@@ -98,7 +98,7 @@ class Blocks:
         losses: sums, of both models, shape (blocks, 2).
     """
 
-    metric: str
+    metric: Metric
     items: np.ndarray
     rows: np.ndarray
     outlying: np.ndarray
@@ -108,9 +108,11 @@ class Blocks:
     @classmethod
     def of(cls, first: pd.DataFrame, second: pd.DataFrame, task: Task, metric: str, *, robust: bool = False) -> Blocks:
         """Pair the rows of two models; see `compare`."""
-        if metric not in gate_metrics():
-            raise ValueError(f"models cannot be compared by {metric!r}; by {', '.join(gate_metrics())} they can")
-        sides = [_losses(rows, task, METRICS[metric]) for rows in (first, second)]
+        metrics = metrics_of(task)
+        if metric not in metrics or not metrics[metric].in_gate:
+            able = ", ".join(name for name, one in metrics.items() if one.in_gate)
+            raise ValueError(f"models cannot be compared by {metric!r}; by {able} they can")
+        sides = [_losses(rows, task, metrics[metric]) for rows in (first, second)]
         pairs = sides[0].merge(sides[1], on=list(PAIRED_BY), suffixes=("_first", "_second"))
         # Sorted, so that sums of the same rows are the same to the last bit.
         pairs = pairs.sort_values(list(PAIRED_BY), ignore_index=True)
@@ -123,7 +125,7 @@ class Blocks:
 
         losses = [added(pairs[name].to_numpy(dtype=float)) for name in ("loss_first", "loss_second")]
         return cls(
-            metric,
+            metrics[metric],
             pairs[ITEM].to_numpy(dtype=object)[start],
             np.bincount(block, counts, len(start)).astype(np.int64),
             np.bincount(block, ~counts, len(start)).astype(np.int64),
@@ -149,7 +151,7 @@ class Blocks:
         there, outlying = self.rows > 0, int(self.outlying.sum())
         if not there.any():
             return Comparison(0, 0, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan)
-        measure, rows, parts = METRICS[self.metric], int(self.rows.sum()), self.losses[there]
+        measure, rows, parts = self.metric, int(self.rows.sum()), self.losses[there]
         if measure.average == "series":
             parts, whole = measure.of_series(parts / self.rows[there, None]), float(len(parts))
         else:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.metrics import METRICS, Scoring, shown_metrics
+from mlops_assets.forecasting.evaluation.metrics import METRICS, Scoring, metrics_of, shown_metrics
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import POINT, Task
 
@@ -17,7 +17,7 @@ SCOPES = (ALL, VERSION, VINTAGE, LEAD, SEGMENT)
 BASELINE = "mase"
 """The metric that seasonal naive is scored by on the same rows."""
 NUMBERS = [*METRICS, "naive_mase", "skill"]
-"""Columns of scored forecasts: every metric, and the comparison with seasonal naive."""
+"""Columns of scored forecasts: every metric of ours, and the comparison with seasonal naive."""
 DELIVERED, SHADOW = "delivered", "shadow"
 """Values of the ledger's `role`: what is used, and what is scored beside it."""
 OWN = ""
@@ -26,9 +26,18 @@ MOST_LEADS = 28
 """More leads than this are shown in as many bands."""
 
 
-def shown_numbers() -> list[str]:
-    """Names of the numbers that the report and Dagster's tables show, seasonal naive's beside its metric."""
-    names = shown_metrics("report")
+def numbers_of(task: Task) -> list[str]:
+    """Return the columns of a task's scored forecasts: `NUMBERS`, and the metrics of its own."""
+    return [*NUMBERS, *(name for name in metrics_of(task) if name not in METRICS)]
+
+
+def shown_numbers(task: Task | None = None) -> list[str]:
+    """Names of the numbers that the report and Dagster's tables show, seasonal naive's beside its metric.
+
+    Args:
+        task: whose own metrics are shown after ours.
+    """
+    names = [*shown_metrics("report"), *(numbers_of(task)[len(NUMBERS) :] if task is not None else ())]
     return [part for name in names for part in ((name, "naive_mase", "skill") if name == BASELINE else (name,))]
 
 
@@ -130,7 +139,7 @@ class Compared:
         own = self._own.table()
         both = own.merge(naive, on=by, how="left") if by else pd.concat([own, naive], axis=1)
         both["skill"] = 1 - both[BASELINE] / both["naive_mase"].where(both["naive_mase"] > 0)
-        return both[[*by, "rows", *NUMBERS]]
+        return both[[*by, "rows", *numbers_of(self._task)]]
 
 
 def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -150,7 +159,7 @@ def summary(rows: pd.DataFrame, task: Task) -> dict[str, float]:
     if rows.empty:
         return {"rows": 0}
     found = compared(rows, task).iloc[0]
-    return {"rows": int(found["rows"]), **{name: float(found[name]) for name in NUMBERS}}
+    return {"rows": int(found["rows"]), **{name: float(found[name]) for name in numbers_of(task)}}
 
 
 class Scores:
@@ -170,6 +179,7 @@ class Scores:
     def __init__(self, task: Task) -> None:
         """Begin with nothing; the task names the columns."""
         self._parts = {scope: Compared(task, by) for scope, by in self._BY.items()}
+        self._numbers = numbers_of(task)
         self._seen: set[str] = set()
 
     def add(self, rows: pd.DataFrame) -> None:
@@ -185,12 +195,12 @@ class Scores:
     def table(self) -> pd.DataFrame:
         """Return what `scores` does."""
         if ALL not in self._seen:
-            return pd.DataFrame({"scope": [ALL], "value": [""], "rows": [0], **dict.fromkeys(NUMBERS, np.nan)})
+            return pd.DataFrame({"scope": [ALL], "value": [""], "rows": [0], **dict.fromkeys(self._numbers, np.nan)})
         found = []
         for scope in (scope for scope in SCOPES if scope in self._seen):
             part, by = self._parts[scope].table(), self._BY[scope]
             found.append(part.assign(scope=scope, value=part[by[0]].map(_text) if by else ""))
-        return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *NUMBERS]]
+        return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *self._numbers]]
 
     def _take(self, scope: str, rows: pd.DataFrame) -> None:
         if len(rows):
@@ -207,7 +217,7 @@ def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:
         parts: item_id and segment, see `segments.segments`.
 
     Returns:
-        Columns scope (one of `SCOPES`), value (text: which one), rows and `NUMBERS`.
+        Columns scope (one of `SCOPES`), value (text: which one), rows and `numbers_of(task)`.
     """
     found = Scores(task)
     found.add(rows)
@@ -243,7 +253,8 @@ def _same(last: pd.DataFrame, new: pd.DataFrame) -> bool:
     columns = ["scope", "value", "rows"]
     if not np.array_equal(last[columns].to_numpy(), new[columns].to_numpy()):
         return False
-    return np.allclose(last[NUMBERS].to_numpy(float), new[NUMBERS].to_numpy(float), rtol=1e-9, atol=0, equal_nan=True)
+    numbers = [name for name in new if name not in columns]
+    return np.allclose(last[numbers].to_numpy(float), new[numbers].to_numpy(float), rtol=1e-9, atol=0, equal_nan=True)
 
 
 class SoFar:
@@ -290,7 +301,7 @@ class SoFar:
         counts["missing"] = counts["due"] - counts["scored"]
         counts["awaited"] = counts["forecasts"] - counts["due"]
         counts["complete"] = counts["awaited"] == 0
-        numbers = self._compared.table().set_index(by)[NUMBERS]
+        numbers = self._compared.table().set_index(by)[numbers_of(self._task)]
         found = counts.drop(columns="due").join(numbers.astype(float)).rename_axis(by).reset_index()
         if by == "origin":
             return found.sort_values(by, ascending=False, ignore_index=True)

@@ -22,6 +22,7 @@ class ModelSettings:
         recency: half-life of an origin's chance to be sampled, in steps; None: all origins alike.
         accelerator: `intelex`: scikit-learn-intelex fits the forest; None: scikit-learn does.
         members: kinds that an ensemble averages, or that `auto` chooses among; empty: the engine's.
+        features: features of others beside the engine's, by their paths or entry points (`extensions.resolve`).
     """
 
     kind: str = "random_forest"
@@ -31,6 +32,7 @@ class ModelSettings:
     recency: float | None = None
     accelerator: str | None = None
     members: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Task:
             part of what a model learns.
         maximum: nothing above it is delivered, likewise.
         whole: whether targets are whole numbers; None: whether all training rows are.
+        metrics: of others that forecasts are scored by beside ours, by their paths or entry points; no part of what a
+            model learns.
     """
 
     frequency: str
@@ -75,6 +79,7 @@ class Task:
     minimum: float | str | None = field(default=None, compare=False)
     maximum: float | str | None = field(default=None, compare=False)
     whole: bool | None = None
+    metrics: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def quantile_columns(self) -> list[str]:
@@ -109,12 +114,12 @@ class Task:
     def to_dict(self) -> dict[str, Any]:
         """Return the task as plain JSON types; without what an older release of this package did not know, if unset."""
         values = asdict(self)
-        for name in ("may_be_negative", "minimum", "maximum"):
+        for name in ("may_be_negative", "minimum", "maximum", "metrics"):
             del values[name]
         for name in ("costs", "whole"):
             if values[name] is None:
                 del values[name]
-        for name in ("recency", "accelerator", "members"):
+        for name in ("recency", "accelerator", "members", "features"):
             if not values["model"][name]:
                 del values["model"][name]
         return values
@@ -124,8 +129,9 @@ class Task:
         """Rebuild a task from `to_dict` (or from its JSON)."""
         lists = ("season_lengths", "quantiles", "known", "past", "static", "costs")
         plain = {name: tuple(value) if name in lists else value for name, value in values.items()}
-        model = values["model"]
-        return cls(**{**plain, "model": ModelSettings(**{**model, "members": tuple(model.get("members", ()))})})
+        model = {**values["model"]}
+        model |= {name: tuple(model.get(name, ())) for name in ("members", "features")}
+        return cls(**{**plain, "model": ModelSettings(**model)})
 
 
 def quantile_column(level: float) -> str:

@@ -132,7 +132,7 @@ class Timeline:
             yield Mark(self._local(row["at"]), "outage", row["event"], row["what"], row["where"], row["at"])
 
     def _revisions(self) -> Iterator[Mark]:
-        scores = read_scores(self.tables, self.spec.name)
+        scores = read_scores(self.tables, self.spec)
         scores = scores[(scores["scope"] == "all") & (scores["revision"] > 1)]
         for row in _rows(scores):
             times = counted(int(row["revision"]) - 1, "time")

@@ -11,6 +11,7 @@ from mlops_assets.forecasting.evaluation.metrics.base import (
     register,
     shown_metrics,
 )
+from mlops_assets.forecasting.evaluation.metrics.own import load, loaded, metrics_of
 from mlops_assets.forecasting.evaluation.metrics.scores import Scoring, score
 from mlops_assets.forecasting.model.scaling import seasonal_scale
 
@@ -21,6 +22,9 @@ __all__ = [
     "Rows",
     "Scoring",
     "gate_metrics",
+    "load",
+    "loaded",
+    "metrics_of",
     "outer_pair",
     "register",
     "score",

@@ -17,6 +17,7 @@ from mlops_assets.forecasting.model.task import Task, quantile_column
 View = Literal["summary", "report", "windows", "side by side"]
 """Where there is no room for every metric: the summary of a round, the report and Dagster's tables, the windows and
 the models side by side of an evaluation."""
+Average = Literal["series", "size", "rows"]
 DEFAULT = "wql"
 """The metric that models are compared by where nothing else is said; the first in lists for people."""
 
@@ -84,9 +85,9 @@ class Metric(ABC):
 
     Attributes:
         name: of the column, of MLflow's metric and of the choice in a spec.
-        title: as the literature writes it.
+        title: as the literature writes it; without one, its name.
         meaning: one sentence for the documentation of tables.
-        since: the release that first stores it; rows of earlier ones are read without it.
+        since: the release that first stores it; rows of earlier ones are read without it. Of one of others, nothing.
         average: `series`: the mean over series (item and origin) of the mean over their rows, as in the M competitions;
             `size`: the sum over rows by the sum of absolute targets; `rows`: the mean over rows.
         in_gate: whether models may be compared by it. Such a metric is never negative, and lower is better.
@@ -94,10 +95,10 @@ class Metric(ABC):
     """
 
     name: ClassVar[str]
-    title: ClassVar[str]
-    meaning: ClassVar[str]
-    since: ClassVar[str]
-    average: ClassVar[Literal["series", "size", "rows"]]
+    title: ClassVar[str] = ""
+    meaning: ClassVar[str] = ""
+    since: ClassVar[str] = ""
+    average: ClassVar[Average]
     in_gate: ClassVar[bool] = True
     shown_in: ClassVar[frozenset[View]] = frozenset({"summary", "report", "windows"})
 

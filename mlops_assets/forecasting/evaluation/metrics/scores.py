@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.metrics.base import METRICS, Rows, outer_pair
+from mlops_assets.forecasting.evaluation.metrics.base import Average, Rows, outer_pair
+from mlops_assets.forecasting.evaluation.metrics.own import metrics_of
 from mlops_assets.forecasting.model.panel import ITEM, TARGET
 from mlops_assets.forecasting.model.task import Task
 
@@ -25,8 +26,9 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
         by: columns to group by; none gives one row.
 
     Returns:
-        The columns of `by`, then rows (scored), a column for each of `METRICS` and, when there is an outer pair of
-        quantiles, interval (its nominal coverage, else NaN as is coverage). No row where nothing could be scored.
+        The columns of `by`, then rows (scored), a column for each of `metrics_of(task)` and, when there is an outer
+        pair of quantiles, interval (its nominal coverage, else NaN as is coverage). No row where nothing could be
+        scored.
     """
     scoring = Scoring(task, by)
     scoring.add(predictions)
@@ -48,6 +50,7 @@ class Scoring:
             by: columns to group by; none gives one row.
         """
         self._task, self._by = task, list(by) or ["all"]
+        self._metrics = metrics_of(task)
         self._groups: pd.DataFrame | None = None
         self._sums: dict[str, np.ndarray] = {}
 
@@ -57,20 +60,20 @@ class Scoring:
         keys = predictions.assign(all=0) if self._by == ["all"] else predictions
         counted = np.flatnonzero(rows.scorable & keys[self._by].notna().all(axis=1).to_numpy())
         keys, of_row = keys.iloc[counted], self._places(keys.iloc[counted])
-        losses = {name: metric.losses(rows)[counted] for name, metric in METRICS.items()}
+        losses = {name: metric.losses(rows)[counted] for name, metric in self._metrics.items()}
         self._add("rows", of_row, np.ones(len(counted)))
         self._add("size", of_row, rows.size[counted])
-        for name in (*_averaged_by("size"), *_averaged_by("rows")):
+        for name in (*self._averaged_by("size"), *self._averaged_by("rows")):
             self._add(name, of_row, losses[name])
         columns = list(dict.fromkeys([*self._by, *(name for name in SERIES if name in keys.columns)]))
         series = keys.groupby(columns, observed=True, sort=False, dropna=False).ngroup().to_numpy()
         _, first = np.unique(series, return_index=True)
-        for name in _averaged_by("series"):
+        for name in self._averaged_by("series"):
             known = ~np.isnan(losses[name])
             total = np.bincount(series[known], losses[name][known], len(first))
             count = np.bincount(series[known], minlength=len(first))
             means = np.divide(total, count, out=np.full(len(first), np.nan), where=count > 0)
-            self._add(name, of_row[first], METRICS[name].of_series(means))
+            self._add(name, of_row[first], self._metrics[name].of_series(means))
 
     def table(self) -> pd.DataFrame:
         """Return the scores of all that has come; see `score`."""
@@ -78,7 +81,7 @@ class Scoring:
         if self._groups is None:
             self.add(pd.DataFrame(columns=[TARGET, *self._by, "mase_scale", "rmsse_scale"], dtype=float))
         sums, scores = self._sums, {}
-        for name, metric in METRICS.items():
+        for name, metric in self._metrics.items():
             whole = sums["size" if metric.average == "size" else f"{name} count"]
             scores[name] = np.divide(sums[name], whole, out=np.full(len(whole), np.nan), where=whole > 0)
         interval = np.nan if pair is None else round(pair[1] - pair[0], 9)
@@ -109,6 +112,5 @@ class Scoring:
             at = np.concatenate([np.arange(len(before)), place[there]])
             self._sums[of] = np.bincount(at, np.concatenate([before, added[there]]), len(before))
 
-
-def _averaged_by(average: str) -> list[str]:
-    return [name for name, metric in METRICS.items() if metric.average == average]
+    def _averaged_by(self, average: Average) -> list[str]:
+        return [name for name, metric in self._metrics.items() if metric.average == average]

@@ -1,6 +1,7 @@
 """What the model learns from: the feature matrix, the calendar in it, and which origins its rows are drawn from."""
 
 from .as_known import as_known
+from .own import Feature, load
 from .rows import (
     GIVEN,
     INDEX,
@@ -18,6 +19,7 @@ __all__ = [
     "GIVEN",
     "INDEX",
     "MINIMUM_HISTORY",
+    "Feature",
     "Plan",
     "Rows",
     "Survey",
@@ -28,6 +30,7 @@ __all__ = [
     "group_of",
     "is_reference",
     "is_smoothed",
+    "load",
     "lookback",
     "survey",
     "training_rows",

@@ -1,11 +1,11 @@
 """The feature matrix: one row per (item, origin, lead), everything in it known at the origin.
 
 The same function makes the rows to learn from and the rows to forecast with. Columns are named
-`<group>_<what>`, the groups being `season`, `recent`, `history`, `calendar`, `known`, `past` and `static`;
-`lead` stands for itself. Columns `reference_<what>` are no features: they are forecasts that a target may be
-learnt from, as it is from the level (see `smoothing.references`). All are float32, NaN where unknown, except static
-categories, which stay strings (None where missing): they are encoded when a model is fitted, so that the rows survive
-Parquet and SQL.
+`<group>_<what>`, the groups being `season`, `recent`, `history`, `calendar`, `known`, `past`, `static` and `own` (of
+others, see `own`); `lead` stands for itself. Columns `reference_<what>` are no features: they are forecasts that a
+target may be learnt from, as it is from the level (see `smoothing.references`). All are float32, NaN where unknown,
+except static categories, which stay strings (None where missing): they are encoded when a model is fitted, so that the
+rows survive Parquet and SQL.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..extensions import ExtensionError
 from ..panel import ITEM, TARGET, TIME, Panel
 from ..scaling import CLIP, TINY, Scaling, Seasons, Signal, distance
 from ..task import Task
+from . import own
 from .calendar import calendar
 from .smoothing import is_reference, references, smooth
 
@@ -118,8 +120,27 @@ def feature_rows(
         columns[f"known_{name}_change"] = values[target] - values[before]
     for name in task.static:
         columns[f"static_{name}"] = panel.static[name].at(index, signal.seasons.lookback)[row]
+    if task.model.features:
+        place = own.place(panel.items[item][row], panel.grid, origin[row], lead)
+        columns |= own.columns(task, place, _Lags(signal, index, level, scale, row))
     reference = size[row] + spread[row] * moved
     return Rows(item[row], origin[row], lead, reference=reference, scale=units[row], features=columns)
+
+
+class _Lags(dict[int, np.ndarray]):
+    """Targets before the origin of each row, less the level and by the scale; made when one is asked for."""
+
+    def __init__(self, signal: Signal, index: np.ndarray, level: np.ndarray, scale: np.ndarray, row: np.ndarray):
+        super().__init__()
+        self._signal, self._index, self._level, self._scale, self._row = signal, index, level, scale, row
+
+    def __missing__(self, lag: int) -> np.ndarray:
+        if lag >= self._signal.seasons.lookback:
+            raise ExtensionError(
+                f"a feature looks back {lag + 1} steps, and a forecast {self._signal.seasons.lookback}"
+            )
+        self[lag] = _narrow((self._signal.rolling.at(self._index - lag) - self._level) / self._scale)[self._row]
+        return self[lag]
 
 
 def _cleanness(signal: Signal, index: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -191,6 +212,6 @@ def feature_columns(training: pd.DataFrame) -> list[str]:
 
 
 def group_of(feature: str) -> str:
-    """Group of a feature, for explanations: lead, season, recent, history, calendar, covariates or static."""
+    """Group of a feature, for explanations: lead, season, recent, history, calendar, covariates, static or own."""
     head = feature.partition("_")[0]
     return "covariates" if head in {"known", "past"} else head

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import pandas as pd
 
 from .. import features, forecaster, regressors
 from ..errors import ModelFileError, UnknownNameError, UsageError, nearest
+from ..extensions import FEATURES, MODELS, ExtensionError, is_path, names, package_of, resolve
 from ..forecaster import Forecaster
 from ..task import Task
 from .auto import Auto
@@ -29,7 +29,8 @@ KINDS: dict[str, type[Model]] = {
     "auto": Auto,
 }
 """Class of each kind that has a name. What else is a kind: import paths of scikit-learn's regressors
-(`regressors.OTHERS`), which `Forecaster` asks, and import paths of classes of others that have the five methods."""
+(`regressors.OTHERS`), which `Forecaster` asks, and paths and entry points of classes of others that have the five
+methods (see `extensions.resolve`)."""
 
 
 COMBINING = tuple(kind for kind, made in KINDS.items() if issubclass(made, Ensemble))
@@ -37,26 +38,20 @@ COMBINING = tuple(kind for kind, made in KINDS.items() if issubclass(made, Ensem
 
 
 def class_of(kind: str) -> type[Model]:
-    """Return the class of a kind; of an import path, imported.
+    """Return the class of a kind; of a path or an entry point, imported.
 
     Raises:
-        UnknownNameError: there is no kind of that name, or nothing at that import path.
-        UsageError: the class at the import path lacks some of the five methods.
+        UnknownNameError: there is no kind of that name, or nothing at that path.
+        UsageError: the class lacks some of the five methods.
+        ExtensionError: its package cannot be imported.
     """
     if kind in KINDS:
         return KINDS[kind]
     if regressors.is_regressor(kind):
         return Forecaster
-    if "." not in kind or kind.startswith("sklearn."):
+    if kind.startswith("sklearn.") or (not is_path(kind) and kind not in names(MODELS)):
         raise UnknownNameError(unknown(kind))
-    module, _, name = kind.rpartition(".")
-    try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UnknownNameError(
-            f"the model kind {kind!r} cannot be imported: {error}. Install its package, or put its folder into "
-            "PYTHONPATH"
-        ) from error
+    found = resolve(MODELS, kind)
     missing = [method for method in METHODS if not callable(getattr(found, method, None))]
     if missing or not isinstance(found, type):
         words = f"lacks {', '.join(missing)}" if missing else "is no class"
@@ -66,17 +61,18 @@ def class_of(kind: str) -> type[Model]:
 
 def unknown(kind: str) -> str:
     """Say that there is no such kind, with the nearest right name."""
-    near = nearest(kind, [*KINDS, *sorted(regressors.OTHERS)])
+    named = [*KINDS, *names(MODELS)]
+    near = nearest(kind, [*named, *sorted(regressors.OTHERS)])
     hint = f"; did you mean {near[0]}?" if near else "."
     return (
-        f"no model kind {kind!r}{hint} There are: {', '.join(KINDS)}, import paths of scikit-learn's regressors that a "
+        f"no model kind {kind!r}{hint} There are: {', '.join(named)}, import paths of scikit-learn's regressors that a "
         "model file can hold, such as sklearn.linear_model.Ridge, and of classes with the methods "
         f"{', '.join(METHODS)}"
     )
 
 
 def is_own(kind: str) -> bool:
-    """Whether a kind is the import path of a class that is not ours."""
+    """Whether a kind is a class that is not ours."""
     return kind not in KINDS and not regressors.is_regressor(kind)
 
 
@@ -157,12 +153,19 @@ def reasons(model: Model) -> list[str]:
 
 
 def state_of(model: Model) -> dict[str, Any]:
-    """Return a model as `model_file` holds it: its own state with the kind, the task and the version of the engine."""
+    """Return a model as `model_file` holds it: its own state with the kind, the task and the version of the engine.
+
+    What others bring is in it by name, with the distributions that it is of.
+    """
+    settings = model.task.model
+    own = {name: package_of(FEATURES, name) for name in settings.features}
+    own |= {settings.kind: package_of(MODELS, settings.kind)} if is_own(settings.kind) else {}
     return {
         **model.state(),
         "version": forecaster.STATE_VERSION,
-        "kind": model.task.model.kind,
+        "kind": settings.kind,
         "task": model.task.to_dict(),
+        **({"packages": own} if own else {}),
     }
 
 
@@ -171,11 +174,21 @@ def rebuild(state: dict[str, Any]) -> Model:
 
     Raises:
         ModelFileError: a release of other features wrote it.
-        UnknownNameError: its class cannot be imported here.
+        ModelFileError: its class, or a feature of others, cannot be imported here.
     """
     if state["version"] != forecaster.STATE_VERSION:
         raise ModelFileError(
             f"the model's state has version {state['version']}, this package reads {forecaster.STATE_VERSION}: "
             "use the package's version that trained the model, or retrain"
         )
-    return class_of(state["kind"]).from_state({**state, "task": Task.from_dict(state["task"])})
+    task = Task.from_dict(state["task"])
+    try:
+        kind = class_of(state["kind"])
+        for name in task.model.features:
+            features.load(name)
+    except (ExtensionError, UnknownNameError) as error:
+        of = ", ".join(
+            sorted({f"{name} ({package})" for name, package in state.get("packages", {}).items() if package})
+        )
+        raise ModelFileError(f"the model needs {of or 'code of others'}: {error}") from error
+    return kind.from_state({**state, "task": task})

@@ -1,0 +1,1 @@
+"""What the company Acme adds to its forecasts."""
