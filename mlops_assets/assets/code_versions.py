@@ -58,22 +58,22 @@ STAGES: Mapping[str, Stage] = {
         (
             *("horizon", "season_lengths", "holidays", "calendars", "fill", "outliers", "as_known", "non_negative"),
             *("covariates.known", "covariates.past", "covariates.static", "covariates.sources"),
-            *("model.kind", "model.max_training_rows", "model.seed", "model.recency"),
+            *("model.kind", "model.max_training_rows", "model.seed", "model.recency", "model.features"),
         )
     ),
     RANDOM_FOREST: _FITTED,
     MODEL: _FITTED,
-    BACKTEST: Stage(("backtest",)),
+    BACKTEST: Stage(("backtest", "metrics")),
     MODEL_VERSION: Stage(),
     CHAMPION: Stage(("gate", "approval")),
     FORECASTS: Stage(("minimum", "maximum", "deliver", "covariates.missing_future", "external")),
     EXTERNAL_JOBS: Stage(("external",)),
     RECONCILED_FORECASTS: Stage(("hierarchy",)),
-    FORECAST_ACCURACY: Stage(("outliers",)),
+    FORECAST_ACCURACY: Stage(("outliers", "metrics")),
     DATA_DRIFT: Stage(("season_lengths", "covariates.known", "covariates.past", "covariates.static", "outliers")),
     ANOMALIES: Stage(("season_lengths",)),
     FORECAST_CHANGE: Stage(),
-    REPORT: Stage(),
+    REPORT: Stage(("report",)),
 }
 """Every asset that is made; fields that change nothing in what is stored (docs/changing.md) are in no row."""
 
