@@ -101,7 +101,7 @@ def partition_facts(found: Partition, scores: pd.DataFrame | None) -> dict[str, 
         return facts
     whole = scores[scores["scope"] == ledger.ALL]
     if len(whole):
-        facts |= known_numbers({name: whole[name].iloc[0] for name in whole if name not in ("scope", "value")})
+        facts |= known_numbers({str(name): whole[name].iloc[0] for name in whole if name not in ("scope", "value")})
     facts["by_lead"] = _table(found.by_lead(), SHOWN)
     inside = scores[scores["scope"] == ledger.SEGMENT]
     if len(inside):

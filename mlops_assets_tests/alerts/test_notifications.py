@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from importlib import import_module
 from threading import Barrier, Thread
 
 import pytest
@@ -224,20 +225,17 @@ def test_the_command_that_does_again_what_has_failed(run, command):
 
 @pytest.mark.parametrize("channel", ["python:pager", "acme.alerts:page", "python:acme.alerts.page"])
 def test_a_function_is_told_as_a_service_is(acme, channel):
-    from acme.alerts import TOLD
-
-    TOLD.clear()
+    told = import_module("acme.alerts").TOLD
+    told.clear()
     tables, pager = MemoryTables(), Notifications(channel=channel)
     assert pager.ping().endswith(": the function is there")
     assert pager.send(tables, ALERT)
     assert not pager.send(tables, ALERT)
-    assert TOLD == ["demo: futility: 3 challengers were refused"]
+    assert told == ["demo: futility: 3 challengers were refused"]
     assert rows(tables) == [(1, "delivered")]
 
 
 def test_a_function_that_fails_beside_a_web_hook_is_tried_again(acme, hook, monkeypatch, caplog):
-    import acme.alerts
-
     told = []
 
     def page(alert):
@@ -245,7 +243,7 @@ def test_a_function_that_fails_beside_a_web_hook_is_tried_again(acme, hook, monk
         if len(told) == 1:
             raise ValueError("password=hush is wrong")
 
-    monkeypatch.setattr(acme.alerts, "page", page)
+    monkeypatch.setattr(import_module("acme.alerts"), "page", page)
     tables, both = MemoryTables(), Notifications(channel=f"{hook.url}, acme.alerts:page")
     assert both.send(tables, ALERT)
     assert len(hook.bodies) == 1

@@ -41,7 +41,7 @@ def tables(result: Evaluation) -> Iterator[Any]:
         ranking.add_row(str(row["rank"]), escape(row["model"]), *cells, *cost)
     yield ranking
     yield "~: not worse than the best beyond doubt\n"
-    known = [name for name in result.models if loaded(name) and result.models[name].notna().any()]
+    known = [name for name in map(str, result.models) if loaded(name) and result.models[name].notna().any()]
     overall = Table("model", *known, *_COSTS.values())
     for row in plain_rows(result.models):
         costs = (number(row[name], 1 if name == "memory_mb" else 2) for name in _COSTS)

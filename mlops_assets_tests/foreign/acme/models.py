@@ -1,5 +1,7 @@
 """A model of our own."""
 
+import numpy as np
+
 from mlops_assets.api.extensions import CalibratedSeries
 
 
@@ -12,5 +14,5 @@ class Drift(CalibratedSeries):
         """Return the mean path and the typical size of an error of one step."""
         window = min(self.task.model.parameters.get("window", 26), len(values) - 1)
         slope = (values[-1] - values[-1 - window]) / window
-        mean = [values[-1] + slope * lead for lead in range(1, self.task.horizon + 1)]
-        return mean, abs(values[1:] - values[:-1] - slope).mean()
+        mean = values[-1] + slope * np.arange(1, self.task.horizon + 1)
+        return mean, float(np.abs(np.diff(values) - slope).mean())
