@@ -46,6 +46,7 @@ def cpu_seconds(words: list[str], data: str, folder: str) -> float:
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "DAGSTER_"))}
     environment |= {"MLOPS_ENV": "local", "MLOPS_DATA": data, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment["MLOPS_FORECASTS"] = str(ROOT / "mlops_assets" / "forecasts")
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     told = [sys.executable, "-W", "ignore", *words]
     process = subprocess.Popen(told, cwd=folder, env=environment, stdout=subprocess.DEVNULL)

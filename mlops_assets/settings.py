@@ -23,6 +23,8 @@ PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
     "test": ("memory", "memory"),
 }
 """Where each environment keeps tables and models; MLOPS_TABLES and MLOPS_MODELS choose otherwise."""
+_PACKAGE = Path(__file__).parent
+_SHIPPED = "nyc_departures.yaml"
 _DATABASE, _BUCKET = "postgresql://user:password@host/name", "s3://bucket/prefix"
 
 
@@ -42,9 +44,9 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         description="Where things are kept and how steps run: local, staging, production or test.",
     )
     forecasts: Path = Field(
-        default=Path(__file__).parent / "forecasts",
+        default_factory=lambda: default_forecasts(Path.cwd()),
         alias="MLOPS_FORECASTS",
-        description="Folder of the YAML files, one for each forecast. Default: the shipped example.",
+        description="Folder of the YAML files, one for each forecast. Default: ./forecasts; in a clone, the example.",
     )
     data: Path = Field(
         default=Path("data"),
@@ -256,13 +258,28 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
 
     @property
     def shows_the_example(self) -> bool:
-        """Whether no folder of forecasts is declared, so that the shipped example is what there is."""
-        return self.forecasts == Settings.model_fields["forecasts"].default
+        """Whether the folder of forecasts is the package's own, with the shipped example."""
+        return self.forecasts == _PACKAGE / "forecasts"
 
     @property
     def data_folder(self) -> Path:
         """The data folder as an absolute path, `~` expanded."""
         return self.data.expanduser().resolve()
+
+
+def default_forecasts(working: Path, package: Path = _PACKAGE) -> Path:
+    """Return the folder of forecasts where MLOPS_FORECASTS names none.
+
+    It is `./forecasts`, and in a clone of this repository the package's own, with the example. So it is elsewhere, too,
+    where somebody has put specs into it, as one could when release 0.1.0 had no other default.
+
+    Args:
+        working: the working directory.
+        package: folder of this package.
+    """
+    own = package / "forecasts"
+    is_clone = (package.parent / "mlops_assets_tests").is_dir() and working.is_relative_to(package.parent)
+    return own if is_clone or any(file.name != _SHIPPED for file in own.glob("*.y*ml")) else Path("forecasts")
 
 
 def moment(text: str) -> datetime:

@@ -11,7 +11,8 @@ import pytest
 from mlops_assets.alerts.notifications import NotificationError
 from mlops_assets.environments import open_stores
 from mlops_assets.resources.clock import Clock
-from mlops_assets.settings import Settings, SettingsError, moment, variables
+from mlops_assets.settings import Settings, SettingsError, default_forecasts, moment, variables
+from mlops_assets.spec import SpecError, load_specs
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 OTHERS = "# ---- Read by Dagster and MLflow themselves ----\n"
@@ -259,3 +260,25 @@ def test_an_address_that_a_plugin_of_mlflow_takes_is_taken(monkeypatch):
 @pytest.mark.parametrize("value", ["/mnt/bucket", "gs://bucket", "memory://", "file:///mnt/bucket"])
 def test_whatever_object_storage_takes_as_its_address_is_taken(value):
     assert Settings.read({"MLOPS_OBJECT_STORAGE": value}).object_storage == value
+
+
+def test_forecasts_are_looked_for_in_the_working_directory_and_in_a_clone_in_the_package(tmp_path):
+    clone, installed = tmp_path / "clone" / "mlops_assets", tmp_path / "site-packages" / "mlops_assets"
+    for package in (clone, installed):
+        (package / "forecasts").mkdir(parents=True)
+        (package / "forecasts" / "nyc_departures.yaml").touch()
+    (clone.parent / "mlops_assets_tests").mkdir()
+    assert default_forecasts(clone.parent, clone) == clone / "forecasts"
+    assert default_forecasts(tmp_path, clone) == Path("forecasts")
+    assert default_forecasts(tmp_path, installed) == Path("forecasts")
+    assert default_forecasts(installed.parent, installed) == Path("forecasts"), "nobody's project, but no clone either"
+    (installed / "forecasts" / "mine.yml").touch()  # as release 0.1.0 let one do
+    assert default_forecasts(tmp_path, installed) == installed / "forecasts"
+
+
+def test_settings_without_a_folder_say_how_the_first_forecast_is_declared(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.read({})
+    assert (settings.forecasts, settings.shows_the_example) == (Path("forecasts"), False)
+    with pytest.raises(SpecError, match=r"no such folder.*mlops-assets init TABLE declares the first"):
+        load_specs(settings.forecasts)

@@ -68,6 +68,18 @@ def test_a_round_is_called_as_a_scheduler_calls_it(python, tmp_path, empty_mlflo
     assert where.stdout.startswith(str(python.parents[1]))
 
 
+@pytest.mark.process
+def test_a_new_project_passes_its_own_tests(python, tmp_path):
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DAGSTER_", "MLOPS_"))}
+    for folder, words in ((tmp_path, ["mlops_assets", "new", "shop"]), (tmp_path / "shop", ["pytest", "-q"])):
+        done = subprocess.run(
+            [str(python), "-m", *words], cwd=folder, env=quiet, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert "2 passed" in done.stdout
+    assert not (tmp_path / "shop" / "data").exists()
+
+
 def test_everything_of_the_package_is_in_the_wheel(wheel):
     from zipfile import ZipFile
 

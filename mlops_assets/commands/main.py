@@ -6,8 +6,9 @@ from mlops_assets.commands import base
 
 _COMMANDS = base.OnDemand(
     {
-        "list": "listing:list_forecasts",
-        "init": "listing:init",
+        "list": "declaring.listing:list_forecasts",
+        "init": "declaring.listing:init",
+        "new": "declaring.new:new",
         "run": "run:run",
         "ingest": "run:ingest",
         "reingest": "reingest:reingest",

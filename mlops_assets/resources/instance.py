@@ -13,7 +13,7 @@ from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 
 CODE_LOCATION, REPOSITORY = "mlops_assets.definitions", "__repository__"
-"""The module that Dagster loads, which is the name of the code location, and the repository in it."""
+"""The code location where no project says otherwise, and the repository in it."""
 CONFIGURATION = """\
 telemetry:
   enabled: false
@@ -89,8 +89,20 @@ def _read_migrations_once() -> None:
     sql.ScriptDirectory = Remembered  # pyright: ignore[reportPrivateImportUsage]
 
 
-def list_with_others(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Let Dagster's web UI list a run that this process has executed where it lists those of the code location.
+def code_location(folder: Path) -> str:
+    """Return the name of the code location that Dagster's commands load in a folder: that of its `pyproject.toml`."""
+    import tomli  # which Dagster brings
+
+    try:
+        project = tomli.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["dg"]["project"]
+        root = project["root_module"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return CODE_LOCATION
+    return project.get("code_location_name") or project.get("code_location_target_module") or f"{root}.definitions"
+
+
+def list_with_others(instance: dg.DagsterInstance, run_id: str, name: str) -> None:
+    """Let Dagster's web UI list a run that this process has executed where it lists those of a code location.
 
     Its timeline, and the page of a job, leave out runs that belong to no code location.
     """
@@ -104,7 +116,7 @@ def list_with_others(instance: dg.DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is None or run.remote_job_origin is not None:
         return
-    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=CODE_LOCATION), CODE_LOCATION)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=name), name)
     instance.run_storage.replace_job_origin(
         run, RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), run.job_name)
     )

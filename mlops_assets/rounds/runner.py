@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -11,7 +12,7 @@ from mlops_assets.alerts.failures import reason_of
 from mlops_assets.catalog.names import step_of
 from mlops_assets.catalog.run_tags import MAX_RETRIES, PROCESS, REPOSITORY_LABEL, range_tags
 from mlops_assets.errors import ExitCode, MlopsAssetsError
-from mlops_assets.resources.instance import CODE_LOCATION, REPOSITORY, list_with_others
+from mlops_assets.resources.instance import REPOSITORY, code_location, list_with_others
 from mlops_assets.resources.refusals import refusal
 from mlops_assets.rounds.processes import this_process
 from mlops_assets.stages.deliver import NoChampionError
@@ -66,7 +67,7 @@ class Runner:
             return logger
 
         self.definitions = dg.Definitions.merge(definitions, dg.Definitions(loggers={"steps": steps}))
-        self.instance = instance
+        self.instance, self.location = instance, code_location(Path.cwd())
 
     def __call__(
         self,
@@ -85,7 +86,7 @@ class Runner:
         """
         # Nobody but its command can make it again.
         every = {PROCESS: this_process(), MAX_RETRIES: "0", **(tags or {})}
-        every |= {REPOSITORY_LABEL: f"{REPOSITORY}@{CODE_LOCATION}"}
+        every |= {REPOSITORY_LABEL: f"{REPOSITORY}@{self.location}"}
         one = keys[0] if keys and keys[0] == keys[-1] else None
         if keys and one is None:
             every |= range_tags(keys[0], keys[-1])
@@ -97,7 +98,7 @@ class Runner:
             tags=every,
             raise_on_error=False,
         )
-        list_with_others(self.instance, result.run_id)
+        list_with_others(self.instance, result.run_id, self.location)
         if not result.success:
             raise _failure(result, job)
 

@@ -61,7 +61,10 @@ def load_specs(folder: Path) -> Declared:
         SpecError: no folder, or no file in it.
     """
     if not folder.is_dir():
-        raise SpecError(f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files")
+        raise SpecError(
+            f"{folder}: no such folder; MLOPS_FORECASTS must name the folder of the forecast files, and "
+            "mlops-assets init TABLE declares the first"
+        )
     files = files_of(folder)
     if not files:
         raise SpecError(f"{folder}: no forecast declared here (no *.yaml file)")

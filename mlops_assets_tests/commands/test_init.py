@@ -20,11 +20,12 @@ def test_a_spec_is_written_and_the_command_that_is_printed_finds_it(call, table,
     monkeypatch.delenv("MLOPS_FORECASTS")
     result = call("init", "sales.csv", "--horizon", "5")
     assert result.exit_code == 0, result.output
-    assert "MLOPS_FORECASTS=forecasts mlops-assets run sales" in result.output
+    assert "\n  mlops-assets run sales" in result.output
     spec = load_spec(tmp_path / "forecasts" / "sales.yaml")
     assert (spec.horizon, spec.columns.item_id, spec.source.decimal) == (5, ["shop"], ",")
-    monkeypatch.setenv("MLOPS_FORECASTS", "forecasts")
     assert "sales" in call("list").output
+    moved = call("init", "sales.csv", "--output", "elsewhere/sales.yaml")
+    assert "MLOPS_FORECASTS=elsewhere mlops-assets run sales" in moved.output
 
 
 def test_a_file_that_is_there_is_not_replaced_unasked(call, table):
@@ -69,3 +70,12 @@ def test_what_does_not_go_together_is_wrong_usage(call, table, arguments, words)
     result = call("forecast", *arguments)
     assert result.exit_code in (1, 2)
     assert words in result.output
+
+
+def test_a_new_project_is_told_with_what_to_do_next(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = call("new", "shop one", "--name", "shops")
+    assert said.exit_code == 0, said.output
+    assert "cd 'shop one'\n  mlops-assets run shop_sales\n  dagster dev" in said.output
+    answer = json.loads(call("new", "other", "--json").stdout)
+    assert (answer["package"], answer["forecast"]) == ("other", "shop_sales")
