@@ -50,10 +50,12 @@ class DaskCluster:
         self._cluster: Any = None
         if where.place == LOCAL or where.opener:
             self._cluster = _local(where) if where.place == LOCAL else open_by_path(where)
+        else:
+            _require_protocol(where)
         try:
             there = f"{where.protocol or 'tcp'}://{where.place}"
             self._client: Any = Client(self._cluster or there, timeout=PATIENCE, set_as_default=False)
-        except (TypeError, ValueError) as error:  # no port, no such protocol, no certificates
+        except (TypeError, ValueError) as error:
             raise EngineAddressError(f"MLOPS_ENGINE={where.text}: {error}") from error
         except OSError as error:
             raise EngineUnavailableError(
@@ -175,6 +177,27 @@ class DaskCluster:
             raise EngineUnavailableError(
                 f"MLOPS_ENGINE={self._where.text}: the scheduler of Dask does not answer any more: {error}"
             ) from error
+
+
+def _require_protocol(where: Address) -> None:
+    """Refuse what Dask cannot speak before a client tries, which would hold the exit of the process for 40 seconds.
+
+    Raises:
+        EngineAddressError: no such protocol, or no certificates for it.
+    """
+    from distributed.comm.registry import get_backend
+    from distributed.security import Security
+
+    try:
+        get_backend(where.protocol or "tcp")
+    except ValueError as error:
+        raise EngineAddressError(f"MLOPS_ENGINE={where.text}: {error}") from error
+    if where.protocol == "tls" and Security().get_connection_args("client")["ssl_context"] is None:
+        raise EngineAddressError(
+            f"MLOPS_ENGINE={where.text}: there are no certificates for it; name them in "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
+        )
 
 
 def _local(where: Address) -> Any:

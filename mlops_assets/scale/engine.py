@@ -13,6 +13,7 @@ from mlops_assets.scale.address import LOCAL, Address
 from mlops_assets.scale.backend import Backend
 from mlops_assets.scale.dask_cluster import DaskCluster
 from mlops_assets.scale.failures import EngineUnavailableError
+from mlops_assets.scale.opener import require_module
 from mlops_assets.scale.processes import Processes, cores
 from mlops_assets.scale.spark_session import SparkSession
 
@@ -38,7 +39,9 @@ class Engine(BaseModel):
         Raises:
             EngineAddressError: it is none.
         """
-        return cls(address=Address.of(address).text)
+        where = Address.of(address)
+        require_module(where)
+        return cls(address=where.text)
 
     @classmethod
     def local(cls) -> "Engine":

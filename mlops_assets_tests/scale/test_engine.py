@@ -28,7 +28,7 @@ def processes() -> Iterator[Engine]:
 
 def test_what_is_opened_for_a_run_is_not_opened_to_be_checked():
     assert Engine.at("local?workers=3").ping() == "processes of this machine, at most 3, where a table is large"
-    for address in ("dask://local", "dask://no.such:Cluster", "spark://host:7077", "databricks"):
+    for address in ("dask://local", "dask://mlops_assets_tests.scale.work:opened", "spark://host:7077", "databricks"):
         assert Engine.at(address).ping() == f"{address}, not tried: it is opened by the first step that needs it"
 
 
@@ -109,6 +109,7 @@ def test_what_is_no_address_is_refused_with_examples(text):
         ("local?worker=2", "no option 'worker'; there are: workers"),
         ("dask://local?memory=2", "memory takes a size such as 1GiB, found 2"),
         ("dask://host", "MLOPS_ENGINE=dask://host: a scheduler of Dask has a port, such as dask://host:8786"),
+        ("dask://h:x", "there is no module 'h' here to open a cluster, and 'x' is no port"),
         ("dask://127.0.0.1:x", "MLOPS_ENGINE=dask://127.0.0.1:x: a scheduler of Dask has a port"),
         ("spark://host", "MLOPS_ENGINE=spark://host: a master of Spark has a port, such as spark://host:7077"),
     ],
