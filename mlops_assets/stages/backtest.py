@@ -119,27 +119,28 @@ def backtest(
     task, windows = fitting.task, spec.backtest.windows
     origins = rolling.origins_between(histories.first_observed(), until, task, windows, spec.backtest.step)
     drawings = [Drawing(task, histories.last(origin), origin) for origin in origins]
-    challengers, fits = zip(*_fitted(histories, fitting, drawings, here=fitting.base is not None), strict=True)
-    present, left_out = life.champion(), ""
-    champion = None
-    if present is not None:
-        try:
-            champion = champion_at(life.versions, present, histories, origins, spec, task)
-        except (MlopsAssetsError, ValueError) as error:
-            left_out = _no_part(present.number, error)
-    scores = {name: Scoring(spec.task, by) for name, by in _SCORES.items()}
-    seconds: dict[str, float] = dict.fromkeys((CHALLENGER, NAIVE), 0.0)
-    batches: Frames | list[pd.DataFrame] = Frames(BACKTEST) if histories.many else []
-    found: set[int] = set()
-    for made in histories.each(forecast, Windows(task, until, origins, challengers, champion)):
-        if made.problem and champion is not None:
-            left_out = left_out or _no_part(champion.number, made.problem)
-        for scoring in scores.values():
-            scoring.add(made.rows)
-        for name, spent in made.seconds.items():
-            seconds[name] += spent
-        found |= {*made.rows["window"].unique()}
-        batches.add(made.rows) if isinstance(batches, Frames) else batches.append(made.rows)
+    with histories.kept():
+        challengers, fits = zip(*_fitted(histories, fitting, drawings, here=fitting.base is not None), strict=True)
+        present, left_out = life.champion(), ""
+        champion = None
+        if present is not None:
+            try:
+                champion = champion_at(life.versions, present, histories, origins, spec, task)
+            except (MlopsAssetsError, ValueError) as error:
+                left_out = _no_part(present.number, error)
+        scores = {name: Scoring(spec.task, by) for name, by in _SCORES.items()}
+        seconds: dict[str, float] = dict.fromkeys((CHALLENGER, NAIVE), 0.0)
+        batches: Frames | list[pd.DataFrame] = Frames(BACKTEST) if histories.many else []
+        found: set[int] = set()
+        for made in histories.each(forecast, Windows(task, until, origins, challengers, champion)):
+            if made.problem and champion is not None:
+                left_out = left_out or _no_part(champion.number, made.problem)
+            for scoring in scores.values():
+                scoring.add(made.rows)
+            for name, spent in made.seconds.items():
+                seconds[name] += spent
+            found |= {*made.rows["window"].unique()}
+            batches.add(made.rows) if isinstance(batches, Frames) else batches.append(made.rows)
     rolling.require_all(found, windows)
     overall, by_window = (scoring.table() for scoring in scores.values())
     spent = [

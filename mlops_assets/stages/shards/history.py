@@ -1,6 +1,7 @@
 """The history of all items: read at once where it is small, else shard by shard by whoever works on it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -13,13 +14,14 @@ from mlops_assets.forecasting.data.grid import is_there, parse_frequency
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.revisions import Moments, Revisions
 from mlops_assets.resources.protocols import Tables
-from mlops_assets.resources.rows import Only
+from mlops_assets.resources.rows import Only, Span
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
 from mlops_assets.scale.shards import Shard, apply_by_shard, shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.shards.frames import latest_of
+from mlops_assets.stages.shards.kept import Kept
 from mlops_assets.stages.train import cleaned, history_of
 
 TARGETS = ["item_id", "timestamp", "target"]
@@ -74,6 +76,7 @@ class Reading:
 
     Attributes:
         moments: since when partitions are known; None: what was known before is not asked for.
+        kept: what has been read already; None: nothing is kept.
     """
 
     spec: ForecastSpec
@@ -82,11 +85,17 @@ class Reading:
     columns: Sequence[str] | None
     end: pd.Timestamp | None
     moments: Moments | None
+    kept: Kept | None = None
 
     def part(self, tables: Tables, items: Shard | Sequence[str]) -> Part:
         """Read the part of some items; None: of all."""
         only = None if items is None else Only(items=items)
-        rows = tables.read(self.key, self.partitions, self.columns, only)
+
+        def load(columns: Sequence[str] | None) -> pd.DataFrame:
+            return tables.read(self.key, self.partitions, columns, only)
+
+        shared = self.kept is not None and isinstance(items, Span)
+        rows = self.kept.read(items, self.columns, load) if shared else load(self.columns)
         past = AsKnown.of(Graph(self.spec), tables, rows, self.moments, only) if self.moments is not None else None
         return Part(self.spec, rows, self.end, past)
 
@@ -104,6 +113,7 @@ class Histories:
             count: number of shards. Default: by the number of rows.
         """
         self._graph, self.engine, self._observations, self._count = graph, engine, observations, count
+        self._kept: Kept | None = None
 
     @cached_property
     def _shards(self) -> list[Shard]:
@@ -114,6 +124,19 @@ class Histories:
     def many(self) -> bool:
         """Whether the items are too many to be read at once."""
         return len(self._shards) > 1
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Read no shard twice in the meantime, where workers see the disk of this machine."""
+        if not self.many:
+            yield
+            return
+        with Kept.opened() as kept:
+            self._kept = kept
+            try:
+                yield
+            finally:
+                self._kept = None
 
     @cached_property
     def whole(self) -> Part:
@@ -127,7 +150,7 @@ class Histories:
     def _reading(self, columns: Sequence[str] | None, end: pd.Timestamp | None) -> Reading:
         spec, table = self._graph.spec, self._observations
         columns = columns if self._moments is None else None
-        return Reading(spec, table.key, table.partitions, columns, end, self._moments)
+        return Reading(spec, table.key, table.partitions, columns, end, self._moments, self._kept)
 
     def each(self, function: Callable[..., Result], *arguments: object, only_targets: bool = False) -> Iterator[Result]:
         """Yield what a function returns for each part, in the order of the items.

@@ -59,8 +59,9 @@ def training_set(graph: Graph, histories: Histories, last: str | None, task: Tas
         return TrainingSet(rows, len(whole.history), Remarks.of(graph.spec, whole.observations))
     end = window_of(graph.partitions, last).end - pd.Timedelta(microseconds=1) if last else None
     drawing = Drawing(task, histories.last(end))
-    surveys, counts, odd = zip(*histories.each(_look, drawing, only_targets=True), strict=True)
-    rows = pd.concat(_drawn(histories, [drawing], [_plan(surveys, drawing)])[0], ignore_index=True)
+    with histories.kept():
+        surveys, counts, odd = zip(*histories.each(_look, drawing, only_targets=True), strict=True)
+        rows = pd.concat(_drawn(histories, [drawing], [_plan(surveys, drawing)])[0], ignore_index=True)
     return TrainingSet(rows, sum(counts), Remarks.together(graph.spec, odd))
 
 

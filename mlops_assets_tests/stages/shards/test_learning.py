@@ -50,10 +50,11 @@ def test_models_and_backtest_do_not_know_shards(panel):
         until = pd.Timestamp(panel.keys[-1])
         origins = [until - pd.Timedelta(days=task.horizon * back) for back in (3, 2, 1)]
         drawings = [learning.Drawing(one, items.last(origin)) for one in (task, champion) for origin in origins]
-        models = [backtest.portable(kinds.fit(rows, task)) for rows in learning.rows_of(items, drawings)]
-        rival = backtest.Champion(4, {0: None, 1: models[4], 2: panel.model})
-        windows = backtest.Windows(task, until, origins, models[:3], rival)
-        parts = list(items.each(backtest.forecast, windows))
+        with items.kept():
+            models = [backtest.portable(kinds.fit(rows, task)) for rows in learning.rows_of(items, drawings)]
+            rival = backtest.Champion(4, {0: None, 1: models[4], 2: panel.model})
+            windows = backtest.Windows(task, until, origins, models[:3], rival)
+            parts = list(items.each(backtest.forecast, windows))
         assert not [part.problem for part in parts if part.problem]
         rows = pd.concat([part.rows for part in parts if len(part.rows)], ignore_index=True)
         return [model_file.dumps(model.state) for model in models], rows, parts[0].seconds
