@@ -36,8 +36,10 @@ from years import PLACES, place  # noqa: E402
 NAME, NOW = "years", "2024-12-31T12:30:00+00:00"
 LATER = "2024-12-31T13:30:00+00:00"
 STEPS = {"hourly": ("h", 24, pd.Timedelta(hours=1)), "daily": ("D", 14, pd.Timedelta(days=1))}
-HISTORY, ORIGINS, RECENT = 420, 5, 420
-"""Partitions that are ingested and forecast from for real, and those whose scores are written one by one."""
+HISTORY = {"hourly": 840, "daily": 300}
+"""Partitions that are ingested for real: a forecast of hours looks 673 back, and so does the oldest of a chunk."""
+ORIGINS, RECENT = 5, 420
+"""Partitions that are forecast from for real, and those whose scores are written one by one."""
 CHUNK = 100
 """Partitions of one run of a backfill."""
 STATUS, TICK = 5.0, 1.0
@@ -62,7 +64,7 @@ arrivals: {{every: 1m}}
 def series(kind: str) -> pd.DataFrame:
     """Three series with a season, as long as the real part of the forecast and a step more than the present."""
     step = STEPS[kind][2]
-    times = pd.date_range(end=pd.Timestamp("2025-01-02"), periods=HISTORY + 60, freq=step)
+    times = pd.date_range(end=pd.Timestamp("2025-01-02"), periods=HISTORY[kind] + 60, freq=step)
     random = np.random.default_rng(0)
     rows = [
         pd.DataFrame(
@@ -83,6 +85,7 @@ class World:
         from mlops_assets.spec import find_spec
 
         frequency, horizon, step = STEPS[kind]
+        self.history = HISTORY[kind]
         specs = folder / "forecasts"
         specs.mkdir(parents=True, exist_ok=True)
         series(kind).to_csv(specs / f"{NAME}.csv", index=False)
@@ -108,7 +111,7 @@ class World:
         """Ingest and forecast the last partitions for real, and return what that took."""
         from mlops_assets.rounds.round import run_ingestion, run_round
 
-        chunk = self.keys[-HISTORY:]
+        chunk = self.keys[-self.history :]
         ingested = spent(lambda: run_ingestion(self.spec, chunk, self.settings, self.instance, False, nobody))
         origins = self.keys[-ORIGINS:]
         made = spent(lambda: run_round(self.spec, origins, self.settings, self.instance, False, nobody))
@@ -139,7 +142,7 @@ class World:
         from mlops_assets.rounds.round import run_ingestion, run_round
 
         def ingest() -> None:
-            for first in range(-HISTORY, 0, CHUNK):
+            for first in range(-self.history, 0, CHUNK):
                 chunk = self.keys[first : first + CHUNK or None]
                 run_ingestion(self.spec, chunk, self.settings, self.instance, False, nobody)
 
@@ -147,7 +150,7 @@ class World:
             run_round(self.spec, self.keys[-CHUNK:], self.settings, self.instance, False, nobody)
 
         return {
-            f"backfill: ingesting {HISTORY} partitions, {CHUNK} a run": spent(ingest),
+            f"backfill: ingesting {self.history} partitions, {CHUNK} a run": spent(ingest),
             f"backfill: a round of {CHUNK} partitions": spent(forecast),
         }
 
