@@ -132,7 +132,7 @@ def test_a_cluster_of_ones_own_is_opened_by_its_import_path(engine, monkeypatch)
     ("address", "message"),
     [
         ("dask+ftp://127.0.0.1:9", "unknown address scheme 'ftp'"),
-        ("dask+tls://127.0.0.1:9", "there are no certificates for it; name them in DASK_DISTRIBUTED__COMM__TLS__CA_FILE"),
+        ("dask+tls://127.0.0.1:9", "no certificates for it; name them in DASK_DISTRIBUTED__COMM__TLS__CA_FILE"),
         ("dask://local?memory=lots", "Could not interpret 'lots'"),
     ],
 )
