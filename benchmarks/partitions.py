@@ -143,7 +143,7 @@ class World:
 
         def ingest() -> None:
             for first in range(-self.history, 0, CHUNK):
-                chunk = self.keys[first : first + CHUNK or None]
+                chunk = self.keys[first : min(first + CHUNK, 0) or None]
                 run_ingestion(self.spec, chunk, self.settings, self.instance, False, nobody)
 
         def forecast() -> None:

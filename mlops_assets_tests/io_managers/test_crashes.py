@@ -100,9 +100,8 @@ def test_killed_at_random_times_while_others_read(doomed: Doomed, places: Places
 
 @pytest.mark.parametrize("place", MODELS)
 def test_a_model_is_whole_after_a_kill_at_every_step(doomed: Doomed, places: Places, place: str, tmp_path: Path):
-    models, log, step = places.models(place), tmp_path / "log", 1
+    models, key, log, step, died = places.models(place), ["none"], tmp_path / "log", 1, True
     assert isinstance(models, ObjectModels)
-    died = True
     while died:  # each time another model: what the dead leave behind is looked at by who writes next, line by line
         key = [fresh_name(), "m"]
         models.replace(key, {"n": 1, "text": "x"}, {}, 1)

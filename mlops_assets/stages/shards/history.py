@@ -94,8 +94,10 @@ class Reading:
         def load(columns: Sequence[str] | None) -> pd.DataFrame:
             return tables.read(self.key, self.partitions, columns, only)
 
-        shared = self.kept is not None and isinstance(items, Span)
-        rows = self.kept.read(items, self.columns, load) if shared else load(self.columns)
+        if self.kept is not None and isinstance(items, Span):
+            rows = self.kept.read(items, self.columns, load)
+        else:
+            rows = load(self.columns)
         past = AsKnown.of(Graph(self.spec), tables, rows, self.moments, only) if self.moments is not None else None
         return Part(self.spec, rows, self.end, past)
 
