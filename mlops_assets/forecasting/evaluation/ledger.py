@@ -124,22 +124,18 @@ class Compared:
 
     def __init__(self, task: Task, by: Sequence[str] = ()) -> None:
         """Begin with nothing; arguments as of `compared`."""
-        self._task, self._by = task, list(by)
-        self._own, self._naive = Scoring(task, by), Scoring(task, by)
+        self._by, self._numbers = list(by), numbers_of(task)
+        self._scoring = Scoring(task, by, {"naive_mase": (BASELINE, "naive")})
 
     def add(self, rows: pd.DataFrame) -> None:
         """Take the rows of some more items."""
-        self._own.add(rows)
-        self._naive.add(rows.assign(**{self._task.point_column: rows["naive"]}))
+        self._scoring.add(rows)
 
     def table(self) -> pd.DataFrame:
         """Return the scores of all that has come."""
-        by = self._by
-        naive = self._naive.table()[[*by, BASELINE]].rename(columns={BASELINE: "naive_mase"})
-        own = self._own.table()
-        both = own.merge(naive, on=by, how="left") if by else pd.concat([own, naive], axis=1)
-        both["skill"] = 1 - both[BASELINE] / both["naive_mase"].where(both["naive_mase"] > 0)
-        return both[[*by, "rows", *numbers_of(self._task)]]
+        found = self._scoring.table()
+        found["skill"] = 1 - found[BASELINE] / found["naive_mase"].where(found["naive_mase"] > 0)
+        return found[[*self._by, "rows", *self._numbers]]
 
 
 def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:

@@ -151,11 +151,12 @@ def clipped(table: pd.DataFrame, task: Task, history: pd.DataFrame, lowest: floa
     if task.may_be_negative or (lowest < 0 and not task.non_negative):
         return table
     columns = ["mean", *task.quantile_columns]
-    bounded = table[columns].clip(lower=0.0)
+    made = table[columns].to_numpy()
+    bounded = np.maximum(made, 0.0)
     if not task.non_negative:
         below = history.loc[(history[TARGET] < 0).to_numpy(), ITEM].unique()
-        bounded = bounded.where(~table[ITEM].isin(below), table[columns])
-    return table.assign(**{name: bounded[name] for name in columns})
+        bounded = np.where(table[[ITEM]].isin(below), made, bounded)
+    return table.assign(**dict(zip(columns, bounded.T, strict=True)))
 
 
 def without_covariates(task: Task) -> Task:

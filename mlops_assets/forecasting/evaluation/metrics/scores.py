@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from mlops_assets.forecasting.model.task import Task
 
 SERIES = ("model", "window", ITEM, "origin")
 """Columns that tell one series of forecasts from another."""
+NOTHING: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:
@@ -42,15 +44,18 @@ class Scoring:
     next begins, as long as no series is in two of them.
     """
 
-    def __init__(self, task: Task, by: Sequence[str] = ()) -> None:
+    def __init__(self, task: Task, by: Sequence[str] = (), beside: Mapping[str, tuple[str, str]] = NOTHING) -> None:
         """Begin with nothing.
 
         Args:
             task: names the point forecast and the quantiles.
             by: columns to group by; none gives one row.
+            beside: further columns of the table, each a metric of another point forecast on the same rows, as the name
+                of that metric and the column with that forecast.
         """
+        self._metrics = {**metrics_of(task)} | {name: METRICS[metric] for name, (metric, _) in beside.items()}
+        self._points = {name: point for name, (_, point) in beside.items()}
         self._task, self._by = task, list(by) or ["all"]
-        self._metrics = metrics_of(task)
         self._groups: pd.DataFrame | None = None
         self._sums: dict[str, np.ndarray] = {}
 
@@ -60,7 +65,11 @@ class Scoring:
         keys = predictions.assign(all=0) if self._by == ["all"] else predictions
         counted = np.flatnonzero(rows.scorable & keys[self._by].notna().all(axis=1).to_numpy())
         keys, of_row = keys.iloc[counted], self._places(keys.iloc[counted])
-        losses = {name: metric.losses(rows)[counted] for name, metric in self._metrics.items()}
+        others = {
+            name: Rows(predictions.assign(**{self._task.point_column: predictions[point]}), self._task)
+            for name, point in self._points.items()
+        }
+        losses = {name: metric.losses(others.get(name, rows))[counted] for name, metric in self._metrics.items()}
         self._add("rows", of_row, np.ones(len(counted)))
         self._add("size", of_row, rows.size[counted])
         for name in (*self._averaged_by("size"), *self._averaged_by("rows")):
@@ -79,7 +88,8 @@ class Scoring:
         """Return the scores of all that has come; see `score`."""
         pair = outer_pair(self._task.quantiles)
         if self._groups is None:
-            self.add(pd.DataFrame(columns=[TARGET, *self._by, "mase_scale", "rmsse_scale"], dtype=float))
+            columns = [TARGET, *self._by, "mase_scale", "rmsse_scale", *self._points.values()]
+            self.add(pd.DataFrame(columns=columns, dtype=float))
         sums, scores = self._sums, {}
         for name, metric in self._metrics.items():
             whole = sums["size" if metric.average == "size" else f"{name} count"]
@@ -93,7 +103,10 @@ class Scoring:
         own = keys.groupby(self._by, observed=True).ngroup().to_numpy()
         _, first = np.unique(own, return_index=True)
         new = keys[self._by].iloc[first]
-        known = new.iloc[:0] if self._groups is None else self._groups
+        if self._groups is None:
+            self._groups = new.reset_index(drop=True)
+            return own
+        known = self._groups
         groups = new if known.empty else pd.concat([known, new], ignore_index=True)
         place = groups.groupby(self._by, observed=True).ngroup().to_numpy()
         _, one = np.unique(place, return_index=True)
