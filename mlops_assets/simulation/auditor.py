@@ -16,7 +16,7 @@ class Rules:
     """What the forecast's spec promises, in the auditor's own words.
 
     Attributes:
-        again: so many days before the latest are read again each morning.
+        again: so many days before the latest are read again on Mondays.
         most_bad: a larger share of unusable rows is refused.
         alive: an item without a value for so many days is forecast no more.
         horizon: days that are forecast.
@@ -62,7 +62,8 @@ class Auditor:
         if readable:
             recent = source[source["day"] > day - _RECENT * _DAY]
             parts = {pd.Timestamp(str(one)): rows for one, rows in recent.groupby("day")}
-            self._read_again(parts, day)
+            if day.dayofweek == 0:
+                self._read_again(parts, day)
             for empty in self._empty(parts, day):
                 if _bad(parts[empty]) <= self.rules.most_bad:
                     self._replace(empty, _usable(parts[empty]))

@@ -16,7 +16,7 @@ from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.train import history_of
 
 LIVED, NEVER, DAILY = "as lived", "never retrained", "retrained daily"
-ORIGINS = 40
+ORIGINS = 20
 """Origins, evenly over the days, that the policies are compared on."""
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.simulation.journal import JobEvent
 from mlops_assets.simulation.service import EXTERNAL, Service, ServiceJobs
 from mlops_assets.simulation.tables import KeptTables
-from mlops_assets.simulation.world import HISTORY, START, Kind, World
+from mlops_assets.simulation.world import HISTORY, START, World
 from mlops_assets.spec import ForecastSpec, load_spec
 from mlops_assets.tracking.memory import MemoryTracking
 from mlops_assets.tracking.registry import Version
@@ -37,9 +36,8 @@ from mlops_assets.tracking.registry import Version
 NAME = "simulated"
 SOURCE = "sales.csv"
 
-
-REREAD = 3
-"""Days before the latest that each round reads again."""
+REREAD = 10
+"""Days before the latest that are read again on Mondays: what is revised lies back no further."""
 MOST_BAD = 0.4
 """Share of unusable rows above which none is stored."""
 _JOBS = 3
@@ -86,23 +84,24 @@ ROLES = (SHADOW, CHAMPION)
 """What the service's forecasts are for."""
 
 
-def declare(folder: Path, world: World) -> ForecastSpec:
-    """Write the spec of a world's forecast into a folder, beside the source's file, and read it."""
+def declare(folder: Path, world: World, day: int = 0) -> ForecastSpec:
+    """Write the spec that a world's forecast has on a day into a folder, beside the source's file, and read it."""
     fields = {
         "name": NAME,
         "description": "Sales of a made-up world.",
         "source": {"kind": "file", "path": SOURCE},
         "columns": {"item_id": "item", "timestamp": "day", "target": "sales"},
         "frequency": "D",
-        "partitions": {"kind": "daily", "start": f"{world.date(-HISTORY):%Y-%m-%d}", "reread": REREAD},
+        "partitions": {"kind": "daily", "start": f"{world.date(-HISTORY):%Y-%m-%d}"},
         "quarantine": {"max_share": MOST_BAD},
         "schedule": "0 6 * * *",
+        "automation": True,
         "horizon": 7,
         "model": {"parameters": {"n_estimators": 10, "n_jobs": 1}, "max_training_rows": 2000},
         "backtest": {"windows": 3},
         **WAYS[world.seed % len(WAYS)],
     }
-    if world.of_kind(Kind.SERVICE) is not None:
+    if world.serves(day):
         fields["external"] = EXTERNAL | {"role": ROLES[world.seed % len(ROLES)]}
     file = folder / f"{NAME}.yaml"
     file.write_text(yaml.safe_dump(fields, sort_keys=False), encoding="utf-8")
@@ -118,10 +117,11 @@ class Forecast:
     """The forecast with its stores, all in this process.
 
     Attributes:
-        spec: of it.
+        spec: as it is now.
         folder: of the source's file and the jobs' ledger.
         service: forecasts beside it.
         stores: with the clock of the moment.
+        graph: what all its assets share.
         instance: knows the runs.
     """
 
@@ -129,6 +129,7 @@ class Forecast:
     folder: Path
     service: Service = field(default_factory=Service)
     stores: Stores = field(init=False)
+    graph: Graph = field(init=False)
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
     _tracking: MemoryTracking = field(default_factory=MemoryTracking)
     _runs: int = 0
@@ -136,6 +137,7 @@ class Forecast:
 
     def __post_init__(self) -> None:
         """Open the stores."""
+        self.change(self.spec)
         clock, jobs = self._at(START)
         self.stores = Stores(
             tables=KeptTables(),
@@ -146,15 +148,14 @@ class Forecast:
             jobs=jobs,
         )
 
-    @cached_property
-    def graph(self) -> Graph:
-        """What all its assets share."""
-        return Graph(self.spec)
-
     @property
     def life(self) -> Lifecycle:
         """The versions of its model."""
         return Lifecycle.of(self.stores, self.spec.name)
+
+    def change(self, spec: ForecastSpec) -> None:
+        """Let it be declared anew."""
+        self.spec, self.graph = spec, Graph(spec)
 
     def wake(self, moment: pd.Timestamp) -> None:
         """Let it be a moment, in UTC."""

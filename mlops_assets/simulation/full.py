@@ -1,4 +1,4 @@
-"""The machine's part of a day by Dagster's own assets and jobs, over the same stores in memory."""
+"""The machine's part of a day by Dagster's own assets, jobs and sensors, over the same stores in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -6,6 +6,12 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.automation.alerting import Alerting
+from mlops_assets.automation.approvals import Approvals
+from mlops_assets.automation.jobs import build_jobs
+from mlops_assets.automation.rescoring import Rescoring
+from mlops_assets.automation.retraining import Retraining
+from mlops_assets.automation.sensors import build_sensors
 from mlops_assets.catalog.asset_graph import asset_keys
 from mlops_assets.catalog.names import (
     DAILY,
@@ -23,17 +29,16 @@ from mlops_assets.catalog.names import (
     job_name,
     step_name,
 )
-from mlops_assets.catalog.partitions import complete_keys, ranges
 from mlops_assets.catalog.run_tags import FORECAST, MAX_RETRIES, range_tags
 from mlops_assets.definitions import Environment, assemble
 from mlops_assets.environments import Stores
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.simulation.forecast import Forecast
-from mlops_assets.simulation.hands import TRAIN
+from mlops_assets.simulation.hands import POLICIES, ROUND, TRAIN
 from mlops_assets.simulation.rounds import Taken
 from mlops_assets.simulation.telling import Teller
+from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.holes import REACH
-from mlops_assets.stages.rescore import judged, old_scores, reread_keys
 
 _MENDED = (FORECASTS, EXTERNAL_JOBS, FORECAST_ACCURACY)
 """Assets of a round that is made up for."""
@@ -56,7 +61,7 @@ class Present:
 
 
 class Assets:
-    """Runs the jobs of the forecast in this process, each on the clock of its moment.
+    """Runs the jobs of the forecast and lets its sensors look, in this process, on the clock of the moment.
 
     The report is made on the first of a month alone: it changes nothing, and costs as much as the rest of a round.
 
@@ -68,18 +73,18 @@ class Assets:
         self._teller, self._forecast = teller, teller.forecast
         resources = {one.name: getattr(self._forecast.stores, one.name) for one in fields(Stores)}
         resources |= {name: Present(self._forecast, name) for name in ("clock", "jobs", "tracking")}
-        self._definitions = assemble([self._forecast.spec], Environment(resources, dg.in_process_executor))
+        self._environment = Environment(resources, dg.in_process_executor)
+        self._cursors: dict[str, str | None] = {}
+        self._assembled: tuple[ForecastSpec, dg.Definitions] | None = None
 
     def history(self, keys: Sequence[str]) -> Taken:
         """Take in consecutive partitions."""
         self._run(DAILY, [keys[0], keys[-1]], self._keys(lambda one: one.step == INGEST))
         return Taken([self._forecast.observations(keys[-1]).read()], set(keys))
 
-    def round(self, key: str) -> Taken:
+    def round(self, key: str, again: Sequence[str] = ()) -> Taken:
         """Make the round of a partition, and score anew what has changed."""
-        spec = self._forecast.spec
-        again = reread_keys(spec, key)
-        with self._teller.stage("round"):
+        with self._teller.stage(ROUND):
             if again:
                 self._run(RESCORE, [again[0], again[-1]])
             self._run(DAILY, [key, key], self._keys(lambda one: one.name != REPORT or key.endswith("-01")))
@@ -102,12 +107,33 @@ class Assets:
         decided = log.all()
         return int(decided["version"].iloc[-1]) if len(decided) > before else None
 
+    def ask(self) -> None:
+        """Let the sensor of the policies look, and the one that carries out what people have decided."""
+        with self._teller.stage(POLICIES):
+            self._tick(Approvals.name)
+            requests = self._tick(Retraining.name)
+        for request in requests:
+            self.train(request.tags)
+
+    def tell(self) -> None:
+        """Let the sensor of alerts look."""
+        self._tick(Alerting.name)
+
     def _rescore(self) -> None:
-        """Score what the sensor of late data finds outdated."""
+        """Let the sensor of late data look."""
+        for request in self._tick(Rescoring.name):
+            self._run(RESCORE, selection=request.asset_selection, tags=request.tags)
+
+    def _tick(self, name: str) -> Sequence[dg.RunRequest]:
+        """Let a sensor look once, with the cursor that it has left; return the runs that it asks for."""
         spec = self._forecast.spec
-        keys = complete_keys(spec, self._forecast.stores.clock.now())
-        for first, last in ranges(keys, old_scores(spec, keys, self._forecast.instance)):
-            self._run(RESCORE, [first, last], judged(spec))
+        (sensor,) = (one for one in build_sensors([spec], [], build_jobs(spec)) if one.name == name)
+        needed = {name: self._environment.resources[name] for name in sensor.required_resource_keys}
+        instance, cursor = self._forecast.instance, self._cursors.get(name)
+        with dg.build_sensor_context(instance=instance, cursor=cursor, resources=needed) as context:
+            answer = sensor.evaluate_tick(context)
+        self._cursors[name] = answer.cursor
+        return answer.run_requests or ()
 
     def _keys(self, wanted: Callable[[CatalogEntry], bool]) -> list[dg.AssetKey]:
         """Return the keys of some assets of the daily round."""
@@ -126,15 +152,26 @@ class Assets:
         name = self._forecast.spec.name
         one = keys[0] if keys and keys[0] == keys[-1] else None
         span = range_tags(keys[0], keys[-1]) if keys and one is None else {}
-        result = self._definitions.resolve_job_def(job_name(name, job)).execute_in_process(
-            run_config={**(config or {}), **_SILENT},
-            instance=self._forecast.instance,
-            partition_key=one,
-            asset_selection=selection,
-            tags={FORECAST: name, MAX_RETRIES: "0", **span, **(tags or {})},
-            raise_on_error=False,
+        result = (
+            self._definitions()
+            .resolve_job_def(job_name(name, job))
+            .execute_in_process(
+                run_config={**(config or {}), **_SILENT},
+                instance=self._forecast.instance,
+                partition_key=one,
+                asset_selection=selection,
+                tags={FORECAST: name, MAX_RETRIES: "0", **span, **(tags or {})},
+                raise_on_error=False,
+            )
         )
         return result.success
+
+    def _definitions(self) -> dg.Definitions:
+        """Return what is declared, made anew where the spec is another."""
+        spec = self._forecast.spec
+        if self._assembled is None or self._assembled[0] is not spec:
+            self._assembled = spec, assemble([spec], self._environment)
+        return self._assembled[1]
 
     def _taken(self, read: Sequence[str]) -> Taken:
         """Return what is stored of the partitions that a round may have read."""

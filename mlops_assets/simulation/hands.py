@@ -1,21 +1,23 @@
 """What the machine does on a day, behind one face: by the stages here, by Dagster's assets in `full`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Protocol
 
 import pandas as pd
 
+from mlops_assets.alerts.failures import failed_since
 from mlops_assets.catalog.names import DAILY, RESCORE, RETRAIN
 from mlops_assets.catalog.partitions import partition_of, periods
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.simulation import rounds, training
 from mlops_assets.simulation.rounds import Taken
 from mlops_assets.simulation.telling import Teller
-from mlops_assets.stages.rescore import reread_keys
 from mlops_assets.stages.watching.retraining import Request, ask
+from mlops_assets.stages.watching.telling import tell_all
 
-TRAIN = "train"
-"""The stage of `Day.cpu_seconds` that a training is."""
+ROUND, POLICIES, TRAIN = "round", "policies", "train"
+"""Stages of `Day.cpu_seconds`."""
 
 
 class Hands(Protocol):
@@ -25,8 +27,13 @@ class Hands(Protocol):
         """Take in consecutive partitions, nothing else."""
         ...
 
-    def round(self, key: str) -> Taken:
-        """Make the round of a partition: those before it read again, ingested, forecast from, scored, looked at."""
+    def round(self, key: str, again: Sequence[str] = ()) -> Taken:
+        """Make the round of a partition: it is ingested, forecast from, scored and looked at.
+
+        Args:
+            key: the partition.
+            again: those before it that are read again first.
+        """
         ...
 
     def mend(self, key: str) -> bool:
@@ -45,17 +52,13 @@ class Hands(Protocol):
         """
         ...
 
+    def ask(self) -> None:
+        """Ask the policies, and train where they ask for it."""
+        ...
 
-def retrain(hands: Hands, teller: Teller) -> None:
-    """Ask the policies, and train where they ask for it."""
-    forecast = teller.forecast
-    stores = forecast.stores
-    with teller.stage("policies"):
-        asked = ask(
-            forecast.spec, stores.tables, stores.tracking, stores.clock, stores.notifications, forecast.instance
-        )
-    if isinstance(asked, Request):
-        hands.train(asked.tags)
+    def tell(self) -> None:
+        """Tell people of what no run can tell itself."""
+        ...
 
 
 class Stages:
@@ -67,6 +70,7 @@ class Stages:
 
     def __init__(self, teller: Teller) -> None:
         self._teller, self._forecast = teller, teller.forecast
+        self._began = datetime.now(timezone.utc)
 
     def history(self, keys: Sequence[str]) -> Taken:
         """Take in consecutive partitions."""
@@ -75,22 +79,19 @@ class Stages:
             rounds.take(self._forecast, keys, run.run_id, taken)
         return taken
 
-    def round(self, key: str) -> Taken:
+    def round(self, key: str, again: Sequence[str] = ()) -> Taken:
         """Make the round of a partition."""
-        forecast, stage, taken = self._forecast, self._teller.stage, Taken()
-        if again := reread_keys(forecast.spec, key):
-            with stage("ingest"), forecast.run(RESCORE) as run:
-                rounds.take(forecast, again, run.run_id, taken)
-        with forecast.run(DAILY) as run:
-            with stage("ingest"):
+        forecast, taken = self._forecast, Taken()
+        with self._teller.stage(ROUND):
+            if again:
+                with forecast.run(RESCORE) as run:
+                    rounds.take(forecast, again, run.run_id, taken)
+            with forecast.run(DAILY) as run:
                 self._fill(key, taken)
                 rounds.take(forecast, [key], run.run_id, taken)
-            with stage("predict"):
                 rounds.predict(forecast, key, run.run_id)
-            with stage("score"):
                 rounds.score(forecast, [key])
                 rounds.watch(forecast, key)
-        with stage("score"):
             rounds.score(forecast, sorted({*self._changed(taken)} - {key}))
         return taken
 
@@ -109,6 +110,22 @@ class Stages:
             if training.claim(self._forecast, run):
                 return training.train_and_judge(self._forecast, run, until)[1].version
         return None
+
+    def ask(self) -> None:
+        """Ask the policies, and train where they ask for it."""
+        forecast, stores = self._forecast, self._forecast.stores
+        with self._teller.stage(POLICIES):
+            asked = ask(
+                forecast.spec, stores.tables, stores.tracking, stores.clock, stores.notifications, forecast.instance
+            )
+        if isinstance(asked, Request):
+            self.train(asked.tags)
+
+    def tell(self) -> None:
+        """Tell people of what no run can tell itself."""
+        forecast, stores = self._forecast, self._forecast.stores
+        failed = failed_since(forecast.instance, self._began)
+        tell_all(forecast.spec, stores.tables, stores.notifications, failed, stores.clock.now())
 
     def _fill(self, key: str, taken: Taken) -> None:
         try:

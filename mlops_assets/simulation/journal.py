@@ -141,7 +141,7 @@ class Day:
         naive: the same of seasonal naive, whose point is all of its quantiles.
         alerts: what people were told.
         jobs: what befell jobs of outside services.
-        cpu_seconds: processor time by stage: `ingest`, `train`, `predict`, ...
+        cpu_seconds: processor time by stage: `round`, `policies`, `train`, ...
         faults: what the auditor found wrong, in words.
     """
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pandas as pd
 
-from mlops_assets.alerts.failures import failed_since
 from mlops_assets.alerts.overdue import tell_lost
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.run_tags import REASON
@@ -16,14 +14,13 @@ from mlops_assets.forecasting.evaluation.ledger import delivered
 from mlops_assets.simulation.auditor import Auditor, Rules
 from mlops_assets.simulation.decisions import faults_of_answers, faults_of_decisions
 from mlops_assets.simulation.forecast import MOST_BAD, REREAD, SOURCE, Forecast, declare
-from mlops_assets.simulation.hands import Hands, Stages, retrain
+from mlops_assets.simulation.hands import Hands, Stages
 from mlops_assets.simulation.journal import Day, Happened, JobEvent, Told
 from mlops_assets.simulation.people import People
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.simulation.world import HISTORY, World
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.external.collect import look
-from mlops_assets.stages.watching.telling import tell_all
 
 MORNING, NOON, EVENING = (pd.Timedelta(hours=24 + hour) for hour in (6, 9, 20))
 """When the round of a day is made, when people are at work, and when all is looked at: on the day after it."""
@@ -47,7 +44,6 @@ class Life:
 
     def __post_init__(self) -> None:
         """Write the source and the spec, and take in the history."""
-        self._began = datetime.now(timezone.utc)
         source = self._give(-1)
         self.forecast = Forecast(declare(self.folder, self.world), self.folder)
         spec = self.forecast.spec
@@ -81,14 +77,17 @@ class Life:
         """Live a day, the one after the last; return what it was like."""
         world, forecast, hands, day = self.world, self.forecast, self.hands, self.world.date(number)
         key, source = self._key(number), self._give(number)
+        if world.serves(number) != (forecast.spec.external is not None):
+            forecast.change(declare(self.folder, world, number))
         forecast.wake(day + MORNING)
         if number == 0:
             hands.train({REASON: "there is no champion"})
-        taken = hands.round(key)
+        again = [self._key(number - back) for back in range(REREAD, 0, -1)] if day.dayofweek == 0 else []
+        taken = hands.round(key, again)
         self.auditor.morning(source, day)
         with self.teller.stage("alerts"):  # of what the next training mends
             tell_lost(forecast.spec.name, forecast.stores.tables, forecast.stores.notifications)
-        retrain(hands, self.teller)
+        hands.ask()
         forecast.wake(day + NOON)
         with self.teller.stage("people"):
             self.people.decide(number)
@@ -120,12 +119,8 @@ class Life:
             return tuple(forecast.job_events())
 
     def _alerts(self) -> tuple[Told, ...]:
-        forecast = self.forecast
-        stores = forecast.stores
         with self.teller.stage("alerts"):
-            now = stores.clock.now()
-            failed = failed_since(forecast.instance, self._began)
-            tell_all(forecast.spec, stores.tables, stores.notifications, failed, now)
+            self.hands.tell()
             return self.teller.alerts()
 
     def _faults(self, number: int) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.evaluation.backtest import steps_needed
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.simulation.forecast import Forecast
-from mlops_assets.simulation.hands import Stages, retrain
+from mlops_assets.simulation.hands import Stages
 from mlops_assets.simulation.journal import Day
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ingest
+from mlops_assets.stages.rescore import reread_keys
 
 MOST_DAYS = 365
 SHOWN = 8
@@ -101,8 +102,8 @@ class OwnHistory:
                 self.teller.know(rows)
             self._hands.train({REASON: "there is no champion"})
         self._wake(key)
-        taken = self._hands.round(key)
-        retrain(self._hands, self.teller)
+        taken = self._hands.round(key, reread_keys(self.spec, key))
+        self._hands.ask()
         return self.teller.tell(key, taken, alerts=self.teller.alerts())
 
     def _wake(self, key: str) -> None:

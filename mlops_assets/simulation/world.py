@@ -23,6 +23,8 @@ LEFT_OUT = 3
 """Kinds of happenings that a seed leaves out."""
 BACK = 3
 """Days that the past which is revised lies back."""
+TRIED, KEPT = 5, 10
+"""Days for which the service is asked before it is in trouble, and after that."""
 
 
 class Kind(str, Enum):
@@ -49,7 +51,7 @@ LASTS = {
     Kind.LATE: 1,
     Kind.BROKEN: 3,
     Kind.SCHEMA: 2,
-    Kind.SHRUNK: 1,
+    Kind.SHRUNK: 7,
     Kind.OUTAGE: 6,
     Kind.DRIFT: 40,
     Kind.REVISION: 1,
@@ -139,6 +141,11 @@ class World:
         """Return for how many days something has gone on on a day, 0 on its first; None if it does not."""
         found = self.of_kind(kind)
         return day - found.first if found is not None and found.on(day) else None
+
+    def serves(self, day: int) -> bool:
+        """Return whether the outside service is asked on a day."""
+        trouble = self.of_kind(Kind.SERVICE)
+        return trouble is not None and trouble.first - TRIED <= day < trouble.after + KEPT
 
     def source(self, day: int) -> pd.DataFrame:
         """Return what the source's file holds on the morning after a day: day, item and sales as text.

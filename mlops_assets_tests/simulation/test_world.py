@@ -27,3 +27,12 @@ def test_nothing_goes_wrong_at_the_beginning_and_at_the_end() -> None:
 def test_a_world_needs_time() -> None:
     with pytest.raises(UsageError, match="too few"):
         World.of(0, days=30)
+
+
+def test_the_outside_service_is_asked_before_during_and_after_its_trouble() -> None:
+    world = World.of(0)
+    trouble = world.of_kind(Kind.SERVICE)
+    assert trouble is not None
+    asked = [day for day in range(365) if world.serves(day)]
+    assert asked[0] < trouble.first < trouble.after < asked[-1]
+    assert len(asked) < 30
