@@ -53,7 +53,8 @@ class Scoring:
             beside: further columns of the table, each a metric of another point forecast on the same rows, as the name
                 of that metric and the column with that forecast.
         """
-        self._metrics = {**metrics_of(task)} | {name: METRICS[metric] for name, (metric, _) in beside.items()}
+        own = metrics_of(task)
+        self._metrics = {**own, **{name: own[metric] for name, (metric, _) in beside.items()}}
         self._points = {name: point for name, (_, point) in beside.items()}
         self._task, self._by = task, list(by) or ["all"]
         self._groups: pd.DataFrame | None = None
