@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.assets import build_assets, build_placeholder
+from mlops_assets.assets import all_checks, build_assets, build_placeholder
 from mlops_assets.automation import (
     build_arrivals_sensor,
     build_automation,
@@ -151,8 +151,13 @@ def _prove(spec: ForecastSpec, environment: Environment) -> None:
 
 
 def assets_of(spec: ForecastSpec, environment: Environment) -> dg.Definitions:
-    """Return the assets of a forecast over an environment."""
-    return dg.Definitions(assets=build_assets(spec), resources=environment.faced, executor=environment.executor)
+    """Return the assets of a forecast and their checks, over an environment."""
+    return dg.Definitions(
+        assets=build_assets(spec),
+        asset_checks=all_checks(spec),
+        resources=environment.faced,
+        executor=environment.executor,
+    )
 
 
 def automation_of(specs: Sequence[ForecastSpec], broken: Sequence[BrokenSpec] = ()) -> dg.Definitions:

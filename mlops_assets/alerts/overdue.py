@@ -1,5 +1,7 @@
 """What is overdue: a partition that never came, a decision or a lost champion that nobody was told of."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_assets.alerts import messages
@@ -30,24 +32,44 @@ def tell_lost(name: str, tables: Tables, notifications: Notifications) -> int:
     return 0 if lost is None else int(notifications.send(tables, messages.lost_champion(name, lost, notifications)))
 
 
+@dataclass(frozen=True)
+class Late:
+    """Partitions of an asset that should be there and are not: the one that is `due` since, and the `last` there is."""
+
+    asset: str
+    due: str
+    since: datetime
+    last: str
+
+
+def late(spec: ForecastSpec, last: Mapping[str, str | None], now: datetime) -> list[Late]:
+    """Return of which assets the partition that the schedule asked for is not there, observations before forecasts.
+
+    Nothing is late that never began: of which no partition is stored.
+
+    Args:
+        spec: the forecast.
+        last: asset -> its last stored partition.
+        now: the present moment.
+    """
+    due = expected(spec, now)
+    if due is None:
+        return []
+    key, since = due
+    there = [(asset, last.get(asset)) for asset in (OBSERVATIONS, FORECASTS)]
+    return [Late(asset, key, since, latest) for asset, latest in there if latest is not None and latest < key]
+
+
 def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications, now: datetime) -> int:
     """Tell of the partition that should be there and is not; forecasts are looked at once the observations are there.
-
-    Nothing is stale that never began: a forecast without any stored partition.
 
     Returns:
         How many alerts were told now.
     """
-    late = expected(spec, now)
-    if late is None:
+    stored = {asset: tables.partitions([spec.name, asset]) for asset in (OBSERVATIONS, FORECASTS)}
+    found = late(spec, {asset: max(keys, default=None) for asset, keys in stored.items()}, now)
+    if not found or not stored[OBSERVATIONS]:
         return 0
-    key, due = late
-    for asset in (OBSERVATIONS, FORECASTS):
-        if tables.stored([spec.name, asset], [key]):
-            continue
-        stored = tables.partitions([spec.name, asset])
-        if not stored:
-            return 0
-        if max(stored) < key:
-            return int(notifications.send(tables, messages.stale(spec.name, asset, key, stored, due, notifications)))
-    return 0
+    one = found[0]
+    alert = messages.stale(spec.name, one.asset, one.due, stored[one.asset], one.since, notifications)
+    return int(notifications.send(tables, alert))

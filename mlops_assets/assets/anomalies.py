@@ -10,19 +10,20 @@ from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.metadata import add_by_partition, in_front
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
+from mlops_assets.report.health import answer, declared, own_checks
+from mlops_assets.report.overview import AnomaliesState
+from mlops_assets.report.problems import anomalous
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
 from mlops_assets.stages.watching.anomalies import detect, sentence
 
-CHECK = "nothing_anomalous"
-"""The asset check; it warns and blocks nothing."""
-
 
 def build_anomalies(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `anomalies`."""
     spec, key = graph.spec, graph.key(ANOMALIES)
+    checks = own_checks(spec, ANOMALIES)
 
     @dg.asset(
         key=key,
@@ -34,7 +35,7 @@ def build_anomalies(graph: AssetGraph) -> dg.AssetsDefinition:
                 metadata={"allow_missing_partitions": True},
             ),
         },
-        check_specs=[dg.AssetCheckSpec(CHECK, asset=key, description="The latest observations are as was expected.")],
+        check_specs=[declared(one, spec) for one in checks.values()],
         partitions_def=graph.partitions_def,
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="tables",
@@ -66,15 +67,13 @@ def build_anomalies(graph: AssetGraph) -> dg.AssetsDefinition:
             context.log.warning(f"{keys[-1]}: {words}")
             notifications.send(tables, messages.anomalies(spec.name, keys[-1], words, notifications))
         yield dg.Output(pd.concat(found.values(), ignore_index=True), metadata=in_front("anomalies"))
+        if ANOMALIES not in checks:
+            return
         # Late data of an earlier partition do not make the latest one right.
         newest = max([*keys, *tables.partitions([spec.name, ANOMALIES])])
         latest = found[newest] if newest in found else tables.read([spec.name, ANOMALIES], [newest])
-        yield dg.AssetCheckResult(
-            passed=latest.empty,
-            check_name=CHECK,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=sentence(latest) or f"{newest}: all is as was expected",
-            metadata={"partition": newest, "anomalies": len(latest)},
-        )
+        state = AnomaliesState(newest, len(latest), sentence(latest))
+        numbers = {"partition": newest, "anomalies": len(latest)}
+        yield answer(checks[ANOMALIES], spec, anomalous(state), numbers)
 
     return anomalies

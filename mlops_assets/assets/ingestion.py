@@ -1,7 +1,7 @@
 """observations and quarantine: what the source says, held against the contract."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 import pandas as pd
@@ -35,12 +35,14 @@ from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.lifecycle.revisions import Revisions
-from mlops_assets.report.ingestion import note_facts
+from mlops_assets.report.health import answer, declared, own_checks
+from mlops_assets.report.ingestion import MADE, note_facts
+from mlops_assets.report.problems import refused_rows
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError
-from mlops_assets.spec import SqlSource
+from mlops_assets.spec import ForecastSpec, SqlSource
 from mlops_assets.stages import findings, holes, ingest, rescore
 from mlops_assets.stages.remarks import Remarks
 
@@ -56,12 +58,13 @@ class IngestConfig(dg.Config):
 def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define the pair `observations` and `quarantine`; both are partitioned and written by one step."""
     spec = graph.spec
-    kinds = ["pandas", spec.source.kind]
+    kinds, checks = ["pandas", spec.source.kind], own_checks(spec, OBSERVATIONS)
 
     @dg.multi_asset(
         name=step_name(spec.name, INGEST),
         deps=[graph.key(SOURCE)],
         partitions_def=graph.partitions_def,
+        check_specs=[declared(one, spec) for one in checks.values()],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         outs={
@@ -127,11 +130,13 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
             words = findings.refusal(spec, bad, source, f"the rows of {span}")
             alert = findings.refused_alert(spec, span, bad, source, context.run.run_id, notifications)
             notifications.send(tables, alert)
+            yield from _contract(context, spec, refused_rows(spec.name, keys[-1]))
             raise dg.Failure(
                 f"{words} The observations stored before are kept",
                 metadata={**facts, "reasons": bad.reasons, messages.ALERTED: alert.event},
                 allow_retries=False,
             )
+        yield from _contract(context, spec, ())
         if OBSERVATIONS not in selected:
             return
         Meanings(tables, spec.name).note(spec, clock.now())
@@ -158,10 +163,20 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         facts |= {"rows_revised": len(found.superseded)}
         digests = rescore.digests(graph, intake.rows, replaced)
         add_by_partition(context, {one: {DIGEST: said} for one, said in digests.items()}, graph.key(OBSERVATIONS))
-        note_facts(tables, spec.name, OBSERVATIONS, facts, clock.now())
+        last = {"partition": keys[-1], "rows": int((partitions == keys[-1]).sum())}
+        made = {MADE: last} if keys[-1] in replaced else {}
+        note_facts(tables, spec.name, OBSERVATIONS, {**facts, **made}, clock.now())
         yield dg.Output(found.rows, OBSERVATIONS, metadata=facts, data_version=_version_of(digests))
 
     return ingestion
+
+
+def _contract(
+    context: dg.AssetExecutionContext, spec: ForecastSpec, words: Iterable[str]
+) -> Iterator[dg.AssetCheckResult]:
+    """Answer the check of the contract, if it is asked."""
+    asked = {one.name for one in context.selected_asset_check_keys}
+    yield from (answer(one, spec, words) for name, one in own_checks(spec, OBSERVATIONS).items() if name in asked)
 
 
 def _version_of(digests: Mapping[str, str]) -> dg.DataVersion | None:

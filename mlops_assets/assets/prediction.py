@@ -17,7 +17,7 @@ from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few, significant
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
-from mlops_assets.report.ingestion import note_facts
+from mlops_assets.report.ingestion import MADE, note_facts
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
@@ -108,7 +108,8 @@ def build_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
         ):
             context.log.warning(quiet)
             facts["silent_point"] = quiet
-        note_facts(tables, spec.name, FORECASTS, _left_out(made[keys[-1]].left_out), now)
+        due = {"partition": keys[-1], "rows": tallies[-1].items * spec.horizon}
+        note_facts(tables, spec.name, FORECASTS, {**_left_out(made[keys[-1]].left_out), MADE: due}, now)
         run = context.run.run_id
         stamped = (ledger_of(rows, run, naive_utc(now)) for one in made.values() for rows in one.batches)
         publisher = Publisher(tables, spec)

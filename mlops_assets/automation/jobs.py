@@ -6,8 +6,9 @@ import dagster as dg
 
 from mlops_assets.automation.collecting import build_collect_job
 from mlops_assets.catalog.asset_graph import asset_keys
-from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, job_name
+from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, assets_of, job_name
 from mlops_assets.catalog.run_tags import FORECAST
+from mlops_assets.report.health import declared, own_checks
 from mlops_assets.spec import ForecastSpec
 
 _DESCRIPTIONS = {
@@ -19,6 +20,15 @@ _DESCRIPTIONS = {
 }
 
 
+def _selection(spec: ForecastSpec, job: str) -> dg.AssetSelection:
+    """Return what a job makes, and checks: in the daily round the last asset tells what came of all checks."""
+    assets = dg.AssetSelection.assets(*asset_keys(spec, job))
+    if job != DAILY:
+        return assets
+    own = [declared(one, spec).key for entry in assets_of(spec, job) for one in own_checks(spec, entry.name).values()]
+    return assets.without_checks() | dg.AssetSelection.checks(*own)
+
+
 def build_jobs(spec: ForecastSpec) -> list[Any]:
     """Define `<name>_daily` and `<name>_rescore` (partitioned), `<name>_retrain` and `<name>_decide`.
 
@@ -27,7 +37,7 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
     jobs: list[Any] = [
         dg.define_asset_job(
             job_name(spec.name, job),
-            selection=dg.AssetSelection.assets(*asset_keys(spec, job)),
+            selection=_selection(spec, job),
             description=description.format(spec.name),
             tags={FORECAST: spec.name},
         )

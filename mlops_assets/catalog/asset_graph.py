@@ -119,10 +119,11 @@ def asset_keys(spec: ForecastSpec, job: str) -> list[dg.AssetKey]:
 def freshness_of(spec: ForecastSpec) -> dg.FreshnessPolicy | None:
     """Return the policy that Dagster's UI shows: one materialization for each tick of the schedule, within the grace.
 
-    Dagster looks at when anything was materialized, not at which partition; `expected` is about partitions.
+    Dagster looks at when anything was materialized, not at which partition; `expected` is about partitions. Those that
+    come to an end would be overdue for ever after it.
     """
     longest = longest_round(spec)
-    if longest is None:
+    if longest is None or spec.partitions.end is not None:
         return None
     return dg.FreshnessPolicy.time_window(fail_window=longest + timedelta(hours=spec.freshness.grace_hours))
 

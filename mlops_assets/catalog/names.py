@@ -51,8 +51,8 @@ DAILY, RESCORE, RETRAIN, DECIDE, COLLECT = "daily", "rescore", "retrain", "decid
 """The jobs: the round of a partition, what is scored again, the training, the decision on a version, and fetching what
 an external service has made."""
 
-INGEST = "ingest"
-"""The step that makes observations and quarantine together."""
+INGEST, CHECKS = "ingest", "checks"
+"""The step that makes observations and quarantine together, and the one that asks all checks."""
 
 Kind = Literal["source", "table", "page", "model", "log"]
 

@@ -204,6 +204,15 @@ def milestones(log: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"timestamp": told["trained_until"], "label": label})
 
 
+def refused(log: pd.DataFrame, name: str) -> str:
+    """Say that the latest decision refused a challenger; empty if it did not."""
+    if log.empty or log.iloc[-1]["outcome"] != "refused":
+        return ""
+    last = log.iloc[-1]
+    by = last["decided_by"]
+    return f"version {last['version']} was refused by {by} ({last['reason']}): mlops-assets history {name}"
+
+
 def waiting(log: pd.DataFrame) -> list[int]:
     """Return the versions that wait for a person: those whose last decision is `awaiting approval`."""
     last = log.drop_duplicates("version", keep="last")

@@ -31,7 +31,9 @@ COUNTED = {
     "rows_revised": "superseded by what the source says now, and kept as revisions",
 }
 """Metadata of `observations`, and what each counts."""
-_NOTED = (*COUNTED, "rows_read", "source", "notes", FILLED, UNTOUCHED, "left_out", "left_out_items")
+MADE = "made"
+"""Of the latest partition, its key and how many rows it should have."""
+_NOTED = (*COUNTED, "rows_read", "source", "notes", FILLED, UNTOUCHED, "left_out", "left_out_items", MADE)
 """Metadata that are told of."""
 
 Instance = Callable[[], "AbstractContextManager[dg.DagsterInstance | None]"]
@@ -45,6 +47,25 @@ def note_facts(tables: Tables, forecast: str, asset: str, facts: Mapping[str, An
     Log(tables, forecast, LATEST_FACTS).replace(row, asset)
 
 
+def noted_facts(tables: Tables, forecast: str) -> dict[str, dict[str, Any]]:
+    """Return what the assets that note anything have noted, by asset."""
+    noted = Log(tables, forecast, LATEST_FACTS).rows()
+    return {str(row["asset"]): json.loads(str(row["facts"])) for row in noted.to_dict("records")}
+
+
+def unstored(forecast: str, tables: Tables) -> dict[str, str]:
+    """Say of which assets fewer rows of the latest partition are stored than it should have."""
+    found = {}
+    for asset, facts in noted_facts(tables, forecast).items():
+        made = facts.get(MADE)
+        if not made or not (stored := tables.row_counts([forecast, asset], [made["partition"]])):
+            continue
+        there, due = int(next(iter(stored.values()))), int(made["rows"])
+        if there < due:
+            found[asset] = f"{there:,} of the {due:,} rows that {asset} of {made['partition']} should have are stored"
+    return found
+
+
 def latest_ingestion(forecast: str, tables: Tables, instance: Instance) -> IngestionState | None:
     """Return what the latest ingestion has counted; None where there has been none.
 
@@ -53,8 +74,7 @@ def latest_ingestion(forecast: str, tables: Tables, instance: Instance) -> Inges
         tables: have what was noted.
         instance: asked where observations are stored and nothing was noted.
     """
-    noted = Log(tables, forecast, LATEST_FACTS).rows()
-    told = {str(row["asset"]): json.loads(str(row["facts"])) for row in noted.to_dict("records")}
+    told: Mapping[str, Mapping[str, Any]] = noted_facts(tables, forecast)
     if OBSERVATIONS not in told and tables.exists([forecast, OBSERVATIONS]):
         with instance() as records:
             told = {asset: _recorded(records, forecast, asset) for asset in (OBSERVATIONS, FORECASTS)}

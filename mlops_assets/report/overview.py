@@ -66,6 +66,9 @@ class AccuracyState:
         scores: what the report shows (`ledger.shown_numbers`): the metrics, `naive_mase` of seasonal naive on the same
             rows, and `skill`, above 0 if better than that; None where one is not defined.
         rows: forecasts that were scored.
+        worse_than_naive: of the last `retraining.window` scored partitions, those whose skill is below 0.
+        outside_coverage: of the same, those in which the outer interval's coverage is further from what it says than
+            `gate.coverage_tolerance`.
     """
 
     partition: str
@@ -75,6 +78,8 @@ class AccuracyState:
     mean: float | None
     scores: dict[str, float | None]
     rows: int
+    worse_than_naive: tuple[str, ...] = ()
+    outside_coverage: tuple[str, ...] = ()
 
     @property
     def skill(self) -> float | None:
@@ -296,8 +301,14 @@ class Overview:
         revised: which share of the latest values was revised since they were stored, in a sentence; empty if none was.
         backtest: of the champion before it came in: the watched metric, MASE and coverage, with seasonal naive's on
             the same rows as `naive_...`; what is known of them.
+        refused: that the latest challenger was refused, in a sentence; empty if it was not.
+        refused_rows: the partition whose rows were read last and not stored, for too many of them break the contract;
+            empty if they were stored.
+        unstored: asset -> which rows of its latest partition were made and are not stored, in a sentence; only those
+            that lack some.
         rolled_back: that the latest forecasts are a rolled-back version's, in a sentence; empty where they are not.
         problems: what a person should look at, in sentences; empty when all is well.
+        warnings: what is worth knowing and nothing to look at.
     """
 
     forecast: str
@@ -328,7 +339,11 @@ class Overview:
     revised: str = ""
     rolled_back: str = ""
     backtest: dict[str, float] = field(default_factory=dict)
+    refused: str = ""
+    refused_rows: str = ""
+    unstored: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of_broken(cls, name: str, message: str, at: str) -> "Overview":

@@ -29,6 +29,7 @@ from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.evaluation.beside import scored
 from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
+from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.jobs.resource import Jobs
@@ -40,7 +41,7 @@ from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.roles import Roles
 from mlops_assets.reading.reader import Reader
-from mlops_assets.report.ingestion import Instance, latest_ingestion
+from mlops_assets.report.ingestion import Instance, latest_ingestion, unstored
 from mlops_assets.report.overview import (
     AccuracyState,
     AnomaliesState,
@@ -53,7 +54,7 @@ from mlops_assets.report.overview import (
     QuarantineState,
     StoredAsset,
 )
-from mlops_assets.report.problems import FAILED_DAYS, problems
+from mlops_assets.report.problems import FAILED_DAYS, problems, warnings
 from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.revised import revised
 from mlops_assets.report.spending import spent
@@ -151,9 +152,12 @@ def overview(sources: Sources) -> Overview:
         backtest=_backtest(spec, backtest),
         rolled_back=reached.ask(TABLES, lambda: still_published(sources.tables, spec.name, log), ""),
         spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
+        refused=decisions.refused(log, spec.name),
+        refused_rows=reached.ask(TABLES, lambda: _refused_rows(sources), ""),
+        unstored=reached.ask(TABLES, lambda: unstored(spec.name, sources.tables), {}),
     )
     found = replace(found, unreachable=reached.unreachable)
-    return replace(found, problems=problems(spec, found, now))
+    return replace(found, problems=problems(spec, found, now), warnings=warnings(spec, found, now))
 
 
 def _standing(name: str, version: Version | None, log: pd.DataFrame, failed: bool) -> str:
@@ -235,7 +239,10 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
     if scores.empty:
         return None
     last = scores.iloc[-1]
-    limit = limit_of(sources.spec, backtest)
+    limit, latest = limit_of(sources.spec, backtest), scores.tail(sources.spec.retraining.window)
+    pair = outer_pair(sources.spec.quantiles)
+    nominal = float("nan") if pair is None else pair[1] - pair[0]
+    outside = (latest["coverage"] - nominal).abs() > sources.spec.gate.coverage_tolerance
     return AccuracyState(
         partition=last["partition"],
         metric=metric,
@@ -244,6 +251,8 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
         mean=plain(scores[metric].tail(LATEST).mean()),
         scores={name: plain(last[name]) for name in shown_numbers(sources.spec.task)},
         rows=int(last["rows"]),
+        worse_than_naive=tuple(latest.loc[latest["skill"] < 0, "partition"]),
+        outside_coverage=tuple(latest.loc[outside, "partition"]),
     )
 
 
@@ -288,6 +297,12 @@ def _quarantine(sources: Sources) -> QuarantineState | None:
             reasons = {str(reason): int(count) for reason, count in rows["reason"].value_counts().items()}
             return QuarantineState(partition, len(rows), reasons)
     return None
+
+
+def _refused_rows(sources: Sources) -> str:
+    """Return the partition that was read last, if its rejected rows are stored and its observations are not."""
+    read, stored = (max(sources.stored.partitions(name), default="") for name in (QUARANTINE, OBSERVATIONS))
+    return read if read > stored else ""
 
 
 def _outliers(sources: Sources) -> str:

@@ -42,7 +42,7 @@ from mlops_assets.spec.parts import (
     repeated,
 )
 from mlops_assets.spec.retraining import Policy, Retraining
-from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Gate
+from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Checks, Gate
 from mlops_assets.spec.sources import ArrivalsOrSwitch, Source
 
 
@@ -155,6 +155,7 @@ class ForecastSpec(Extended):
         default=None, description="true: its schedule and the sensors are on from the start; false: they are off."
     )
     freshness: Freshness = Field(default_factory=Freshness)
+    checks: Checks = Field(default_factory=Checks)
     owners: Owners = Field(default_factory=list, description="E-mail addresses or team:NAME.")
     tags: Tags = Field(default_factory=dict, description="Tags of the assets in Dagster.")
 

@@ -1,4 +1,4 @@
-"""How models are judged, by backtest and gate, and why people may adjust what they forecast."""
+"""How models are judged, by backtest and gate; what is to be looked at; why people may adjust what they forecast."""
 
 from typing import Literal
 
@@ -61,3 +61,49 @@ class AdjustmentRules(Part):
     reasons: Names = Field(
         default_factory=list, description="Reasons that an adjustment may have: promotion, weather. Default: any word."
     )
+
+
+Severity = Literal["error", "warn", "off"]
+"""Of what does not hold: a person should look at it, it is worth knowing, it is not said."""
+
+
+class Checks(Part):
+    """How grave it is that something does not hold: in Dagster's checks as in `status` (docs/watching.md)."""
+
+    stores: Severity = Field(default="error", description="Every store answers.")
+    same_spec: Severity = Field(default="error", description="Observations were ingested under the spec of now.")
+    contract: Severity = Field(
+        default="error", description="The latest rows that were read could be stored: not too many break the contract."
+    )
+    quarantine: Severity = Field(default="error", description="No row of the latest partition is in quarantine.")
+    completeness: Severity = Field(
+        default="error", description="No partition, item or lead is missing among observations and forecasts."
+    )
+    freshness: Severity = Field(
+        default="error", description="The partition that the schedule asked for is there in time."
+    )
+    read_back: Severity = Field(default="error", description="As many rows are stored as there should be.")
+    outliers: Severity = Field(default="error", description="None of the latest values is hardly true.")
+    champion: Severity = Field(default="error", description="There is a champion, and it can forecast.")
+    gate: Severity = Field(default="warn", description="The latest challenger was not refused.")
+    approval: Severity = Field(default="error", description="No version waits for a person.")
+    published: Severity = Field(
+        default="error", description="The latest forecasts are not those of a rolled-back version."
+    )
+    known_covariates: Severity = Field(default="error", description="Known covariates reach over the horizon.")
+    zero_median: Severity = Field(default="error", description="The latest forecasts are not zero nearly everywhere.")
+    external_service: Severity = Field(default="error", description="A service that is champion has answered in time.")
+    accuracy: Severity = Field(default="error", description="The watched metric is within its limit.")
+    bias: Severity = Field(default="error", description="The forecasts are not too high or too low in all.")
+    better_than_naive: Severity = Field(
+        default="error", description="Most of the latest forecasts were better than seasonal naive."
+    )
+    interval_coverage: Severity = Field(
+        default="error", description="The outer interval held about as many actuals as it should, most of the time."
+    )
+    breach: Severity = Field(default="error", description="No retraining policy sees a breach of the champion's.")
+    anomalies: Severity = Field(default="error", description="The latest observations are as was expected.")
+    drift: Severity = Field(
+        default="error", description="The latest data are like those that the champion has learnt from."
+    )
+    runs: Severity = Field(default="error", description="No run has failed of late.")

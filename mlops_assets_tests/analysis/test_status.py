@@ -55,7 +55,7 @@ def test_one_forecast_is_told_whole_and_nothing_is_made_by_looking(cli, tmp_path
         "forecast", "description", "at", "champion", "waiting", "assets", "accuracy", "policies", "drift", "quarantine",
         "next_round", "failed_runs", "ingestion", "unobserved", "unforecast", "unreachable", "standing", "outliers",
         "missing_ahead", "silent_point", "anomalies", "changed_spec", "aside", "external", "spent", "revised",
-        "rolled_back", "backtest", "problems", "policy",
+        "rolled_back", "backtest", "refused", "refused_rows", "unstored", "problems", "warnings", "policy",
     ]  # fmt: skip
     assert found["quarantine"] is None
     assert found["champion"] is None

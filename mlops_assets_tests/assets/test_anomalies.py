@@ -29,7 +29,7 @@ def test_what_was_hardly_expected_is_stored_checked_told_and_shown(odd):
     assert (row["partition"], row["item_id"], row["kind"]) == (DAY, "shop 1", "above")
     assert row["target"] > row["high"] > row["low"]
     (check,) = result.get_asset_check_evaluations()
-    assert (check.check_name, check.passed, check.severity.name) == ("nothing_anomalous", False, "WARN")
+    assert (check.check_name, check.passed, check.severity.name) == ("anomalies", False, "ERROR")
     facts = {event.partition: event.materialization.metadata for event in result.get_asset_materialization_events()}
     assert facts[days[0]]["dagster/row_count"].value == 0
     assert "shop 1 on 2024-04-11" in facts[DAY]["anomalies"].value

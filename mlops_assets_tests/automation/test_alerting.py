@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
+from mlops_assets.assets import build_assets
 from mlops_assets.automation.turns import Seen, write_cursor
 from mlops_assets.catalog.asset_graph import freshness_of
 from mlops_assets.catalog.partitions import expected
@@ -345,14 +346,13 @@ def test_what_is_expected_follows_from_schedule_zone_and_grace(tmp_path, changes
     ("schedule", "hours"), [("0 6 * * *", 30), ("0 6 * * 1-5", 78), ("0 * * * *", 7), (None, None)]
 )
 def test_dagster_knows_how_fresh_observations_and_forecasts_are(tmp_path, schedule, hours):
-    spec = declare(tmp_path, schedule=schedule)
+    spec = declare(tmp_path, schedule=schedule, partitions={"kind": "daily", "start": "2024-03-01"})
     policy: Any = freshness_of(spec)
     assert (policy and policy.fail_window.to_timedelta()) == (hours and timedelta(hours=hours))
 
 
-def test_both_assets_carry_the_policy(watched):
-    graph = dg.Definitions(assets=watched.assets, resources=watched.resources).resolve_asset_graph()
-    assert {key.path[-1] for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy} == {
-        "observations",
-        "forecasts",
-    }
+def test_both_assets_carry_the_policy_as_long_as_partitions_come(tmp_path):
+    for partitions, assets in (({}, {"observations", "forecasts"}), ({"end": "2024-06-01"}, set())):
+        spec = declare(tmp_path, partitions={"kind": "daily", "start": "2024-03-01", **partitions})
+        carrying = [one for own in build_assets(spec) for one in own.specs if one.freshness_policy]
+        assert {one.key.path[-1] for one in carrying} == assets

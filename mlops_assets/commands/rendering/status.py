@@ -49,6 +49,8 @@ def parts(one: Overview) -> Iterator[Any]:
         yield f"[yellow]![/yellow] {escape(problem)}"
     if not one.problems:
         yield "[green]✓[/green] nothing to look at"
+    for warning in one.warnings:
+        yield f"· {escape(warning)}"
     made = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for name, words in lines(one):
         made.add_row(f"[bold]{name}[/bold]", escape(words))
