@@ -64,7 +64,8 @@ def test_status_says_what_is_stored_who_is_champion_and_how_good(watched):
     assert set(said["champion"]) == {"version", "model_kind", "choice", "link", *when}
     assert said["champion"]["model_kind"] == "random_forest"
     scores = {"wql", "mase", "naive_mase", "skill", "coverage", "bias", "cost"}
-    assert set(said["accuracy"]) == {"partition", "metric", "value", "limit", "mean", "rows", *scores}
+    of_late = {"worse_than_naive", "outside_coverage"}
+    assert set(said["accuracy"]) == {"partition", "metric", "value", "limit", "mean", "rows", *of_late, *scores}
     assert set(said["drift"]) == {"partition", "drift", "drifted", "judged"}
     assert said["assets"][0] == {"name": "observations", "partitions": 76, "last": "2024-05-15"}
 
