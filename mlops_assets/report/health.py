@@ -80,8 +80,9 @@ def _key(result: dg.AssetCheckResult) -> dg.AssetKey:
     return dg.AssetKey.from_coercible(result.asset_key)
 
 
-def _same(known: dg.AssetCheckEvaluation | None, found: dg.AssetCheckResult) -> bool:
-    return known is not None and (known.passed, known.severity, known.description) == (
+def _same(known: object, found: dg.AssetCheckResult) -> bool:
+    """Whether Dagster knows an answer already; a check that was planned, and whose run has died, has none."""
+    return isinstance(known, dg.AssetCheckEvaluation) and (known.passed, known.severity, known.description) == (
         found.passed,
         found.severity,
         found.description,
