@@ -12,7 +12,7 @@ from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY,
 from mlops_assets.catalog.spending import Spending
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.report.beside import metrics_of
-from mlops_assets.report.health import answers, news
+from mlops_assets.report.health import tell
 from mlops_assets.report.page import page
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -64,8 +64,7 @@ def build_report(graph: AssetGraph) -> dg.AssetsDefinition:
             spec, seen, tracking, clock, notifications, lambda: nullcontext(context.instance), models, jobs, prices
         )
         state = overview(sources)
-        for evaluation in news(context.instance, answers(spec, state, clock.now())):
-            context.log_event(evaluation)
+        tell(context, spec, state, clock.now())
         html = page(sources, state, partition)
         link = ""
         if state.champion is not None:

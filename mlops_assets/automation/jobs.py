@@ -21,12 +21,9 @@ _DESCRIPTIONS = {
 
 
 def _selection(spec: ForecastSpec, job: str) -> dg.AssetSelection:
-    """Return what a job makes, and checks: in the daily round the last asset tells what came of all checks."""
-    assets = dg.AssetSelection.assets(*asset_keys(spec, job))
-    if job != DAILY:
-        return assets
+    """Return what a job makes, with the checks that its steps answer: none has a step for them alone."""
     own = [declared(one, spec).key for entry in assets_of(spec, job) for one in own_checks(spec, entry.name).values()]
-    return assets.without_checks() | dg.AssetSelection.checks(*own)
+    return dg.AssetSelection.assets(*asset_keys(spec, job)).without_checks() | dg.AssetSelection.checks(*own)
 
 
 def build_jobs(spec: ForecastSpec) -> list[Any]:

@@ -66,6 +66,12 @@ def news(instance: dg.DagsterInstance, found: Iterable[dg.AssetCheckResult]) -> 
     return [_evaluation(one) for key, one in by_key.items() if not _same(latest.get(key), one)]
 
 
+def tell(context: dg.AssetExecutionContext, spec: ForecastSpec, state: Overview, now: datetime) -> None:
+    """Tell Dagster within a step which checks have another answer than before."""
+    for one in news(context.instance, answers(spec, state, now)):
+        context.log_event(one)  # pyright: ignore[reportArgumentType]
+
+
 def key_of(result: dg.AssetCheckResult) -> dg.AssetCheckKey:
     """Return which check an answer is of."""
     return dg.AssetCheckKey(_key(result), str(result.check_name))
