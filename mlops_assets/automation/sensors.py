@@ -50,7 +50,7 @@ def _for_all(
         description=f"{kind.about} Of all forecasts.",
         required_resource_keys={*kind.needs},
     )
-    def sensor(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         chosen = choice.choose(context, kind.name, served, kind.always)
         return _serve(kind, context, chosen.specs, chosen.words)
 
@@ -78,7 +78,7 @@ def _alias(kind: Kind, spec: ForecastSpec, jobs: Sequence[Any]) -> dg.SensorDefi
         "automation: true. It goes with the next release.",
         required_resource_keys={*kind.needs},
     )
-    def sensor(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return _serve(kind, context, [spec])
 
     return sensor
@@ -86,10 +86,12 @@ def _alias(kind: Kind, spec: ForecastSpec, jobs: Sequence[Any]) -> dg.SensorDefi
 
 def _serve(
     kind: Callable[..., Any], context: dg.SensorEvaluationContext, specs: Sequence[Served], words: str = ""
-) -> list[dg.RunRequest] | dg.SkipReason:
+) -> dg.SensorResult:
     """Give some forecasts their turns."""
     tick = Tick(read_cursor(context.cursor))
     tick.run(specs, kind(context, specs, tick.seen), context.log)
     context.update_cursor(write_cursor(tick.seen, specs))
     said = tick.words(len(specs)) if specs else "no forecast is served"
-    return [*unasked(tick.requests, context.instance)] or dg.SkipReason("; ".join(filter(None, (said, words))))
+    if requests := [*unasked(tick.requests, context.instance)]:
+        return dg.SensorResult(requests, asset_events=tick.events)
+    return dg.SensorResult(skip_reason="; ".join(filter(None, (said, words))), asset_events=tick.events)

@@ -44,11 +44,13 @@ class Turn:
     Attributes:
         words: for people.
         requests: runs that are asked for.
+        events: that Dagster is told of its assets.
         again: whether it is to have a turn in the next tick, too.
     """
 
     words: str
     requests: Sequence[dg.RunRequest] = ()
+    events: Sequence[dg.AssetCheckEvaluation] = ()
     again: bool = False
 
 
@@ -71,6 +73,7 @@ class Tick:
     Attributes:
         seen: what is known of each forecast, from the cursor, and for it.
         requests: runs that are asked for.
+        events: that Dagster is told of assets.
         told: of each forecast that had a turn, what came of it.
         failed: of each whose turn has failed, the error.
         left: how many have their turn in the next tick.
@@ -78,6 +81,7 @@ class Tick:
 
     seen: dict[str, Seen]
     requests: list[dg.RunRequest] = field(default_factory=list)
+    events: list[dg.AssetCheckEvaluation] = field(default_factory=list)
     told: dict[str, str] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
     left: int = 0
@@ -125,6 +129,7 @@ class Tick:
             return
         turn = watch.look(spec, seen)
         self.requests += turn.requests
+        self.events += turn.events
         self.told[spec.name] = turn.words
         self.seen[spec.name] = Seen(now, "" if turn.again or turn.requests else sign)
 

@@ -11,6 +11,8 @@ from pydantic import SecretStr
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.assets import build_assets
+from mlops_assets.automation.alerting import Alerting
+from mlops_assets.automation.sensors import build_sensors
 from mlops_assets.automation.turns import Seen, write_cursor
 from mlops_assets.catalog.asset_graph import freshness_of
 from mlops_assets.catalog.partitions import expected
@@ -36,7 +38,7 @@ def watched(world, hook) -> World:
 
 def tick(world: World, cursor: str | None = None) -> str:
     """One evaluation of the sensor; returns the cursor for the next."""
-    needed = {name: world.resources[name] for name in ("tables", "clock", "notifications")}
+    needed = {name: world.resources[name] for name in Alerting.needs}
     with dg.build_sensor_context(instance=world.instance, resources=needed, cursor=cursor) as context:
         ticks.tick(world.spec, "demo_alerts", context)
         assert context.cursor is not None
@@ -312,6 +314,25 @@ def test_holes_that_the_latest_round_has_not_filled_are_told_once(watched, hook)
     ]
     assert "mlops-assets ingest demo --partition 2024-03-04." in hook.bodies[0]["message"]
     assert "mlops-assets run demo --partition 2024-03-04...2024-03-05." in hook.bodies[1]["message"]
+
+
+def test_the_sensor_answers_checks_that_no_run_can_and_only_when_the_answer_is_another(watched):
+    watched.run("observations", "quarantine", partition="2024-05-14")
+    watched.resources["clock"] = Clock(fixed="2024-05-20T12:00")
+    needed = {name: watched.resources[name] for name in Alerting.needs}
+    (sensor,) = build_sensors([watched.spec], [], [])[-1:]
+    told = []
+    for _ in range(2):
+        with dg.build_sensor_context(instance=watched.instance, resources=needed) as context:
+            found = sensor.evaluate_tick(context).asset_events
+        for one in found:
+            watched.instance.report_runless_asset_event(one)
+        told.append({(one.asset_key.path[-1], one.check_name): one.passed for one in found})
+    assert not told[0]["observations", "freshness"]
+    assert not told[0]["champion", "champion"]
+    assert told[0]["observations", "read_back"]
+    assert ("observations", "contract") not in told[0], "the step has answered it"
+    assert told[1] == {}
 
 
 def test_a_partition_older_than_what_is_stored_is_not_stale(watched, hook):
