@@ -242,7 +242,7 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
     limit, latest = limit_of(sources.spec, backtest), scores.tail(sources.spec.retraining.window)
     pair = outer_pair(sources.spec.quantiles)
     nominal = float("nan") if pair is None else pair[1] - pair[0]
-    outside = (latest["coverage"] - nominal).abs() > sources.spec.gate.coverage_tolerance
+    outside = latest[(latest["coverage"] - nominal).abs() > sources.spec.gate.coverage_tolerance]
     return AccuracyState(
         partition=last["partition"],
         metric=metric,
@@ -251,8 +251,8 @@ def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState 
         mean=plain(scores[metric].tail(LATEST).mean()),
         scores={name: plain(last[name]) for name in shown_numbers(sources.spec.task)},
         rows=int(last["rows"]),
-        worse_than_naive=tuple(latest.loc[latest["skill"] < 0, "partition"]),
-        outside_coverage=tuple(latest.loc[outside, "partition"]),
+        worse_than_naive=tuple(map(str, latest[latest["skill"] < 0]["partition"])),
+        outside_coverage=tuple(map(str, outside["partition"])),
     )
 
 
