@@ -44,7 +44,7 @@ _CLAIM = b"mlops_assets.claim"
 _KEY = b"mlops_assets.partition"
 _ORPHAN_SECONDS = 3600.0
 _FEW = 50
-"""Partitions that are looked for one by one; of more, all that there are are listed."""
+"""Partitions that are looked for one by one; of more, all that there are are listed, or two at once are read."""
 _LARGE = 50_000
 """Rows from which on a file is read by several threads."""
 _WAITING, _NEAR = 16, 2
@@ -239,12 +239,13 @@ class ObjectTables(_InFileStore, Tables):
         refuse_older(claim, int(metadata.get(_CLAIM, b"0")), table)
 
     def _looked(self, look: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
-        """Look at every item side by side: as many as wait for a server, few where files are near."""
-        return _at_once(look, items, _WAITING if isinstance(self._files, Bucket) else _NEAR)
+        """Look at every item: as many side by side as wait for a server, two where files are near, one of a few."""
+        near = 1 if len(items) <= _FEW else _NEAR
+        return _at_once(look, items, _WAITING if isinstance(self._files, Bucket) else near)
 
 
 def _at_once(work: "Callable[[_T], _R]", items: "Sequence[_T]", threads: int) -> "list[_R]":
-    if len(items) <= 1:
+    if threads == 1 or len(items) <= 1:
         return [work(item) for item in items]
     with ThreadPoolExecutor(min(threads, len(items))) as pool:
         return list(pool.map(work, items))

@@ -77,6 +77,18 @@ def test_the_line_that_moves_is_one_line_however_narrow(wide, words):
     assert max(map(len, printed.get().splitlines())) <= wide
 
 
+@pytest.mark.parametrize("step", DOING)
+def test_a_terminal_of_80_columns_shows_the_words_of_each_step_whole(step):
+    terminal = Console(width=80, force_terminal=True, color_system=None)
+    bar = Bar("getting ready", terminal)
+    for _ in range(13):
+        bar(Step("a", step, "planned", 0.1))
+    bar(Step("a", step, "started"))
+    with terminal.capture() as printed:
+        terminal.print(bar.render())
+    assert printed.get().rstrip().endswith(f"a few seconds left [ 1/13] {step}: {DOING[step]}")
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.3, "a few seconds"), (12, "about 10 s"), (88, "about 90 s"), (200, "about 3 min")]
 )

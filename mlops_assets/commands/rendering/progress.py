@@ -33,6 +33,9 @@ DOING = {
 """What each step does, in a few words."""
 NARROW = 50
 """Columns of a terminal below which there is no bar."""
+_MOST_LEFT = "a few seconds left"
+_BESIDE = len(f"⠋  {_MOST_LEFT} [12/13] ") + max(len(f"{one}: {doing}") for one, doing in DOING.items())
+"""Columns beside the bar, so that no step's words are cut on a terminal of 80."""
 
 
 @contextmanager
@@ -118,8 +121,8 @@ class Bar:
             self._share = max(self._share, countdown.share(now))
             left = countdown.left(now)
             words = f"{about(left)} left" if left else ""
-            bar = ProgressBar(1.0, self._share, width=min(24, wide // 5))
-            line.add_row(self._spinner, bar, words.ljust(len("a few seconds left")), title)
+            bar = ProgressBar(1.0, self._share, width=min(24, max(4, wide - _BESIDE)))
+            line.add_row(self._spinner, bar, words.ljust(len(_MOST_LEFT)), title)
         else:
             line.add_row(self._spinner, title)
         for column in line.columns[:-1]:  # what is running gives way where there is little room
