@@ -30,10 +30,7 @@ def build_backtest(graph: AssetGraph) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=graph.key(BACKTEST),
-        ins={
-            OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
-            TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET), metadata={"columns": ["timestamp"]}),
-        },
+        ins={OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS))},
         deps=[graph.key(model_asset(spec))],
         io_manager_key="tables",
         **graph.attributes(
@@ -51,11 +48,10 @@ def build_backtest(graph: AssetGraph) -> dg.AssetsDefinition:
         clock: dg.ResourceParam[Clock],
         engine: dg.ResourceParam[Engine],
         observations: StoredTable,
-        training_set: StoredTable,
     ) -> dg.Output[Any]:
         from mlops_assets.forecasting import charts
 
-        until = pd.Timestamp(training_set.read(["timestamp"])["timestamp"].max())
+        until = pd.Timestamp(tables.read([spec.name, TRAINING_SET], columns=["timestamp"])["timestamp"].max())
         life = Lifecycle(tables, tracking, clock, spec.name, models)
         task = task_of(context.run, spec)
         if context.run.tags.get(ACTION) == TUNE:  # with the settings that were found for the model

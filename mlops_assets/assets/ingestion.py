@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -11,7 +12,7 @@ from mlops_assets.alerts import messages
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.asset_graph import AssetGraph, freshness_of, seen, with_earlier
 from mlops_assets.catalog.graph import reach_of
-from mlops_assets.catalog.metadata import DIGEST, FILLED, UNTOUCHED, add_by_partition, add_row_counts
+from mlops_assets.catalog.metadata import DIGEST, FILLED, UNTOUCHED, add_by_partition, add_row_counts, in_front
 from mlops_assets.catalog.names import (
     DAILY,
     FUTURE_COVARIATES,
@@ -23,16 +24,18 @@ from mlops_assets.catalog.names import (
     step_name,
 )
 from mlops_assets.catalog.partitions import (
+    before,
     not_over,
     origin_of,
     partition_of,
+    periods,
     whole_window,
     window_of,
     with_steps,
 )
 from mlops_assets.errors import MissingExtraError, TransientError
 from mlops_assets.forecasting.data.contract import ContractError
-from mlops_assets.forecasting.formatting import few
+from mlops_assets.forecasting.formatting import few, significant
 from mlops_assets.lifecycle.meanings import Meanings
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets.report.health import answer, declared, own_checks
@@ -41,10 +44,14 @@ from mlops_assets.report.problems import refused_rows
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.scale.shards import rows_about
 from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import ForecastSpec, SqlSource
 from mlops_assets.stages import findings, holes, ingest, rescore
 from mlops_assets.stages.remarks import Remarks
+
+STEPS, DRAWN = 40, 200_000
+"""So many steps are drawn, and so many rows of earlier partitions are read for it at most."""
 
 
 class IngestConfig(dg.Config):
@@ -162,10 +169,18 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         found = Revisions(graph, tables).settle(OBSERVATIONS, intake.rows, replaced, naive_utc(clock.now()))
         facts |= {"rows_revised": len(found.superseded)}
         digests = rescore.digests(graph, intake.rows, replaced)
-        add_by_partition(context, {one: {DIGEST: said} for one, said in digests.items()}, graph.key(OBSERVATIONS))
+        totals = intake.rows.groupby(partitions)["target"].sum()
+        own: dict[str, dict[str, Any]] = {
+            str(one): {"total": significant(float(total))} for one, total in totals.items()
+        }
+        for one, said in digests.items():
+            own[one] = {**own.get(one, {}), DIGEST: said}
+        own[keys[-1]] = {"sum_by_step": _sums(graph, tables, intake.rows, keys), **own.get(keys[-1], {})}
+        add_by_partition(context, own, graph.key(OBSERVATIONS))
         last = {"partition": keys[-1], "rows": int((partitions == keys[-1]).sum())}
         made = {MADE: last} if keys[-1] in replaced else {}
         note_facts(tables, spec.name, OBSERVATIONS, {**facts, **made}, clock.now())
+        facts = {**in_front("sum_by_step", "total"), **facts}
         yield dg.Output(found.rows, OBSERVATIONS, metadata=facts, data_version=_version_of(digests))
 
     return ingestion
@@ -218,6 +233,21 @@ def _fill(context: dg.AssetExecutionContext, graph: AssetGraph, tables: Tables, 
             )
         )
     return {partition: rows for partition, rows in filled.items() if rows}
+
+
+def _sums(graph: AssetGraph, tables: Tables, rows: pd.DataFrame, keys: list[str]) -> dg.MarkdownMetadataValue:
+    """Draw the sum of all items in the latest steps, those stored before among them where they are not too many."""
+    from mlops_assets.forecasting import charts
+
+    key, columns = [graph.spec.name, OBSERVATIONS], ["timestamp", "target"]
+    parts = [rows[columns]]
+    if rows["timestamp"].nunique() < STEPS:
+        there = set(tables.partitions(key))
+        earlier = [one for one in before(graph.spec, keys[0], min(STEPS, periods(graph.spec, STEPS))) if one in there]
+        if earlier and rows_about(tables, key, earlier) <= DRAWN:
+            parts.insert(0, tables.read(key, earlier, columns))
+    sums = pd.concat(parts, ignore_index=True).groupby("timestamp")["target"].sum(min_count=1)
+    return dg.MetadataValue.md(charts.sparkline(sums.tail(STEPS), "sum of all items by step"))
 
 
 def _absent(graph: AssetGraph, tables: Tables, intake: ingest.Intake, key: str, partitions: pd.Series) -> str:

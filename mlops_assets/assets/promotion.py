@@ -92,6 +92,7 @@ def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
             judge.row_of(spec.name, present, number, entry, naive_utc(clock.now())),
             metadata={
                 "outcome": entry.outcome,
+                "reason": entry.reason,
                 "decision": dg.MetadataValue.md(decisions.page(spec.name, number, entry)),
                 **known_numbers(judge.numbers_of(entry)),
                 **({"champion_version": present.number} if present else {}),

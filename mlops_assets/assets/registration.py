@@ -31,7 +31,6 @@ def build_model_version(graph: AssetGraph) -> dg.AssetsDefinition:
         key=graph.key(MODEL_VERSION),
         ins={
             OBSERVATIONS: dg.AssetIn(graph.key(OBSERVATIONS)),
-            TRAINING_SET: dg.AssetIn(graph.key(TRAINING_SET)),
             "model": dg.AssetIn(graph.key(model_asset(spec))),
             BACKTEST: dg.AssetIn(graph.key(BACKTEST)),
         },
@@ -50,7 +49,6 @@ def build_model_version(graph: AssetGraph) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         engine: dg.ResourceParam[Engine],
         observations: StoredTable,
-        training_set: StoredTable,
         model: dict[str, Any],
         backtest: StoredTable,
     ) -> dg.Output[pd.DataFrame]:
@@ -59,7 +57,7 @@ def build_model_version(graph: AssetGraph) -> dg.AssetsDefinition:
         training = register.Training(
             spec,
             history,
-            next(iter(training_set.batches(rows=register.ROWS))),
+            next(iter(tables.batches([spec.name, TRAINING_SET], rows=register.ROWS))),
             register.with_right_intervals(spec, model, backtest),
             register.Summary.of(rows_by_item(backtest, spec.task), spec.task, {*history["item_id"]}),
         )

@@ -8,7 +8,7 @@ import pandas as pd
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.asset_graph import AssetGraph
 from mlops_assets.catalog.metadata import in_front, markdown_text
-from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, FORECASTS, REPORT
+from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECAST_CHANGE, REPORT
 from mlops_assets.catalog.spending import Spending
 from mlops_assets.jobs.resource import Jobs
 from mlops_assets.report.beside import metrics_of
@@ -30,7 +30,7 @@ FILE = "report/report.html"
 def build_report(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define `report`."""
     spec = graph.spec
-    names = [FORECASTS, FORECAST_ACCURACY, DATA_DRIFT, ANOMALIES, FORECAST_CHANGE]
+    names = [FORECAST_ACCURACY, DATA_DRIFT, ANOMALIES, FORECAST_CHANGE]  # which come after the forecasts
 
     @dg.asset(
         key=graph.key(REPORT),

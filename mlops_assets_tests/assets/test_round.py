@@ -172,17 +172,20 @@ def test_known_covariates_reach_the_forecast(world):
 
 def test_each_partition_of_a_range_has_its_own_numbers(trained):
     days = ["2024-05-11", "2024-05-12"]
-    trained.run("observations", "quarantine", partition="...".join(days))
+    ingested = trained.run("observations", "quarantine", partition="...".join(days))
     trained.run("forecasts", partition="2024-05-10")
     result = trained.run("forecasts", "forecast_accuracy", partition="...".join(days))
     facts = {
         (m.asset_key.path[-1], m.partition): {k: v.value for k, v in m.materialization.metadata.items()}
-        for m in result.get_asset_materialization_events()
+        for m in (*ingested.get_asset_materialization_events(), *result.get_asset_materialization_events())
     }
     assert [facts["forecasts", day]["dagster/row_count"] for day in days] == [28, 28]
     first, second = (facts["forecast_accuracy", day]["dagster/row_count"] for day in days)
     assert second == first + 4  # one origin more, of four items
     assert facts["forecast_accuracy", days[0]]["wql"] != facts["forecast_accuracy", days[1]]["wql"]
+    assert facts["observations", days[1]]["sum_by_step"].startswith("![")
+    assert next(iter(facts["observations", days[1]])) == "sum_by_step"
+    assert facts["observations", days[0]]["total"] > 0
     for asset, line in (("forecasts", "sum_by_step"), ("forecast_accuracy", "trend")):
         assert all(facts[asset, day][line].startswith("![") for day in days)
 
