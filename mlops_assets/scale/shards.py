@@ -102,11 +102,16 @@ def _apply(function: Callable[..., Result], arguments: tuple[object, ...], shard
 
 
 def rows_about(tables: Tables, key: Sequence[str], partitions: Sequence[str]) -> int:
-    """Return the number of rows, about, by some partitions; that of a table without partitions exactly."""
+    """Return the number of rows, about, by some partitions; that of a table without partitions exactly.
+
+    The first is counted by itself: it may hold the history before all others.
+    """
     if not partitions:
         return tables.row_count(key, None)
     some = [partitions[len(partitions) * number // _SAMPLE] for number in range(_SAMPLE)] + [partitions[-1]]
-    return max(tables.row_counts(key, list(dict.fromkeys(some))).values(), default=0) * len(partitions)
+    counts = tables.row_counts(key, list(dict.fromkeys(some)))
+    first = counts.pop(partitions[0], 0)
+    return first + max(counts.values(), default=0) * (len(partitions) - 1)
 
 
 def _rows_by_item(
