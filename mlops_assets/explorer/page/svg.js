@@ -113,7 +113,10 @@ function axes({ x, y, height }, frame) {
   const step = upright.length > 1 ? upright[1] - upright[0] : 0;
   for (const value of upright) {
     const words = x.kind === "time" ? timeLabel(value, step) : x.kind === "share" ? percent(value) : number(value);
-    made.push(svg("text", { ...text, x: frame.x(value), y: height - BOTTOM + 18, "text-anchor": "middle" }, words));
+    const place = frame.x(value);
+    const fits = place + 3 * `${words}`.length <= frame.width; // half of it, of letters six wide
+    const where = fits ? { x: place, "text-anchor": "middle" } : { x: frame.width, "text-anchor": "end" };
+    made.push(svg("text", { ...text, ...where, y: height - BOTTOM + 18 }, words));
   }
   return made;
 }
