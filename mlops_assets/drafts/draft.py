@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.partitions import holding, partitions_of, window_of
+from mlops_assets.catalog.partitions import before, holding, partitions_of, periods, starts, window_of
 from mlops_assets.drafts.grid import Grid, find_grid, first_day, floored, usual_horizon
 from mlops_assets.drafts.roles import Roles, find_roles
 from mlops_assets.drafts.table import EVERYTHING, Table, open_table
@@ -25,6 +25,8 @@ from mlops_assets.spec.schema import json_schema
 _WINDOWS = 3
 _OLD = 3
 """A table whose last time is so many partitions ago is one of the past: the partitions end with it."""
+_LONG, _FORECAST_FROM = 300, 28
+"""Of so many partitions the last ones can be forecast from, so many at least; those before are history in the first."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,8 @@ def draft(
         raise UsageError(f"{found.place}: no row of it could be used ({reasons or 'no target in any of them'})")
     given = checked.accepted.dropna(subset=["target"])["timestamp"]
     first, last = given.min(), given.max()
-    if (end := _end(spec, last, now)) is not None:
-        fields["partitions"]["end"] = end
+    if more := _bounds(spec, last, now):
+        fields["partitions"] |= more
         spec = _read(fields, file, found, grid, roles)
     return Draft(spec, to_yaml(fields, found, roles, grid, checked), found, roles, checked, first, last)
 
@@ -195,6 +197,18 @@ def _read(fields: dict[str, Any], file: Path, found: Table, grid: Grid, roles: R
 
 def _checked(spec: ForecastSpec, found: Table, now: datetime) -> Checked:
     return check(found.rows, Graph(spec).contract, EVERYTHING, now)
+
+
+def _bounds(spec: ForecastSpec, last: pd.Timestamp, now: datetime) -> dict[str, str]:
+    """Return where the partitions end, if they do, and where they begin if a long history lies before them."""
+    end = _end(spec, last, now)
+    found = {} if end is None else {"end": end}
+    earlier = before(spec, holding(spec, last), _LONG)
+    if len(earlier) < _LONG:
+        return found
+    forecast_from = earlier[-max(_FORECAST_FROM, periods(spec, 2 * spec.horizon))]
+    start = starts(spec, pd.Series([forecast_from]))[0]
+    return {"start": f"{start:%Y-%m-%d}", **found, "history_from": spec.partitions.start}
 
 
 def _end(spec: ForecastSpec, last: pd.Timestamp, now: datetime) -> str | None:

@@ -73,6 +73,10 @@ def _remarks(roles: Roles, grid: Grid, fields: dict[str, Any]) -> dict[str, list
         said["frequency"].append("Some times lie between the steps, and count to the one that they lie in.")
     if "end" in fields["partitions"]:
         said["partitions"].append("The table ends in the past: take `end` away when new rows come.")
+    if "history_from" in fields["partitions"]:
+        said["partitions"].append(
+            "The first partition holds all rows before it, to learn from. An earlier start forecasts more days."
+        )
     known = [name for name in roles.known if name not in roles.ahead]
     if roles.ahead:
         said["covariates"].append(f"Known ahead, for they stand in rows after the last target: {few(roles.ahead)}.")

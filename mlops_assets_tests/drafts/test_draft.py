@@ -171,7 +171,10 @@ def test_a_short_history_has_fewer_windows_and_a_shorter_horizon(tmp_path: Path)
     found = drafted(panel(steps=20), tmp_path)
     assert found.spec.horizon <= 4
     assert found.spec.backtest.windows >= 1
-    assert drafted(panel(steps=400, start="2023-01-01"), tmp_path).spec.horizon == 14
+    long = drafted(panel(steps=400, start="2023-01-01"), tmp_path)
+    assert long.spec.horizon == 14
+    assert (long.spec.partitions.history_from, long.spec.partitions.start) == ("2023-01-01", "2024-01-06")
+    assert "holds all rows before it" in long.text
 
 
 def test_latin_1_is_declared(tmp_path: Path) -> None:
