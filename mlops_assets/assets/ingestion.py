@@ -119,7 +119,7 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
                 raise error.about(spec.file) from error
             raise dg.Failure(f"{spec.file}: {error}", allow_retries=False) from error
         intake = ingest.take_in(graph, tables, checked, keys, config.allow_shrink)
-        facts = {"source": source, **checked.counts, "quarantine_share": checked.quarantine_share}
+        facts = {"source": source, **checked.counts, "quarantine_share": significant(checked.quarantine_share)}
         facts |= {"targets_left_out": checked.targets_left_out} if checked.targets_left_out else {}
         facts |= {"notes": list(checked.notes)} if checked.notes else {}
         for note in checked.notes:
