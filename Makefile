@@ -9,7 +9,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-airflow test-time test-year services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-pythons test-airflow test-time test-year services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -110,6 +110,9 @@ test-scale: .venv/installed  ## Whole rounds on Dask, Spark (its Java from Debia
 
 test-wheel: .venv/installed  ## The wheel on an empty virtual environment, with its dependencies from the package index.
 	MLOPS_TEST_WHEEL=all $(BIN)/python -m pytest mlops_assets_tests/test_wheel.py
+
+test-pythons: .venv/installed  ## A short suite on every Python from 3.10 to 3.14 that is here, and which were not; for those the lock's wheels.
+	$(BIN)/python -m mlops_assets_tests.pythons
 
 test-airflow: .venv/installed  ## docs/orchestrators under a real Airflow 3, and against its other makers' own models, installed beside .venv.
 	test -d .services/orchestrators || $(BIN)/python -m venv .services/orchestrators

@@ -57,6 +57,13 @@ def test_every_asset_says_what_it_is(tmp_path):
         assert node.tags["domain"] == "aviation", key
 
 
+def test_each_asset_can_be_launched_alone(tmp_path):
+    graph = build(Settings.read({"MLOPS_DATA": str(tmp_path)})).get_repository_def().asset_graph
+    for key in graph.materializable_asset_keys:
+        together = graph.get_execution_set_asset_and_check_keys(key)
+        assert [one for one in together if isinstance(one, dg.AssetKey)] == [key]
+
+
 @pytest.mark.parametrize(
     ("kind", "asset", "label"),
     [("extra_trees", "random_forest", "extra_trees"), ("theta", "model", "theta"), ("lightgbm", "model", "lightgbm")],

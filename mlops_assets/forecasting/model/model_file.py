@@ -319,7 +319,7 @@ def _allowed(loader: str, kind: str) -> bool:
     if loader == "NdArrayNode":
         return kind == "numpy.ndarray" or (kind in _VALUE_TYPES and kind.startswith("numpy."))
     if loader == "LossNode":
-        return kind.startswith("sklearn._loss._loss.Cy")
+        return kind.startswith(("sklearn._loss._loss.Cy", "_loss.Cy"))  # as scikit-learn 1.7 calls it, of Python 3.10
     return loader == "ObjectNode" and (kind in _HELPERS or _is_estimator(kind))
 
 
