@@ -3,7 +3,7 @@
 `status`, the report and Dagster's asset checks are drawn from this table, so that they cannot disagree.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,11 +77,15 @@ def findings(case: Case) -> tuple[Finding, ...]:
     """Return what does not hold of a forecast; the gravest first, and nothing that its spec has switched off."""
     if not case.state.assets and not case.state.unreachable:
         words = f"nothing is stored yet: mlops-assets run {case.spec.name}"
-        return (Finding(NOTHING_YET, words, "error"),)
-    return tuple(
+        return (Finding(NOTHING_YET, words, "error"), *_judged(case, ["contract"]))
+    return tuple(_judged(case, Checks.model_fields))
+
+
+def _judged(case: Case, names: Collection[str]) -> Iterator[Finding]:
+    yield from (
         Finding(check, words, severity)
         for check in CHECKS
-        if (severity := check.severity(case.spec)) != "off"
+        if check.name in names and (severity := check.severity(case.spec)) != "off"
         for words in check.judge(case)
     )
 
