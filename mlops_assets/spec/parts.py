@@ -25,8 +25,8 @@ class MisfitError(ValueError):
         self.path = tuple(path.split("."))
 
 
-_NEAREST_WEEKDAY = re.compile("[0-9]W", re.IGNORECASE)
-"""What a line of cron may say for croniter, and not for Dagster."""
+_NO_TIME = re.compile(r"[0-9]W|(?<![a-z])R(?![a-z])", re.IGNORECASE)
+"""What a line of cron may say for croniter: the nearest weekday, which Dagster does not know; a time that is drawn."""
 
 
 def as_list(value: Any) -> Any:
@@ -37,7 +37,7 @@ def as_list(value: Any) -> Any:
 def _cron(value: str) -> str:
     from croniter import CroniterBadDateError, croniter
 
-    if not croniter.is_valid(value) or len(croniter.expand(value)[0]) != 5 or _NEAREST_WEEKDAY.search(value):
+    if not croniter.is_valid(value) or len(croniter.expand(value)[0]) != 5 or _NO_TIME.search(value):
         raise ValueError("not a cron line of five fields such as '0 6 * * *'")
     try:
         croniter(value).get_next()

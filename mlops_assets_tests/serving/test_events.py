@@ -18,8 +18,14 @@ def test_a_message_wakes_the_job_that_it_names_and_no_other(tmp_path):
         ledger.change(one, "submitted", state="submitted", external_id=f"run-{one.job_key[:4]}", next_look_at=later)
     with TestClient(build_app(settings), base_url=HERE) as client:
         body = {"detail": {"TransformJobName": named.external_name}}
-        answer = client.post("/v1/events", json=body, headers={"authorization": "Bearer a-secret"})
+        anna = {"authorization": "Bearer a-secret"}
+        answer = client.post("/v1/events", json=body, headers=anna)
+        wrong = [b"", b"job=1", b"{", b"\xff", b"{}", b"[]", b"7", b"null"]
+        refused = [client.post("/v1/events", content=one, headers=anna) for one in wrong]
     assert answer.status_code == 202, answer.text
     assert answer.json()["jobs"] == [named.job_key]
+    assert {one.status_code for one in refused} == {422}
+    assert "the body is no JSON" in refused[1].json()["error"]
+    assert "the body names nothing" in refused[4].json()["error"]
     assert ledger.get(named.job_key).next_look_at < later
     assert ledger.get(other.job_key).next_look_at == later

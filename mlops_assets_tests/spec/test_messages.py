@@ -153,6 +153,8 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             plus("schedule: hourly"),
             "schedule (line 7): found 'hourly'; not a cron line of five fields such as",
         ),
+        (plus("schedule: R * * * *"), "schedule (line 7): found 'R * * * *'; not a cron line of five"),
+        (plus("schedule: 0 6 * * 1,R(1-5)"), "schedule (line 7): found '0 6 * * 1,R(1-5)'; not a cron line of five"),
         (plus("schedule: 0 0 6 * * *"), "schedule (line 7): found '0 0 6 * * *'; not a cron line of five"),
         (
             plus("owners: [team:a, bob]"),
