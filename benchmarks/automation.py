@@ -35,7 +35,6 @@ sys.path.insert(0, str(ROOT))
 PATTERN, NOW = "f000", "2024-12-31T12:30:00+00:00"
 LONGEST = 60.0
 """Seconds after which Dagster gives up on a tick."""
-KINDS = ("retrain_on_breach", "approvals", "rescore", "alerts")
 SPEC = """\
 name: {name}
 source: {{kind: file, path: sales.csv}}
@@ -67,23 +66,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--forecasts", type=int, default=500)
     parser.add_argument("--load-only", action="store_true", help="of the code location that PYTHONPATH names")
+    parser.add_argument("--ticks-only", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
         folder = Path(made)
         names = [f"f{number:03d}" for number in range(options.forecasts)]
         variables = declare(folder, names)
-        print(f"{'load':24} {'CPU s':>8} {'and told':>9} {'MB':>6} {'toggles':>8}")
-        for said in (None, "true"):
-            environ = {**os.environ, **variables, **({"MLOPS_AUTOMATION": said} if said else {})}
-            done = subprocess.run([sys.executable, "-c", LOAD], env=environ, capture_output=True, text=True, check=True)
-            loaded, told, peak, toggles = json.loads(done.stdout.splitlines()[-1])
-            print(f"{f'automation: {said}':24} {loaded:8.1f} {told:9.1f} {peak:6.0f} {toggles:8}", flush=True)
+        if not options.ticks_only:
+            load(variables)
         if options.load_only:
             return 0
         os.environ.update(variables, MLOPS_AUTOMATION="true")
         longest = ticks(folder, names)
     return int(options.check and longest > LONGEST)
+
+
+def load(variables: dict[str, str]) -> None:
+    """Measure what it takes to load the code location, and to tell the daemon of it."""
+    print(f"{'load':24} {'CPU s':>8} {'and told':>9} {'MB':>6} {'toggles':>8}")
+    for said in (None, "true"):
+        environ = {**os.environ, **variables, **({"MLOPS_AUTOMATION": said} if said else {})}
+        done = subprocess.run([sys.executable, "-c", LOAD], env=environ, capture_output=True, text=True, check=True)
+        loaded, told, peak, toggles = json.loads(done.stdout.splitlines()[-1])
+        print(f"{f'automation: {said}':24} {loaded:8.1f} {told:9.1f} {peak:6.0f} {toggles:8}", flush=True)
 
 
 def declare(folder: Path, names: list[str]) -> dict[str, str]:
@@ -105,11 +111,13 @@ def declare(folder: Path, names: list[str]) -> dict[str, str]:
 
 def ticks(folder: Path, names: list[str]) -> float:
     """Measure the ticks of each sensor; return the longest, in seconds of the wall."""
-    import dagster as dg
-
-    from mlops_assets.definitions import build
+    from mlops_assets.automation.jobs import build_jobs
+    from mlops_assets.automation.sensors import build_sensors
+    from mlops_assets.catalog.declared import in_force
+    from mlops_assets.definitions import build_environment
     from mlops_assets.resources.instance import open_instance
     from mlops_assets.settings import Settings
+    from mlops_assets.spec import load_specs
 
     settings, longest = Settings.read(), 0.0
     with open_instance(settings) as instance:
@@ -120,28 +128,36 @@ def ticks(folder: Path, names: list[str]) -> float:
                 shutil.copytree(folder / "data" / "models" / PATTERN, folder / "data" / "models" / name)
         multiply(folder / "data" / "mlflow" / "mlflow.db", names[1:], unique=("experiment_id",))
         multiply(Path(instance.root_directory) / "history" / "runs" / "index.db", names[1:], unique=("id",))
-        made = build(settings)
-        print(f"\n{'tick':24} {'CPU s':>8} {'wall s':>9} {'ticks':>6} {'cursor kB':>10}")
-        with dg.build_resources(made.resources or {}) as resources:
-            for kind in KINDS:
-                sensor, cursor = made.resolve_sensor_def(kind), None
-                for when in ("first", "quiet", "one"):
-                    if when == "one":
-                        again(instance)
-                    count, cpu, wall, left = 0, time.process_time(), time.perf_counter(), True
-                    while left:
-                        began = time.perf_counter()
-                        given = resources.original_resource_dict
-                        with dg.build_sensor_context(instance, cursor, resources=given) as context:
-                            found = sensor.evaluate_tick(context)
-                        cursor, count = found.cursor, count + 1
-                        longest = max(longest, time.perf_counter() - began)
-                        left = "their turn in the next tick" in (found.skip_message or "")
-                    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-                    print(f"{kind + ', ' + when:24} {cpu:8.2f} {wall:9.2f} {count:6} {len(cursor or '') / 1000:10.1f}")
-                    if when == "first":
-                        print(f"  {found.skip_message or found.run_requests}"[:150], flush=True)
+        specs = [in_force(spec, settings) for spec in load_specs(settings.forecasts).specs]
+        sensors = build_sensors(specs, [], [job for spec in specs for job in build_jobs(spec)])
+        given = build_environment(settings).resources
+        print(f"\n{'tick':26} {'CPU s':>8} {'wall s':>9} {'ticks':>6} {'cursor kB':>10}")
+        for sensor in sensors:
+            needed = {name: given[name] for name in sensor.required_resource_keys}
+            longest = max(longest, measured(sensor, needed, instance))
     print(f"the longest tick took {longest:.1f} s")
+    return longest
+
+
+def measured(sensor: Any, resources: Any, instance: Any) -> float:
+    """Measure the ticks of a sensor; return the longest, in seconds of the wall."""
+    import dagster as dg
+
+    cursor, longest = None, 0.0
+    for when in ("first", "quiet", "one"):
+        if when == "one":
+            again(instance)
+        count, cpu, wall = 0, time.process_time(), time.perf_counter()
+        while True:
+            began = time.perf_counter()
+            with dg.build_sensor_context(instance, cursor, resources=resources) as context:
+                found = sensor.evaluate_tick(context)
+            cursor, count, longest = found.cursor, count + 1, max(longest, time.perf_counter() - began)
+            if "their turn in the next tick" not in (found.skip_message or ""):
+                break
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        print(f"{sensor.name + ', ' + when:26} {cpu:8.2f} {wall:9.2f} {count:6} {len(cursor or '') / 1000:10.1f}")
+        print(f"  {found.skip_message or found.run_requests}"[:150], flush=True)
     return longest
 
 
