@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_assets.api.component import Forecast
-    from mlops_assets.api.declared import build_definitions, load_spec
+    from mlops_assets.api.declared import build_definitions, load_spec, partitions_of
     from mlops_assets.api.questions import evaluate, explain, forecast, status, tune
     from mlops_assets.api.stored import (
         adjust,
@@ -31,6 +31,7 @@ __all__ = [
     "forecast",
     "load_spec",
     "observations",
+    "partitions_of",
     "plot_forecast",
     "read_accuracy",
     "read_forecasts",
@@ -41,7 +42,7 @@ __all__ = [
 
 _MODULES = {
     "mlops_assets.api.component": ("Forecast",),
-    "mlops_assets.api.declared": ("build_definitions", "load_spec"),
+    "mlops_assets.api.declared": ("build_definitions", "load_spec", "partitions_of"),
     "mlops_assets.api.questions": ("evaluate", "explain", "forecast", "status", "tune"),
     "mlops_assets.api.stored": (
         "adjust",

@@ -19,6 +19,7 @@ from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.secrets import keep, without_login
 from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
+from mlops_assets.sources.asset_rows import reach
 from mlops_assets.tracking.tracking import Tracking
 
 TABLES: dict[TablePlace, Callable[[Settings], Tables]] = {
@@ -74,6 +75,7 @@ def stores_of(settings: Settings, read_only: bool = False) -> Stores:
         read_only: a database of tables is told that nothing may be changed.
     """
     tables = TABLES[settings.table_place](settings)
+    reach(tables)
     return Stores(
         tables=tables.to_read() if read_only and isinstance(tables, SqlTables) else tables,
         models=MODELS[settings.model_place](settings),

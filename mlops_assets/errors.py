@@ -30,7 +30,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
     │   │   ├── EngineAddressError      an engine that cannot be, or cannot see the tables (also an EngineError)
     │   │   └── DecisionError           a person's decision on a version (exit code 4)
-    │   ├── ExtensionError              code of others that a spec names (exit code 2)
+    │   ├── ExtensionError              code of others that a spec names
     │   ├── DataError                   the data do not allow it
     │   │   ├── ContractError           the source as a whole breaks the contract
     │   │   ├── RefusedAnswerError      a service has sent what it was not asked for

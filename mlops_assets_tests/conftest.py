@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from mlops_assets.forecasting.model.extensions import resolver
+from mlops_assets.forecasting.model.features import own
 from mlops_assets_tests.channels import Hook, Inbox
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
 
@@ -132,8 +133,10 @@ def inbox() -> Iterator[Inbox]:
 def acme(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Install a package of somebody else, entry points and all."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent / "foreign"))
-    resolver._resolved.cache_clear()
+    for cached in (resolver._resolved, own._made):
+        cached.cache_clear()
     yield
-    resolver._resolved.cache_clear()
+    for cached in (resolver._resolved, own._made):
+        cached.cache_clear()
     for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
         del sys.modules[name]

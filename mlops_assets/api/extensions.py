@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import CalibratedSeries, Model, SeriesModel
     from mlops_assets.forecasting.model.task import Task
     from mlops_assets.jobs.providers.protocol import Job, Provider, Request, Status, Step
+    from mlops_assets.jobs.providers.service_errors import NotThereError
     from mlops_assets.report.section import Section, Table
     from mlops_assets.sources.own_rows import OwnRows
 
@@ -21,6 +22,7 @@ __all__ = [
     "Job",
     "Metric",
     "Model",
+    "NotThereError",
     "OwnRows",
     "Provider",
     "Request",
@@ -39,6 +41,7 @@ _MODULES = {
     "forecasting.model.kinds": ("CalibratedSeries", "Model", "SeriesModel"),
     "forecasting.model.task": ("Task",),
     "jobs.providers.protocol": ("Job", "Provider", "Request", "Status", "Step"),
+    "jobs.providers.service_errors": ("NotThereError",),
     "report.section": ("Section", "Table"),
     "sources.own_rows": ("OwnRows",),
 }

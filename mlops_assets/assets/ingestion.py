@@ -65,7 +65,7 @@ class IngestConfig(dg.Config):
 def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
     """Define the pair `observations` and `quarantine`; both are partitioned and written by one step."""
     spec = graph.spec
-    kinds, checks = ["pandas", spec.source.kind], own_checks(spec, OBSERVATIONS)
+    kinds, checks = ["pandas", graph.source_kind], own_checks(spec, OBSERVATIONS)
 
     @dg.multi_asset(
         name=step_name(spec.name, INGEST),

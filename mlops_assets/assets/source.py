@@ -20,7 +20,10 @@ def build_source(graph: AssetGraph) -> dg.AssetsDefinition:
         specs=[
             dg.AssetSpec(
                 graph.key(SOURCE),
-                **graph.attributes([spec.source.kind], "Where the rows come from; its version is that of its content."),
+                deps=[dg.AssetKey(key.split("/")) for key in spec.upstream],
+                **graph.attributes(
+                    [graph.source_kind], "Where the rows come from; its version is that of its content."
+                ),
             )
         ],
     )

@@ -60,6 +60,11 @@ class Graph:
         return re.split("[.:]", self.spec.model.kind)[-1].lower()
 
     @property
+    def source_kind(self) -> str:
+        """The kind of source, as short as a label is: of a path, the name of the class."""
+        return re.split("[.:]", self.spec.source.kind)[-1].lower()
+
+    @property
     def observed(self) -> dict[str, Any]:
         """How observations are stored: with what they mean, and whatever covariates other partitions have."""
         return {"allow_new_columns": True, "meaning": to_text(meaning_of(self.spec))}

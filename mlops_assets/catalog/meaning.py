@@ -19,6 +19,7 @@ Meaning = Mapping[str, Any]
 NOT_OF_ROWS = frozenset(
     {
         "columns.future",
+        "source.after",
         *(f"source.{name}" for name in ("complete", "delimiter", "format", "chunk_rows", "headers", "hosts")),
         *(f"source.{name}" for name in ("max_megabytes", "max_seconds", "pages", "time_format")),
     }

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import overload
 
+from mlops_assets.sources.asset_rows import AssetReader
 from mlops_assets.sources.base import SourceReader
 from mlops_assets.sources.files import FileReader
 from mlops_assets.sources.http import HttpReader
@@ -10,7 +11,7 @@ from mlops_assets.sources.object_files import ObjectReader, is_object_url
 from mlops_assets.sources.own_rows import OwnReader
 from mlops_assets.sources.sql import SqlReader
 from mlops_assets.spec import FileSource, ForecastSpec, HttpSource, SqlSource
-from mlops_assets.spec.sources import OwnSource, Source
+from mlops_assets.spec.sources import AssetSource, OwnSource, Source
 
 
 def open_source(spec: ForecastSpec, source: Source | None = None) -> SourceReader:
@@ -38,6 +39,8 @@ def open_source_of(source: Source, folder: Path, time_zone: str = "UTC") -> Sour
         return SqlReader(source, time_zone)
     if isinstance(source, HttpSource):
         return HttpReader(source, time_zone)
+    if isinstance(source, AssetSource):
+        return AssetReader(source)
     if isinstance(source, OwnSource):
         return OwnReader(source, folder, time_zone)
     if is_object_url(source.path):

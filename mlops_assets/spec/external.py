@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from inspect import signature
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from mlops_assets.spec.parts import VARIABLE, MisfitError, Name, Part
+from mlops_assets.forecasting.model import extensions
+from mlops_assets.spec.extensions import named, resolved
+from mlops_assets.spec.parts import VARIABLE, MisfitError, Name, Part, choice
 
 Service = Literal["rest", "amazon_forecast", "databricks", "sagemaker"]
 Every = Literal["day", "week", "month", "never"]
@@ -217,10 +220,24 @@ BLOCKS: dict[Service, type[Part]] = {
 }
 
 
+def _known(value: str) -> str:
+    """Return a service, ours or a class of others; ValueError where there is none."""
+    if value not in BLOCKS:
+        if not extensions.is_path(value) and value not in (own := extensions.names(extensions.SERVICES)):
+            raise ValueError(choice(value, [*BLOCKS, *own]))
+        resolved(extensions.SERVICES, value)
+    return value
+
+
 class External(Part):
     """A service that makes the same forecasts, beside ours or in their place."""
 
-    service: Service = Field(description="Which one; its own fields stand below its name.")
+    service: Annotated[str, AfterValidator(_known), WithJsonSchema(named(extensions.SERVICES, BLOCKS))] = Field(
+        description="Which one; its own fields stand below its name. Or a class of your own, by path or entry point."
+    )
+    parameters: dict[Name, Any] = Field(
+        default_factory=dict, description="Of a class of your own: what it is made with; may hold ${VARIABLE}."
+    )
     role: Literal["shadow", "champion"] = Field(
         default="shadow",
         description="shadow: its forecasts are scored beside ours. champion: they are delivered, and ours if they are "
@@ -260,6 +277,13 @@ class External(Part):
                 raise MisfitError(name, f"say how it is reached: {', '.join(block.model_fields)}")
             if name != self.service and getattr(self, name) is not None:
                 raise MisfitError(name, f"belongs to service: {name}, and this is {self.service}")
+        if self.service in BLOCKS and self.parameters:
+            raise MisfitError("parameters", f"belong to a class of your own, and this is {self.service}")
+        if self.service not in BLOCKS:
+            try:
+                signature(resolved(extensions.SERVICES, self.service)).bind(**self.parameters)
+            except TypeError as error:
+                raise MisfitError("parameters", f"{self.service} is made with others: {error}") from None
         if self.exchange is None and self._hands_over:
             raise MisfitError("exchange", "say where data are handed over: a folder, or s3://bucket/prefix")
         return self
@@ -287,7 +311,7 @@ class External(Part):
         """Whether data are handed over in files."""
         rest = self.rest
         if rest is None:
-            return True
+            return self.service in BLOCKS
         return rest.describe is None or rest.result.file is not None or "{data_url}" in str(rest.submit.body)
 
 

@@ -43,7 +43,7 @@ from mlops_assets.spec.parts import (
 )
 from mlops_assets.spec.retraining import Policy, Retraining
 from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Checks, Gate
-from mlops_assets.spec.sources import ArrivalsOrSwitch, Source
+from mlops_assets.spec.sources import ArrivalsOrSwitch, AssetSource, Source
 
 
 def _valid_frequency(value: str) -> str:
@@ -363,6 +363,12 @@ class ForecastSpec(Extended):
     def sources(self) -> list[Source]:
         """All that rows and covariates are read from."""
         return [self.source, *(source for one in self.covariates.sources for source in one.sources)]
+
+    @property
+    def upstream(self) -> list[str]:
+        """Keys of the assets that its sources are, or are made by."""
+        assets = [source.key for source in self.sources if isinstance(source, AssetSource)]
+        return list(dict.fromkeys([*assets, *(key for source in self.sources for key in source.after)]))
 
     @property
     def calendar_columns(self) -> list[str]:

@@ -21,7 +21,7 @@ from pydantic import (
 
 from mlops_assets.forecasting.model import extensions
 from mlops_assets.spec.extensions import named, resolved
-from mlops_assets.spec.parts import Duration, MisfitError, Name, Names, Part, choice, span_of
+from mlops_assets.spec.parts import Duration, MisfitError, Name, Names, Part, as_list, choice, span_of
 
 
 def _as_text(value: Any) -> Any:
@@ -39,8 +39,22 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+ASSET_KEY = r"^[^/\s]+(/[^/\s]+)*$"
+"""Of the key of an asset, its parts separated by /."""
+AssetKeys = Annotated[
+    list[Annotated[str, Field(pattern=ASSET_KEY)]],
+    BeforeValidator(as_list),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
 class Numbers(Part):
-    """How numbers are written that come as text, and what stands for none."""
+    """How numbers are written that come as text, what stands for none, and which assets make them."""
+
+    after: AssetKeys = Field(
+        default_factory=list,
+        description="Keys of assets that the source is made by: erp/sales_csv. They stand before it in the graph.",
+    )
 
     decimal: Literal[".", ","] | None = Field(
         default=None,
@@ -243,9 +257,19 @@ class HttpSource(Numbers, Text):
         return self
 
 
-SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource, "http": HttpSource}
+class AssetSource(Numbers):
+    """The table of another asset of the same code location, as our stores keep it."""
+
+    kind: Literal["asset"]
+    key: str = Field(
+        pattern=ASSET_KEY,
+        description="Key of an asset with io_manager_key='tables', its parts separated by /: erp/sales.",
+    )
+
+
 OWN = "[own]"
 """Stands for all kinds of others where pydantic says which kind a source is of."""
+SOURCES: dict[str, type[Part]] = {"file": FileSource, "sql": SqlSource, "http": HttpSource, "asset": AssetSource}
 
 
 class OwnSource(Numbers):
@@ -289,6 +313,7 @@ Source = Annotated[
     Annotated[FileSource, Tag("file")]
     | Annotated[SqlSource, Tag("sql")]
     | Annotated[HttpSource, Tag("http")]
+    | Annotated[AssetSource, Tag("asset")]
     | Annotated[OwnSource, Tag(OWN)],
     Discriminator(_kind_of),
 ]

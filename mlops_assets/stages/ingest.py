@@ -138,7 +138,7 @@ def _checked(
 
     def read() -> Iterator[pd.DataFrame]:
         # A service is asked once: it may answer otherwise the next time.
-        whole = most is not None or graph.spec.source.kind not in ("file", "sql")
+        whole = most is not None or graph.spec.source.kind not in ("file", "sql", "asset")
         for raw in [read_all(reader, *asked, most)[:most]] if whole else read_batches(reader, *asked):
             yield raw if target in columns else raw.assign(**{target: None})
 

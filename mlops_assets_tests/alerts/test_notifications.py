@@ -224,13 +224,12 @@ def test_the_command_that_does_again_what_has_failed(run, command):
 
 
 @pytest.mark.parametrize("channel", ["python:pager", "acme.alerts:page", "python:acme.alerts.page"])
-def test_a_function_is_told_as_a_service_is(acme, channel):
-    told = import_module("acme.alerts").TOLD
-    told.clear()
+def test_a_function_is_told_as_a_service_is(acme, channel, caplog):
     tables, pager = MemoryTables(), Notifications(channel=channel)
     assert pager.ping().endswith(": the function is there")
     assert pager.send(tables, ALERT)
     assert not pager.send(tables, ALERT)
+    told = [record.getMessage() for record in caplog.records if record.name == "pager"]
     assert told == ["demo: futility: 3 challengers were refused"]
     assert rows(tables) == [(1, "delivered")]
 
@@ -253,7 +252,7 @@ def test_a_function_that_fails_beside_a_web_hook_is_tried_again(acme, hook, monk
     assert told[1] == ALERT
 
 
-@pytest.mark.parametrize("channel", ["python:pagr", "acme.alerts:pge", "acme.alerts:TOLD"])
+@pytest.mark.parametrize("channel", ["python:pagr", "acme.alerts:pge", "json:__version__"])
 def test_a_function_that_is_not_there_is_told_by_check(acme, channel):
     with pytest.raises(NotificationError, match=r"pager|page|is no function"):
         Notifications(channel=channel).ping()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from mlops_assets.jobs.providers.amazon_forecast import AmazonForecastService
 from mlops_assets.jobs.providers.databricks import DatabricksService
+from mlops_assets.jobs.providers.own_service import OwnService
 from mlops_assets.jobs.providers.protocol import Provider
 from mlops_assets.jobs.providers.rest import RestService
 from mlops_assets.jobs.providers.sagemaker import SageMakerService
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.spec.external import External, filled
+from mlops_assets.spec.external import BLOCKS, External, filled
 
 
 def provider_of(external: External, environ: Mapping[str, str] | None = None) -> Provider:
@@ -21,6 +22,8 @@ def provider_of(external: External, environ: Mapping[str, str] | None = None) ->
         environ: of the variables in it, which are looked up when the service is asked. Default: the process's.
     """
     environ = os.environ if environ is None else environ
+    if external.service not in BLOCKS:
+        return OwnService(external, environ)
     if external.rest is not None:
         return RestService(external.rest, environ)
     if external.amazon_forecast is not None:

@@ -9,8 +9,6 @@ class Shortfall(Metric):
     """Units that were missing, as a share of what was sold."""
 
     name = "shortfall"
-    title = "shortfall"
-    meaning = "Units that the forecast was too low, by the sum of actuals."
     average = "size"
 
     def losses(self, rows):

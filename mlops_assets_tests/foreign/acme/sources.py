@@ -12,7 +12,8 @@ class Erp:
     def read(self, columns, time_column, start, end):
         days = pd.date_range(start, end, freq="D", inclusive="left")
         shops = [pd.DataFrame({"shop": f"s{shop}", "day": days}) for shop in range(self.shops)]
-        return pd.concat(shops).assign(sold=lambda rows: 20.0 + 3 * rows["day"].dt.dayofweek)
+        rows = pd.concat(shops)
+        return rows.assign(sold=20.0 + 3 * rows["day"].dt.dayofweek + 7 * rows["day"].dt.dayofyear % 5)
 
     def version(self, start, end):
         return f"{self.system} {end}"

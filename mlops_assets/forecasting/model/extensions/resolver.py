@@ -34,8 +34,6 @@ KINDS = {
 class ExtensionError(TerminalError, RuntimeError):
     """Somebody's package fails, or is not what it has to be; the message names it and where it failed."""
 
-    exit_code = 2
-
 
 def resolve(group: str, name: str, known: Iterable[str] = ()) -> Any:
     """Return what a name stands for.
