@@ -116,14 +116,14 @@ def test_a_partitioned_asset_is_read_whole(tmp_path, empty_mlflow):
     declare(tmp_path / "forecasts", source={"kind": "asset", "key": "erp/sales"}, columns=SOLD, covariates=None)
     days = pd.date_range("2024-05-01", periods=2, unit="us")
     with open_stores(settings) as stores:
-        for day in days:
-            frame = pd.DataFrame({"shop": ["s1"], "day": [day], "sold": [1.0]})
-            stores.tables.write(["erp", "sales"], frame, f"{day:%Y-%m-%d}")
+        frame = pd.DataFrame({"shop": "s1", "day": days, "sold": 1.0})
+        for number, day in enumerate(days):
+            stores.tables.write(["erp", "sales"], frame.iloc[[number]], f"{day:%Y-%m-%d}")
         reader = open_source(load_spec("demo", settings))
         window = Window(days[0], days[1])
         rows = read_all(reader, ["shop", "day", "sold"], "day", window)
         assert list(rows["_row"]) == [1, 2]
         before = reader.version("day", window)
         assert reader.signature("day", window) == before
-        stores.tables.write(["erp", "sales"], frame.assign(sold=2.0), "2024-05-02")
+        stores.tables.write(["erp", "sales"], frame.iloc[[1]].assign(sold=2.0), "2024-05-02")
         assert reader.version("day", window) != before

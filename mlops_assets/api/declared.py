@@ -90,7 +90,7 @@ def _definitions_of(extra: Iterable[Any]) -> dg.Definitions:
         "schedules": dg.ScheduleDefinition,
         "sensors": dg.SensorDefinition,
     }
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Any] = {}
     for one in extra:
         kind = next((name for name, types in kinds.items() if isinstance(one, types)), "jobs")
         found.setdefault(kind, []).append(one)
