@@ -12,6 +12,7 @@ import pytest
 from mlops_assets import Settings, build_definitions, load_spec, partitions_of
 from mlops_assets.sources.base import SourceError
 from mlops_assets.sources.factory import open_source
+from mlops_assets.spec.sources import AssetSource
 from mlops_assets_tests.spec.declared import changed, problem
 from mlops_assets_tests.worlds import declare, sandbox
 
@@ -64,8 +65,8 @@ def test_upstream_forecast_and_downstream_are_one_graph_and_run(around):
 
 
 def test_an_asset_without_a_table_is_told(around):
-    reader = open_source(around.spec)
-    with pytest.raises(SourceError, match=r"the asset erp/sales has no table yet: materialize it"):
+    reader = open_source(around.spec, AssetSource(kind="asset", key="erp/returns"))
+    with pytest.raises(SourceError, match=r"the asset erp/returns has no table yet: materialize it"):
         reader.probe(["day"], "day", pd.Timestamp.now(tz="UTC"))
 
 
