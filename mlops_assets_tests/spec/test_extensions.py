@@ -50,7 +50,7 @@ def test_a_typo_is_refused_with_the_names_that_there_are(text, words):
     [
         ("{kind: erp, sytem: p1}", "source.sytem (line 2): found 'p1'; unknown field; did you mean 'system'?"),
         ("{kind: erp}", "source.system (line 2): missing: erp needs it"),
-        ("{kind: ep}", "allowed: file, sql, http, erp"),
+        ("{kind: ep}", "allowed: file, sql, http, asset, erp"),
         ("{kind: 'acme.sources:Ep'}", "did you mean Erp?"),
         ("{kind: 'acme.alerts:page', system: p1}", "is no class with a method read"),
         ("{kind: erp, system: '${NOWHERE}'}", "the environment variable NOWHERE is not set"),
