@@ -2,17 +2,13 @@
 
     python benchmarks/plain_round.py train 2013-12-16 FOLDER    # read, check, features, fit, backtest, forecast
     python benchmarks/plain_round.py daily 2013-12-17 FOLDER    # read, check, forecast with the stored model, score
-    python benchmarks/plain_round.py pickled 2013-12-17 FOLDER  # the same with the model from a pickle
 
 Both write what they have made. `round.py` measures the product beside them. The forest is that of the product: as many
 trees, of as many rows and about as many features, with the same parameters; quantiles are those of one training target
-of each leaf, as in R's quantregForest. The backtest has the same windows. Loading the model runs no code from its file,
-as with the product's: it is kept by skops, which MLflow takes for scikit-learn's models too. What a pickle would save,
-`pickled` tells.
+of each leaf, as in R's quantregForest. The backtest has the same windows.
 """
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import joblib
@@ -136,11 +132,8 @@ def train(day: pd.Timestamp, folder: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for date, rows in data.groupby("date"):
         rows.to_parquet(folder / "observations" / f"{date:%Y-%m-%d}.parquet")
-    import skops.io
-
     model = fit(data)
     joblib.dump(model, folder / "model.joblib")
-    skops.io.dump(model, folder / "model.skops")
     windows = []
     for window in range(WINDOWS):
         origin = day - pd.Timedelta(days=HORIZON * (window + 1))
@@ -150,26 +143,15 @@ def train(day: pd.Timestamp, folder: Path) -> None:
     predict(model, data, day).to_parquet(folder / "forecasts" / f"{day:%Y-%m-%d}.parquet")
 
 
-def load(file: Path) -> dict:
-    """Load a model, unless its file holds anything but arrays, scikit-learn's forest and its trees."""
-    import skops.io
-
-    others = set(skops.io.get_untrusted_types(file=file))
-    assert others <= {"sklearn.tree._tree.Tree"}, f"{file} holds {others}"
-    return skops.io.load(file, trusted=sorted(others))
-
-
-def daily(day: pd.Timestamp, folder: Path, pickled: bool = False) -> None:
+def daily(day: pd.Timestamp, folder: Path) -> None:
     """A day: forecast with the stored model, write, score earlier forecasts of the day."""
     data = read(day)
     data[data["date"] == day].to_parquet(folder / "observations" / f"{day:%Y-%m-%d}.parquet")
     name = f"{day:%Y-%m-%d}.parquet"
     earlier = [pd.read_parquet(path) for path in sorted((folder / "forecasts").glob("*.parquet"))[-HORIZON:]]
-    model = joblib.load(folder / "model.joblib") if pickled else load(folder / "model.skops")
-    predict(model, data, day).to_parquet(folder / "forecasts" / name)
+    predict(joblib.load(folder / "model.joblib"), data, day).to_parquet(folder / "forecasts" / name)
     score(pd.concat(earlier), data[data["date"] <= day]).query("timestamp == @day").to_parquet(folder / "scores" / name)
 
 
 if __name__ == "__main__":
-    commands = {"train": train, "daily": daily, "pickled": partial(daily, pickled=True)}
-    commands[sys.argv[1]](pd.Timestamp(sys.argv[2]), Path(sys.argv[3]))
+    {"train": train, "daily": daily}[sys.argv[1]](pd.Timestamp(sys.argv[2]), Path(sys.argv[3]))

@@ -107,10 +107,8 @@ def daily(bench: Bench, repetitions: int) -> None:
         warm = "" if number else "uncounted "
         bench.ours(f"{warm}day", "run", day)
         bench.script(f"{warm}day, script", "daily", day)
-        bench.script(f"{warm}day, script with a pickle", "pickled", day)
-    ours, script, pickled = (bench.median(case) for case in ("day", "day, script", "day, script with a pickle"))
+    ours, script = bench.median("day"), bench.median("day, script")
     bench.lines.append(("a daily round", ours, script, ours / script, DAILY))
-    bench.lines.append(("beside the script that loads its model from a pickle", ours, pickled, ours / pickled, None))
     rest = days[repetitions + 1 :]
     many = bench.ours("days in one process", "run", f"{rest[0]}...{rest[-1]}")
     further = (many - ours) / (len(rest) - 1)
