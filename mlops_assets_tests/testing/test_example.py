@@ -32,7 +32,7 @@ def test_a_spec_names_it_and_knows_its_parameters(my_models):
     spec = parse_spec(plus("model: {kind: my_models.Drift, parameters: {window: 13}}"), FILE)
     assert spec.task.model.kind == "my_models.Drift"
     assert "did you mean 'window'?" in problem(plus("model: {kind: my_models.Drift, parameters: {windows: 13}}"))
-    assert "has no attribute 'Drifts'" in problem(plus("model: {kind: my_models.Drifts}"))
+    assert "my_models has no Drifts; did you mean Drift?" in problem(plus("model: {kind: my_models.Drifts}"))
 
 
 def test_its_file_travels_with_a_logged_model_and_loads_by_its_name(my_models):
