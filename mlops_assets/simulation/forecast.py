@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import dagster as dg
@@ -17,7 +18,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.log import numbered
 from mlops_assets.catalog.names import INGEST, MODEL_VERSIONS, OBSERVATIONS, job_name, step_name
 from mlops_assets.catalog.run_tags import FORECAST
-from mlops_assets.environments import Stores
+from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.io_managers.memory import MemoryModels
 from mlops_assets.lifecycle.lifecycle import Lifecycle
@@ -131,6 +132,7 @@ class Forecast:
     stores: Stores = field(init=False)
     graph: Graph = field(init=False)
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    _tables: KeptTables = field(default_factory=KeptTables)
     _tracking: MemoryTracking = field(default_factory=MemoryTracking)
     _runs: int = 0
     _seen: dict[str, set[str]] = field(default_factory=dict)
@@ -140,7 +142,7 @@ class Forecast:
         self.change(self.spec)
         clock, jobs = self._at(START)
         self.stores = Stores(
-            tables=KeptTables(),
+            tables=self._tables,
             models=MemoryModels(),
             tracking=self._tracking,
             notifications=Notifications(),
@@ -161,6 +163,16 @@ class Forecast:
         """Let it be a moment, in UTC."""
         clock, jobs = self._at(moment)
         self.stores = replace(self.stores, clock=clock, jobs=jobs)
+
+    def keep(self, folder: Path) -> None:
+        """Write what is stored into a folder, which is made, as the data folder of an environment of its own."""
+        copytree(self.folder, folder)
+        with open_stores(Settings.read({"MLOPS_DATA": str(folder)})) as stores:
+            self._tables.copy_to(stores.tables)
+            models = self.stores.models
+            for path in models.children([self.spec.name]):
+                key = [self.spec.name, *path.split("/")]
+                stores.models.save(key, models.load(key))
 
     def stored(self, asset: str, last: str = "", count: int | None = None) -> StoredTable:
         """Return a table with its partitions up to one, all or so many, none of which is read yet."""

@@ -1,10 +1,12 @@
 """The tables of a simulated forecast: in memory, and what has not changed is converted once."""
 
+import time
 from collections.abc import Sequence
 
 import pandas as pd
 from pydantic import PrivateAttr
 
+from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.keys import folder
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.resources.rows import Only
@@ -37,3 +39,9 @@ class KeptTables(MemoryTables):
         if len(self._frames) > _MOST:
             self._frames.pop(next(iter(self._frames)))
         return known[1].copy()
+
+    def copy_to(self, other: Tables) -> None:
+        """Store all of them in another place."""
+        for path, parts in self._tables.items():
+            tables: Parts = {name: table for name, (_, table) in parts.items()}
+            other.replace(path.split("/"), tables, {"allow_new_columns": True}, time.time_ns())

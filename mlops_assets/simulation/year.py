@@ -54,7 +54,9 @@ class Lived(Protocol):
         ...
 
 
-def of_world(seed: int, days: int, until: str, listen: Listener, full: bool = False) -> Journal:
+def of_world(
+    seed: int, days: int, until: str, listen: Listener, full: bool = False, kept: Path | None = None
+) -> Journal:
     """Live a made-up year.
 
     Args:
@@ -63,6 +65,7 @@ def of_world(seed: int, days: int, until: str, listen: Listener, full: bool = Fa
         until: the last day to live; empty: all.
         listen: told of each day.
         full: by Dagster's assets and jobs, not by the stages alone.
+        kept: folder that is made, for what is stored in the end; None: nothing is kept.
 
     Raises:
         SimulationError: there are too few days for anything to happen, or the last one to live is none of them.
@@ -71,7 +74,10 @@ def of_world(seed: int, days: int, until: str, listen: Listener, full: bool = Fa
         world = World.of(seed, days)
         life = Life(world, Path(folder), _assets if full else Stages)
         left_out = [kind.value for kind in world.left_out]
-        return year(life, listen, seed, until, "full" if full else "fast", left_out)
+        journal = year(life, listen, seed, until, "full" if full else "fast", left_out)
+        if kept is not None:
+            life.forecast.keep(kept)
+        return journal
 
 
 def _assets(teller: Teller) -> Hands:

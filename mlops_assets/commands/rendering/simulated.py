@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,10 @@ from rich.markup import escape
 
 from mlops_assets.forecasting.decisions.rules import AT_REST
 from mlops_assets.forecasting.formatting import counted, number
+from mlops_assets.simulation.forecast import NAME
 from mlops_assets.simulation.journal import Course, Day, Journal
+from mlops_assets.simulation.life import EVENING
+from mlops_assets.simulation.world import ITEMS
 
 SHOWN = 10
 """Faults that are shown one by one."""
@@ -83,6 +87,15 @@ def told(day: Day) -> Iterator[str]:
     yield from (f"  version {one.version} {one.outcome}: {escape(one.reason)}" for one in day.decided)
     yield from (f"  alert, {one.kind}: {escape(one.message)}" for one in day.alerts)
     yield from (f"  job {one.job}: {one.state} {escape(one.message)}".rstrip() for one in day.jobs)
+
+
+def looking_at(folder: Path, date: str) -> Iterator[str]:
+    """Yield where the stores of the evening of a day are kept, and commands that look at them."""
+    evening = pd.Timestamp(date) + EVENING
+    yield f"stores: {folder}, as of that evening:"
+    yield f"  export MLOPS_DATA={folder} MLOPS_FORECASTS={folder} MLOPS_NOW={evening.isoformat()}"
+    for command in ("status", "history", f"show --item {ITEMS[0]}"):
+        yield f"  mlops-assets {command} {NAME}"
 
 
 def _costs(journal: Journal) -> Any:

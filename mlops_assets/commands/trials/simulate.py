@@ -17,7 +17,7 @@ SEED = 0
 @click.command()
 @click.option("--days", type=click.IntRange(1), help=f"Days to live. Default: {DAYS}; with --spec, half its history.")
 @click.option("--seed", type=click.IntRange(0), help=f"What the made-up world is drawn from. Default: {SEED}.")
-@click.option("--until", metavar="DAY", help="Stop after this day, such as 2024-05-03, to look at it.")
+@click.option("--until", metavar="DAY", help="Stop after this day, such as 2024-05-03, and keep the stores.")
 @click.option("--spec", metavar="SPEC", help="Live the history of this forecast instead: a name or a YAML file.")
 @click.option("--full", is_flag=True, help="With Dagster's assets and sensors, not the stages by themselves.")
 @click.option(
@@ -43,6 +43,8 @@ def simulate(
     the past. Policy, gate, jobs and alerts are the real ones, stores are in memory; an auditor that is not the system
     checks each day. A seed is always the same year.
 
+    With --until, what is stored on that evening stays in a folder beside the page, for other commands to look at.
+
     With --spec, the days are those of your own source: how would it have gone with your data?
 
     Exit code 1: the auditor has found a fault.
@@ -52,9 +54,14 @@ def simulate(
     if spec is not None and full:
         raise UsageError("--full lives a made-up world: leave it out, or --spec")
     base.require_folder(output)
+    kept = output.with_suffix("") if until and spec is None else None
+    if kept is not None and kept.exists():
+        raise UsageError(
+            f"{kept} is there already, where --until keeps the stores: remove it, or name another --output"
+        )
     settings = Settings.read()
     own = find_or_load_spec(settings.forecasts, spec) if spec is not None else None
-    from mlops_assets.commands.rendering.simulated import Months, summary, told
+    from mlops_assets.commands.rendering.simulated import Months, looking_at, summary, told
     from mlops_assets.simulation import year
     from mlops_assets.simulation.story import page
 
@@ -64,12 +71,14 @@ def simulate(
             with base.about(own.file):
                 journal = year.of_history(own, settings, days, until or "", listen)
         else:
-            journal = year.of_world(seed or SEED, days or DAYS, until or "", listen, full)
+            journal = year.of_world(seed or SEED, days or DAYS, until or "", listen, full, kept)
     with base.writing(output):
         output.write_text(page(journal), encoding="utf-8")
     if as_json:
-        base.show_json({**journal.to_json(), "page": str(output)})
+        base.show_json({**journal.to_json(), "page": str(output), "stores": str(kept or "")})
     else:
         base.show([*summary(journal), *(told(journal.days[-1]) if until else ())])
         click.echo(f"page: {base.short_path(output)}")
+        for line in looking_at(kept, journal.days[-1].date) if kept is not None else ():
+            click.echo(line)
     sys.exit(ExitCode.FAILED if journal.faults else ExitCode.DONE)

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from mlops_assets.commands.rendering.simulated import Months
+from mlops_assets.commands.rendering.simulated import Months, looking_at
 from mlops_assets.simulation import year
 from mlops_assets.simulation.journal import Journal
 from mlops_assets_tests.explorer.held import held
@@ -19,7 +20,7 @@ def call(call, tmp_path, monkeypatch):
     return call
 
 
-def test_the_first_days_of_a_made_up_world_are_lived_and_told(call, tmp_path):
+def test_the_first_days_of_a_made_up_world_are_lived_told_and_kept(call, tmp_path, monkeypatch):
     result = call("simulate", "--days", "60", "--until", "2024-01-02", "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
@@ -30,6 +31,15 @@ def test_the_first_days_of_a_made_up_world_are_lived_and_told(call, tmp_path):
     assert told["page"] == "simulated_year.html"
     page = held((tmp_path / "simulated_year.html").read_text(encoding="utf-8"))["/journal"]
     assert page == {name: told[name] for name in page}
+    _, assignments, *commands = looking_at(Path(told["stores"]), told["days"][-1]["date"])
+    for one in assignments.split()[1:]:
+        monkeypatch.setenv(*one.split("=", 1))
+    looked = {line.split()[1]: call(*line.split()[1:]) for line in commands}
+    assert {one.exit_code for one in looked.values()} <= {0, 1}, looked  # status: 1, as something is to be looked at
+    assert "2024-01-02" in looked["show"].stdout
+    assert "promoted" in looked["history"].stdout
+    again = call("simulate", "--days", "60", "--until", "2024-01-02")
+    assert (again.exit_code, "simulated_year is there already" in again.stderr) == (2, True)
 
 
 def test_the_history_of_a_forecast_is_lived_again(call, monkeypatch):
@@ -62,7 +72,7 @@ def test_what_cannot_be_lived_is_wrong_usage(call, monkeypatch, arguments, words
 
 
 def lived(monkeypatch, told: Journal) -> None:
-    def of_world(seed, days, until, listen, full):
+    def of_world(seed, days, until, listen, full, kept):
         for day in told.days:
             listen(day)
         return told
