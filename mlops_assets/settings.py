@@ -143,6 +143,11 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         alias="MLOPS_API_WRITE_TOKEN",
         description="Token of those who may write through `serve`, or several with names. Default: nobody may.",
     )
+    webhook_key: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_WEBHOOK_SECRET",
+        description="Secret that MLflow signs its registry's webhooks with, for `serve`. Default: none is taken.",
+    )
     api_hosts: str = Field(
         default="",
         alias="MLOPS_API_HOSTS",

@@ -9,6 +9,7 @@ from mlops_assets.automation.turns import Seen, Served, Turn
 from mlops_assets.catalog.names import CHAMPION, DECIDE, DECISIONS, job_name, step_name
 from mlops_assets.catalog.run_tags import FORECAST, REASON
 from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.calls import Calls
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
@@ -36,11 +37,13 @@ class Approvals:
         self._clock: Clock = context.resources.clock
 
     def sign(self, spec: Served) -> str:
-        """Return how many decisions there are."""
-        return str(len(self._tables.partitions([spec.name, DECISIONS])))
+        """Return how many decisions there are, and whether MLflow has called."""
+        called = " called" if Calls(self._tables, spec.name).waiting else ""
+        return f"{len(self._tables.partitions([spec.name, DECISIONS]))}{called}"
 
     def look(self, spec: Served, seen: Seen) -> Turn:
-        """Ask for the runs that decide; a version that waits is looked at in each tick: MLflow does not call."""
+        """Ask for the runs that decide; a version that waits is looked at in each tick: MLflow need not call."""
+        Calls(self._tables, spec.name).answer()
         life = Lifecycle(self._tables, self._tracking, self._clock, spec.name)
         life.repair()
         self._tracking.close_orphans(spec.name, self._instance)

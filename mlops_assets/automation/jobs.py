@@ -12,11 +12,11 @@ from mlops_assets.report.health import declared, own_checks
 from mlops_assets.spec import ForecastSpec
 
 _DESCRIPTIONS = {
-    DAILY: "The round of one partition of {}: ingest, forecast from it, score what it allows.",
-    RESCORE: "Read partitions of {} again that came late or were corrected, and score them again; "
+    DAILY: "The {kind} round of {name}: ingest one partition, forecast from it, score what it allows.",
+    RESCORE: "Read partitions of {name} again that came late or were corrected, and score them again; "
     "the forecasts stay as they were made.",
-    RETRAIN: "Train, backtest, register and, if the gate opens, promote a model of {}.",
-    DECIDE: "Decide on a version of {}: by the gate, or as the config of champion says.",
+    RETRAIN: "Train, backtest, register and, if the gate opens, promote a model of {name}.",
+    DECIDE: "Decide on a version of {name}: by the gate, or as the config of champion says.",
 }
 
 
@@ -29,13 +29,14 @@ def _selection(spec: ForecastSpec, job: str) -> dg.AssetSelection:
 def build_jobs(spec: ForecastSpec) -> list[Any]:
     """Define `<name>_daily` and `<name>_rescore` (partitioned), `<name>_retrain` and `<name>_decide`.
 
-    Of a forecast with an external service, `<name>_collect` as well.
+    Of a forecast with an external service, `<name>_collect` as well. The names are the same whatever the frequency, as
+    Dagster keeps runs and the state of schedules by them; the descriptions say which round it is.
     """
     jobs: list[Any] = [
         dg.define_asset_job(
             job_name(spec.name, job),
             selection=_selection(spec, job),
-            description=description.format(spec.name),
+            description=description.format(name=spec.name, kind=spec.partition_kind),
             tags={FORECAST: spec.name},
         )
         for job, description in _DESCRIPTIONS.items()

@@ -30,8 +30,8 @@ def build_schedules(spec: ForecastSpec) -> list[dg.ScheduleDefinition]:
         execution_timezone=spec.time_zone,
         job_name=job,
         default_status=default_status(spec),
-        description=f"Runs the daily round of {spec.name} for the latest complete partition, and for those that "
-        "earlier ticks asked for in vain: the daemon was down, or their run was lost.",
+        description=f"Runs the {spec.partition_kind} round of {spec.name} for the latest complete partition, and for "
+        "those that earlier ticks asked for in vain: the daemon was down, or their run was lost.",
     )
     def daily_schedule(
         context: dg.ScheduleEvaluationContext, tables: dg.ResourceParam[Tables]

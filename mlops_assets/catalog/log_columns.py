@@ -12,6 +12,12 @@ LOGS: Mapping[str, Columns] = {
         Column("takeover", "int64", "From 1; a later one took it over from a run that has ended."),
         Column("claimed_at", "datetime64[us]", "When, in UTC."),
     ),
+    names.REGISTRY_CALLS: (
+        Column("model", "str", "Name of the registered model."),
+        Column("event", "str", "What MLflow says has happened, such as model_version_tag.set."),
+        Column("delivery", "str", "MLflow's id of the message."),
+        Column("at", "datetime64[us]", "When it came, in UTC; the row goes when the sensor approvals begins to look."),
+    ),
     names.ENDINGS: (
         Column("event", "str", "What became of the name: retired, renaming (begun), renamed."),
         Column("other", "str", "The forecast's name before; empty where it was retired."),

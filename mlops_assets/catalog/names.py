@@ -36,6 +36,7 @@ DECISIONS = "decisions"
 RETRAINING_DECISIONS = "retraining_decisions"
 RETRAINING_LAUNCHES = "retraining_launches"
 REGISTRATIONS = "registrations"
+REGISTRY_CALLS = "registry_calls"
 ALERTS = "alerts"
 MEANINGS = "meanings"
 ENDINGS = "endings"
@@ -114,6 +115,7 @@ ENTRIES = (
     CatalogEntry(RETRAINING_DECISIONS, kind="log"),
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
     CatalogEntry(REGISTRATIONS, kind="log", shown=False),
+    CatalogEntry(REGISTRY_CALLS, kind="log", shown=False),
     CatalogEntry(ENDINGS, kind="log"),
     CatalogEntry(SPENDING, kind="log"),
     CatalogEntry(LATEST_FACTS, kind="log", shown=False),

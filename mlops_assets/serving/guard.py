@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-OPEN_PATHS = ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/v1/session")
-"""Nothing of a forecast is told there, nor in the files below /static."""
+OPEN_PATHS = ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/v1/session", "/v1/events/mlflow")
+"""Nothing of a forecast is told there, nor in the files below /static; MLflow signs, and has no token."""
 UNNAMED = "api"
 """Who writes with a token that has no name."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mlops-assets"'}

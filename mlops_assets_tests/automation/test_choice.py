@@ -13,7 +13,8 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from mlops_assets.automation.choice import choose
 from mlops_assets.definitions import build
 from mlops_assets.settings import Settings
-from mlops_assets_tests.worlds import declare
+from mlops_assets_tests.stages.external.service import EXTERNAL
+from mlops_assets_tests.worlds import SPEC, declare
 
 RUNNING, STOPPED, IN_CODE = InstigatorStatus.RUNNING, InstigatorStatus.STOPPED, InstigatorStatus.DECLARED_IN_CODE
 HERE = RegisteredCodeLocationOrigin("here")
@@ -64,6 +65,20 @@ def test_automation_starts_schedules_and_sensors_and_off_wins(tmp_path):
     assert on({"MLOPS_AUTOMATION": "false"}) == ({"alerts"}, set(), set())
     off = located(tmp_path, {"MLOPS_AUTOMATION": "false"}, **SAID).get_repository_def()
     assert not off.schedule_defs, "nothing starts by itself"
+
+
+def test_with_automation_off_nothing_begins_by_itself_but_what_tells_and_collects(tmp_path):
+    begins = {"schedule": "0 6 * * *", "arrivals": True, "partitions": {**SPEC["partitions"], "reread": 3}}
+    declare(tmp_path / "forecasts", name="no", automation=False, external=EXTERNAL, **begins)
+    found = located(tmp_path).get_repository_def()
+    assert not found.schedule_defs
+    sensors = {one.name: one.default_status.name for one in found.sensor_defs}
+    stopped = dict.fromkeys(("approvals", "arrivals", "rescore", "retrain_on_breach"), "STOPPED")
+    assert sensors == {"alerts": "RUNNING", "jobs": "RUNNING", **stopped}
+    graph = found.asset_graph
+    assert graph.asset_check_keys, "checks are asked by the runs of their assets alone"
+    nodes = [*map(graph.get, graph.get_all_asset_keys()), *map(graph.get, graph.asset_check_keys)]
+    assert {node.automation_condition for node in nodes} == {None}, "Dagster's own sensor would start these"
 
 
 def test_whom_a_sensor_serves_says_who_has_started_it(tmp_path, instance):

@@ -8,8 +8,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from mlops_assets.automation.jobs import build_jobs
 from mlops_assets.automation.schedules import build_schedules
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets_tests.worlds import declare
 
 UTC = ZoneInfo("UTC")
 
@@ -66,6 +68,16 @@ def test_before_the_first_partition_ends_it_says_so(world, tick):
 
 def test_no_schedule_in_the_spec_means_none(world):
     assert build_schedules(world(schedule=None).spec) == []
+
+
+def test_people_read_which_round_it_is_whatever_the_names_say(tmp_path):
+    ends = {"start": "2024-01-01", "end": "2024-06-01"}
+    for frequency, kind, word in [("h", "hourly", "hourly"), ("D", None, "daily"), ("W-SUN", None, "weekly")]:
+        spec = declare(tmp_path, frequency=frequency, partitions={**ends, **({"kind": kind} if kind else {})})
+        (schedule,), (job, *_) = build_schedules(spec), build_jobs(spec)
+        assert (schedule.name, job.name) == ("demo_daily_schedule", "demo_daily")
+        assert str(schedule.description).startswith(f"Runs the {word} round of demo for the latest complete partition")
+        assert str(job.description).startswith(f"The {word} round of demo: ingest one partition")
 
 
 def test_a_daemon_that_slept_makes_up_for_all_ticks_in_one_run(world, tick):
