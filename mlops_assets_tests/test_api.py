@@ -19,7 +19,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "api.md"
 HEAVY = ("pandas", "numpy", "dagster", "mlflow", "sklearn", "matplotlib", "pyarrow", "sqlalchemy", "rich", "click")
 PUBLIC = [
     "Forecast", "MlopsAssetsError", "Settings", "adjust", "build_definitions", "evaluate", "explain", "forecast",
-    "load_spec", "observations", "plot_forecast", "read_accuracy", "read_forecasts", "status", "tune", "value_added",
+    "load_spec", "observations", "partitions_of", "plot_forecast", "read_accuracy", "read_forecasts", "status", "tune",
+    "value_added",
 ]  # fmt: skip
 
 

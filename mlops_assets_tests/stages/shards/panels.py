@@ -61,13 +61,13 @@ def example() -> Panel:
     """Five months of the flights of two of New York's airports."""
     spec = load_spec(EXAMPLE / "nyc_departures.yaml")
     model = spec.model.model_copy(update={"parameters": {"n_estimators": 4, "n_jobs": 1}, "max_training_rows": 1000})
+    every_day = spec.partitions.model_copy(update={"start": "2013-01-01", "history_from": None})
     rows = pd.read_csv(EXAMPLE / "nyc_departures.csv", parse_dates=["date"])
     rows = rows[(rows["date"] < "2013-06-01") & (rows["origin"] != "JFK")].rename(
         columns={"date": "timestamp", "departures": "target"}
     )
-    return _stored(
-        spec.model_copy(update={"model": model}), rows.assign(item_id=rows["origin"] + "/" + rows["carrier"]), 3
-    )
+    spec = spec.model_copy(update={"model": model, "partitions": every_day})
+    return _stored(spec, rows.assign(item_id=rows["origin"] + "/" + rows["carrier"]), 3)
 
 
 def intermittent(folder: Path, items: int = 20) -> Panel:
