@@ -8,6 +8,7 @@ What Dagster hands over and gets is in `steps.py`.
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -24,6 +25,7 @@ from mlops_assets.io_managers.evolution import as_of_today, schema_of_today, wit
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.parts import Head, Part, Stream, as_one, nothing_there, regrouped, small_together
 from mlops_assets.io_managers.spool import Spool
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.rows import Only
 from mlops_assets.resources.stored import BATCH
@@ -51,6 +53,10 @@ class Tables(Claiming):
     now: str = Field(
         default="", description="The moment whose month is charged with what runs take, as MLOPS_NOW has it."
     )
+
+    def present(self) -> datetime:
+        """Return the moment whose month is charged with what runs take, aware."""
+        return Clock(fixed=self.now).now()
 
     def read(
         self,

@@ -22,7 +22,6 @@ from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, columns_key, preview
 from mlops_assets.io_managers.partition_split import split
 from mlops_assets.io_managers.parts import nothing_there
-from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.meter import entries_of
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.stored import StoredTable, Streamed
@@ -205,7 +204,7 @@ def note(tables: Tables, context: dg.InitResourceContext) -> None:
     if context.run is None:
         return
     try:
-        note_all(tables, entries_of(context.run.run_id), Clock(fixed=tables.now).now())
+        note_all(tables, entries_of(context.run.run_id), tables.present())
     except MlopsAssetsError as error:  # a store that does not answer any more: the run has done its work
         if context.log is not None:
             context.log.warning(f"what the run has spent was not noted: {error}")

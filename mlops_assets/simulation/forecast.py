@@ -141,6 +141,7 @@ class Forecast:
         """Open the stores."""
         self.change(self.spec)
         clock, jobs = self._at(START)
+        self._tables.wake(clock)
         self.stores = Stores(
             tables=self._tables,
             models=MemoryModels(),
@@ -162,6 +163,7 @@ class Forecast:
     def wake(self, moment: pd.Timestamp) -> None:
         """Let it be a moment, in UTC."""
         clock, jobs = self._at(moment)
+        self._tables.wake(clock)
         self.stores = replace(self.stores, clock=clock, jobs=jobs)
 
     def keep(self, folder: Path) -> None:

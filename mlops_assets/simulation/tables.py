@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 from pydantic import PrivateAttr
@@ -9,6 +10,7 @@ from pydantic import PrivateAttr
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.keys import folder
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.rows import Only
 
 _MOST = 200
@@ -18,7 +20,16 @@ _MOST = 200
 class KeptTables(MemoryTables):
     """Tables in memory that keep what was read of them, for as long as nobody writes there."""
 
+    _clock: Clock = PrivateAttr(default_factory=Clock)
     _frames: dict[str, tuple[object, pd.DataFrame]] = PrivateAttr(default_factory=dict)
+
+    def wake(self, clock: Clock) -> None:
+        """Let it be the moment of a clock."""
+        self._clock = clock
+
+    def present(self) -> datetime:
+        """Return the moment that it is there: months are those of the simulated life."""
+        return self._clock.now()
 
     def read(
         self,
