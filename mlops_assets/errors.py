@@ -49,6 +49,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     ├── TrackingError                   MLflow, or what it holds, cannot be used
     │   ├── VersionGoneError            a version is not in it any more (also a TerminalError)
     │   └── ModelCodeError              the code that a version has to be run by (also a TerminalError)
+    ├── GitError                        git is not installed, or refuses what it is asked
     ├── ServiceError                    an external forecasting service
     │   ├── NotThereError               knows no such job
     │   ├── WrongAnswerError            answers what makes no sense

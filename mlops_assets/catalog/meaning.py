@@ -20,7 +20,10 @@ NOT_OF_ROWS = frozenset(
     {
         "columns.future",
         "source.after",
-        *(f"source.{name}" for name in ("complete", "delimiter", "format", "chunk_rows", "headers", "hosts")),
+        *(
+            f"source.{name}"
+            for name in ("complete", "delimiter", "format", "version", "chunk_rows", "headers", "hosts")
+        ),
         *(f"source.{name}" for name in ("max_megabytes", "max_seconds", "pages", "time_format")),
     }
 )

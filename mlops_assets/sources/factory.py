@@ -9,6 +9,7 @@ from mlops_assets.sources.files import FileReader
 from mlops_assets.sources.http import HttpReader
 from mlops_assets.sources.object_files import ObjectReader, is_object_url
 from mlops_assets.sources.own_rows import OwnReader
+from mlops_assets.sources.revisions.reader import RevisionReader
 from mlops_assets.sources.sql import SqlReader
 from mlops_assets.spec import FileSource, ForecastSpec, HttpSource, SqlSource
 from mlops_assets.spec.sources import AssetSource, OwnSource, Source
@@ -45,4 +46,6 @@ def open_source_of(source: Source, folder: Path, time_zone: str = "UTC") -> Sour
         return OwnReader(source, folder, time_zone)
     if is_object_url(source.path):
         return ObjectReader(source)
+    if source.version is not None:
+        return RevisionReader(source, folder)
     return FileReader(source, folder)

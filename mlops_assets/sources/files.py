@@ -30,7 +30,8 @@ HASHED_BYTES = 64 << 20
 BYTES_OF_A_ROW = 40
 """Of a text file, about."""
 _BLOCK_BYTES = 1 << 20
-_HIDDEN = re.compile(r"(?:^|/)[._]")
+HIDDEN = re.compile(r"(?:^|/)[._]")
+"""Names that a folder does not show."""
 
 
 class FileReader:
@@ -57,11 +58,9 @@ class FileReader:
         """
         if self.path.is_file():
             return {self.path.name: self.path}
-        fixed = [part for part in accumulate(self.path.parts, Path) if not set(str(part)) & set("*?[")]
-        base = Path(fixed[-1] if fixed else "")
-        pattern = str(self.path.relative_to(base)) if base != self.path else "**/*"
+        base, pattern = base_of(self.path)
         found = {path.relative_to(base).as_posix(): path for path in base.glob(pattern) if path.is_file()}
-        shown = [name for name in found if not (base == self.path and _HIDDEN.search(name))]
+        shown = [name for name in found if not (base == self.path and HIDDEN.search(name))]
         files = {name: found[name] for name in sorted(shown)}
         if not files:
             raise SourceError(f"{self.path}: no such file, and no file matches; see source.path in the spec")
@@ -116,6 +115,9 @@ class FileReader:
 
         A file that looks as it did is not read again.
         """
+        return self._of_content()
+
+    def _of_content(self) -> str:
         with _vanishing(self.name):
             stamps = {name: _stamp(file) for name, file in self.files().items()}
             known = _content if sum(size for _, size, _, _ in stamps.values()) <= HASHED_BYTES else _size_and_time
@@ -165,6 +167,13 @@ class FileReader:
         everything = Window(pd.Timestamp(1700, 1, 1), pd.Timestamp(2200, 1, 1))
         next(self.read(columns, time_column, everything), None)
         return "; ".join([f"{self.name}, {counted(len(self.files()), 'file')}", *self.notes])
+
+
+def base_of(path: Path) -> tuple[Path, str]:
+    """Return the folder that a path, a folder or a glob starts below, and what its files are called from there."""
+    fixed = [part for part in accumulate(path.parts, Path) if not set(str(part)) & set("*?[")]
+    base = Path(fixed[-1] if fixed else "")
+    return base, str(path.relative_to(base)) if base != path else "**/*"
 
 
 @contextmanager

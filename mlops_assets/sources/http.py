@@ -50,12 +50,19 @@ class HttpReader:
         return self.version(time_column, window)
 
     def version(self, time_column: str, window: Window) -> str:
-        """Return what the service calls its answer (ETag, or Last-Modified); else a hash of the rows of all pages."""
+        """Return what the service calls its answer (ETag, or Last-Modified); else a hash of the rows of all pages.
+
+        With `source.version: etag` it is the ETag, or a SourceError.
+        """
+        tag_only = self.source.version == "etag"
         try:
             with HttpClient(self.source) as client:
-                named = client.validator(self.source.url, self._first_query(window))
+                asked = self.source.url, self._first_query(window)
+                named = client.validator(*asked, ["ETag"]) if tag_only else client.validator(*asked)
             if named:
                 return named
+            if tag_only:
+                raise SourceError(f"{self.name}: answers HEAD without an ETag; leave out source.version")
             for _ in self._read([time_column], window):
                 pass
         except SourceError as error:

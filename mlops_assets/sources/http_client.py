@@ -3,7 +3,7 @@
 import codecs
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
@@ -192,8 +192,13 @@ class HttpClient:
                 ) from None
             time.sleep(pause)
 
-    def validator(self, url: str, query: Query) -> str:
-        """Ask, once and without a body, what the service calls its answer: ETag, or Last-Modified; empty if nothing.
+    def validator(self, url: str, query: Query, headers: Sequence[str] = ("ETag", "Last-Modified")) -> str:
+        """Ask, once and without a body, what the service calls its answer; empty if nothing.
+
+        Args:
+            url: asked.
+            query: names and values.
+            headers: of the answer, the first that it has counts.
 
         Raises:
             SourceUnavailableError: it cannot be reached.
@@ -206,7 +211,7 @@ class HttpClient:
             ) as response:
                 if response.status_code != HTTPStatus.OK:
                     return ""
-                return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+                return next((told for name in headers if (told := response.headers.get(name))), "")
         except (requests.RequestException, OSError) as error:
             raise SourceUnavailableError(f"{self.source.url}: {why_no_answer(error)}") from None
 

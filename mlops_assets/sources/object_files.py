@@ -65,8 +65,21 @@ class ObjectReader(FileReader):
         return self.version(time_column, window)
 
     def version(self, time_column: str, window: Window) -> str:
-        """Return a hash of the objects' names, sizes and entity tags, which are hashes of their content."""
+        """Return a hash of the objects' names, sizes and entity tags, which are hashes of their content.
+
+        With `source.version: etag` it is the tag itself, or a hash of names and tags.
+        """
+        if self.source.version == "etag":
+            tags = {name: self._tag(file) for name, file in self.files().items()}
+            return (
+                next(iter(tags.values())) if len(tags) == 1 else digest(f"{name} {tag}" for name, tag in tags.items())
+            )
         return digest(f"{name} {file.size} {file.etag or file.modified}" for name, file in self.files().items())
+
+    def _tag(self, file: "ObjectFile") -> str:
+        if not file.etag:
+            raise SourceError(f"{file}: the storage tells no entity tag of it; leave out source.version")
+        return file.etag.strip('"')
 
     def _written(self, folder: str, name: str) -> float:
         """Return when an object was written, in seconds since 1970; -1 if there is none."""
@@ -228,7 +241,7 @@ def list_objects(url: str) -> dict[str, ObjectFile]:
         else:
             return {parts[-1]: _object(store, found, address)}
     base = "/".join(parts if wild is None else parts[:wild])
-    wanted = re.compile(_regex("**/*" if wild is None else "/".join(parts[wild:])))
+    wanted = re.compile(glob_regex("**/*" if wild is None else "/".join(parts[wild:])))
     files = {}
     for batch in obstore.list(store, prefix=f"{base}/" if base else None):
         for entry in batch:
@@ -253,7 +266,7 @@ def _open(address: str) -> Any:
     return kinds[address.partition(":")[0]].from_url(address, retry_config=retries)
 
 
-def _regex(pattern: str) -> str:
+def glob_regex(pattern: str) -> str:
     """Translate a glob: `*` and `?` stay within a folder, `**/` stands for any folders or none."""
     found = re.findall(r"\*\*/|\*+|\?|\[[!^]?\]?[^\]/]*\]|.", pattern)
     return "".join(map(_piece, found))

@@ -130,6 +130,26 @@ class FileSource(Numbers, Text):
         description="Of rows for the same item and time in several files, the one of the last file counts: the last "
         "by name or by time of modification. Default: none does if they differ.",
     )
+    version: Literal["git", "dvc", "etag"] | None = Field(
+        default=None,
+        description="What tells one content from another: the id that git or DVC, which has to keep the "
+        "files, gives it, or the ETag of object storage. Default: a hash of the content.",
+    )
+    revision: Name | None = Field(
+        default=None,
+        description="Commit, tag or branch of git at which files that git or DVC keeps are read. Default: as they are "
+        "on the disk.",
+    )
+
+    @model_validator(mode="after")
+    def _version_of_its_place(self) -> "FileSource":
+        if self.version is not None and ("://" in self.path) != (self.version == "etag"):
+            raise MisfitError("version", "of object storage it is etag, of files on a disk git or dvc")
+        if self.revision is not None and self.version is None:
+            raise MisfitError("revision", "say who knows it, version: git or version: dvc")
+        if self.revision is not None and self.latest_wins == "modified":
+            raise MisfitError("latest_wins", "a revision keeps no times of modification; take name")
+        return self
 
 
 class SqlSource(Numbers):
@@ -218,6 +238,11 @@ class HttpSource(Numbers, Text):
     hosts: Names = Field(
         default_factory=list,
         description="Other hosts that redirects and links may lead to (and that get the headers): files.example.com.",
+    )
+    version: Literal["etag"] | None = Field(
+        default=None,
+        description="etag: the header ETag of the answer tells one content from another, and there has to be one. "
+        "Default: ETag, Last-Modified or a hash of the rows.",
     )
     max_megabytes: int = Field(default=256, ge=1, description="More in one read is an error.")
     max_seconds: int = Field(default=600, ge=1, description="A read that takes longer is an error.")
