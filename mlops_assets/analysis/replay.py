@@ -1,8 +1,8 @@
-"""`mlops-assets replay-policy`: what retraining policies would have done, over what is stored or really trained."""
+"""`mlops-assets replay-policy`: what retraining policies would have done, and how the gate would decide today."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,16 @@ from mlops_assets.forecasting.decisions import policy
 from mlops_assets.forecasting.decisions.evidence import Evidence
 from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.replay import Play, Policies, World, always, never, play
-from mlops_assets.forecasting.decisions.rules import PolicyRules
+from mlops_assets.forecasting.decisions.rules import CHALLENGE, PolicyRules
 from mlops_assets.forecasting.formatting import plain, plain_rows
+from mlops_assets.lifecycle.decisions import Decisions, entry_of
+from mlops_assets.lifecycle.launches import Launches
+from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec, Policy, Retraining
 from mlops_assets.spec.messages import describe
 from mlops_assets.spec.parts import Part
 from mlops_assets.spec.yaml_read import Document
+from mlops_assets.stages import judge
 from mlops_assets.stages.evidence import drift_history, ticks
 
 PRESENT = "as in the spec"
@@ -104,12 +108,14 @@ class Replay:
         metric: what was watched.
         trained: whether its retrainings were really carried out; else the errors are those that were stored.
         spec: the forecast.
+        gate: the recorded decisions of the gate, judged again.
     """
 
     plays: Mapping[str, Play]
     metric: str
     trained: bool
     spec: ForecastSpec
+    gate: Sequence["JudgedAgain"] = ()
 
     def to_frame(self) -> pd.DataFrame:
         """Return every partition of every variant: the columns of `Play.days`, and variant."""
@@ -120,7 +126,8 @@ class Replay:
         variants = {name: {k: plain(v) for k, v in made.summary().items()} for name, made in self.plays.items()}
         for name, made in self.plays.items():
             variants[name]["retrained"] = plain_rows(made.retrainings[list(TOLD)])
-        return {"metric": self.metric, "really_trained": self.trained, "policies": variants}
+        judged = [{name: plain(value) for name, value in asdict(one).items()} for one in self.gate]
+        return {"metric": self.metric, "really_trained": self.trained, "policies": variants, "gate": judged}
 
     def picture(self) -> bytes:
         """Return a PNG of the errors and the retrainings."""
@@ -131,6 +138,45 @@ class Replay:
             for name, made in self.plays.items()
         }
         return charts.to_png(charts.policies(days, self.metric, self.trained))
+
+
+@dataclass(frozen=True)
+class JudgedAgain:
+    """A recorded decision of the gate beside what the rules of today make of the same numbers.
+
+    Attributes:
+        number: of the decision.
+        decided_at: when, in UTC.
+        version: that was judged.
+        recorded: what came of it.
+        today: what would come of it now.
+        changed: what each rule says now that would end otherwise.
+    """
+
+    number: int
+    decided_at: pd.Timestamp
+    version: int
+    recorded: str
+    today: str
+    changed: tuple[str, ...]
+
+
+def judged_again(spec: ForecastSpec, tables: Tables) -> list[JudgedAgain]:
+    """Judge the recorded decisions of the gate again, oldest first."""
+    log, launches = Decisions(tables, spec.name).all(), Launches(tables, spec.name).all()
+    becomes = dict(zip(launches["run_id"], launches["becomes"], strict=True))
+    found = []
+    for _, row in log[(log["kind"] == "gate") & (log["rules"] != "")].iterrows():
+        number, entry = entry_of(row)
+        was = {rule.name: rule.state for rule in judge.recorded(entry)}
+        now = judge.again(spec, entry, becomes.get(entry.run_id, CHALLENGE))
+        changed = tuple(
+            f"{rule.name}: {was[rule.name]}, now {rule.state}: {rule.message}"
+            for rule in now.rules
+            if rule.state != was[rule.name]
+        )
+        found.append(JudgedAgain(number, row["decided_at"], entry.version, entry.outcome, now.outcome, changed))
+    return found
 
 
 TOLD = ("partition", "policy", "rule", "breach", "attempt", "action", "becomes", "promoted", "reason")
@@ -172,7 +218,8 @@ def replay(
     whole = tried.model_copy(update={"policies": [*spec.policies, *tried.policies]})
     world: World = TrainedWorld.of(whole, stores, last) if really else StoredWorld.of(whole, stores, last)
     metric = tried.retraining.metric
-    return Replay({name: play(world, decide, metric) for name, decide in variants.items()}, metric, really, spec)
+    plays = {name: play(world, decide, metric) for name, decide in variants.items()}
+    return Replay(plays, metric, really, spec, judged_again(spec, stores.tables))
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,12 @@ def reason_of(run: "dg.DagsterRun") -> str:
 
 def is_of_breach(run: "dg.DagsterRun") -> bool:
     """Whether a training was asked for because of the champion, and not by an edit of the spec or by a schedule."""
-    breach = run.tags.get(BREACH, "")
-    return bool(breach) and breach.partition(" ")[0] not in (CHANGED, SCHEDULE, LOST)
+    return is_breach(run.tags.get(BREACH, ""))
+
+
+def is_breach(key: str) -> bool:
+    """Whether what asked for a training is a breach, by its key."""
+    return bool(key) and key.partition(" ")[0] not in (CHANGED, SCHEDULE, LOST)
 
 
 def becomes_of(run: "dg.DagsterRun") -> str:

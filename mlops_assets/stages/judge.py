@@ -13,6 +13,7 @@ import pandas as pd
 from mlops_assets.catalog import run_tags
 from mlops_assets.errors import MlopsAssetsError, TransientError
 from mlops_assets.forecasting.decisions import gate
+from mlops_assets.forecasting.decisions.again import judge_again
 from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE, with_names_of_today
 from mlops_assets.forecasting.evaluation.segments import by_static
@@ -79,9 +80,8 @@ class Judge:
     ) -> None:
         self._spec, self._life, self._challenger, self._rivals = spec, life, challenger, rivals
         self._smoke_test, self._segments = smoke_test(life, challenger, rivals.histories, spec)
-        limits = {**spec.gate.model_dump(exclude={"require"}), "rules": tuple(spec.gate.rules)}
-        self._rules = gate.GateRules(**limits, require=require, non_negative=bool(spec.non_negative))
-        self._approval: gate.Approval = "aside" if becomes == KEEP_ASIDE else spec.approval
+        self._rules: gate.GateRules = _rules_of(spec, require)
+        self._approval: gate.Approval = _approval_of(spec, becomes)
 
     def __call__(self, champion: Version | None, log: pd.DataFrame) -> Verdict:
         """Judge the challenger against the champion of the moment."""
@@ -187,11 +187,42 @@ def required(spec: ForecastSpec, run: dg.DagsterRun) -> gate.Require:
 
     Where the policy that asked for it says what becomes of the version, it need not be compared with the champion.
     """
-    if run_tags.becomes_of(run) != CHALLENGE:
+    return _required(spec, run_tags.becomes_of(run), run_tags.is_of_breach(run))
+
+
+def _required(spec: ForecastSpec, becomes: str, breach: bool) -> gate.Require:
+    if becomes != CHALLENGE:
         return "nothing"
     if spec.gate.require == "auto":
-        return "better" if run_tags.is_of_breach(run) else "no_worse"
+        return "better" if breach else "no_worse"
     return spec.gate.require
+
+
+def _rules_of(spec: ForecastSpec, require: gate.Require) -> gate.GateRules:
+    limits = {**spec.gate.model_dump(exclude={"require"}), "rules": tuple(spec.gate.rules)}
+    return gate.GateRules(**limits, require=require, non_negative=bool(spec.non_negative))
+
+
+def _approval_of(spec: ForecastSpec, becomes: str) -> gate.Approval:
+    return "aside" if becomes == KEEP_ASIDE else spec.approval
+
+
+def recorded(entry: Entry) -> list[gate.Rule]:
+    """Return how the rules of a recorded decision ended; none of one that is not the gate's."""
+    verdict = decisions.verdict_of(entry.rules)
+    return [gate.Rule(**rule) for rule in verdict["rules"]] if verdict is not None else []
+
+
+def again(spec: ForecastSpec, entry: Entry, becomes: str) -> gate.Decision:
+    """Judge a recorded decision of the gate by the rules of today; see `judge_again`.
+
+    Args:
+        spec: as it is today.
+        entry: the decision; it has rules.
+        becomes: what was to become of the version.
+    """
+    limits = _rules_of(spec, _required(spec, becomes, run_tags.is_breach(entry.breach)))
+    return judge_again(recorded(entry), limits, entry.champion_before, _approval_of(spec, becomes))
 
 
 def trigger(run: dg.DagsterRun, challenger: Version) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`replay-policy`: over stored accuracy, and with every retraining really carried out."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import StringIO
 
 import pandas as pd
@@ -14,9 +14,13 @@ from mlops_assets.commands.main import main
 from mlops_assets.commands.rendering.replay import table
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting import charts
+from mlops_assets.forecasting.decisions.gate import GateRules, judge
 from mlops_assets.forecasting.decisions.replay import Play
 from mlops_assets.forecasting.decisions.rules import KEEP
+from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets_tests.automation.test_sensors import store
+from mlops_assets_tests.forecasting.decisions.duels import TASK, model_rows
+from mlops_assets_tests.forecasting.decisions.test_gate import GOOD, LIMITS, duel
 from mlops_assets_tests.worlds import declare, panel, sandbox
 
 
@@ -39,12 +43,17 @@ def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_st
             key = f"{day:%Y-%m-%d}"
             store(stores.tables, key, 0.5)
             stores.tables.write(["demo", "observations"], pd.DataFrame({"timestamp": [day]}), key)
+        judged(stores, replace(LIMITS, predict_seconds=0.5))
+        judged(stores, LIMITS)
     picture = tmp_path / "policies.png"
     asked = ("--set", "retraining.futility=1", "--set", "retraining.cool_down=3")
     result = call(*asked, "--json", "--every", "10", "--picture", str(picture))
     assert result.exit_code == 0, result.output
     whole = json.loads(result.output)
-    assert list(whole) == ["metric", "really_trained", "policies"]
+    assert list(whole) == ["metric", "really_trained", "policies", "gate"]
+    slow = "forecasts_in_time: failed, now passed: 1 CPU seconds for an origin, at most 600"
+    told = [(one["number"], one["recorded"], one["today"], one["changed"]) for one in whole["gate"]]
+    assert told == [(1, "refused", "promoted", [slow]), (2, "promoted", "promoted", [])]
     said = whole["policies"]
     figures = ["retrainings", "promoted", "cpu_seconds", "mean", "at", "retrained"]
     assert [list(policy) for policy in said.values()] == [figures] * 4
@@ -55,7 +64,16 @@ def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_st
     assert said["always (every 10)"]["retrainings"] == 2
     assert said["never"]["mean"] == pytest.approx(0.5)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert "mean wql (stored)" in call("--last", "5").output
+    shown = call("--last", "5").output
+    assert "mean wql (stored)" in shown
+    assert "1 of 2 decisions would be another by today's rules" in " ".join(shown.split())
+
+
+def judged(stores: Stores, rules: GateRules) -> None:
+    """Record a decision of the gate."""
+    found = judge(duel(model_rows("x", 1)), TASK, rules, smoke_test=GOOD)
+    entry = Entry("gate", found.outcome, 1, None, None, "gate", found.reason, found.as_json())
+    Decisions(stores.tables, "demo").append(lambda _: entry, pd.Timestamp("2024-05-01", tz="UTC"))
 
 
 def test_what_if_really_trains_and_says_what_it_brings(world):

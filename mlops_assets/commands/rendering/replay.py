@@ -1,14 +1,16 @@
-"""Policies over the same stretch of time on a terminal: `mlops-assets replay-policy`."""
+"""Policies over the same stretch of time, and the gate's decisions, on a terminal: `mlops-assets replay-policy`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
+from rich.markup import escape
 
 from mlops_assets.analysis.replay import Replay
-from mlops_assets.forecasting.formatting import number
+from mlops_assets.forecasting.formatting import counted, number
 
 SHOWN = 12
-"""Retrainings that are listed one by one."""
+"""Retrainings, or decisions, that are listed one by one."""
 
 
 def table(made: Replay) -> Any:
@@ -38,3 +40,23 @@ def launches(made: Replay, name: str) -> Any:
     for row in shown.to_dict("records"):
         table.add_row(row["partition"], row["policy"], row["action"], row["becomes"], row["reason"])
     return table
+
+
+def judged(made: Replay) -> Iterator[Any]:
+    """Yield the gate's decisions beside what its rules of today make of the same numbers, the latest last."""
+    from rich.table import Table
+
+    if not made.gate:
+        return
+    others = sum(one.recorded != one.today for one in made.gate)
+    shown = made.gate[-SHOWN:]
+    earlier = f", the latest {SHOWN}" if len(made.gate) > SHOWN else ""
+    title = f"The gate: {others} of {counted(len(made.gate), 'decision')} would be another by today's rules{earlier}"
+    table = Table(
+        "decision", "at", "version", "recorded", "today", "what has changed", title=title, title_justify="left"
+    )
+    for one in shown:
+        today = "the same" if one.today == one.recorded else one.today
+        at = f"{one.decided_at:%Y-%m-%d}"
+        table.add_row(str(one.number), at, str(one.version), one.recorded, today, escape("; ".join(one.changed)))
+    yield table

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mlops_assets.catalog.declared import in_force
 from mlops_assets.commands import base
 from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec
@@ -35,11 +36,12 @@ def replay_policy(
     """Show when the retraining policies of the forecast NAME would have retrained, against never and always.
 
     Runs over the stored accuracy; with --what-if over the stored observations, with a model for every retraining.
+    The recorded decisions of the gate are judged again by its rules of today, and shown beside what they were.
     """
     settings = Settings.read()
-    spec = find_spec(settings.forecasts, name)
+    spec = in_force(find_spec(settings.forecasts, name), settings)
     from mlops_assets.analysis.replay import PRESENT, replay
-    from mlops_assets.commands.rendering.replay import launches, table
+    from mlops_assets.commands.rendering.replay import judged, launches, table
     from mlops_assets.environments import open_stores
 
     with open_stores(settings) as stores:
@@ -52,4 +54,4 @@ def replay_policy(
         base.show_json(made.to_json())
     else:
         asked = [name for name in (PRESENT, " ".join(changes)) if name in made.plays]
-        base.show([table(made), *(launches(made, name) for name in asked)])
+        base.show([table(made), *(launches(made, name) for name in asked), *judged(made)])

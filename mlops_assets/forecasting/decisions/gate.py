@@ -10,10 +10,10 @@ from typing import Literal
 
 import pandas as pd
 
-from mlops_assets.forecasting.decisions import own_rules
+from mlops_assets.forecasting.decisions import own_rules, wording
 from mlops_assets.forecasting.decisions.smoke_test import SmokeTest
 from mlops_assets.forecasting.evaluation.backtest import CHAMPION, NAIVE
-from mlops_assets.forecasting.evaluation.compare import OUTLYING, Blocks, Comparison
+from mlops_assets.forecasting.evaluation.compare import Blocks, Comparison
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT, outer_pair
 from mlops_assets.forecasting.evaluation.standing import Standing
 from mlops_assets.forecasting.formatting import counted
@@ -159,16 +159,14 @@ def judge(
         against = present.compared(confidence=limits.confidence)
     rules = [
         _loads(smoke_test),
-        _better_than_naive(standing.against(NAIVE).compared(confidence=limits.confidence), limits),
-        _against_champion(against, champion, limits),
+        better_than_naive(standing.against(NAIVE).compared(confidence=limits.confidence), limits),
+        against_champion(against, champion, limits),
         _segments(present, segments, limits, champion),
         _coverage(standing.coverage(), task, limits),
         _complete(smoke_test),
         _possible(smoke_test, limits),
-        _bounded(
-            "forecasts_in_time", smoke_test, smoke_test.seconds, limits.predict_seconds, "CPU seconds for an origin"
-        ),
-        _bounded("model_size", smoke_test, smoke_test.megabytes, limits.model_megabytes, "MB of model file"),
+        _measured("forecasts_in_time", smoke_test, smoke_test.seconds, limits.predict_seconds),
+        _measured("model_size", smoke_test, smoke_test.megabytes, limits.model_megabytes),
         Rule(
             "not_rolled_back",
             "failed" if rolled_back else "passed",
@@ -176,11 +174,19 @@ def judge(
         ),
         *(_of_others(name, whole, task) for name in limits.rules),
     ]
+    return concluded(rules, against, champion, limits, approval)
+
+
+def concluded(
+    rules: list[Rule], against: Comparison | None, champion: Opponent | None, limits: GateRules, approval: Approval
+) -> Decision:
+    """Return what follows from how the rules ended; arguments as of `judge`."""
     stopping = [rule for rule in rules if not rule.holds]
     spared = limits.require == "nothing" or (champion is not None and bool(champion.problem))
     passes = all(spared and rule.name in _OF_CHAMPION for rule in stopping)
     outcome: Outcome = _PASSED[approval] if passes else "refused"
-    return Decision(outcome, tuple(rules), _verdict(against, champion, limits), _reason(outcome, rules, limits.require))
+    verdict = _verdict(against, champion, limits)
+    return Decision(outcome, tuple(rules), verdict, _reason(outcome, rules, limits.require))
 
 
 _PASSED: Mapping[str, Outcome] = {"automatic": "promoted", "manual": "awaiting approval", "aside": "kept aside"}
@@ -205,7 +211,8 @@ def _loads(smoke_test: SmokeTest) -> Rule:
     return Rule("model_loads", "passed", "the registered model loads, and its checksum is the recorded one")
 
 
-def _better_than_naive(found: Comparison, limits: GateRules) -> Rule:
+def better_than_naive(found: Comparison, limits: GateRules) -> Rule:
+    """Whether it beats seasonal naive."""
     name = "better_than_naive"
     if not found.rows:
         return Rule(
@@ -215,21 +222,22 @@ def _better_than_naive(found: Comparison, limits: GateRules) -> Rule:
     rows = f"the {found.rows} rows of the backtest{zero}"
     if found.losses == 0:
         words = f"neither it nor seasonal naive makes any error on {rows}: nothing tells them apart"
-        return Rule(name, "missing", words, _numbers(found))
-    passed, sign = found.change < 0, _sign(found)
+        return Rule(name, "missing", words, wording.numbers(found))
+    passed, sign = found.change < 0, wording.sign(found)
     if isinf(found.change):
         message = f"seasonal naive makes no error on {rows}, and the challenger does"
     elif zero:
-        message = f"the error is {sign} seasonal naive's ({_percent(found)}) on {rows}"
+        message = f"the error is {sign} seasonal naive's ({wording.percent(found)}) on {rows}"
     else:
-        first, second = _told(found)
-        message = f"{limits.metric} {first} is {sign} seasonal naive's {second} ({_percent(found)})"
+        first, second = wording.sides(found)
+        message = f"{limits.metric} {first} is {sign} seasonal naive's {second} ({wording.percent(found)})"
     if not passed and found.blocks < _LITTLE:
         message += f"; that rests on {counted(found.blocks, 'forecast')} of an item: more backtest.windows tell more"
-    return Rule(name, "passed" if passed else "failed", message + _left_out(found), _numbers(found))
+    return Rule(name, "passed" if passed else "failed", message + wording.left_out(found), wording.numbers(found))
 
 
-def _against_champion(found: Comparison | None, champion: Opponent | None, limits: GateRules) -> Rule:
+def against_champion(found: Comparison | None, champion: Opponent | None, limits: GateRules) -> Rule:
+    """Whether it is, against the champion, what it must be."""
     name = "against_champion"
     if champion is None:
         return Rule(name, "not applicable", "no champion yet")
@@ -240,25 +248,22 @@ def _against_champion(found: Comparison | None, champion: Opponent | None, limit
     if not found.rows:
         words = f"no row of the backtest has a target and both forecasts, of it and of version {champion.version}"
         return Rule(name, "missing", words)
-    first, second = _told(found)
+    first, second = wording.sides(found)
     numbers = f"{limits.metric} {first} against {second} of version {champion.version}"
     if isnan(found.first):
         numbers = f"the targets are all zero; its errors against those of version {champion.version}"
     if isinf(found.change):
         return Rule(name, "failed", f"version {champion.version} makes no error there, and the challenger does")
+    numbers += f" ({wording.percent(found)})"
     if limits.require == "better":
         passed = _is_better(found, limits)
-        message = (
-            f"{numbers} ({_percent(found)}) is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
-        )
+        message = f"{numbers} is {'' if passed else 'not '}better by {limits.margin:.1%} beyond doubt"
         if found.low == found.high == 0:
             message += "; they forecast alike: no window begins after the champion's training, or nothing was new"
     else:
         passed = found.high <= limits.tolerance
-        message = (
-            f"{numbers} ({_percent(found)}) {'stays' if passed else 'may not stay'} within {limits.tolerance:.1%} of it"
-        )
-    return Rule(name, "passed" if passed else "failed", message + _left_out(found), _numbers(found))
+        message = f"{numbers} {'stays' if passed else 'may not stay'} within {limits.tolerance:.1%} of it"
+    return Rule(name, "passed" if passed else "failed", message + wording.left_out(found), wording.numbers(found))
 
 
 def _segments(present: Blocks | None, segments: pd.DataFrame, limits: GateRules, champion: Opponent | None) -> Rule:
@@ -280,15 +285,15 @@ def _segments(present: Blocks | None, segments: pd.DataFrame, limits: GateRules,
     doubt = (1 - limits.confidence) / len(found)
     worst = max(found, key=lambda segment: found[segment].change)
     hurt = [
-        f"{segment} ({_percent(compared)})"
+        f"{segment} ({wording.percent(compared)})"
         for segment, compared in found.items()
         if compared.change > limits.segment_tolerance and compared.chance < doubt
     ]
     allowed = f"worse than the champion by more than {limits.segment_tolerance:.0%}"
     if hurt:
-        return Rule(name, "failed", f"{allowed} in {', '.join(hurt[:5])}", _numbers(found[worst]))
-    message = f"none of {len(found)} is beyond doubt {allowed}; the worst is {worst} ({_percent(found[worst])})"
-    return Rule(name, "passed", message, _numbers(found[worst]))
+        return Rule(name, "failed", f"{allowed} in {', '.join(hurt[:5])}", wording.numbers(found[worst]))
+    message = f"none of {len(found)} is beyond doubt {allowed}; the worst is {worst} ({wording.percent(found[worst])})"
+    return Rule(name, "passed", message, wording.numbers(found[worst]))
 
 
 def _coverage(found: float, task: Task, limits: GateRules) -> Rule:
@@ -298,10 +303,15 @@ def _coverage(found: float, task: Task, limits: GateRules) -> Rule:
     nominal = pair[1] - pair[0]
     if not isfinite(found):
         return Rule(name, "missing", "coverage is missing")
+    return covers(found, nominal, limits)
+
+
+def covers(found: float, nominal: float, limits: GateRules) -> Rule:
+    """Whether the outermost interval covers about as much as it says."""
     passed = abs(found - nominal) <= limits.coverage_tolerance
     message = f"the {nominal:.0%} interval covers {found:.1%}, {'within' if passed else 'not within'}"
     message += f" {limits.coverage_tolerance:.0%} of it"
-    return Rule(name, "passed" if passed else "failed", message, {"coverage": found, "nominal": nominal})
+    return Rule("coverage", "passed" if passed else "failed", message, {"coverage": found, "nominal": nominal})
 
 
 def _complete(smoke_test: SmokeTest) -> Rule:
@@ -326,9 +336,15 @@ def _possible(smoke_test: SmokeTest, limits: GateRules) -> Rule:
     return Rule(name, "passed", f"all forecasts are {asked}")
 
 
-def _bounded(name: RuleName, smoke_test: SmokeTest, value: float, limit: float, unit: str) -> Rule:
+def _measured(name: RuleName, smoke_test: SmokeTest, value: float, limit: float) -> Rule:
     if smoke_test.made is None:
         return Rule(name, "missing", "the registered model could not be measured")
+    return bounded(name, value, limit)
+
+
+def bounded(name: RuleName, value: float, limit: float) -> Rule:
+    """Whether a model takes no more than it may."""
+    unit = "MB of model file" if name == "model_size" else "CPU seconds for an origin"
     passed = value <= limit
     message = f"{value:.3g} {unit}, {'at most' if passed else 'more than'} {limit:g}"
     return Rule(name, "passed" if passed else "failed", message, {"value": value, "limit": limit})
@@ -359,34 +375,3 @@ def _reason(outcome: str, rules: list[Rule], require: Require) -> str:
     if outcome == "promoted" and require == "nothing" and not whole:
         why = "the policy asks for no more"
     return f"{f'{all_hold}, and {why}; ' if why else ''}{naive.message}; {against.message}"
-
-
-def _percent(found: Comparison) -> str:
-    high = "any" if isinf(found.high) else f"{found.high:+.1%}"
-    return f"{found.change:+.1%}, {found.low:+.1%} to {high}"
-
-
-def _sign(found: Comparison) -> str:
-    return "below" if found.change < 0 else "not below" if found.change > 0 else "no lower than, but equal to,"
-
-
-def _told(found: Comparison) -> tuple[str, str]:
-    """Return the metric of both sides with four decimals, or as many digits as tell them apart."""
-    sides = found.first, found.second
-    for digits in (".4f", ".4g", ".8g"):
-        told = tuple(format(side, digits) for side in sides)
-        if all(map(float, told)) and len({*told}) == len({*sides}):
-            break
-    return told[0], told[1]
-
-
-def _left_out(found: Comparison) -> str:
-    if not found.outlying:
-        return ""
-    return (
-        f"; {counted(found.outlying, 'row')} missed by more than {OUTLYING} times the usual left out: look at the data"
-    )
-
-
-def _numbers(found: Comparison) -> dict[str, float]:
-    return {name: float(value) for name, value in asdict(found).items()}
