@@ -116,6 +116,13 @@ def reason_of(event: dg.DagsterEvent) -> str:
     return refused.message if refused is not None else _OURS.sub("", error.message).strip()
 
 
+def is_expected(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed of what is expected to go wrong, one of our errors or a `dagster.Failure`, and no bug."""
+    data = event.step_failure_data
+    error = data.error.cause if data.error is not None and data.error.cause is not None else data.error
+    return data.user_failure_data is not None or (error is not None and bool(_OURS.match(error.message)))
+
+
 def _reason_of_run(event: dg.DagsterEvent) -> str:
     error = getattr(event.event_specific_data, "error", None)  # no data where somebody else reports the run's end
     return (error.cause or error).message if error is not None else event.message or ""

@@ -92,7 +92,7 @@ class Auditor:
             stored: item_id, timestamp, target; of the days from its first on.
         """
         found = _doubled(stored, ROW, "is stored twice")
-        first = stored["timestamp"].min()
+        first = _first(stored["timestamp"])
         there = {(str(item), day): value for item, day, value in stored[[*ROW, "target"]].dropna().values.tolist()}
         must = {key: value for key, value in self.values.items() if key[1] >= first}
         for item, day in sorted(must.keys() | there.keys()):
@@ -108,7 +108,7 @@ class Auditor:
             stored: origin, item_id, lead, mean of what was delivered from the days from its first origin on.
         """
         found = _doubled(stored.rename(columns={"origin": "timestamp"}), [*ROW, "lead"], "is forecast twice")
-        first, leads = stored["origin"].min(), range(1, self.rules.horizon + 1)
+        first, leads = _first(stored["origin"]), range(1, self.rules.horizon + 1)
         rows = stored.loc[stored["mean"].notna(), ["origin", "item_id", "lead"]].values.tolist()
         there = {(pd.Timestamp(origin), str(item), int(lead)) for origin, item, lead in rows}
         due = {(day, item, lead) for day, own in self.ledger.items() if day >= first for item in own for lead in leads}
@@ -154,6 +154,11 @@ def _usable(rows: pd.DataFrame) -> dict[str, float]:
 
 def _bad(rows: pd.DataFrame) -> float:
     return float(pd.to_numeric(rows["sales"], errors="coerce").isna().mean())
+
+
+def _first(times: pd.Series) -> pd.Timestamp:
+    """Return the first of some times; where nothing is stored, one before all that must be."""
+    return pd.Timestamp(times.min()) if times.notna().any() else pd.Timestamp.min
 
 
 def _doubled(stored: pd.DataFrame, key: list[str], words: str) -> list[str]:

@@ -6,12 +6,14 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.alerts.failures import is_expected, reason_of
 from mlops_assets.automation.alerting import Alerting
 from mlops_assets.automation.approvals import Approvals
 from mlops_assets.automation.jobs import build_jobs
 from mlops_assets.automation.rescoring import Rescoring
 from mlops_assets.automation.retraining import Retraining
 from mlops_assets.automation.sensors import build_sensors
+from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.asset_graph import asset_keys
 from mlops_assets.catalog.names import (
     DAILY,
@@ -43,6 +45,10 @@ from mlops_assets.stages.holes import REACH
 _MENDED = (FORECASTS, EXTERNAL_JOBS, FORECAST_ACCURACY)
 """Assets of a round that is made up for."""
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class BrokenRunError(RuntimeError):
+    """A run has failed of something that nobody expects to go wrong."""
 
 
 class Present:
@@ -148,7 +154,11 @@ class Assets:
         config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> bool:
-        """Execute a job, or some assets of it; return whether it has succeeded."""
+        """Execute a job, or some assets of it; return whether it has succeeded.
+
+        Raises:
+            BrokenRunError: see `require_no_bug`.
+        """
         name = self._forecast.spec.name
         one = keys[0] if keys and keys[0] == keys[-1] else None
         span = range_tags(keys[0], keys[-1]) if keys and one is None else {}
@@ -164,6 +174,7 @@ class Assets:
                 raise_on_error=False,
             )
         )
+        require_no_bug(result)
         return result.success
 
     def _definitions(self) -> dg.Definitions:
@@ -179,3 +190,18 @@ class Assets:
         set_aside = forecast.stores.tables.row_counts([forecast.spec.name, QUARANTINE], list(read))
         recent = forecast.observations(read[-1], REACH + 1)
         return Taken([recent.read()], set(recent.partitions or ()), sum(set_aside.values()))
+
+
+def require_no_bug(result: dg.ExecuteInProcessResult) -> None:
+    """See that a run has succeeded, or that its steps failed of what is expected to go wrong, such as a late file.
+
+    Raises:
+        BrokenRunError: it has failed of anything else; the message names the step, and why.
+    """
+    if result.success:
+        return
+    failed = result.filter_events(lambda event: event.is_step_failure)
+    bugs = [f"step {event.step_key}: {reason_of(event)}" for event in failed if not is_expected(event)]
+    if bugs or not failed:
+        run = result.dagster_run
+        raise BrokenRunError(f"{run.job_name} {run_tags.partition_of(run.tags)}: {'; '.join(bugs) or 'no step failed'}")

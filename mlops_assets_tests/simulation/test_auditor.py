@@ -33,6 +33,15 @@ def test_it_sees_what_is_wrong_with_the_ledger() -> None:
     ]
 
 
+def test_it_sees_that_nothing_is_stored_at_all() -> None:
+    nothing = pd.DataFrame(columns=["origin", "timestamp", "item_id", "lead", "mean", "target"], dtype=object)
+    assert auditor().faults_of_observations(nothing) == ["a on 2024-01-01 must be 1.0 and is None"]
+    assert auditor().faults_of_ledger(nothing) == [
+        "a from 2024-01-01, lead 1, is not forecast",
+        "a from 2024-01-01, lead 2, is not forecast",
+    ]
+
+
 def test_a_day_that_cannot_be_read_is_made_up_for_once_people_were_told() -> None:
     made = auditor()
     broken = pd.DataFrame({"day": DAYS[:2], "item": "a", "sales": ["1.0", "?"]})
