@@ -1,6 +1,8 @@
 """What other policies would have done with the same days: nothing, and a new model every day."""
 
 from collections.abc import Sequence
+from math import sqrt
+from statistics import fmean, stdev
 
 import pandas as pd
 
@@ -18,6 +20,8 @@ from mlops_assets.stages.train import history_of
 LIVED, NEVER, DAILY = "as lived", "never retrained", "retrained daily"
 ORIGINS = 20
 """Origins, evenly over the days, that the policies are compared on."""
+DOUBT = 2.0
+"""Standard errors of the mean difference up to which it may be chance."""
 
 
 def courses(spec: ForecastSpec, tables: Tables, days: Sequence[Day], most: int = ORIGINS) -> tuple[Course, ...]:
@@ -63,7 +67,35 @@ def courses(spec: ForecastSpec, tables: Tables, days: Sequence[Day], most: int =
     }
     sample = f"the models of every {every} days were made, as a sample; each day is taken to cost what a training did"
     notes = {DAILY: sample if every > 1 else ""}
-    return tuple(Course(name, notes.get(name, ""), tuple(found[name]), tuple(costs[name])) for name in found)
+    verdicts = {name: verdict(found[LIVED], found[name]) for name in (NEVER, DAILY)}
+    return tuple(
+        Course(name, notes.get(name, ""), tuple(found[name]), tuple(costs[name]), verdicts.get(name, ""))
+        for name in found
+    )
+
+
+def verdict(lived: Sequence[float | None], other: Sequence[float | None]) -> str:
+    """Say, for a planner, how good another policy's forecasts would have been against those that were lived.
+
+    Models that learn from the same data differ by chance, and so do few origins from others: a mean difference within
+    two standard errors, of the differences at the same origins, tells nothing.
+
+    Args:
+        lived: scores by day, the lower the better; None: nothing was scored.
+        other: those of the other policy.
+    """
+    pairs = [
+        (mine, theirs) for mine, theirs in zip(lived, other, strict=True) if mine is not None and theirs is not None
+    ]
+    whole = sum(mine for mine, _ in pairs)
+    if len(pairs) < 2 or whole == 0:
+        return "not comparable: too little was scored"
+    differences = [theirs - mine for mine, theirs in pairs]
+    mean = fmean(differences)
+    size = f"{abs(sum(differences)) / whole:.1%} {'better' if mean < 0 else 'worse'}"
+    if abs(mean) <= DOUBT * stdev(differences) / sqrt(len(pairs)):
+        return f"about as good: {size} over {len(pairs)} origins, which is within chance"
+    return f"{size} over {len(pairs)} origins, which is beyond chance"
 
 
 def _wql(models: Models, forecasts: pd.DataFrame) -> float | None:

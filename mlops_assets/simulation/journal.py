@@ -172,12 +172,14 @@ class Course:
         note: what the figures stand for, where they are not the whole truth; "": they are.
         wql: by day; None: nothing to score.
         cpu_seconds: of its trainings, by day.
+        verdict: how good its forecasts would have been against those that were lived, in words; "": it is these.
     """
 
     name: str
     note: str
     wql: tuple[float | None, ...]
     cpu_seconds: tuple[float, ...]
+    verdict: str = ""
 
 
 @dataclass(frozen=True)

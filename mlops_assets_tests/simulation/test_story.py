@@ -23,6 +23,7 @@ def test_days_are_stepped_through_and_told_in_words(page, tmp_path) -> None:
     page.open(f"{file.as_uri()}#2024-02-29")
     assert "seed 7 · 120 days · fast mode · release 0.2.0 · commit abc1234" in page.text("main section")
     assert "auditor found nothing wrong" in page.text("main section")
+    assert "never retrained they would have been 33.3% worse over 20 origins" in page.text("main section")
     page.press("n")
     assert page.text(".today h2").startswith("Fri 1 Mar 2024")
     assert "Version 3 promoted – wql 0.081 is below" in page.text(".today")

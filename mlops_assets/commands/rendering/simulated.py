@@ -69,6 +69,7 @@ def summary(journal: Journal) -> Iterator[Any]:
     yield f"decided: {escape(', '.join(_decided(journal.days)) or 'nothing')}"
     if journal.courses:
         yield _costs(journal)
+        yield from (f"{course.name}: forecasts {course.verdict}" for course in journal.courses if course.verdict)
         yield from (f"({course.name}: {course.note})" for course in journal.courses if course.note)
     faults = journal.faults
     if journal.seed is not None:

@@ -82,10 +82,8 @@ function against(lived, others) {
   return others
     .map((other) => [other, totals(other)])
     .filter(([, { wql }]) => wql !== null)
-    .map(([{ name }, { wql, cpu }]) => {
-      const change = wql / own.wql - 1;
-      const words = `${percent(Math.abs(change))} ${change <= 0 ? "better" : "worse"}`;
+    .map(([{ name, verdict }, { cpu }]) => {
       const cost = `${number(cpu)} instead of ${number(own.cpu)} CPU seconds of training`;
-      return `With a model that is ${name} they would have been ${words}, for ${cost}.`;
+      return `With a model that is ${name} they would have been ${verdict}; it takes ${cost}.`;
     });
 }
