@@ -111,7 +111,7 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
             raise dg.Failure(ingest.too_early(spec, early), allow_retries=False)
         filled = _fill(context, graph, tables, clock) if context.job_name == job_name(spec.name, DAILY) else {}
         window = whole_window(graph.partitions, keys)
-        _observe(context, graph, clock)
+        version = _observe(context, graph, clock)
         try:
             checked, source = ingest.read_observations(graph, window, clock)
         except (SourceError, ContractError, MissingExtraError) as error:
@@ -122,6 +122,7 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         facts = {"source": source, **checked.counts, "quarantine_share": significant(checked.quarantine_share)}
         facts |= {"targets_left_out": checked.targets_left_out} if checked.targets_left_out else {}
         facts |= {"notes": list(checked.notes)} if checked.notes else {}
+        facts |= {"source_version": version} if version and _says_who_knows(spec) else {}
         for note in checked.notes:
             context.log.info(f"{source}: {note}")
         # Quarantine first: should the share be too high, the reasons are stored and the observations stay as they were.
@@ -202,20 +203,29 @@ def _version_of(digests: Mapping[str, str]) -> dg.DataVersion | None:
     return dg.DataVersion(joined if len(digests) == 1 else hashlib.sha256(joined.encode()).hexdigest()[:32])
 
 
-def _observe(context: dg.AssetExecutionContext, graph: AssetGraph, clock: Clock) -> None:
-    """Note which version of the source is read; where that costs as much as reading, only if arrivals are watched."""
+def _says_who_knows(spec: ForecastSpec) -> bool:
+    """Whether the spec says who knows the version of its source."""
+    return getattr(spec.source, "version", None) is not None
+
+
+def _observe(context: dg.AssetExecutionContext, graph: AssetGraph, clock: Clock) -> str:
+    """Note and return which version of the source is read; empty where it is not known.
+
+    Where that costs as much as reading, it is asked only if arrivals are watched or the spec says who knows it.
+    """
     source = graph.spec.source
     dear = source.kind not in ("file", "sql") or (isinstance(source, SqlSource) and source.query is not None)
-    if dear and graph.spec.arrivals is None:
-        return
+    if dear and graph.spec.arrivals is None and not _says_who_knows(graph.spec):
+        return ""
     try:
         version, name = ingest.version_of(graph, clock)
     except (SourceError, MissingExtraError) as error:  # the reading says what is wrong
         context.log.debug(f"the source's version is not known: {error}")
-        return
+        return ""
     context.log_event(seen(graph.key(SOURCE), version, name))
     # Dagster has looked at the source before the step, and would take what is made of this version for stale at once.
     context.get_step_execution_context().wipe_input_asset_version_info(graph.key(SOURCE))
+    return version
 
 
 def _fill(context: dg.AssetExecutionContext, graph: AssetGraph, tables: Tables, clock: Clock) -> dict[str, int]:

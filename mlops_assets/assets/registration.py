@@ -13,6 +13,7 @@ from mlops_assets.forecasting.model import kinds
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.lifecycle.decisions import Decisions, highest
 from mlops_assets.lifecycle.versions import keep
+from mlops_assets.report.ingestion import noted_facts
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
 from mlops_assets.resources.stored import StoredTable
@@ -60,6 +61,7 @@ def build_model_version(graph: AssetGraph) -> dg.AssetsDefinition:
             next(iter(tables.batches([spec.name, TRAINING_SET], rows=register.ROWS))),
             register.with_right_intervals(spec, model, backtest),
             register.Summary.of(rows_by_item(backtest, spec.task), spec.task, {*history["item_id"]}),
+            noted_facts(tables, spec.name).get(OBSERVATIONS, {}).get("source_version", ""),
         )
         claims, last = Registrations(tables, spec.name), highest(Decisions(tables, spec.name).all())
         version, is_new = register.register(training, tracking, claims, context, last)

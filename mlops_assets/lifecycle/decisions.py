@@ -45,6 +45,8 @@ class Entry:
         data_version: hash of its training rows.
         spec_hash: hash of its spec.
         git_commit: commit of the code that trained it.
+        spec_commit: commit of the folder that its spec is in.
+        source_version: of the source, as `source.version` knows it.
         trigger: why it was trained; of a role, the service.
         breach: key of the breach that asked for the training; empty without one.
         cpu_seconds: processor time of the training.
@@ -64,6 +66,8 @@ class Entry:
     data_version: str = ""
     spec_hash: str = ""
     git_commit: str = ""
+    spec_commit: str = ""
+    source_version: str = ""
     trigger: str = ""
     breach: str = ""
     cpu_seconds: float | None = None
@@ -265,6 +269,8 @@ def page(name: str, number: int, entry: Entry) -> str:
     ]
     lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
     lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]
+    lines += [f"- commit of the spec: {entry.spec_commit}"] if entry.spec_commit else []
+    lines += [f"- version of the source: {entry.source_version}"] if entry.source_version else []
     if (verdict := verdict_of(entry.rules)) is not None:
         lines += [f"- verdict: {verdict['verdict']}", "", "| rule | outcome | numbers |", "|---|---|---|"]
         lines += [f"| {rule['name']} | {rule['state']} | {rule['message']} |" for rule in verdict["rules"]]

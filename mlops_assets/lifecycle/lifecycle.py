@@ -330,6 +330,8 @@ class Lifecycle:
 
 
 _TRIES = 20
+_MADE_OF = ("data_version", "spec_hash", "git_commit", "spec_commit", "source_version")
+"""Tags of a version that the log of decisions repeats."""
 
 
 def _lost(number: int) -> str:
@@ -345,7 +347,7 @@ def _of(version: Version) -> dict[str, Any]:
     """Return the fields of an entry that a version's tags tell."""
     return {
         "trained_until": version.trained_until,
-        **{name: version.tags.get(name, "") for name in ("data_version", "spec_hash", "git_commit")},
+        **{name: version.tags.get(name, "") for name in _MADE_OF},
     }
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TOLD = (
     "git_commit",
+    "spec_commit",
+    "source_version",
     "spec_hash",
     TAG,
     "data_version",

@@ -33,7 +33,18 @@ COUNTED = {
 """Metadata of `observations`, and what each counts."""
 MADE = "made"
 """Of the latest partition, its key and how many rows it should have."""
-_NOTED = (*COUNTED, "rows_read", "source", "notes", FILLED, UNTOUCHED, "left_out", "left_out_items", MADE)
+_NOTED = (
+    *COUNTED,
+    "rows_read",
+    "source",
+    "source_version",
+    "notes",
+    FILLED,
+    UNTOUCHED,
+    "left_out",
+    "left_out_items",
+    MADE,
+)
 """Metadata that are told of."""
 
 Instance = Callable[[], "AbstractContextManager[dg.DagsterInstance | None]"]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mlops_assets.environments import Stores
 from mlops_assets.resources.clock import Clock
+from mlops_assets.resources.git import described
 from mlops_assets.resources.release import package_version
 from mlops_assets.settings import Settings
 from mlops_assets.simulation.courses import ORIGINS, courses
@@ -23,7 +24,6 @@ from mlops_assets.simulation.own import OwnHistory, SimulationError, alone
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.simulation.world import World
 from mlops_assets.spec import ForecastSpec
-from mlops_assets.stages.register import git_commit
 
 FEW_ORIGINS = 12
 """On which the policies are compared where a training may take long."""
@@ -155,7 +155,7 @@ def year(
     journal = Journal(
         spec.name,
         package_version(),
-        git_commit(),
+        described(Path.cwd()),
         seed,
         len(life.dates),
         mode,

@@ -1,12 +1,11 @@
 """Registering a training: its one MLflow run, and the version that is made of it."""
 
 import hashlib
-import subprocess
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources import meter
+from mlops_assets.resources.git import described
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.spec import ForecastSpec
@@ -49,6 +49,7 @@ class Training:
         rows: the training rows, or the first of them.
         model: `forecaster`, its state, and the `facts` of `train.fit`.
         backtest: what is told of it.
+        source_version: of the source at the latest ingestion, where the spec says who knows it; else empty.
     """
 
     spec: ForecastSpec
@@ -56,6 +57,7 @@ class Training:
     rows: pd.DataFrame
     model: Mapping[str, Any]
     backtest: "Summary"
+    source_version: str = ""
 
     def forecaster(self) -> "Model":
         """Return the model, ready to forecast."""
@@ -71,13 +73,15 @@ class Training:
             "data_version": facts["data_version"],
             "trained_until": facts["trained_until"],
             "package_version": package_version(),
-            "git_commit": git_commit(),
+            "git_commit": described(Path.cwd()),
+            "spec_commit": described(self.spec.folder),
             "reason": run_tags.reason_of(run),
             "breach": run.tags.get(run_tags.BREACH, ""),
             "action": facts["action"],
             KIND: self.model["forecaster"]["kind"],
             "cpu_seconds": str(facts["fit_seconds"]),
             **({"choice": facts["choice"]} if "choice" in facts else {}),
+            **({"source_version": self.source_version} if self.source_version else {}),
         }
 
 
@@ -228,17 +232,6 @@ def fingerprint(spec_hash: str, data_version: str) -> str:
     from mlops_assets.forecasting.model.forecaster import STATE_RELEASE
 
     return hashlib.sha256(f"{spec_hash}|{data_version}|{STATE_RELEASE}".encode()).hexdigest()[:32]
-
-
-@lru_cache
-def git_commit() -> str:
-    """Return the commit of the working directory, with `-dirty` behind it after local changes; empty outside git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, cwd=Path.cwd())  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
 
 
 def score_sentence(overall: pd.DataFrame, metric: str) -> str:

@@ -1,11 +1,15 @@
 """observations and quarantine."""
 
+import subprocess
+
 import dagster as dg
 import pandas as pd
 import pytest
 
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.lifecycle.revisions import Revisions
+from mlops_assets.report.ingestion import noted_facts
+from mlops_assets.stages.register import Training
 from mlops_assets_tests.worlds import SPEC, panel
 
 
@@ -249,3 +253,20 @@ def test_a_run_that_dies_before_it_stores_what_was_revised_leaves_the_past_as_it
     assert made.table("observations")["target"].tolist() == [1.0] * 4
     assert past.as_of("observations", moment)["target"].tolist() == before["target"].tolist()
     assert len(made.table("revisions")) == len(before), "and once"
+
+
+@pytest.mark.process
+def test_the_version_that_git_knows_the_source_by_reaches_a_versions_tags(world):
+    made = world(source={**SPEC["source"], "version": "git"})
+    for words in ("init -q", "add -A", "-c user.name=Ada -c user.email=ada@example.com commit -q -m data"):
+        subprocess.run(["git", *words.split()], cwd=made.spec.folder, check=True)
+    asked = ["git", "rev-parse", "HEAD", "HEAD:sales.csv"]
+    commit, blob = subprocess.check_output(asked, cwd=made.spec.folder, text=True).split()
+    result = made.run("observations", "quarantine", partition="2024-03-01...2024-03-09")
+    assert made.metadata(result, "observations")["source_version"] == blob
+    known = noted_facts(made.tables, made.spec.name)["observations"]["source_version"]
+    facts = {"data_version": "d", "trained_until": "t", "action": "refit", "fit_seconds": 1.0}
+    state = {"facts": facts, "forecaster": {"kind": "random_forest"}}
+    tags = Training(made.spec, panel(), panel(), state, None, known).tags(result.dagster_run)
+    assert (tags["source_version"], tags["spec_commit"]) == (blob, commit)
+    assert "source_version" not in Training(made.spec, panel(), panel(), state, None).tags(result.dagster_run)

@@ -79,6 +79,7 @@ def test_a_registered_version_is_found_without_mlflow(trained: World):
     told, version = models.info(key), life_of(trained).registry.version(1)
     assert (told["version"], told["spec_hash"]) == (1, trained.spec.fingerprint())
     assert told["git_commit"] == version.tags["git_commit"]
+    assert told["spec_commit"] == version.tags["spec_commit"]
     assert told["sha256"] == version.tags["sha256"]
     code = ModelCode(models.load(["demo", "model_code", told["code_sha256"]]))
     assert code.digest == version.tags["code_sha256"] == told["code_sha256"]

@@ -111,8 +111,10 @@ def test_objects_are_known_by_their_tags(tmp_path, monkeypatch):
         put("sales/_SUCCESS", b"")
         assert reader.unmarked("_SUCCESS") == ""
         assert seen(reader) == first
-        put("sales/a.csv", b"day,shop,sales")
+        told = put("sales/a.csv", b"day,shop,sales")
         assert seen(reader)[1] != first[1]
+        tagged = reader_of(tmp_path, kind="file", path="s3://tables/sales/*.csv", version="etag")
+        assert seen(tagged)[1] == told["ETag"].strip('"')
 
 
 @pytest.mark.parametrize("what", [{"table": "sales"}, {"query": "SELECT * FROM sales WHERE day >= :window_start"}])
@@ -138,6 +140,11 @@ def test_a_service_that_names_its_answer_is_asked_for_no_rows(service: Service, 
     service.named = {"Last-Modified": "Fri, 10 May 2024 06:00:00 GMT"}
     assert seen(reader)[1].startswith("Fri")
     assert service.asked == []
+    reader = reader_of(tmp_path, kind="http", url=service.url, version="etag")
+    with pytest.raises(SourceError, match="without an ETag; leave out"):
+        seen(reader)
+    service.named = {"ETag": '"2"'}
+    assert seen(reader) == ('"2"', '"2"')
 
 
 def test_the_answer_of_another_service_is_known_by_the_rows_of_all_its_pages(service: Service, tmp_path: Path):
