@@ -35,6 +35,7 @@ from mlops_assets.catalog.run_tags import FORECAST, MAX_RETRIES, range_tags
 from mlops_assets.definitions import Environment, assemble
 from mlops_assets.environments import Stores
 from mlops_assets.lifecycle.decisions import Decisions
+from mlops_assets.rounds.runner import StepBugError
 from mlops_assets.simulation.forecast import Forecast
 from mlops_assets.simulation.hands import POLICIES, ROUND, TRAIN
 from mlops_assets.simulation.rounds import Taken
@@ -45,10 +46,6 @@ from mlops_assets.stages.holes import REACH
 _MENDED = (FORECASTS, EXTERNAL_JOBS, FORECAST_ACCURACY)
 """Assets of a round that is made up for."""
 _SILENT = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-class BrokenRunError(RuntimeError):
-    """A run has failed of something that nobody expects to go wrong."""
 
 
 class Present:
@@ -157,7 +154,7 @@ class Assets:
         """Execute a job, or some assets of it; return whether it has succeeded.
 
         Raises:
-            BrokenRunError: see `require_no_bug`.
+            StepBugError: see `require_no_bug`.
         """
         name = self._forecast.spec.name
         one = keys[0] if keys and keys[0] == keys[-1] else None
@@ -196,7 +193,7 @@ def require_no_bug(result: dg.ExecuteInProcessResult) -> None:
     """See that a run has succeeded, or that its steps failed of what is expected to go wrong, such as a late file.
 
     Raises:
-        BrokenRunError: it has failed of anything else; the message names the step, and why.
+        StepBugError: it has failed of anything else; the message names the step, and why.
     """
     if result.success:
         return
@@ -204,4 +201,4 @@ def require_no_bug(result: dg.ExecuteInProcessResult) -> None:
     bugs = [f"step {event.step_key}: {reason_of(event)}" for event in failed if not is_expected(event)]
     if bugs or not failed:
         run = result.dagster_run
-        raise BrokenRunError(f"{run.job_name} {run_tags.partition_of(run.tags)}: {'; '.join(bugs) or 'no step failed'}")
+        raise StepBugError(f"{run.job_name} {run_tags.partition_of(run.tags)}: {'; '.join(bugs) or 'no step failed'}")

@@ -3,7 +3,8 @@
 import dagster as dg
 import pytest
 
-from mlops_assets.simulation.full import BrokenRunError, require_no_bug
+from mlops_assets.rounds.runner import StepBugError
+from mlops_assets.simulation.full import require_no_bug
 from mlops_assets.sources.base import SourceError
 
 
@@ -28,5 +29,5 @@ def test_what_is_expected_to_go_wrong_is_a_day_like_others(error: Exception | No
 
 
 def test_a_bug_is_told_with_its_step() -> None:
-    with pytest.raises(BrokenRunError, match=r"simulated_daily.*step simulated__observations: KeyError: 'lost'"):
+    with pytest.raises(StepBugError, match=r"simulated_daily.*step simulated__observations: KeyError: 'lost'"):
         require_no_bug(ended(KeyError("lost")))
