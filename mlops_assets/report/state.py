@@ -61,6 +61,8 @@ from mlops_assets.report.spending import spent
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.rows import Only
+from mlops_assets.scale.shards import shards
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages import ahead, holes
 from mlops_assets.stages.external.together import partition_of_stored
@@ -306,11 +308,14 @@ def _refused_rows(sources: Sources) -> str:
 
 
 def _outliers(sources: Sources) -> str:
-    """Say which of the latest values are hardly true."""
-    spec = sources.spec
+    """Say which of the latest values are hardly true; of many items, one shard is in memory at a time."""
+    spec, tables, key = sources.spec, sources.tables, [sources.spec.name, OBSERVATIONS]
     keys = sources.stored.partitions(OBSERVATIONS)[-reach_of(spec) - 1 :]
-    rows = sources.stored.read(OBSERVATIONS, keys, ["item_id", "timestamp", "target"])
-    return outlier_sentence(spec, outliers.outliers(rows))
+    found = [
+        outliers.outliers(tables.read(key, keys, columns=["item_id", "timestamp", "target"], only=Only(items=shard)))
+        for shard in (shards(tables, key, keys) if keys else ())
+    ]
+    return outlier_sentence(spec, pd.concat(found)) if found else ""
 
 
 def _missing_ahead(sources: Sources) -> str:

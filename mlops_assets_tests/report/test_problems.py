@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 
 import pandas as pd
 import pytest
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.commands.rendering.status import lines
+from mlops_assets.forecasting.data.outliers import outliers
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.overview import (
     AccuracyState,
@@ -23,6 +25,7 @@ from mlops_assets.report.problems import problems
 from mlops_assets.report.sections import cards
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
+from mlops_assets.scale.shards import shards
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.worlds import declare
 
@@ -159,6 +162,24 @@ def test_an_outlier_is_one_of_all_that_a_forecast_looks_at(tmp_path):
         spec = declare(tmp_path, model={"kind": kind})
         state = overview(Sources(spec, tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications()))
         assert ("1 value is hardly true" in state.outliers) == said
+
+
+def test_outliers_of_many_items_are_looked_for_a_shard_at_a_time(tmp_path, monkeypatch):
+    tables, tracking, read = MemoryTables(), Tracking(uri=f"sqlite:///{tmp_path}/none.db"), []
+    days = pd.date_range(end=DAY, periods=30, unit="us")
+    for day in days:
+        target = [9000.0 if item in "bd" and day == days[-2] else 100.0 + day.day for item in "abcd"]
+        rows = pd.DataFrame({"item_id": list("abcd"), "timestamp": day, "target": target})
+        tables.write(["demo", "observations"], rows, f"{day:%Y-%m-%d}")
+    sources = Sources(declare(tmp_path), tables, tracking, Clock(fixed=f"{NOW:%Y-%m-%d}"), Notifications())
+    whole = overview(sources).outliers
+    assert whole.startswith("2 values are hardly true")
+    monkeypatch.setattr("mlops_assets.report.state.shards", partial(shards, count=4))
+    monkeypatch.setattr(
+        "mlops_assets.report.state.outliers.outliers", lambda rows: read.append(len(rows)) or outliers(rows)
+    )
+    assert overview(sources).outliers == whole
+    assert read == [len(days)] * 4
 
 
 def test_before_anything_is_scored_the_backtest_is_shown_beside_seasonal_naive():
