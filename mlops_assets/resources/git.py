@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from mlops_assets.errors import MlopsAssetsError, UnknownNameError
+from mlops_assets.errors import MlopsAssetsError, UnknownNameError, nearest
 
 _SECONDS = 60
 
@@ -69,4 +69,6 @@ def commit_of(root: Path, revision: str) -> str:
         return ask(root, ["rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"]).decode().strip()
     except GitError:
         known = ask(root, ["for-each-ref", "--format=%(refname:short)", "refs/tags", "refs/heads", "refs/remotes"])
-        raise UnknownNameError.of("revision", revision, known.decode().split(), str(root)) from None
+        near = nearest(revision, known.decode().split())
+        hint = f"; did you mean {near[0]}?" if near else "; git tag and git branch list those that there are"
+        raise UnknownNameError(f"no revision {revision!r} in {root}{hint}") from None

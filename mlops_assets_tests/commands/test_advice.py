@@ -192,6 +192,13 @@ def no_reader_of_excel(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseExc
     return box.error_of("evaluate", "demo")
 
 
+def no_reader_of_dvc(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
+    declare(box.folder / "forecasts", source={"kind": "file", "path": "sales.csv", "version": "dvc"})
+    (box.folder / "forecasts" / ".dvc").mkdir()
+    monkeypatch.setitem(sys.modules, "dvc.api", None)
+    return box.error_of("evaluate", "demo")
+
+
 def no_reader_of_icalendar(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> BaseException:
     declare(box.folder / "forecasts", calendars=[{"name": "school", "path": "school.ics"}])
     monkeypatch.setitem(sys.modules, "icalendar", None)
@@ -272,6 +279,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
     "serving/formats.py:_xlsx": no_writer_of_excel,
     "sources/excel_files.py:_workbook": no_reader_of_excel,
+    "sources/revisions/dvc_files.py:_open": no_reader_of_dvc,
     "sources/calendar_files.py:_of_icalendar": no_reader_of_icalendar,
     "jobs/ledger.py:Ledger.get": lambda box, _: box.error_of("jobs", "show", "nothing"),
     "jobs/providers/aws.py:AwsClient._client": no_client_of_amazon,
