@@ -9,11 +9,10 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE, Window
 from mlops_assets.forecasting.formatting import counted
 from mlops_assets.forecasting.model import extensions
-from mlops_assets.resources.secrets import scrub
+from mlops_assets.resources import foreign
 from mlops_assets.sources.base import SourceError, SourceUnavailableError, digest, require
 from mlops_assets.spec.external import filled
 from mlops_assets.spec.sources import OwnSource
@@ -91,15 +90,7 @@ class OwnReader:
             yield rows
 
     def _asked(self, function: Any, *given: Any, **named: Any) -> Any:
-        """Call the class; what it raises is told in our words, without secrets."""
-        try:
-            return function(*given, **named)
-        except MlopsAssetsError:
-            raise
-        except (OSError, TimeoutError) as error:
-            raise SourceUnavailableError(f"{self.name}: {type(error).__name__}: {scrub(str(error))}") from error
-        except Exception as error:
-            raise SourceError(f"{self.name}: {scrub(extensions.told(error))}") from error
+        return foreign.call(self.name, SourceError, SourceUnavailableError, function, *given, **named)
 
 
 def _takes(made: Any, name: str) -> bool:

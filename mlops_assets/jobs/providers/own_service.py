@@ -17,7 +17,7 @@ from mlops_assets.jobs.providers.service_errors import (
     UnsureError,
     WrongAnswerError,
 )
-from mlops_assets.resources.secrets import scrub
+from mlops_assets.resources import foreign
 from mlops_assets.spec.external import External, filled
 
 
@@ -83,12 +83,4 @@ class OwnService:
         return as_forecasts(found, self._place)
 
     def _ask(self, refused: type[MlopsAssetsError], away: type[MlopsAssetsError], function: Any, *given: Any) -> Any:
-        """Ask the class; what it raises is told in our words, without secrets."""
-        try:
-            return function(*given)
-        except MlopsAssetsError:
-            raise
-        except (OSError, TimeoutError) as error:
-            raise away(f"{self._place}: {type(error).__name__}: {scrub(str(error))}") from error
-        except Exception as error:
-            raise refused(f"{self._place}: {scrub(extensions.told(error))}") from error
+        return foreign.call(self._place, refused, away, function, *given)
