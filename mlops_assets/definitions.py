@@ -23,19 +23,6 @@ from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
 from mlops_assets.spec import BrokenSpec, Declared, ForecastSpec, SpecError
 
-# In one process a small job is done before other processes have started; on servers, steps get their own.
-_IN_PROCESS = dg.in_process_executor
-_PROCESSES = dg.multiprocess_executor.configured(
-    {"start_method": {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}, "max_concurrent": 4}
-)
-
-EXECUTORS: dict[str, dg.ExecutorDefinition] = {
-    "local": _IN_PROCESS,
-    "staging": _PROCESSES,
-    "production": _PROCESSES,
-    "test": _IN_PROCESS,
-}
-
 # Single-run backfills and offset partition mappings are marked beta by Dagster; whoever runs a forecast need not know.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
@@ -56,7 +43,15 @@ class Environment:
 def build_environment(settings: Settings) -> Environment:
     """Return the environment that the settings name."""
     stores = stores_of(settings)
-    return Environment({one.name: getattr(stores, one.name) for one in fields(stores)}, EXECUTORS[settings.environment])
+    return Environment({one.name: getattr(stores, one.name) for one in fields(stores)}, executor_of(settings))
+
+
+def executor_of(settings: Settings) -> dg.ExecutorDefinition:
+    """Return how steps run: in the run's process, which a small round is done in before others have started, or not."""
+    if settings.executor == "in_process":
+        return dg.in_process_executor
+    started = {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}
+    return dg.multiprocess_executor.configured({"start_method": started, "max_concurrent": settings.max_concurrent})
 
 
 def faced(resources: Mapping[str, Any]) -> dict[str, Any]:

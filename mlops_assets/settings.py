@@ -15,6 +15,7 @@ Environment = Literal["local", "staging", "production", "test"]
 TablePlace = Literal["files", "sql", "object_storage", "memory"]
 ModelPlace = Literal["files", "object_storage", "memory"]
 Approval = Literal["automatic", "manual"]
+Executor = Literal["in_process", "multiprocess"]
 
 PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
     "local": ("files", "files"),
@@ -41,7 +42,7 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
     environment: Environment = Field(
         default="local",
         alias="MLOPS_ENV",
-        description="Where things are kept and how steps run: local, staging, production or test.",
+        description="Where things are kept: local, staging, production or test.",
     )
     forecasts: Path = Field(
         default_factory=lambda: default_forecasts(Path.cwd()),
@@ -114,6 +115,18 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         alias="MLOPS_AUTOMATION",
         description="Whether schedules and sensors are on from the start: true, or false: nothing starts by itself. "
         "Default: the spec's own.",
+    )
+    executor: Executor = Field(
+        default="in_process",
+        alias="MLOPS_EXECUTOR",
+        description="How the steps of a run are executed: in_process, one after another, or multiprocess, each in a "
+        "process of its own.",
+    )
+    max_concurrent: int = Field(
+        default=4,
+        alias="MLOPS_MAX_CONCURRENT",
+        ge=1,
+        description="Steps that a multiprocess run executes at once. Default: 4.",
     )
     price_per_cpu_hour: float | None = Field(
         default=None,
@@ -340,6 +353,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "MLOPS_TABLES": get_args(TablePlace),
     "MLOPS_MODELS": get_args(ModelPlace),
     "MLOPS_APPROVAL": get_args(Approval),
+    "MLOPS_EXECUTOR": get_args(Executor),
 }
 
 

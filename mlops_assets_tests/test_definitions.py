@@ -9,7 +9,7 @@ import pytest
 
 from mlops_assets.assets import build_assets
 from mlops_assets.catalog.declared import usable
-from mlops_assets.definitions import EXECUTORS, build, loadable
+from mlops_assets.definitions import build, executor_of, loadable
 from mlops_assets.settings import PLACES, Environment, Settings
 from mlops_assets_tests.worlds import declare
 
@@ -23,7 +23,16 @@ ADDRESSES = {"MLOPS_DATABASE_URL": "postgresql://me:hunter2@host/name", "MLOPS_O
 
 
 def test_every_environment_is_defined():
-    assert set(EXECUTORS) == set(PLACES) == set(get_args(Environment))
+    assert set(PLACES) == set(get_args(Environment))
+
+
+@pytest.mark.parametrize("environment", ["local", "production"])
+def test_how_steps_run_is_a_setting_of_its_own_wherever_things_are_kept(environment):
+    given = {"MLOPS_ENV": environment, **ADDRESSES}
+    assert executor_of(Settings.read(given)) is dg.in_process_executor
+    several = Settings.read({**given, "MLOPS_EXECUTOR": "multiprocess", "MLOPS_MAX_CONCURRENT": "2"})
+    assert executor_of(several).name == "multiprocess"
+    assert several.max_concurrent == 2
 
 
 @pytest.mark.parametrize("environment", get_args(Environment))

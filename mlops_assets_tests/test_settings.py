@@ -86,6 +86,8 @@ def test_every_variable_is_read():
         "MLOPS_APPROVAL": "manual",
         "MLOPS_AUTOMATION": "true",
         "MLOPS_NOTIFY": "mailto://user:secret@mail",
+        "MLOPS_EXECUTOR": "multiprocess",
+        "MLOPS_MAX_CONCURRENT": "2",
         "MLOPS_PRICE_PER_CPU_HOUR": "0.05",
         "MLOPS_NOW": "2013-12-31",
         "MLOPS_ENGINE": "dask://scheduler:8786",

@@ -43,6 +43,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Ite
                 **quiet,
                 "PYTHONPATH": str(servers.ROOT),
                 "MLOPS_ENV": "staging",
+                "MLOPS_EXECUTOR": "multiprocess",
                 "MLOPS_FORECASTS": str(folder / "forecasts"),
                 "MLOPS_DATA": str(folder / "data"),
                 "DAGSTER_HOME": str(folder / "dagster"),

@@ -1,0 +1,46 @@
+"""Dagster's run launcher for servers: the code server starts runs, and is asked whether they are still there.
+
+Chosen by `run_launcher` in dagster.yaml. Under Dagster's default launcher a run whose code server was killed stays
+STARTED until its longest runtime is over, and nobody makes it again.
+"""
+
+from dagster import DagsterRun
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+PATIENCE_SECONDS = 10
+"""That a code server has to answer."""
+
+
+class CheckedRunLauncher(DefaultRunLauncher):
+    """Starts runs in the code server, as Dagster's default launcher does, and knows which ones it has lost.
+
+    The code server is to be `dagster api grpc`: it holds its runs itself, and has none after a restart. (`dagster
+    code-server start` hands runs to a server that each reload replaces; those of before the reload would be given up.)
+    """
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Whether Dagster's run monitoring may ask."""
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """Return whether the code server that started a run still has it.
+
+        A code server that does not answer may be about to end its runs before it is replaced, so they count as running
+        until one answers in its place. So do runs that no code server has started: those of commands.
+        """
+        client = self._get_grpc_client_for_termination(run.run_id)
+        if client is None:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "started by no code server")
+        try:
+            answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id), timeout=PATIENCE_SECONDS)
+        except DagsterUserCodeUnreachableError:
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "its code server does not answer")
+        if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(
+            WorkerStatus.NOT_FOUND, "its code server has been restarted, and with it the run's process is gone"
+        )
