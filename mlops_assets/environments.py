@@ -14,6 +14,7 @@ from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.objects import ObjectModels, ObjectTables
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.jobs.resource import Jobs
+from mlops_assets.lifecycle.approvers import Approvers
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.secrets import keep, without_login
@@ -48,6 +49,7 @@ class Stores:
     jobs: Jobs
     engine: Engine = field(default_factory=Engine.local)
     prices: Prices = field(default_factory=Prices)
+    approvers: Approvers = field(default_factory=Approvers)
 
 
 def _tracking(settings: Settings) -> Tracking:
@@ -84,6 +86,7 @@ def stores_of(settings: Settings, read_only: bool = False) -> Stores:
         jobs=Jobs(settings),
         engine=Engine.at(settings.engine),
         prices=Prices(cpu_hour=settings.price_per_cpu_hour),
+        approvers=Approvers.of(settings),
         notifications=Notifications(
             channel=keep(settings.notify, "MLOPS_NOTIFY") or "", dagster_ui=settings.dagster_ui
         ),

@@ -29,6 +29,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── RevisionsError          a question to the past that cannot be answered
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
     │   │   ├── EngineAddressError      an engine that cannot be, or cannot see the tables (also an EngineError)
+    │   │   ├── UnprovenError           who decides has not proven who they are (exit code 4)
     │   │   └── DecisionError           a person's decision on a version (exit code 4)
     │   ├── ExtensionError              code of others that a spec names
     │   ├── DataError                   the data do not allow it
@@ -108,8 +109,8 @@ class ExitCode(IntEnum):
         FAILED: it has not been done.
         WRONG_USAGE: what was asked for, or declared, cannot be; nothing was done.
         NOT_YET: rows, or a service's forecast, are not there yet: the same command again, later.
-        NOT_ALLOWED: only a champion may forecast and there is none; a person's decision that cannot be taken, or an
-            adjustment of what is locked.
+        NOT_ALLOWED: only a champion may forecast and there is none; a person's decision that cannot be taken, or of
+            somebody who has not proven who they are; an adjustment of what is locked.
     """
 
     DONE = 0

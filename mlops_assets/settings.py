@@ -156,6 +156,16 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         alias="MLOPS_API_WRITE_TOKEN",
         description="Token of those who may write through `serve`, or several with names. Default: nobody may.",
     )
+    approvers: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_APPROVERS",
+        description="Who may decide and write, each with a key: anna:SECRET,ben:SECRET. Default: nobody needs a key.",
+    )
+    key: SecretStr | None = Field(
+        default=None,
+        alias="MLOPS_KEY",
+        description="Key of the person who calls a command, where MLOPS_APPROVERS asks for one.",
+    )
     webhook_key: SecretStr | None = Field(
         default=None,
         alias="MLOPS_WEBHOOK_SECRET",

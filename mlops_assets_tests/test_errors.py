@@ -42,7 +42,7 @@ def test_every_error_is_in_the_tree_and_the_tree_is_drawn_whole():
     for one in expected:
         assert one.__name__ in (errors.__doc__ or ""), one
         assert not issubclass(one, TransientError) or not issubclass(one, TerminalError)
-        forbidden = ("NoChampionError", "UndeliveredError", "DecisionError", "LockedError")
+        forbidden = ("NoChampionError", "UndeliveredError", "DecisionError", "LockedError", "UnprovenError")
         code = {"NotYetError": 3, **dict.fromkeys(forbidden, 4)}.get(one.__name__)
         assert one.exit_code == (code or (2 if issubclass(one, UsageError) else 1))
 

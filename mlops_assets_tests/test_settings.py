@@ -93,6 +93,8 @@ def test_every_variable_is_read():
         "MLOPS_ENGINE": "dask://scheduler:8786",
         "MLOPS_API_TOKEN": "reading-secret",
         "MLOPS_API_WRITE_TOKEN": "anna:writing-secret",
+        "MLOPS_APPROVERS": "ben:deciding-secret",
+        "MLOPS_KEY": "deciding-secret",
         "MLOPS_WEBHOOK_SECRET": "signing-secret",
         "MLOPS_API_HOSTS": "forecasts.example.com",
         "MLOPS_API_ORIGINS": "https://dashboard.example.com",

@@ -27,6 +27,7 @@ from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.rules import CHALLENGE, KEEP_ASIDE, REPLACE, RETRAINING
 from mlops_assets.forecasting.decisions.triggers import BIAS
 from mlops_assets.forecasting.formatting import few
+from mlops_assets.lifecycle.approvers import Request
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lost import Lost
 from mlops_assets.spec import BrokenSpec, ForecastSpec
@@ -162,6 +163,27 @@ def decided(forecast: str, number: int, decision: Entry, registry: str, links: N
         what=f"version {decision.version}: {decision.reason}",
         where=f"{links.asset_link(forecast, CHAMPION)} (table {forecast}/{DECISIONS})" + (registry and f", {registry}"),
         to_do=to_do[event],
+    )
+
+
+def unproven(request: Request, tag: str, signature: str, links: Notifications) -> Alert:
+    """Tell that somebody decides in MLflow without proving who they are; one alert for each such tag.
+
+    Args:
+        request: what the tag asks for.
+        tag: the words.
+        signature: that stands beside them; empty without one.
+        links: makes the links.
+    """
+    return Alert(
+        event="unproven",
+        forecast=request.forecast,
+        key=sha256(f"{request.version} {tag} {signature}".encode()).hexdigest()[:16],
+        what=f"the tag approval of version {request.version} says {tag!r}, and no signature in the tag "
+        f"approval_signature shows that this is {request.by}: nothing was decided",
+        where=links.asset_link(request.forecast, CHAMPION),
+        to_do=f"If {request.by} means it: mlops-assets sign {request.forecast} {request.version} prints both tags. "
+        "If not, somebody else may write to MLflow.",
     )
 
 

@@ -31,6 +31,7 @@ Event = Literal[
     "futility",
     "refused",
     "awaiting approval",
+    "unproven",
     "lost champion",
     "late",
     "no answer",

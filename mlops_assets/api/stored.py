@@ -174,7 +174,7 @@ def adjust(
         delta: what is added at each timestamp.
         reason: why, in a word, by which it is counted whether it has helped.
         note: why, in a sentence.
-        by: who. Default: who is logged in.
+        by: who. Default: who is logged in; with `MLOPS_APPROVERS`, whose key `MLOPS_KEY` has.
         ends: `until`: it holds for later forecasts too, until its period has passed; `origin`: for the latest alone.
         replaces: number of the adjustment in whose place it is.
         dry_run: only show what would come of it.
@@ -183,11 +183,11 @@ def adjust(
     Raises:
         UnknownNameError, SpecError: as `load_spec` does; there is no such item, sum or reason.
         AdjustmentError: it cannot be adjusted so; LockedError: somebody has locked it.
+        UnprovenError: who does it has to prove who they are, and has not.
     """
     from mlops_assets.adjustments.adjuster import Adjuster, Wanted
     from mlops_assets.adjustments.log import AdjustmentError
     from mlops_assets.environments import open_stores
-    from mlops_assets.lifecycle.roles import myself
 
     amounts = {"value": value, "factor": factor, "delta": delta}
     given = [(kind, amount) for kind, amount in amounts.items() if amount is not None]
@@ -198,7 +198,8 @@ def adjust(
     spec = load_spec(forecast, settings)
     wanted = Wanted(item, since, until, kind, amount, reason, note, ends, replaces)
     with open_stores(settings) as stores:
-        return Adjuster(stores.tables, spec, stores.clock).adjust(wanted, by or myself(), dry_run)
+        who = by or "" if dry_run else stores.approvers.by_key(by, settings.key).name
+        return Adjuster(stores.tables, spec, stores.clock).adjust(wanted, who, dry_run)
 
 
 def value_added(forecast: Forecast, by: By = "all", *, settings: Settings | None = None) -> pd.DataFrame:

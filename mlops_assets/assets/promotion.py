@@ -1,5 +1,6 @@
 """champion: the gate's decision, or a person's, carried out."""
 
+import time
 from typing import Literal
 
 import dagster as dg
@@ -13,6 +14,7 @@ from mlops_assets.catalog.metadata import known_numbers
 from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERVATIONS
 from mlops_assets.catalog.run_tags import becomes_of
 from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.approvers import Approvers, Request
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.report.health import tell
 from mlops_assets.report.state import Sources, overview
@@ -34,6 +36,7 @@ class DecisionConfig(dg.Config):
     version: int = Field(0, description="The version that a person decides on.")
     by: str = Field("", description="Who decides.")
     reason: str = Field("", description="Why.")
+    signature: str = Field("", description="Of mlops-assets sign, where MLOPS_APPROVERS says who may decide.")
 
 
 def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
@@ -65,6 +68,7 @@ def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
         notifications: dg.ResourceParam[Notifications],
         clock: dg.ResourceParam[Clock],
         engine: dg.ResourceParam[Engine],
+        approvers: dg.ResourceParam[Approvers],
         observations: StoredTable,
         model_version: pd.DataFrame,
         backtest: StoredTable,
@@ -76,10 +80,11 @@ def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
             require, becomes = judge.required(spec, context.run), becomes_of(context.run)
             opinion = judge.Judge(spec, life, challenger, rivals, require, becomes)
             number, entry = life.decide(challenger, opinion, judge.trigger(context.run, challenger))
-        elif config.decision == "approve":
-            number, entry = life.approve(config.version, config.by, config.reason)
         else:
-            number, entry = life.reject(config.version, config.by, config.reason)
+            request = Request(spec.name, config.version, config.decision, config.by, config.reason)
+            who = approvers.by_signature(request, config.signature, time.time())
+            decide = life.approve if config.decision == "approve" else life.reject
+            number, entry = decide(config.version, who.name, config.reason, proof=who.proof)
         link = life.registry.link(entry.version) if tracking.ui else ""
         alert = decided(spec.name, number, entry, link, notifications)
         if alert is not None:

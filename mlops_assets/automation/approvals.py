@@ -1,21 +1,26 @@
 """What people decide in MLflow's web UI is carried out, and what a killed process left behind is repaired."""
 
 import re
+import time
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import dagster as dg
 
+from mlops_assets.alerts.messages import unproven
+from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.automation.turns import Seen, Served, Turn
 from mlops_assets.catalog.names import CHAMPION, DECIDE, DECISIONS, job_name, step_name
 from mlops_assets.catalog.run_tags import FORECAST, REASON
 from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.approvers import Approvers, Request, UnprovenError
 from mlops_assets.lifecycle.calls import Calls
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.tracking.tracking import Tracking
 
-TAG = "approval"
+TAG, SIGNATURE_TAG = "approval", "approval_signature"
 _SAID = re.compile(r"\s*(approved|rejected)\s+by\s+([^:]*[^:\s])\s*(?::\s*(.*\S))?\s*", re.IGNORECASE | re.DOTALL)
 _HOW = "write 'approved by WHO: WHY' or 'rejected by WHO: WHY'"
 
@@ -28,13 +33,15 @@ class Approvals:
         "Carries out the tag approval ('approved by WHO: WHY' or 'rejected by WHO: WHY') of a version that waits, and "
         "makes MLflow's aliases follow the decisions."
     )
-    needs = ("tables", "tracking", "clock")
+    needs = ("tables", "tracking", "clock", "notifications", "approvers")
 
     def __init__(self, context: dg.SensorEvaluationContext, specs: Sequence[Served], seen: Mapping[str, Seen]) -> None:
         self._instance = context.instance
         self._tables: Tables = context.resources.tables
         self._tracking: Tracking = context.resources.tracking
         self._clock: Clock = context.resources.clock
+        self._notifications: Notifications = context.resources.notifications
+        self._approvers: Approvers = context.resources.approvers
 
     def sign(self, spec: Served) -> str:
         """Return how many decisions there are, and whether MLflow has called."""
@@ -52,17 +59,24 @@ class Approvals:
             return Turn("no version waits for approval")
         requests, words = [], []
         for number in waiting:
-            tag = life.registry.version(number).tags.get(TAG, "")
+            tags = life.registry.version(number).tags
+            tag, signature = tags.get(TAG, ""), tags.get(SIGNATURE_TAG, "")
             said = read_tag(tag)
             if said is None:
                 words.append(f"version {number} waits" + (f"; its tag {TAG} says {tag!r}: {_HOW}" if tag else ""))
                 continue
-            decision, by, reason = said
-            config = {"decision": decision, "version": number, "by": by, "reason": reason}
+            request = Request(spec.name, number, *said)
+            try:
+                self._approvers.by_signature(request, signature, time.time())
+            except UnprovenError as error:
+                self._notifications.send(self._tables, unproven(request, tag, signature, self._notifications))
+                words.append(f"version {number} waits; {error.message}")
+                continue
+            config = {"decision": said[0], "version": number, "by": said[1], "reason": said[2], "signature": signature}
             words.append(f"version {number} is decided on: {tag}")
             requests.append(
                 dg.RunRequest(
-                    run_key=f"{spec.name}:{number}:{tag}",
+                    run_key=":".join(filter(None, (spec.name, str(number), tag, signature))),
                     job_name=job_name(spec.name, DECIDE),
                     run_config={"ops": {step_name(spec.name, CHAMPION): {"config": config}}},
                     tags={FORECAST: spec.name, REASON: f"tag {TAG} in MLflow: {tag}"},
@@ -71,7 +85,7 @@ class Approvals:
         return Turn("; ".join(words), requests, again=True)
 
 
-def read_tag(text: str) -> tuple[str, str, str] | None:
+def read_tag(text: str) -> tuple[Literal["approve", "reject"], str, str] | None:
     """Read the tag `approval`: the decision (approve or reject), who, and why; None if it says neither."""
     found = _SAID.fullmatch(text)
     if found is None:

@@ -311,6 +311,13 @@ TABLES: Mapping[str, Columns] = {
         Column("champion_before", "Int64", "Who was champion."),
         Column("champion_after", "Int64", "Who is from then on."),
         Column("decided_by", "str", "gate, MLflow (of a loss), or who."),
+        Column(
+            "proof",
+            "str",
+            "How a person has proven who they are: command (a key), or signature and its number; empty: nobody had to.",
+            since="0.2.0",
+            default="",
+        ),
         Column("reason", "str", "Why."),
         Column("rules", "str", "The gate's verdict with every rule and number, as JSON."),
         Column("evidence", "str", "Hash of all that the gate has looked at."),

@@ -33,15 +33,15 @@ def external(name: str, role: str | None, rollback: bool, reason: str | None, by
     from mlops_assets.analysis.status import sources_of
     from mlops_assets.commands.rendering.status import beside
     from mlops_assets.environments import open_stores
-    from mlops_assets.lifecycle.roles import Roles, myself
+    from mlops_assets.lifecycle.roles import Roles
     from mlops_assets.report.beside import standing
     from mlops_assets.report.state import external_state
 
     with open_stores(settings) as stores:
         roles, said = Roles(stores.tables, spec), {}
         if role or rollback:
-            wanted = role or roles.before()
-            number, entry = roles.switch(wanted, by or myself(), reason or "", stores.clock.now())
+            wanted, who = role or roles.before(), stores.approvers.by_key(by, settings.key)
+            number, entry = roles.switch(wanted, who.name, reason or "", stores.clock.now(), who.proof)
             said = {"decision": number, "decided_by": entry.decided_by}
         found = external_state(sources_of(spec, stores, settings))
     assert found is not None, "who has no service has no roles either"

@@ -147,6 +147,7 @@ def cancel(key: str, by: str, reason: str, as_json: bool) -> None:
     from mlops_assets.stages.external.asking import inputs_of
 
     with open_stores(settings) as stores:
+        by = stores.approvers.by_key(by, settings.key).name
         job = stores.jobs.ledger.get(key)
         if not job.open:
             raise UsageError(f"job {job.job_key} has ended: it is {job.state}")
@@ -160,11 +161,16 @@ def cancel(key: str, by: str, reason: str, as_json: bool) -> None:
 
 @jobs.command()
 @key_argument
-@click.option("--by", default="by hand", metavar="WHO", help="Who asks; it stands with the new jobs.")
+@click.option("--by", metavar="WHO", help="Who asks; it stands with the new jobs. Default: by hand.")
 @base.as_json_option
-def again(key: str, by: str, as_json: bool) -> None:
+def again(key: str, by: str | None, as_json: bool) -> None:
     """Ask anew for a job that ended badly, and for the steps around it that did, with as much time as they had."""
-    made = _ledger().again(key, by)
+    settings = Settings.read()
+    from mlops_assets.lifecycle.approvers import Approvers
+
+    approvers = Approvers.of(settings)
+    who = approvers.by_key(by, settings.key).name if approvers.needed else by or "by hand"
+    made = _ledger().again(key, who)
     if as_json:
         base.show_json([job.to_json() for job in made])
         return

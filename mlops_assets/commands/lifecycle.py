@@ -1,16 +1,22 @@
-"""Decisions of a person on versions of a model, and what was decided: approve, reject, rollback, history."""
+"""Decisions of a person on versions of a model, and what was decided: approve, reject, rollback, sign, history."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from mlops_assets.commands import base
+from mlops_assets.errors import UsageError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from mlops_assets.lifecycle.approvers import Approvers, Person
     from mlops_assets.lifecycle.decisions import Entry
     from mlops_assets.lifecycle.lifecycle import Lifecycle
 
@@ -31,7 +37,7 @@ def _signed(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--force", is_flag=True, help="Even if the version does not wait for approval.")
 def approve(name: str, version: int, by: str, reason: str, force: bool, as_json: bool) -> None:
     """Make VERSION of the forecast NAME the champion; it must wait for approval."""
-    _decide(name, lambda life: life.approve(version, by, reason, force), as_json)
+    _decide(name, by, lambda life, who: life.approve(version, who.name, reason, force, who.proof), as_json)
 
 
 @click.command()
@@ -40,7 +46,7 @@ def approve(name: str, version: int, by: str, reason: str, force: bool, as_json:
 @_signed
 def reject(name: str, version: int, by: str, reason: str, as_json: bool) -> None:
     """Refuse VERSION of the forecast NAME, which waits for approval."""
-    _decide(name, lambda life: life.reject(version, by, reason), as_json)
+    _decide(name, by, lambda life, who: life.reject(version, who.name, reason, who.proof), as_json)
 
 
 @click.command()
@@ -52,7 +58,35 @@ def rollback(name: str, to: int | None, by: str, reason: str, as_json: bool) -> 
 
     The version that leaves is not promoted again by itself on the same data.
     """
-    _decide(name, lambda life: life.rollback(by, reason, to), as_json)
+    _decide(name, by, lambda life, who: life.rollback(who.name, reason, to, who.proof), as_json)
+
+
+@click.command("sign")
+@base.name_argument
+@click.argument("version", type=int)
+@click.option("--decision", type=click.Choice(["approve", "reject"]), required=True, help="What is decided.")
+@_signed
+def sign_decision(
+    name: str, version: int, decision: Literal["approve", "reject"], by: str, reason: str, as_json: bool
+) -> None:
+    """Sign a decision on VERSION of the forecast NAME with the key in MLOPS_KEY, for Dagster or MLflow to carry out.
+
+    The signature holds once, for 24 hours, for this decision alone. Nothing is decided yet.
+    """
+    settings = Settings.read()
+    spec = find_spec(settings.forecasts, name)
+    if settings.key is None:
+        raise UsageError("nothing to sign with: put your key into MLOPS_KEY")
+    from mlops_assets.commands.rendering.history import signed_lines
+    from mlops_assets.lifecycle.approvers import Approvers, Request, sign
+
+    person = Approvers.of(settings).by_key(by, settings.key)
+    request = Request(spec.name, version, decision, person.name, " ".join(reason.split()))
+    signature = sign(request, settings.key, time.time())
+    if as_json:
+        base.show_json({**asdict(request), "signature": signature})
+    else:
+        base.show(signed_lines(request, signature))
 
 
 @click.command()
@@ -61,7 +95,7 @@ def rollback(name: str, to: int | None, by: str, reason: str, as_json: bool) -> 
 @base.as_json_option
 def history(name: str, at: str | None, as_json: bool) -> None:
     """Show which version of the forecast NAME was champion when, who decided it, and why."""
-    with _opened(name) as life:
+    with _opened(name) as (life, _, _):
         from mlops_assets.commands.rendering.history import tables
         from mlops_assets.lifecycle.history import history_of
 
@@ -72,15 +106,17 @@ def history(name: str, at: str | None, as_json: bool) -> None:
         base.show(tables(found))
 
 
-def _decide(name: str, decision: Callable[["Lifecycle"], "tuple[int, Entry]"], as_json: bool) -> None:
+def _decide(
+    name: str, by: str, decision: Callable[["Lifecycle", "Person"], "tuple[int, Entry]"], as_json: bool
+) -> None:
     """Carry out a person's decision and say what has changed."""
-    with _opened(name) as life:
+    with _opened(name) as (life, approvers, key):
         from mlops_assets.commands.rendering.history import decision_line
 
-        number, entry = decision(life)
+        number, entry = decision(life, approvers.by_key(by, key))
         left = life.still_published() if entry.kind == "rollback" and not as_json else ""
     if as_json:
-        told = ("outcome", "version", "champion_before", "champion_after", "decided_by", "reason")
+        told = ("outcome", "version", "champion_before", "champion_after", "decided_by", "proof", "reason")
         base.show_json({"forecast": name, "decision": number, **{field: getattr(entry, field) for field in told}})
         return
     click.echo(decision_line(name, number, entry))
@@ -89,12 +125,12 @@ def _decide(name: str, decision: Callable[["Lifecycle"], "tuple[int, Entry]"], a
 
 
 @contextmanager
-def _opened(name: str) -> Iterator["Lifecycle"]:
-    """Open the versions of a forecast's model."""
+def _opened(name: str) -> Iterator[tuple["Lifecycle", "Approvers", "SecretStr | None"]]:
+    """Open the versions of a forecast's model, and say who may decide on them, and whose key was given."""
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
     from mlops_assets.environments import open_stores
     from mlops_assets.lifecycle.lifecycle import Lifecycle
 
     with open_stores(settings) as stores:
-        yield Lifecycle.of(stores, spec.name)
+        yield Lifecycle.of(stores, spec.name), stores.approvers, settings.key

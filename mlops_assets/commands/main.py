@@ -16,6 +16,7 @@ _COMMANDS = base.OnDemand(
         "approve": "lifecycle:approve",
         "reject": "lifecycle:reject",
         "rollback": "lifecycle:rollback",
+        "sign": "lifecycle:sign_decision",
         "history": "lifecycle:history",
         "external": "external:external",
         "retire": "leaving:retire",

@@ -51,6 +51,7 @@ class Entry:
         breach: key of the breach that asked for the training; empty without one.
         cpu_seconds: processor time of the training.
         run_id: Dagster run that decided; empty on the command line.
+        proof: how a person has proven who they are, see `approvers.Person`.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Entry:
     breach: str = ""
     cpu_seconds: float | None = None
     run_id: str = ""
+    proof: str = ""
 
 
 class DecisionError(UsageError):
@@ -265,7 +267,7 @@ def page(name: str, number: int, entry: Entry) -> str:
         "",
         f"- version: {entry.version}, trained until {entry.trained_until}",
         f"- champion before: {entry.champion_before or 'none'}, after: {entry.champion_after or 'none'}",
-        f"- decided by: {entry.decided_by}",
+        f"- decided by: {entry.decided_by}" + (f" (proven by {entry.proof})" if entry.proof else ""),
     ]
     lines += [f"- trained because: {entry.trigger}"] if entry.trigger else []
     lines += [f"- data {entry.data_version}, spec {entry.spec_hash}, commit {entry.git_commit or 'unknown'}"]

@@ -11,6 +11,7 @@ import pandas as pd
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model.model_file import ModelFileError
 from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.approvers import SIGNATURE, UnprovenError
 from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry, entry_of
 from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.versions import Versions
@@ -165,10 +166,18 @@ class Lifecycle:
         self._publish(*made)
         return made
 
-    def approve(self, number: int, by: str, reason: str, force: bool = False) -> tuple[int, Entry]:
+    def approve(self, number: int, by: str, reason: str, force: bool = False, proof: str = "") -> tuple[int, Entry]:
         """Make a version champion because a person says so: one that waits for approval, or stands aside.
 
+        Args:
+            number: of the version.
+            by: who.
+            reason: why.
+            force: even if it does neither.
+            proof: how they have proven who they are; see `approvers.Person`.
+
         Raises:
+            UnprovenError: the proof is a signature that has been used.
             DecisionError: the version does neither (and `force` is not given), is champion already, or cannot be used.
         """
         _named(by, reason)
@@ -183,14 +192,15 @@ class Lifecycle:
                     f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it",
                     advice=[self._history, command],
                 )
-            return Entry("approval", "promoted", number, before, number, by, reason, **_of(version))
+            return Entry("approval", "promoted", number, before, number, by, reason, proof=proof, **_of(version))
 
         return self._append(entry)
 
-    def reject(self, number: int, by: str, reason: str) -> tuple[int, Entry]:
+    def reject(self, number: int, by: str, reason: str, proof: str = "") -> tuple[int, Entry]:
         """Refuse a version that waits for approval.
 
         Raises:
+            UnprovenError: the proof is a signature that has been used.
             DecisionError: it does not wait.
         """
         _named(by, reason)
@@ -202,11 +212,11 @@ class Lifecycle:
                     f"version {number} of {self.name} {self._why_not(log, number)}", advice=[self._history]
                 )
             before = self._present(log)
-            return Entry("rejection", "rejected", number, before, before, by, reason, **_of(version))
+            return Entry("rejection", "rejected", number, before, before, by, reason, proof=proof, **_of(version))
 
         return self._append(entry)
 
-    def rollback(self, by: str, reason: str, to: int | None = None) -> tuple[int, Entry]:
+    def rollback(self, by: str, reason: str, to: int | None = None, proof: str = "") -> tuple[int, Entry]:
         """Bring an earlier version back: the champion before this one, or any.
 
         Raises:
@@ -224,7 +234,7 @@ class Lifecycle:
 
         def entry(now: pd.DataFrame) -> Entry:
             before = self._replaced(now, target)
-            return Entry("rollback", "rolled back", target, before, target, by, reason, **_of(version))
+            return Entry("rollback", "rolled back", target, before, target, by, reason, proof=proof, **_of(version))
 
         return self._append(entry)
 
@@ -253,8 +263,14 @@ class Lifecycle:
                 break
 
     def _append(self, entry: Callable[[pd.DataFrame], Entry]) -> tuple[int, Entry]:
+        def once(log: pd.DataFrame) -> Entry:
+            made = entry(log)
+            if made.proof.startswith(SIGNATURE) and (log["proof"] == made.proof).any():
+                raise UnprovenError("this signature has been used: each decision needs one of its own")
+            return made
+
         self.settle()
-        made = self.log.append(entry, self._clock.now())
+        made = self.log.append(once, self._clock.now())
         if made is None:
             raise AssertionError("a person's decision is always written down")
         self.repair()

@@ -73,8 +73,15 @@ class Roles:
         rows = self.log.roles()
         return rows[rows["trigger"] == self._external.service]
 
-    def switch(self, role: str, by: str, reason: str, now: datetime) -> tuple[int, Entry]:
+    def switch(self, role: str, by: str, reason: str, now: datetime, proof: str = "") -> tuple[int, Entry]:
         """Give the service a role; from the next forecast on it holds.
+
+        Args:
+            role: `shadow` or `champion`.
+            by: who switches it.
+            reason: why.
+            now: the present moment, aware.
+            proof: how they have proven who they are; see `approvers.Person`.
 
         Raises:
             DecisionError: it has that role already, or nobody says why.
@@ -89,7 +96,7 @@ class Roles:
                     advice=[f"mlops-assets external {self._spec.name}"],
                 )
             present = champion_of(log)
-            return Entry(ROLE, role, 0, present, present, by, reason, trigger=self._external.service)
+            return Entry(ROLE, role, 0, present, present, by, reason, trigger=self._external.service, proof=proof)
 
         made = self.log.append(entry, now)
         assert made is not None, "a person's decision is always written down"

@@ -23,7 +23,7 @@ _KEPT: dict[str, SecretStr] = {}
 _SHORTEST = 6
 """Shorter values are not looked for: they would be found within ordinary words."""
 _NAMES = re.compile(
-    r"PASSW|SECRET|CREDENTIAL|(^|_)(PASS|TOKEN|KEY|AUTH|NOTIFY|DSN|UR[IL])(_|$)",
+    r"PASSW|SECRET|CREDENTIAL|(^|_)(PASS|TOKEN|KEY|AUTH|APPROVERS|NOTIFY|DSN|UR[IL])(_|$)",
     re.IGNORECASE,
 )
 _IN_ADDRESS = re.compile(r"(\b\w[\w+.-]{0,30}://)[^\s/]*@")
@@ -121,6 +121,7 @@ def _parts(value: str) -> Iterator[str]:
         yield value
         yield from value.split()[1:]  # Bearer TOKEN
         yield from re.findall(r'"([^"\s]{20,})"', value)  # {"private_key_id": "...", ...}
+        yield from (part.rpartition(":")[2].strip() for part in value.split(","))  # anna:SECRET,ben:SECRET
         return
     try:
         address = urlsplit(value)

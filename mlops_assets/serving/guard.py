@@ -118,9 +118,9 @@ async def writer(request: Request) -> str:
     """
     caller: Caller | None = request.state.caller
     if not request.app.state.served.tokens.writable:
-        raise HTTPException(403, "writing is off: the server has no MLOPS_API_WRITE_TOKEN")
+        raise HTTPException(403, "writing is off: the server has neither MLOPS_APPROVERS nor MLOPS_API_WRITE_TOKEN")
     if caller is None:
         raise HTTPException(401, "a token that may write is needed", CHALLENGE)
     if caller.right != WRITING:
-        raise HTTPException(403, "this token may read only; one of MLOPS_API_WRITE_TOKEN may write")
+        raise HTTPException(403, "this token may read only; one of MLOPS_APPROVERS or MLOPS_API_WRITE_TOKEN may write")
     return caller.name or UNNAMED

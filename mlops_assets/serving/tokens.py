@@ -3,21 +3,20 @@
 import hashlib
 import hmac
 import re
+import secrets
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import SecretStr
-
+from mlops_assets.lifecycle.approvers import APPROVERS, Key, read_keys
 from mlops_assets.settings import Settings, SettingsError
 
 READING, WRITING = "reading", "writing"
 Right = Literal["reading", "writing"]
 COOKIE = "mlops_assets_session"
 SESSION_SECONDS = 12 * 3600
-_NAME = re.compile(r"[\w.@+ -]{1,60}")
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,10 @@ class Caller:
 
 @dataclass(frozen=True)
 class _Token:
-    secret: bytes
+    key: Key
     caller: Caller
+    cookies: bytes
+    """What cookies are signed with."""
 
 
 class Tokens:
@@ -50,13 +51,14 @@ class Tokens:
     """
 
     def __init__(self, settings: Settings) -> None:
-        reading = _parse("MLOPS_API_TOKEN", settings.api_token, READING)
-        writing = _parse("MLOPS_API_WRITE_TOKEN", settings.api_write_token, WRITING)
-        self._tokens = (*reading, *writing)
-        if len({token.secret for token in self._tokens}) < len(self._tokens):
-            raise SettingsError("MLOPS_API_TOKEN and MLOPS_API_WRITE_TOKEN: two tokens have the same secret")
+        reading = read_keys("MLOPS_API_TOKEN", settings.api_token)
+        writing = read_keys("MLOPS_API_WRITE_TOKEN", settings.api_write_token)
+        deciding = [key for key in read_keys(APPROVERS, settings.approvers) if key not in writing]
+        self._tokens = (*_tokens(reading, READING), *_tokens((*writing, *deciding), WRITING))
+        if len({token.key.digest for token in self._tokens}) < len(self._tokens):
+            raise SettingsError(f"MLOPS_API_TOKEN, MLOPS_API_WRITE_TOKEN and {APPROVERS}: two have the same secret")
         self.needed = bool(reading)
-        self.writable = bool(writing)
+        self.writable = bool(writing or deciding)
 
     def bearer(self, header: str) -> Caller | None:
         """Return whose token an Authorization header has; None of nobody's."""
@@ -65,16 +67,16 @@ class Tokens:
 
     def of(self, secret: str) -> Caller | None:
         """Return whose token it is, in a time that does not tell how much of it is right; None of nobody's."""
-        given, found = hashlib.sha256(secret.encode("utf-8", "replace")).digest(), None
+        given, found = secret.encode("utf-8", "replace"), None
         for token in self._tokens:
-            if hmac.compare_digest(hashlib.sha256(token.secret).digest(), given):
+            if token.key.opens(given):
                 found = token.caller
         return found
 
     def cookie(self, secret: str) -> str:
         """Return what a browser keeps instead of a right token: it ends by itself, and with the token."""
         until = str(int(time.time()) + SESSION_SECONDS)
-        number = next(n for n, token in enumerate(self._tokens) if token.secret == secret.encode())
+        number = next(n for n, token in enumerate(self._tokens) if token.key.opens(secret.encode()))
         return f"{number}.{until}.{self._signature(self._tokens[number], until)}"
 
     def session(self, cookie: str) -> Caller | None:
@@ -91,20 +93,10 @@ class Tokens:
 
     @staticmethod
     def _signature(token: _Token, until: str) -> str:
-        signed = hmac.new(token.secret, f"{token.caller.name} {token.caller.right} {until}".encode(), hashlib.sha256)
+        signed = hmac.new(token.cookies, f"{token.caller.name} {token.caller.right} {until}".encode(), hashlib.sha256)
         return urlsafe_b64encode(signed.digest()).decode().rstrip("=")
 
 
-def _parse(variable: str, value: SecretStr | None, right: Right) -> Sequence[_Token]:
-    """Read `SECRET`, or `anna:SECRET,ben:SECRET`."""
-    if value is None:
-        return ()
-    text, found = value.get_secret_value(), []
-    for part in text.split(","):
-        name, separator, secret = part.strip().rpartition(":")
-        if not secret or re.search(r"\s", secret) or (separator and not _NAME.fullmatch(name)):
-            raise SettingsError(f"{variable}: neither a token nor a list such as anna:SECRET,ben:SECRET")
-        found.append(_Token(secret.encode(), Caller(name, right)))
-    if len({token.caller.name for token in found}) < len(found):
-        raise SettingsError(f"{variable}: each of several tokens needs a name of its own: anna:SECRET,ben:SECRET")
-    return tuple(found)
+def _tokens(keys: Sequence[Key], right: Right) -> Sequence[_Token]:
+    # Of what only the hash is known, cookies end with this process: who has read the hash must not be able to make one.
+    return [_Token(key, Caller(key.name, right), key.secret or secrets.token_bytes()) for key in keys]

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "approve": ("demo", "1", *WHO),
     "reject": ("demo", "1", *WHO),
     "rollback": ("demo", *WHO),
+    "sign": ("demo", "1", "--decision", "approve", *WHO),
     "history": ("demo",),
     "retire": ("demo",),
     "rename": ("old", "demo"),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 from mlops_assets.commands.main import main
 from mlops_assets.environments import open_stores
+from mlops_assets.lifecycle.approvers import Request, UnprovenError
 from mlops_assets.lifecycle.lifecycle import Lifecycle, Verdict
 from mlops_assets.resources.clock import Clock
 from mlops_assets.settings import Settings
@@ -119,8 +121,49 @@ def test_a_decision_as_json(cli):
         "champion_before": 3,
         "champion_after": 4,
         "decided_by": "Ann",
+        "proof": "",
         "reason": "looked at it",
     }
     again = cli("reject", "demo", "4", *WHO, "--json")
     assert again.exit_code == 4
     assert json.loads(again.stdout)["advice"] == ["mlops-assets history demo"]
+
+
+KEYS = {"MLOPS_APPROVERS": "Ann:a-key-of-ann-12345,Ben:a-key-of-ben-12345"}
+
+
+def test_with_approvers_a_decision_needs_the_key_of_who_decides(cli, monkeypatch):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    for command in (("approve", "demo", "4"), ("reject", "demo", "4"), ("rollback", "demo")):
+        refused = cli(*command, *WHO)
+        assert refused.exit_code == 4
+        assert "put your key into MLOPS_KEY" in refused.stderr
+    monkeypatch.setenv("MLOPS_KEY", "a-key-of-ben-12345")
+    assert cli("approve", "demo", "4", *WHO).exit_code == 4
+    monkeypatch.setenv("MLOPS_KEY", "a-key-of-ann-12345")
+    done = json.loads(cli("approve", "demo", "4", *WHO, "--json").stdout)
+    assert (done["decided_by"], done["proof"]) == ("Ann", "command")
+    assert "Ann (command)" in cli("history", "demo").output.replace("\n", "")
+
+
+def test_a_signature_is_for_dagster_and_mlflow_and_used_once(cli, monkeypatch):
+    for name, value in {**KEYS, "MLOPS_KEY": "a-key-of-ann-12345"}.items():
+        monkeypatch.setenv(name, value)
+    asked = ("sign", "demo", "4", "--decision", "approve", *WHO)
+    told = cli(*asked).output
+    assert "approved by Ann: looked at it" in told
+    assert "a-key-of" not in told
+    made = json.loads(cli(*asked, "--json").stdout)
+    request = Request(**{name: made[name] for name in ("forecast", "version", "decision", "by", "reason")})
+    with open_stores(Settings.read()) as stores:
+        life, who = Lifecycle.of(stores, "demo"), stores.approvers.by_signature(request, made["signature"], time.time())
+        life.approve(4, who.name, request.reason, proof=who.proof)
+        life.rollback("Ann", "no")
+        with pytest.raises(UnprovenError, match="has been used"):
+            life.approve(4, who.name, request.reason, force=True, proof=who.proof)
+        assert life.champion().number == 3
+    monkeypatch.setenv("MLOPS_KEY", "a-key-of-ben-12345")
+    assert cli(*asked).exit_code == 4
+    monkeypatch.delenv("MLOPS_KEY")
+    assert "put your key into MLOPS_KEY" in cli(*asked).stderr

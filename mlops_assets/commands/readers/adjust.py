@@ -69,7 +69,8 @@ def adjust(name: str, by: str | None, dry_run: bool, value_added: bool, as_json:
             found = {one: helped.summed(rows, one) for one in ("all", "person", "reason", "lead")}
             answer, parts = rendering.helped_json(name, found), rendering.helped(name, found)
         elif given or amounts:
-            change = _change(adjuster, asked, amounts, by or myself(), dry_run)
+            who = by or myself() if dry_run else stores.approvers.by_key(by, settings.key).name
+            change = _change(adjuster, asked, amounts, who, dry_run)
             answer, parts = change.to_json(), rendering.changed(change)
         elif any(asked[option] for option in ("item", "group", "everything", "since", "until", "reason", "replaces")):
             raise UsageError("say how much: --value, --factor or --delta (or --lock)")

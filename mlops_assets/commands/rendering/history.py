@@ -1,8 +1,11 @@
 """Who was champion when, and what was decided, on a terminal: `mlops-assets history`, `approve`, ..."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
+from mlops_assets.lifecycle.approvers import VALID_SECONDS, Request
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.history import History
 
@@ -13,6 +16,18 @@ def decision_line(forecast: str, number: int, entry: Entry) -> str:
     if entry.champion_after != entry.champion_before:
         return f"{forecast}: version {entry.champion_after} is champion, {before} was (decision {number})"
     return f"{forecast}: version {entry.version} is {entry.outcome}; {before} stays champion (decision {number})"
+
+
+def signed_lines(request: Request, signature: str) -> Iterator[str]:
+    """Say how a signed decision is carried out."""
+    told = asdict(request)
+    name, version, decision = (told.pop(field) for field in ("forecast", "version", "decision"))
+    config = {"decision": decision, "version": version, **told, "signature": signature}
+    said, hours = {"approve": "approved", "reject": "rejected"}[decision], VALID_SECONDS // 3600
+    yield f"{request.by} would {decision} version {version} of {name}: once, within {hours} hours, either"
+    yield f"in Dagster, the config of {name}/champion (job {name}_decide):\n  {json.dumps(config)}"
+    yield f"or in MLflow, two tags of version {version} in this order:\n  approval_signature  {signature}"
+    yield f"  approval            {said} by {request.by}: {request.reason}"
 
 
 def tables(history: History) -> Iterator[Any]:
@@ -34,7 +49,9 @@ def tables(history: History) -> Iterator[Any]:
         yield champions
     listed = Table("#", "decided (UTC)", "version", "model", "outcome", "by", "reason", title="decisions")
     for row in history.decisions:
-        said = (row[name] for name in ("outcome", "decided_by", "reason"))
+        proof = (row["proof"] or "").partition(" ")[0]
+        by = f"{row['decided_by']} ({proof})" if proof else row["decided_by"]
+        said = (row["outcome"], by, row["reason"])
         listed.add_row(
             str(row["number"]), _spaced(row["decided_at"]), str(row["version"]), row["model_kind"] or "–", *said
         )

@@ -137,7 +137,7 @@ async function formPanel({ name, path, state }, item, again) {
 
 function refused(problem, again) {
   if (problem.status === 401 || problem.status === 403)
-    return loginForm("To adjust needs a token that may write (MLOPS_API_WRITE_TOKEN).", again);
+    return loginForm("To adjust needs a token that may write (MLOPS_APPROVERS, MLOPS_API_WRITE_TOKEN).", again);
   return h("p", { class: "warn", role: "alert" }, problem.message);
 }
 
