@@ -1,5 +1,6 @@
 """The code location: every declared forecast's assets, jobs, schedules and sensors over one environment."""
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -22,6 +23,9 @@ from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
 from mlops_assets.spec import BrokenSpec, Declared, ForecastSpec, SpecError
+
+_LOG = logging.getLogger("dagster.mlops_assets")
+"""Dagster's tools show what is logged below theirs."""
 
 # Single-run backfills and offset partition mappings are marked beta by Dagster; whoever runs a forecast need not know.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -77,11 +81,15 @@ def build(settings: Settings) -> dg.Definitions:
     """Return the definitions of all forecasts for the environment that the settings name.
 
     One whose spec cannot be used is there with an asset `<name>/spec` that fails, and the sensor `alerts` tells people.
+    A warning is logged, too: whoever checks definitions (`dg check defs`) sees no asset.
 
     Raises:
         SpecError: nothing is declared.
     """
-    return _load(settings)[0]
+    made, declared = _load(settings)
+    for broken in declared.broken:
+        _LOG.warning(f"the forecast {broken.name} cannot be used, the others can: {broken.message}")
+    return made
 
 
 def loadable(settings: Settings) -> Declared:

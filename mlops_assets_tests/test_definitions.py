@@ -116,12 +116,13 @@ def one_good_and_two_broken(folder) -> Settings:
     return Settings.read(values)
 
 
-def test_a_broken_spec_takes_no_other_down(tmp_path):
+def test_a_broken_spec_takes_no_other_down(tmp_path, caplog):
     settings = one_good_and_two_broken(tmp_path)
     repository = build(settings).get_repository_def()
     keys = {"/".join(key.path) for key in repository.asset_graph.get_all_asset_keys()}
     assert keys == {f"demo/{name}" for name in ASSETS} | {"typo/spec", "endless/spec"}
     assert repository.has_job("demo_daily")
+    assert "horison (line 2): unknown field" in caplog.text, "dg check defs shows what is logged"
     assert "horison" in (repository.asset_graph.get(dg.AssetKey(["typo", "spec"])).description or "")
     declared = usable(settings)
     assert [one.name for one in loadable(settings).broken] == [one.name for one in declared.broken]

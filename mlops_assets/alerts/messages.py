@@ -12,6 +12,7 @@ from mlops_assets.alerts.notifications import Alert, Event, Notifications
 from mlops_assets.catalog.names import (
     ANOMALIES,
     CHAMPION,
+    DAILY,
     DECISIONS,
     FORECAST_ACCURACY,
     FORECASTS,
@@ -21,6 +22,7 @@ from mlops_assets.catalog.names import (
     RETRAINING_DECISIONS,
     SPEC,
     job_name,
+    schedule_name,
 )
 from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.forecasting.decisions.policy import Answer
@@ -84,10 +86,11 @@ def run_failure(forecast: str, run: FailedRun, links: Notifications) -> Alert:
 def _command(forecast: str, run: FailedRun) -> str:
     """Return the command that does what a failed run was to do."""
     partition = f" --partition {run.partition}" if run.partition else ""
-    if run.job == job_name(forecast, RETRAIN):
+    job = run.job.removeprefix(f"{forecast}_")
+    if job == RETRAIN:
         return f"run {forecast} --retrain"
     # A round of a long history would forecast from each partition of it, and what is scored again was forecast before.
-    if run.job == job_name(forecast, RESCORE) or (run.ingests and "..." in run.partition):
+    if job == RESCORE or (run.ingests and "..." in run.partition):
         return f"ingest {forecast}{partition}"
     return f"run {forecast}{partition}"
 
@@ -332,18 +335,19 @@ def holes(forecast: str, asset: str, keys: Sequence[str], links: Notifications) 
 
 
 def stale(
-    forecast: str, asset: str, expected: str, stored: Sequence[str], due: datetime, links: Notifications
+    spec: ForecastSpec, asset: str, expected: str, stored: Sequence[str], due: datetime, links: Notifications
 ) -> Alert:
     """Tell that a partition is not there that should be; one alert for each.
 
     Args:
-        forecast: its name.
+        spec: the forecast.
         asset: whose partition is missing.
         expected: its key.
         stored: keys of the stored partitions.
         due: when the round was to be done.
         links: makes the links.
     """
+    forecast, schedule = spec.name, schedule_name(job_name(spec, DAILY))
     return Alert(
         event="stale data",
         forecast=forecast,
@@ -351,8 +355,8 @@ def stale(
         what=f"the partition {expected} of {asset} was to be there by {due:%Y-%m-%d %H:%M %Z}; the newest one is "
         f"{max(stored)}",
         where=_partition(forecast, asset, expected, links),
-        to_do=f"See whether the schedule {forecast}_daily_schedule is on, whether its last run has failed, and whether "
-        f"the source has the data; then run mlops-assets run {forecast} --partition {expected}.",
+        to_do=f"See whether the schedule {schedule} is on, whether its last run has failed, and whether the source "
+        f"has the data; then run mlops-assets run {forecast} --partition {expected}.",
     )
 
 

@@ -71,5 +71,5 @@ def tell_stale(spec: ForecastSpec, tables: Tables, notifications: Notifications,
     if not found or not stored[OBSERVATIONS]:
         return 0
     one = found[0]
-    alert = messages.stale(spec.name, one.asset, one.due, stored[one.asset], one.since, notifications)
+    alert = messages.stale(spec, one.asset, one.due, stored[one.asset], one.since, notifications)
     return int(notifications.send(tables, alert))

@@ -9,7 +9,9 @@ from typing import Any
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.reading.questions import QuestionError
 from mlops_assets.spec import ForecastSpec, SpecError, parse_spec
+from mlops_assets.spec.reading import place_of_fields
 from mlops_assets.spec.yaml_edit import set_values
+from mlops_assets.spec.yaml_read import read_yaml
 
 
 def changed_text(spec: ForecastSpec, model: ModelSettings) -> str:
@@ -30,7 +32,9 @@ def changed_text(spec: ForecastSpec, model: ModelSettings) -> str:
         if name not in old.parameters or old.parameters[name] != value
     }
     try:
-        text = set_values(Path(spec.file).read_text(encoding="utf-8-sig"), values)
+        text = Path(spec.file).read_text(encoding="utf-8-sig")
+        top = place_of_fields(read_yaml(text).values)
+        text = set_values(text, {(*top, *path): value for path, value in values.items()})
         found = parse_spec(text, Path(spec.file))
     except (ValueError, SpecError) as error:
         raise QuestionError(f"{spec.file} cannot be changed by itself ({error}); set {_assignments(values)}") from None

@@ -20,7 +20,7 @@ from mlops_assets.catalog.names import (
     OBSERVATIONS,
     QUARANTINE,
     SOURCE,
-    job_name,
+    job_names,
     step_name,
 )
 from mlops_assets.catalog.partitions import (
@@ -49,6 +49,7 @@ from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import ForecastSpec, SqlSource
 from mlops_assets.stages import findings, holes, ingest, rescore
 from mlops_assets.stages.remarks import Remarks
+from mlops_assets.stages.train import data_hash
 
 STEPS, DRAWN = 40, 200_000
 """So many steps are drawn, and so many rows of earlier partitions are read for it at most."""
@@ -109,7 +110,7 @@ def build_observations(graph: AssetGraph) -> dg.AssetsDefinition:
         keys, selected = list(context.partition_keys), context.op_execution_context.selected_output_names
         if early := not_over(spec, keys, clock.now()):
             raise dg.Failure(ingest.too_early(spec, early), allow_retries=False)
-        filled = _fill(context, graph, tables, clock) if context.job_name == job_name(spec.name, DAILY) else {}
+        filled = _fill(context, graph, tables, clock) if context.job_name in job_names(spec, DAILY) else {}
         window = whole_window(graph.partitions, keys)
         version = _observe(context, graph, clock)
         try:
@@ -310,6 +311,11 @@ def build_future_covariates(graph: AssetGraph) -> dg.AssetsDefinition:
             return dg.Output(graph.without_rows(FUTURE_COVARIATES))
         rows, keys = pd.concat(frames, ignore_index=True), list(context.partition_keys)
         found = Revisions(graph, tables).settle(FUTURE_COVARIATES, rows, keys, naive_utc(clock.now()))
-        return dg.Output(found.rows, metadata={"rows_revised": len(found.superseded)})
+        # The tables of covariates are no assets: what they hold makes the version.
+        return dg.Output(
+            found.rows,
+            metadata={"rows_revised": len(found.superseded)},
+            data_version=dg.DataVersion(data_hash(rows)),
+        )
 
     return future_covariates

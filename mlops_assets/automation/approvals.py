@@ -18,6 +18,7 @@ from mlops_assets.lifecycle.calls import Calls
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
+from mlops_assets.spec import ForecastSpec
 from mlops_assets.tracking.tracking import Tracking
 
 TAG, SIGNATURE_TAG = "approval", "approval_signature"
@@ -50,6 +51,7 @@ class Approvals:
 
     def look(self, spec: Served, seen: Seen) -> Turn:
         """Ask for the runs that decide; a version that waits is looked at in each tick: MLflow need not call."""
+        assert isinstance(spec, ForecastSpec)
         Calls(self._tables, spec.name).answer()
         life = Lifecycle(self._tables, self._tracking, self._clock, spec.name)
         life.repair()
@@ -77,7 +79,7 @@ class Approvals:
             requests.append(
                 dg.RunRequest(
                     run_key=":".join(filter(None, (spec.name, str(number), tag, signature))),
-                    job_name=job_name(spec.name, DECIDE),
+                    job_name=job_name(spec, DECIDE),
                     run_config={"ops": {step_name(spec.name, CHAMPION): {"config": config}}},
                     tags={FORECAST: spec.name, REASON: f"tag {TAG} in MLflow: {tag}"},
                 )

@@ -129,7 +129,7 @@ def build_arrivals_sensor(specs: Iterable[ForecastSpec], jobs: Iterable[Any]) ->
     started = choice.automated([one.spec for one in watched.values()])
     if not watched:
         return []
-    wanted = {job_name(name, job) for name in watched for job in (DAILY, RESCORE)}
+    wanted = {job_name(one.spec, job) for one in watched.values() for job in (DAILY, RESCORE)}
 
     @dg.sensor(
         name="arrivals",
@@ -227,7 +227,7 @@ class _Tick:
                 return
             if found is None:
                 return
-            self._ask(name, found, after.version)
+            self._ask(graph.spec, found, after.version)
         if news:
             self.observations.append(seen_version(graph.key(SOURCE), after.version, open_source(graph.spec).name))
         self.seen[name] = replace(after, judged=key)
@@ -243,14 +243,14 @@ class _Tick:
             return None
         return arrived(graph, self.tables, self.clock, key)
 
-    def _ask(self, name: str, found: Arrived, version: str) -> None:
+    def _ask(self, spec: ForecastSpec, found: Arrived, version: str) -> None:
         for job, spans in ((DAILY, found.rounds), (RESCORE, found.again)):
-            self.requests += [_request(name, job, first, last, version) for first, last in spans]
+            self.requests += [_request(spec, job, first, last, version) for first, last in spans]
 
 
-def _request(name: str, job: str, first: str, last: str, version: str) -> dg.RunRequest:
-    why = {FORECAST: name, REASON: f"arrived: {version}"}
-    key, job = f"{name} {job} {first} {last} {version}", job_name(name, job)
+def _request(spec: ForecastSpec, job: str, first: str, last: str, version: str) -> dg.RunRequest:
+    why = {FORECAST: spec.name, REASON: f"arrived: {version}"}
+    key, job = f"{spec.name} {job} {first} {last} {version}", job_name(spec, job)
     if first == last:
         return dg.RunRequest(run_key=key, job_name=job, partition_key=first, tags=why)
     return dg.RunRequest(run_key=key, job_name=job, tags={**why, **range_tags(first, last)})

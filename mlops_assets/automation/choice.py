@@ -32,7 +32,7 @@ def automated(specs: Sequence[Served]) -> bool:
 
 
 def has_aliases(spec: ForecastSpec) -> bool:
-    """Whether a forecast has the sensors of release 0.1.0: until its spec or the environment says what runs."""
+    """Whether a forecast has the old names of release 0.1.0: until its spec or the environment says what runs."""
     return spec.automation is None
 
 
@@ -76,6 +76,16 @@ def choose(context: dg.SensorEvaluationContext, sensor: str, specs: Sequence[Ser
     if silent:
         words.append(f"not served, as a person has stopped {few(silent)}: reset that sensor, or say automation: true")
     return Choice(chosen, "; ".join(words))
+
+
+def where_running(schedule: str, instance: dg.DagsterInstance) -> str:
+    """Return in which code location a person has switched a schedule on; empty in none. A tick is not told its own."""
+    if instance.schedule_storage is None:
+        return ""
+    running = {InstigatorStatus.RUNNING}
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE, instigator_statuses=running)
+    origins = [one.origin.repository_origin.code_location_origin for one in states if one.name == schedule]
+    return next((str(one.location_name) for one in origins), "")
 
 
 def _states(context: dg.SensorEvaluationContext) -> dict[str, InstigatorStatus] | None:

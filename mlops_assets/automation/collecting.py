@@ -36,7 +36,7 @@ def collect_request(spec: ForecastSpec, job_key: str, state: str) -> dg.RunReque
     config = {"ops": {step_name(spec.name, COLLECT): {"config": {"job_key": job_key}}}}
     return dg.RunRequest(
         run_key=f"{job_key} {state}",
-        job_name=job_name(spec.name, COLLECT),
+        job_name=job_name(spec, COLLECT),
         run_config=config,
         tags={FORECAST: spec.name, JOB_KEY: job_key},
     )
@@ -62,7 +62,7 @@ def build_collect_job(spec: ForecastSpec) -> Any:
                 context.log_event(dg.AssetMaterialization(key, result.words, partition=result.partition))
 
     @dg.job(
-        name=job_name(spec.name, COLLECT),
+        name=job_name(spec, COLLECT),
         description=f"Fetch what the external service has made of {spec.name}, check it, and put it into the ledger.",
         tags={FORECAST: spec.name},
     )

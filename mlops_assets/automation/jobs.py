@@ -4,9 +4,10 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.automation.choice import has_aliases
 from mlops_assets.automation.collecting import build_collect_job
 from mlops_assets.catalog.asset_graph import asset_keys
-from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, assets_of, job_name
+from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, assets_of, job_names
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.report.health import declared, own_checks
 from mlops_assets.spec import ForecastSpec
@@ -27,18 +28,19 @@ def _selection(spec: ForecastSpec, job: str) -> dg.AssetSelection:
 
 
 def build_jobs(spec: ForecastSpec) -> list[Any]:
-    """Define `<name>_daily` and `<name>_rescore` (partitioned), `<name>_retrain` and `<name>_decide`.
+    """Define `<name>_daily` (`_weekly`, ...) and `<name>_rescore` (partitioned), `<name>_retrain`, `<name>_decide`.
 
-    Of a forecast with an external service, `<name>_collect` as well. The names are the same whatever the frequency, as
-    Dagster keeps runs and the state of schedules by them; the descriptions say which round it is.
+    Of a forecast with an external service, `<name>_collect` as well. A round that is not daily has its old name too.
     """
-    jobs: list[Any] = [
-        dg.define_asset_job(
-            job_name(spec.name, job),
-            selection=_selection(spec, job),
-            description=description.format(name=spec.name, kind=spec.partition_kind),
-            tags={FORECAST: spec.name},
-        )
-        for job, description in _DESCRIPTIONS.items()
-    ]
+    jobs: list[Any] = []
+    for job, description in _DESCRIPTIONS.items():
+        name, *old = job_names(spec, job)
+        about = description.format(name=spec.name, kind=spec.partition_kind)
+        jobs.append(_job(spec, job, name, about))
+        if has_aliases(spec):
+            jobs += [_job(spec, job, alias, f"The old name of {name}. It goes with the next release.") for alias in old]
     return jobs if spec.external is None else [*jobs, build_collect_job(spec)]
+
+
+def _job(spec: ForecastSpec, job: str, name: str, about: str) -> Any:
+    return dg.define_asset_job(name, selection=_selection(spec, job), description=about, tags={FORECAST: spec.name})

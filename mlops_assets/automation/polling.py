@@ -39,7 +39,7 @@ def build_polling_sensor(specs: Sequence[ForecastSpec], jobs: Sequence[Any]) -> 
         jobs: all their jobs, among them `<name>_collect`.
     """
     asking = {spec.name: spec for spec in specs if spec.external is not None}
-    collecting = [job for job in jobs if job.name in {job_name(name, COLLECT) for name in asking}]
+    collecting = [job for job in jobs if job.name in {job_name(spec, COLLECT) for spec in asking.values()}]
     if not asking:
         return []
     alone = all(spec.arrivals is None for spec in specs)  # else the sensor arrivals reads the queue of events

@@ -31,7 +31,7 @@ def build_reread_schedule(spec: ForecastSpec) -> dg.ScheduleDefinition:
         name=f"{spec.name}_reread_schedule",
         cron_schedule=spec.schedule,
         execution_timezone=spec.time_zone,
-        job_name=job_name(spec.name, RESCORE),
+        job_name=job_name(spec, RESCORE),
         default_status=default_status(spec),
         description=f"Reads the {spec.partitions.reread} partitions before the latest complete one again: their rows "
         "may have come late or been corrected. Scores their forecasts again.",
@@ -88,7 +88,7 @@ class Rescoring:
                 requests.append(
                     dg.RunRequest(
                         run_key=f"{spec.name} {first} {last} {why} try {tries + 1}",
-                        job_name=job_name(spec.name, RESCORE),
+                        job_name=job_name(spec, RESCORE),
                         asset_selection=judged(spec),
                         tags=asked,
                     )

@@ -43,5 +43,5 @@ class Retraining:
         asked = ask(spec, self._tables, self._tracking, self._clock, self._notifications, self._instance)
         if isinstance(asked, str):
             return Turn(asked)
-        request = dg.RunRequest(run_key=asked.key, job_name=job_name(spec.name, RETRAIN), tags=asked.tags)
+        request = dg.RunRequest(run_key=asked.key, job_name=job_name(spec, RETRAIN), tags=asked.tags)
         return Turn(f"asks for a retraining: {asked.launch.reason}", [request])

@@ -39,7 +39,7 @@ def _for_all(
     served: list[Served] = [*specs, *broken] if kind.always else [*specs]
     if not served:
         return []
-    wanted = {job_name(spec.name, kind.job) for spec in specs} if kind.job is not None else set()
+    wanted = {job_name(spec, kind.job) for spec in specs} if kind.job is not None else set()
     started = kind.always or choice.automated(served)
 
     @dg.sensor(
@@ -68,7 +68,7 @@ def build_aliases(spec: ForecastSpec, jobs: Sequence[Any]) -> list[dg.SensorDefi
 
 
 def _alias(kind: Kind, spec: ForecastSpec, jobs: Sequence[Any]) -> dg.SensorDefinition:
-    wanted = None if kind.job is None else [job for job in jobs if job.name == job_name(spec.name, kind.job)]
+    wanted = None if kind.job is None else [job for job in jobs if job.name == job_name(spec, kind.job)]
 
     @dg.sensor(
         name=choice.alias(spec, kind.name),

@@ -142,9 +142,25 @@ def tables_of(spec: ForecastSpec) -> list[str]:
     return [one.name for one in ENTRIES if one.kind not in NO_TABLES and one.needed(spec)]
 
 
-def job_name(forecast: str, job: str) -> str:
-    """Return the name of one of a forecast's jobs: `<forecast>_daily`, ..."""
-    return f"{forecast}_{job}"
+def job_name(spec: ForecastSpec, job: str) -> str:
+    """Return the name of one of a forecast's jobs: `<forecast>_retrain`, ...; the round has that of its partitions.
+
+    It is `<forecast>_hourly`, `<forecast>_daily`, `<forecast>_weekly`, ...
+    """
+    return f"{spec.name}_{spec.partition_kind if job == DAILY else job}"
+
+
+def job_names(spec: ForecastSpec, job: str) -> list[str]:
+    """Return the names that runs of a job have: its own, and that of release 0.1.0 where it was another.
+
+    There, each round was called `<forecast>_daily`.
+    """
+    return list(dict.fromkeys([job_name(spec, job), f"{spec.name}_{job}"]))
+
+
+def schedule_name(job: str) -> str:
+    """Return the name of the schedule of a job."""
+    return f"{job}_schedule"
 
 
 def step_name(forecast: str, step: str) -> str:

@@ -28,7 +28,7 @@ def take_a_look(spec: ForecastSpec, stores: Stores, instance: dg.DagsterInstance
         if result.changed:
             event = dg.AssetMaterialization([spec.name, FORECASTS], result.words, partition=result.partition)
             instance.report_runless_asset_event(event)
-    step = job_name(spec.name, COLLECT), EXTERNAL_FORECASTS
+    step = job_name(spec, COLLECT), EXTERNAL_FORECASTS
     for result in results:
         state = "done" if result.good else "warning"
         listen(Step(*step, state, message=f"{result.partition}: {result.words}"))

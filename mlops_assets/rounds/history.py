@@ -48,7 +48,7 @@ def first_missing(stores: Stores, spec: ForecastSpec, last: str, listen: Listene
             f"partitions.start is {spec.partitions.start}, and the source has no row before "
             f"{begin or first or last}: the {passed} partitions until then are passed over"
         )
-        listen(Step(job_name(spec.name, DAILY), INGEST, "warning", message=words))
+        listen(Step(job_name(spec, DAILY), INGEST, "warning", message=words))
     return next(iter(missing[passed:]), None)
 
 

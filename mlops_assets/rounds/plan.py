@@ -21,6 +21,7 @@ from mlops_assets.catalog.names import (
     TRAINING_SET,
     assets_of,
     job_name,
+    job_names,
 )
 from mlops_assets.catalog.run_tags import partition_of
 from mlops_assets.rounds.runner import Listener, Step
@@ -89,7 +90,7 @@ def announce(
     for one in ahead:
         for step in one.steps:
             seconds = _usual(step, one.partitions) * pace[one.job]
-            listen(Step(job_name(spec.name, one.job), step, "planned", seconds))
+            listen(Step(job_name(spec, one.job), step, "planned", seconds))
 
 
 def _usual(step: str, partitions: int) -> float:
@@ -99,8 +100,8 @@ def _usual(step: str, partitions: int) -> float:
 
 def _pace(spec: ForecastSpec, job: str, keys: Sequence[str], instance: dg.DagsterInstance) -> float:
     """Return how many times as long as usual the latest run of a job took; 1 of one that never ran."""
-    filters = dg.RunsFilter(job_name=job_name(spec.name, job), statuses=[dg.DagsterRunStatus.SUCCESS])
-    for record in instance.get_run_records(filters, limit=1):
+    filters = [dg.RunsFilter(job_name=name, statuses=[dg.DagsterRunStatus.SUCCESS]) for name in job_names(spec, job)]
+    for record in (one for found in filters for one in instance.get_run_records(found, limit=1)):
         if record.start_time is None or record.end_time is None:
             continue
         first, _, last = partition_of(record.dagster_run.tags).partition("...")

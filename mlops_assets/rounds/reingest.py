@@ -94,7 +94,7 @@ def reingest(
         ingest(run, spec, part[0], part[-1], allow_shrink, command)
         done += len(part)
         words = f"{part[0]} to {part[-1]}, {done} of {len(due)} partitions"
-        listen(Step(job_name(spec.name, DAILY), "ingest", "done", time.monotonic() - began, words))
+        listen(Step(job_name(spec, DAILY), "ingest", "done", time.monotonic() - began, words))
     with open_stores(settings) as stores:
         left = outdated(stores.tables, spec)
         removed = sorted(left.keys() - {*keys})

@@ -152,7 +152,7 @@ def run_round(
     began, failed, looked = datetime.now(timezone.utc), None, []
     try:
         if gap is None and (earlier := reread_keys(spec, keys[0])):
-            run(job_name(spec.name, RESCORE), keys=[earlier[0], earlier[-1]])
+            run(job_name(spec, RESCORE), keys=[earlier[0], earlier[-1]])
         for first, last in due:
             ingest(run, spec, first, last)
         if reason:
@@ -161,13 +161,13 @@ def run_round(
             if gap is not None or reason:
                 forecast(run, spec, span)
             else:
-                run(job_name(spec.name, DAILY), keys=span)
+                run(job_name(spec, DAILY), keys=span)
         if spec.external is not None:
             with open_stores(settings) as stores:
                 looked = take_a_look(spec, stores, instance, listen)
         rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
         if any(one.job.state == "collected" for one in looked):
-            run(job_name(spec.name, DAILY), keys=keys[-1:], selection=[dg.AssetKey([spec.name, REPORT])])
+            run(job_name(spec, DAILY), keys=keys[-1:], selection=[dg.AssetKey([spec.name, REPORT])])
     finally:
         _tell(spec, settings, instance, began)
     if failed is not None:
@@ -191,7 +191,7 @@ def _why_train(
     except TrackingError as error:
         if retrain or spec.deliver == "champion_only":
             raise
-        listen(Step(job_name(spec.name, RETRAIN), "training", "warning", message=f"left out: {error}"))
+        listen(Step(job_name(spec, RETRAIN), "training", "warning", message=f"left out: {error}"))
         return ""
 
 
@@ -208,7 +208,7 @@ def _try_to_train(
             "the champion" if spec.deliver == "champion_only" else "the champion, an earlier one or seasonal naive"
         )
         words = f"{error.message}. The next round tries again; until then {whoever} forecasts"
-        listen(Step(job_name(spec.name, RETRAIN), "training", "warning", message=words))
+        listen(Step(job_name(spec, RETRAIN), "training", "warning", message=words))
     return None
 
 
@@ -221,7 +221,7 @@ def _until(spec: ForecastSpec, settings: Settings, keys: list[str], listen: List
             f"data up to {keys[0]} are too few to learn from: trained on data up to {until}. Forecasts of what a model "
             "has seen are marked in_sample, and count in no score"
         )
-        listen(Step(job_name(spec.name, RETRAIN), TRAINING_SET, "warning", message=words))
+        listen(Step(job_name(spec, RETRAIN), TRAINING_SET, "warning", message=words))
     return until
 
 
@@ -296,7 +296,7 @@ def ingest(
         command: that asks for it, where only that does it again.
     """
     run(
-        job_name(spec.name, DAILY),
+        job_name(spec, DAILY),
         keys=[first, last],
         selection=[dg.AssetKey([spec.name, one.name]) for one in assets_of(spec, DAILY) if one.step == INGEST],
         config={"ops": {step_name(spec.name, INGEST): {"config": {"allow_shrink": allow_shrink}}}},
@@ -307,13 +307,13 @@ def ingest(
 def rescore(run: Runner, spec: ForecastSpec, keys: list[str]) -> None:
     """Score those of some partitions again whose observations or forecasts are newer than their scores."""
     for first, last in ranges(keys, old_scores(spec, keys, run.instance)):
-        run(job_name(spec.name, RESCORE), keys=[first, last], selection=judged(spec))
+        run(job_name(spec, RESCORE), keys=[first, last], selection=judged(spec))
 
 
 def train(run: Runner, spec: ForecastSpec, until: str, reason: str) -> None:
     """Train, judge and register a model on what is stored until a partition."""
     run(
-        job_name(spec.name, RETRAIN),
+        job_name(spec, RETRAIN),
         selection=asset_keys(spec, RETRAIN),
         config={"ops": {step_name(spec.name, TRAINING_SET): {"config": {"until": until}}}},
         tags={REASON: reason},
@@ -330,7 +330,7 @@ def forecast(run: Runner, spec: ForecastSpec, keys: Sequence[str], without: Sequ
         without: names of assets of the round to leave out.
     """
     names = [one.name for one in assets_of(spec, DAILY) if one.step != INGEST and one.name not in without]
-    run(job_name(spec.name, DAILY), keys=keys, selection=[dg.AssetKey([spec.name, name]) for name in names])
+    run(job_name(spec, DAILY), keys=keys, selection=[dg.AssetKey([spec.name, name]) for name in names])
 
 
 def why_train(stores: Stores, spec: ForecastSpec) -> str:

@@ -225,7 +225,7 @@ class Forecast:
     def run(self, job: str, tags: Mapping[str, str] | None = None) -> Iterator[dg.DagsterRun]:
         """Let a run be under way; one that ends in an expected error has failed, and the error goes no further."""
         self._runs += 1
-        name, number = job_name(self.spec.name, job), f"run-{self._runs:05d}"
+        name, number = job_name(self.spec, job), f"run-{self._runs:05d}"
         run = dg.DagsterRun(
             job_name=name,
             run_id=number,

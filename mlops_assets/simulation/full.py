@@ -156,18 +156,18 @@ class Assets:
         Raises:
             StepBugError: see `require_no_bug`.
         """
-        name = self._forecast.spec.name
+        spec = self._forecast.spec
         one = keys[0] if keys and keys[0] == keys[-1] else None
         span = range_tags(keys[0], keys[-1]) if keys and one is None else {}
         result = (
             self._definitions()
-            .resolve_job_def(job_name(name, job))
+            .resolve_job_def(job_name(spec, job))
             .execute_in_process(
                 run_config={**(config or {}), **_SILENT},
                 instance=self._forecast.instance,
                 partition_key=one,
                 asset_selection=selection,
-                tags={FORECAST: name, MAX_RETRIES: "0", **span, **(tags or {})},
+                tags={FORECAST: spec.name, MAX_RETRIES: "0", **span, **(tags or {})},
                 raise_on_error=False,
             )
         )

@@ -57,9 +57,14 @@ def parse_spec(text: str, file: Path, environ: Mapping[str, str] | None = None) 
         document = read_yaml(text)
     except YamlTextError as error:
         raise SpecError(f"{file}: not valid YAML: {error}") from None
-    if isinstance(document.values, dict) and document.values.get("type") == COMPONENT:
-        document = document.below("attributes")
+    for key in place_of_fields(document.values):
+        document = document.below(key)
     return spec_of(document, file, environ)
+
+
+def place_of_fields(values: Any) -> tuple[str, ...]:
+    """Return the keys below which a file's values have the fields of the spec: none, but in a component's file."""
+    return ("attributes",) if isinstance(values, dict) and values.get("type") == COMPONENT else ()
 
 
 def spec_of(document: Document, file: Path, environ: Mapping[str, str] | None = None) -> ForecastSpec:

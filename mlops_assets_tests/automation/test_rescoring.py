@@ -171,7 +171,7 @@ def test_the_schedule_reads_the_partitions_before_the_latest_again_and_never_for
     from mlops_assets.definitions import Environment, assemble
 
     environment = Environment({**made.resources}, dg.in_process_executor)
-    job = assemble([made.spec], environment).resolve_job_def(job_name(made.spec.name, RESCORE))
+    job = assemble([made.spec], environment).resolve_job_def(job_name(made.spec, RESCORE))
     result = job.execute_in_process(instance=made.instance, tags=request.tags)
     assert result.success
     written = {event.asset_key.path[-1] for event in result.get_asset_materialization_events()}

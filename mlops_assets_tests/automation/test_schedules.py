@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pandas as pd
 import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteInstigatorOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, ScheduleInstigatorData
 
 from mlops_assets.automation.jobs import build_jobs
 from mlops_assets.automation.schedules import build_schedules
@@ -28,7 +31,7 @@ def tick(instance):
     """Evaluate the schedule at a moment: what it asks for, see `asked`, or why it does not."""
 
     def evaluate(spec, moment: datetime, tables=None):
-        (schedule,) = build_schedules(spec)
+        schedule = build_schedules(spec)[0]
         resources = {"tables": tables or MemoryTables()}
         with dg.build_schedule_context(instance, scheduled_execution_time=moment, resources=resources) as context:
             found = schedule(context)
@@ -70,14 +73,60 @@ def test_no_schedule_in_the_spec_means_none(world):
     assert build_schedules(world(schedule=None).spec) == []
 
 
-def test_people_read_which_round_it_is_whatever_the_names_say(tmp_path):
+def test_names_say_which_round_it_is(tmp_path):
     ends = {"start": "2024-01-01", "end": "2024-06-01"}
     for frequency, kind, word in [("h", "hourly", "hourly"), ("D", None, "daily"), ("W-SUN", None, "weekly")]:
         spec = declare(tmp_path, frequency=frequency, partitions={**ends, **({"kind": kind} if kind else {})})
-        (schedule,), (job, *_) = build_schedules(spec), build_jobs(spec)
-        assert (schedule.name, job.name) == ("demo_daily_schedule", "demo_daily")
+        (schedule, *_), (job, *_) = build_schedules(spec), build_jobs(spec)
+        assert (schedule.name, job.name, schedule.job_name) == (f"demo_{word}_schedule", f"demo_{word}", f"demo_{word}")
         assert str(schedule.description).startswith(f"Runs the {word} round of demo for the latest complete partition")
         assert str(job.description).startswith(f"The {word} round of demo: ingest one partition")
+
+
+WEEKLY = {"frequency": "W-SUN", "partitions": {"start": "2024-01-01", "end": "2024-06-01"}}
+
+
+def test_the_name_that_every_round_had_in_release_0_1_0_goes_on_alone_while_it_is_running(tmp_path, instance):
+    spec, moment = declare(tmp_path, **WEEKLY), datetime(2024, 5, 14, 6, tzinfo=UTC)
+
+    def ask(schedule) -> Any:
+        resources = {"tables": MemoryTables()}
+        with dg.build_schedule_context(instance, scheduled_execution_time=moment, resources=resources) as context:
+            return schedule(context)
+
+    new, old = build_schedules(spec)
+    jobs = {one.name: one for one in build_jobs(spec)}
+    assert {one.default_status.name for one in (new, old)} == {"STOPPED"}
+    assert (old.name, old.job_name) == ("demo_daily_schedule", "demo_daily")
+    assert jobs["demo_daily"].selection == jobs["demo_weekly"].selection
+    here = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
+    state = InstigatorState(
+        RemoteInstigatorOrigin(here, "demo_daily_schedule"),
+        InstigatorType.SCHEDULE,
+        InstigatorStatus.RUNNING,
+        ScheduleInstigatorData("0 6 * * *", moment.timestamp()),
+    )
+    instance.add_instigator_state(state)
+    assert [asked(request)[0] for request in ask(old)] == ["2024-05-05"]
+    assert "left to demo_daily_schedule of here" in ask(new).skip_message
+    instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
+    requests = ask(new)
+    assert [asked(request)[0] for request in requests] == ["2024-05-05"]
+
+    @dg.job
+    def demo_daily():
+        pass
+
+    run = instance.create_run_for_job(demo_daily, tags=requests[0].tags, status=dg.DagsterRunStatus.SUCCESS)
+    assert "an earlier tick has asked" in ask(new).skip_message, "whichever name asked for it"
+    instance.delete_run(run.run_id)
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_a_forecast_that_says_what_runs_has_no_old_names(tmp_path, said):
+    spec = declare(tmp_path, **WEEKLY, automation=said)
+    assert [one.name for one in build_schedules(spec)] == ["demo_weekly_schedule"] * said
+    assert "demo_daily" not in {one.name for one in build_jobs(spec)}
 
 
 def test_a_daemon_that_slept_makes_up_for_all_ticks_in_one_run(world, tick):

@@ -104,10 +104,10 @@ def test_a_round_is_planned_by_how_long_the_latest_one_took(tmp_path):
     @dg.asset(key=[spec.name, REPORT])
     def report() -> None: ...
 
-    made = dg.Definitions([report], jobs=[dg.define_asset_job(job_name(spec.name, DAILY))])
+    made = dg.Definitions([report], jobs=[dg.define_asset_job(job_name(spec, DAILY))])
     with dg.DagsterInstance.ephemeral() as instance:
         announce(spec, ahead, ["2024-03-01"], instance, said.append)
-        Runner(made, instance, lambda _: None)(job_name(spec.name, DAILY), selection=[dg.AssetKey([spec.name, REPORT])])
+        Runner(made, instance, lambda _: None)(job_name(spec, DAILY), selection=[dg.AssetKey([spec.name, REPORT])])
         announce(spec, ahead, ["2024-03-01"], instance, said.append)
     first, training, again, same = said
     assert {one.state for one in said} == {"planned"}

@@ -28,7 +28,7 @@ from mlops_assets.reading.outputs.outlook import Outlook, outlook
 from mlops_assets.reading.reader import Reader
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import IngestionState
-from mlops_assets.resources.instance import dagster_home
+from mlops_assets.resources.instance import CODE_LOCATION, code_location, dagster_home
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -161,7 +161,9 @@ def _commands(spec: ForecastSpec, settings: Settings, stores: Stores, item: Outl
     if (here / "Makefile").exists() and (here / "workspace.yaml").exists() and data == here / given == home.parent:
         servers = {"make dev": "starts Dagster and MLflow at these addresses"}
     else:
-        line = f"{program('dagster')} dev -m mlops_assets.definitions"
+        # What pyproject.toml names, Dagster loads by itself: a project's own assets are in that, and its name is kept.
+        module = f" -m {CODE_LOCATION}" if code_location(here) == CODE_LOCATION else ""
+        line = f"{program('dagster')} dev{module}"
         servers = {f"DAGSTER_HOME={shlex.quote(str(home))} {line}": "starts Dagster"}
     shown = {command("show", name, "--item", item.item): "this item, day by day"} if item is not None else {}
     opened = {command("report", name, "--open"): "the report in the browser"}
