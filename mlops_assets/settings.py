@@ -16,6 +16,7 @@ TablePlace = Literal["files", "sql", "object_storage", "memory"]
 ModelPlace = Literal["files", "object_storage", "memory"]
 Approval = Literal["automatic", "manual"]
 Executor = Literal["in_process", "multiprocess"]
+LogFormat = Literal["text", "json"]
 
 PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
     "local": ("files", "files"),
@@ -181,6 +182,11 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         alias="MLOPS_API_ORIGINS",
         description="Other web pages that may read from `serve` (CORS): https://dashboard.example.com. Default: none.",
     )
+    log_format: LogFormat = Field(
+        default="text",
+        alias="MLOPS_LOG_FORMAT",
+        description="What commands write to standard error, for people (text) or for who collects logs: json.",
+    )
     debug: bool = Field(
         default=False,
         alias="MLOPS_DEBUG",
@@ -295,6 +301,11 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         return self.data.expanduser().resolve()
 
 
+def logs_json() -> bool:
+    """Whether logs are JSON: commands need to know it where the settings cannot be read."""
+    return os.environ.get("MLOPS_LOG_FORMAT") == "json"
+
+
 def default_forecasts(working: Path, package: Path = _PACKAGE) -> Path:
     """Return the folder of forecasts where MLOPS_FORECASTS names none.
 
@@ -364,6 +375,7 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "MLOPS_MODELS": get_args(ModelPlace),
     "MLOPS_APPROVAL": get_args(Approval),
     "MLOPS_EXECUTOR": get_args(Executor),
+    "MLOPS_LOG_FORMAT": get_args(LogFormat),
 }
 
 

@@ -98,6 +98,7 @@ def test_every_variable_is_read():
         "MLOPS_WEBHOOK_SECRET": "signing-secret",
         "MLOPS_API_HOSTS": "forecasts.example.com",
         "MLOPS_API_ORIGINS": "https://dashboard.example.com",
+        "MLOPS_LOG_FORMAT": "json",
         "MLOPS_DEBUG": "true",
     }
     assert values.keys() == variables().keys()

@@ -77,6 +77,20 @@ def page_of(spec: ForecastSpec, settings: Settings) -> str:
         return page(sources, overview(sources))
 
 
+def metrics(specs: Iterable[ForecastSpec], settings: Settings, broken: Iterable[BrokenSpec] = ()) -> str:
+    """Return the state of forecasts in Prometheus's text format.
+
+    Raises:
+        MissingExtraError: prometheus-client is not installed.
+    """
+    from mlops_assets.report.metrics import samples_of, samples_of_broken, text
+
+    with open_stores(settings) as stores:
+        every = [sources_of(spec, stores, settings) for spec in specs]
+        found = {sources.spec.name: samples_of(sources, overview(sources)) for sources in every}
+    return text({**found, **{spec.name: samples_of_broken() for spec in broken}})
+
+
 @contextmanager
 def _records(settings: Settings) -> "Iterator[dg.DagsterInstance | None]":
     from mlops_assets.resources.instance import present_instance

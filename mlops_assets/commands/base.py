@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -17,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlops_assets.errors import ExitCode, MlopsAssetsError, UsageError
-from mlops_assets.settings import Settings
+from mlops_assets.settings import Settings, logs_json
 
 if TYPE_CHECKING:
     from mlops_assets.rounds.runner import Step
     from mlops_assets.spec import BrokenSpec
 
+_LOG = logging.getLogger("mlops_assets.commands")
 JSON_FLAG = "--json"
 _AS_JSON, _ANSWER = "mlops_assets.as_json", "mlops_assets.answer"
 """What all contexts of a command share: whether it was asked for JSON, and what it has answered."""
@@ -81,6 +83,10 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
+        if logs_json():
+            from mlops_assets.resources import logs
+
+            logs.begin()
         with _only_the_answer(ctx):
             try:
                 return super().invoke(ctx)
@@ -88,6 +94,9 @@ class Commands(click.Group):
                 raise
             except click.ClickException as error:
                 _note_error(ctx, error.format_message(), (), error.exit_code)
+                if logs_json():
+                    _tell_error(error.format_message(), (), error.exit_code)
+                    sys.exit(error.exit_code)
                 raise
             except Exception as error:
                 if isinstance(error, BrokenPipeError) and _nobody_reads():
@@ -97,9 +106,7 @@ class Commands(click.Group):
                     said = _tell_bug(ctx.invoked_subcommand or "", error, ctx.params["debug"])
                     _note_error(ctx, said, (), ExitCode.FAILED)
                     sys.exit(ExitCode.FAILED)
-                click.echo(f"mlops-assets: {expected.message}", err=True)
-                for command in expected.advice:
-                    click.echo(f"  try: {command}", err=True)
+                _tell_error(expected.message, expected.advice, expected.exit_code)
                 _note_error(ctx, expected.message, expected.advice, expected.exit_code)
                 sys.exit(expected.exit_code)
 
@@ -127,6 +134,16 @@ def _note_error(ctx: click.Context, message: str, advice: Sequence[str], code: i
     known = answer if isinstance(answer, dict) else {}
     said = [*advice, *known.get("advice", ())]
     ctx.meta[_ANSWER] = {**known, "error": message, "advice": said, "exit_code": int(code)}
+
+
+def _tell_error(message: str, advice: Sequence[str], code: int) -> None:
+    """Say on standard error why a command has failed, and what to do."""
+    if logs_json():
+        _LOG.error(message, extra={"facts": {"advice": list(advice), "exit_code": int(code)}})
+        return
+    click.echo(f"mlops-assets: {message}", err=True)
+    for command in advice:
+        click.echo(f"  try: {command}", err=True)
 
 
 def _expected(error: BaseException | None) -> MlopsAssetsError | None:
@@ -163,13 +180,17 @@ def _tell_bug(command: str, error: Exception, debug: bool) -> str:
         settings = None
     trace = scrub("".join(traceback.format_exception(error)))
     what = scrub(f"{type(error).__name__}: {error}".splitlines()[0])
+    if logs_json():
+        said = f"a bug in {command}: {what}"
+        _LOG.error(said, exc_info=error)
+        return said
     if debug or (settings and settings.debug):
         click.echo(trace, err=True)
         where = "the trace is above"
     else:
         where = f"the trace is in {short_path(_write_trace(settings, command, trace))}; --debug shows it here"
     said = f"a bug in {command}: {what} ({where})"
-    click.echo(f"mlops-assets: {said}", err=True)
+    _tell_error(said, (), ExitCode.FAILED)
     return said
 
 
@@ -204,6 +225,9 @@ def remarks() -> Iterator[None]:
     """Say what a model finds unusual in words for people, on standard error."""
     from mlops_assets.forecasting.model.guards import UnusualInput
 
+    if logs_json():
+        yield  # warnings are logged
+        return
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
@@ -276,7 +300,11 @@ def tell_broken(broken: "Iterable[BrokenSpec]", err: bool = False) -> None:
     from mlops_assets.resources.secrets import scrub
 
     for spec in broken:
-        click.secho(f"✗ {spec.name}: {scrub(spec.message)}", fg="red", err=err)
+        said = f"{spec.name}: {scrub(spec.message)}"
+        if err and logs_json():
+            _LOG.error(said)
+        else:
+            click.secho(f"✗ {said}", fg="red", err=err)
 
 
 def short_path(path: str | Path) -> str:

@@ -31,6 +31,7 @@ _COMMANDS = base.OnDemand(
         "serve": "readers.serve:serve",
         "status": "status:status",
         "report": "status:report",
+        "metrics": "status:metrics",
         "replay-policy": "trials.policy:replay_policy",
         "simulate": "trials.simulate:simulate",
         "check": "check:check",

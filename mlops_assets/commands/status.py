@@ -1,5 +1,6 @@
-"""How forecasts are: status, report."""
+"""How forecasts are: status, report, metrics."""
 
+import os
 from pathlib import Path
 
 import click
@@ -64,3 +65,28 @@ def report(name: str, output: Path | None, opened: bool, as_json: bool) -> None:
     click.echo(f"{name}: {base.short_path(file)} ({file.stat().st_size / 1e3:,.0f} kB)")
     if opened and click.launch(file.resolve().as_uri()):
         raise click.ClickException(f"no browser could be started: open {file} yourself")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write them there, in one step: a textfile collector may read it at any time.",
+)
+def metrics(name: str | None, output: Path | None) -> None:
+    """Print how the forecast NAME, or every forecast, is, as Prometheus's metrics; `serve` has them at /metrics."""
+    settings = Settings.read()
+    from mlops_assets.analysis import status as asking
+    from mlops_assets.catalog.declared import declared
+
+    present = Declared([find_spec(settings.forecasts, name)], []) if name else declared(settings)
+    text = asking.metrics(present.specs, settings, present.broken)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    with base.writing(output):
+        part = output.with_name(f".{output.name}.{os.getpid()}")
+        part.write_text(text, encoding="utf-8")
+        part.replace(output)

@@ -13,6 +13,11 @@ OK, ATTENTION, EMPTY = "ok", "attention", "empty"
 """States of a forecast, in one word."""
 
 
+def state_of(found: Overview) -> str:
+    """Return the state of a forecast in one word."""
+    return EMPTY if not found.assets else ATTENTION if found.problems else OK
+
+
 def listed(spec: ForecastSpec, found: Overview, items: int | None = None) -> dict[str, Any]:
     """Return the row of a forecast in the list of all: who forecasts, from where, how good, what is wrong.
 
@@ -34,7 +39,7 @@ def listed(spec: ForecastSpec, found: Overview, items: int | None = None) -> dic
         "metric": score.metric if score is not None else spec.retraining.metric,
         "value": score.value if score is not None else None,
         "skill": score.skill if score is not None else None,
-        "state": EMPTY if not found.assets else ATTENTION if found.problems else OK,
+        "state": state_of(found),
         "problems": list(found.problems),
     }
 

@@ -32,6 +32,7 @@ ARGUMENTS = {
     "tune": ("demo", "--minutes", "0.1"),
     "status": ("demo",),
     "report": ("demo",),
+    "metrics": ("demo",),
     "replay-policy": ("demo",),
     "check": (),
     "quarantine": ("demo",),

@@ -1,12 +1,14 @@
 """What is said while a round goes on: each step before it runs, how many there are, and how long they take, about."""
 
+import io
+
 import dagster as dg
 import pytest
 from rich.console import Console
 
 from mlops_assets.catalog.names import BACKTEST, DAILY, REPORT, RETRAIN, job_name
 from mlops_assets.commands.rendering.countdown import Countdown
-from mlops_assets.commands.rendering.progress import DOING, Bar, Lines, about
+from mlops_assets.commands.rendering.progress import DOING, Bar, Lines, about, shown
 from mlops_assets.rounds.plan import USUAL, Ahead, announce, steps_of
 from mlops_assets.rounds.runner import Runner, Step
 from mlops_assets_tests.worlds import declare
@@ -121,3 +123,19 @@ def test_every_step_has_words_and_a_time(tmp_path):
     steps = {step for job in (DAILY, RETRAIN) for step in steps_of(spec, job)}
     assert steps <= set(DOING)
     assert steps <= set(USUAL)
+
+
+def test_steps_are_logged_where_logs_are_json(monkeypatch, caplog):
+    monkeypatch.setenv("MLOPS_LOG_FORMAT", "json")
+    caplog.set_level("INFO", "mlops_assets.steps")
+    with shown(Console(file=io.StringIO(), force_terminal=True), "demo: getting ready") as listen:
+        listen(Step("demo_daily", "forecasts", "planned", 1.0))
+        listen(Step("demo_daily", "forecasts", "done", 2.5))
+        listen(Step("demo_daily", "forecasts", "warning", message="odd"))
+    told = [(one.levelname, one.getMessage(), getattr(one, "facts", {})) for one in caplog.records]
+    facts = {"job": "demo_daily", "asset": "forecasts"}
+    assert told == [
+        ("INFO", "demo: getting ready", {}),
+        ("INFO", "forecasts: done", {**facts, "state": "done", "seconds": 2.5}),
+        ("WARNING", "odd", {**facts, "state": "warning"}),
+    ]

@@ -27,7 +27,7 @@ def guarded(_guarded):
     return _guarded
 
 
-@pytest.mark.parametrize("path", [DATA, "/v1/forecasts/nobody", "/v1/nothing"])
+@pytest.mark.parametrize("path", [DATA, "/metrics", "/v1/forecasts/nobody", "/v1/nothing"])
 def test_without_a_token_nothing_is_told(guarded, path):
     answer = guarded.get(path)
     assert answer.status_code == 401

@@ -242,3 +242,10 @@ def test_the_explorer_and_its_files_are_served(client):
 def test_it_runs_and_its_stores_answer(client):
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_prometheus_is_told_how_forecasts_are(client):
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert '\nmlops_assets_forecast_state{forecast="demo",state="attention"} 1.0\n' in answer.text
+    assert '\nmlops_assets_accuracy{forecast="demo",metric="skill"} ' in answer.text

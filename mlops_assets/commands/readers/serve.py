@@ -3,7 +3,7 @@
 import click
 
 from mlops_assets.errors import UsageError
-from mlops_assets.settings import Settings
+from mlops_assets.settings import Settings, logs_json
 
 
 @click.command()
@@ -25,7 +25,10 @@ def serve(port: int, host: str, without_token: bool) -> None:
             "--without-token if something before the server asks them"
         )
     import uvicorn
+    from uvicorn.config import LOGGING_CONFIG
 
     from mlops_assets.serving.app import build_app
 
-    uvicorn.run(build_app(settings, host=host), host=host, port=port, server_header=False, log_level="info")
+    app = build_app(settings, host=host)
+    own = None if logs_json() else LOGGING_CONFIG  # None: what uvicorn logs goes where all else does
+    uvicorn.run(app, host=host, port=port, server_header=False, log_level="info", log_config=own)

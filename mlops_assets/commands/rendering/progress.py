@@ -1,5 +1,6 @@
 """What is running and how long it goes on: a bar below the steps on a terminal, a line for each step elsewhere."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mlops_assets.commands.rendering.countdown import Countdown
+from mlops_assets.settings import logs_json
 
 if TYPE_CHECKING:
     from mlops_assets.rounds.runner import Step
 
+_LOG = logging.getLogger("mlops_assets.steps")
 DOING = {
     "ingest": "reading and checking rows",
     "future_covariates": "reading what is known ahead",
@@ -46,6 +49,11 @@ def shown(terminal: Any, beginning: str) -> Iterator[Callable[["Step"], None]]:
         terminal: a console of rich, which need not be a terminal.
         beginning: what is said until the first step begins; empty: nothing.
     """
+    if logs_json():
+        if beginning:
+            _LOG.info(beginning)
+        yield log_step
+        return
     if terminal.is_terminal:
         from rich.live import Live
 
@@ -60,6 +68,16 @@ def shown(terminal: Any, beginning: str) -> Iterator[Callable[["Step"], None]]:
         yield lines
     finally:
         lines.close()
+
+
+def log_step(step: "Step") -> None:
+    """Log news of a step; of one that is only planned nothing is said."""
+    if step.state == "planned":
+        return
+    level = {"failed": logging.ERROR, "warning": logging.WARNING}.get(step.state, logging.INFO)
+    facts = {"job": step.job, "asset": step.asset, "state": step.state, "seconds": step.seconds}
+    told = {name: value for name, value in facts.items() if value is not None}
+    _LOG.log(level, "%s", step.message or f"{step.asset}: {step.state}", extra={"facts": told})
 
 
 class Lines:

@@ -1,4 +1,4 @@
-"""Whether the server runs (`/healthz`), and whether the stores that it asks answer (`/readyz`)."""
+"""Whether the server runs (`/healthz`), whether its stores answer (`/readyz`), how forecasts are (`/metrics`)."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
@@ -26,3 +26,19 @@ async def readyz(request: Request) -> Response:
     told = {what: scrub(reason) for what, reason in away.items()}
     words = "; ".join(f"{what}: {reason}" for what, reason in told.items())
     return problems.answer(503, words, {"Retry-After": str(problems.RETRY_SECONDS)}, away=told)
+
+
+@router.get("/metrics", summary="How forecasts are, for Prometheus.")
+async def metrics(request: Request) -> Response:
+    """Return the state of each forecast in Prometheus's text format; a reader's token is needed where there is one."""
+    served = request.app.state.served
+
+    def make() -> str:
+        from mlops_assets.report.metrics import samples_of, samples_of_broken, text
+
+        declared = served.declared()
+        found = {spec.name: served.overviews.document(spec, "metrics", samples_of) for spec in declared.specs}
+        return text({**found, **{one.name: samples_of_broken() for one in declared.broken}})
+
+    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"}
+    return Response(await served.work(make), headers=headers)
