@@ -61,7 +61,7 @@ dev: .venv/installed  ## Dagster's web UI and MLflow's over what `make demo` wro
 	  sleep 2; printf '%s\n' "" "Dagster  http://127.0.0.1:$(DAGSTER_PORT)" \
 	    "MLflow   http://127.0.0.1:$(MLFLOW_PORT)/#/models?workflowType=machine_learning" "Ctrl-C ends both."; \
 	} & told=$$!; \
-	$(BIN)/dagster dev --workspace workspace.yaml --port $(DAGSTER_PORT)
+	$(BIN)/python -m mlops_assets dev --workspace workspace.yaml --port $(DAGSTER_PORT)
 
 mlflow-ui: .venv/installed
 	@exec env $(MLFLOW)

@@ -39,6 +39,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   └── UnstorableFrameError, SchemaDriftError, ForeignRowsError (also StorageErrors)
     │   ├── NoChampionError             a forecast has no champion yet (exit code 4)
     │   ├── OldLayoutError              a table is stored as an earlier release did it (also a StorageError)
+    │   ├── UnguardedError              Dagster's web server does not stand behind its guard
     │   ├── RefusedError                the machine lets nobody write there, or its disk is full
     │   ├── UnknownSecretError          a worker lacks the variable of a secret
     │   ├── ModelFileError              a stored model is not what was saved

@@ -29,6 +29,7 @@ _COMMANDS = base.OnDemand(
         "export": "readers.export:export",
         "adjust": "readers.adjust:adjust",
         "serve": "readers.serve:serve",
+        "dev": "readers.dev:dev",
         "status": "status:status",
         "report": "status:report",
         "metrics": "status:metrics",

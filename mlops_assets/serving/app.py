@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from mlops_assets.serving import problems
-from mlops_assets.serving.guard import LOOPBACK, Guard
+from mlops_assets.serving.guard import LOOPBACK, Guard, hosts_of
 from mlops_assets.serving.routes import (
     adjustments,
     events,
@@ -92,8 +92,8 @@ def build_app(settings: Settings, stores: "Stores | None" = None, host: str = LO
 
 def _hosts(settings: Settings, host: str) -> Sequence[str]:
     """Return the names that are answered to; none: all, for at an address that others reach a token is needed."""
-    named = _listed(settings.api_hosts)
-    return [*LOOPBACK, *named] if host in LOOPBACK or named else []
+    names = hosts_of(settings)
+    return names if host in LOOPBACK or len(names) > len(LOOPBACK) else []
 
 
 def _listed(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from mlops_assets.serving import problems
 from mlops_assets.serving.tokens import COOKIE, WRITING, Caller, Tokens
+from mlops_assets.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,7 +72,7 @@ class Guard:
             await problems.of_bug(scope["path"], error)(scope, receive, with_headers)
 
     def _refusal(self, scope: "Scope", headers: dict[bytes, str]) -> "ASGIApp | None":
-        host = _name_in(f"//{headers.get(b'host', '')}")
+        host = name_in(f"//{headers.get(b'host', '')}")
         if self._hosts and host not in self._hosts:
             return problems.answer(400, f"the host {host[:80]!r} is not served: MLOPS_API_HOSTS names those that are")
         caller = self._caller(headers)
@@ -88,7 +89,7 @@ class Guard:
     @staticmethod
     def _from_elsewhere(headers: dict[bytes, str], host: str) -> bool:
         """Whether another site's page makes a browser send this."""
-        origin = _name_in(headers.get(b"origin", ""))
+        origin = name_in(headers.get(b"origin", ""))
         return headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none") or origin not in ("", host)
 
     def _caller(self, headers: dict[bytes, str]) -> Caller | None:
@@ -102,7 +103,12 @@ class Guard:
         return self._tokens.session(kept[COOKIE].value) if COOKIE in kept else None
 
 
-def _name_in(address: str) -> str:
+def hosts_of(settings: Settings) -> list[str]:
+    """Return the names that a server on this machine is known by."""
+    return [*LOOPBACK, *(part.strip() for part in settings.api_hosts.split(",") if part.strip())]
+
+
+def name_in(address: str) -> str:
     """Return the host that an address names, without its port; empty where it is none."""
     try:
         return urlsplit(address).hostname or ""

@@ -14,7 +14,7 @@ from mlops_assets.commands.main import main
 from mlops_assets.errors import ExitCode, NotYetError
 from mlops_assets_tests.commands.test_errors import ARGUMENTS, WHO
 
-SERVERS = {"serve", "stand-in"}
+SERVERS = {"serve", "dev", "stand-in"}
 """Commands that do not end by themselves, and so answer nothing."""
 
 
