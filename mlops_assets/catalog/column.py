@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ _STORED_AS = {
 }
 """What Arrow calls a type of pandas, where the names differ."""
 _NEVER_MISSING = ("bool", "int32", "int64")
+_TEXTS = {str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,28 @@ def typed(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
 
 def without_rows(columns: Columns) -> pd.DataFrame:
     """Return a table of these columns that has no rows."""
+    return _without_rows(columns).copy()
+
+
+@lru_cache
+def _without_rows(columns: Columns) -> pd.DataFrame:
     return typed(pd.DataFrame(columns=[one.name for one in columns]), columns)
 
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series | None:
     """Return values as a type; None: they are of it."""
     if dtype != "str":
-        right = str(values.dtype) == dtype
+        right = _name(values.dtype) == dtype
         return None if right else values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    if values.dtype == object and {*map(type, values.to_numpy())} <= _TEXTS:
+        return None
     missing = pd.isna(values.to_numpy(dtype=object))
     right = values.dtype == "object" and pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
-    if right and all(one is None for one in values.to_numpy()[missing]):
-        return None
     texts = values if right else values.astype("str").astype("object")
     return texts.mask(missing, None) if missing.any() else texts  # pyright: ignore[reportArgumentType]
+
+
+@lru_cache
+def _name(dtype: Any) -> str:
+    """Return what a type is called: numpy makes up the name each time that it is asked for."""
+    return str(dtype)

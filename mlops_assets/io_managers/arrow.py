@@ -17,6 +17,8 @@ from pyarrow import types
 from mlops_assets.io_managers.errors import UnstorableFrameError
 
 RECORD = b"mlops_assets.columns"
+_PLAIN = ("numpy", "object")
+"""Kinds of columns that Arrow makes all at once."""
 
 _MANY = 10_000
 """Rows that are worth threads."""
@@ -53,13 +55,15 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     record = columns_record(table.schema)
     if not record:
         return table.to_pandas()
-    plain = [name for name in table.column_names if record[name]["kind"] == "numpy"]
+    plain = [name for name in table.column_names if record[name]["kind"] in _PLAIN]
     many = table.num_rows > _MANY  # threads of few rows wait for one another
     bulk = table.select(plain).to_pandas(ignore_metadata=True, use_threads=many)
+    if plain and plain == table.column_names and [*map(str, bulk.dtypes)] == [record[name]["dtype"] for name in plain]:
+        return bulk
     columns = {
         name: (
             _exact_unit(bulk[name], record[name]["dtype"])
-            if record[name]["kind"] == "numpy"
+            if record[name]["kind"] in _PLAIN
             else _restore(table.column(name), record[name])
         )
         for name in table.column_names
@@ -159,11 +163,9 @@ def _restore(column: pa.ChunkedArray, known: dict[str, Any]) -> Any:
     if kind == "nullable":
         dtype: Any = pd.api.types.pandas_dtype(known["dtype"])
         return pd.Series(dtype.__from_arrow__(column), copy=False)
-    if kind == "zoned":
-        zone = _fixed_offset(column.type.tz)
-        series = _exact_unit(column.to_pandas(), known["dtype"])
-        return series.dt.tz_convert(zone) if zone is not None else series
-    return column.to_pandas().astype(object)
+    zone = _fixed_offset(column.type.tz)
+    series = _exact_unit(column.to_pandas(), known["dtype"])
+    return series.dt.tz_convert(zone) if zone is not None else series
 
 
 def _exact_unit(series: pd.Series, dtype: str) -> pd.Series:

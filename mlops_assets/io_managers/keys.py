@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mlops_assets.io_managers.errors import StorageError
 
@@ -11,6 +12,7 @@ _RESERVED_ENDINGS = (".parquet", ".skops", ".json")
 PARTITION = "partition="
 
 
+@lru_cache(maxsize=4096)  # of the same names, again and again
 def segment(text: str) -> str:
     """Encode one part of a key as one file name.
 
