@@ -184,3 +184,32 @@ def objects(staging: dict[str, str], prefix: str) -> list[str]:
     )
     found = client.list_objects_v2(Bucket="tables", Prefix=prefix).get("Contents", [])
     return sorted(re.sub("=[0-9a-f]+", "=…", entry["Key"].removeprefix(prefix)) for entry in found)
+
+
+def test_a_version_is_taken_over_into_another_database_and_bucket(staging, tmp_path):
+    """After the round above: from there into an environment of its own on the same servers."""
+    import psycopg
+
+    ours = staging["MLOPS_DATABASE_URL"]
+    with psycopg.connect(ours, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE production")
+    production = {
+        **{name: value for name, value in staging.items() if name != "MLFLOW_TRACKING_URI"},
+        "MLOPS_ENV": "production",
+        "MLOPS_DATABASE_URL": ours.replace("/postgres?", "/production?"),
+        "MLOPS_OBJECT_STORAGE": f"{staging['MLOPS_OBJECT_STORAGE']}/production",
+        "MLOPS_DATA": str(tmp_path / "data"),
+        "DAGSTER_HOME": str(tmp_path / "dagster"),
+    }
+    assert production["MLOPS_DATABASE_URL"] != ours
+    file = tmp_path / ".env.staging"
+    kept = ("MLOPS_", "MLFLOW_", "AWS_")
+    file.write_text("".join(f"{name}='{value}'\n" for name, value in staging.items() if name.startswith(kept)))
+    call(production, "mlops_assets", "ingest", "demo", "--partition", f"2024-03-01...{ORIGINS[-1]}")
+    words = ("promote", "demo", "1", "--from", str(file), "--by", "Ann", "--reason", "a quiet month")
+    assert "version 1 of staging is version 1 of production" in call(production, "mlops_assets", *words)
+    said = json.loads(call(production, "mlops_assets", "history", "demo", "--json").splitlines()[-1])
+    assert [row["kind"] for row in said["decisions"]] == ["takeover", "gate"]
+    assert [row["version"] for row in said["champions"]] == [1]
+    assert select(production, "SELECT count(*) FROM demo__decisions") == (2,)
+    assert objects(production, "prefix/production/demo/model_versions/000001/") == ["model.json", "model=….skops"]

@@ -298,14 +298,14 @@ TABLES: Mapping[str, Columns] = {
         Column(
             "kind",
             "str",
-            "gate, approval, rejection, rollback, loss: MLflow does not have it any more, or role: of an external "
-            "service.",
+            "gate, approval, rejection, rollback, loss: MLflow does not have it any more, takeover: from another "
+            "environment, or role: of an external service.",
         ),
         Column(
             "outcome",
             "str",
-            "promoted, refused, awaiting approval, kept aside, rejected, rolled back or gone; of a role: champion or "
-            "shadow.",
+            "promoted, refused, awaiting approval, kept aside, rejected, rolled back, gone or taken over; of a role: "
+            "champion or shadow.",
         ),
         Column("version", "Int64", "Version that was decided on; of a rollback, the one that comes back; 0 of a role."),
         Column("champion_before", "Int64", "Who was champion."),
@@ -320,7 +320,7 @@ TABLES: Mapping[str, Columns] = {
         ),
         Column("reason", "str", "Why."),
         Column("rules", "str", "The gate's verdict with every rule and number, as JSON."),
-        Column("evidence", "str", "Hash of all that the gate has looked at."),
+        Column("evidence", "str", "Hash of all that the gate has looked at; of a takeover, of the model's file."),
         Column("trained_until", "datetime64[us]", "Last timestamp that the version has learnt from."),
         Column("data_version", "str", "Hash of its training rows."),
         Column("spec_hash", "str", "Hash of what it depends on in the spec."),

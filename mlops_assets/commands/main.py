@@ -17,6 +17,7 @@ _COMMANDS = base.OnDemand(
         "reject": "lifecycle:reject",
         "rollback": "lifecycle:rollback",
         "sign": "lifecycle:sign_decision",
+        "promote": "promote:promote",
         "history": "lifecycle:history",
         "external": "external:external",
         "retire": "leaving:retire",

@@ -31,23 +31,25 @@ class Entry:
     """One decision.
 
     Attributes:
-        kind: `gate`, `approval`, `rejection`, `rollback`, `loss`, or `role`: of an external service, see `roles`.
-        outcome: `promoted`, `refused`, `awaiting approval`, `kept aside`, `rejected`, `rolled back` or `gone`; of a
-            role, `champion` or `shadow`.
+        kind: `gate`, `approval`, `rejection`, `rollback`, `loss`, `takeover` (from another environment), or `role`: of
+            an external service, see `roles`.
+        outcome: `promoted`, `refused`, `awaiting approval`, `kept aside`, `rejected`, `rolled back`, `gone` or `taken
+            over`; of a role, `champion` or `shadow`.
         version: the version that was decided on; of a rollback, the one that comes back; 0 of a role.
         champion_before: who was champion.
         champion_after: who is champion from now on.
         decided_by: `gate`, `MLflow`, or who.
         reason: in words.
         rules: the gate's verdict and rules as JSON, or an empty text.
-        evidence: hash of all that the gate looked at: the same evidence is not judged twice.
+        evidence: hash of all that the gate looked at: the same evidence is not judged twice. Of a takeover, the
+            checksum of the model's file.
         trained_until: last timestamp the version has learnt from.
         data_version: hash of its training rows.
         spec_hash: hash of its spec.
         git_commit: commit of the code that trained it.
         spec_commit: commit of the folder that its spec is in.
         source_version: of the source, as `source.version` knows it.
-        trigger: why it was trained; of a role, the service.
+        trigger: why it was trained; of a role, the service; of a takeover, the environment that it comes from.
         breach: key of the breach that asked for the training; empty without one.
         cpu_seconds: processor time of the training.
         run_id: Dagster run that decided; empty on the command line.

@@ -10,9 +10,10 @@ import pandas as pd
 
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.model.model_file import ModelFileError
-from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle import decisions, mirror
 from mlops_assets.lifecycle.approvers import SIGNATURE, UnprovenError
 from mlops_assets.lifecycle.decisions import DecisionError, Decisions, Entry, entry_of
+from mlops_assets.lifecycle.mirror import made_of
 from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.versions import Versions
 from mlops_assets.resources.clock import Clock
@@ -23,6 +24,8 @@ from mlops_assets.tracking.tracking import Tracking
 
 GATE, MLFLOW = "gate", "MLflow"
 """Who decides where no person does: the rules, or what MLflow has lost."""
+TAKEOVER = "takeover"
+"""Kind of a decision: a person has taken a version over from another environment."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ class Lifecycle:
             if present is not None and present.number == challenger.number:
                 words = "the version is the champion already"
                 same = (challenger.number, challenger.number)
-                kept = Entry("gate", "unchanged", challenger.number, *same, GATE, words, **_of(challenger))
+                kept = Entry("gate", "unchanged", challenger.number, *same, GATE, words, **made_of(challenger))
                 found[:] = [(int(log["number"].iloc[-1]) if len(log) else 0, kept)]
                 return None
             verdict = judge(present, log)
@@ -155,7 +158,7 @@ class Lifecycle:
                 reason=verdict.reason,
                 rules=verdict.rules,
                 evidence=verdict.evidence,
-                **{**_of(challenger), **facts},
+                **{**made_of(challenger), **facts},
             )
 
         self.settle()
@@ -192,7 +195,7 @@ class Lifecycle:
                     f"version {number} of {self.name} {self._why_not(log, number)}; --force approves it",
                     advice=[self._history, command],
                 )
-            return Entry("approval", "promoted", number, before, number, by, reason, proof=proof, **_of(version))
+            return Entry("approval", "promoted", number, before, number, by, reason, proof=proof, **made_of(version))
 
         return self._append(entry)
 
@@ -212,7 +215,7 @@ class Lifecycle:
                     f"version {number} of {self.name} {self._why_not(log, number)}", advice=[self._history]
                 )
             before = self._present(log)
-            return Entry("rejection", "rejected", number, before, before, by, reason, proof=proof, **_of(version))
+            return Entry("rejection", "rejected", number, before, before, by, reason, proof=proof, **made_of(version))
 
         return self._append(entry)
 
@@ -234,9 +237,47 @@ class Lifecycle:
 
         def entry(now: pd.DataFrame) -> Entry:
             before = self._replaced(now, target)
-            return Entry("rollback", "rolled back", target, before, target, by, reason, proof=proof, **_of(version))
+            return Entry("rollback", "rolled back", target, before, target, by, reason, proof=proof, **made_of(version))
 
         return self._append(entry)
+
+    def take_over(
+        self, version: Version, by: str, reason: str, origin: str, rules: str, proof: str = ""
+    ) -> tuple[int, Entry]:
+        """Write down, once, that a version has come from another environment; who is champion stays.
+
+        Args:
+            version: as it is registered here.
+            by: who takes it over.
+            reason: why, and what it was there.
+            origin: the other environment.
+            rules: the verdict of the gate there, as JSON.
+            proof: how who takes it over has proven who they are.
+        """
+        _named(by, reason)
+        found: list[tuple[int, Entry]] = []
+
+        def entry(log: pd.DataFrame) -> Entry | None:
+            mine = log[(log["version"] == version.number) & (log["kind"] == TAKEOVER)]
+            if len(mine):
+                found[:] = [entry_of(mine.iloc[-1])]
+                return None
+            facts = {
+                **made_of(version),
+                "rules": rules,
+                "evidence": version.tags["sha256"],
+                "trigger": origin,
+                "proof": proof,
+            }
+            before = self._present(log)
+            return Entry(TAKEOVER, "taken over", version.number, before, before, by, reason, **facts)
+
+        made = self.log.append(entry, self._clock.now())
+        self.repair()
+        if made is None:
+            return found[0]
+        self._publish(*made)
+        return made
 
     def still_published(self) -> str:
         """Say that the latest forecasts are those of a version that was rolled back; nothing where they are not."""
@@ -255,8 +296,8 @@ class Lifecycle:
             self.registry.mirror(
                 decisions.champion_of(log),
                 decisions.champion_before(log),
-                tags={number: _tags(row) for number, row in last.items()},
-                decided={number: _words(row) for number, row in last.items()},
+                tags={number: mirror.tags(row) for number, row in last.items()},
+                decided={number: mirror.words(row) for number, row in last.items()},
             )
             seen, log = len(log), self.log.all()
             if len(log) == seen:
@@ -346,8 +387,6 @@ class Lifecycle:
 
 
 _TRIES = 20
-_MADE_OF = ("data_version", "spec_hash", "git_commit", "spec_commit", "source_version")
-"""Tags of a version that the log of decisions repeats."""
 
 
 def _lost(number: int) -> str:
@@ -357,25 +396,3 @@ def _lost(number: int) -> str:
 def _named(by: str, reason: str) -> None:
     if not by.strip() or not reason.strip():
         raise UsageError("a decision needs who takes it (--by) and why (--reason)")
-
-
-def _of(version: Version) -> dict[str, Any]:
-    """Return the fields of an entry that a version's tags tell."""
-    return {
-        "trained_until": version.trained_until,
-        **{name: version.tags.get(name, "") for name in _MADE_OF},
-    }
-
-
-def _words(row: "pd.Series[Any]") -> str:
-    """Say a decision in a sentence."""
-    return f"{str(row['outcome']).capitalize()} by {row['decided_by']}: {' '.join(str(row['reason']).split())}."
-
-
-def _tags(row: "pd.Series[Any]") -> dict[str, str]:
-    return {
-        "decision": str(row["outcome"]),
-        "decision_number": str(row["number"]),
-        "decided_by": str(row["decided_by"]),
-        "decision_reason": str(row["reason"])[:4900],
-    }

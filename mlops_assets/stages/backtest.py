@@ -102,9 +102,14 @@ class Forecast:
 
 
 def backtest(
-    spec: ForecastSpec, life: Lifecycle, histories: Histories, until: pd.Timestamp, fitting: Fitting
+    spec: ForecastSpec,
+    life: Lifecycle,
+    histories: Histories,
+    until: pd.Timestamp,
+    fitting: Fitting,
+    version: Version | None = None,
 ) -> Backtested:
-    """Backtest a recipe, seasonal naive and the present champion.
+    """Backtest a recipe, or a version that is there already, seasonal naive and the present champion.
 
     Args:
         spec: the forecast.
@@ -112,6 +117,7 @@ def backtest(
         histories: of all items.
         until: the last timestamp that counts: a target was observed then.
         fitting: makes the model of each origin.
+        version: the challenger, where it was trained before: from origins after its training it forecasts itself.
 
     Raises:
         DataError: there is too little history for the spec's windows.
@@ -120,12 +126,19 @@ def backtest(
     origins = rolling.origins_between(histories.first_observed(), until, task, windows, spec.backtest.step)
     drawings = [Drawing(task, histories.last(origin), origin) for origin in origins]
     with histories.kept():
-        challengers, fits = zip(*_fitted(histories, fitting, drawings, here=fitting.base is not None), strict=True)
+        itself: Mapping[int, Portable | None] = {}
+        if version is not None:
+            itself = champion_at(life.versions, version, histories, origins, spec, task).models
+        anew = [drawing for number, drawing in enumerate(drawings) if itself.get(number) is None]
+        made = iter(_fitted(histories, fitting, anew, here=fitting.base is not None))
+        stored = {number: (model, 0.0) for number, model in itself.items() if model is not None}
+        challengers, fits = zip(*(stored.get(number) or next(made) for number in range(len(drawings))), strict=True)
         present, left_out = life.champion(), ""
         champion = None
         if present is not None:
             try:
-                champion = champion_at(life.versions, present, histories, origins, spec, task)
+                since = None if version is None else version.trained_until
+                champion = champion_at(life.versions, present, histories, origins, spec, task, since)
             except (MlopsAssetsError, ValueError) as error:
                 left_out = _no_part(present.number, error)
         scores = {name: Scoring(spec.task, by) for name, by in _SCORES.items()}
@@ -191,6 +204,7 @@ def champion_at(
     origins: Sequence[pd.Timestamp],
     spec: ForecastSpec,
     task: Task,
+    since: pd.Timestamp | None = None,
 ) -> Champion:
     """Return who forecasts for a champion at the origins of a backtest: itself, with what it had not seen.
 
@@ -205,6 +219,7 @@ def champion_at(
         origins: of the windows.
         spec: the forecast.
         task: what the challenger forecasts, with its own model's settings.
+        since: from this origin on the challenger's stored model forecasts, and no fit of its recipe; None: from none.
 
     Raises:
         DataError: the champion was made for other observations or another task (covariates), and cannot do this one.
@@ -215,8 +230,13 @@ def champion_at(
     require_fit(version, stored.model, spec)
     seen = [version.trained_until is None or version.trained_until > origin for origin in origins]
     models: dict[int, Portable | None] = {number: None if known else stored for number, known in enumerate(seen)}
-    if stored.model.task != task and any(seen):
-        anew = {number: origin for number, origin in enumerate(origins) if seen[number]}
+    other = stored.model.task != task
+    anew = {
+        number: origin
+        for number, origin in enumerate(origins)
+        if seen[number] and (other or (since is not None and origin >= since))
+    }
+    if anew:
         refitted = _refitted(versions, version, stored, histories, list(anew.values()))
         models |= zip(anew, refitted, strict=True)
     return Champion(version.number, models)

@@ -117,7 +117,8 @@ class Judge:
         try:
             task = Task.from_dict(self._life.versions.load(self._challenger)["task"])
             histories, origins = rivals.histories, rivals.origins()
-            made = champion_at(self._life.versions, champion, histories, origins, spec, task)
+            since = self._challenger.trained_until
+            made = champion_at(self._life.versions, champion, histories, origins, spec, task, since)
             return judged(rivals.with_champion(task, made), gate.Opponent(champion.number))
         except TransientError:
             raise
@@ -187,10 +188,11 @@ def required(spec: ForecastSpec, run: dg.DagsterRun) -> gate.Require:
 
     Where the policy that asked for it says what becomes of the version, it need not be compared with the champion.
     """
-    return _required(spec, run_tags.becomes_of(run), run_tags.is_of_breach(run))
+    return required_of(spec, run_tags.becomes_of(run), run_tags.is_of_breach(run))
 
 
-def _required(spec: ForecastSpec, becomes: str, breach: bool) -> gate.Require:
+def required_of(spec: ForecastSpec, becomes: str = CHALLENGE, breach: bool = False) -> gate.Require:
+    """Return the same of what becomes of a version, and of whether a breach asked for it."""
     if becomes != CHALLENGE:
         return "nothing"
     if spec.gate.require == "auto":
@@ -221,7 +223,7 @@ def again(spec: ForecastSpec, entry: Entry, becomes: str) -> gate.Decision:
         entry: the decision; it has rules.
         becomes: what was to become of the version.
     """
-    limits = _rules_of(spec, _required(spec, becomes, run_tags.is_breach(entry.breach)))
+    limits = _rules_of(spec, required_of(spec, becomes, run_tags.is_breach(entry.breach)))
     return judge_again(recorded(entry), limits, entry.champion_before, _approval_of(spec, becomes))
 
 

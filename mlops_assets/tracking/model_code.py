@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlops_assets.tracking.errors import TrackingError
+
 if TYPE_CHECKING:
     from mlops_assets.forecasting.model.kinds import Model
 
@@ -61,6 +63,27 @@ class ModelCode:
         """Read a package from its folder; only its Python files count, whatever their line ends."""
         found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*.py")}
         return cls({name: found[name].read_text(encoding="utf-8") for name in sorted(found)})
+
+    @classmethod
+    def within(cls, folder: Path) -> "ModelCode":
+        """Read the one package that travels in a folder; beside it may travel the code of a class of one's own.
+
+        Raises:
+            TrackingError: there is none, or more than one.
+        """
+        packages = sorted(file.parent for file in folder.glob("*/__init__.py"))
+        packages = [one for one in packages if one.name.startswith(PLACEHOLDER)] or packages
+        if len(packages) != 1:
+            raise TrackingError(f"one package of code was expected beside it, found: {len(packages)}")
+        return cls.read(packages[0])
+
+    def require(self, recorded: str | None) -> None:
+        """Raise a TrackingError unless it is what was recorded, or what a release that recorded nothing had."""
+        if self.digest != recorded and (recorded or self.digest not in KNOWN):
+            was = recorded or "none"
+            raise TrackingError(
+                f"the sha256 of the code beside it is {self.digest}, recorded was {was} (tag code_sha256)"
+            )
 
     @cached_property
     def digest(self) -> str:

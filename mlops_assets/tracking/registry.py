@@ -14,7 +14,7 @@ from mlops_assets.forecasting.model import model_file
 from mlops_assets.tracking.errors import ModelCodeError, TrackingError, VersionGoneError, answered, code_of
 from mlops_assets.tracking.links import Links
 from mlops_assets.tracking.logged_model import FORECASTER
-from mlops_assets.tracking.model_code import KNOWN, PLACEHOLDER, FeatureCode, ModelCode, own_code
+from mlops_assets.tracking.model_code import FeatureCode, ModelCode, own_code
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
@@ -132,7 +132,8 @@ class Registry:
     ) -> Version:
         """Register a model that this process has logged, as a new version under the alias `challenger`.
 
-        Its tag `code_sha256` is the digest of the code that travels with it; see `code`. Its number is above `after`:
+        Its tag `code_sha256` is the digest of the code that travels with it, see `code`: this release's, if the tags
+        do not say another. Its number is above `after`:
         an MLflow that was lost and begins anew gives no number a second time that our tables know.
         """
         from mlflow.exceptions import MlflowException
@@ -150,7 +151,7 @@ class Registry:
                 self.name,
                 source=source,
                 run_id=run_id,
-                tags={**tags, CODE: own_code().digest},
+                tags={CODE: own_code().digest, **tags},
                 description=description,
                 model_id=model_id,
             )
@@ -303,17 +304,8 @@ class Registry:
             with answered("the server of the artifacts"):
                 place, uri = f"{version.uri}/code", self._client.tracking_uri
                 fetched = Path(download_artifacts(place, dst_path=folder, tracking_uri=uri))
-            packages = sorted(file.parent for file in fetched.glob("*/__init__.py"))
-            # Beside it may travel the code of a class of one's own.
-            packages = [one for one in packages if one.name.startswith(PLACEHOLDER)] or packages
-            if len(packages) != 1:
-                raise TrackingError(f"one package of code was expected beside it, found: {len(packages)}")
-            code = ModelCode.read(packages[0])
-        recorded = version.tags.get(CODE)
-        if code.digest != recorded and (recorded or code.digest not in KNOWN):
-            raise TrackingError(
-                f"the sha256 of the code beside it is {code.digest}, recorded was {recorded or 'none'} (tag {CODE})"
-            )
+            code = ModelCode.within(fetched)
+        code.require(version.tags.get(CODE))
         return code
 
     def read_table(self, number: int, file: str) -> pd.DataFrame:

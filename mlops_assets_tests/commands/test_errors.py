@@ -23,6 +23,7 @@ ARGUMENTS = {
     "reject": ("demo", "1", *WHO),
     "rollback": ("demo", *WHO),
     "sign": ("demo", "1", "--decision", "approve", *WHO),
+    "promote": ("demo", "1", "--from", "staging", *WHO),
     "history": ("demo",),
     "retire": ("demo",),
     "rename": ("old", "demo"),

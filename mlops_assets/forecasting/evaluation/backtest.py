@@ -149,7 +149,8 @@ def forecast(
     for name, model in window.models.items():
         started = time.process_time()
         if alive:
-            answers.append(deliver(model, task, known, window.origin, items=alive).assign(model=name))
+            made = deliver(model, task, known, window.origin, horizon=task.horizon, items=alive)
+            answers.append(made.assign(model=name))
         seconds[name] = time.process_time() - started
     columns = ["window", "model", ITEM, "origin", TIME, "lead", TARGET, "mean", *task.quantile_columns]
     columns += [*task.cost_columns, "source", "mase_scale", "rmsse_scale"]
