@@ -291,6 +291,11 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         return self.models or PLACES[self.environment][1]
 
     @property
+    def on_servers(self) -> bool:
+        """Whether this is a deployment, whose web UIs run without anybody here who starts them."""
+        return self.environment in ("staging", "production")
+
+    @property
     def shows_the_example(self) -> bool:
         """Whether the folder of forecasts is the package's own, with the shipped example."""
         return self.forecasts == _PACKAGE / "forecasts"

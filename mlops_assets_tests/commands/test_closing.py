@@ -9,8 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_assets.commands.rendering.closing import Closing, Comparison, as_here, closing, command
+from mlops_assets.commands.rendering.closing import (
+    Closing,
+    Comparison,
+    as_here,
+    closing,
+    command,
+    next_commands,
+    shows_dagster,
+)
 from mlops_assets.reading.outputs.outlook import Outlook
+from mlops_assets.settings import Settings
 from mlops_assets.tracking.links import Links
 
 MODEL_PAGE = Links("http://127.0.0.1:5000").model("demo")
@@ -98,3 +107,18 @@ def test_a_command_runs_as_printed(monkeypatch: pytest.MonkeyPatch):
     printed = command("show").split()[0]
     assert shutil.which(printed)
     assert printed != "mlops-assets"
+
+
+def test_on_servers_and_where_an_address_is_given_nobody_is_told_to_start_anything(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    given = {"MLOPS_DATABASE_URL": "postgresql://host/name", "MLOPS_OBJECT_STORAGE": "s3://bucket"}
+    production = {"MLOPS_ENV": "production", **given}
+    ui = {"MLOPS_DAGSTER_UI": "https://dagster.example.com"}
+    told = {}
+    for name, variables in {"here": {}, "named": ui, "servers": production, "both": {**production, **ui}}.items():
+        settings = Settings.read(variables)
+        told[name] = (" ".join(next_commands("demo", settings, "shop [1]")), shows_dagster(settings))
+    starts = {name: "dagster dev" in said or "make dev" in said for name, (said, _) in told.items()}
+    assert starts == {"here": True, "named": False, "servers": False, "both": False}
+    assert {name: shown for name, (_, shown) in told.items()} == {**dict.fromkeys(told, True), "servers": False}
+    assert all("status demo" in told[name][0] for name in ("named", "servers", "both"))

@@ -15,6 +15,8 @@ from mlops_assets.commands.rendering.outlook import outlook_bars
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.formatting import few, number
 from mlops_assets.reading.outputs.outlook import Outlook
+from mlops_assets.resources.instance import CODE_LOCATION, code_location, dagster_home
+from mlops_assets.settings import Settings
 
 FOLDERS = ("MLOPS_DATA", "MLOPS_FORECASTS")
 """Variables that say which folders a command works on."""
@@ -106,6 +108,40 @@ def _since(told: Closing, scored: Comparison) -> Iterator[str]:
     yield f"The forecasts of {when}, scored since, are {scored}."
     if told.holidays and scored.ours > scored.naive:
         yield f"In those days: {few(told.holidays)}."
+
+
+def shows_dagster(settings: Settings) -> bool:
+    """Whether the address of Dagster's web UI is known: on servers only where MLOPS_DAGSTER_UI says it."""
+    return not settings.on_servers or "dagster_ui" in settings.model_fields_set
+
+
+def next_commands(name: str, settings: Settings, item: str | None) -> dict[str, str]:
+    """Return three commands to type next, and what for.
+
+    Args:
+        name: of the forecast.
+        settings: where servers run by themselves, no command starts them.
+        item: the largest one; None if nothing was forecast.
+    """
+    if settings.on_servers or "dagster_ui" in settings.model_fields_set:
+        first = {command("status", name): "what is to be looked at"}
+    else:
+        first = _servers(settings)
+    shown = {command("show", name, "--item", item): "this item, day by day"} if item is not None else {}
+    opened = {command("report", name, "--open"): "the report in the browser"}
+    return {as_here(line): what for line, what in {**first, **shown, **opened}.items()}
+
+
+def _servers(settings: Settings) -> dict[str, str]:
+    """Return the command that starts the web UIs on this machine."""
+    here, data, home = Path.cwd(), settings.data_folder, dagster_home(settings)
+    given = os.environ.get("MLOPS_DATA") or "data"
+    if (here / "Makefile").exists() and (here / "workspace.yaml").exists() and data == here / given == home.parent:
+        return {"make dev": "starts Dagster and MLflow at these addresses"}
+    # What pyproject.toml names, Dagster loads by itself: a project's own assets are in that, and its name is kept.
+    module = f" -m {CODE_LOCATION}" if code_location(here) == CODE_LOCATION else ""
+    line = f"{program('dagster')} dev{module}"
+    return {f"DAGSTER_HOME={shlex.quote(str(home))} {line}": "starts Dagster"}
 
 
 def command(*words: str) -> str:

@@ -1,10 +1,7 @@
 """What a round has made, for a terminal: what was ingested, and the facts of its last screen."""
 
-import os
-import shlex
 from collections.abc import Iterator
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,7 +10,7 @@ from rich.markup import escape
 
 from mlops_assets.catalog.names import BACKTEST, FORECAST_ACCURACY, FORECASTS, REPORT, RETRAINING_DECISIONS
 from mlops_assets.catalog.tables import ForecastTables
-from mlops_assets.commands.rendering.closing import Closing, Comparison, as_here, closing, command, program
+from mlops_assets.commands.rendering.closing import Closing, Comparison, closing, next_commands, shows_dagster
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, NAIVE
@@ -28,7 +25,6 @@ from mlops_assets.reading.outputs.outlook import Outlook, outlook
 from mlops_assets.reading.reader import Reader
 from mlops_assets.report.ingestion import latest_ingestion
 from mlops_assets.report.overview import IngestionState
-from mlops_assets.resources.instance import CODE_LOCATION, code_location, dagster_home
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
@@ -70,8 +66,8 @@ def _told(spec: ForecastSpec, keys: list[str], settings: Settings, stores: Store
         scores=scores,
         made=made,
         item=item,
-        places=_places(spec, stores),
-        commands=_commands(spec, settings, stores, item),
+        places=_places(spec, settings, stores),
+        commands=next_commands(spec.name, settings, item.item if item else None),
     )
 
 
@@ -143,28 +139,13 @@ def _made(spec: ForecastSpec, key: str, stores: Stores) -> tuple[str, Outlook | 
     return ", ".join([said, *others]), found
 
 
-def _places(spec: ForecastSpec, stores: Stores) -> dict[str, str]:
+def _places(spec: ForecastSpec, settings: Settings, stores: Stores) -> dict[str, str]:
+    """Return what there is to open; on servers Dagster's page only if somebody has said where it is."""
     made = ForecastTables(stores.tables, spec.name).read(REPORT, columns=["made_at", "link"])
     report = str(made.sort_values("made_at")["link"].iloc[-1]) if len(made) else ""
     every = {
         "report": report,
-        "Dagster": stores.notifications.asset_link(spec.name, FORECASTS),
+        "Dagster": stores.notifications.asset_link(spec.name, FORECASTS) if shows_dagster(settings) else "",
         "MLflow": stores.tracking.links.model(spec.name),
     }
     return {name: address for name, address in every.items() if address}
-
-
-def _commands(spec: ForecastSpec, settings: Settings, stores: Stores, item: Outlook | None) -> dict[str, str]:
-    """Return three commands to type next, and what for."""
-    here, data, home, name = Path.cwd(), settings.data_folder, dagster_home(settings), spec.name
-    given = os.environ.get("MLOPS_DATA") or "data"
-    if (here / "Makefile").exists() and (here / "workspace.yaml").exists() and data == here / given == home.parent:
-        servers = {"make dev": "starts Dagster and MLflow at these addresses"}
-    else:
-        # What pyproject.toml names, Dagster loads by itself: a project's own assets are in that, and its name is kept.
-        module = f" -m {CODE_LOCATION}" if code_location(here) == CODE_LOCATION else ""
-        line = f"{program('dagster')} dev{module}"
-        servers = {f"DAGSTER_HOME={shlex.quote(str(home))} {line}": "starts Dagster"}
-    shown = {command("show", name, "--item", item.item): "this item, day by day"} if item is not None else {}
-    opened = {command("report", name, "--open"): "the report in the browser"}
-    return {as_here(line): what for line, what in {**servers, **shown, **opened}.items()}
