@@ -291,11 +291,6 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         return self.models or PLACES[self.environment][1]
 
     @property
-    def on_servers(self) -> bool:
-        """Whether this is a deployment, whose web UIs run without anybody here who starts them."""
-        return self.environment in ("staging", "production")
-
-    @property
     def shows_the_example(self) -> bool:
         """Whether the folder of forecasts is the package's own, with the shipped example."""
         return self.forecasts == _PACKAGE / "forecasts"
@@ -343,8 +338,6 @@ def moment(text: str) -> datetime:
 
 _MLFLOW = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks", "databricks-uc", "uc", "file")
 """What an address of MLflow may begin with."""
-
-
 _WITH_PORT = ("http", "https", "postgresql", "mysql", "mssql")
 _STORAGE = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory", "file")
 """What an address of object storage may begin with."""

@@ -20,6 +20,8 @@ from mlops_assets.settings import Settings
 
 FOLDERS = ("MLOPS_DATA", "MLOPS_FORECASTS")
 """Variables that say which folders a command works on."""
+DEPLOYMENTS = ("staging", "production")
+"""Environments whose web UIs run without anybody here who starts them."""
 ABOUT_AS_GOOD = 0.005
 """Half a per cent: what rounds to nothing is called as good."""
 
@@ -112,7 +114,7 @@ def _since(told: Closing, scored: Comparison) -> Iterator[str]:
 
 def shows_dagster(settings: Settings) -> bool:
     """Whether the address of Dagster's web UI is known: on servers only where MLOPS_DAGSTER_UI says it."""
-    return not settings.on_servers or "dagster_ui" in settings.model_fields_set
+    return settings.environment not in DEPLOYMENTS or "dagster_ui" in settings.model_fields_set
 
 
 def next_commands(name: str, settings: Settings, item: str | None) -> dict[str, str]:
@@ -123,7 +125,7 @@ def next_commands(name: str, settings: Settings, item: str | None) -> dict[str, 
         settings: where servers run by themselves, no command starts them.
         item: the largest one; None if nothing was forecast.
     """
-    if settings.on_servers or "dagster_ui" in settings.model_fields_set:
+    if settings.environment in DEPLOYMENTS or "dagster_ui" in settings.model_fields_set:
         first = {command("status", name): "what is to be looked at"}
     else:
         first = _servers(settings)
