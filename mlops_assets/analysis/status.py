@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.forecasting.formatting import stamp
 from mlops_assets.lifecycle import leaving
+from mlops_assets.report.decided import MLFLOW, TABLES
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.page import page
 from mlops_assets.report.reachable import Reachable
-from mlops_assets.report.state import MLFLOW, TABLES, Sources, overview
+from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.resources.snapshot import remembered, snapshot

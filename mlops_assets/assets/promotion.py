@@ -16,12 +16,13 @@ from mlops_assets.catalog.run_tags import becomes_of
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.approvers import Approvers, Request
 from mlops_assets.lifecycle.lifecycle import Lifecycle
+from mlops_assets.report.decided import decided_state
 from mlops_assets.report.health import tell
-from mlops_assets.report.state import Sources, overview
+from mlops_assets.report.reachable import Reachable
+from mlops_assets.report.sources import Sources
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Models, Tables
-from mlops_assets.resources.snapshot import remembered
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.scale.engine import Engine
 from mlops_assets.stages import judge
@@ -90,8 +91,8 @@ def build_champion(graph: AssetGraph) -> dg.AssetsDefinition:
         if alert is not None:
             notifications.send(tables, alert)
         present = life.champion()
-        sources = Sources(spec, remembered(tables), tracking, clock, notifications, models=models)
-        tell(context, spec, overview(sources), clock.now())
+        sources = Sources(spec, tables, tracking, clock, notifications, models=models)
+        tell(context, spec, decided_state(sources, Reachable()).state, clock.now(), CHAMPION)
         context.log.info(f"version {entry.version} of {spec.name}: {entry.outcome}; {entry.reason}")
         return dg.Output(
             judge.row_of(spec.name, present, number, entry, naive_utc(clock.now())),

@@ -6,6 +6,7 @@ A file is committed whole or not at all, and only if nobody who started later ha
 import os
 import re
 import secrets
+import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -39,8 +40,14 @@ class FileStore(ABC):
     """Files under relative paths with `/`."""
 
     @abstractmethod
-    def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
-        """Replace a file in one step. `check` looks at the present one and raises if it must stay."""
+    def put(self, path: str, data: "pa.Buffer | bytes | Path", check: Check) -> None:
+        """Replace a file in one step.
+
+        Args:
+            path: of the file.
+            data: what it is to hold, or a file of this machine that holds it.
+            check: looks at the present file and raises if it must stay.
+        """
 
     @abstractmethod
     def open(self, path: str) -> pa.NativeFile:
@@ -88,7 +95,7 @@ class LocalFolder(FileStore):
     def __init__(self, base: str | Path) -> None:
         self.base = Path(base).expanduser().absolute()
 
-    def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
+    def put(self, path: str, data: "pa.Buffer | bytes | Path", check: Check) -> None:
         """Write beside, flush to disk, rename, flush the folder."""
         from filelock import FileLock
 
@@ -101,7 +108,11 @@ class LocalFolder(FileStore):
             temporary = target.parent / f"{_TEMPORARY}{secrets.token_hex(4)}"
             try:
                 with temporary.open("wb") as file:
-                    file.write(data)
+                    if isinstance(data, Path):
+                        with data.open("rb") as source:
+                            shutil.copyfileobj(source, file)
+                    else:
+                        file.write(data)
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(target)
@@ -190,12 +201,12 @@ class Bucket(FileStore):
         self.store, self.url = store, url.removesuffix("/")
 
     @_answered
-    def put(self, path: str, data: "pa.Buffer | bytes", check: Check) -> None:
+    def put(self, path: str, data: "pa.Buffer | bytes | Path", check: Check) -> None:
         """Upload whole; the server refuses if another writer came between the check and the upload."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        body = bytes(data)
+        body = data.read_bytes() if isinstance(data, Path) else bytes(data)
         # A small file is sent at once in the hope that there is none yet; for a large one it pays to ask first.
         mode: Any = "create" if len(body) < _SMALL else None
         refused: list[Any] = []

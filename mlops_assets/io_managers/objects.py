@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -213,7 +214,9 @@ class ObjectTables(_InFileStore, Tables):
         def put(name: str | None) -> int:
             sink = pa.BufferOutputStream()
             _write_parquet(sink, [parts[name]], parts[name].num_rows, name, claim)
-            return self._commit(key, name, sink.getvalue(), claim)
+            data = sink.getvalue()
+            self._commit(key, name, data, claim)
+            return data.size
 
         return sum(_at_once(put, list(parts), _WAITING))
 
@@ -223,13 +226,12 @@ class ObjectTables(_InFileStore, Tables):
         with NamedTemporaryFile(suffix=".parquet") as file:
             _write_parquet(file, stream.tables, stream.rows, partition, claim)
             file.flush()
-            with pa.memory_map(file.name) as mapped:
-                return self._commit(key, partition, mapped.read_buffer(), claim)
+            self._commit(key, partition, Path(file.name), claim)
+            return file.tell()
 
-    def _commit(self, key: Sequence[str], partition: str | None, data: pa.Buffer, claim: int) -> int:
+    def _commit(self, key: Sequence[str], partition: str | None, data: pa.Buffer | Path, claim: int) -> None:
         path = _file(key, partition)
         self._files.put(path, data, lambda: self._refuse_if_newer(path, keys.label(key, partition), claim))
-        return data.size
 
     def _refuse_if_newer(self, path: str, table: str, claim: int) -> None:
         try:

@@ -1,6 +1,6 @@
 """Which rows of a frame belong to which partition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,23 @@ from mlops_assets.catalog.windows import is_known, places_in, windows_of
 from mlops_assets.io_managers.errors import ForeignRowsError, StorageError
 
 
+class Parts(Mapping[str, pd.DataFrame]):
+    """The rows of each partition, copied out of their frame when they are asked for."""
+
+    def __init__(self, frame: pd.DataFrame, rows: Mapping[str, np.ndarray | slice]) -> None:
+        """Take the frame, and the positions of each partition's rows in it."""
+        self._frame, self._rows = frame, rows
+
+    def __getitem__(self, key: str) -> pd.DataFrame:
+        return self._frame.iloc[self._rows[key]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 def split(
     frame: pd.DataFrame,
     keys: Sequence[str],
@@ -19,7 +36,7 @@ def split(
     expression: str | Mapping[str, str] | None,
     table: str,
     history: str | None = None,
-) -> dict[str, pd.DataFrame]:
+) -> Parts:
     """Split a frame into a run's partitions; one without rows is an empty frame with the columns.
 
     Args:
@@ -38,7 +55,7 @@ def split(
     """
     if expression is None:
         if len(keys) == 1:
-            return {keys[0]: frame}
+            return Parts(frame, {keys[0]: slice(None)})
         raise StorageError(
             f"{table}: one frame for {len(keys)} partitions, but nothing tells its rows apart. "
             f"Name the column in the asset's metadata, e.g. metadata={{'partition_expr': 'timestamp'}}, "
@@ -53,10 +70,10 @@ def split(
             f"{expression!r}, the first at row {foreign[0]}: {rows}. Return only rows of the partitions asked for."
         )
     if len(keys) == 1:
-        return {keys[0]: frame}
+        return Parts(frame, {keys[0]: slice(None)})
     order = np.argsort(positions, kind="stable")
     bounds = np.searchsorted(positions[order], np.arange(len(keys) + 1))
-    return {key: frame.iloc[order[bounds[i] : bounds[i + 1]]] for i, key in enumerate(keys)}
+    return Parts(frame, {key: order[bounds[i] : bounds[i + 1]] for i, key in enumerate(keys)})
 
 
 def _positions(

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -20,7 +20,7 @@ from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, columns_key, preview
-from mlops_assets.io_managers.partition_split import split
+from mlops_assets.io_managers.partition_split import Parts, split
 from mlops_assets.io_managers.parts import nothing_there
 from mlops_assets.resources.meter import entries_of
 from mlops_assets.resources.patience import patient
@@ -59,6 +59,7 @@ def store(stores: Claiming, context: dg.OutputContext, obj: Any, claim: int) -> 
         _store_table(stores, context, obj, claim)
     elif isinstance(stores, Models):
         _store_model(stores, context, obj, claim)
+    _let_go(context)
 
 
 @patient
@@ -67,6 +68,12 @@ def load(stores: Claiming, context: dg.InputContext) -> Any:
     if isinstance(stores, Tables):
         return _load_table(stores, context)
     return _load_model(stores, context) if isinstance(stores, Models) else None
+
+
+def _let_go(context: dg.OutputContext) -> None:
+    """Let Dagster forget what is stored: in one process it would hold what all steps of a run have returned."""
+    with contextlib.suppress(dg.DagsterInvariantViolationError):  # not of a run
+        (context.step_context.output_capture or {}).clear()
 
 
 def _store_table(tables: Tables, context: dg.OutputContext, obj: Any, claim: int) -> None:
@@ -92,11 +99,12 @@ def _store_table(tables: Tables, context: dg.OutputContext, obj: Any, claim: int
             "Return a frame (an empty one with its columns, if there are no rows), "
             "or give the asset another io_manager_key."
         )
-    parts: dict[str | None, pd.DataFrame] = {**_split(context, obj)} if context.has_asset_partitions else {None: obj}
-    newest = next((part.head() for part in reversed(parts.values()) if len(part)), obj)
-    start = time.perf_counter()
-    # Of a long history two copies would be held otherwise.
-    arrow = {name: to_arrow(parts.pop(name)) for name in list(parts)}
+    parts: Iterable[tuple[str | None, pd.DataFrame]]
+    parts = _split(context, obj).items() if context.has_asset_partitions else [(None, obj)]
+    start, newest = time.perf_counter(), obj
+    arrow: dict[str | None, pa.Table] = {}
+    for name, part in parts:
+        arrow[name], newest = to_arrow(part), part.head() if len(part) else newest
     untouched = context.output_metadata.get(UNTOUCHED)
     untouched = getattr(untouched, "value", untouched) or ()
     written = {name: table for name, table in arrow.items() if name not in untouched}
@@ -167,7 +175,7 @@ def _options(context: dg.OutputContext) -> dict[str, Any]:
     return dict(context.definition_metadata or {})
 
 
-def _split(context: dg.OutputContext, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _split(context: dg.OutputContext, frame: pd.DataFrame) -> Parts:
     keys, options = list(context.asset_partition_keys), _options(context)
     expression, history = options.get("partition_expr"), options.get(HISTORY)
     return split(frame, keys, context.asset_partitions_def, expression, label(asset_path(context)), history)

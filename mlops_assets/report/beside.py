@@ -9,7 +9,8 @@ from mlops_assets.forecasting.formatting import counted, stamp
 from mlops_assets.lifecycle.roles import CHAMPION
 from mlops_assets.report.overview import ExternalState
 from mlops_assets.report.section import Section, Table
-from mlops_assets.report.state import Sources, external_state
+from mlops_assets.report.sources import Sources
+from mlops_assets.report.state import external_state
 from mlops_assets.stages import deliver
 from mlops_assets.stages.score import beside_services
 

@@ -6,7 +6,7 @@ from mlops_assets.catalog.names import ADJUSTMENTS, FORECASTS
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.sections import cards, overview_sections, quality_sections
-from mlops_assets.report.state import Sources
+from mlops_assets.report.sources import Sources
 from mlops_assets.spec import ForecastSpec
 
 OK, ATTENTION, EMPTY = "ok", "attention", "empty"

@@ -66,9 +66,12 @@ def news(instance: dg.DagsterInstance, found: Iterable[dg.AssetCheckResult]) -> 
     return [_evaluation(one) for key, one in by_key.items() if not _same(latest.get(key), one)]
 
 
-def tell(context: dg.AssetExecutionContext, spec: ForecastSpec, state: Overview, now: datetime) -> None:
-    """Tell Dagster within a step which checks have another answer than before."""
-    for one in news(context.instance, answers(spec, state, now)):
+def tell(
+    context: dg.AssetExecutionContext, spec: ForecastSpec, state: Overview, now: datetime, asset: str = ""
+) -> None:
+    """Tell Dagster within a step which checks, of one asset or of all, have another answer than before."""
+    found = [one for one in answers(spec, state, now) if asset in ("", _key(one).path[-1])]
+    for one in news(context.instance, found):
         context.log_event(one)  # pyright: ignore[reportArgumentType]
 
 

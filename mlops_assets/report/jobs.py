@@ -5,7 +5,7 @@ import pandas as pd
 from mlops_assets.forecasting.formatting import counted
 from mlops_assets.report.reachable import reason_of
 from mlops_assets.report.section import Section, Table
-from mlops_assets.report.state import Sources
+from mlops_assets.report.sources import Sources
 
 LATEST = 12
 """Jobs that are shown."""

@@ -17,9 +17,10 @@ from mlops_assets.explorer import key_of, one_file
 from mlops_assets.explorer.questions import BY
 from mlops_assets.reading.documents import table
 from mlops_assets.report import documents
+from mlops_assets.report.decided import MLFLOW, TABLES
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.reachable import Reachable
-from mlops_assets.report.state import MLFLOW, TABLES, Sources
+from mlops_assets.report.sources import Sources
 
 DIGITS = 5
 """Significant digits of the numbers in a file."""

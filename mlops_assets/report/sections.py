@@ -21,7 +21,7 @@ from mlops_assets.forecasting.model import extensions
 from mlops_assets.report import accuracy, beside, jobs, spending
 from mlops_assets.report.overview import Overview
 from mlops_assets.report.section import Card, Section, Table
-from mlops_assets.report.state import Sources
+from mlops_assets.report.sources import Sources
 
 
 def cards(state: Overview) -> Iterator[Card]:

@@ -1,20 +1,17 @@
 """What there is to know of a forecast at present, from its tables, its registry and Dagster's runs."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import timedelta
-from functools import cached_property
 
 import pandas as pd
 
 from mlops_assets.alerts.messages import RUN_FAILURE
-from mlops_assets.alerts.notifications import Notifications, told
+from mlops_assets.alerts.notifications import told
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import (
     ANOMALIES,
     DATA_DRIFT,
-    ENTRIES,
     EXTERNAL_FORECASTS,
     FORECASTS,
     FUTURE_COVARIATES,
@@ -22,9 +19,7 @@ from mlops_assets.catalog.names import (
     QUARANTINE,
     RETRAINING_DECISIONS,
 )
-from mlops_assets.catalog.partitions import partitions_of, rounds_of, window_of, with_steps
-from mlops_assets.catalog.tables import ForecastTables
-from mlops_assets.errors import UsageError
+from mlops_assets.catalog.partitions import rounds_of, with_steps
 from mlops_assets.forecasting.data import outliers
 from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.evaluation.beside import scored
@@ -32,35 +27,28 @@ from mlops_assets.forecasting.evaluation.ledger import ALL, shown_numbers
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
 from mlops_assets.forecasting.formatting import plain, stamp
 from mlops_assets.forecasting.model.task import quantile_column
-from mlops_assets.jobs.resource import Jobs
-from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.answers import latest
-from mlops_assets.lifecycle.lifecycle import Lifecycle
-from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import difference
 from mlops_assets.lifecycle.published import still_published
 from mlops_assets.lifecycle.roles import Roles
-from mlops_assets.reading.reader import Reader
-from mlops_assets.report.ingestion import Instance, latest_ingestion, unstored
+from mlops_assets.report.decided import TABLES, decided_state, latest_data
+from mlops_assets.report.ingestion import latest_ingestion, unstored
 from mlops_assets.report.overview import (
     AccuracyState,
     AnomaliesState,
-    ChampionState,
     DriftState,
     ExternalState,
     FailedRun,
     Overview,
     PolicyState,
     QuarantineState,
-    StoredAsset,
 )
 from mlops_assets.report.problems import FAILED_DAYS, problems, warnings
 from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.revised import revised
+from mlops_assets.report.sources import Sources
 from mlops_assets.report.spending import spent
-from mlops_assets.resources.clock import Clock, naive_utc
-from mlops_assets.resources.meter import Prices
-from mlops_assets.resources.protocols import Models, Tables
+from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.rows import Only
 from mlops_assets.scale.shards import shards
 from mlops_assets.spec import ForecastSpec
@@ -69,71 +57,24 @@ from mlops_assets.stages.external.together import partition_of_stored
 from mlops_assets.stages.remarks import outlier_sentence, silent_point, unasked_median
 from mlops_assets.stages.score import beside_services, read_scores
 from mlops_assets.stages.watching.anomalies import sentence
-from mlops_assets.tracking.registry import Version
-from mlops_assets.tracking.tracking import Tracking
 
 LATEST = 7
 """Partitions that the mean of the accuracy is taken over."""
 SHOWN = 5
 """Failed runs that are listed."""
-TABLES, MLFLOW, RUNS = "tables", "MLflow", "Dagster's runs"
-"""What is asked, as it is called where it does not answer."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where the facts of a forecast come from.
-
-    `instance` opens Dagster's records, where our own tables do not say what an earlier release has done; `models` and
-    `jobs` are None where nobody asks for them.
-    """
-
-    spec: ForecastSpec
-    tables: Tables
-    tracking: Tracking
-    clock: Clock
-    notifications: Notifications
-    instance: Instance = nullcontext
-    models: Models | None = None
-    jobs: Jobs | None = None
-    prices: Prices | None = None
-
-    @cached_property
-    def life(self) -> Lifecycle:
-        """The versions of the forecast's model."""
-        return Lifecycle.of(self, self.spec.name)
-
-    @cached_property
-    def reader(self) -> Reader:
-        """Answers questions to what is stored."""
-        return Reader(self.spec, self.tables, self.clock, self.tracking, self.jobs)
-
-    @cached_property
-    def stored(self) -> ForecastTables:
-        """The tables of the forecast."""
-        return ForecastTables(self.tables, self.spec.name)
+RUNS = "Dagster's runs"
+"""What else is asked, as it is called where it does not answer."""
 
 
 def overview(sources: Sources) -> Overview:
     """Collect the state of a forecast; what a store does not tell is named in `unreachable`, and the rest is told."""
     spec, now, reached = sources.spec, sources.clock.now(), Reachable()
-    assets = reached.ask(TABLES, lambda: stored_assets(sources), ())
-    log = reached.ask(TABLES, decisions.Decisions(sources.tables, spec.name).all, decisions.NONE)
-    there = reached.ask(MLFLOW, sources.tracking.exists, False)
-    life = sources.life if assets and (there or len(log)) else None
-    version = reached.ask(MLFLOW, life.champion, None) if life is not None else None
-    failed = reached.ask(TABLES, lambda: champion_failed(sources.tables, spec.name), False)
-    backtest = reached.ask(MLFLOW, lambda: life.versions.metrics(version, there) if life and version else {}, {})
+    known = decided_state(sources, reached)
+    log, backtest = known.log, known.backtest
     rounds = rounds_of(spec)
     tick = rounds.next(now) if rounds is not None else None
-    found = Overview(
-        forecast=spec.name,
-        description=spec.description,
-        at=stamp(naive_utc(now).floor("min")),
-        champion=reached.ask(TABLES, lambda: _champion(sources, version, log), None),
-        waiting=tuple(decisions.waiting(log)),
-        aside=tuple(decisions.aside(log)),
-        assets=assets,
+    found = replace(
+        known.state,
         accuracy=reached.ask(TABLES, lambda: _accuracy(sources, backtest), None),
         policies=reached.ask(TABLES, lambda: _policies(sources), ()),
         drift=reached.ask(TABLES, lambda: _drift(sources), None),
@@ -143,7 +84,6 @@ def overview(sources: Sources) -> Overview:
         unobserved=reached.ask(TABLES, lambda: _unobserved(sources), ()),
         unforecast=reached.ask(TABLES, lambda: _unforecast(sources), ()),
         ingestion=reached.ask(RUNS, lambda: latest_ingestion(spec.name, sources.tables, sources.instance), None),
-        standing=_standing(spec.name, version, log, failed),
         outliers=reached.ask(TABLES, lambda: _outliers(sources), ""),
         missing_ahead=reached.ask(TABLES, lambda: _missing_ahead(sources), ""),
         silent_point=reached.ask(TABLES, lambda: _silent_point(sources), ""),
@@ -154,41 +94,11 @@ def overview(sources: Sources) -> Overview:
         backtest=_backtest(spec, backtest),
         rolled_back=reached.ask(TABLES, lambda: still_published(sources.tables, spec.name, log), ""),
         spent=reached.ask(TABLES, lambda: spent(sources.tables, spec.name, sources.prices), ()),
-        refused=decisions.refused(log, spec.name),
         refused_rows=reached.ask(TABLES, lambda: _refused_rows(sources), ""),
         unstored=reached.ask(TABLES, lambda: unstored(spec.name, sources.tables), {}),
     )
     found = replace(found, unreachable=reached.unreachable)
     return replace(found, problems=problems(spec, found, now), warnings=warnings(spec, found, now))
-
-
-def _standing(name: str, version: Version | None, log: pd.DataFrame, failed: bool) -> str:
-    """Say why nobody is champion, or that the champion has failed; nothing if all is well.
-
-    Whether MLflow still has it is for `mlops-assets check` to see, and for the next round to decide on.
-    """
-    number = decisions.champion_of(log)
-    if version is None and number is not None:
-        return f"version {number} is gone, and no copy of it is kept: mlops-assets run {name} trains a new one"
-    if version is None:
-        return decisions.why_nobody(log, name)[1]
-    if failed:
-        return f"version {version.number} could not make the latest forecasts: mlops-assets run {name} trains a new one"
-    return ""
-
-
-def stored_assets(sources: Sources) -> tuple[StoredAsset, ...]:
-    """Return the assets of which something is stored."""
-    found = []
-    for one in ENTRIES:
-        if one.kind == "log" or not one.shown:
-            continue
-        stored = sources.stored.partitions(one.name) if one.partitioned else []
-        if stored:
-            found.append(StoredAsset(one.name, len(stored), max(stored)))
-        elif not one.partitioned and sources.stored.exists(one.name):
-            found.append(StoredAsset(one.name, None, None))
-    return tuple(found)
 
 
 def limit_of(spec: ForecastSpec, backtest: Mapping[str, float]) -> float | None:
@@ -198,40 +108,6 @@ def limit_of(spec: ForecastSpec, backtest: Mapping[str, float]) -> float | None:
     limits = [rules.threshold for rules in watching]
     limits += [rules.relative * own for rules in watching if rules.relative is not None and own is not None]
     return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _champion(sources: Sources, version: Version | None, log: pd.DataFrame) -> ChampionState | None:
-    """Return who is champion; by the log alone where nothing else is known of the version."""
-    number = version.number if version is not None else decisions.champion_of(log)
-    if number is None:
-        return None
-    reigns = decisions.reigns(log)
-    reign = reigns[reigns["version"] == number].iloc[-1:] if len(reigns) else reigns
-    until, age = version.trained_until if version is not None else None, None
-    if until is None and len(reign) and pd.notna(reign["trained_until"].iloc[0]):
-        until = reign["trained_until"].iloc[0]
-    latest = _latest_data(sources)
-    if until is not None and latest is not None:
-        age = max(0, (latest.normalize() - until.normalize()).days)
-    return ChampionState(
-        version=number,
-        model_kind=version.kind if version is not None else "",
-        since=plain(reign["since"].iloc[0].floor("s")) if len(reign) else None,
-        decided_by=plain(reign["decided_by"].iloc[0]) if len(reign) else None,
-        trained_until=plain(until),
-        age_days=age,
-        link=sources.tracking.links.version(sources.spec.name, number),
-        choice=version.tags.get("choice", "") if version is not None else "",
-    )
-
-
-def _latest_data(sources: Sources) -> pd.Timestamp | None:
-    """Return where the last stored partition of observations begins; None without one."""
-    stored = sources.stored.partitions(OBSERVATIONS)
-    try:
-        return window_of(partitions_of(sources.spec), max(stored)).start if stored else None
-    except UsageError:  # of another kind of partition than the spec's now, as `changed_spec` says
-        return None
 
 
 def _accuracy(sources: Sources, backtest: Mapping[str, float]) -> AccuracyState | None:
@@ -373,7 +249,7 @@ def external_state(sources: Sources) -> ExternalState | None:
 
 def _unobserved(sources: Sources) -> tuple[str, ...]:
     spec, tables, stored = sources.spec, sources.tables, sources.stored.partitions(OBSERVATIONS)
-    if _latest_data(sources) is None:
+    if latest_data(sources) is None:
         return ()
     last = max(stored)
     vain = [*holes.empty(spec, tables, last), *holes.without_rows(spec, tables, with_steps(spec, [last]))]

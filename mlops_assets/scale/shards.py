@@ -41,6 +41,7 @@ def shards(
     only: Only | None = None,
     *,
     count: int | None = None,
+    width: int = 1,
 ) -> list[Shard]:
     """Return the shards of a table, or of some partitions of it, in the order of the item ids.
 
@@ -50,6 +51,7 @@ def shards(
         partitions: those that are meant; None: all.
         only: the rows that are meant; None: all.
         count: so many, or as many as there are items. Default: by the number of rows.
+        width: how many rows of observations a row of the table weighs as much as.
 
     Returns:
         Nothing if there are no rows; `[None]` if they are few.
@@ -57,17 +59,17 @@ def shards(
     Raises:
         DataError: item ids that have no order, for they are not all texts.
     """
-    meant = tables.partitions(key) if partitions is None else list(partitions)
-    if count is None and rows_about(tables, key, meant) <= 2 * ROWS:
+    meant, each = tables.partitions(key) if partitions is None else list(partitions), max(1, ROWS // width)
+    if count is None and rows_about(tables, key, meant) <= 2 * each:
         return [None] if tables.row_count(key, partitions) else []
-    rows = _rows_by_item(tables, key, partitions, only)
-    if rows.empty:
+    by_item = _rows_by_item(tables, key, partitions, only)
+    if by_item.empty:
         return []
     if count is None:
-        if rows.sum() <= 2 * ROWS:
+        if by_item.sum() <= 2 * each:
             return [None]
-        count = -(-int(rows.sum()) // ROWS)
-    return list(_cut(rows, min(count, len(rows))))
+        count = -(-int(by_item.sum()) // each)
+    return list(_cut(by_item, min(count, len(by_item))))
 
 
 def apply_by_shard(

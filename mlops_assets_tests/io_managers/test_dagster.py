@@ -215,10 +215,14 @@ def test_a_backfill_in_one_run_and_readers_of_all_kinds(stores: dict[str, Any]):
     assert tables.read(["everything"]).columns.tolist() == ["n"]
     assert tables.read(["everything"])["n"].tolist() == [0, 1, 2, 3]
 
-    assert run(stores, window, "2024-03-10").output_for_node("window")["n"].tolist() == [0, 1, 2, 3]
-    none = run(stores, window, "2024-03-13").output_for_node("window")
+    run(stores, window, "2024-03-10")
+    assert tables.read(["window"], ["2024-03-10"])["n"].tolist() == [0, 1, 2, 3]
+    held = run(stores, window, "2024-03-13")
+    none = tables.read(["window"], ["2024-03-13"])
     assert len(none) == 0
     assert none.dtypes.to_dict() == tables.read(["x", "source"]).dtypes.to_dict()
+    with pytest.raises(dg.DagsterInvariantViolationError):
+        held.output_for_node("window")  # what is stored is in memory no longer
 
 
 def test_a_stream_is_one_partition_and_a_table_is_read_when_it_is_asked(stores: dict[str, Any]):
@@ -232,9 +236,11 @@ def test_a_stream_is_one_partition_and_a_table_is_read_when_it_is_asked(stores: 
         "n": "int64",
     }
     pd.testing.assert_frame_equal(stores["tables"].read(["x", "streamed"]), hours("2024-03-08"))
-    found = run(stores, lazy, "2024-03-09").output_for_node("lazy")
+    run(stores, lazy, "2024-03-09")
+    found = stores["tables"].read(["lazy"], ["2024-03-09"])
     assert found.to_dict("list") == {"n": [0, 1], "rows": [2, 2], "batches": [2, 2]}
-    none = run(stores, lazy, "2024-03-12").output_for_node("lazy")
+    run(stores, lazy, "2024-03-12")
+    none = stores["tables"].read(["lazy"], ["2024-03-12"])
     assert (len(none), none["n"].dtype) == (0, "int64")
 
 
@@ -264,7 +270,8 @@ def test_an_asset_may_gain_and_lose_columns_where_it_says_so(place: str, tmp_pat
     whole = kinds[place].read(["x", "growing"])
     assert whole["old"].tolist() == [1, 1, pd.NA]
     assert whole["new"].tolist() == [pd.NA, 2, 2]
-    assert run(stores, grown).output_for_node("grown")["new"].tolist() == [pd.NA, 2, 2]
+    run(stores, grown)
+    assert kinds[place].read(["grown"])["new"].tolist() == [pd.NA, 2, 2]
     run(stores, growing, "2024-03-08")
     pd.testing.assert_frame_equal(kinds[place].read(["x", "growing"]), whole)
 

@@ -14,9 +14,11 @@ from mlops_assets.catalog.column import typed
 from mlops_assets.catalog.columns import TABLES
 from mlops_assets.definitions import build
 from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.report.decided import decided_state
 from mlops_assets.report.health import OF_STEPS, answers, checks_of, declared, news
 from mlops_assets.report.overview import DriftState, Overview, QuarantineState, StoredAsset
 from mlops_assets.report.problems import CHECKS, problems, warnings
+from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
 from mlops_assets.spec import ForecastSpec
@@ -156,3 +158,16 @@ def test_every_check_has_its_severity_and_its_asset(tmp_path, empty_mlflow):
     known = {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
     assert known == {(check.asset, check.name) for check in CHECKS if check.name != "external_service"}
     assert OF_STEPS == ("contract", "anomalies")
+
+
+def test_decisions_alone_answer_the_checks_of_the_champion_as_the_whole_state_does(tmp_path):
+    spec, tables = declare(tmp_path), MemoryTables()
+    tables.write(["demo", "forecasts"], pd.DataFrame({"mean": [1.0], "q50": [1.0]}), "2024-05-14")
+    tracking = Tracking(uri=f"sqlite:///{tmp_path}/none.db")
+    sources = Sources(spec, tables, tracking, Clock(fixed="2024-05-15"), Notifications())
+    whole, part = (
+        [one for one in answers(spec, state, NOW) if one.asset_key == dg.AssetKey(["demo", "champion"])]
+        for state in (overview(sources), decided_state(sources, Reachable()).state)
+    )
+    assert part == whole
+    assert [one.check_name for one in part if not one.passed] == ["champion"]

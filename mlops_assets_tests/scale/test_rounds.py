@@ -140,6 +140,7 @@ def test_dask_gives_the_same_though_a_worker_is_killed_in_each_stage(
 
     story, expected = whole
     monkeypatch.setattr("mlops_assets.scale.shards.ROWS", 1)  # a shard for each item
+    monkeypatch.setattr("mlops_assets.stages.shards.accuracy.HERE", 0)
     one = Round(story, tmp_path, empty_mlflow, f"dask://{cluster.removeprefix('tcp://')}")
     with Client(cluster, set_as_default=False) as client:
         for name in one.steps():
@@ -158,6 +159,7 @@ def test_every_other_engine_gives_the_same(whole, address, tmp_path, empty_mlflo
     story, expected = whole
     pack, killed = worker.pack, tmp_path / "killed"
     monkeypatch.setattr("mlops_assets.scale.shards.ROWS", 1)  # a shard for each item
+    monkeypatch.setattr("mlops_assets.stages.shards.accuracy.HERE", 0)
     if address == "connect":
         address = request.getfixturevalue("connect")
     first = Engine(address=address)  # whose session of Spark the others find

@@ -51,6 +51,7 @@ def test_a_large_table_is_parted_by_its_rows(tables, monkeypatch):
     parts = shards(tables, KEY, None)
     assert parts == [Span("item 00", "item 03"), Span("item 04", "item 06"), Span("item 07", "item 09")]
     assert shards(tables, KEY, ["2024-01-02", "2024-01-03"]) == [None]
+    assert len(shards(tables, KEY, ["2024-01-02", "2024-01-03"], width=5)) == 4, "wide rows weigh more"
     assert list(apply_by_shard(Engine.local(), total, parts, tables)) == [(24, 60.0), (18, 45.0), (18, 45.0)]
     some = Only(items=["item 04", "item 02"])
     assert shards(tables, KEY, None, some, count=3) == [Span("item 02", "item 02"), Span("item 04", "item 04")]

@@ -25,6 +25,10 @@ from mlops_assets.stages.shards.frames import Frames, existing
 _MOMENT = pd.Timedelta(microseconds=1)
 _HEAD = 2000
 """Rows of an origin that tell which timestamps and leads all of its items have."""
+_WIDTH = 5
+"""Rows of observations that a row of the ledger, beside what came, weighs as much as."""
+HERE = 2 * _WIDTH
+"""Shards that this process has scored before others have begun."""
 _NO_LEADS = pd.DataFrame(columns=["origin", "timestamp", "lead"])
 WORST = 10
 """Items that are shown because their errors weigh most."""
@@ -236,7 +240,8 @@ class Accuracy:
         self._leads = _NO_LEADS if scores_only else _leads(forecasts)
         self._frames: Frames | list[pd.DataFrame] = Frames(FORECAST_ACCURACY) if self.many else []
         counts, static = [], []
-        answers = apply_by_shard(engine, of_shard, spans, tables, reading) if self.many else [reading.scored(tables)]
+        where = engine if len(spans) > HERE else Engine.local()
+        answers = apply_by_shard(where, of_shard, spans, tables, reading) if self.many else [reading.scored(tables)]
         for answer in answers:
             self._add(answer)
             counts.append(answer.forecasts)
@@ -290,7 +295,7 @@ def _spans(forecasts: StoredTable, before: StoredTable | None, within: Only) -> 
         return []
     rows = rows_about(tables, before.key, before.partitions or []) if before is not None else 0
     count = None if rows <= 2 * ROWS else -(-rows // ROWS)
-    return shards(tables, forecasts.key, known, within, count=count)
+    return shards(tables, forecasts.key, known, within, count=count, width=_WIDTH)
 
 
 def _before(tables: Tables, spec: ForecastSpec, first: str) -> StoredTable | None:

@@ -155,7 +155,7 @@ class Origin:
                     self._rows.append(part.rows)
                 else:
                     self._frames.add(part.rows)
-            self._parts.append(replace(part, rows=part.rows.iloc[:0]))
+            self._parts.append(replace(part, rows=pd.DataFrame()))  # a view would hold them all
 
     def known(self) -> bool:
         """Whether anything was observed up to the origin."""
