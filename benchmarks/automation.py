@@ -122,12 +122,7 @@ def ticks(folder: Path, names: list[str]) -> float:
     settings, longest = Settings.read(), 0.0
     with open_instance(settings) as instance:
         run(settings, instance)
-        for name in names[1:]:
-            shutil.copytree(folder / "data" / "tables" / PATTERN, folder / "data" / "tables" / name)
-            if (folder / "data" / "models" / PATTERN).is_dir():
-                shutil.copytree(folder / "data" / "models" / PATTERN, folder / "data" / "models" / name)
-        multiply(folder / "data" / "mlflow" / "mlflow.db", names[1:], unique=("experiment_id",))
-        multiply(Path(instance.root_directory) / "history" / "runs" / "index.db", names[1:], unique=("id",))
+        multiplied(folder, settings, instance, names[1:])
         specs = [in_force(spec, settings) for spec in load_specs(settings.forecasts).specs]
         sensors = build_sensors(specs, [], [job for spec in specs for job in build_jobs(spec)])
         given = build_environment(settings).resources
@@ -137,6 +132,29 @@ def ticks(folder: Path, names: list[str]) -> float:
             longest = max(longest, measured(sensor, needed, instance))
     print(f"the longest tick took {longest:.1f} s")
     return longest
+
+
+def multiplied(folder: Path, settings: Any, instance: Any, names: list[str]) -> None:
+    """Make other forecasts look like the one that was run: tables, models, MLflow's database, Dagster's events."""
+    from mlops_assets.environments import open_stores
+
+    with open_stores(settings) as stores:
+        for asset in stores.tables.children([PATTERN]):
+            key = [PATTERN, asset]
+            meanings = stores.tables.meanings(key)
+            parts = {partition: stores.tables.read(key, [partition]) for partition in meanings}
+            meaning = next(filter(None, meanings.values()), None)
+            options = {"meaning": meaning} if meaning else {}
+            for name in names:
+                if parts:
+                    stores.tables.write_all([name, asset], parts, **options)
+                else:
+                    stores.tables.write([name, asset], stores.tables.read(key))
+    for name in names:
+        if (folder / "data" / "models" / PATTERN).is_dir():
+            shutil.copytree(folder / "data" / "models" / PATTERN, folder / "data" / "models" / name)
+    multiply(folder / "data" / "mlflow" / "mlflow.db", names, unique=("experiment_id",))
+    multiply(Path(instance.root_directory) / "history" / "runs" / "index.db", names, unique=("id",))
 
 
 def measured(sensor: Any, resources: Any, instance: Any) -> float:

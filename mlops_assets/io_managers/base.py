@@ -105,6 +105,8 @@ class Tables(Claiming):
         """
         names = None if columns is None else list(columns)
         heads = self._heads(key, self._wanted(key, partitions))
+        if not heads:
+            raise MissingTableError(nothing_there(key, partitions, self._stored(key)))
         parts = {name: Part(head.schema.empty_table(), head.rows) for name, head in heads.items()}
         schema = as_one(key, parts, names, only, lambda: self._newest(key)).schema
         empty = True
@@ -315,6 +317,7 @@ class Tables(Claiming):
         return self._put(key, {partition: pa.concat_tables(stream.tables)}, options, claim)
 
     def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> Sequence[str | None]:
+        """Return which partitions are to be read, of those that are asked for."""
         wanted = self._stored(key) if partitions is None else self.stored(key, partitions)
         if not wanted:
             raise MissingTableError(nothing_there(key, partitions, self._stored(key)))

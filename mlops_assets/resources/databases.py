@@ -43,6 +43,8 @@ _EXTRAS = {
 """Which extra of this package brings a module."""
 
 _BUSY_SECONDS = 30
+_IDLE_SECONDS = 1.0
+"""A connection that was used so lately is not tried before it is used again."""
 _TAKEN = ("lock", "handle conflict", "different configuration")
 """What DuckDB says of a file that another has open, in this process or elsewhere."""
 
@@ -93,8 +95,6 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable:
     elif name == "duckdb":
         # A process that keeps a DuckDB file open locks all others out: open it for each piece of work.
         arguments["poolclass"] = NullPool
-    else:
-        arguments["pool_pre_ping"] = True
     if name == "postgresql":
         # A table may be made anew, with other types, while a connection lies in the pool: a statement that the server
         # has prepared would fail then. A pooler before the server has no place for them either.
@@ -111,8 +111,10 @@ def make_engine(url: "str | SecretStr | URL", read_only: bool = False, variable:
     _tell_unavailable(engine, f"; see {variable}" if variable else "")
     if name == "sqlite":
         _prepare_sqlite(engine, read_only)
-    if name == "duckdb":
+    elif name == "duckdb":
         _open_duckdb(engine, read_only)
+    else:
+        _try_idle(engine)
     return engine
 
 
@@ -199,14 +201,33 @@ def _tell_unavailable(engine: "Engine", see: str) -> None:
 
     @event.listens_for(engine, "handle_error")
     def on_error(context: "ExceptionContext") -> None:
-        if context.is_pre_ping:  # of a connection that lay in the pool: another one is made
-            return
         lost = context.connection is None or context.is_disconnect
         if lost and context.sqlalchemy_exception is not None:
             reason = scrub(" ".join(str(context.original_exception).split()))
             if type(context.original_exception) is sqlite3.DatabaseError:  # a damaged file: no later try succeeds
                 raise DatabaseError(f"{shown(engine.url)} cannot be used: {reason}{see}") from None
             raise DatabaseUnavailableError(f"{shown(engine.url)} cannot be reached: {reason}{see}") from None
+
+
+def _try_idle(engine: "Engine") -> None:
+    """Try a connection that has lain in the pool, and make another where it is lost: servers are restarted.
+
+    SQLAlchemy's own way tries each time that one is taken, which in a round is hundreds of times a second.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.exc import InvalidatePoolError
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(connection: Any, record: Any) -> None:
+        record.info["since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("since", time.monotonic()) > _IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except Exception as error:
+                raise InvalidatePoolError from error
 
 
 def _file_of(engine: "Engine") -> tuple[int, int] | None:

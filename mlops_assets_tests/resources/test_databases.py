@@ -85,3 +85,16 @@ def test_resources_made_anew_for_every_tick_hold_five_connections(tmp_path: Path
             assert os.waitpid(child, 0)[1] == 0
             assert connection.execute(sa.text("SELECT 7")).scalar_one() == 7
         close_shared()
+
+
+@pytest.mark.process
+def test_connections_that_were_lost_in_the_pool_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with servers.postgres(tmp_path / "pg") as url:
+        SqlTables(url).write(["t"], pd.DataFrame({"n": [1]}))
+        with make_engine(url).connect() as other:
+            others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            ended = other.execute(sa.text(f"SELECT pg_terminate_backend(pid) {others}")).scalars().all()
+            assert ended == [True]
+        monkeypatch.setattr(databases, "_IDLE_SECONDS", 0.0)
+        assert len(SqlTables(url).read(["t"])) == 1
+        close_shared()

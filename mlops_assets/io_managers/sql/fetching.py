@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.keys import label, segment
+from mlops_assets.io_managers.parts import nothing_there
 from mlops_assets.io_managers.sql import columns as sql_columns
 from mlops_assets.io_managers.sql.bounds import bounds
 from mlops_assets.io_managers.sql.columns import PARTITION, ROW, places
@@ -31,19 +32,20 @@ class Fetching:
 
     def __init__(self, server: "Server", connection: "sa.Connection", register: "Register", key: Sequence[str]) -> None:
         self._server, self._connection, self._register = server, connection, register
-        self._table, self._label = sql_columns.table_name(key), label(key)
+        self._key, self._table, self._label = key, sql_columns.table_name(key), label(key)
 
     def entries(self, partitions: Sequence[str | None]) -> "list[Entry]":
         """Return what the register says of partitions, in this order.
 
         Raises:
-            MissingTableError: none of them is there any more.
+            MissingTableError: none of them is there.
         """
         names = ["" if partition is None else segment(partition) for partition in partitions]
         found = {entry.partition: entry for entry in self._register.entries(self._connection, self._table, names)}
         wanted = [found[partition] for partition in partitions if partition in found]
         if not wanted:
-            raise MissingTableError(f"{self._label} was deleted while it was read: materialize it again.")
+            asked = [partition for partition in partitions if partition is not None]
+            raise MissingTableError(nothing_there(self._key, asked, self._register.partitions(self._table)))
         return wanted
 
     def rows(

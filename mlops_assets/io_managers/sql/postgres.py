@@ -132,6 +132,12 @@ class Postgres(Server):
                     copy.write(encoder.write_batch(batch))
             copy.write(encoder.finish())
 
+    def looking(self) -> "sa.Connection":
+        """Begin and end no transaction for a single statement, unless that is what keeps a reader from writing."""
+        if self.engine.get_execution_options().get("postgresql_readonly"):
+            return super().looking()
+        return self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     @contextmanager
     def reading(self, table: str) -> "Iterator[sa.Connection]":
         """See register and rows as of one moment.
@@ -170,9 +176,12 @@ class Postgres(Server):
             return cursor.fetch_arrow_table()
 
     def stream(self, connection: "sa.Connection", wish: Wish, rows: int) -> "Iterator[pa.Table]":
-        """Read batch after batch through ADBC."""
+        """Read batch after batch through ADBC, few rows as `select` does: each of its connections is a new one."""
         if self.parts.has(connection, wish.table):
             yield from self.parts.stream(connection, wish)
+            return
+        if wish.rows < FEW_ROWS:
+            yield super().select(connection, wish)
             return
         with self.fast(connection) as cursor:
             cursor.execute(self.text_of(self.query(wish)))

@@ -32,7 +32,7 @@ class ReadOnlySqlTables(SqlTables):
 
         if "_register" in self.__dict__:
             return True
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+        with self._server.looking() as connection:
             return register_before.is_ready(connection)
 
     def versions(self, key: Sequence[str]) -> dict[str | None, str]:
@@ -42,6 +42,9 @@ class ReadOnlySqlTables(SqlTables):
     def children(self, key: Sequence[str]) -> list[str]:
         """Return the parts of the names of the tables in the register directly below a key."""
         return super().children(key) if self._there else []
+
+    def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> Sequence[str | None]:
+        return super()._wanted(key, partitions if self._there else None)
 
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return super()._stored(key) if self._there else []

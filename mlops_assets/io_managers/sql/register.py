@@ -99,13 +99,13 @@ class Register:
 
     def tables(self) -> list[str]:
         """Return the names of the tables that have a partition."""
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+        with self._server.looking() as connection:
             return list(connection.execute(sa.select(self._looks.c.table_name).distinct()).scalars())
 
     def partitions(self, table: str) -> list[str | None]:
         """Return the partitions of a table, sorted; [None] for a table without, [] for none."""
         statement = sa.select(self._table.c.partition_key).where(self._table.c.table_name == table)
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+        with self._server.looking() as connection:
             found = [_load_key(text) for text in connection.execute(statement).scalars()]
         return sorted(found, key=lambda name: name or "")
 
@@ -113,7 +113,7 @@ class Register:
         """Return when the writer of each partition of a table began, and when it was done."""
         c = self._table.c
         statement = sa.select(c.partition_key, c.claim, c.written_at).where(c.table_name == table)
-        with self._server.engine.connect().execution_options(reads_only=True) as connection:
+        with self._server.looking() as connection:
             found = connection.execute(statement).all()
         return {_load_key(row.partition_key): f"{row.claim} {row.written_at}" for row in found}
 

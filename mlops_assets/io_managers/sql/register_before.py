@@ -26,7 +26,7 @@ def prepare(server: "Server", register: sa.Table, looks: sa.Table) -> None:
     Where creating tables commits, each step leaves a state from which the next process goes on: the view comes after
     the tables, and the old register goes when all of it is in the new one.
     """
-    with server.engine.connect().execution_options(reads_only=True) as connection:
+    with server.looking() as connection:
         if is_ready(connection):
             return
     with server.writing(VIEW) as connection:  # the name by which earlier releases wait for one another
@@ -53,7 +53,7 @@ def prepare(server: "Server", register: sa.Table, looks: sa.Table) -> None:
 
 def outdated(server: "Server") -> dict[str, int]:
     """Return the register of an earlier release, if it has not been taken over, with its number of partitions."""
-    with server.engine.connect().execution_options(reads_only=True) as connection:
+    with server.looking() as connection:
         known = sa.inspect(connection)
         before = [VIEW] if VIEW not in known.get_view_names() else []
         found = [sa.table(name) for name in (*before, _TAKEN) if known.has_table(name)]

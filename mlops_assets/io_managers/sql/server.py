@@ -216,6 +216,10 @@ class Server:
         with self.engine.connect().execution_options(reads_only=True) as connection:
             yield connection
 
+    def looking(self) -> "sa.Connection":
+        """Return a connection to look something up by single statements."""
+        return self.engine.connect().execution_options(reads_only=True)
+
     def ready(self, table: str) -> None:
         """Make sure that a table can be written to; see `postgres_parts` for when it cannot."""
 

@@ -105,6 +105,10 @@ class SqlTables(Tables):
         below = (table.removeprefix(start) for table in self._register.tables() if table.startswith(start))
         return sorted({table.partition("__")[0] for table in below})
 
+    def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> Sequence[str | None]:
+        """Ask nothing of partitions that are named: which of them are there is seen when they are read."""
+        return partitions or super()._wanted(key, partitions)
+
     def _stored(self, key: Sequence[str]) -> list[str | None]:
         return self._register.partitions(sql_columns.table_name(key))
 
@@ -147,7 +151,7 @@ class SqlTables(Tables):
     def _looking(self) -> "sa.Connection":
         """Connect to look something up in the register."""
         _ = self._register  # Created before: creating it takes a connection of its own.
-        return self._server.engine.connect().execution_options(reads_only=True)
+        return self._server.looking()
 
     def _load(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
