@@ -9,7 +9,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-pythons test-airflow test-time test-year services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-pythons test-airflow test-time test-year test-chaos services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -125,6 +125,11 @@ test-time: .venv/installed  ## Windows of partitions around every change of ever
 
 test-year: .venv/installed  ## Months of a made-up forecast by eight seeds: nothing is lost, and everything happens that can.
 	MLOPS_TEST_YEAR=8 $(BIN)/python -m pytest mlops_assets_tests/simulation/test_reach.py mlops_assets_tests/simulation/test_life.py
+
+SEED ?= $(shell date +%s)
+test-chaos: .venv/installed  ## Real processes killed, servers away, two daemons, a spec edited: SEED says when (long).
+	@echo "make test-chaos SEED=$(SEED)"
+	MLOPS_TEST_CHAOS=$(SEED) $(BIN)/python -m pytest -v mlops_assets_tests/live/test_chaos.py
 
 # Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed

@@ -1,0 +1,1 @@
+"""What runs as separate processes, as it does where the project is deployed."""
