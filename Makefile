@@ -129,7 +129,7 @@ test-year: .venv/installed  ## Months of a made-up forecast by eight seeds: noth
 SEED ?= $(shell date +%s)
 test-chaos: .venv/installed  ## Real processes killed, servers away, two daemons, a spec edited: SEED says when (long).
 	@echo "make test-chaos SEED=$(SEED)"
-	MLOPS_TEST_CHAOS=$(SEED) $(BIN)/python -m pytest -v mlops_assets_tests/live/test_chaos.py
+	MLOPS_TEST_CHAOS=$(SEED) $(BIN)/python -m pytest -v mlops_assets_tests/test_chaos.py
 
 # Threads of OpenMP would wait for one another where every core has a worker already.
 pytest: .venv/installed
