@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from multiprocessing import parent_process
 from typing import Any
 
 import dagster as dg
@@ -186,4 +187,8 @@ def _placeholder(broken: BrokenSpec) -> dg.Definitions:
 @dg.definitions
 def definitions() -> dg.Definitions:
     """What Dagster loads."""
+    if (server := parent_process()) is not None:  # this is the process of a run, or of one of its steps
+        from mlops_assets.resources.run_launcher import end_with
+
+        end_with(server)
     return build(Settings.read())

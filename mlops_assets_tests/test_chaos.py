@@ -83,6 +83,16 @@ def code_server_killed(storm: Storm) -> None:
     storm.complete()
 
 
+def code_server_killed_alone(storm: Storm) -> None:
+    """Its runs' processes are left, and must not go on beside the runs that are made again."""
+    storm.begin()
+    left = storm.here.stack.workers()
+    storm.here.stack.kill("code", alone=True)
+    storm.here.stack.start("code")
+    storm.here.until(lambda: not any(one.is_running() for one in left), "what the code server has left ends")
+    storm.complete()
+
+
 def daemon_killed(storm: Storm) -> None:
     storm.here.switch_on(storm.name)
     storm.wait(8)
@@ -164,6 +174,7 @@ FAULTS: list[Callable[[Storm], None]] = [
     nothing,
     worker_killed,
     code_server_killed,
+    code_server_killed_alone,
     daemon_killed,
     database_restarted,
     mlflow_away,

@@ -2,7 +2,17 @@
 
 Chosen by `run_launcher` in dagster.yaml. Under Dagster's default launcher a run whose code server was killed stays
 STARTED until its longest runtime is over, and nobody makes it again.
+
+A run's process ends when the code server that has started it is gone, for the run is given up and made again then.
 """
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
 
 from dagster import DagsterRun
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -12,6 +22,33 @@ from dagster._serdes import deserialize_value
 
 PATIENCE_SECONDS = 10
 """That a code server has to answer."""
+_END_SECONDS = 60
+"""That a run has to end by itself."""
+
+
+def end_with(server: BaseProcess, end: "Callable[[], None] | None" = None) -> Thread:
+    """Let this process end when the one that has started it does: two processes would execute the same run.
+
+    It is asked to end, so that Dagster writes down what became of its run, and killed if it does not.
+
+    Args:
+        server: the process.
+        end: what is done then, if not that.
+    """
+
+    def watch() -> None:
+        wait([server.sentinel])
+        (end or _end)()
+
+    watching = Thread(target=watch, name="end with the code server", daemon=True)
+    watching.start()
+    return watching
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_END_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class CheckedRunLauncher(DefaultRunLauncher):

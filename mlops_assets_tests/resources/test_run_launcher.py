@@ -1,9 +1,12 @@
 """The launcher of servers: which runs it takes for lost, asked over real gRPC."""
 
 import json
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
+from types import SimpleNamespace
 
 import dagster as dg
 import grpc
@@ -15,7 +18,7 @@ from dagster._grpc.__generated__.dagster_api_pb2_grpc import DagsterApiServicer,
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value, serialize_value
 
-from mlops_assets.resources.run_launcher import CheckedRunLauncher
+from mlops_assets.resources.run_launcher import CheckedRunLauncher, end_with
 from mlops_assets_tests.io_managers.servers import free_port
 
 LAUNCHER = {"module": CheckedRunLauncher.__module__, "class": CheckedRunLauncher.__name__}
@@ -76,3 +79,14 @@ def test_where_nobody_answers_a_run_counts_as_running(instance):
 
 def test_a_run_of_a_command_is_not_the_launchers(instance):
     assert instance.run_launcher.check_run_worker_health(started(instance, None)).status == WorkerStatus.RUNNING
+
+
+def test_a_process_ends_when_the_one_that_has_started_it_is_gone():
+    reader, writer = os.pipe()
+    ended = Event()
+    watching = end_with(SimpleNamespace(sentinel=reader), ended.set)  # pyright: ignore[reportArgumentType]
+    assert not ended.wait(0.1)
+    os.close(writer)
+    watching.join(10)
+    assert ended.is_set()
+    os.close(reader)
