@@ -1,5 +1,6 @@
 """`mlops-assets check`: one line for each thing that a run needs, with what is wrong."""
 
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ def checks() -> Iterator[CheckResult]:
         yield CheckResult("settings", False, str(error))
         return
     yield CheckResult("settings", True, f"environment {settings.environment}, data in {settings.data_folder}")
+    yield from closed(settings)
     try:
         declared = loadable(settings)
     except SpecError as error:
@@ -98,6 +100,20 @@ def checks() -> Iterator[CheckResult]:
         yield _failed("stores", error)
     yield _try("dagster", lambda: f"{dagster_home(settings)}, {_runs(settings)}")
     yield from _left_on(settings, declared)
+
+
+def closed(settings: Settings) -> Iterator[CheckResult]:
+    """Where people decide with keys, tell whether other users of this machine can read data or change specs."""
+    if settings.approvers is None:
+        return
+    for name, folder, rights, can in (
+        ("data folder", settings.data_folder, stat.S_IROTH | stat.S_IXOTH, "read"),
+        ("folder of specs", settings.forecasts, stat.S_IWOTH, "change"),
+    ):
+        if folder.is_dir():
+            is_open = bool(folder.stat().st_mode & rights)
+            said = f"every user of this machine can {can} what is in {folder}: chmod o-rwx {folder}"
+            yield CheckResult(name, not is_open, said if is_open else f"{folder} is closed to other users")
 
 
 def _specs(declared: Declared, settings: Settings) -> CheckResult:

@@ -15,6 +15,8 @@ from mlops_assets.catalog.names import CHAMPION, FORECASTS, FUTURE_COVARIATES, O
 from mlops_assets.catalog.partitions import with_steps
 from mlops_assets.errors import TerminalError
 from mlops_assets.forecasting.formatting import few, significant
+from mlops_assets.lifecycle.approvers import Approvers, UnprovenError
+from mlops_assets.lifecycle.decisions import was_champion
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
 from mlops_assets.report.ingestion import MADE, note_facts
@@ -40,7 +42,10 @@ class ForecastConfig(dg.Config):
         "then",
         description="then: for a past origin, who was champion while it was the latest; now: who is champion.",
     )
-    version: int = Field(0, description="Exactly this version, whoever is or was champion.")
+    version: int = Field(
+        0,
+        description="Exactly this version, whoever is or was champion; where MLOPS_APPROVERS is set, one that was.",
+    )
 
 
 def build_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
@@ -72,6 +77,7 @@ def build_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
         tracking: dg.ResourceParam[Tracking],
         clock: dg.ResourceParam[Clock],
         engine: dg.ResourceParam[Engine],
+        approvers: dg.ResourceParam[Approvers],
         **inputs: StoredTable,
     ) -> dg.Output[Any]:
         keys, now = with_steps(spec, context.partition_keys), clock.now()
@@ -82,6 +88,8 @@ def build_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
             stored = [key for key in tables.partitions([spec.name, OBSERVATIONS]) if key <= keys[-1]]
             require_present(tables, spec, stored[-reach_of(spec) - len(keys) :])
             make = Forecasts(graph, engine, inputs[OBSERVATIONS], inputs.get(FUTURE_COVARIATES), keys)
+            if config.version and approvers.needed and not was_champion(life.log.all(), config.version):
+                raise UnprovenError(f"version {config.version} of {spec.name} was never champion: nobody has let it in")
             deliver = Deliverer(graph, life, now, config.champion, config.version)
             made = deliver(keys, make)
         except TerminalError as error:

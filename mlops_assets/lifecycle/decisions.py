@@ -166,6 +166,11 @@ def rolled_back_last(log: pd.DataFrame) -> int | None:
     return _number(last["champion_before"].iloc[0]) if (last["kind"] == "rollback").any() else None
 
 
+def was_champion(log: pd.DataFrame, number: int) -> bool:
+    """Whether a version is, or ever was, champion: the gate or a person has let it in."""
+    return bool((log["champion_after"] == number).any())
+
+
 def former(log: pd.DataFrame) -> list[int]:
     """Return who has been champion, the latest first, without those that a person has rolled back."""
     left = {*log.loc[log["kind"] == "rollback", "champion_before"].dropna().astype(int)}

@@ -5,6 +5,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fastapi import HTTPException as FastAPIHTTPException  # the one that its reading of bodies lets through
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 OPEN_PATHS = ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/v1/session", "/v1/events/mlflow")
 """Nothing of a forecast is told there, nor in the files below /static; MLflow signs, and has no token."""
+LARGEST_BODY = 1 << 20
+"""Bytes of a request: whoever reaches the server may send one, also without a token."""
 UNNAMED = "api"
 """Who writes with a token that has no name."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mlops-assets"'}
@@ -62,10 +65,20 @@ class Guard:
                 message = {**message, "body": b""}
             await send(message)
 
+        taken = 0
+
+        async def bounded() -> "Message":
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LARGEST_BODY:
+                raise FastAPIHTTPException(413, f"a request may have {LARGEST_BODY:,} bytes")
+            return message
+
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         refused = self._refusal(scope, headers)
         try:
-            await (self._app if refused is None else refused)(scope, receive, with_headers)
+            await (self._app if refused is None else refused)(scope, bounded, with_headers)
         except Exception as error:
             if begun:
                 raise

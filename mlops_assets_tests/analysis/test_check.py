@@ -2,10 +2,11 @@
 
 import dagster as dg
 
-from mlops_assets.analysis.check import champions, checks
+from mlops_assets.analysis.check import champions, checks, closed
 from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.instance import CONFIGURATION, prove_instance
+from mlops_assets.settings import Settings
 from mlops_assets_tests.worlds import declare, panel
 
 
@@ -28,6 +29,20 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
     assert "1 observation beyond what the spec allows: shop 1 on 2024-04-12: " in told.message
     assert "promo in 5 of 14 rows from 2024-05-23 on (of shop 0). Load them" in told.message
+
+
+def test_where_keys_decide_folders_that_other_users_can_open_are_told(tmp_path):
+    folders = {"MLOPS_DATA": tmp_path / "data", "MLOPS_FORECASTS": tmp_path / "forecasts"}
+    for folder in folders.values():
+        folder.mkdir(mode=0o700)
+    given = {name: str(folder) for name, folder in folders.items()}
+    assert not list(closed(Settings.read(given)))
+    settings = Settings.read({**given, "MLOPS_APPROVERS": "anna:a-key-of-anna-1234"})
+    assert [result.passed for result in closed(settings)] == [True, True]
+    folders["MLOPS_DATA"].chmod(0o755)
+    folders["MLOPS_FORECASTS"].chmod(0o777)
+    assert [result.passed for result in closed(settings)] == [False, False]
+    assert "can read what is in" in next(closed(settings)).message
 
 
 def test_the_run_that_check_stores_writes_nothing_on_the_terminal(tmp_path, monkeypatch, capfd):

@@ -91,4 +91,7 @@ def refused_without_a_signature(made: World, life: Lifecycle, request: Any) -> N
     made.resources["approvers"] = APPROVERS
     with pytest.raises(UnprovenError, match="needs a signature of Ann"):
         made.run("champion", config=request.run_config)
+    unapproved = {"ops": {"demo__forecasts": {"config": {"version": 1}}}}
+    with pytest.raises(dg.Failure, match="version 1 of demo was never champion: nobody has let it in"):
+        made.run("forecasts", partition=HISTORY.rpartition("...")[2], config=unapproved)
     assert life.champion() is None

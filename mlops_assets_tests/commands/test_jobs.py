@@ -128,3 +128,16 @@ def test_a_ledger_that_can_only_be_read_is_told_and_nothing_is_asked(call: Any, 
     assert result.exit_code == 1
     assert "attempt to write a readonly database" in result.stderr
     assert (ledger.get(one.job_key).state, ledger.get(one.job_key).attempt) == ("intended", 0)
+
+
+def test_with_approvers_a_job_is_cancelled_and_asked_for_again_with_a_key(
+    call: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MLOPS_APPROVERS", "eve:a-key-of-eve-12345")
+    (one,) = ledger.intend(job())
+    for words in (("cancel", one.job_key, "--by", "eve", "--reason", "x"), ("again", one.job_key)):
+        refused = call("jobs", *words)
+        assert (refused.exit_code, "put your key into MLOPS_KEY" in refused.stderr) == (4, True)
+    assert ledger.get(one.job_key).state == "intended"
+    monkeypatch.setenv("MLOPS_KEY", "a-key-of-eve-12345")
+    assert "cancelled (by eve: x)" in call("jobs", "cancel", one.job_key, "--by", "eve", "--reason", "x").stdout

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from starlette.testclient import TestClient
 
+from mlops_assets.automation.approvals import Approvals
 from mlops_assets.environments import stores_of
 from mlops_assets.jobs.ledger import Ledger
 from mlops_assets.serving.app import build_app
@@ -59,7 +60,7 @@ def test_a_webhook_of_mlflow_gives_its_forecast_a_turn_of_approvals(tmp_path, mo
     stored = store(tmp_path, rounds=2)
     settings = settings_of(stored, tmp_path, MLOPS_API_TOKEN="reading-secret", MLOPS_WEBHOOK_SECRET=SECRET)
     stores = replace(stores_of(settings), tables=stored.tables)
-    needed = {"tables": stores.tables, "tracking": stores.tracking, "clock": stores.clock}
+    needed = {name: getattr(stores, name) for name in Approvals.needs}
     with dg.build_sensor_context(dg.DagsterInstance.ephemeral(), resources=needed) as context:
         said = [ticks.tick(stored.spec, "demo_approvals", context).skip_message for _ in range(2)]
         with running(build_app(settings, stores)) as address:

@@ -1,5 +1,6 @@
 """Who is answered: hosts, tokens, other sites' pages; and what no answer gives away."""
 
+import hashlib
 import logging
 
 import pytest
@@ -136,3 +137,23 @@ def test_every_answer_keeps_browsers_safe(client, path):
     assert headers["content-security-policy"].startswith("default-src 'self'")
     assert headers["x-content-type-options"] == "nosniff"
     assert COOKIE not in headers.get("set-cookie", "")
+
+
+@pytest.mark.parametrize("path", ["/v1/session", "/v1/forecasts/demo/what-if", "/v1/forecasts/demo/adjustments"])
+def test_a_large_body_is_not_kept_in_memory(clients, path):
+    headers = {**bearer("writing-secret-2"), "content-type": "application/json"}
+    answer = clients(MLOPS_API_WRITE_TOKEN=WRITE).post(path, content=b" " * (2 << 20), headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (413, "a request may have 1,048,576 bytes")
+
+
+def test_who_decides_may_write_here_with_the_same_key_or_its_hash(monkeypatch):
+    key = "a-key-of-anna-1234"
+    hashed = f"anna:sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+    for listed in (f"anna:{key}", hashed):
+        tokens = Tokens(Settings.read({"MLOPS_APPROVERS": listed, "MLOPS_API_WRITE_TOKEN": "ben:another"}))
+        assert (tokens.of(key).name, tokens.of(key).right) == ("anna", "writing")
+        assert tokens.session(tokens.cookie(key)).name == "anna"
+    other = Tokens(Settings.read({"MLOPS_APPROVERS": hashed}))
+    assert other.session(tokens.cookie(key)) is None  # who knows the hash alone makes no cookie
+    same = Tokens(Settings.read({"MLOPS_APPROVERS": f"anna:{key}", "MLOPS_API_WRITE_TOKEN": f"anna:{key}"}))
+    assert same.of(key).name == "anna"

@@ -93,3 +93,15 @@ def test_whether_people_have_helped(call: Call, tmp_path: Path) -> None:
     assert {*found} == {"forecast", "all", "person", "reason", "lead"}
     assert found["reason"][0]["reason"] == "gloom"
     assert found["all"][0]["value_added"] < 0
+
+
+def test_with_approvers_the_name_is_the_keys(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_APPROVERS", "eve:a-key-of-eve-12345")
+    assert call(*PROMOTION, "--dry-run").exit_code == 0
+    for words in (PROMOTION, ("--withdraw", "1"), ("--lock", "--all", "--from", "2024-03-03", "--reason", "x")):
+        refused = call(*words)
+        assert (refused.exit_code, "put your key into MLOPS_KEY" in refused.stderr) == (4, True)
+    assert call().output == "demo: nobody has adjusted it\n"
+    monkeypatch.setenv("MLOPS_KEY", "a-key-of-eve-12345")
+    assert call(*PROMOTION, "--by", "bob").exit_code == 4
+    assert json.loads(call(*PROMOTION, "--json").stdout)["made_by"] == "eve"
