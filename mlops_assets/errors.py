@@ -27,6 +27,7 @@ Every class is defined where it is raised, those that many rooms raise here; thi
     │   │   ├── ReplayError             a policy that cannot be replayed
     │   │   ├── SimulationError         a year that cannot be lived as asked
     │   │   ├── RevisionsError          a question to the past that cannot be answered
+    │   │   ├── NotKeptError            a question about what was removed (`retention`)
     │   │   ├── ExclusiveError          a job that would hold alone what another one holds
     │   │   ├── EngineAddressError      an engine that cannot be, or cannot see the tables (also an EngineError)
     │   │   ├── UnprovenError           who decides has not proven who they are (exit code 4)

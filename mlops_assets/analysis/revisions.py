@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
+from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS, REVISIONS
 from mlops_assets.catalog.partitions import holding
 from mlops_assets.environments import open_stores
 from mlops_assets.errors import UsageError, nearest
@@ -14,6 +14,7 @@ from mlops_assets.forecasting.data.grid import KEY
 from mlops_assets.forecasting.data.vintages import KNOWN_AT, SUPERSEDED_AT, all_versions
 from mlops_assets.forecasting.formatting import plain_rows
 from mlops_assets.forecasting.monitoring.revising import Revising, revising
+from mlops_assets.lifecycle.retention import Retained
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
@@ -93,6 +94,7 @@ def observations(spec: ForecastSpec, settings: Settings, as_of: str | None = Non
 
     Raises:
         RevisionsError: it is no moment or is still to come, nothing is stored, or nothing was known then.
+        NotKeptError: what was known then was removed.
     """
     with open_stores(settings) as stores:
         past, now = _stored(spec, stores.tables), naive_utc(stores.clock.now())
@@ -101,6 +103,7 @@ def observations(spec: ForecastSpec, settings: Settings, as_of: str | None = Non
         at = read_moment(as_of)
         if at > now:
             raise RevisionsError(f"--as-of {as_of!r}: that moment is still to come, it is {now:%Y-%m-%d %H:%M} UTC")
+        Retained(stores.tables, spec).require_moment(REVISIONS, at, "--as-of")
         found = past.as_of(OBSERVATIONS, at)
         if found.empty:
             first = min(rows[KNOWN_AT].min() for rows in past.versions(OBSERVATIONS) if len(rows))

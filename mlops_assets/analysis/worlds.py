@@ -7,7 +7,7 @@ import pandas as pd
 
 from mlops_assets.analysis.recipes import Models, Recipe
 from mlops_assets.catalog.graph import Graph
-from mlops_assets.catalog.names import OBSERVATIONS
+from mlops_assets.catalog.names import FORECAST_ACCURACY, OBSERVATIONS
 from mlops_assets.catalog.partitions import partitions_of, periods, window_of
 from mlops_assets.environments import Stores
 from mlops_assets.errors import UsageError
@@ -16,6 +16,7 @@ from mlops_assets.forecasting.decisions.policy import Answer
 from mlops_assets.forecasting.decisions.replay import TrainingOutcome
 from mlops_assets.forecasting.decisions.rules import CHALLENGE, GROW, REPLACE, REWEIGH
 from mlops_assets.forecasting.decisions.triggers import SCHEDULE
+from mlops_assets.lifecycle.retention import Retained
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.known import AsKnown
 from mlops_assets.stages.score import latest_origins, version_scores
@@ -43,7 +44,7 @@ class StoredWorld:
 
     @classmethod
     def of(cls, spec: ForecastSpec, stores: Stores, last: int | None) -> "StoredWorld":
-        """Read it; ReplayError if no forecast has been scored yet."""
+        """Read it; ReplayError if no forecast has been scored yet, NotKeptError if more is asked for than is kept."""
         accuracy = version_scores(stores.tables, spec)
         if accuracy.empty:
             raise ReplayError(
@@ -54,6 +55,9 @@ class StoredWorld:
         accuracy = accuracy.merge(latest_origins(stores.tables, spec), on=["partition", "model_version"])
         stored = stores.tables.partitions([spec.name, OBSERVATIONS])
         keys = [key for key in sorted({*stored, *accuracy["partition"]}) if key >= accuracy["partition"].min()]
+        bound = Retained(stores.tables, spec).bounds.get(FORECAST_ACCURACY)
+        if bound is not None and last is not None and last > len(keys):
+            raise bound.refuse("--last", last)
         registry = stores.tracking.registry(spec.name)
         champions, costs = {}, []
         for version in registry.versions():

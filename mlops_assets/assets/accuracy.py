@@ -14,6 +14,7 @@ from mlops_assets.catalog.partitions import periods
 from mlops_assets.forecasting.evaluation import ledger
 from mlops_assets.forecasting.evaluation.metrics.definitions import Cost
 from mlops_assets.lifecycle.meanings import ChangedSpecError, require_present
+from mlops_assets.lifecycle.retention import NotKeptError, Retained
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
 from mlops_assets.resources.protocols import Tables
@@ -68,7 +69,8 @@ def build_forecast_accuracy(graph: AssetGraph) -> dg.AssetsDefinition:
         keys = list(context.partition_keys)
         try:
             require_present(tables, spec, keys)
-        except ChangedSpecError as error:
+            Retained(tables, spec).require_scorable(keys)
+        except (ChangedSpecError, NotKeptError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         found = Accuracy(graph, engine, observations, forecasts, keys)
         scores = {partition: one.scores() for partition, one in found.partitions.items()}

@@ -10,6 +10,7 @@ from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.metadata import add_by_partition, in_front
 from mlops_assets.catalog.names import ANOMALIES, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods
+from mlops_assets.lifecycle.retention import NotKeptError, Retained
 from mlops_assets.report.health import answer, declared, own_checks
 from mlops_assets.report.overview import AnomaliesState
 from mlops_assets.report.problems import anomalous
@@ -56,6 +57,10 @@ def build_anomalies(graph: AssetGraph) -> dg.AssetsDefinition:
         forecasts: StoredTable,
     ):
         keys = list(context.partition_keys)
+        try:
+            Retained(tables, spec).require_scorable(keys)
+        except NotKeptError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
         found = detect(graph, engine, observations, forecasts, keys)
         facts = {
             partition: {"dagster/row_count": len(rows), **({"anomalies": sentence(rows, 20)} if len(rows) else {})}

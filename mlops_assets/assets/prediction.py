@@ -19,6 +19,7 @@ from mlops_assets.lifecycle.approvers import Approvers, UnprovenError
 from mlops_assets.lifecycle.decisions import was_champion
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
+from mlops_assets.lifecycle.retention import Retained
 from mlops_assets.report.ingestion import MADE, note_facts
 from mlops_assets.resources.clock import Clock, naive_utc
 from mlops_assets.resources.patience import patient
@@ -85,6 +86,7 @@ def build_forecasts(graph: AssetGraph) -> dg.AssetsDefinition:
             return dg.Output(graph.without_rows(FORECASTS))
         life = Lifecycle(tables, tracking, clock, spec.name, models)
         try:
+            Retained(tables, spec).require_ledger(keys)
             stored = [key for key in tables.partitions([spec.name, OBSERVATIONS]) if key <= keys[-1]]
             require_present(tables, spec, stored[-reach_of(spec) - len(keys) :])
             make = Forecasts(graph, engine, inputs[OBSERVATIONS], inputs.get(FUTURE_COVARIATES), keys)

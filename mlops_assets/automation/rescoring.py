@@ -8,6 +8,7 @@ from mlops_assets.automation.turns import Seen, Served, Turn
 from mlops_assets.catalog.names import RESCORE, job_name
 from mlops_assets.catalog.partitions import complete_keys, latest_complete, ranges
 from mlops_assets.catalog.run_tags import FORECAST, RESCORED_FOR, range_tags
+from mlops_assets.lifecycle.retention import scorable
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.rescore import judged, newest_stored, old_scores, reread_keys
 
@@ -76,7 +77,8 @@ class Rescoring:
             words = f"run {running[0].run_id} of {spec.name} is under way; it may be about to score"
             return Turn(words, again=True)
         keys = complete_keys(spec, self._now)
-        late = old_scores(spec, keys, self._instance)
+        kept = scorable(spec, keys, self._now)
+        late = {key: event for key, event in old_scores(spec, keys, self._instance).items() if key in kept}
         if not late:
             return Turn("every partition is scored on the observations and forecasts that are stored")
         requests = []

@@ -41,6 +41,17 @@ LOGS: Mapping[str, Columns] = {
         Column("meaning", "str", "Fields of the spec that decide what an observation is, as JSON."),
         Column("changes", "str", "Fields that were changed, each with its value before and after; empty of the first."),
     ),
+    names.RETENTION: (
+        Column("number", "int64", "From 1, in the order in which something was removed."),
+        Column("at", "datetime64[us]", "When, in UTC."),
+        Column("setting", "str", "Field of `retention` in the spec."),
+        Column("duration", "str", "What it said."),
+        Column("first", "str", "First partition that is kept; empty of revisions."),
+        Column(
+            "since", "datetime64[us]", "From when on all is kept that was known, in UTC: no earlier moment is answered."
+        ),
+        Column("rows", "int64", "Rows that were to be removed then."),
+    ),
     names.SPENDING: (
         Column("month", "str", "When it was spent, in UTC, as 2013-12."),
         Column("asset", "str", "What it was spent for."),

@@ -41,6 +41,7 @@ ALERTS = "alerts"
 MEANINGS = "meanings"
 ENDINGS = "endings"
 REVISIONS = "revisions"
+RETENTION = "retention"
 SPENDING = "spending"
 LATEST_FACTS = "latest_facts"
 ADJUSTMENTS = "adjustments"
@@ -112,6 +113,7 @@ ENTRIES = (
     CatalogEntry(ALERTS, kind="log"),
     CatalogEntry(MEANINGS, kind="log"),
     CatalogEntry(REVISIONS, kind="log", shown=False),
+    CatalogEntry(RETENTION, kind="log", shown=False),
     CatalogEntry(RETRAINING_DECISIONS, kind="log"),
     CatalogEntry(RETRAINING_LAUNCHES, kind="log"),
     CatalogEntry(REGISTRATIONS, kind="log", shown=False),

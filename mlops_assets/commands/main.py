@@ -18,6 +18,7 @@ _COMMANDS = base.OnDemand(
         "rollback": "lifecycle:rollback",
         "sign": "lifecycle:sign_decision",
         "promote": "promote:promote",
+        "retention": "retention:retention",
         "history": "lifecycle:history",
         "external": "external:external",
         "retire": "leaving:retire",

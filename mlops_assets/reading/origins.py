@@ -14,6 +14,7 @@ from mlops_assets.catalog.partitions import holding, origin_of, partition_of, pa
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.grid import parse_frequency
 from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.lifecycle.retention import Retained
 from mlops_assets.reading.asked import ZONES, Asked, Moment, timestamp_of
 from mlops_assets.reading.questions import TooEarlyError, UnknownOriginError
 from mlops_assets.resources.protocols import Tables
@@ -112,8 +113,10 @@ class Origins:
 
         Raises:
             UnknownOriginError: nothing was forecast from there.
+            NotKeptError: what was forecast from there was removed.
         """
         wanted = timestamp_of(origin, "origin", self.spec)
+        Retained(self.tables, self.spec).require_partition(FORECASTS, holding(self.spec, wanted), "origin", origin)
         here = self.tables.row_counts(self.key, [holding(self.spec, wanted)])
         found = [Place(key, self._origin_of(key)) for key, rows in here.items() if rows]
         if as_of is not None:

@@ -17,11 +17,12 @@ from mlops_assets.reading import observations as observing
 from mlops_assets.reading import sums
 from mlops_assets.reading.asked import Asked, Moment
 from mlops_assets.reading.calibration import calibration
-from mlops_assets.reading.forecasts import LATEST, Forecasts, Role
+from mlops_assets.reading.forecasts import ALL, LATEST, Forecasts, Role
 from mlops_assets.reading.happened.changes import changes
 from mlops_assets.reading.happened.service_jobs import service_jobs
 from mlops_assets.reading.happened.timeline import Timeline
 from mlops_assets.reading.item_ids import require
+from mlops_assets.reading.kept import require_forecasts, require_observations, require_scores
 from mlops_assets.reading.matched import Matched
 from mlops_assets.reading.origins import Origins
 from mlops_assets.reading.questions import QuestionError, shown
@@ -94,12 +95,17 @@ class Reader:
 
         Raises:
             QuestionError: a parameter is none; its children: no such item or origin, nothing was forecast by then.
+            NotKeptError: what is asked for was removed, as all questions to the past say; see `lifecycle.retention`.
         """
         for name, given, known in (("version", version, get_args(Version)), ("role", role, get_args(Role))):
             if given not in known:
                 raise QuestionError.of(name, given, known)
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
         steps = _steps(leads)
+        if origin is None or origin in (ALL, LATEST):
+            require_forecasts(self.tables, self.spec, asked, self.spec.horizon if origin == ALL else max(steps or (1,)))
+        else:
+            require_forecasts(self.tables, self.spec, Asked(as_of=asked.as_of))
         origins = Origins(self.tables, self.spec)
         made = Forecasts(origins, role, steps, published=version == "published")
         own, summed = sums.apart(self.spec, asked)
@@ -131,6 +137,7 @@ class Reader:
             QuestionError: a parameter is none; UnknownItemError: there is no such item.
         """
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
+        require_observations(self.tables, self.spec, asked)
         own, summed = sums.apart(self.spec, asked)
         parts = [] if own is None else [observing.observations(self.tables, self.spec, own)]
         if summed is not None:
@@ -148,6 +155,7 @@ class Reader:
             as_of: the moment.
         """
         asked = Asked.of(self.spec, self.clock, as_of=as_of)
+        require_scores(self.tables, self.spec, asked)
         return listing.items(self.tables, self.spec, asked, search, sort)
 
     def origins(self, as_of: Moment | None = None, most: int | None = None) -> pd.DataFrame:
@@ -158,6 +166,7 @@ class Reader:
             most: so many of the latest; None: all.
         """
         asked = Asked.of(self.spec, self.clock, as_of=as_of)
+        require_forecasts(self.tables, self.spec, asked)
         return Origins(self.tables, self.spec).table(asked.as_of, most)
 
     def accuracy(
@@ -181,6 +190,7 @@ class Reader:
             What it is by, rows, every metric, naive_mase (of seasonal naive on the same rows), and skill.
         """
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
+        require_scores(self.tables, self.spec, asked)
         return scoring.accuracy(self.tables, self.spec, asked, by)
 
     def calibration(
@@ -199,6 +209,7 @@ class Reader:
             as_of: the forecasts that were made by this moment, beside the actuals as they were known then.
         """
         asked = Asked.of(self.spec, self.clock, items, start, end, as_of)
+        require_scores(self.tables, self.spec, asked)
         return calibration(Matched.of(self.tables, self.spec, asked))
 
     def changes(self, origin: Moment | None = None, items: Items = None, limit: int | None = 50) -> pd.DataFrame:

@@ -41,6 +41,7 @@ from mlops_assets.lifecycle.decisions import Decisions, waiting
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.lost import champion_failed
 from mlops_assets.lifecycle.meanings import changed_since_training, require_present
+from mlops_assets.lifecycle.retention import Retained, scorable
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.rounds.external import take_a_look
@@ -126,6 +127,7 @@ def run_round(
 
     Raises:
         ChangedSpecError: observations are stored that were ingested under another spec; nothing was done.
+        NotKeptError: forecasts of the partitions were removed, and are not made again.
         RunFailedError: a Dagster run failed; of a training that `retrain` asked for, after the forecasts were made.
         UndeliveredError: nothing was forecast, for only a champion may.
         TrackingError: MLflow cannot be reached, and a training was asked for or only a champion may forecast.
@@ -134,6 +136,7 @@ def run_round(
     definitions = assemble([in_force(spec, settings)], build_environment(settings))
     with open_stores(settings) as stores:
         require_present(stores.tables, spec)
+        Retained(stores.tables, spec).require_ledger(keys)
         gap = first_missing(stores, spec, keys[-1], listen)
         end_dead_runs(instance)
         reason = _why_train(stores, spec, instance, retrain, listen)
@@ -165,7 +168,7 @@ def run_round(
         if spec.external is not None:
             with open_stores(settings) as stores:
                 looked = take_a_look(spec, stores, instance, listen)
-        rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys])
+        rescore(run, spec, [*before(spec, keys[0], LONGEST_GAP), *keys], settings)
         if any(one.job.state == "collected" for one in looked):
             run(job_name(spec, DAILY), keys=keys[-1:], selection=[dg.AssetKey([spec.name, REPORT])])
     finally:
@@ -263,7 +266,7 @@ def run_ingestion(
     try:
         for first, last in due:
             ingest(run, spec, first, last, allow_shrink)
-        rescore(run, spec, keys)
+        rescore(run, spec, keys, settings)
     finally:
         _tell(spec, settings, instance, began)
 
@@ -304,8 +307,12 @@ def ingest(
     )
 
 
-def rescore(run: Runner, spec: ForecastSpec, keys: list[str]) -> None:
-    """Score those of some partitions again whose observations or forecasts are newer than their scores."""
+def rescore(run: Runner, spec: ForecastSpec, keys: list[str], settings: Settings) -> None:
+    """Score those of some partitions again whose observations or forecasts are newer than their scores.
+
+    Those of which forecasts were removed keep the scores that they have.
+    """
+    keys = scorable(spec, keys, Clock.of(settings).now())
     for first, last in ranges(keys, old_scores(spec, keys, run.instance)):
         run(job_name(spec, RESCORE), keys=[first, last], selection=judged(spec))
 

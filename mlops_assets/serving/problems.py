@@ -17,6 +17,7 @@ from mlops_assets.errors import (
     TransientError,
     UsageError,
 )
+from mlops_assets.lifecycle.retention import NotKeptError
 
 RETRY_SECONDS = 5
 _LOG = logging.getLogger("mlops_assets.serving")
@@ -48,6 +49,8 @@ def status_of(error: MlopsAssetsError) -> int:
         return 501
     if error.exit_code == ExitCode.NOT_ALLOWED:
         return 409
+    if isinstance(error, NotKeptError):
+        return 410
     if isinstance(error, UsageError) and isinstance(error, LookupError):
         return 404
     return 422 if isinstance(error, UsageError) else 500

@@ -17,6 +17,7 @@ from mlops_assets.forecasting.data.grid import (
     default_season_lengths,
     parse_frequency,
     partition_kinds,
+    span_of_steps,
     stamp_misfit,
 )
 from mlops_assets.forecasting.data.wall_clock import keeps_whole_hours
@@ -42,7 +43,7 @@ from mlops_assets.spec.parts import (
     repeated,
 )
 from mlops_assets.spec.retraining import Policy, Retraining
-from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Checks, Gate
+from mlops_assets.spec.rules import AdjustmentRules, BacktestSettings, Checks, Gate, Retention
 from mlops_assets.spec.sources import ArrivalsOrSwitch, AssetSource, Source
 
 
@@ -145,6 +146,7 @@ class ForecastSpec(Extended):
         default=None, description="A service that makes the same forecasts, beside ours or in their place."
     )
     adjustments: AdjustmentRules = Field(default_factory=AdjustmentRules)
+    retention: Retention = Field(default_factory=Retention)
     schedule: Cron | None = Field(
         default=None, description="Cron line of the daily round in the spec's zone. Default: none."
     )
@@ -262,6 +264,12 @@ class ForecastSpec(Extended):
         watched = [("gate.metric", self.gate.metric), ("retraining.metric", self.retraining.metric)]
         watched += [("policies", rules.metric) for rules in self.rules_of_retraining]
         self.require_measured(watched)
+        if self.retention.spans:
+            window, horizon = (
+                max(one.window for one in self.rules_of_retraining),
+                span_of_steps(self.frequency, self.horizon),
+            )
+            self.retention.check(self.partition_kind, horizon, window, bool(self.as_known))
         if self.costs is None:
             require_no_costs([*watched, ("point", self.point)])
         return self

@@ -1,12 +1,15 @@
-"""How models are judged, by backtest and gate; what is to be looked at; why people may adjust what they forecast."""
+"""How models are judged, by backtest and gate; what is looked at; why people may adjust; how long what is kept."""
 
+from datetime import timedelta
+from math import ceil
 from typing import Literal
 
 from pydantic import Field
 
+from mlops_assets.forecasting.data.grid import PartitionKind
 from mlops_assets.forecasting.evaluation.metrics import DEFAULT
 from mlops_assets.spec.extensions import MetricName, Rules
-from mlops_assets.spec.parts import Names, Part
+from mlops_assets.spec.parts import Duration, MisfitError, Names, Part, span_of
 
 
 class BacktestSettings(Part):
@@ -107,3 +110,51 @@ class Checks(Part):
         default="error", description="The latest data are like those that the champion has learnt from."
     )
     runs: Severity = Field(default="error", description="No run has failed of late.")
+
+
+LOOKED_BACK = 60
+"""Partitions that rounds, status and the filling of holes may look back over."""
+_DAYS: dict[PartitionKind, float] = {
+    "hourly": 1 / 24, "daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "yearly": 366,
+}  # fmt: skip
+
+
+class Retention(Part):
+    """How long what is made each round is kept (docs/retention.md); what is not named here is kept for ever."""
+
+    forecasts: Duration | None = Field(
+        default=None, description="Forecasts by origin: as delivered, as published, added up, and why they changed."
+    )
+    forecast_accuracy: Duration | None = Field(
+        default=None, description="Forecasts beside what came, row by row; their scores are kept for ever."
+    )
+    data_drift: Duration | None = Field(default=None, description="What was measured of the drift of the data.")
+    anomalies: Duration | None = Field(default=None, description="Odd observations.")
+    report: Duration | None = Field(default=None, description="That a page was made of a partition, and when.")
+    quarantine: Duration | None = Field(default=None, description="Rejected rows.")
+    revisions: Duration | None = Field(
+        default=None,
+        description="What observations said before they were corrected. Not with as_known, which learns from it.",
+    )
+
+    @property
+    def spans(self) -> dict[str, timedelta]:
+        """How long what is named is kept, by the name of the setting."""
+        return {name: span_of(said) for name, said in self.model_dump(exclude_none=True).items()}
+
+    def check(self, kind: PartitionKind, horizon: timedelta, window: int, as_known: bool) -> None:
+        """Raise MisfitError if a round, a policy or a training would miss what is not kept.
+
+        Args:
+            kind: of the partitions.
+            horizon: its length.
+            window: partitions that the retraining policies look back over.
+            as_known: whether trainings learn from revisions.
+        """
+        if self.revisions is not None and as_known:
+            raise MisfitError("retention.revisions", "as_known learns from revisions of any age: leave one of them out")
+        least = 2 * horizon + timedelta(days=_DAYS[kind]) * max(LOOKED_BACK, window + 1)
+        for name, span in self.spans.items():
+            if span < least:
+                days = ceil(least / timedelta(days=1))
+                raise MisfitError(f"retention.{name}", f"rounds and policies look further back: {days}d is the least")

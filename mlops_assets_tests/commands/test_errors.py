@@ -24,6 +24,7 @@ ARGUMENTS = {
     "rollback": ("demo", *WHO),
     "sign": ("demo", "1", "--decision", "approve", *WHO),
     "promote": ("demo", "1", "--from", "staging", *WHO),
+    "retention": ("demo",),
     "history": ("demo",),
     "retire": ("demo",),
     "rename": ("old", "demo"),

@@ -1,6 +1,7 @@
 """Regular grids of timestamps: which frequencies exist and what follows from each."""
 
 import warnings
+from datetime import timedelta
 from functools import cache
 from typing import Any, Literal, cast, get_args
 from zoneinfo import ZoneInfo
@@ -248,6 +249,12 @@ def steps_after(origin: pd.Timestamp, count: int, alias: str) -> pd.DatetimeInde
     """
     steps = pd.date_range(origin, periods=count + 1, freq=parse_frequency(alias), unit="us")
     return pd.DatetimeIndex(steps[steps > origin][:count])
+
+
+def span_of_steps(alias: str, count: int) -> timedelta:
+    """Return how long so many steps of a frequency take, in a month or year of any length."""
+    start = pd.Timestamp("2024-01-01")
+    return (steps_after(start, count, alias)[-1] - start).to_pytimedelta()
 
 
 def steps_between(first: pd.Timestamp, last: pd.Timestamp, alias: str) -> int:

@@ -17,6 +17,7 @@ from mlops_assets.forecasting.model.panel import TARGET
 from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.reading.asked import Asked
 from mlops_assets.reading.item_ids import require
+from mlops_assets.reading.kept import require_forecasts, require_observations, require_scores
 from mlops_assets.reading.matched import Matched
 from mlops_assets.reading.observations import observations, versions
 from mlops_assets.reading.origins import Origins
@@ -35,6 +36,7 @@ def tables(reader: Reader, asked: Asked) -> Files:
         reader: of the forecast.
         asked: which rows.
     """
+    _require_kept(reader, asked)
     yield from ((f"forecasts/{key}", rows) for key, rows in _by_origin(reader, asked))
     yield "observations", observations(reader.tables, reader.spec, asked)
     yield "accuracy", reader.accuracy("item", asked.items, asked.since, asked.until, asked.as_of)
@@ -55,6 +57,7 @@ def hubverse(reader: Reader, asked: Asked) -> Files:
         location, oracle_value. `scores`: model_id, reference_date, horizon, rows, wis, the coverage of the outermost
         interval, and the other metrics.
     """
+    _require_kept(reader, asked)
     spec = reader.spec
     target, model = spec.columns.target, f"{TEAM}-{spec.name}"
     for _, rows in _by_origin(reader, asked):
@@ -82,6 +85,13 @@ def hubverse(reader: Reader, asked: Asked) -> Files:
     oracle = pd.DataFrame({"target_end_date": dates, "target": target, "location": current["item_id"]})
     yield "target-data/oracle-output", oracle.assign(oracle_value=current[TARGET])
     yield "scores", _scores(reader, asked, model)
+
+
+def _require_kept(reader: Reader, asked: Asked) -> None:
+    """Refuse an export of which something was removed, before anything is written; see `reading.kept`."""
+    require_forecasts(reader.tables, reader.spec, asked, reader.spec.horizon)
+    require_observations(reader.tables, reader.spec, asked)
+    require_scores(reader.tables, reader.spec, asked)
 
 
 def _by_origin(reader: Reader, asked: Asked) -> Iterator[tuple[str, pd.DataFrame]]:
