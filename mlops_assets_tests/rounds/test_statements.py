@@ -14,7 +14,7 @@ from mlops_assets_tests.io_managers import servers
 from mlops_assets_tests.io_managers.statements import Asked, Watched
 from mlops_assets_tests.worlds import declare
 
-ROUND, QUIET = 800, 60
+ROUND, QUIET = 800, 100
 """More statements than these a daily round, and a tick of all sensors that find nothing new, do not send."""
 
 
