@@ -12,7 +12,7 @@ from mlops_assets.catalog.windows import is_known, places_in, windows_of
 from mlops_assets.io_managers.errors import ForeignRowsError, StorageError
 
 
-class Parts(Mapping[str, pd.DataFrame]):
+class Split(Mapping[str, pd.DataFrame]):
     """The rows of each partition, copied out of their frame when they are asked for."""
 
     def __init__(self, frame: pd.DataFrame, rows: Mapping[str, np.ndarray | slice]) -> None:
@@ -36,7 +36,7 @@ def split(
     expression: str | Mapping[str, str] | None,
     table: str,
     history: str | None = None,
-) -> Parts:
+) -> Split:
     """Split a frame into a run's partitions; one without rows is an empty frame with the columns.
 
     Args:
@@ -55,7 +55,7 @@ def split(
     """
     if expression is None:
         if len(keys) == 1:
-            return Parts(frame, {keys[0]: slice(None)})
+            return Split(frame, {keys[0]: slice(None)})
         raise StorageError(
             f"{table}: one frame for {len(keys)} partitions, but nothing tells its rows apart. "
             f"Name the column in the asset's metadata, e.g. metadata={{'partition_expr': 'timestamp'}}, "
@@ -70,10 +70,10 @@ def split(
             f"{expression!r}, the first at row {foreign[0]}: {rows}. Return only rows of the partitions asked for."
         )
     if len(keys) == 1:
-        return Parts(frame, {keys[0]: slice(None)})
+        return Split(frame, {keys[0]: slice(None)})
     order = np.argsort(positions, kind="stable")
     bounds = np.searchsorted(positions[order], np.arange(len(keys) + 1))
-    return Parts(frame, {key: order[bounds[i] : bounds[i + 1]] for i, key in enumerate(keys)})
+    return Split(frame, {key: order[bounds[i] : bounds[i + 1]] for i, key in enumerate(keys)})
 
 
 def _positions(

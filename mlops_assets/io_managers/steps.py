@@ -20,7 +20,7 @@ from mlops_assets.io_managers.errors import MissingTableError, StorageError
 from mlops_assets.io_managers.keys import label
 from mlops_assets.io_managers.models import Models
 from mlops_assets.io_managers.output_metadata import column_meanings, column_schema, columns_key, preview
-from mlops_assets.io_managers.partition_split import Parts, split
+from mlops_assets.io_managers.partition_split import Split, split
 from mlops_assets.io_managers.parts import nothing_there
 from mlops_assets.resources.meter import entries_of
 from mlops_assets.resources.patience import patient
@@ -175,7 +175,7 @@ def _options(context: dg.OutputContext) -> dict[str, Any]:
     return dict(context.definition_metadata or {})
 
 
-def _split(context: dg.OutputContext, frame: pd.DataFrame) -> Parts:
+def _split(context: dg.OutputContext, frame: pd.DataFrame) -> Split:
     keys, options = list(context.asset_partition_keys), _options(context)
     expression, history = options.get("partition_expr"), options.get(HISTORY)
     return split(frame, keys, context.asset_partitions_def, expression, label(asset_path(context)), history)

@@ -6,8 +6,9 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from mlops_assets.alerts.overdue import late
+from mlops_assets.alerts.overdue import Late, late
 from mlops_assets.catalog.names import (
     ANOMALIES,
     CHAMPION,
@@ -36,6 +37,16 @@ class Case:
     spec: ForecastSpec
     state: Overview
     now: datetime
+
+    @cached_property
+    def late(self) -> list[Late]:
+        """The assets whose latest partition should be there and is not."""
+        return late(self.spec, self.state.last, self.now)
+
+    @cached_property
+    def found(self) -> "tuple[Finding, ...]":
+        """What does not hold, as `findings` returns it."""
+        return findings(self)
 
 
 @dataclass(frozen=True)
@@ -90,20 +101,14 @@ def _judged(case: Case, names: Collection[str]) -> Iterator[Finding]:
     )
 
 
-def problems(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, ...]:
-    """Return what a person should look at, in sentences; the gravest first.
-
-    Args:
-        spec: the forecast.
-        state: its state.
-        now: the moment, with its time zone.
-    """
-    return tuple(one.words for one in findings(Case(spec, state, now)) if one.severity == "error")
+def problems(case: Case) -> tuple[str, ...]:
+    """Return what a person should look at, in sentences; the gravest first."""
+    return tuple(one.words for one in case.found if one.severity == "error")
 
 
-def warnings(spec: ForecastSpec, state: Overview, now: datetime) -> tuple[str, ...]:
+def warnings(case: Case) -> tuple[str, ...]:
     """Return what is worth knowing and nothing to look at, in sentences."""
-    return tuple(one.words for one in findings(Case(spec, state, now)) if one.severity == "warn")
+    return tuple(one.words for one in case.found if one.severity == "warn")
 
 
 def _unreachable(case: Case) -> Iterator[str]:
@@ -131,7 +136,7 @@ def _rolled_back(case: Case) -> Iterator[str]:
 
 def _stale(asset: str) -> Callable[[Case], Iterator[str]]:
     def judge(case: Case) -> Iterator[str]:
-        for one in late(case.spec, case.state.last, case.now):
+        for one in case.late:
             if one.asset == asset:
                 yield f"{asset} are stale: {one.due} should be there, {one.last} is the last"
 

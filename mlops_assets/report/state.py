@@ -43,7 +43,7 @@ from mlops_assets.report.overview import (
     PolicyState,
     QuarantineState,
 )
-from mlops_assets.report.problems import FAILED_DAYS, problems, warnings
+from mlops_assets.report.problems import FAILED_DAYS, Case, problems, warnings
 from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.revised import revised
 from mlops_assets.report.sources import Sources
@@ -98,7 +98,8 @@ def overview(sources: Sources) -> Overview:
         unstored=reached.ask(TABLES, lambda: unstored(spec.name, sources.tables), {}),
     )
     found = replace(found, unreachable=reached.unreachable)
-    return replace(found, problems=problems(spec, found, now), warnings=warnings(spec, found, now))
+    case = Case(spec, found, now)
+    return replace(found, problems=problems(case), warnings=warnings(case))
 
 
 def limit_of(spec: ForecastSpec, backtest: Mapping[str, float]) -> float | None:

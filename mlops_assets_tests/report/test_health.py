@@ -17,7 +17,7 @@ from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.decided import decided_state
 from mlops_assets.report.health import OF_STEPS, answers, checks_of, declared, news
 from mlops_assets.report.overview import DriftState, Overview, QuarantineState, StoredAsset
-from mlops_assets.report.problems import CHECKS, problems, warnings
+from mlops_assets.report.problems import CHECKS, Case, problems, warnings
 from mlops_assets.report.reachable import Reachable
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
@@ -97,7 +97,7 @@ def test_red_is_what_status_says_is_to_be_looked_at(life, name):
     for seen, expected in ((state, unwell), (GOOD, {})):
         tell(instance, spec, seen)
         assert health(instance, spec) == expected
-        assert ("DEGRADED" in expected.values()) == bool(problems(spec, seen, NOW))
+        assert ("DEGRADED" in expected.values()) == bool(problems(Case(spec, seen, NOW)))
         assert tell(instance, spec, seen) == 0, "nothing is told twice"
 
 
@@ -107,8 +107,8 @@ def test_the_spec_says_how_grave_it_is(tmp_path):
         spec, instance = declare(tmp_path, checks={"drift": severity}), dg.DagsterInstance.ephemeral()
         tell(instance, spec, drifted)
         assert health(instance, spec) == status
-        assert problems(spec, drifted, NOW) == ()
-        assert warnings(spec, drifted, NOW) == (("drift: rain has drifted",) if severity == "warn" else ())
+        assert problems(Case(spec, drifted, NOW)) == ()
+        assert warnings(Case(spec, drifted, NOW)) == (("drift: rain has drifted",) if severity == "warn" else ())
         assert spec.fingerprint() == declare(tmp_path).fingerprint()
 
 

@@ -21,7 +21,7 @@ from mlops_assets.report.overview import (
     QuarantineState,
     StoredAsset,
 )
-from mlops_assets.report.problems import problems
+from mlops_assets.report.problems import Case, problems
 from mlops_assets.report.sections import cards
 from mlops_assets.report.state import Sources, overview
 from mlops_assets.resources.clock import Clock
@@ -57,30 +57,30 @@ def spec(tmp_path):
 
 
 def test_nothing_is_said_where_all_is_well(spec):
-    assert problems(spec, GOOD, NOW) == ()
+    assert problems(Case(spec, GOOD, NOW)) == ()
 
 
 def test_an_accuracy_without_a_value_or_a_limit_is_no_problem(spec):
     for score in (replace(GOOD.accuracy, value=None), replace(GOOD.accuracy, value=9.0, limit=None), None):
-        assert problems(spec, replace(GOOD, accuracy=score), NOW) == ()
+        assert problems(Case(spec, replace(GOOD, accuracy=score), NOW)) == ()
 
 
 def test_a_bias_is_a_problem_beyond_its_limit_only(spec, tmp_path):
     biased = replace(GOOD, accuracy=replace(GOOD.accuracy, scores={"bias": -0.125}))
-    assert problems(spec, biased, NOW) == ()
+    assert problems(Case(spec, biased, NOW)) == ()
     watched = declare(tmp_path, retraining={"bias": 0.1})
-    assert problems(watched, GOOD, NOW) == ()
-    assert problems(watched, biased, NOW) == ("the forecasts of 2024-05-15 are 12.5% too low, 10.0% are allowed",)
+    assert problems(Case(watched, GOOD, NOW)) == ()
+    assert problems(Case(watched, biased, NOW)) == ("the forecasts of 2024-05-15 are 12.5% too low, 10.0% are allowed",)
 
 
 def test_a_breach_of_a_past_champion_is_no_problem(spec):
     past = replace(GOOD.policies[0], breach="v1 2024-05-14 wql")
-    assert problems(spec, replace(GOOD, policies=(past,)), NOW) == ()
+    assert problems(Case(spec, replace(GOOD, policies=(past,)), NOW)) == ()
 
 
 def test_where_nothing_is_stored_only_that_is_said(spec):
     empty = replace(GOOD, assets=(), champion=None)
-    assert problems(spec, empty, NOW) == ("nothing is stored yet: mlops-assets run demo",)
+    assert problems(Case(spec, empty, NOW)) == ("nothing is stored yet: mlops-assets run demo",)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_where_nothing_is_stored_only_that_is_said(spec):
     ],
 )
 def test_every_problem_is_said(spec, change, sentence):
-    assert problems(spec, replace(GOOD, **change), NOW) == (sentence,)
+    assert problems(Case(spec, replace(GOOD, **change), NOW)) == (sentence,)
 
 
 @pytest.mark.parametrize(("point", "said"), [({}, True), ({"point": "median"}, False)])
