@@ -64,13 +64,23 @@ def make_project(folder: Path, now: datetime, table: str | None = None, name: st
         write_sample(file.with_suffix(".csv"))
     first = draft(table or str(file.with_suffix(".csv")), file, called, now)
     write(first, file)
-    known = {"project": project, "package": package, "forecast": called, "version": version("mlops-assets")}
+    known = {
+        "project": _distribution(project) or package,
+        "package": package,
+        "forecast": called,
+        "version": version("mlops-assets"),
+    }
     for path, text in _files(known):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     files = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file())
     return Made(package, first, [one for one in files if not one.startswith(".git/")])
+
+
+def _distribution(folder: str) -> str:
+    """Return a folder's name as one that packages and images may have."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")
 
 
 def _files(known: dict[str, str]) -> Iterator[tuple[Path, str]]:

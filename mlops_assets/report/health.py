@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, QUARANTINE, assets_of
 from mlops_assets.report.overview import Overview
@@ -58,20 +59,38 @@ def answers(spec: ForecastSpec, state: Overview, now: datetime) -> list[dg.Asset
     return [answer(one, spec, said.get(one, ()), _numbers(one, state)) for one in known]
 
 
-def news(instance: dg.DagsterInstance, found: Iterable[dg.AssetCheckResult]) -> list[dg.AssetCheckEvaluation]:
-    """Return those answers that are other than the latest ones that Dagster knows."""
+def news(
+    instance: dg.DagsterInstance, found: Iterable[dg.AssetCheckResult], making: dg.AssetKey | None = None
+) -> list[dg.AssetCheckEvaluation]:
+    """Return those answers that are other than the latest ones that Dagster knows, or that it counts no more.
+
+    To Dagster, a check whose asset has been made since, by another run, is not evaluated.
+
+    Args:
+        instance: knows the latest answers.
+        found: the present ones.
+        making: the asset that is about to be made.
+    """
     by_key = {key_of(one): one for one in found}
     known = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(by_key))
-    latest = {key: record.evaluation for key, record in known.items()}
-    return [_evaluation(one) for key, one in by_key.items() if not _same(latest.get(key), one)]
+    entries = [one.asset_entry for one in instance.get_asset_records(list({key.asset_key for key in by_key}))]
+    made = {entry.asset_key: entry.last_materialization_record for entry in entries}
+
+    def counts(key: dg.AssetCheckKey, result: dg.AssetCheckResult) -> bool:
+        record, last = known.get(key), made.get(key.asset_key)
+        if record is None or key.asset_key == making or not _same(record.evaluation, result):
+            return False
+        return last is None or record.run_id == last.run_id or _target(record.evaluation) == last.storage_id
+
+    return [_evaluation(one, made.get(key.asset_key)) for key, one in by_key.items() if not counts(key, one)]
 
 
 def tell(
     context: dg.AssetExecutionContext, spec: ForecastSpec, state: Overview, now: datetime, asset: str = ""
 ) -> None:
-    """Tell Dagster within a step which checks, of one asset or of all, have another answer than before."""
+    """Tell Dagster within the step of an asset what has come of the checks, of one asset or of all, as `news` says."""
     found = [one for one in answers(spec, state, now) if asset in ("", _key(one).path[-1])]
-    for one in news(context.instance, found):
+    for one in news(context.instance, found, context.asset_key):
         context.log_event(one)  # pyright: ignore[reportArgumentType]
 
 
@@ -98,7 +117,13 @@ def _same(known: object, found: dg.AssetCheckResult) -> bool:
     )
 
 
-def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+def _target(evaluation: dg.AssetCheckEvaluation | None) -> int | None:
+    """Return the storage id of the materialization that an answer is of."""
+    target = evaluation and evaluation.target_materialization_data
+    return target.storage_id if target else None
+
+
+def _evaluation(result: dg.AssetCheckResult, made: dg.EventLogRecord | None) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=_key(result),
         check_name=str(result.check_name),
@@ -106,6 +131,10 @@ def _evaluation(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
         metadata=result.metadata,
         severity=result.severity,
         description=result.description,
+        target_materialization_data=made
+        and AssetCheckEvaluationTargetMaterializationData(
+            storage_id=made.storage_id, run_id=made.run_id, timestamp=made.timestamp
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from mlops_assets.errors import UnknownNameError
+from mlops_assets.errors import MlopsAssetsError, UnknownNameError
 from mlops_assets.forecasting.model import extensions, kinds, regressors
 from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets.spec.extensions import Features, named
@@ -164,6 +164,8 @@ class Model(Part):
                 f"{known}, or the import path of another of scikit-learn's regressors that a model file can hold, such "
                 "as sklearn.linear_model.Ridge, or of a class of your own"
             ) from None
+        except MlopsAssetsError as error:
+            raise ValueError(error.message) from None
         return value
 
     @field_validator("members")
@@ -176,6 +178,8 @@ class Model(Part):
                 if extensions.is_path(kind):
                     raise MisfitError(str(number), str(error)) from None
                 known = False
+            except MlopsAssetsError as error:
+                raise MisfitError(str(number), error.message) from None
             if not known:
                 own = extensions.names(extensions.MODELS)
                 raise MisfitError(

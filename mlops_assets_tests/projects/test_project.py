@@ -4,6 +4,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+import tomli
 
 from mlops_assets.errors import UsageError
 from mlops_assets.projects.project import make_project
@@ -55,6 +56,12 @@ def test_a_folder_with_something_in_it_is_refused_but_a_clone_without_files_is_n
     assert ".git" not in " ".join(make_project(tmp_path / "shop", NOW).files).replace(".gitignore", "").split()
     with pytest.raises(UsageError, match="there is something already"):
         make_project(tmp_path / "shop", NOW)
+
+
+def test_whatever_the_folder_is_called_packages_and_images_may_have_the_name(tmp_path):
+    made = make_project(tmp_path / "North Store.1 & sons", NOW)
+    settings = tomli.loads((tmp_path / "North Store.1 & sons" / "pyproject.toml").read_text())
+    assert (settings["project"]["name"], made.package) == ("north-store-1-sons", "north_store")
 
 
 def test_the_sample_is_the_same_each_time_and_knows_its_promotions_ahead():

@@ -15,7 +15,7 @@ from mlops_assets.catalog.columns import TABLES
 from mlops_assets.definitions import build
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.report.decided import decided_state
-from mlops_assets.report.health import OF_STEPS, answers, checks_of, declared, news
+from mlops_assets.report.health import OF_STEPS, answers, checks_of, declared, key_of, news
 from mlops_assets.report.overview import DriftState, Overview, QuarantineState, StoredAsset
 from mlops_assets.report.problems import CHECKS, Case, problems, warnings
 from mlops_assets.report.reachable import Reachable
@@ -99,6 +99,24 @@ def test_red_is_what_status_says_is_to_be_looked_at(life, name):
         assert health(instance, spec) == expected
         assert ("DEGRADED" in expected.values()) == bool(problems(Case(spec, seen, NOW)))
         assert tell(instance, spec, seen) == 0, "nothing is told twice"
+
+
+def test_what_was_made_since_is_told_of_again_for_dagster_takes_its_checks_as_not_evaluated(tmp_path):
+    spec, instance = declare(tmp_path), dg.DagsterInstance.ephemeral()
+    tell(instance, spec, GOOD)
+    forecasts = dg.AssetKey(["demo", "forecasts"])
+
+    @dg.asset(key=forecasts)
+    def made() -> None: ...
+
+    assert tell(instance, spec, GOOD) == 0
+    dg.materialize([made], instance=instance)
+    unevaluated = {key_of(one).name for one in answers(spec, GOOD, NOW) if key_of(one).asset_key == forecasts}
+    assert {one.check_name for one in news(instance, answers(spec, GOOD, NOW))} == unevaluated
+    assert tell(instance, spec, GOOD) == len(unevaluated)
+    assert tell(instance, spec, GOOD) == 0
+    again = news(instance, answers(spec, GOOD, NOW), making=forecasts)
+    assert {one.check_name for one in again} == unevaluated, "they would be older than what the step makes"
 
 
 def test_the_spec_says_how_grave_it_is(tmp_path):

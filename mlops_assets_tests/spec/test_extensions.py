@@ -39,6 +39,12 @@ def test_a_policy_may_go_by_one_as_well():
         ("report: {sections: stok}", "no report section 'stok'; did you mean stock?"),
         ("model: {features: [payday]}", "no feature 'payday'; did you mean paydays?"),
         ("model: {kind: acme_drft}", "did you mean 'acme_drift'?"),
+        (
+            "model: {kind: acme.torn:Drift}",
+            "model.kind (line 7): the model kind 'acme.torn:Drift': importing acme.torn",
+        ),
+        ("model: {kind: 'acme.alerts:page'}", "model.kind (line 7): "),
+        ("model: {kind: ensemble, members: [acme.torn:Drift, drift]}", "model.members.0 (line 7): "),
     ],
 )
 def test_a_typo_is_refused_with_the_names_that_there_are(text, words):
