@@ -13,6 +13,7 @@ from mlops_assets.catalog.declared import in_force
 from mlops_assets.definitions import assets_of, automation_of, build_environment
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, json_schema, spec_of
+from mlops_assets.spec.folder import name_taken
 from mlops_assets.spec.yaml_read import Document, Position
 
 if TYPE_CHECKING:
@@ -67,9 +68,16 @@ class Forecast(dg.Component):
         return in_force(self.spec, Settings.read())
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """Return its assets over the environment; the first forecast brings jobs, schedules and sensors of all."""
+        """Return its assets over the environment; the first forecast brings jobs, schedules and sensors of all.
+
+        Raises:
+            SpecError: another one has its name.
+        """
         assets = assets_of(self.in_force, _environment(Settings.read()))
         first, *others = context.component_tree.get_all_components(Forecast) or [self]
+        same = [one.spec for one in (first, *others) if one.spec.name == self.spec.name]
+        if len(same) > 1:
+            raise name_taken(self.spec.name, same)
         if first is not self:
             return assets
         return dg.Definitions.merge(assets, automation_of([one.in_force for one in (first, *others)]))

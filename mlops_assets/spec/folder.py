@@ -1,6 +1,7 @@
 """The specs of a folder: a file that cannot be used is told, and takes no other down."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def load_specs(folder: Path) -> Declared:
         else:
             found.setdefault(spec.name, []).append(spec)
     twice = {name: specs for name, specs in found.items() if len(specs) > 1}
-    broken = [BrokenSpec(name, specs[-1].file, _taken(name, specs)) for name, specs in twice.items()]
+    broken = [BrokenSpec(name, specs[-1].file, name_taken(name, specs)) for name, specs in twice.items()]
     taken = set(found)
     for file, error in failed.items():
         called = file.parent.name if file.name == _DEFS else file.name
@@ -149,7 +150,8 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _taken(name: str, specs: list[ForecastSpec]) -> SpecError:
+def name_taken(name: str, specs: Sequence[ForecastSpec]) -> SpecError:
+    """Return the error that says that several files give their forecasts one name."""
     *others, last = (str(spec.file) for spec in specs)
     return SpecError(f"{last}: name: {name!r} is taken by {', '.join(others)}; neither is used until one has another")
 

@@ -55,6 +55,15 @@ def test_several_share_the_environment_and_the_sensors_that_serve_all(project):
     assert {target.job_name for target in served.targets} >= {"first_daily", "second_daily"}
 
 
+def test_two_of_one_name_are_refused_with_their_files(project):
+    first, second = declare(project, "first"), declare(project, "second")
+    second.write_text(first.read_text())
+    with pytest.raises(Exception) as raised, project.build_all_defs():
+        pass
+    (told,) = [error for error in causes(raised.value) if isinstance(error, SpecError)]
+    assert str(told).startswith(f"{second.resolve()}: name: 'first' is taken by {first.resolve()}")
+
+
 def test_its_assets_run_and_know_their_file(project):
     file = declare(project, "demo", description="{{ env.SHOPS }}")
     with pytest.MonkeyPatch.context() as patch:
