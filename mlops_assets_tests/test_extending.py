@@ -12,10 +12,12 @@ from mlops_assets.analysis.status import sources_of
 from mlops_assets.environments import Stores
 from mlops_assets.errors import ModelFileError
 from mlops_assets.forecasting.model import kinds
+from mlops_assets.forecasting.model.kinds.ensemble import Ensemble
 from mlops_assets.report.sections import overview_sections
 from mlops_assets.report.state import overview
 from mlops_assets.settings import Settings
 from mlops_assets.sources.calendars import with_calendars
+from mlops_assets.stages.external.collect import look
 from mlops_assets.testing import check_model
 from mlops_assets_tests.worlds import HISTORY
 
@@ -26,7 +28,13 @@ ACME = {
     "columns": {"item_id": "shop", "timestamp": "day", "target": "sold"},
     "covariates": None,
     "calendars": [{"name": "market", "events": "market_days", "parameters": {"weekday": 2}}],
-    "model": {"features": ["paydays"], "parameters": {"n_estimators": 10, "n_jobs": 1}, "max_training_rows": 2000},
+    "model": {
+        "kind": "ensemble",
+        "members": ["random_forest", "acme_drift"],
+        "features": ["paydays"],
+        "max_training_rows": 2000,
+    },
+    "external": {"service": "oracle", "parameters": {"bonus": 1.5}},
     "gate": {"metric": "shortfall", "rules": ["acme.rules:no_wild_totals"]},
     "retraining": {"metric": "acme.metrics:Shortfall"},
     "report": {"sections": ["stock"]},
@@ -38,24 +46,32 @@ def test_a_forecast_lives_by_what_a_foreign_package_brings(acme, world, tmp_path
 
     made = world(**ACME)
     made.run("observations", "quarantine", partition=HISTORY)
-    trained = made.train()
-    assert {"own_days_to_payday", "own_best_of_week", "known_market"} <= {*made.table("training_set")}
+    trained = made.run("training_set", "model", "backtest", "model_version", "champion")
     assert made.metadata(trained, "model_version")["shortfall"] >= 0
     decided = made.table("decisions").iloc[-1]
     (own,) = [rule for rule in json.loads(decided["rules"])["rules"] if rule["name"] == "acme.rules:no_wild_totals"]
     assert re.fullmatch(r"the total is \d+% of what came", own["message"])
     assert decided["outcome"] == "promoted", decided["reason"]
 
-    made.run("forecasts", partition="2024-05-10")
+    made.run("forecasts", "external_jobs", partition="2024-05-10")
+    stores = Stores(**made.resources)
+    (collected,) = look(made.spec, stores)[1]
+    assert (collected.partition, collected.good) == ("2024-05-10", True), collected.words
     made.run("observations", "quarantine", "forecast_accuracy", partition="2024-05-11")
+    assert set(made.table("forecasts")["source"]) == {"champion", "oracle"}
     assert made.table("accuracy_scores").query("scope == 'all'")["shortfall"].notna().all()
 
     version = made.tracking.registry("demo").version(1)
     state, _ = made.tracking.registry("demo").fetch(version)
-    assert state["packages"] == {"paydays": "acme-forecasting==1.2.0"}
-    assert "own" in set(kinds.importances(kinds.rebuild(state))["group"])
+    assert set(state["packages"].values()) == {"acme-forecasting==1.2.0"}
+    ensemble = kinds.rebuild(state)
+    assert isinstance(ensemble, Ensemble)
+    assert {"random_forest", "acme_drift"} <= {*ensemble.record["member"]}, (
+        "both were tried; who is of no use is left out"
+    )
+    (explained,) = filter(lambda one: one is not None, map(kinds.importances, ensemble.members.values()))
+    assert "own" in set(explained["group"])
 
-    stores = Stores(**made.resources)
     sources = sources_of(made.spec, stores, Settings(MLOPS_DATA=tmp_path / "data"))
     (stock,) = [one for one in overview_sections(sources, overview(sources)) if one.title == "Stock"]
     assert stock.sentences == ["Order for demo until 2024-05-10."]

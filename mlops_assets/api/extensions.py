@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mlops_assets.alerts.notifications import Alert
     from mlops_assets.forecasting.evaluation.metrics import Metric, Rows
     from mlops_assets.forecasting.model.kinds import CalibratedSeries, Model, SeriesModel
-    from mlops_assets.forecasting.model.task import Task
+    from mlops_assets.forecasting.model.task import Task, quantile_column
     from mlops_assets.jobs.providers.protocol import Job, Provider, Request, Status, Step
     from mlops_assets.jobs.providers.service_errors import NotThereError
     from mlops_assets.report.section import Section, Table
@@ -33,13 +33,14 @@ __all__ = [
     "Step",
     "Table",
     "Task",
+    "quantile_column",
 ]
 
 _MODULES = {
     "alerts.notifications": ("Alert",),
     "forecasting.evaluation.metrics": ("Metric", "Rows"),
     "forecasting.model.kinds": ("CalibratedSeries", "Model", "SeriesModel"),
-    "forecasting.model.task": ("Task",),
+    "forecasting.model.task": ("Task", "quantile_column"),
     "jobs.providers.protocol": ("Job", "Provider", "Request", "Status", "Step"),
     "jobs.providers.service_errors": ("NotThereError",),
     "report.section": ("Section", "Table"),

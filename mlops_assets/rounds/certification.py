@@ -24,6 +24,7 @@ from mlops_assets.forecasting.model import model_file
 from mlops_assets.forecasting.model.kinds import lookback
 from mlops_assets.io_managers import MemoryModels, MemoryTables, Models, ObjectModels, ObjectTables, SqlTables, Tables
 from mlops_assets.io_managers.filesystems import Bucket, LocalFolder, open_file_store
+from mlops_assets.lifecycle.approvers import Approvers
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.databases import DatabaseError, shown
@@ -264,6 +265,7 @@ def run_small_round(spec: ForecastSpec, place: Store, tracking: Tracking, clock:
         "jobs": dg.ResourceDefinition.none_resource(),
         "prices": Prices(),
         "engine": Engine.local(),
+        "approvers": Approvers(),
     }
     definitions = assemble([spec], Environment(resources, dg.in_process_executor))
     run = Runner(definitions, dg.DagsterInstance.ephemeral(), listen)
