@@ -62,6 +62,8 @@ def present(schema: pa.Schema, columns: list[str] | None) -> list[str]:
 
 def narrow(schema: pa.Schema, columns: list[str]) -> pa.Schema:
     """Return the schema of these columns only, its record included."""
+    if columns == schema.names and RECORD in (schema.metadata or {}):  # of thousands of partitions each is asked for
+        return schema.with_metadata({RECORD: schema.metadata[RECORD]})
     record = columns_record(schema)
     kept = {name: record[name] for name in columns if name in record}
     return pa.schema([schema.field(name) for name in columns]).with_metadata({RECORD: json.dumps(kept)})

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import PrivateAttr
@@ -17,11 +18,18 @@ _MOST = 200
 """Frames that are kept."""
 
 
+class _Kept(NamedTuple):
+    """A frame, and the partitions whose rows it holds: the name of each, its claim, and which table it was."""
+
+    state: Sequence[tuple[str | None, int, int]]
+    frame: pd.DataFrame
+
+
 class KeptTables(MemoryTables):
-    """Tables in memory that keep what was read of them, for as long as nobody writes there."""
+    """Tables in memory that keep what was read of them; of what has only grown since, the new partitions are read."""
 
     _clock: Clock = PrivateAttr(default_factory=Clock)
-    _frames: dict[str, tuple[object, pd.DataFrame]] = PrivateAttr(default_factory=dict)
+    _frames: dict[str, _Kept] = PrivateAttr(default_factory=dict)
 
     def wake(self, clock: Clock) -> None:
         """Let it be the moment of a clock."""
@@ -39,17 +47,22 @@ class KeptTables(MemoryTables):
         only: Only | None = None,
     ) -> pd.DataFrame:
         """Return a table as one frame; arguments as of the store."""
-        asked = repr((key, partitions and (len(partitions), partitions[0], partitions[-1]), columns, only))
+        asked = repr((key, partitions and partitions[0], partitions and len(partitions) == 1, columns, only))
         stored = self._tables.get(folder(key), {})
         names = sorted(stored, key=str) if partitions is None else [one for one in partitions if one in stored]
-        state = tuple((name, stored[name][0], id(stored[name][1])) for name in names)
+        state = [(name, stored[name][0], id(stored[name][1])) for name in names]
         known = self._frames.pop(asked, None)
-        if known is None or known[0] != state:
-            known = state, super().read(key, partitions, columns, only)
+        if known is None or known.state != state:
+            new = [str(name) for name in names[len(known.state) :]] if known is not None else []
+            more = super().read(key, new, columns, only) if new and known.state == state[: -len(new)] else None
+            if more is not None and [*more.dtypes.items()] == [*known.frame.dtypes.items()]:
+                known = _Kept(state, pd.concat([known.frame, more], ignore_index=True))
+            else:
+                known = _Kept(state, super().read(key, partitions, columns, only))
         self._frames[asked] = known  # the latest last
         if len(self._frames) > _MOST:
             self._frames.pop(next(iter(self._frames)))
-        return known[1].copy()
+        return known.frame.copy()
 
     def copy_to(self, other: Tables) -> None:
         """Store all of them in another place."""

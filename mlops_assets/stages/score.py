@@ -119,9 +119,10 @@ def version_scores(tables: Tables, spec: ForecastSpec, champion: Champion | None
     keys = [key for key in keys if key >= since]
     # One more tells whether a breach goes on.
     enough = max(rules.window for rules in spec.rules_of_retraining) + 1
-    found = _by_version(tables, spec, [])
-    for first in range(0, len(keys), enough):
-        found = pd.concat([_by_version(tables, spec, keys[first : first + enough]), found], ignore_index=True)
+    found, first = _by_version(tables, spec, []), 0
+    while first < len(keys):
+        more = keys[first : first + max(enough, first)]  # twice as many each time: others may have made most of them
+        found, first = pd.concat([_by_version(tables, spec, more), found], ignore_index=True), first + len(more)
         own = found.loc[found["model_version"] == champion.version, "partition"]
         if len(own) >= enough:
             return found[found["partition"] >= own.iloc[-enough]].reset_index(drop=True)
