@@ -71,7 +71,9 @@ def typed(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
         KeyError: a column is not there.
         ValueError, TypeError: a value is not of its column's type.
     """
-    cast = {one.name: _cast(rows[one.name], one.dtype) for one in columns}
+    types = dict(zip(rows.columns, map(_name, rows.dtypes), strict=True))
+    right = {one.name for one in columns if types[one.name] == one.dtype != "str"}
+    cast = {one.name: None if one.name in right else _cast(rows[one.name], one.dtype) for one in columns}
     if all(one is None for one in cast.values()):  # as what comes from a store is: most of the time goes into columns
         return rows.reindex(columns=list(cast))
     return pd.DataFrame({name: rows[name] if one is None else one for name, one in cast.items()}, index=rows.index)
@@ -88,10 +90,9 @@ def _without_rows(columns: Columns) -> pd.DataFrame:
 
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series | None:
-    """Return values as a type; None: they are of it."""
+    """Return values, which are of another type, as this one; None: they are texts already."""
     if dtype != "str":
-        right = _name(values.dtype) == dtype
-        return None if right else values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return values.astype(dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
     if values.dtype == object and {*map(type, values.to_numpy())} <= _TEXTS:
         return None
     missing = pd.isna(values.to_numpy(dtype=object))

@@ -283,7 +283,8 @@ def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
     key = latest_complete(spec, last) if last is not None else None
     if last is None or key is None:
         return None
-    return None if key != latest_complete(spec, last, bounded=False) else (key, last + grace)
+    ended = spec.partitions.end is not None and key != latest_complete(spec, last, bounded=False)
+    return None if ended else (key, last + grace)
 
 
 def longest_round(spec: ForecastSpec) -> timedelta | None:

@@ -20,7 +20,6 @@ from mlops_assets.catalog.names import INGEST, MODEL_VERSIONS, OBSERVATIONS, job
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError
-from mlops_assets.io_managers.memory import MemoryModels
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.roles import CHAMPION, SHADOW
 from mlops_assets.resources.clock import Clock
@@ -28,7 +27,7 @@ from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
 from mlops_assets.simulation.journal import JobEvent
 from mlops_assets.simulation.service import EXTERNAL, Service, ServiceJobs
-from mlops_assets.simulation.tables import KeptTables
+from mlops_assets.simulation.tables import KeptModels, KeptTables
 from mlops_assets.simulation.world import HISTORY, START, World
 from mlops_assets.spec import ForecastSpec, load_spec
 from mlops_assets.tracking.memory import MemoryTracking
@@ -144,7 +143,7 @@ class Forecast:
         self._tables.wake(clock)
         self.stores = Stores(
             tables=self._tables,
-            models=MemoryModels(),
+            models=KeptModels(),
             tracking=self._tracking,
             notifications=Notifications(),
             clock=clock,

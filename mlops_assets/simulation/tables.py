@@ -1,16 +1,16 @@
-"""The tables of a simulated forecast: in memory, and what has not changed is converted once."""
+"""Tables and models of a simulated forecast: in memory, and what has not changed is converted once."""
 
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pydantic import PrivateAttr
 
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.keys import folder
-from mlops_assets.io_managers.memory import MemoryTables
+from mlops_assets.io_managers.memory import MemoryModels, MemoryTables
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.rows import Only
 
@@ -23,6 +23,9 @@ class _Kept(NamedTuple):
 
     state: Sequence[tuple[str | None, int, int]]
     frame: pd.DataFrame
+
+
+_NOTHING = _Kept((), pd.DataFrame())
 
 
 class KeptTables(MemoryTables):
@@ -51,9 +54,9 @@ class KeptTables(MemoryTables):
         stored = self._tables.get(folder(key), {})
         names = sorted(stored, key=str) if partitions is None else [one for one in partitions if one in stored]
         state = [(name, stored[name][0], id(stored[name][1])) for name in names]
-        known = self._frames.pop(asked, None)
-        if known is None or known.state != state:
-            new = [str(name) for name in names[len(known.state) :]] if known is not None else []
+        known = self._frames.pop(asked, _NOTHING)
+        if known.state != state:
+            new = [str(name) for name in names[len(known.state) :]] if known.state else []
             more = super().read(key, new, columns, only) if new and known.state == state[: -len(new)] else None
             if more is not None and [*more.dtypes.items()] == [*known.frame.dtypes.items()]:
                 known = _Kept(state, pd.concat([known.frame, more], ignore_index=True))
@@ -69,3 +72,16 @@ class KeptTables(MemoryTables):
         for path, parts in self._tables.items():
             tables: Parts = {name: table for name, (_, table) in parts.items()}
             other.replace(path.split("/"), tables, {"allow_new_columns": True}, time.time_ns())
+
+
+class KeptModels(MemoryModels):
+    """Models in memory that keep the one that was loaded last: each day asks for the champion."""
+
+    _last: tuple[bytes, Any] = PrivateAttr(default=(b"", None))
+
+    def load(self, key: Sequence[str]) -> Any:
+        """Return a model, built from its bytes unless it is the last one."""
+        data = self._entry(key)[1]
+        if self._last[0] is not data:
+            self._last = data, super().load(key)
+        return self._last[1]
