@@ -29,8 +29,9 @@ def promote(name: str, version: int, source: str, target: str | None, by: str, r
 
     Exit code 0: it is champion, or waits for a person as approval: manual asks; 4: the gate has refused it.
     """
-    present = Settings.read()
-    find_spec(present.forecasts, name)
+    present = Settings.read() if target is None else None
+    if present is not None:
+        find_spec(present.forecasts, name)
     from mlops_assets.lifecycle.decisions import DecisionError
     from mlops_assets.rounds.env_files import NamedEnvironment
     from mlops_assets.rounds.promotion import as_json as answer
@@ -38,7 +39,7 @@ def promote(name: str, version: int, source: str, target: str | None, by: str, r
     from mlops_assets.rounds.turns import turn_of
 
     there = NamedEnvironment.find(source)
-    here = NamedEnvironment.present(present.environment) if target is None else NamedEnvironment.find(target)
+    here = NamedEnvironment.present(present.environment) if present else NamedEnvironment.find(target or "")
     with (
         tempfile.TemporaryDirectory(prefix="mlops-assets-") as folder,
         base.progress(f"{name}: fetching version {version} from {there.name}") as listen,

@@ -292,6 +292,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "scale/spark_session.py:SparkSession.__init__": no_library_of_spark,
     "scale/worker.py:require_release": lambda *_: raised(lambda: worker.require_release("0.1.0", "of another image")),
     "alerts/notifications.py:Notifications._services": no_apprise,
+    "report/metrics.py:text": without_library("prometheus_client", "metrics", "demo"),
     "forecasting/evaluation/search.py:require_tunable": without_library("optuna", "tune", "demo", "--minutes", "0.1"),
     "tracking/registry.py:Registry.code": no_code_of_a_version,
     "lifecycle/roles.py:Roles.switch.entry": a_role_that_it_has,
