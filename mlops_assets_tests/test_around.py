@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets import Settings, build_definitions, load_spec, partitions_of
+from mlops_assets.automation.arrivals import Seen, Watched
 from mlops_assets.sources.base import SourceError
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec.sources import AssetSource
@@ -111,7 +112,8 @@ def test_a_partitioned_asset_is_read_whole(tmp_path, empty_mlflow):
     from mlops_assets.sources.base import read_all
 
     settings: Settings = sandbox(tmp_path, empty_mlflow)
-    declare(tmp_path / "forecasts", source={"kind": "asset", "key": "erp/sales"}, columns=SOLD, covariates=None)
+    source = {"kind": "asset", "key": "erp/sales"}
+    spec = declare(tmp_path / "forecasts", source=source, columns=SOLD, covariates=None, arrivals=True)
     days = pd.date_range("2024-05-01", periods=2, unit="us")
     with open_stores(settings) as stores:
         frame = pd.DataFrame({"shop": "s1", "day": days, "sold": 1.0})
@@ -125,3 +127,8 @@ def test_a_partitioned_asset_is_read_whole(tmp_path, empty_mlflow):
         assert reader.signature("day", window) == before
         stores.tables.write(["erp", "sales"], frame.iloc[[1]].assign(sold=2.0), "2024-05-02")
         assert reader.version("day", window) != before
+        watched, patience = Watched(spec), spec.arrivals.patience.total_seconds()
+        seen, words = watched.look(Seen(), "2024-05-02", 1000.0)
+        assert "has changed" in words
+        seen, words = watched.look(seen, "2024-05-02", 1001.0 + patience)
+        assert (seen.taken == seen.signature, words) == (True, ""), "the sensor arrivals starts the round"
