@@ -27,7 +27,7 @@ from mlops_assets.resources.stored import StoredTable
 from mlops_assets.settings import Settings
 from mlops_assets.simulation.journal import JobEvent
 from mlops_assets.simulation.service import EXTERNAL, Service, ServiceJobs
-from mlops_assets.simulation.tables import KeptModels, KeptTables
+from mlops_assets.simulation.stores import KeptModels, KeptTables, instance
 from mlops_assets.simulation.world import HISTORY, START, World
 from mlops_assets.spec import ForecastSpec, load_spec
 from mlops_assets.tracking.memory import MemoryTracking
@@ -130,7 +130,7 @@ class Forecast:
     service: Service = field(default_factory=Service)
     stores: Stores = field(init=False)
     graph: Graph = field(init=False)
-    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    instance: dg.DagsterInstance = field(default_factory=instance)
     _tables: KeptTables = field(default_factory=KeptTables)
     _tracking: MemoryTracking = field(default_factory=MemoryTracking)
     _runs: int = 0

@@ -1,11 +1,14 @@
-"""Tables and models of a simulated forecast: in memory, and what has not changed is converted once."""
+"""What a simulated forecast is kept in: memory, and what has not changed is converted once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import dagster as dg
 import pandas as pd
+from dagster._core.storage.event_log import InMemoryEventLogStorage
 from pydantic import PrivateAttr
 
 from mlops_assets.io_managers.base import Parts, Tables
@@ -85,3 +88,21 @@ class KeptModels(MemoryModels):
         if self._last[0] is not data:
             self._last = data, super().load(key)
         return self._last[1]
+
+
+class _HeldEvents(InMemoryEventLogStorage):
+    """Dagster's events in memory, over the connection that it holds: another for each question was 7 % of a day."""
+
+    @contextmanager
+    def _connect(self) -> Iterator[Any]:
+        with self._db_lock, self._held_conn.begin():
+            yield self._held_conn
+
+
+def instance() -> dg.DagsterInstance:
+    """Return an ephemeral instance of Dagster, for one thread."""
+    made = dg.DagsterInstance.ephemeral()
+    made.event_log_storage.dispose()
+    made._event_storage = _HeldEvents()
+    made._event_storage.register_instance(made)
+    return made

@@ -1,4 +1,4 @@
-"""The tables of a simulated forecast."""
+"""What a simulated forecast is kept in."""
 
 import dagster as dg
 import pandas as pd
@@ -8,7 +8,7 @@ from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.patience import patient
-from mlops_assets.simulation.tables import KeptTables
+from mlops_assets.simulation.stores import KeptTables
 
 
 def test_what_runs_take_is_booked_in_the_months_of_the_simulated_life():
