@@ -48,6 +48,7 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool, as_
     settings = Settings.read()
     from mlops_assets.catalog.declared import declared
     from mlops_assets.environments import open_stores
+    from mlops_assets.lifecycle.approvers import Approvers
     from mlops_assets.lifecycle.leaving import Places
     from mlops_assets.resources.instance import present_instance
     from mlops_assets.rounds.turns import turn_of
@@ -60,6 +61,8 @@ def _tell(name: str, steps: "Callable[[Places], Iterator[str]]", done: bool, as_
             f"{broken.message}\n  what this file declares cannot be known, and it may be {name}: mend it, "
             "or move it out of the folder"
         )
+    if done:
+        Approvers.of(settings).by_key(None, settings.key)
     with turn_of(name, settings, lambda step: click.echo(f"! {step.message}")), open_stores(settings) as stores:
         for step in steps(Places(stores, present_instance(settings), present.names)):
             said.append(step)

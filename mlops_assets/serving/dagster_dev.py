@@ -47,6 +47,8 @@ class Dev:
 
         spawn = replaceable(dev, _SPAWN)
         setattr(dev, _SPAWN, _guarded(spawn))
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is not to hold it up
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         watch = threading.Thread(target=self._watch, daemon=True)
         watch.start()
         try:

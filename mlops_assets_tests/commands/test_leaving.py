@@ -35,3 +35,11 @@ def test_what_the_last_spec_has_left_is_listed(tmp_path):
     assert told.exit_code == 0, told.output
     assert "no longer declared" in told.output
     assert "mlops-assets retire gone" in " ".join(told.output.split())
+
+
+@pytest.mark.parametrize("command", [["retire", "gone", "--delete"], ["rename", "gone", "demo"]])
+def test_with_approvers_nothing_is_deleted_or_renamed_without_a_key(tmp_path, command):
+    (tmp_path / "demo.yaml").write_text(MINIMAL)
+    env = {"MLOPS_FORECASTS": str(tmp_path), "MLOPS_DATA": str(tmp_path / "data"), "MLOPS_APPROVERS": "a:" + "x" * 16}
+    told = CliRunner().invoke(main, [*command, "--yes"], env=env)
+    assert (told.exit_code, "put your key into MLOPS_KEY" in told.stderr) == (4, True)
