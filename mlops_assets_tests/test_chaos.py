@@ -8,7 +8,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from mlops_assets.catalog.names import DAILY
 from mlops_assets.catalog.partitions import before
 from mlops_assets.definitions import build
 from mlops_assets_tests.channels import Hook
-from mlops_assets_tests.live.deployment import Deployment, declared
-from mlops_assets_tests.live.stack import deployed
+from mlops_assets_tests.live.deployment import Deployment, declared, deployment
 
 SEED = os.environ.get("MLOPS_TEST_CHAOS", "")
 AWAY = 60.0
@@ -139,22 +137,21 @@ def backfill_meanwhile(storm: Storm) -> None:
     spec = storm.here.spec(storm.name)
     month = before(spec, storm.due[0], 30)
     graph = build(storm.here.settings).get_repository_def().asset_graph
-    with storm.here.instance() as instance:
-        instance.add_backfill(
-            PartitionBackfill.from_asset_partitions(
-                backfill_id="month",
-                asset_graph=graph,
-                partition_names=month,
-                asset_selection=asset_keys(spec, DAILY),
-                backfill_timestamp=time.time(),
-                tags={},
-                dynamic_partitions_store=instance,
-                all_partitions=False,
-                title=None,
-                description=None,
-                run_config=None,
-            )
+    storm.here.instance.add_backfill(
+        PartitionBackfill.from_asset_partitions(
+            backfill_id="month",
+            asset_graph=graph,
+            partition_names=month,
+            asset_selection=asset_keys(spec, DAILY),
+            backfill_timestamp=time.time(),
+            tags={},
+            dynamic_partitions_store=storm.here.instance,
+            all_partitions=False,
+            title=None,
+            description=None,
+            run_config=None,
         )
+    )
     storm.wait()
     storm.here.switch_on(storm.name)
     storm.here.complete(storm.name, [*month, *storm.due])
@@ -191,17 +188,9 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """A deployment with a forecast for each fault."""
     folder, hook = tmp_path_factory.mktemp("production"), Hook()
     declared(folder / "forecasts", *(fault.__name__ for fault in FAULTS))
-    with _deployed(folder, hook) as here:
-        here.stack.start("code", "daemon")
+    with deployment(folder, "postgres", "s3", "mlflow", "code", "daemon", hook=hook) as here:
         yield here
     hook.stop()
-
-
-@contextmanager
-def _deployed(folder: Path, hook: Hook, mlflow: Path | None = None) -> Iterator[Deployment]:
-    with deployed(folder, "postgres", "s3", "mlflow", mlflow=mlflow, MLOPS_NOTIFY=hook.url) as stack:
-        stack.change("poll_interval_seconds", "2")
-        yield Deployment(stack, hook)
 
 
 @long
@@ -222,7 +211,7 @@ def test_people_were_told_once_and_of_nothing_that_passed(production: Deployment
 def test_a_killed_round_two_daemons_and_a_broken_spec(tmp_path: Path, empty_mlflow: Path, hook: Hook):
     """The short form: the daemon was down over ticks, then there are two, and the process of the round is killed."""
     declared(tmp_path / "forecasts", "demo")
-    with _deployed(tmp_path, hook, empty_mlflow) as here:
+    with deployment(tmp_path, "postgres", "s3", "mlflow", hook=hook, mlflow=empty_mlflow) as here:
         due = here.learn("demo")
         broken = tmp_path / "forecasts" / "broken.yaml"
         broken.write_text((tmp_path / "forecasts" / "demo.yaml").read_text().replace("horizon: 7", "horizon: none"))

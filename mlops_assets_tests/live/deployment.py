@@ -12,13 +12,14 @@ import pandas as pd
 import psutil
 import pytest
 
+from mlops_assets.catalog import run_tags
 from mlops_assets.catalog.names import FORECAST_ACCURACY, FORECASTS, OBSERVATIONS
 from mlops_assets.catalog.partitions import before, latest_complete
 from mlops_assets.environments import open_stores
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, find_spec
 from mlops_assets_tests.channels import Hook
-from mlops_assets_tests.live.stack import Stack
+from mlops_assets_tests.live.stack import Stack, deployed
 from mlops_assets_tests.worlds import DAYS, declare, panel
 
 LOCATION = "mlops_assets.definitions"
@@ -34,20 +35,13 @@ class Deployment:
     Attributes:
         stack: the processes.
         hook: where people are told.
+        instance: Dagster's, as the processes know it.
+        settings: of the processes.
     """
 
-    def __init__(self, stack: Stack, hook: Hook) -> None:
-        self.stack, self.hook = stack, hook
+    def __init__(self, stack: Stack, hook: Hook, instance: dg.DagsterInstance) -> None:
+        self.stack, self.hook, self.instance = stack, hook, instance
         self.settings = Settings.read(stack.environ)
-
-    @contextmanager
-    def instance(self) -> Iterator[dg.DagsterInstance]:
-        """Open Dagster's instance as the processes do."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.stack.environ.items():
-                patch.setenv(name, value)
-            with dg.DagsterInstance.from_config(self.stack.environ["DAGSTER_HOME"]) as instance:
-                yield instance
 
     def spec(self, name: str) -> ForecastSpec:
         """Return the spec of a forecast as it stands now."""
@@ -75,15 +69,12 @@ class Deployment:
         place = GrpcServerCodeLocationOrigin("127.0.0.1", self.stack.ports["code"], location_name=LOCATION)
         schedule = RemoteInstigatorOrigin(RemoteRepositoryOrigin(place, "__repository__"), f"{name}_daily_schedule")
         data = ScheduleInstigatorData(self.spec(name).schedule or "", time.time() - 3600 * hours)
-        with self.instance() as instance:
-            instance.add_instigator_state(
-                InstigatorState(schedule, InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
-            )
+        state = InstigatorState(schedule, InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
+        self.instance.add_instigator_state(state)
 
     def runs(self, job: str) -> list[dg.DagsterRun]:
         """Return the runs of a job, the oldest first."""
-        with self.instance() as instance:
-            return [*reversed(instance.get_runs(dg.RunsFilter(job_name=job)))]
+        return [*reversed(self.instance.get_runs(dg.RunsFilter(job_name=job)))]
 
     def begun(self, name: str) -> psutil.Process:
         """Wait until a round of a forecast is under way in a process, and return that."""
@@ -135,8 +126,7 @@ class Deployment:
             else:
                 last = None
             time.sleep(0.5)
-        with self.instance() as instance:
-            runs = [(run.job_name, run.status.value, run.tags.get("dagster/partition")) for run in instance.get_runs()]
+        runs = [(run.job_name, run.status.value, run_tags.partition_of(run.tags)) for run in self.instance.get_runs()]
         raise AssertionError(f"not so after {seconds:g} s: {what}; {last}; {runs}; {self.stack.log('daemon')[-3000:]}")
 
 
@@ -155,3 +145,17 @@ def declared(folder: Path, *names: str) -> None:
             schedule="* * * * *",
             freshness={"grace_hours": 24.0 * 7},
         )
+
+
+@contextmanager
+def deployment(
+    folder: Path, *names: str, hook: Hook, mlflow: Path | None = None, **variables: str
+) -> Iterator[Deployment]:
+    """Start some processes of a deployment, PostgreSQL among them, with its alerts to a web hook; see `deployed`."""
+    with deployed(folder, *names, mlflow=mlflow, MLOPS_NOTIFY=hook.url, **variables) as stack:
+        stack.change("poll_interval_seconds", "2")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in stack.environ.items():
+                patch.setenv(name, value)
+            with dg.DagsterInstance.from_config(stack.environ["DAGSTER_HOME"]) as instance:
+                yield Deployment(stack, hook, instance)

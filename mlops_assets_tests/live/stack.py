@@ -93,8 +93,10 @@ class Stack:
         """Start processes, and wait until they answer; a second daemon is called `daemon 2`."""
         for name in names:
             self._processes[name] = self._open(name, self._command(name))
+            if name == "postgres":  # without which others end at once
+                self._await(name)
         for name in names:
-            self._await(name, self._ready(name))
+            self._await(name)
             if name == "s3":
                 self._make_bucket()
 
@@ -221,8 +223,8 @@ class Stack:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
         boto3.client("s3", endpoint_url=self.environ["AWS_ENDPOINT_URL"], **keys).create_bucket(Bucket="tables")
 
-    def _await(self, name: str, ready: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def _await(self, name: str) -> None:
+        deadline, ready = time.monotonic() + PATIENCE, self._ready(name)
         while not ready():
             assert self._processes[name].poll() is None, f"{name} has ended: {self.log(name)[-3000:]}"
             assert time.monotonic() < deadline, f"{name} does not answer: {self.log(name)[-3000:]}"
