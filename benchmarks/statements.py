@@ -14,6 +14,7 @@ import argparse
 import gc
 import logging
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -73,7 +74,7 @@ def a_round(folder: Path, watched: Any) -> list[str]:
 
     os.environ.update(MLOPS_DATA=str(folder / "data"), MLOPS_TABLES="sql", MLOPS_DATABASE_URL=watched.url)
     os.environ["MLOPS_AUTOMATION"] = "true"
-    counted = None
+    rounds: list[Any] = []
     for day in DAYS:
         settings = Settings.read()
         spec = find_spec(settings.forecasts, EXAMPLE)
@@ -81,11 +82,12 @@ def a_round(folder: Path, watched: Any) -> list[str]:
             keys = resolve_partitions(spec, day, settings)
             run_round(spec, keys, settings, instance, False, lambda *_: None, catch_up=True)
         told(f"round of {day}", asked)
-        counted = asked
-    assert counted is not None
-    missed = [f"{len(counted.statements)} statements a round"] if len(counted.statements) > ROUND else []
-    missed += [f"{counted.connections} connections a round"] if counted.connections > CONNECTIONS else []
-    missed += [f"{table} is read whole" for table in counted.whole]
+        rounds.append(asked)
+    _, *daily = rounds  # the first one trains
+    sent = statistics.median(len(asked.statements) for asked in daily)
+    missed = [f"{sent} statements a round"] if sent > ROUND else []
+    missed += [f"{one.connections} connections a round" for one in daily if one.connections > CONNECTIONS]
+    missed += [f"{table} is read whole" for one in daily for table in one.whole]
     os.environ["MLOPS_NOW"] = f"{DAYS[-1]}T23:30:00+00:00"
     settings = Settings.read()
     with open_instance(settings) as instance:

@@ -30,7 +30,7 @@ class Asked:
     Attributes:
         statements: in their order.
         connections: how many sent them.
-        whole: table -> how often it was read whole, though it grows.
+        whole: table -> how often it was read whole, though it grows; those that were made meanwhile aside.
     """
 
     statements: list[str] = field(default_factory=list)
@@ -91,9 +91,9 @@ class Watched:
         found.statements = [line[3] for line in own]
         found.connections = len({line[2] for line in own})
         found.whole = {
-            table: count - before.get(table, 0)
+            table: count - before[table]
             for table, count in self._scans().items()
-            if count > before.get(table, 0) and table not in _SMALL
+            if count > before.get(table, count) and table not in _SMALL
         }
 
     def connections(self) -> int:
