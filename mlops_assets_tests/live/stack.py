@@ -19,7 +19,7 @@ import psutil
 from mlops_assets_tests.io_managers.servers import ROOT, answers, free_port
 
 DEPLOYMENT = ROOT / "docs" / "deployment"
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds that a process has to answer, on a machine that is busy."""
 _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
