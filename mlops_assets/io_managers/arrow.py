@@ -8,6 +8,7 @@ import base64
 import json
 import re
 from datetime import timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -33,8 +34,7 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
     """
     _check_labels(frame)
     arrays, fields, record = [], [], {}
-    for position, name in enumerate(frame.columns):
-        column = frame.iloc[:, position]
+    for name, column in frame.items():
         try:
             array = pa.Array.from_pandas(_storable(column))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
@@ -42,7 +42,7 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
                 f"column {name!r} ({column.dtype}) cannot be stored: {error}. Give it one type, e.g. by astype()."
             ) from error
         array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-        _check_type(name, column, array.type)
+        _check_type(str(name), column, array.type)
         arrays.append(array)
         fields.append(pa.field(name, array.type))
         record[name] = _describe(column)
@@ -106,26 +106,36 @@ def _storable(column: pd.Series) -> Any:
 
 
 def _check_type(name: str, column: pd.Series, kind: pa.DataType) -> None:
+    if not _is_scalar(kind):
+        raise UnstorableFrameError(
+            f"column {name!r} ({column.dtype}) holds {plain_type(kind)}, which is not a value of a table: "
+            "one value per row, as a number, text, time, decimal or bytes."
+        )
+    if column.dtype == object and not _is_in_objects(kind):
+        better = {"int64": "Int64", "double": "float64", "bool": "boolean"}.get(str(kind), "datetime64[us]")
+        raise UnstorableFrameError(
+            f"column {name!r} is an object column of {kind}: convert it first, e.g. astype({better!r})."
+        )
+
+
+@lru_cache
+def _is_scalar(kind: pa.DataType) -> bool:
     values = plain_type(kind)
     scalar = [
         types.is_boolean, types.is_integer, types.is_floating, types.is_string, types.is_large_string,
         types.is_binary, types.is_large_binary, types.is_decimal, types.is_date32, types.is_time,
         types.is_timestamp, types.is_duration, types.is_null,
     ]  # fmt: skip
-    if not any(test(values) for test in scalar) or isinstance(kind, pa.BaseExtensionType):
-        raise UnstorableFrameError(
-            f"column {name!r} ({column.dtype}) holds {values}, which is not a value of a table: "
-            "one value per row, as a number, text, time, decimal or bytes."
-        )
+    return any(test(values) for test in scalar) and not isinstance(kind, pa.BaseExtensionType)
+
+
+@lru_cache
+def _is_in_objects(kind: pa.DataType) -> bool:
     in_objects = (
         types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_decimal,
         types.is_date32, types.is_time, types.is_null,
     )  # fmt: skip
-    if column.dtype == object and not any(test(kind) for test in in_objects):
-        better = {"int64": "Int64", "double": "float64", "bool": "boolean"}.get(str(kind), "datetime64[us]")
-        raise UnstorableFrameError(
-            f"column {name!r} is an object column of {kind}: convert it first, e.g. astype({better!r})."
-        )
+    return any(test(kind) for test in in_objects)
 
 
 def _describe(column: pd.Series) -> dict[str, Any]:
