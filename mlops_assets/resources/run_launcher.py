@@ -18,10 +18,12 @@ from dagster import DagsterRun
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value
 
 PATIENCE_SECONDS = 10
 """That a code server has to answer."""
+SILENCE_SECONDS = 30 * 60
+"""That a code server may be silent: longer than one takes that ends its runs before it is replaced."""
 _END_SECONDS = 60
 """That a run has to end by itself."""
 
@@ -58,6 +60,10 @@ class CheckedRunLauncher(DefaultRunLauncher):
     code-server start` hands runs to a server that each reload replaces; those of before the reload would be given up.)
     """
 
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(inst_data)
+        self._silent: dict[str, float] = {}
+
     @property
     def supports_check_run_worker_health(self) -> bool:
         """Whether Dagster's run monitoring may ask."""
@@ -67,7 +73,8 @@ class CheckedRunLauncher(DefaultRunLauncher):
         """Return whether the code server that started a run still has it.
 
         A code server that does not answer may be about to end its runs before it is replaced, so they count as running
-        until one answers in its place. So do runs that no code server has started: those of commands.
+        until one answers in its place, or for half an hour. So do runs that no code server has started: those of
+        commands.
         """
         client = self._get_grpc_client_for_termination(run.run_id)
         if client is None:
@@ -75,7 +82,11 @@ class CheckedRunLauncher(DefaultRunLauncher):
         try:
             answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id), timeout=PATIENCE_SECONDS)
         except DagsterUserCodeUnreachableError:
-            return CheckRunHealthResult(WorkerStatus.RUNNING, "its code server does not answer")
+            since = self._silent.setdefault(run.run_id, time.monotonic())
+            if time.monotonic() - since < SILENCE_SECONDS:
+                return CheckRunHealthResult(WorkerStatus.RUNNING, "its code server does not answer")
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its code server has not answered for half an hour")
+        self._silent.pop(run.run_id, None)
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(

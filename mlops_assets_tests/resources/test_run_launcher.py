@@ -18,6 +18,7 @@ from dagster._grpc.__generated__.dagster_api_pb2_grpc import DagsterApiServicer,
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value, serialize_value
 
+from mlops_assets.resources import run_launcher
 from mlops_assets.resources.run_launcher import CheckedRunLauncher, end_with
 from mlops_assets_tests.io_managers.servers import free_port
 
@@ -72,9 +73,12 @@ def test_a_run_that_its_code_server_does_not_have_is_lost_and_one_that_it_has_is
         assert launcher.check_run_worker_health(gone).status == WorkerStatus.NOT_FOUND
 
 
-def test_where_nobody_answers_a_run_counts_as_running(instance):
-    alone = started(instance, free_port())
-    assert instance.run_launcher.check_run_worker_health(alone).status == WorkerStatus.RUNNING
+def test_where_nobody_answers_a_run_counts_as_running_for_as_long_as_a_server_may_be_replaced(instance, monkeypatch):
+    launcher, port = instance.run_launcher, free_port()
+    alone = started(instance, port)
+    assert launcher.check_run_worker_health(alone).status == WorkerStatus.RUNNING
+    monkeypatch.setattr(run_launcher, "SILENCE_SECONDS", 0)
+    assert launcher.check_run_worker_health(alone).status == WorkerStatus.NOT_FOUND
 
 
 def test_a_run_of_a_command_is_not_the_launchers(instance):
