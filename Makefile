@@ -9,7 +9,7 @@ export DAGSTER_HOME := $(DATA)/dagster
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-fev test-scale test-wheel test-pythons test-airflow test-time test-year test-chaos services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
+.PHONY: demo demo-external test test-storage test-lifecycle test-jobs test-ceph test-deploy test-fev test-scale test-wheel test-pythons test-airflow test-time test-year test-chaos services vendor lint types imports pytest dev shell mlflow-ui lock schema bench clean help
 
 help:  ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -91,6 +91,9 @@ test-lifecycle: .venv/installed  ## Twenty rounds of eight promoters, and a kill
 
 test-jobs: .venv/installed  ## Pollers killed at every point, and 10,000 jobs while PostgreSQL and pollers are killed at random (long).
 	MLOPS_TEST_JOBS=all $(BIN)/python -m pytest mlops_assets_tests/jobs
+
+test-deploy: .venv/installed  ## A deployment's backup from the middle of a round, restored into another: all processes twice (long).
+	MLOPS_TEST_DEPLOY=all OMP_NUM_THREADS=1 $(BIN)/python -m pytest mlops_assets_tests/test_backup.py
 
 test-fev: .venv/installed  ## Our engine on made tasks of fev, which is installed beside .venv.
 	test -d .services/fev || $(BIN)/python -m venv .services/fev

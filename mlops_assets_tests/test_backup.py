@@ -3,23 +3,52 @@
 In the long form (`make test-deploy`) that is a round, and the restored deployment is held against its twin.
 """
 
+import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import dagster as dg
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
+from mlops_assets.environments import open_stores
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets_tests.io_managers import servers
+from mlops_assets_tests.live.deployment import Deployment, declared
+from mlops_assets_tests.live.stack import Stack, deployed
 
 SCRIPTS = servers.ROOT / "docs" / "deployment"
 PASSWORDS = {"TABLES_PASSWORD": "of tables", "MLFLOW_PASSWORD": "of MLflow's", "DAGSTER_PASSWORD": "it's"}
 KEY = ["demo", "observations"]
 ROWS = 1000
+
+LONG = pytest.mark.skipif(os.environ.get("MLOPS_TEST_DEPLOY") != "all", reason="the long form: make test-deploy")
+COPY = """
+import sys
+from pathlib import Path
+import boto3
+source, target = sys.argv[1:]
+bucket = boto3.resource("s3").Bucket("tables")
+if source == "bucket":
+    for one in bucket.objects.all():
+        file = Path(target, one.key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        bucket.download_file(one.key, str(file))
+else:
+    for file in Path(source).rglob("*"):
+        if file.is_file():
+            bucket.upload_file(str(file), str(file.relative_to(source)))
+"""
+"""What copies the objects of moto's bucket into a folder, and back."""
+OF_THE_MOMENT = {"at", "next_round", "spent", "failed_runs", "ingestion"}
+"""What `status` says that two deployments need not have in common."""
 
 pytestmark = pytest.mark.process
 
@@ -33,12 +62,12 @@ def script(name: str, server: str, *words: str, **variables: str) -> None:
     programs = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
     environ = {
         **os.environ,
+        "COPY": "cp -a",
+        **variables,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PGHOST": str(host),
         "PGPORT": str(address.port or 5432),
         "PGUSER": "postgres",
-        "COPY": "cp -a",
-        **variables,
     }
     done = subprocess.run(
         [str(SCRIPTS / name), *words], env=environ, capture_output=True, text=True, timeout=240, check=False
@@ -102,3 +131,52 @@ def test_a_backup_that_was_not_finished_is_not_restored(tmp_path):
     )
     assert done.returncode == 1
     assert "is no complete backup" in done.stderr
+
+
+@LONG
+def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(tmp_path, hook):
+    homes = [tmp_path / "one", tmp_path / "other"]
+    for home in homes:
+        declared(home / "forecasts", "demo")
+    (tmp_path / "copy.py").write_text(COPY)
+    backup = tmp_path / "backup"
+    with deployed(homes[0], "postgres", "s3", "mlflow", "code", "daemon") as one, deployed(homes[1]) as other:
+        here, there = Deployment(one, hook), Deployment(other, hook)
+        due = here.learn("demo")
+        here.switch_on("demo")
+        here.begun("demo")
+        copying(one, "backup.sh", str(backup), "bucket")
+        at_the_backup = len(here.runs("demo_daily"))
+        here.complete("demo", due)
+        other.start("postgres", "s3")
+        copying(other, "restore.sh", str(backup), "bucket")
+        other.start("mlflow", "code", "daemon")
+        there.complete("demo", due)
+        lost = there.runs("demo_daily")[:at_the_backup]
+        assert [run.status for run in lost][-1] == dg.DagsterRunStatus.FAILURE, "it was under way"
+        for stack in (one, other):
+            stack.kill("daemon")
+            stack.run("mlops_assets", "run", "demo", "--partition", due[-1])
+        assert told(one, "status") == told(other, "status")
+        assert told(one, "history") == told(other, "history")
+        assert_frame_equal(forecasts(here), forecasts(there))
+
+
+def copying(stack: Stack, name: str, *words: str) -> None:
+    """Run a script of the deployment of a stack."""
+    copy = f"{sys.executable} {stack.folder.parent / 'copy.py'}"
+    script(name, stack.environ["MLOPS_DATABASE_URL"], *words, **{**stack.environ, "COPY": copy})
+
+
+def told(stack: Stack, command: str) -> Any:
+    """Return what a command tells of the forecast, but for what is of the moment."""
+    answer = json.loads(stack.run("mlops_assets", command, "demo", "--json"))
+    return {name: value for name, value in answer.items() if name not in OF_THE_MOMENT}
+
+
+def forecasts(deployment: Deployment) -> pd.DataFrame:
+    """Return all forecasts, but for when and by which run they were made."""
+    with open_stores(deployment.settings) as stores:
+        ledger = stores.tables.read(["demo", "forecasts"])
+    ledger = ledger.drop(columns=["created_at", "run_id"], errors="ignore")
+    return ledger.sort_values(["item_id", "origin", "lead"], ignore_index=True)
