@@ -138,7 +138,7 @@ def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(
     homes = [tmp_path / "one", tmp_path / "other"]
     for home in homes:
         declared(home / "forecasts", "demo")
-    (tmp_path / "copy.py").write_text(COPY)
+    (tmp_path / "copy_objects.py").write_text(COPY)
     backup = tmp_path / "backup"
     with deployed(homes[0], "postgres", "s3", "mlflow", "code", "daemon") as one, deployed(homes[1]) as other:
         here, there = Deployment(one, hook), Deployment(other, hook)
@@ -164,7 +164,7 @@ def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(
 
 def copying(stack: Stack, name: str, *words: str) -> None:
     """Run a script of the deployment of a stack."""
-    copy = f"{sys.executable} {stack.folder.parent / 'copy.py'}"
+    copy = f"{sys.executable} {stack.folder.parent / 'copy_objects.py'}"
     script(name, stack.environ["MLOPS_DATABASE_URL"], *words, **{**stack.environ, "COPY": copy})
 
 

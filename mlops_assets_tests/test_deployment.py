@@ -194,7 +194,8 @@ def test_the_chart_sets_what_dagsters_own_file_sets():
         **DAGSTER["retention"]["sensor"]["purge_after_days"],
         "started": -1,
     }
-    assert snaked(HELM["computeLogManager"])["config"]["s3_compute_log_manager"] == DAGSTER["compute_logs"]["config"]
+    logs = {**DAGSTER["compute_logs"]["config"], "bucket": environ("dagster")["DAGSTER_LOGS_BUCKET"]}
+    assert snaked(HELM["computeLogManager"])["config"]["s3_compute_log_manager"] == logs
     assert HELM["postgresql"]["postgresqlScheme"] == DAGSTER["storage"]["postgres"]["postgres_db"]["scheme"]
 
 
