@@ -148,14 +148,15 @@ def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(
         copying(one, "backup.sh", str(backup), "bucket")
         at_the_backup = len(here.runs("demo_daily"))
         here.complete("demo", due)
+        one.kill("daemon")
         other.start("postgres", "s3")
         copying(other, "restore.sh", str(backup), "bucket")
         other.start("mlflow", "code", "daemon")
         there.complete("demo", due)
         lost = there.runs("demo_daily")[:at_the_backup]
         assert [run.status for run in lost][-1] == dg.DagsterRunStatus.FAILURE, "it was under way"
+        other.kill("daemon")
         for stack in (one, other):
-            stack.kill("daemon")
             stack.run("mlops_assets", "run", "demo", "--partition", due[-1])
         assert told(one, "status") == told(other, "status")
         assert told(one, "history") == told(other, "history")

@@ -24,6 +24,9 @@ PATIENCE_SECONDS = 10
 """That a code server has to answer."""
 SILENCE_SECONDS = 30 * 60
 """That a code server may be silent: longer than one takes that ends its runs before it is replaced."""
+SETTLE_SECONDS = 75
+"""Before a run is given up: Dagster's daemon looks once a minute for code servers that have come back, and a run that
+fails before it has found one is never made again."""
 _END_SECONDS = 60
 """That a run has to end by itself."""
 
@@ -62,7 +65,7 @@ class CheckedRunLauncher(DefaultRunLauncher):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
-        self._silent: dict[str, float] = {}
+        self._seen: dict[tuple[str, str], float] = {}
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -72,8 +75,8 @@ class CheckedRunLauncher(DefaultRunLauncher):
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
         """Return whether the code server that started a run still has it.
 
-        A code server that does not answer may be about to end its runs before it is replaced, so they count as running
-        until one answers in its place, or for half an hour. So do runs that no code server has started: those of
+        One that does not answer may be about to end its runs before it is replaced, so they count as running until
+        another answers in its place, or for half an hour. So do runs that no code server has started: those of
         commands.
         """
         client = self._get_grpc_client_for_termination(run.run_id)
@@ -82,13 +85,16 @@ class CheckedRunLauncher(DefaultRunLauncher):
         try:
             answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id), timeout=PATIENCE_SECONDS)
         except DagsterUserCodeUnreachableError:
-            since = self._silent.setdefault(run.run_id, time.monotonic())
-            if time.monotonic() - since < SILENCE_SECONDS:
-                return CheckRunHealthResult(WorkerStatus.RUNNING, "its code server does not answer")
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its code server has not answered for half an hour")
-        self._silent.pop(run.run_id, None)
+            return self._lost(run, "its code server does not answer", SILENCE_SECONDS)
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
+            self._seen = {key: since for key, since in self._seen.items() if key[0] != run.run_id}
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(
-            WorkerStatus.NOT_FOUND, "its code server has been restarted, and with it the run's process is gone"
+        return self._lost(
+            run, "its code server has been restarted, and with it the run's process is gone", SETTLE_SECONDS
         )
+
+    def _lost(self, run: DagsterRun, why: str, after: float) -> CheckRunHealthResult:
+        """Return that a run is lost if that has been seen for so many seconds, and until then that it is running."""
+        now = time.monotonic()
+        lost = now - self._seen.setdefault((run.run_id, why), now) >= after
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND if lost else WorkerStatus.RUNNING, why)
