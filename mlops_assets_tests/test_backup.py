@@ -140,7 +140,9 @@ def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(
         declared(home / "forecasts", "demo")
     (tmp_path / "copy_objects.py").write_text(COPY)
     backup = tmp_path / "backup"
-    with deployed(homes[0], "postgres", "s3", "mlflow", "code", "daemon") as one, deployed(homes[1]) as other:
+    pages = {"MLOPS_MLFLOW_UI": "https://mlflow.example.com"}
+    processes = ("postgres", "s3", "mlflow", "code", "daemon")
+    with deployed(homes[0], *processes, **pages) as one, deployed(homes[1], **pages) as other:
         here, there = Deployment(one, hook), Deployment(other, hook)
         due = here.learn("demo")
         here.switch_on("demo")
