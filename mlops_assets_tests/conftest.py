@@ -24,7 +24,7 @@ SLOW_FILES = (
     *("test_contract.py", "test_evolution.py", "test_turns.py", "test_changing.py", "test_new_metric.py"),
     *("test_fidelity.py", "test_sensors.py", "test_lifecycle.py", "test_round.py", "test_logged_model.py"),
     *("test_report.py", "test_gate.py", "test_reingest.py", "test_advice.py", "test_staging.py", "test_crashes.py"),
-    *("test_rounds.py", "test_dask.py"),
+    *("test_rounds.py", "test_dask.py", "test_chaos.py", "test_statements.py"),
 )
 
 
