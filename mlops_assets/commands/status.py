@@ -75,7 +75,8 @@ def report(name: str, output: Path | None, opened: bool, as_json: bool) -> None:
     metavar="FILE",
     help="Write them there, in one step: a textfile collector may read it at any time.",
 )
-def metrics(name: str | None, output: Path | None) -> None:
+@base.as_json_option
+def metrics(name: str | None, output: Path | None, as_json: bool) -> None:
     """Print how the forecast NAME, or every forecast, is, as Prometheus's metrics; `serve` has them at /metrics."""
     settings = Settings.read()
     from mlops_assets.analysis import status as asking
@@ -83,8 +84,10 @@ def metrics(name: str | None, output: Path | None) -> None:
 
     present = Declared([find_spec(settings.forecasts, name)], []) if name else declared(settings)
     text = asking.metrics(present.specs, settings, present.broken)
+    if as_json:
+        base.show_json({"metrics": text})
     if output is None:
-        click.echo(text, nl=False)
+        click.echo("" if as_json else text, nl=False)
         return
     with base.writing(output):
         part = output.with_name(f".{output.name}.{os.getpid()}")
