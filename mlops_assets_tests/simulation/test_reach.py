@@ -26,6 +26,7 @@ NEVER: dict[str, str] = {
     "broken spec": "the spec is read before the first day",
     "segments": "four items in thirds have too few forecasts for a third to be hurt beyond doubt",
     "approval": "people decide before a rule fires on the same champion once more",
+    "unproven": "nobody has to prove who they are: no approvers are named",
 }
 """What no seed reaches, and why."""
 
