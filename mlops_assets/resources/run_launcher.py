@@ -27,14 +27,13 @@ SILENCE_SECONDS = 30 * 60
 SETTLE_SECONDS = 75
 """Before a run is given up: Dagster's daemon looks once a minute for code servers that have come back, and a run that
 fails before it has found one is never made again."""
-_END_SECONDS = 60
-"""That a run has to end by itself."""
 
 
 def end_with(server: BaseProcess, end: "Callable[[], None] | None" = None) -> Thread:
     """Let this process end when the one that has started it does: two processes would execute the same run.
 
-    It is asked to end, so that Dagster writes down what became of its run, and killed if it does not.
+    It is killed: a failure that Dagster hears of while no code server answers is never made good. The launcher finds the
+    run lost when one answers again.
 
     Args:
         server: the process.
@@ -51,8 +50,6 @@ def end_with(server: BaseProcess, end: "Callable[[], None] | None" = None) -> Th
 
 
 def _end() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_END_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
