@@ -32,8 +32,8 @@ fails before it has found one is never made again."""
 def end_with(server: BaseProcess, end: "Callable[[], None] | None" = None) -> Thread:
     """Let this process end when the one that has started it does: two processes would execute the same run.
 
-    It is killed: a failure that Dagster hears of while no code server answers is never made good. The launcher finds the
-    run lost when one answers again.
+    It is killed: a failure that Dagster hears of while no code server answers is never made good. The launcher finds
+    the run lost when one answers again.
 
     Args:
         server: the process.
