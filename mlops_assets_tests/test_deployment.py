@@ -16,6 +16,7 @@ from dagster._core.storage.compute_log_manager import ComputeLogManager
 
 from mlops_assets.resources.instance import CODE_LOCATION
 from mlops_assets.scale.address import Address
+from mlops_assets.serving import dagster_webserver
 from mlops_assets.settings import Settings, variables
 
 ROOT = Path(__file__).parents[1]
@@ -79,16 +80,23 @@ def test_our_settings_are_taken_as_they_stand():
     assert (settings.environment, settings.executor, settings.automation) == ("production", "in_process", True)
 
 
+def plain(words: list[str]) -> list[str]:
+    """Return a command in which Dagster's web server stands where the guarded one does: it takes the same options."""
+    return ["dagster-webserver", *words[3:]] if words[:3] == ["python", "-m", dagster_webserver.__name__] else words
+
+
 def calls() -> Iterator[tuple[str, list[str]]]:
     """Yield every command of a program of ours, with where it stands."""
     for name, service in SERVICES.items():
-        if isinstance(service.get("command"), str) and service["command"].split()[0] in OURS:
-            yield f"compose {name}", shlex.split(service["command"])
+        if isinstance(service.get("command"), str):
+            words = plain(shlex.split(service["command"]))
+            if words[0] in OURS:
+                yield f"compose {name}", words
         if service.get("healthcheck", {}).get("test", [""])[1:2] == ["dagster-daemon"]:
             yield f"compose {name} health", service["healthcheck"]["test"][1:]
     for unit in UNITS:
         (call,) = re.findall(r"^ExecStart=/opt/mlops-assets/bin/(.*)$", unit.read_text(encoding="utf-8"), re.M)
-        yield unit.name, shlex.split(call)
+        yield unit.name, plain(shlex.split(call))
     (served,) = HELM["dagster-user-deployments"]["deployments"]
     yield "helm code", ["dagster", "api", "grpc", *served["dagsterApiGrpcArgs"], "--port", str(served["port"])]
     page = PAGE.read_text(encoding="utf-8")
@@ -99,7 +107,7 @@ def calls() -> Iterator[tuple[str, list[str]]]:
     ]
     lines += re.findall(r"`([a-z][^`\n]+)`", page)
     for line in lines:
-        words = shlex.split(line.replace("NAME", "name"))
+        words = plain(shlex.split(line.replace("NAME", "name")))
         if words[:3] == ["docker", "compose", "run"]:
             assert words[4] in SERVICES
             words = words[5:]
@@ -110,14 +118,14 @@ def calls() -> Iterator[tuple[str, list[str]]]:
 def programs() -> Mapping[str, click.Command]:
     from dagster._cli import cli as dagster
     from dagster._daemon.cli import cli as daemon
-    from dagster_webserver.cli import dagster_webserver
+    from dagster_webserver.cli import dagster_webserver as webserver
     from distributed.cli import dask_scheduler, dask_worker
     from mlflow.cli import cli as mlflow
 
     from mlops_assets.commands.main import main
 
     dask = click.Group(commands={"scheduler": dask_scheduler.main, "worker": dask_worker.main})
-    return dict(zip(OURS, (main, dagster, daemon, dagster_webserver, mlflow, dask), strict=True))
+    return dict(zip(OURS, (main, dagster, daemon, webserver, mlflow, dask), strict=True))
 
 
 def test_every_command_is_understood():

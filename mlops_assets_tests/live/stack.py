@@ -25,7 +25,7 @@ _KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 class Stack:
-    """The processes by name: `postgres`, `s3`, `mlflow`, `code`, `daemon`, `webserver`.
+    """The processes by name: `postgres`, `s3`, `mlflow`, `code`, `daemon`.
 
     Attributes:
         folder: where all of it is.
@@ -41,7 +41,7 @@ class Stack:
             variables: others of the environment; those of Dagster's files change what stands there.
         """
         self.folder = folder
-        self.ports = {name: free_port() for name in ("postgres", "s3", "mlflow", "code", "webserver")}
+        self.ports = {name: free_port() for name in ("postgres", "s3", "mlflow", "code")}
         self._processes: dict[str, subprocess.Popen[Any]] = {}
         database = f"127.0.0.1:{self.ports['postgres']}"
         self._mlflow_store = f"postgresql+psycopg2://postgres@{database}/mlflow"
@@ -148,7 +148,7 @@ class Stack:
 
     def close(self) -> None:
         """End everything: who asks first, who answers last."""
-        order = ["daemon", "daemon 2", "webserver", "code", "mlflow", "s3", "postgres"]
+        order = ["daemon", "daemon 2", "code", "mlflow", "s3", "postgres"]
         for name in [name for name in order if name in self._processes]:
             self._signal(name, signal.SIGCONT)
             self.stop(name) if name == "postgres" else self.kill(name)
@@ -192,8 +192,6 @@ class Stack:
             module = "mlops_assets.definitions"
             return [*python, "dagster", "api", "grpc", "-m", module, "-h", "127.0.0.1", "-p", port,
                     "--location-name", module]  # fmt: skip
-        if name == "webserver":
-            return [*python, "dagster_webserver", "-h", "127.0.0.1", "-p", port, *workspace]
         return [*python, "dagster._daemon", "run", *workspace]
 
     def _ready(self, name: str) -> Callable[[], bool]:
