@@ -109,14 +109,14 @@ class Stack:
         self._processes.pop(name).wait()
 
     def stop(self, name: str) -> None:
-        """Ask a process to end; of PostgreSQL, at once: its clients lose their connections."""
+        """Ask a process to end, as a deploy does: the code server ends its runs first.
+
+        PostgreSQL ends at once: its clients lose their connections.
+        """
         process = self._processes.pop(name)
-        if name == "postgres":
-            process.send_signal(signal.SIGQUIT)
-        else:
-            os.killpg(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGQUIT if name == "postgres" else signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
