@@ -233,11 +233,14 @@ class Stack:
 def deployed(folder: Path, *names: str, mlflow: Path | None = None, **variables: str) -> Iterator[Stack]:
     """Start some processes of a deployment, or none yet; all that run at the end of the block are ended."""
     stack = Stack(folder, mlflow, **variables)
+    # Where this process ignores interrupts, as in a shell's background, so would those; and Dagster ends by one only.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         stack.start(*names)
         yield stack
     finally:
         stack.close()
+        signal.signal(signal.SIGINT, before)
 
 
 def _words(process: psutil.Process) -> list[str]:
