@@ -164,7 +164,7 @@ def spec_edited(storm: Storm) -> None:
     file.write_text(file.read_text().replace("horizon: 7", "horizon: 8"))
     storm.here.stack.stop("code")
     storm.here.stack.start("code")
-    storm.complete()
+    storm.here.complete(storm.name, storm.due, before_edit=7)
 
 
 FAULTS: list[Callable[[Storm], None]] = [

@@ -82,10 +82,11 @@ class Deployment:
         self.until(lambda: any(run.status == dg.DagsterRunStatus.STARTED for run in self.runs(job)), f"{job} has begun")
         return self.until(self.stack.workers, f"{job} has a process")[-1]
 
-    def complete(self, name: str, due: list[str]) -> None:
+    def complete(self, name: str, due: list[str], before_edit: int | None = None) -> None:
         """Wait until every partition that is due has its forecasts and scores, and no run is left over.
 
-        Each of the ledger's rows is there once, and what was stored has no holes.
+        Each of the ledger's rows is there once, and what was stored has no holes. Origins from before an edit of the
+        spec have as many leads as its horizon was then.
         """
         spec, jobs = self.spec(name), [f"{name}_daily", f"{name}_rescore"]
         with open_stores(self.settings) as stores:
@@ -99,8 +100,10 @@ class Deployment:
             self.until(whole, f"{name} is complete")
             ledger = tables.read([name, FORECASTS])
             assert len(ledger) == len(ledger.drop_duplicates(["item_id", "origin", "lead"]))
-            origins = tables.partitions([name, FORECASTS])
-            assert len(ledger) == len(origins) * ledger["item_id"].nunique() * spec.horizon
+            leads = ledger.groupby("origin")["lead"].agg(["max", "size"])
+            assert len(leads) == len(tables.partitions([name, FORECASTS]))
+            assert (leads["size"] == leads["max"] * ledger["item_id"].nunique()).all()
+            assert {*leads["max"]} <= {spec.horizon, before_edit or spec.horizon}
             observed = tables.partitions([name, OBSERVATIONS])
             assert observed == [*before(spec, due[-1], len(observed) - 1), due[-1]], "a partition was never read"
             rows = tables.read([name, OBSERVATIONS])
