@@ -10,6 +10,7 @@ from mlops_assets.catalog.asset_graph import asset_keys
 from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, assets_of, job_names
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.report.health import declared, own_checks
+from mlops_assets.resources.patience import RUN_AGAIN
 from mlops_assets.spec import ForecastSpec
 
 _DESCRIPTIONS = {
@@ -43,4 +44,6 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
 
 
 def _job(spec: ForecastSpec, job: str, name: str, about: str) -> Any:
-    return dg.define_asset_job(name, selection=_selection(spec, job), description=about, tags={FORECAST: spec.name})
+    again = {RUN_AGAIN: "true"} if job in (DAILY, RESCORE) else {}
+    tags = {FORECAST: spec.name, **again}
+    return dg.define_asset_job(name, selection=_selection(spec, job), description=about, tags=tags)

@@ -5,7 +5,7 @@ The same parts of a step are measured (`meter`).
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -19,7 +19,13 @@ TRIES = 6
 """Times that a step is tried again: together they wait for five minutes."""
 FIRST_WAIT = 5.0
 """Seconds before the first; each wait is twice the one before."""
-_DRIVERS = ("psycopg", "adbc_driver_manager", "pymysql")
+_DRIVERS = ("psycopg", "psycopg2", "adbc_driver_manager", "pymysql")
+RUN_AGAIN = "dagster/retry_on_asset_or_op_failure"
+"""Tag of runs that Dagster makes again where a step failed (`run_retries` of dagster.yaml).
+
+What a step itself raises is tried again here where that helps, and takes the tag back. It is for Dagster's own part of
+a step, such as an event that cannot be stored while its database is restarted.
+"""
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
@@ -60,6 +66,7 @@ def patience(context: Any) -> Iterator[None]:
     except Exception as error:
         tried = _tried(context)
         if not passing(error) or tried is None or tried >= TRIES:
+            _no_run_again(context)
             raise
         wait = FIRST_WAIT * 2**tried
         reason = scrub(" ".join(f"{error}".split()))[:300]
@@ -67,11 +74,20 @@ def patience(context: Any) -> Iterator[None]:
         raise dg.RetryRequested(max_retries=TRIES, seconds_to_wait=wait) from error
 
 
+def _no_run_again(context: Any) -> None:
+    """Say that the run of a step is not to be made again for what the step has raised."""
+    step = _step(context)
+    if step is not None:
+        with suppress(Exception):  # where Dagster's database is away, it makes the run again
+            context.instance.add_run_tags(step[0], {RUN_AGAIN: "false"})
+
+
 def passing(error: BaseException) -> bool:
-    """Whether an error may pass by itself: one of ours that says so, or of a database's driver."""
+    """Whether an error may pass by itself: one of ours that says so, or of a database's driver, also Dagster's."""
     return isinstance(error, TransientError) or any(
         kind.__name__ == "OperationalError" and kind.__module__.partition(".")[0] in _DRIVERS
-        for kind in type(error).__mro__
+        for one in (error, getattr(error, "orig", None))
+        for kind in type(one).__mro__
     )
 
 

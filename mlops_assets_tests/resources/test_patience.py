@@ -1,28 +1,32 @@
 """Steps that meet a server that does not answer, or an error that stays."""
 
+import sqlite3
 import threading
 import time
 from typing import Any
 
 import dagster as dg
 import pandas as pd
+import psycopg
+import psycopg2
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from mlops_assets.errors import DataError
 from mlops_assets.io_managers import SqlTables
 from mlops_assets.io_managers.memory import MemoryTables
 from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.resources import patience
-from mlops_assets.resources.patience import patient
+from mlops_assets.resources.patience import RUN_AGAIN, passing, patient
 from mlops_assets.sources.base import SourceUnavailableError
 from mlops_assets_tests.io_managers import servers
 
 INSTANCE = dg.DagsterInstance.ephemeral()
 
 
-def run(*assets: Any, tables: Any = None) -> dg.ExecuteInProcessResult:
+def run(*assets: Any, tables: Any = None, tags: Any = None) -> dg.ExecuteInProcessResult:
     resources = {"tables": io_manager(tables or MemoryTables())}
-    return dg.materialize(list(assets), resources=resources, raise_on_error=False, instance=INSTANCE)
+    return dg.materialize(list(assets), resources=resources, raise_on_error=False, instance=INSTANCE, tags=tags)
 
 
 def test_what_passes_is_tried_again_until_it_has():
@@ -62,6 +66,31 @@ def test_what_stays_fails_with_its_own_error(error, tries):
     assert len(made) == tries
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert str(error) in str(failure.step_failure_data.error)
+
+
+def test_a_run_is_made_again_for_what_dagster_raises_and_not_for_what_a_step_does():
+    def failing(step):
+        @dg.asset
+        def told(context: dg.AssetExecutionContext) -> Any:
+            return step(context)
+
+        return run(told, tags={RUN_AGAIN: "true"})
+
+    @patient
+    def wrong(context: dg.AssetExecutionContext) -> None:
+        raise DataError("no such column")
+
+    def lost(context: dg.AssetExecutionContext) -> None:
+        raise OperationalError("UPDATE asset_check_executions", {}, psycopg2.OperationalError("server closed"))
+
+    asked = [INSTANCE.get_run_by_id(failing(step).run_id).tags[RUN_AGAIN] for step in (wrong, lost)]
+    assert asked == ["false", "true"]
+
+
+@pytest.mark.parametrize("driver", [psycopg2.OperationalError, psycopg.OperationalError])
+def test_a_database_that_is_restarted_passes_also_where_dagster_asks_it(driver):
+    assert passing(OperationalError("SELECT 1", {}, driver("server closed the connection unexpectedly")))
+    assert not passing(OperationalError("SELECT 1", {}, sqlite3.OperationalError("no such table")))
 
 
 @pytest.mark.process
