@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,7 +21,7 @@ from pandas.testing import assert_frame_equal
 from mlops_assets.environments import open_stores
 from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets_tests.io_managers import servers
-from mlops_assets_tests.live.deployment import Deployment, declared
+from mlops_assets_tests.live.deployment import Deployment, declared, opened
 from mlops_assets_tests.live.stack import Stack, deployed
 
 SCRIPTS = servers.ROOT / "docs" / "deployment"
@@ -142,8 +142,10 @@ def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(
     backup = tmp_path / "backup"
     pages = {"MLOPS_MLFLOW_UI": "https://mlflow.example.com"}
     processes = ("postgres", "s3", "mlflow", "code", "daemon")
-    with deployed(homes[0], *processes, **pages) as one, deployed(homes[1], **pages) as other:
-        here, there = Deployment(one, hook), Deployment(other, hook)
+    with ExitStack() as stack:
+        one = stack.enter_context(deployed(homes[0], *processes, **pages))
+        other = stack.enter_context(deployed(homes[1], **pages))
+        here = stack.enter_context(opened(one, hook))
         due = here.learn("demo")
         here.switch_on("demo")
         here.begun("demo")
@@ -153,13 +155,14 @@ def test_a_deployment_restored_from_the_middle_of_a_round_goes_on_like_its_twin(
         one.kill("daemon")
         other.start("postgres", "s3")
         copying(other, "restore.sh", str(backup), "bucket")
+        there = stack.enter_context(opened(other, hook))
         other.start("mlflow", "code", "daemon")
         there.complete("demo", due)
         lost = there.runs("demo_daily")[:at_the_backup]
         assert [run.status for run in lost][-1] == dg.DagsterRunStatus.FAILURE, "it was under way"
         other.kill("daemon")
-        for stack in (one, other):
-            stack.run("mlops_assets", "run", "demo", "--partition", due[-1])
+        for deployment in (one, other):
+            deployment.run("mlops_assets", "run", "demo", "--partition", due[-1])
         assert told(one, "status") == told(other, "status")
         assert told(one, "history") == told(other, "history")
         assert_frame_equal(forecasts(here), forecasts(there))

@@ -160,5 +160,16 @@ def deployment(
         with pytest.MonkeyPatch.context() as patch:
             for name, value in stack.environ.items():
                 patch.setenv(name, value)
-            with dg.DagsterInstance.from_config(stack.environ["DAGSTER_HOME"]) as instance:
-                yield Deployment(stack, hook, instance)
+            with opened(stack, hook) as here:
+                yield here
+
+
+@contextmanager
+def opened(stack: Stack, hook: Hook) -> Iterator[Deployment]:
+    """Open the forecasts of a stack whose PostgreSQL runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in stack.environ.items():
+            patch.setenv(name, value)
+        instance = dg.DagsterInstance.from_config(stack.environ["DAGSTER_HOME"])
+    with instance:
+        yield Deployment(stack, hook, instance)
