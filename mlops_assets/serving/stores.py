@@ -1,5 +1,6 @@
 """What a server asks: one set of stores that only read, kept open, and the specs as they are now."""
 
+import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,8 @@ WAITING = 200
 """Questions that wait; more are told to come again."""
 _WARMED = 3
 """Forecasts whose state is asked for before anybody does."""
+_NEEDED = ("mlops_assets.analysis.status", "mlops_assets.adjustments.adjuster", "mlops_assets.report.documents")
+"""Modules that import all others, those of one rare question aside."""
 LOOK_SECONDS = 1.0
 """The folder of forecasts is looked at so often."""
 
@@ -69,7 +72,22 @@ class Served:
             self._limiter = anyio.CapacityLimiter(AT_ONCE)
         if self._limiter.statistics().tasks_waiting >= WAITING:
             raise BusyAnswerError("too many questions are waiting for an answer: come again")
-        return await anyio.to_thread.run_sync(task, abandon_on_cancel=leave, limiter=self._limiter)
+
+        def ready() -> _T:
+            self.load()
+            return task()
+
+        return await anyio.to_thread.run_sync(ready, abandon_on_cancel=leave, limiter=self._limiter)
+
+    def load(self) -> None:
+        """Import what answers are made with, one thread for all.
+
+        Of two threads that import parts of one package at the same time, one may find a module half made: Python lets
+        it go on so that they do not wait for each other for ever.
+        """
+        with self._opening:
+            for name in _NEEDED:
+                importlib.import_module(name)
 
     @property
     def stores(self) -> "Stores":
@@ -164,9 +182,10 @@ def warm(served: Served) -> None:
 
 
 def _quietly(served: Served) -> None:
-    from mlops_assets.report import documents
-
     try:
+        served.load()
+        from mlops_assets.report import documents
+
         for spec in served.declared().specs[:_WARMED]:
             served.overviews.document(spec, "state", documents.state)
     except Exception:  # whoever asks next is told
