@@ -100,7 +100,7 @@ test-fev: .venv/installed  ## Our engine on made tasks of fev, which is installe
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
 	  "$$(.services/fev/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
 	.services/fev/bin/python -m pip install --quiet --disable-pip-version-check fev
-	MLOPS_TEST_FEV=1 HF_HUB_OFFLINE=1 .services/fev/bin/python -m pytest mlops_assets_tests/test_fev_adapter.py
+	PYTHONPATH=$(CURDIR) MLOPS_TEST_FEV=1 HF_HUB_OFFLINE=1 .services/fev/bin/python -m pytest mlops_assets_tests/test_fev_adapter.py
 
 test-scale: .venv/installed  ## Whole rounds on Dask, Spark (its Java from Debian's packages), Spark Connect and processes (long).
 	command -v java >/dev/null || \
@@ -109,7 +109,7 @@ test-scale: .venv/installed  ## Whole rounds on Dask, Spark (its Java from Debia
 	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > \
 	  "$$(.services/spark/bin/python -c 'import site; print(site.getsitepackages()[0])')/beside.pth"
 	.services/spark/bin/python -m pip install --quiet --disable-pip-version-check "pyspark[connect]==4.*"
-	MLOPS_TEST_SCALE=all OMP_NUM_THREADS=1 .services/spark/bin/python -m pytest mlops_assets_tests/scale
+	PYTHONPATH=$(CURDIR) MLOPS_TEST_SCALE=all OMP_NUM_THREADS=1 .services/spark/bin/python -m pytest mlops_assets_tests/scale
 
 test-wheel: .venv/installed  ## The wheel on an empty virtual environment, with its dependencies from the package index.
 	MLOPS_TEST_WHEEL=all $(BIN)/python -m pytest mlops_assets_tests/test_wheel.py
