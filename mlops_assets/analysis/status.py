@@ -84,12 +84,12 @@ def metrics(specs: Iterable[ForecastSpec], settings: Settings, broken: Iterable[
     Raises:
         MissingExtraError: prometheus-client is not installed.
     """
-    from mlops_assets.report.metrics import samples_of, samples_of_broken, text
+    from mlops_assets.report.metrics import samples_of, text
 
     with open_stores(settings) as stores:
         every = [sources_of(spec, stores, settings) for spec in specs]
         found = {sources.spec.name: samples_of(sources, overview(sources)) for sources in every}
-    return text({**found, **{spec.name: samples_of_broken() for spec in broken}})
+    return text(found, broken)
 
 
 @contextmanager

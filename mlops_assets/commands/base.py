@@ -139,7 +139,9 @@ def _note_error(ctx: click.Context, message: str, advice: Sequence[str], code: i
 def _tell_error(message: str, advice: Sequence[str], code: int) -> None:
     """Say on standard error why a command has failed, and what to do."""
     if logs_json():
-        _LOG.error(message, extra={"facts": {"advice": list(advice), "exit_code": int(code)}})
+        from mlops_assets.resources.logs import FACTS
+
+        _LOG.error(message, extra={FACTS: {"advice": list(advice), "exit_code": int(code)}})
         return
     click.echo(f"mlops-assets: {message}", err=True)
     for command in advice:

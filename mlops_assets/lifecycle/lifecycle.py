@@ -1,6 +1,6 @@
 """The life of a model's versions: judged, approved, promoted, rolled back. The log decides, MLflow's aliases follow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from shlex import quote
@@ -162,12 +162,7 @@ class Lifecycle:
             )
 
         self.settle()
-        made = self.log.append(entry, self._clock.now())
-        self.repair()
-        if made is None:
-            return found[0]
-        self._publish(*made)
-        return made
+        return self._written_once(entry, found)
 
     def approve(self, number: int, by: str, reason: str, force: bool = False, proof: str = "") -> tuple[int, Entry]:
         """Make a version champion because a person says so: one that waits for approval, or stands aside.
@@ -272,6 +267,12 @@ class Lifecycle:
             before = self._present(log)
             return Entry(TAKEOVER, "taken over", version.number, before, before, by, reason, **facts)
 
+        return self._written_once(entry, found)
+
+    def _written_once(
+        self, entry: Callable[[pd.DataFrame], Entry | None], found: Sequence[tuple[int, Entry]]
+    ) -> tuple[int, Entry]:
+        """Write a decision and carry it out, or return the one that was `found` where it had been made before."""
         made = self.log.append(entry, self._clock.now())
         self.repair()
         if made is None:

@@ -14,8 +14,9 @@ from mlops_assets.errors import MissingExtraError, MlopsAssetsError, UsageError
 from mlops_assets.jobs.job import OPEN
 from mlops_assets.report.documents import ATTENTION, EMPTY, OK, state_of
 from mlops_assets.report.overview import Overview
-from mlops_assets.report.problems import CHECKS, Case, findings
-from mlops_assets.report.state import Sources
+from mlops_assets.report.problems import CHECKS, Case
+from mlops_assets.report.sources import Sources
+from mlops_assets.spec import BrokenSpec
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily
@@ -52,7 +53,7 @@ class Known:
     def failing(self) -> frozenset[str]:
         """Names of the checks that do not hold."""
         case = Case(self.sources.spec, self.state, self.sources.clock.now())
-        return frozenset(one.check.name for one in findings(case))
+        return frozenset(one.check.name for one in case.found)
 
     def over(self, asset: str) -> float | None:
         """Return when the latest stored partition of an asset ended, in seconds since 1970; None without one."""
@@ -218,16 +219,15 @@ def samples_of(sources: Sources, state: Overview) -> Samples:
     return {metric.name: list(metric.read(known)) for metric in METRICS}
 
 
-def samples_of_broken() -> Samples:
-    """Return the samples of a forecast whose spec cannot be used: that, and nothing else, is known."""
-    return {"forecast_state": _among(BROKEN), "problems": [((), 1.0)]}
+_OF_BROKEN: Samples = {"forecast_state": _among(BROKEN), "problems": [((), 1.0)]}
 
 
-def text(forecasts: Mapping[str, Samples]) -> str:
+def text(forecasts: Mapping[str, Samples], broken: Iterable[BrokenSpec] = ()) -> str:
     """Return metrics in Prometheus's text format.
 
     Args:
         forecasts: name -> its samples.
+        broken: specs that cannot be used: of their forecasts that, and nothing else, is known.
 
     Raises:
         MissingExtraError: prometheus-client is not installed.
@@ -237,6 +237,7 @@ def text(forecasts: Mapping[str, Samples]) -> str:
         from prometheus_client.core import GaugeMetricFamily
     except ImportError:
         raise MissingExtraError.of("metrics for Prometheus", "prometheus-client", "metrics") from None
+    every = {**forecasts, **dict.fromkeys((one.name for one in broken), _OF_BROKEN)}
 
     class Collected:
         def collect(self) -> "Iterator[GaugeMetricFamily]":
@@ -245,7 +246,7 @@ def text(forecasts: Mapping[str, Samples]) -> str:
             yield info
             for metric in METRICS:
                 family = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=["forecast", *metric.labels])
-                for name, samples in forecasts.items():
+                for name, samples in every.items():
                     for labels, value in samples.get(metric.name, ()):
                         family.add_metric([name, *labels], value)
                 if family.samples:

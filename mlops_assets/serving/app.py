@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from mlops_assets.serving import problems
-from mlops_assets.serving.guard import LOOPBACK, Guard, hosts_of
+from mlops_assets.serving.guard import LOOPBACK, Guard, hosts_of, listed
 from mlops_assets.serving.routes import (
     adjustments,
     events,
@@ -80,7 +80,7 @@ def build_app(settings: Settings, stores: "Stores | None" = None, host: str = LO
         pages,
     ):
         app.include_router(part.router)
-    origins = _listed(settings.api_origins)
+    origins = listed(settings.api_origins)
     if origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET"], allow_headers=["Authorization"]
@@ -94,7 +94,3 @@ def _hosts(settings: Settings, host: str) -> Sequence[str]:
     """Return the names that are answered to; none: all, for at an address that others reach a token is needed."""
     names = hosts_of(settings)
     return names if host in LOOPBACK or len(names) > len(LOOPBACK) else []
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -118,7 +118,12 @@ class Guard:
 
 def hosts_of(settings: Settings) -> list[str]:
     """Return the names that a server on this machine is known by."""
-    return [*LOOPBACK, *(part.strip() for part in settings.api_hosts.split(",") if part.strip())]
+    return [*LOOPBACK, *listed(settings.api_hosts)]
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a setting that lists several, separated by commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def name_in(address: str) -> str:

@@ -11,11 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.io_managers.memory import MemoryTables
-from mlops_assets.report.metrics import INFO, METRICS, PREFIX, samples_of, samples_of_broken, text
+from mlops_assets.report.metrics import INFO, METRICS, PREFIX, samples_of, text
 from mlops_assets.report.overview import MonthState
 from mlops_assets.report.problems import CHECKS
-from mlops_assets.report.state import Sources
+from mlops_assets.report.sources import Sources
 from mlops_assets.resources.clock import Clock
+from mlops_assets.spec import BrokenSpec, SpecError
 from mlops_assets.tracking.tracking import Tracking
 from mlops_assets_tests.report.test_problems import DAY, GOOD
 from mlops_assets_tests.worlds import declare
@@ -30,11 +31,11 @@ def sources(tmp_path):
     return Sources(declare(tmp_path), MemoryTables(), tracking, clock, Notifications())
 
 
-def told(forecasts) -> dict[tuple[str, ...], float]:
+def told(forecasts, broken=()) -> dict[tuple[str, ...], float]:
     """Read metrics as Prometheus does: name and label values, sorted by the labels' names -> value."""
     return {
         (sample.name.removeprefix(PREFIX), *(sample.labels[name] for name in sorted(sample.labels))): sample.value
-        for family in text_string_to_metric_families(text(forecasts))
+        for family in text_string_to_metric_families(text(forecasts, broken))
         for sample in family.samples
     }
 
@@ -78,7 +79,8 @@ def test_what_is_wrong_is_told_as_status_says_it(sources):
 
 
 def test_of_a_broken_spec_that_and_no_more_is_known(sources):
-    found = told({"demo": samples_of(sources, GOOD), "other": samples_of_broken()})
+    broken = BrokenSpec("other", Path("other.yaml"), SpecError("no horizon"))
+    found = told({"demo": samples_of(sources, GOOD)}, [broken])
     assert found["forecast_state", "other", "broken"] == 1
     assert {key[0] for key in found if "other" in key} == {"forecast_state", "problems"}
 

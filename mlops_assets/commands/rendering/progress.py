@@ -74,10 +74,12 @@ def log_step(step: "Step") -> None:
     """Log news of a step; of one that is only planned nothing is said."""
     if step.state == "planned":
         return
+    from mlops_assets.resources.logs import FACTS
+
     level = {"failed": logging.ERROR, "warning": logging.WARNING}.get(step.state, logging.INFO)
     facts = {"job": step.job, "asset": step.asset, "state": step.state, "seconds": step.seconds}
     told = {name: value for name, value in facts.items() if value is not None}
-    _LOG.log(level, "%s", step.message or f"{step.asset}: {step.state}", extra={"facts": told})
+    _LOG.log(level, "%s", step.message or f"{step.asset}: {step.state}", extra={FACTS: told})
 
 
 class Lines:
