@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from mlops_assets.forecasting.model.extensions import resolver
-from mlops_assets.forecasting.model.features import own
 from mlops_assets_tests.channels import Hook, Inbox
+from mlops_assets_tests.foreign_package import installed
 from mlops_assets_tests.worlds import HISTORY, World, declare, sandbox
 
 # An example may take as long as a busy machine makes it.
@@ -24,7 +22,7 @@ SLOW_FILES = (
     *("test_contract.py", "test_evolution.py", "test_turns.py", "test_changing.py", "test_new_metric.py"),
     *("test_fidelity.py", "test_sensors.py", "test_lifecycle.py", "test_round.py", "test_logged_model.py"),
     *("test_report.py", "test_gate.py", "test_reingest.py", "test_advice.py", "test_staging.py", "test_crashes.py"),
-    *("test_rounds.py", "test_dask.py", "test_chaos.py", "test_statements.py"),
+    *("test_rounds.py", "test_dask.py", "test_chaos.py", "test_statements.py", "test_foreign_life.py"),
 )
 
 
@@ -130,13 +128,7 @@ def inbox() -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def acme(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Install a package of somebody else, entry points and all."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "foreign"))
-    for cached in (resolver._resolved, own._made):
-        cached.cache_clear()
-    yield
-    for cached in (resolver._resolved, own._made):
-        cached.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
-        del sys.modules[name]
+def acme() -> Iterator[None]:
+    """Install a package of somebody else, entry points and all, for a test."""
+    with installed():
+        yield

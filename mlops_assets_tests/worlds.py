@@ -77,8 +77,8 @@ def portable(model: Model) -> Portable:
     return Portable(model, kinds.state_of(model))
 
 
-def sandbox(folder: Path, mlflow_database: Path, environment: str = "test") -> Settings:
-    """Settings over a folder with an MLflow database of its own."""
+def sandbox(folder: Path, mlflow_database: Path, environment: str = "test", **variables: str) -> Settings:
+    """Settings over a folder with an MLflow database of its own; keyword arguments are further variables."""
     (folder / "data" / "mlflow").mkdir(parents=True, exist_ok=True)
     shutil.copy(mlflow_database, folder / "data" / "mlflow" / "mlflow.db")
     return Settings.read(
@@ -86,6 +86,7 @@ def sandbox(folder: Path, mlflow_database: Path, environment: str = "test") -> S
             "MLOPS_ENV": environment,
             "MLOPS_DATA": str(folder / "data"),
             "MLOPS_FORECASTS": str(folder / "forecasts"),
+            **variables,
         }
     )
 

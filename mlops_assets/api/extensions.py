@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlops_assets.alerts.notifications import Alert
     from mlops_assets.forecasting.evaluation.metrics import Metric, Rows
-    from mlops_assets.forecasting.model.kinds import CalibratedSeries, Model, SeriesModel
+    from mlops_assets.forecasting.model.kinds import CalibratedSeries, FeatureModel, Model, SeriesModel
     from mlops_assets.forecasting.model.task import Task, quantile_column
     from mlops_assets.jobs.providers.protocol import Job, Provider, Request, Status, Step
     from mlops_assets.jobs.providers.service_errors import NotThereError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alert",
     "CalibratedSeries",
+    "FeatureModel",
     "Job",
     "Metric",
     "Model",
@@ -39,7 +40,7 @@ __all__ = [
 _MODULES = {
     "alerts.notifications": ("Alert",),
     "forecasting.evaluation.metrics": ("Metric", "Rows"),
-    "forecasting.model.kinds": ("CalibratedSeries", "Model", "SeriesModel"),
+    "forecasting.model.kinds": ("CalibratedSeries", "FeatureModel", "Model", "SeriesModel"),
     "forecasting.model.task": ("Task", "quantile_column"),
     "jobs.providers.protocol": ("Job", "Provider", "Request", "Status", "Step"),
     "jobs.providers.service_errors": ("NotThereError",),

@@ -197,7 +197,7 @@ class Model(Part):
             raise MisfitError(
                 "members", f"only {' and '.join(sorted(kinds.COMBINING))} have members, and the kind is {self.kind}"
             )
-        if self.features and not (regressors.is_regressor(self.kind) or self.kind in kinds.COMBINING):
+        if self.features and not (kinds.draws(self.kind) or self.kind in kinds.COMBINING):
             raise MisfitError("features", f"belong to kinds that learn from feature rows, and the kind is {self.kind}")
         known = parameters_of(self.kind) if self.parameters else ()
         for name in self.parameters:

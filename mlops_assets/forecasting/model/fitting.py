@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -76,8 +76,16 @@ class Sample:
         return self.y if base == LEVEL else rebased(self.y, -self.away[base])
 
 
-def fit(training: pd.DataFrame, task: Task) -> Forecaster:
+def fit(
+    training: pd.DataFrame, task: Task, made: type[Forecaster] = Forecaster, own: Callable[[], Any] | None = None
+) -> Forecaster:
     """Fit the task's regressor on rows of `features.training_rows`, also when read back from Parquet or SQL.
+
+    Args:
+        training: the rows.
+        task: what is forecast.
+        made: what comes of it.
+        own: makes the regressor, not fitted; None: it is the engine's, by the task's kind.
 
     Raises:
         ValueError: the kind of model or one of its parameters is not known, or there are no rows, or too few.
@@ -91,7 +99,7 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
         training[TARGET].to_numpy(dtype=float), scaling.backward(training["reference"].to_numpy(dtype=float))
     )
     forecaster = partial(
-        Forecaster,
+        made,
         task,
         scaling,
         encoding,
@@ -101,7 +109,7 @@ def fit(training: pd.DataFrame, task: Task) -> Forecaster:
     )
     origin, timestamp = (pd.to_datetime(training[name]).to_numpy() for name in ("origin", TIME))
     if not regressors.is_forest(task.model.kind):
-        return forecaster(*regressors.fit_calibrated(task.model, sample.X, sample.y, origin, timestamp))
+        return forecaster(*regressors.fit_calibrated(task.model, sample.X, sample.y, origin, timestamp, own))
 
     def forest(sample: Sample, counts: Mapping[str, int]) -> Forecaster:
         model, bases, importance = fit_mixture(task.model, sample, counts)

@@ -196,7 +196,7 @@ class Calibrated:
     """A fitted regressor, and the outcomes that its errors on held-out rows make likely.
 
     Attributes:
-        point: scikit-learn regressor of the scaled target, or LightGBM's own text of a model.
+        point: regressor of the scaled target, scikit-learn's or somebody's own, or LightGBM's own text of a model.
         spread: regressor of the size of the error to expect.
         errors: errors of held-out rows over their expected size, ascending, shape (outcomes,), float32.
         filling: per column what stands for a missing value, shape (columns,); of no columns where the regressor
@@ -230,7 +230,12 @@ class Calibrated:
 
 
 def fit_calibrated(
-    model: ModelSettings, X: np.ndarray, y: np.ndarray, origin: np.ndarray, timestamp: np.ndarray
+    model: ModelSettings,
+    X: np.ndarray,
+    y: np.ndarray,
+    origin: np.ndarray,
+    timestamp: np.ndarray,
+    own: Callable[[], Any] | None = None,
 ) -> tuple[Calibrated, np.ndarray]:
     """Fit any regressor, with the errors that it makes on origins later than what it has learnt from.
 
@@ -240,6 +245,7 @@ def fit_calibrated(
         y: scaled targets, shape (rows,).
         origin: of each row, shape (rows,).
         timestamp: of each row's target, shape (rows,).
+        own: makes a regressor of somebody's own, which is given columns without gaps.
 
     Returns:
         The fitted regressor (on all rows; only its errors are of the first fit) and the importance of each column:
@@ -249,8 +255,8 @@ def fit_calibrated(
         ValueError: the kind or a parameter is not known, the regressor cannot learn from the rows, or there are too
             few of them to hold some out.
     """
-    make = partial(build, model)
-    takes_missing = make().__sklearn_tags__().input_tags.allow_nan
+    make = own or partial(build, model)
+    takes_missing = own is None and make().__sklearn_tags__().input_tags.allow_nan
     filling = np.zeros(0) if takes_missing else _medians(X)
     held_out, away, trial = [], [], None
     for early, late in _forward_cuts(origin, timestamp):
@@ -286,11 +292,12 @@ def _forward_cuts(origin: np.ndarray, timestamp: np.ndarray) -> Iterator[tuple[n
 
 
 def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) -> Any:
+    from sklearn.base import BaseEstimator
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     regressor = make()
-    if not regressor.__sklearn_tags__().input_tags.allow_nan:
+    if isinstance(regressor, BaseEstimator) and not regressor.__sklearn_tags__().input_tags.allow_nan:
         regressor = make_pipeline(StandardScaler(), regressor)
     try:
         return regressor.fit(_with_values(X), y)

@@ -1,5 +1,6 @@
 """The kinds of models: what they have in common, which class is which, and those that look at each series by itself."""
 
+from .feature_rows import FeatureModel
 from .protocol import Combined, Model
 from .registry import (
     COMBINING,
@@ -27,6 +28,7 @@ __all__ = [
     "KINDS",
     "CalibratedSeries",
     "Combined",
+    "FeatureModel",
     "Model",
     "SeriesModel",
     "class_of",

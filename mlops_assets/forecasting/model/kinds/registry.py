@@ -115,8 +115,11 @@ def rows(history: pd.DataFrame, task: Task, until: pd.Timestamp | None = None) -
 
 
 def draws(kind: str) -> bool:
-    """Whether a kind's `rows` are drawn item by item, by a plan for all (`features.Plan`); others need all at once."""
-    return class_of(kind) is Forecaster
+    """Whether a kind learns from feature rows, drawn item by item by a plan for all (`features.Plan`).
+
+    Others know no features, and need all rows at once.
+    """
+    return issubclass(class_of(kind), Forecaster)
 
 
 def fit(training: pd.DataFrame, task: Task) -> Model:
