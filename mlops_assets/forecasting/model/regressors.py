@@ -292,12 +292,11 @@ def _forward_cuts(origin: np.ndarray, timestamp: np.ndarray) -> Iterator[tuple[n
 
 
 def _fitted(make: Callable[[], Any], kind: str, X: np.ndarray, y: np.ndarray) -> Any:
-    from sklearn.base import BaseEstimator
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     regressor = make()
-    if isinstance(regressor, BaseEstimator) and not regressor.__sklearn_tags__().input_tags.allow_nan:
+    if hasattr(regressor, "__sklearn_tags__") and not regressor.__sklearn_tags__().input_tags.allow_nan:
         regressor = make_pipeline(StandardScaler(), regressor)
     try:
         return regressor.fit(_with_values(X), y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from ..extensions import MODELS, ExtensionError, called
 from ..fitting import fit
 from ..forecaster import Forecaster
+from ..regressors import Calibrated
 from ..task import Task
 
 
@@ -57,7 +58,7 @@ class FeatureModel(Forecaster):
 
     def state(self) -> dict[str, Any]:
         """Return everything, what was learnt in the place of the regressor."""
-        own, made = super().state(), self.model.point
+        own, made = super().state(), cast(Calibrated, self.model).point
         learnt = {"middle": made.middle, "size": made.size, "learnt": made.learnt}
         return {**own, "regressor": {**own["regressor"], "point": learnt}}
 
