@@ -2,13 +2,19 @@
 
 import logging
 import os
-from functools import cache
+import re
+import sys
+from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import dagster as dg
+import sqlalchemy as sa
 
 from mlops_assets.errors import MlopsAssetsError, TerminalError, UsageError
+from mlops_assets.forecasting.model.features.lone_module import import_alone
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 
@@ -27,6 +33,15 @@ run_retries:
   max_retries: 2
   retry_on_asset_or_op_failure: false
 """
+
+_ALEMBIC = (
+    "alembic.command",
+    "alembic.config",
+    "alembic.runtime.environment",
+    "alembic.runtime.migration",
+    "alembic.script",
+)
+_REVISION = re.compile(r"^(revision|down_revision) *= *(.*)$", re.MULTILINE)
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -54,7 +69,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             own = Path("dagster.yaml")
             file.write_text(own.read_text(encoding="utf-8") if own.is_file() else CONFIGURATION, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(home)
-        _read_migrations_once()
+        _open_without_alembic()
         try:
             instance = dg.DagsterInstance.get()
         except dg.DagsterInvalidConfigError as error:
@@ -68,25 +83,112 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
 
 @cache
-def _read_migrations_once() -> None:
-    """Let Dagster read its ninety migrations once a process, and not for each database that it opens."""
-    from alembic.script import ScriptDirectory
-    from dagster._core.storage import sql
+def _open_without_alembic() -> None:
+    """Let Dagster open its databases without Alembic and its own daemon: neither has anything to do with most.
 
-    class Remembered(ScriptDirectory):
-        """The migrations of a folder, as they were when it was asked for first."""
+    Dagster imports Alembic and reads its ninety migrations to know that there are some, and its daemon for one type.
+    """
+    import_alone("dagster._daemon.types")
+    absent = [name for name in _ALEMBIC if name not in sys.modules]
+    try:
+        sys.modules.update((name, _placeholder(name)) for name in absent)
+        from dagster._core.storage import sql
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    for one in (_Config, _Revision, _Migrations):
+        setattr(sql, one.replaces, one)
 
-        _known: ClassVar[dict[str | None, ScriptDirectory]] = {}
 
-        @classmethod
-        def from_config(cls, config: Any) -> Any:
-            """Return the migrations that a configuration names."""
-            folder = config.get_main_option("script_location")
-            if folder not in cls._known:
-                cls._known[folder] = super().from_config(config)
-            return cls._known[folder]
+def _placeholder(name: str) -> ModuleType:
+    """Return a module whose functions import the module that it stands for when they are called."""
 
-    sql.ScriptDirectory = Remembered  # pyright: ignore[reportPrivateImportUsage]
+    def later(function: str) -> Any:
+        if function.startswith("__"):
+            raise AttributeError(function)
+
+        def called(*given: Any) -> Any:
+            return getattr(import_module(name), function)(*given)
+
+        return called
+
+    module = ModuleType(name)
+    module.__dict__["__getattr__"] = later
+    return module
+
+
+class _Config:
+    """Alembic's configuration, which is read when a database is migrated."""
+
+    replaces: ClassVar[str] = "Config"
+
+    def __init__(self, file: str) -> None:
+        self._file, self.place = file, ""
+
+    def set_main_option(self, _: str, value: str) -> None:
+        """Note where the migrations are, the one option that Dagster sets."""
+        self.place = value
+
+    @cached_property
+    def own(self) -> Any:
+        """Alembic's own."""
+        from alembic.config import Config
+
+        made = Config(self._file)
+        made.set_main_option("script_location", self.place)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+
+class _Revision:
+    """Up to which migration a database is."""
+
+    replaces: ClassVar[str] = "MigrationContext"
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def configure(cls, connection: sa.Connection) -> Any:
+        """Return that of a database."""
+        return cls(connection)
+
+    def get_current_revision(self) -> str | None:
+        """Return its name; None for a database without migrations, such as a new one."""
+        if not sa.inspect(self._connection).has_table("alembic_version"):
+            return None
+        return self._connection.scalars(sa.text("SELECT version_num FROM alembic_version")).one_or_none()
+
+
+class _Migrations:
+    """Dagster's migrations, of which it asks for the latest only, and of that only whether there is one."""
+
+    replaces: ClassVar[str] = "ScriptDirectory"
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    @classmethod
+    def from_config(cls, config: _Config) -> Any:
+        """Return those that a configuration names."""
+        return cls(config.place)
+
+    def as_revision_number(self, _: str) -> str | None:
+        """Return the latest."""
+        return _latest(self._place)
+
+
+@cache
+def _latest(place: str) -> str | None:
+    """Return the migration of a place such as `package:folder` that none goes on from; None if there is none."""
+    package, _, folder = place.partition(":")
+    found: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    for file in Path(*import_module(package).__path__[:1], folder, "versions").glob("*.py"):
+        for name, value in _REVISION.findall(file.read_text(encoding="utf-8")):
+            found[name].update(re.findall(r"\w+", value))
+    return max(found["revision"] - found["down_revision"], default=None)
 
 
 def code_location(folder: Path) -> str:

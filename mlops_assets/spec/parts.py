@@ -170,7 +170,10 @@ def known_country(value: str | None) -> str | None:
     if value is not None and value not in COMMON_COUNTRIES:
         import holidays
 
+        from mlops_assets.forecasting.model.features.calendar import prepare_country
+
         country, dash, subdivision = value.partition("-")
+        prepare_country(country)
         try:
             if dash and not subdivision:
                 raise NotImplementedError

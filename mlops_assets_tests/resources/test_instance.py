@@ -1,5 +1,9 @@
 """Dagster's instance: runs whose worker was killed, and a storage that takes runs or does not."""
 
+import os
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -64,3 +68,43 @@ def test_two_places_for_the_events_are_refused_with_what_to_remove(tmp_path, mon
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with pytest.raises(UsageError, match=r"dagster\.yaml: .*incompatible.* entries; remove event_log_storage"):
         open_instance(Settings())
+
+
+OPENED_AGAIN = """
+import sys
+from mlops_assets.resources.instance import open_instance
+from mlops_assets.settings import Settings
+
+instance = open_instance(Settings())
+assert not {"alembic", "dagster._daemon", "structlog"} & {*sys.modules}
+found = instance.event_log_storage.alembic_version()
+instance.upgrade(print_fn=lambda _: None)  # with Alembic, which is imported for it
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from dagster._core.storage.sql import get_alembic_config
+from dagster._daemon.types import DaemonHeartbeat
+import dagster._daemon
+
+assert dagster._daemon.DaemonHeartbeat is DaemonHeartbeat
+config = get_alembic_config(dagster._core.storage.runs.sqlite.sqlite_run_storage.__file__)
+migrations = ScriptDirectory.from_config(config)
+with instance.run_storage.connect() as connection:
+    upgraded = MigrationContext.configure(connection).get_current_revision()
+print(*found, migrations.as_revision_number("head"), upgraded)
+"""
+
+
+@pytest.mark.process
+def test_databases_that_are_there_are_opened_without_alembic_and_an_earlier_one_is_still_migrated(tmp_path):
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
+    open_new = OPENED_AGAIN.partition("assert")[0]
+    subprocess.run([sys.executable, "-c", open_new], env=environment, check=True, timeout=120)
+    with sqlite3.connect(tmp_path / "history" / "runs.db") as runs:
+        (head,) = runs.execute("SELECT version_num FROM alembic_version").fetchone()
+        runs.execute("UPDATE alembic_version SET version_num = '7e2f3204cf8e'")  # the last but one
+    said = subprocess.run(
+        [sys.executable, "-c", OPENED_AGAIN], check=False, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.splitlines()[-1].split() == [head] * 4

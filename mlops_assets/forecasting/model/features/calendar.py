@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from ..errors import UsageError
+from .lone_module import import_alone
 
 FAR = 8
 """Days after which a holiday is no longer near."""
@@ -100,10 +101,19 @@ def holiday_dates(country: str, first_year: int, last_year: int) -> list[Any]:
     return sorted(_public_holidays(country, first_year, last_year))
 
 
+def prepare_country(country: str) -> None:
+    """Let `holidays` import the module of one country, where its package of the countries imports all 250 of them."""
+    import holidays
+
+    if module := getattr(getattr(holidays, country, None), "module_name", ""):
+        import_alone(module)
+
+
 def _public_holidays(name: str, first_year: int, last_year: int) -> dict[Any, str]:
     import holidays
 
     country, _, subdivision = name.partition("-")
+    prepare_country(country)
     try:
         years = range(first_year, last_year + 1)
         # In English where there is such a translation, else as the country calls them.

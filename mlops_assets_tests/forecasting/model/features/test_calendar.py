@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,3 +36,18 @@ def test_hours_of_the_day():
 def test_an_unknown_place_is_named():
     with pytest.raises(ValueError, match="no holidays are known for 'XX'"):
         calendar(pd.date_range("2024-01-01", periods=3), "D", "XX", yearly=False)
+
+
+def test_the_holidays_of_a_country_are_asked_for_without_importing_those_of_all_others():
+    code = """
+import sys
+import holidays
+from mlops_assets.forecasting.model.features.calendar import holiday_dates
+alone = holiday_dates("US-NY", 2013, 2013)
+assert "holidays.countries" not in sys.modules
+import holidays.countries
+assert holidays.countries.US is holidays.US.get_entity()
+assert alone == sorted(holidays.countries.UnitedStates(subdiv="NY", years=2013, language="en_US")), alone
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0, said.stderr
