@@ -212,7 +212,8 @@ def _changed(tables: Tables, specs: Sequence[ForecastSpec]) -> Iterator[CheckRes
 
 
 def _models(models: Models, names: list[str]) -> str:
-    stored = [name for name in names if any(models.exists([name, one]) for one in (RANDOM_FOREST, MODEL))]
+    """Ask what is below each name: whether one object is there, a bucket that is missing answers as an empty one."""
+    stored = [name for name in names if {RANDOM_FOREST, MODEL} & set(models.children([name]))]
     return f"{_address(models)}; {'trained: ' + ', '.join(stored) if stored else 'none trained yet'}"
 
 

@@ -31,7 +31,9 @@ _TEMPORARY = ".writing-"
 _CLIENT_OPTIONS = ("allow_http", "allow_invalid_certificates", "timeout", "connect_timeout")
 _RETRIES: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 _SMALL = 64 * 1024
-_FORBIDDEN = re.compile(r"\b40[13] (Forbidden|Unauthorized)|AccessDenied|NoSuchBucket|InvalidAccessKeyId")
+_FORBIDDEN = re.compile(r"\b40[13] (Forbidden|Unauthorized)|AccessDenied|InvalidAccessKeyId")
+_NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|specified bucket does not exist")
+"""Of S3, Azure and Google, whatever is asked of a bucket that is not there."""
 _MEMORY: dict[str, Any] = {}
 """Object stores in memory by address, shared within the process."""
 
@@ -180,8 +182,15 @@ def _answered(method: Method) -> Method:
 
         try:
             return method(bucket, *arguments)
-        except BaseError as error:
+        except (BaseError, FileNotFoundError) as error:
             reason = scrub(" ".join(str(error).partition("Debug source")[0].split()))
+            if _NO_BUCKET.search(reason):
+                place = "/".join(bucket.url.split("/")[:3])
+                raise StorageError(
+                    f"there is no {place}: make that bucket or container, or name another in MLOPS_OBJECT_STORAGE"
+                ) from None
+            if isinstance(error, FileNotFoundError):
+                raise
             if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _FORBIDDEN.search(reason):
                 raise StorageError(
                     f"{bucket.url} lets us not in: {reason}; see MLOPS_OBJECT_STORAGE, and the cloud's own variables "

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import pandas as pd
 import pytest
 
 from mlops_assets.errors import TransientError
-from mlops_assets.io_managers import ObjectTables
+from mlops_assets.io_managers import ObjectModels, ObjectTables
 from mlops_assets.io_managers.errors import StorageError
+from mlops_assets_tests.io_managers import servers
 
 REFUSALS = {
     403: "<Error><Code>InvalidAccessKeyId</Code><Message>hunter2planted is not known</Message></Error>",
     401: "<Error><Code>AccessDenied</Code></Error>",
-    404: "<Error><Code>NoSuchBucket</Code></Error>",
 }
 
 
@@ -54,3 +55,19 @@ def test_a_refusal_is_not_tried_again_and_names_the_variables(refusing):
     for name in ("MLOPS_OBJECT_STORAGE", "AWS_ACCESS_KEY_ID"):
         assert name in raised.value.message
     assert "hunter2planted" not in raised.value.message
+
+
+def test_a_bucket_that_is_missing_is_told_whatever_is_asked(tmp_path):
+    with servers.s3(tmp_path) as (_, options):
+        tables = ObjectTables(base="s3://bucket/prefix", options=options)
+        models = ObjectModels(base="s3://bucket/prefix", options=options)
+        asked = (
+            lambda: tables.partitions(["demo", "observations"]),
+            lambda: tables.write(["demo", "observations"], pd.DataFrame({"x": [1]})),
+            lambda: models.children(["demo"]),
+            lambda: models.save(["demo", "random_forest"], {"x": 1}),
+        )
+        for question in asked:
+            with pytest.raises(StorageError, match="there is no s3://bucket: make that bucket") as raised:
+                question()
+            assert not isinstance(raised.value, TransientError)
