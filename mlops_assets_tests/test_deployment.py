@@ -4,7 +4,9 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from dagster._core.storage.compute_log_manager import ComputeLogManager
 from mlops_assets.resources.instance import CODE_LOCATION
 from mlops_assets.scale.address import Address
 from mlops_assets.serving import dagster_webserver
+from mlops_assets.serving.guard import hosts_of
 from mlops_assets.settings import Settings, variables
 
 ROOT = Path(__file__).parents[1]
@@ -223,6 +226,67 @@ def test_the_launcher_of_pods_takes_what_the_chart_gives_it():
         "resources": given["resources"],
     }
     assert process_config(K8sRunLauncher.config_type(), asked).success
+
+
+def test_every_image_is_of_one_release():
+    named = {name: service["image"] for name, service in SERVICES.items() if "build" not in service}
+    built = re.findall(r"^FROM (\S+)", (FOLDER / "Dockerfile").read_text(encoding="utf-8"), re.M)
+    for image in [*named.values(), *built]:
+        assert image.partition(":")[2] not in ("", "latest"), image
+    assert named.keys() == {"postgres", "s3"}
+
+
+def test_who_starts_dagsters_web_server_in_the_image_has_the_guard():
+    dockerfile = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^COPY (\S+) /venv/bin/dagster-webserver$", dockerfile, re.M)
+    assert dockerfile.index("COPY --from=build /venv /venv") < dockerfile.index(script)
+    bin_of_it = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    given = ["sh", str(ROOT / script), "--version"]
+    done = subprocess.run(given, env=bin_of_it, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m {dagster_webserver.__name__} " in (ROOT / script).read_text(encoding="utf-8")
+    web = HELM["dagsterWebserver"]
+    probe = web["readinessProbe"]["httpGet"]
+    assert probe["port"] == web["service"]["port"]
+    hosts = hosts_of(Settings.read({one["name"]: one["value"] for one in web["env"]}))
+    assert {one["name"]: one["value"] in hosts for one in probe["httpHeaders"]} == {"Host": True}
+    assert "dagster.example.com" in hosts
+
+
+def test_the_read_api_listens_where_prometheus_asks():
+    asked = yaml.safe_load((FOLDER / "prometheus.yaml").read_text(encoding="utf-8"))
+    ((target,),) = [one["targets"] for one in asked["scrape_configs"][0]["static_configs"]]
+    port = target.partition(":")[2]
+    served = {place: words for place, words in calls() if words[:2] == ["mlops-assets", "serve"]}
+    assert len(served) == 3
+    assert {words[words.index("--port") + 1] for words in served.values()} == {port}
+    assert SERVICES["api"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_commands_of_people_have_the_variables_of_the_units(tmp_path):
+    for file in ("dagster", "storage", "forecasts"):
+        (tmp_path / f"{file}.env").write_text(f"# {file}\nOF_{file.upper()}='a b&c=$d'\n")
+    text = (FOLDER / "command.sh").read_text(encoding="utf-8")
+    assert '"/etc/mlops-assets/$file.env"' in text
+    assert "exec /opt/mlops-assets/bin/mlops-assets " in text
+    script = tmp_path / "command.sh"
+    script.write_text(
+        text.replace("/etc/mlops-assets", str(tmp_path)).replace("/opt/mlops-assets/bin/mlops-assets", "env")
+    )
+    done = subprocess.run(["sh", str(script)], capture_output=True, text=True, check=True)
+    for file in ("DAGSTER", "STORAGE", "FORECASTS"):
+        assert f"OF_{file}=a b&c=$d\n" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_units(tmp_path):
+    for unit in UNITS:
+        text = unit.read_text(encoding="utf-8")
+        assert "UMask=0077" in text, unit.name
+        (tmp_path / unit.name).write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M))
+    units = [str(tmp_path / unit.name) for unit in UNITS]
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("script", sorted(FOLDER.glob("*.sh")), ids=lambda file: file.name)

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from mlops_assets.analysis.worlds import ReplayError, StoredWorld, TrainedWorld
-from mlops_assets.catalog.names import OBSERVATIONS
+from mlops_assets.catalog.names import FORECAST_ACCURACY, OBSERVATIONS
 from mlops_assets.catalog.partitions import periods, starts
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.decisions import policy
@@ -22,6 +22,7 @@ from mlops_assets.forecasting.decisions.rules import CHALLENGE, PolicyRules
 from mlops_assets.forecasting.formatting import plain, plain_rows
 from mlops_assets.lifecycle.decisions import Decisions, entry_of
 from mlops_assets.lifecycle.launches import Launches
+from mlops_assets.lifecycle.retention import Bound, Retained
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec, Policy, Retraining
 from mlops_assets.spec.messages import describe
@@ -109,6 +110,7 @@ class Replay:
         trained: whether its retrainings were really carried out; else the errors are those that were stored.
         spec: the forecast.
         gate: the recorded decisions of the gate, judged again.
+        kept: from when on what is played over is kept, where earlier partitions were removed.
     """
 
     plays: Mapping[str, Play]
@@ -116,6 +118,13 @@ class Replay:
     trained: bool
     spec: ForecastSpec
     gate: Sequence["JudgedAgain"] = ()
+    kept: Bound | None = None
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """The first and the last partition that is played."""
+        played = next(iter(self.plays.values())).days["partition"]
+        return str(played.min()), str(played.max())
 
     def to_frame(self) -> pd.DataFrame:
         """Return every partition of every variant: the columns of `Play.days`, and variant."""
@@ -127,7 +136,9 @@ class Replay:
         for name, made in self.plays.items():
             variants[name]["retrained"] = plain_rows(made.retrainings[list(TOLD)])
         judged = [{name: plain(value) for name, value in asdict(one).items()} for one in self.gate]
-        return {"metric": self.metric, "really_trained": self.trained, "policies": variants, "gate": judged}
+        first, last = self.span
+        played = {"first": first, "last": last, "kept": str(self.kept) if self.kept is not None else None}
+        return {"metric": self.metric, "really_trained": self.trained, **played, "policies": variants, "gate": judged}
 
     def picture(self) -> bytes:
         """Return a PNG of the errors and the retrainings."""
@@ -219,7 +230,8 @@ def replay(
     world: World = TrainedWorld.of(whole, stores, last) if really else StoredWorld.of(whole, stores, last)
     metric = tried.retraining.metric
     plays = {name: play(world, decide, metric) for name, decide in variants.items()}
-    return Replay(plays, metric, really, spec, judged_again(spec, stores.tables))
+    kept = None if really else Retained(stores.tables, spec).bounds.get(FORECAST_ACCURACY)
+    return Replay(plays, metric, really, spec, judged_again(spec, stores.tables), kept)
 
 
 @dataclass(frozen=True)

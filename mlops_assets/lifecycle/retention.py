@@ -78,14 +78,15 @@ class Bound:
     first: str
     since: pd.Timestamp
 
+    def __str__(self) -> str:
+        """Say from when on it is kept, and by which setting."""
+        kept = f"partition {self.first}" if self.first else f"{self.since:%Y-%m-%d %H:%M} UTC"
+        setting = f"retention.{self.setting}: {self.duration}"
+        return f"{self.setting} are kept from {kept} on ({setting}), and earlier ones were removed"
+
     def refuse(self, parameter: str, given: object) -> NotKeptError:
         """Return the error of a question about what is not kept."""
-        kept = f"partition {self.first}" if self.first else f"{self.since:%Y-%m-%d %H:%M} UTC"
-        return NotKeptError(
-            f"{parameter}={given}: {self.setting} are kept from {kept} on (retention.{self.setting}: {self.duration}), "
-            "and earlier ones were removed",
-            parameter=parameter,
-        )
+        return NotKeptError(f"{parameter}={given}: {self}", parameter=parameter)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from mlops_assets.forecasting.decisions.gate import GateRules, judge
 from mlops_assets.forecasting.decisions.replay import Play
 from mlops_assets.forecasting.decisions.rules import KEEP
 from mlops_assets.lifecycle.decisions import Decisions, Entry
+from mlops_assets.lifecycle.retention import Retained
 from mlops_assets_tests.automation.test_sensors import store
 from mlops_assets_tests.forecasting.decisions.duels import TASK, model_rows
 from mlops_assets_tests.forecasting.decisions.test_gate import GOOD, LIMITS, duel
@@ -50,7 +51,8 @@ def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_st
     result = call(*asked, "--json", "--every", "10", "--picture", str(picture))
     assert result.exit_code == 0, result.output
     whole = json.loads(result.output)
-    assert list(whole) == ["metric", "really_trained", "policies", "gate"]
+    assert list(whole) == ["metric", "really_trained", "first", "last", "kept", "policies", "gate"]
+    assert (whole["first"], whole["last"], whole["kept"]) == ("2024-04-21", "2024-05-10", None)
     slow = "forecasts_in_time: failed, now passed: 1 CPU seconds for an origin, at most 600"
     told = [(one["number"], one["recorded"], one["today"], one["changed"]) for one in whole["gate"]]
     assert told == [(1, "refused", "promoted", [slow]), (2, "promoted", "promoted", [])]
@@ -67,6 +69,22 @@ def test_stored_accuracy_shows_when_it_would_have_been_and_when_it_would_have_st
     shown = call("--last", "5").output
     assert "mean wql (stored)" in shown
     assert "1 of 2 decisions would be another by today's rules" in " ".join(shown.split())
+
+
+def test_the_stretch_begins_with_what_is_kept_and_says_so(call, tmp_path, empty_mlflow):
+    spec = declare(tmp_path / "forecasts", retention={"forecast_accuracy": "80d"})
+    with open_stores(sandbox(tmp_path, empty_mlflow, "local")) as stores:
+        for day in pd.date_range("2024-04-21", periods=20):
+            store(stores.tables, f"{day:%Y-%m-%d}", 0.5)
+        kept = Retained(stores.tables, spec)
+        now = pd.Timestamp("2024-07-15 06:00", tz="UTC").to_pydatetime()
+        kept.apply(kept.plan(now), now)
+    said = "forecast_accuracy are kept from partition 2024-04-26 on (retention.forecast_accuracy: 80d)"
+    whole = json.loads(call("--json").output)
+    assert (whole["first"], whole["last"]) == ("2024-04-26", "2024-05-10")
+    assert said in whole["kept"]
+    assert f"Played over 2024-04-26 to 2024-05-10; {said}" in call().output
+    assert "Played over 2024-05-06 to 2024-05-10" in call("--last", "5").output
 
 
 def judged(stores: Stores, rules: GateRules) -> None:

@@ -111,6 +111,7 @@ def test_a_command_runs_as_printed(monkeypatch: pytest.MonkeyPatch):
 
 def test_on_servers_and_where_an_address_is_given_nobody_is_told_to_start_anything(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.setenv("MLOPS_DATA", "/somewhere")
     given = {"MLOPS_DATABASE_URL": "postgresql://host/name", "MLOPS_OBJECT_STORAGE": "s3://bucket"}
     production = {"MLOPS_ENV": "production", **given}
     ui = {"MLOPS_DAGSTER_UI": "https://dagster.example.com"}
@@ -122,3 +123,5 @@ def test_on_servers_and_where_an_address_is_given_nobody_is_told_to_start_anythi
     assert starts == {"here": True, "named": False, "servers": False, "both": False}
     assert {name: shown for name, (_, shown) in told.items()} == {**dict.fromkeys(told, True), "servers": False}
     assert all("status demo" in told[name][0] for name in ("named", "servers", "both"))
+    folder = {name: "MLOPS_DATA=" in said for name, (said, _) in told.items()}
+    assert folder == {"here": True, "named": True, "servers": False, "both": False}

@@ -1,7 +1,8 @@
 """What is older than it is kept goes, what governance needs stays, and nobody is answered with less than there was."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlops_assets.reading.outputs import exports
 from mlops_assets.reading.reader import Reader
 from mlops_assets.serving.problems import status_of
 from mlops_assets.spec import SpecError
+from mlops_assets_tests.io_managers import servers
 from mlops_assets_tests.reading.stored import StoredForecast, store
 from mlops_assets_tests.worlds import declare
 
@@ -24,15 +26,31 @@ KEPT = {"forecasts": "74d", "forecast_accuracy": "75d", "revisions": "80d"}
 NOW = pd.Timestamp("2024-05-20 06:00", tz="UTC")
 FIRST = "2024-03-07"
 """The first partition of forecasts that is kept then: 74 days before."""
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[SqlTables]:
+    with servers.postgres(folder / "pg") as url:
+        yield SqlTables(url)
+
+
+@contextmanager
+def s3(folder: Path) -> Iterator[ObjectTables]:
+    with servers.s3(folder) as (base, options):
+        yield ObjectTables(base=base, options=options)
+
+
 PLACES: dict[str, Callable[[Path], Any]] = {
-    "memory": lambda _: MemoryTables(),
-    "files": lambda folder: ObjectTables(base=str(folder / "data" / "tables")),
-    "sqlite": lambda folder: SqlTables(f"sqlite:///{folder / 'tables.db'}"),
+    "memory": lambda _: nullcontext(MemoryTables()),
+    "files": lambda folder: nullcontext(ObjectTables(base=str(folder / "data" / "tables"))),
+    "sqlite": lambda folder: nullcontext(SqlTables(f"sqlite:///{folder / 'tables.db'}")),
+    "postgres": postgres,
+    "s3": s3,
 }
 
 
-def stored_in(folder: Path, place: str = "memory", **changes: Any) -> StoredForecast:
-    return store(folder, PLACES[place](folder), items=2, retention=KEPT, **changes)
+def stored_in(folder: Path, tables: Any = None, **changes: Any) -> StoredForecast:
+    return store(folder, MemoryTables() if tables is None else tables, items=2, retention=KEPT, **changes)
 
 
 def reader_of(stored: StoredForecast) -> Reader:
@@ -45,12 +63,17 @@ def removed(stored: StoredForecast) -> Retained:
     return Retained(stored.tables, stored.spec)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_what_is_older_goes_in_every_store_and_all_else_stays(tmp_path, place):
-    stored = stored_in(tmp_path, place)
+@pytest.fixture(params=PLACES)
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoredForecast]:
+    with PLACES[request.param](tmp_path) as tables:
+        yield stored_in(tmp_path, tables)
+
+
+def test_what_is_older_goes_in_every_store_and_all_else_stays(stored):
     tables, names = stored.tables, ("forecasts", "forecast_accuracy", "accuracy_scores", "observations")
     before = {name: tables.partitions(["demo", name]) for name in names}
     scores = tables.read(["demo", "accuracy_scores"])
+    asked = reader_of(stored).forecasts(start="2024-03-14", origin="all")
     going = {one.table: one for one in Retained(tables, stored.spec).plan(NOW.to_pydatetime())}
     assert {name: tables.partitions(["demo", name]) for name in names} == before, "a plan changes nothing"
     assert going["forecasts"].partitions == tuple(key for key in before["forecasts"] if key < FIRST)
@@ -66,6 +89,12 @@ def test_what_is_older_goes_in_every_store_and_all_else_stays(tmp_path, place):
         "forecast_accuracy": "2024-03-06",
     }
     assert kept.plan(NOW.to_pydatetime()) == []
+    with pytest.raises(NotKeptError, match=r"as_of=.*retention\.forecasts: 74d"):
+        reader_of(stored).forecasts(as_of="2024-03-05T12:00")
+    pd.testing.assert_frame_equal(reader_of(stored).forecasts(start="2024-03-14", origin="all"), asked)
+    stored.forecast(pd.Timestamp("2024-03-20"))  # a round goes on
+    assert tables.partitions(["demo", "forecasts"])[-1] == "2024-03-20"
+    assert tables.row_count(["demo", "forecasts"], ["2024-03-20"]) == 2 * 7
 
 
 def test_a_killed_command_is_completed_and_readers_are_refused_from_its_first_moment(tmp_path, monkeypatch):
@@ -200,7 +229,7 @@ def test_a_model_is_not_trained_anew_because_of_it(tmp_path):
 
 
 def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch):
-    stored = stored_in(tmp_path, "files")
+    stored = stored_in(tmp_path, ObjectTables(base=str(tmp_path / "data" / "tables")))
     for name, value in {
         "DATA": tmp_path / "data",
         "FORECASTS": tmp_path / "forecasts",

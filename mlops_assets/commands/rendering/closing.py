@@ -125,13 +125,16 @@ def next_commands(name: str, settings: Settings, item: str | None) -> dict[str, 
         settings: where servers run by themselves, no command starts them.
         item: the largest one; None if nothing was forecast.
     """
-    if settings.environment in DEPLOYMENTS or "dagster_ui" in settings.model_fields_set:
+    deployed = settings.environment in DEPLOYMENTS
+    if deployed or "dagster_ui" in settings.model_fields_set:
         first = {command("status", name): "what is to be looked at"}
     else:
         first = _servers(settings)
     shown = {command("show", name, "--item", item): "this item, day by day"} if item is not None else {}
     opened = {command("report", name, "--open"): "the report in the browser"}
-    return {as_here(line): what for line, what in {**first, **shown, **opened}.items()}
+    lines = {**first, **shown, **opened}
+    # A deployment is told by many more variables than the folders: whoever got here has all of them.
+    return lines if deployed else {as_here(line): what for line, what in lines.items()}
 
 
 def _servers(settings: Settings) -> dict[str, str]:

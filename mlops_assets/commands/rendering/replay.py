@@ -13,6 +13,13 @@ SHOWN = 12
 """Retrainings, or decisions, that are listed one by one."""
 
 
+def stretch(made: Replay) -> str:
+    """Say which partitions are played, and why no earlier ones are, where those were removed."""
+    first, last = made.span
+    kept = f"; {made.kept}" if made.kept is not None else ""
+    return f"Played over {first} to {last}{kept}."
+
+
 def table(made: Replay) -> Any:
     """Return a table of the variants, for rich to print."""
     from rich.table import Table

@@ -41,7 +41,7 @@ def replay_policy(
     settings = Settings.read()
     spec = in_force(find_spec(settings.forecasts, name), settings)
     from mlops_assets.analysis.replay import PRESENT, replay
-    from mlops_assets.commands.rendering.replay import judged, launches, table
+    from mlops_assets.commands.rendering.replay import judged, launches, stretch, table
     from mlops_assets.environments import open_stores
 
     with open_stores(settings) as stores:
@@ -54,4 +54,4 @@ def replay_policy(
         base.show_json(made.to_json())
     else:
         asked = [name for name in (PRESENT, " ".join(changes)) if name in made.plays]
-        base.show([table(made), *(launches(made, name) for name in asked), *judged(made)])
+        base.show([stretch(made), table(made), *(launches(made, name) for name in asked), *judged(made)])
