@@ -46,16 +46,16 @@ class StoredWorld:
     def of(cls, spec: ForecastSpec, stores: Stores, last: int | None) -> "StoredWorld":
         """Read it; ReplayError if no forecast has been scored yet, NotKeptError if more is asked for than is kept."""
         accuracy = version_scores(stores.tables, spec)
+        bound = Retained(stores.tables, spec).bounds.get(FORECAST_ACCURACY)
         if accuracy.empty:
+            none = "no forecast has been scored yet" if bound is None else f"no scored forecast is stored: {bound}"
             raise ReplayError(
-                f"{spec.name}: no forecast has been scored yet, so there is nothing to replay; --what-if needs only "
-                "observations",
+                f"{spec.name}: {none}, so there is nothing to replay; --what-if needs only observations",
                 advice=[f"mlops-assets run {spec.name}", f"mlops-assets replay-policy {spec.name} --what-if"],
             )
         accuracy = accuracy.merge(latest_origins(stores.tables, spec), on=["partition", "model_version"])
         stored = stores.tables.partitions([spec.name, OBSERVATIONS])
         keys = [key for key in sorted({*stored, *accuracy["partition"]}) if key >= accuracy["partition"].min()]
-        bound = Retained(stores.tables, spec).bounds.get(FORECAST_ACCURACY)
         if bound is not None and last is not None and last > len(keys):
             raise bound.refuse("--last", last)
         registry = stores.tracking.registry(spec.name)

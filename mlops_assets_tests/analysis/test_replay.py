@@ -85,6 +85,11 @@ def test_the_stretch_begins_with_what_is_kept_and_says_so(call, tmp_path, empty_
     assert said in whole["kept"]
     assert f"Played over 2024-04-26 to 2024-05-10; {said}" in call().output
     assert "Played over 2024-05-06 to 2024-05-10" in call("--last", "5").output
+    with open_stores(sandbox(tmp_path, empty_mlflow, "local")) as stores:
+        kept = Retained(stores.tables, spec)
+        later = now + pd.Timedelta(days=30).to_pytimedelta()
+        kept.apply(kept.plan(later), later)
+    assert "no scored forecast is stored: forecast_accuracy are kept from partition 2024-05-26 on" in call().output
 
 
 def judged(stores: Stores, rules: GateRules) -> None:
