@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException as FastAPIHTTPException  # the one that its reading of bodies lets through
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from mlops_assets.serving import problems
+from mlops_assets.serving import browsers, problems
 from mlops_assets.serving.tokens import COOKIE, WRITING, Caller, Tokens
 from mlops_assets.settings import Settings
 
@@ -85,25 +84,20 @@ class Guard:
             await problems.of_bug(scope["path"], error)(scope, receive, with_headers)
 
     def _refusal(self, scope: "Scope", headers: dict[bytes, str]) -> "ASGIApp | None":
-        host = name_in(f"//{headers.get(b'host', '')}")
-        if self._hosts and host not in self._hosts:
-            return problems.answer(400, f"the host {host[:80]!r} is not served: MLOPS_API_HOSTS names those that are")
+        hosts = browsers.asked(scope["headers"])
+        if self._hosts and (other := [host for host in hosts if host not in self._hosts]):
+            words = f"the host {other[0][:80]!r} is not served: MLOPS_API_HOSTS names those that are"
+            return problems.answer(400, words)
         caller = self._caller(headers)
         scope.setdefault("state", {})["caller"] = caller
         path, method = scope["path"], scope["method"]
         reads = method in ("GET", "HEAD", "OPTIONS")
-        if not reads and self._from_elsewhere(headers, host):
+        if not reads and browsers.from_elsewhere(scope["headers"]):
             return problems.answer(403, "a page of another site may not write here")
         is_open = path in OPEN_PATHS or path.startswith("/static/") or method == "OPTIONS"
         if caller is not None or not self._tokens.needed or is_open:
             return None
         return problems.answer(401, "a token is needed, as the header Authorization: Bearer TOKEN", CHALLENGE)
-
-    @staticmethod
-    def _from_elsewhere(headers: dict[bytes, str], host: str) -> bool:
-        """Whether another site's page makes a browser send this."""
-        origin = name_in(headers.get(b"origin", ""))
-        return headers.get(b"sec-fetch-site", "same-origin") not in ("same-origin", "none") or origin not in ("", host)
 
     def _caller(self, headers: dict[bytes, str]) -> Caller | None:
         if b"authorization" in headers:
@@ -118,20 +112,12 @@ class Guard:
 
 def hosts_of(settings: Settings) -> list[str]:
     """Return the names that a server on this machine is known by."""
-    return [*LOOPBACK, *listed(settings.api_hosts)]
+    return [*LOOPBACK, *listed(settings.api_hosts.lower())]
 
 
 def listed(text: str) -> list[str]:
     """Return the parts of a setting that lists several, separated by commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def name_in(address: str) -> str:
-    """Return the host that an address names, without its port; empty where it is none."""
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
 
 
 async def writer(request: Request) -> str:

@@ -7,9 +7,8 @@ rebinding) could read all of it.
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
-from mlops_assets.serving.guard import name_in
+from mlops_assets.serving import browsers
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,33 +54,21 @@ class SameSite:
             await self._app(scope, receive, framed)
 
     def _refusal(self, scope: "Scope") -> _Refusal | None:
-        hosts = _values(scope, b"host")
-        if not hosts or any(name_in(f"//{host}") not in self._hosts for host in hosts):
+        headers = scope["headers"]
+        if any(host not in self._hosts for host in browsers.asked(headers)):
             return _Refusal(
                 400, "this host is not served: MLOPS_API_HOSTS names those that are, besides this machine's"
             )
         socket, asks = scope["type"] == "websocket", _GRAPHQL in scope["path"].split("/")
         reads = not socket and scope["method"] in READS
-        if (asks or not reads) and _from_elsewhere(scope, hosts[0]):
+        if (asks or not reads) and browsers.from_elsewhere(headers):
             return _Refusal(403, "a page of another site may not ask or change anything here")
         if asks and reads and scope["query_string"]:
             return _Refusal(405, "GraphQL is asked by POST")
-        kinds = _values(scope, b"content-type")
+        kinds = browsers.values(headers, b"content-type")
         if asks and not socket and not reads and not (kinds and all(kind.startswith(_ASKED_AS) for kind in kinds)):
             return _Refusal(415, "GraphQL is asked in JSON")
         return None
-
-
-def _values(scope: "Scope", name: bytes) -> list[str]:
-    """Return all values of a header."""
-    return [value.decode("latin-1") for one, value in scope["headers"] if one == name]
-
-
-def _from_elsewhere(scope: "Scope", host: str) -> bool:
-    """Whether another page than the application's own, by name and port, makes a browser send this."""
-    sites = _values(scope, b"sec-fetch-site")
-    origins = [urlsplit(origin).netloc for origin in _values(scope, b"origin")]
-    return any(site not in ("same-origin", "none") for site in sites) or any(origin != host for origin in origins)
 
 
 async def _refuse(scope: "Scope", refusal: _Refusal, send: "Send") -> None:

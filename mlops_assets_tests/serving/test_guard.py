@@ -107,18 +107,58 @@ def test_writing_is_off_without_its_own_token(clients, guarded):
     assert clients().post("/v1/events", content="{}").status_code == 403
 
 
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example"}])
+HERE = ("host", "127.0.0.1:8000")
+PAGE = ("origin", "http://127.0.0.1:8000")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [HERE, ("sec-fetch-site", "cross-site")],
+        [HERE, ("origin", "https://evil.example")],
+        [HERE, ("origin", "http://127.0.0.1:9000")],  # another server of this machine: cookies know no ports
+        [HERE, ("origin", "null")],
+        [HERE, ("origin", "http://[evil")],
+        [HERE, ("origin", "https://evil.example"), PAGE],
+        [HERE, PAGE, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+    ],
+)
 def test_a_page_of_another_site_writes_nothing(guarded, headers):
-    answer = guarded.post("/v1/events", headers={**bearer("writing-secret-1"), **headers}, content="{}")
-    assert answer.status_code == 403
+    sent = [*bearer("writing-secret-1").items(), *headers]
+    answer = guarded.post("/v1/events", headers=sent, content="{}")
+    assert (answer.status_code, "a page of another site" in answer.text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [HERE],
+        [HERE, PAGE],
+        [("host", "LOCALHOST:8000"), ("origin", "http://localhost:8000")],
+        [("host", "127.0.0.1"), ("origin", "https://127.0.0.1:8443"), ("sec-fetch-site", "same-origin")],
+    ],
+)
+def test_our_own_page_and_programs_may(guarded, headers):
+    sent = [*bearer("writing-secret-1").items(), *headers]
+    assert guarded.post("/v1/events", headers=sent, content='{"job": "none"}').status_code == 202
 
 
 def test_a_name_that_points_here_is_no_host_of_ours(client, clients):
-    for host in ("evil.example", "127.0.0.1.evil.example", "", "[::1"):
+    for host in (
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "[::1",
+        "evil@127.0.0.1",
+        "localhost/evil",
+        "localhost?a",
+    ):
         assert client.get("/healthz", headers={"host": host}).status_code == 400
+    for hosts in (("evil.example", "127.0.0.1"), ("127.0.0.1", "evil.example")):
+        assert client.get("/healthz", headers=[("host", host) for host in hosts]).status_code == 400
     for host in ("localhost:8080", "127.0.0.1", "[::1]:8080"):
         assert client.get("/healthz", headers={"host": host}).status_code == 200
-    named = clients(host="0.0.0.0", MLOPS_API_HOSTS="forecasts.example, 10.0.0.5", **TOKENS)
+    named = clients(host="0.0.0.0", MLOPS_API_HOSTS="Forecasts.example, 10.0.0.5", **TOKENS)
     assert named.get("/healthz", headers={"host": "forecasts.example"}).status_code == 200
     assert named.get("/healthz", headers={"host": "other.example"}).status_code == 400
 

@@ -53,6 +53,8 @@ def app() -> SameSite:
         ("GET", "/runs", {"sec-fetch-site": "cross-site"}, 200),  # a link in a mail
         ("GET", "/runs", {"host": "evil.example:3000"}, 400),
         ("GET", "/runs", {"host": "127.0.0.1.evil.example"}, 400),
+        ("GET", "/runs", {"host": "evil.example@127.0.0.1"}, 400),
+        ("GET", "/runs", {"host": "127.0.0.1/evil.example"}, 400),
         ("GET", "/runs", {"host": "forecasts.example.com"}, 200),
         ("GET", "/graphql", {}, 200),  # the page GraphiQL
         ("GET", "/graphql?query=mutation", {}, 405),
@@ -62,6 +64,7 @@ def app() -> SameSite:
         ("POST", "/graphql", {**JSON, "origin": HERE, "sec-fetch-site": "same-origin"}, 200),
         ("POST", "/graphql", {**JSON, "origin": EVIL}, 403),
         ("POST", "/graphql", {**JSON, "origin": "null"}, 403),
+        ("POST", "/graphql", {**JSON, "origin": "http://[evil"}, 403),
         ("POST", "/graphql", {**JSON, "origin": "http://127.0.0.1:8000"}, 403),  # another server of this machine
         ("POST", "/graphql", {**JSON, "sec-fetch-site": "same-site"}, 403),
         ("POST", "/graphql?query=mutation", {"content-type": "text/plain"}, 415),
