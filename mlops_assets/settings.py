@@ -25,6 +25,7 @@ PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
     "test": ("memory", "memory"),
 }
 """Where each environment keeps tables and models; MLOPS_TABLES and MLOPS_MODELS choose otherwise."""
+APPROVERS = "MLOPS_APPROVERS"
 _PACKAGE = Path(__file__).parent
 _SHIPPED = "nyc_departures.yaml"
 _DATABASE, _BUCKET = "postgresql://user:password@host/name", "s3://bucket/prefix"
@@ -159,7 +160,7 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
     )
     approvers: SecretStr | None = Field(
         default=None,
-        alias="MLOPS_APPROVERS",
+        alias=APPROVERS,
         description="Who may decide and write, each with a key: anna:SECRET,ben:SECRET. Default: nobody needs a key.",
     )
     key: SecretStr | None = Field(
@@ -248,12 +249,17 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Settings":
-        """Read the settings from the environment; an empty variable counts as absent.
+        """Read the settings from the environment; an empty variable counts as absent, but for MLOPS_APPROVERS.
 
         Raises:
             SettingsError: a variable has a value that is not allowed, or one is missing that the environment needs.
         """
         environ = os.environ if environ is None else environ
+        if environ.get(APPROVERS) == "":  # a secret that was not found must open no door
+            raise SettingsError(
+                f"{APPROVERS} is empty, so that nobody could decide: name who may (anna:SECRET,ben:SECRET), or take the "
+                "variable out of the environment, and nobody needs a key"
+            )
         values = {variable: environ[variable] for variable in variables() if environ.get(variable)}
         try:
             settings = cls.model_validate(values)

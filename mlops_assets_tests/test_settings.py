@@ -66,7 +66,12 @@ def test_defaults_need_no_variable():
 
 
 def test_an_empty_variable_counts_as_absent():
-    assert Settings.read(dict.fromkeys(variables(), "")) == Settings.read({})
+    assert Settings.read(dict.fromkeys({*variables()} - {"MLOPS_APPROVERS"}, "")) == Settings.read({})
+
+
+def test_an_empty_list_of_approvers_opens_no_door():
+    with pytest.raises(SettingsError, match="MLOPS_APPROVERS is empty, so that nobody could decide"):
+        Settings.read({"MLOPS_APPROVERS": ""})
 
 
 def test_every_variable_is_read():

@@ -51,6 +51,8 @@ LOGS: Mapping[str, Columns] = {
             "since", "datetime64[us]", "From when on all is kept that was known, in UTC: no earlier moment is answered."
         ),
         Column("rows", "int64", "Rows that were to be removed then."),
+        Column("removed_by", "str", "Who has removed them."),
+        Column("proof", "str", "How they have proven who they are: command (a key); empty: nobody had to."),
     ),
     names.SPENDING: (
         Column("month", "str", "When it was spent, in UTC, as 2013-12."),

@@ -21,7 +21,8 @@ def retention(name: str, remove: bool, as_json: bool) -> None:
     """List what is stored of the forecast NAME and older than `retention` in its spec keeps, or remove it.
 
     Of each table partitions, rows and their size. What is removed does not come back; questions about times before
-    are refused from then on. A command that was killed is completed by the same command.
+    are refused from then on. A command that was killed is completed by the same command. Where MLOPS_APPROVERS says who
+    may decide, --apply needs the key of one of them.
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
@@ -30,15 +31,16 @@ def retention(name: str, remove: bool, as_json: bool) -> None:
     from mlops_assets.rounds.turns import turn_of
 
     with base.progress() as listen, turn_of(name, settings, listen), open_stores(settings) as stores:
+        who = stores.approvers.by_key(None, settings.key) if remove else None
         now, kept = stores.clock.now(), Retained(stores.tables, spec)
         going = kept.plan(now)
-        if remove:
-            kept.apply(going, now)
+        if who is not None:
+            kept.apply(going, now, who)
     if as_json:
         told = [{**asdict(one.bound), "since": str(one.bound.since), **_numbers(one)} for one in going]
         base.show_json({"forecast": name, "removed": remove, "tables": told})
         return
-    if not spec.retention.spans:
+    if not going and not spec.retention.spans:
         click.echo(f"{spec.file} has no retention: everything is kept (docs/retention.md)")
         return
     if not going:

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from mlops_assets.errors import ExitCode, UsageError
 from mlops_assets.lifecycle.roles import myself
-from mlops_assets.settings import Settings, SettingsError
+from mlops_assets.settings import APPROVERS, Settings, SettingsError
 
-APPROVERS, KEY = "MLOPS_APPROVERS", "MLOPS_KEY"
+KEY = "MLOPS_KEY"
 COMMAND, SIGNATURE = "command", "signature"
 """How somebody has proven who they are: a key in the environment of a command, or a signature and its nonce."""
 SHORTEST = 16

@@ -6,7 +6,7 @@ evidence of champions, scores, adjustments, answers of policies, and observation
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -32,6 +32,7 @@ from mlops_assets.catalog.windows import windows_of
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.grid import steps_after
 from mlops_assets.forecasting.data.vintages import SUPERSEDED_AT
+from mlops_assets.lifecycle.approvers import Person
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.protocols import Tables
 from mlops_assets.spec import ForecastSpec
@@ -157,7 +158,7 @@ class Retained:
             self.require_partition(FORECAST_ACCURACY, keys[0], "partition", keys[0])
 
     def plan(self, now: datetime) -> list[Going]:
-        """Return what is older than the spec keeps, and what an earlier command has left of that."""
+        """Return what is older than the spec keeps, and what an earlier command has left, whatever that says now."""
         found = []
         for bound in self._wanted(now).values():
             for table in TABLES_OF[bound.setting]:
@@ -168,28 +169,46 @@ class Retained:
                     found.append(Going(bound, table, tuple(keys), rows, self._size(key, keys[-1], rows)))
         return found
 
-    def apply(self, going: Sequence[Going], now: datetime) -> None:
-        """Remove what a plan says, partition by partition; nobody is answered from it any more, whatever remains."""
+    def apply(self, going: Sequence[Going], now: datetime, by: Person) -> None:
+        """Remove what a plan says, partition by partition; nobody is answered from it any more, whatever remains.
+
+        Args:
+            going: the plan.
+            now: the present moment.
+            by: who removes it.
+        """
         for setting in dict.fromkeys(one.bound.setting for one in going):
             rows = sum(one.rows for one in going if one.bound.setting == setting)
-            self._note(next(one.bound for one in going if one.bound.setting == setting), rows, now)
+            self._note(next(one.bound for one in going if one.bound.setting == setting), rows, now, by)
         for one in going:
             for partition in one.partitions:
                 self._tables.delete([self._spec.name, one.table], partition)
 
     def _wanted(self, now: datetime) -> dict[str, Bound]:
-        """Return the bound of each setting of the spec; none before what is gone already."""
-        said, found = self._spec.retention.model_dump(exclude_none=True), {}
+        """Return the bound of each setting of the spec, and of what is gone already; none before that."""
+        said, found = self._spec.retention.model_dump(exclude_none=True), dict(self.bounds)
         for setting, span in self._spec.retention.spans.items():
             moment = naive_utc(now - span).floor("s")
             bound = Bound(setting, said[setting], "", moment)
             if setting != REVISIONS:
                 first = first_kept(self._spec, now, setting)
-                over = windows_of(partitions_of(self._spec), [first]).over[0]
-                bound = Bound(setting, said[setting], first, over.tz_localize(None))
-            known = self.bounds.get(setting)
-            found[setting] = bound if known is None or bound.since > known.since else known
+                since = windows_of(partitions_of(self._spec), [first]).over[0].tz_localize(None)
+                if setting == FORECASTS:
+                    since = max(since, self._made(first, now))
+                bound = Bound(setting, said[setting], first, since)
+            if (known := self.bounds.get(setting)) is not None:
+                later = (bound.first, bound.since) > (known.first, known.since)
+                bound = replace(bound, since=max(bound.since, known.since)) if later else known
+            found[setting] = bound
         return found
+
+    def _made(self, first: str, now: datetime) -> pd.Timestamp:
+        """Return when the first partition that is kept was forecast from: until then an earlier one was the latest."""
+        key = [self._spec.name, FORECASTS]
+        for partition in self._tables.partitions(key):
+            if partition >= first and len(rows := self._tables.read(key, [partition], ["created_at"])):
+                return rows["created_at"].max()
+        return naive_utc(now)
 
     def _older(self, table: str, bound: Bound) -> list[str]:
         key = [self._spec.name, table]
@@ -207,12 +226,14 @@ class Retained:
         some = next(iter(self._tables.batches(key, [partition], rows=_SAMPLE)))
         return round(rows * some.memory_usage(index=False, deep=True).sum() / len(some)) if len(some) else 0
 
-    def _note(self, bound: Bound, rows: int, now: datetime) -> None:
+    def _note(self, bound: Bound, rows: int, now: datetime, by: Person) -> None:
         if self.bounds.get(bound.setting) == bound:
             return
         told = {"setting": bound.setting, "duration": bound.duration, "first": bound.first, "since": bound.since}
-        number = len(self._log.partitions()) + 1
-        while not self._log.add({"number": number, "at": naive_utc(now), **told, "rows": rows}, numbered(number)):
+        number, who = len(self._log.partitions()) + 1, {"removed_by": by.name, "proof": by.proof}
+        while not self._log.add(
+            {"number": number, "at": naive_utc(now), **told, "rows": rows, **who}, numbered(number)
+        ):
             number += 1
         del self.bounds
 

@@ -52,6 +52,9 @@ def require_scores(tables: Tables, spec: ForecastSpec, asked: Asked) -> None:
         kept.require_moment(setting, asked.as_of)
     reach = periods(spec, spec.horizon)
     here = holding(spec, asked.as_of if first is None else first)
+    if first is None:
+        scored = [*before(spec, here, max(RECENT, reach)), here]
+        kept.require_partition(FORECAST_ACCURACY, scored[0], "as_of", asked.as_of)
     looked_at = [*before(spec, here, reach if first is not None else reach + max(RECENT, reach)), here]
     kept.require_partition(FORECASTS, looked_at[0], "as_of", asked.as_of)
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.commands.main import main
 from mlops_assets.io_managers import MemoryTables, ObjectTables, SqlTables
+from mlops_assets.lifecycle.approvers import Person
 from mlops_assets.lifecycle.retention import TABLES_OF, NotKeptError, Retained, scorable
 from mlops_assets.reading.outputs import exports
 from mlops_assets.reading.reader import Reader
@@ -24,6 +25,7 @@ from mlops_assets_tests.worlds import declare
 
 KEPT = {"forecasts": "74d", "forecast_accuracy": "75d", "revisions": "80d"}
 NOW = pd.Timestamp("2024-05-20 06:00", tz="UTC")
+ANN = Person("Ann", "command")
 FIRST = "2024-03-07"
 """The first partition of forecasts that is kept then: 74 days before."""
 
@@ -59,7 +61,7 @@ def reader_of(stored: StoredForecast) -> Reader:
 
 def removed(stored: StoredForecast) -> Retained:
     kept = Retained(stored.tables, stored.spec)
-    kept.apply(kept.plan(NOW.to_pydatetime()), NOW.to_pydatetime())
+    kept.apply(kept.plan(NOW.to_pydatetime()), NOW.to_pydatetime(), ANN)
     return Retained(stored.tables, stored.spec)
 
 
@@ -122,6 +124,7 @@ def test_a_killed_command_is_completed_and_readers_are_refused_from_its_first_mo
 ASKED: dict[str, Callable[[Reader], Any]] = {
     "origin": lambda reader: reader.forecasts(origin="2024-03-05"),
     "forecasts as of": lambda reader: reader.forecasts(as_of="2024-03-05T12:00"),
+    "forecasts before the first one kept was made": lambda reader: reader.forecasts(as_of="2024-03-08T05:59"),
     "start": lambda reader: reader.forecasts(start="2024-03-07"),
     "all origins of a time": lambda reader: reader.forecasts(start="2024-03-12", origin="all"),
     "a lead": lambda reader: reader.forecasts(start="2024-03-12", leads=7),
@@ -169,6 +172,41 @@ def test_who_asks_for_what_is_kept_is_answered_as_before(gone, tmp_path):
         pd.testing.assert_frame_equal(ask(kept), ask(whole))
 
 
+MOMENTS = pd.date_range("2024-03-06", "2024-03-19", freq="31h")
+TO_THE_PAST: dict[str, Callable[..., Any]] = {
+    "forecasts": lambda reader, **asked: reader.forecasts(**asked),
+    "origins": lambda reader, as_of, **_: reader.origins(as_of=as_of, most=1),
+    "items": lambda reader, as_of, **_: reader.items(as_of=as_of),
+    "accuracy": lambda reader, **asked: reader.accuracy(**asked),
+    "observations": lambda reader, **asked: reader.observations(**asked),
+}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in time", "first one late"])
+@pytest.mark.parametrize("setting", ["forecasts", "forecast_accuracy"])
+def test_a_question_to_any_moment_is_refused_or_answered_as_if_nothing_had_gone(tmp_path, setting, late):
+    def made(folder: Path) -> StoredForecast:
+        stored = store(folder, MemoryTables(), items=2, rounds=16, retention={setting: KEPT[setting]})
+        if late:
+            stored.forecast(pd.Timestamp(FIRST), at=pd.Timestamp("2024-03-11 09:00"))
+        return stored
+
+    whole, kept = made(tmp_path / "whole"), made(tmp_path / "kept")
+    removed(kept)
+    refused = 0
+    for moment in MOMENTS:
+        for name, ask in TO_THE_PAST.items():
+            for asked in ({}, {"start": "2024-03-08"}):
+                try:
+                    found = ask(reader_of(kept), as_of=moment, **asked)
+                except NotKeptError:
+                    refused += 1
+                    continue
+                wanted = ask(reader_of(whole), as_of=moment, **asked)
+                pd.testing.assert_frame_equal(found, wanted, obj=f"{name} as of {moment} {asked}")
+    assert 0 < refused < len(MOMENTS) * len(TO_THE_PAST) * 2
+
+
 def test_superseded_rows_go_by_when_they_were_superseded(tmp_path):
     stored = stored_in(tmp_path)
     for day, at in (("2024-03-02", "2024-02-20"), ("2024-03-03", "2024-04-20")):
@@ -202,6 +240,28 @@ def test_nothing_that_was_removed_comes_back_or_is_scored_by_less(gone):
     assert scorable(unset, days, NOW.to_pydatetime()) == days
 
 
+def test_what_a_killed_command_left_goes_whatever_the_spec_says_since(tmp_path, monkeypatch):
+    stored = stored_in(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryTables, "delete", lambda *_: None)
+        removed(stored)
+    assert stored.tables.partitions(["demo", "forecasts"])[0] < FIRST
+    stored.spec = stored.spec.model_copy(update={"retention": type(stored.spec.retention)()})
+    assert removed(stored).plan(NOW.to_pydatetime()) == []
+    assert stored.tables.partitions(["demo", "forecasts"])[0] == FIRST
+
+
+def test_a_first_partition_that_was_made_late_holds_no_later_removal_up(tmp_path):
+    stored = stored_in(tmp_path)
+    stored.forecast(pd.Timestamp(FIRST), at=pd.Timestamp("2024-05-01"))
+    removed(stored)
+    kept, later = Retained(stored.tables, stored.spec), (NOW + pd.Timedelta(days=2)).to_pydatetime()
+    kept.apply(kept.plan(later), later, ANN)
+    assert stored.tables.partitions(["demo", "forecasts"])[0] == "2024-03-09"
+    with pytest.raises(NotKeptError):
+        reader_of(stored).forecasts(as_of="2024-04-30")
+
+
 def test_a_longer_duration_brings_nothing_back_and_moves_no_bound(gone):
     longer = gone.spec.model_copy(update={"retention": gone.spec.retention.model_copy(update={"forecasts": "900d"})})
     assert Retained(gone.tables, longer).plan(NOW.to_pydatetime()) == []
@@ -226,6 +286,27 @@ def test_what_may_not_be_declared(tmp_path, changes, words):
 def test_a_model_is_not_trained_anew_because_of_it(tmp_path):
     assert declare(tmp_path / "a").fingerprint() == declare(tmp_path / "b", retention=KEPT).fingerprint()
     assert {*TABLES_OF} == {*type(declare(tmp_path / "a").retention).model_fields}
+
+
+def test_with_approvers_nothing_is_removed_without_a_key_and_the_log_says_who(tmp_path, monkeypatch):
+    stored, key = stored_in(tmp_path, "files"), "0123456789abcdef"
+    for name, value in {
+        "DATA": tmp_path / "data",
+        "FORECASTS": tmp_path / "forecasts",
+        "NOW": "2024-05-20T06:00",
+        "APPROVERS": f"Ann:{key}",
+    }.items():
+        monkeypatch.setenv(f"MLOPS_{name}", str(value))
+    for given in ("", "another-key-12345"):
+        monkeypatch.setenv("MLOPS_KEY", given)
+        told = CliRunner().invoke(main, ["retention", "demo", "--apply"])
+        assert (told.exit_code, "MLOPS_APPROVERS" in told.stderr) == (4, True)
+        assert len(stored.tables.partitions(["demo", "forecasts"])) == 12
+        assert CliRunner().invoke(main, ["retention", "demo"]).exit_code == 0, "whoever may look may list"
+    monkeypatch.setenv("MLOPS_KEY", key)
+    assert CliRunner().invoke(main, ["retention", "demo", "--apply"]).exit_code == 0
+    log = stored.tables.read(["demo", "retention"])
+    assert {*zip(log["removed_by"], log["proof"], strict=True)} == {("Ann", "command")}
 
 
 def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch):
