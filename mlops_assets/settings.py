@@ -257,8 +257,8 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
         environ = os.environ if environ is None else environ
         if environ.get(APPROVERS) == "":  # a secret that was not found must open no door
             raise SettingsError(
-                f"{APPROVERS} is empty, so that nobody could decide: name who may (anna:SECRET,ben:SECRET), or take the "
-                "variable out of the environment, and nobody needs a key"
+                f"{APPROVERS} is empty, so that nobody could decide: name who may (anna:SECRET,ben:SECRET), or take "
+                "the variable out of the environment, and nobody needs a key"
             )
         values = {variable: environ[variable] for variable in variables() if environ.get(variable)}
         try:
