@@ -25,7 +25,6 @@ PLACES: dict[Environment, tuple[TablePlace, ModelPlace]] = {
     "test": ("memory", "memory"),
 }
 """Where each environment keeps tables and models; MLOPS_TABLES and MLOPS_MODELS choose otherwise."""
-APPROVERS = "MLOPS_APPROVERS"
 _PACKAGE = Path(__file__).parent
 _SHIPPED = "nyc_departures.yaml"
 _DATABASE, _BUCKET = "postgresql://user:password@host/name", "s3://bucket/prefix"
@@ -160,7 +159,7 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
     )
     approvers: SecretStr | None = Field(
         default=None,
-        alias=APPROVERS,
+        alias="MLOPS_APPROVERS",
         description="Who may decide and write, each with a key: anna:SECRET,ben:SECRET. Default: nobody needs a key.",
     )
     key: SecretStr | None = Field(
@@ -255,11 +254,8 @@ class Settings(BaseModel, frozen=True, populate_by_name=True):
             SettingsError: a variable has a value that is not allowed, or one is missing that the environment needs.
         """
         environ = os.environ if environ is None else environ
-        if environ.get(APPROVERS) == "":  # a secret that was not found must open no door
-            raise SettingsError(
-                f"{APPROVERS} is empty, so that nobody could decide: name who may (anna:SECRET,ben:SECRET), or take "
-                "the variable out of the environment, and nobody needs a key"
-            )
+        if environ.get("MLOPS_APPROVERS") == "":  # a secret that was not found opens no door
+            raise SettingsError("MLOPS_APPROVERS is empty: it takes anna:SECRET,ben:SECRET, or must not be set at all")
         values = {variable: environ[variable] for variable in variables() if environ.get(variable)}
         try:
             settings = cls.model_validate(values)

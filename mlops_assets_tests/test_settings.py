@@ -70,7 +70,7 @@ def test_an_empty_variable_counts_as_absent():
 
 
 def test_an_empty_list_of_approvers_opens_no_door():
-    with pytest.raises(SettingsError, match="MLOPS_APPROVERS is empty, so that nobody could decide"):
+    with pytest.raises(SettingsError, match="MLOPS_APPROVERS is empty: it takes anna:SECRET"):
         Settings.read({"MLOPS_APPROVERS": ""})
 
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from mlops_assets.errors import ExitCode, UsageError
 from mlops_assets.lifecycle.roles import myself
-from mlops_assets.settings import APPROVERS, Settings, SettingsError
+from mlops_assets.settings import Settings, SettingsError
 
-KEY = "MLOPS_KEY"
+APPROVERS, KEY = "MLOPS_APPROVERS", "MLOPS_KEY"
 COMMAND, SIGNATURE = "command", "signature"
 """How somebody has proven who they are: a key in the environment of a command, or a signature and its nonce."""
 SHORTEST = 16
