@@ -126,8 +126,9 @@ def cluster() -> Iterator[str]:
 
     options = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     never = {f"distributed.worker.memory.{act}": False for act in ("target", "spill", "pause")}  # as docs/scale.md says
+    lost = {"distributed.deploy.lost-worker-timeout": "10 minutes"}  # who comes back late, under load, is let in
     with (
-        config.set(never),
+        config.set(never | lost),
         LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="800MB", scheduler_kwargs=options) as made,
     ):
         yield made.scheduler_address
