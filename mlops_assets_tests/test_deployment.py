@@ -269,6 +269,7 @@ def test_commands_of_people_have_the_variables_of_the_units(tmp_path):
     text = (FOLDER / "command.sh").read_text(encoding="utf-8")
     assert '"/etc/mlops-assets/$file.env"' in text
     assert "exec /opt/mlops-assets/bin/mlops-assets " in text
+    assert "umask 077\n" in text
     script = tmp_path / "command.sh"
     script.write_text(
         text.replace("/etc/mlops-assets", str(tmp_path)).replace("/opt/mlops-assets/bin/mlops-assets", "env")
@@ -282,7 +283,8 @@ def test_commands_of_people_have_the_variables_of_the_units(tmp_path):
 def test_systemd_takes_the_units(tmp_path):
     for unit in UNITS:
         text = unit.read_text(encoding="utf-8")
-        assert "UMask=0077" in text, unit.name
+        for closed in ("UMask=0077", "StateDirectoryMode=0700"):  # systemd itself opens the folder of its own accord
+            assert closed in text.splitlines(), unit.name
         (tmp_path / unit.name).write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.M))
     units = [str(tmp_path / unit.name) for unit in UNITS]
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
