@@ -67,15 +67,17 @@ def expand(
 def typed(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """Return rows as a table keeps them: these columns, in this order, of these types; a missing text stays missing.
 
+    They are the frame itself where nothing of it is to be changed, as of what comes from a store.
+
     Raises:
         KeyError: a column is not there.
         ValueError, TypeError: a value is not of its column's type.
     """
-    types = dict(zip(rows.columns, map(_name, rows.dtypes), strict=True))
+    types = dict(zip(rows.columns, map(_name, rows.dtypes.array), strict=True))
     right = {one.name for one in columns if types[one.name] == one.dtype != "str"}
     cast = {one.name: None if one.name in right else _cast(rows[one.name], one.dtype) for one in columns}
-    if all(one is None for one in cast.values()):  # as what comes from a store is: most of the time goes into columns
-        return rows.reindex(columns=list(cast))
+    if all(one is None for one in cast.values()):
+        return rows if [*rows.columns] == [*cast] else rows.reindex(columns=list(cast))
     return pd.DataFrame({name: rows[name] if one is None else one for name, one in cast.items()}, index=rows.index)
 
 

@@ -128,7 +128,8 @@ class Decisions:
 
 
 def _without(log: pd.DataFrame, kind: str) -> pd.DataFrame:
-    return log[log["kind"] != kind].reset_index(drop=True)
+    others = (log["kind"] != kind).to_numpy()
+    return log if others.all() else log[others].reset_index(drop=True)
 
 
 NONE = without_rows(TABLES[DECISIONS])

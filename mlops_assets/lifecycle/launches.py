@@ -132,13 +132,12 @@ class Launches:
             instance: says what became of a run without a decision.
         """
         rows = self.all()
-        last = decisions.drop_duplicates("version", keep="last").set_index("version")["outcome"]
-        version = decisions[decisions["run_id"] != ""].drop_duplicates("run_id", keep="last")
-        version = version.set_index("run_id")["version"]
+        last = dict(zip(decisions["version"], decisions["outcome"], strict=True))
+        version = dict(zip(decisions["run_id"], decisions["version"], strict=True))
         now = datetime.now(timezone.utc)
         results = []
         for row in rows.to_dict("records"):
-            if row["run_id"] in version.index:
+            if row["run_id"] and row["run_id"] in version:
                 outcome = str(last[version[row["run_id"]]])
                 results.append(_ENDINGS.get(outcome, outcome))
             else:

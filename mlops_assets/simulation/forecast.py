@@ -240,7 +240,7 @@ class Forecast:
             self.instance.report_run_failed(run, message=error.message)
         else:
             ended = dg.DagsterEvent(event_type_value=dg.DagsterEventType.RUN_SUCCESS.value, job_name=name)
-            self.instance.report_dagster_event(ended, number)
+            self.instance.run_storage.handle_run_event(number, ended)  # of what goes well, nobody reads the event
 
     def _at(self, moment: pd.Timestamp) -> tuple[Clock, ServiceJobs]:
         text = moment.isoformat()

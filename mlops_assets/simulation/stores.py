@@ -68,7 +68,7 @@ class KeptTables(MemoryTables):
         self._frames[asked] = known  # the latest last
         if len(self._frames) > _MOST:
             self._frames.pop(next(iter(self._frames)))
-        return known.frame.copy()
+        return known.frame.copy(deep=not pd.options.mode.copy_on_write)  # lazily, where whoever changes it copies it
 
     def copy_to(self, other: Tables) -> None:
         """Store all of them in another place."""

@@ -89,7 +89,7 @@ def seasonal_naive(
     panel = recent_panel(history, plain, origin)
     names = alive(panel, task) if items is None else np.asarray(sorted(set(items)), dtype=object)
     table = naive_table(panel, task, names, source="seasonal_naive", population=population)
-    return clipped(table, task, history if origin is None else history[history[TIME] <= origin])
+    return clipped(table, task, history, origin=origin)
 
 
 @dataclass(frozen=True)
@@ -138,23 +138,30 @@ def dead_items(history: pd.DataFrame, task: Task, origin: pd.Timestamp | None = 
     return sorted({*known} - {*alive_items(history, task, origin)})
 
 
-def clipped(table: pd.DataFrame, task: Task, history: pd.DataFrame, lowest: float = 0.0) -> pd.DataFrame:
+def clipped(
+    table: pd.DataFrame, task: Task, history: pd.DataFrame, lowest: float = 0.0, origin: pd.Timestamp | None = None
+) -> pd.DataFrame:
     """Return forecasts with nothing below zero, where the task or the data say that nothing can be.
 
     Args:
         table: forecasts, in the columns of `seasonal_naive`.
         task: says if it is so in any case (`non_negative`) or in none (`may_be_negative`); else each item's history
             does, where nothing was ever below zero.
-        history: canonical frame up to the origin.
+        history: canonical frame.
         lowest: the lowest target that is known beside it.
+        origin: later rows of the history are ignored; None: it has none.
     """
     if task.may_be_negative or (lowest < 0 and not task.non_negative):
         return table
     columns = ["mean", *task.quantile_columns]
     made = table[columns].to_numpy()
+    if made.dtype.kind == "f" and not np.signbit(made).any():
+        return table
     bounded = np.maximum(made, 0.0)
     if not task.non_negative:
-        below = history.loc[(history[TARGET] < 0).to_numpy(), ITEM].unique()
+        known = (history[TARGET] < 0).to_numpy()
+        known = known if origin is None else known & (history[TIME] <= origin).to_numpy()
+        below = history.loc[known, ITEM].unique()
         bounded = np.where(table[[ITEM]].isin(below), made, bounded)
     return table.assign(**dict(zip(columns, bounded.T, strict=True)))
 

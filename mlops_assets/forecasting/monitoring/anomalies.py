@@ -60,10 +60,9 @@ def _outside(known: pd.DataFrame, forecasts: pd.DataFrame, task: Task) -> pd.Dat
     told = forecasts[~(forecasts[TIME] <= forecasts["trained_until"]).fillna(False).astype(bool)]
     told = told.reindex(columns=[ITEM, TIME, "origin", middle, *names, "mase_scale"]).dropna(subset=[middle, *names])
     told = told.sort_values("origin").drop_duplicates([ITEM, TIME], keep="last")
-    by_item = known.groupby(ITEM)[TARGET]
-    highest, lowest = by_item.cummax(), by_item.cummin()
-    seen = known.assign(highest=highest.groupby(known[ITEM]).shift(), lowest=lowest.groupby(known[ITEM]).shift())
-    rows = seen.merge(told, on=[ITEM, TIME])
+    by_item, first = known.groupby(ITEM)[TARGET], ~known[ITEM].duplicated().to_numpy()
+    before = (np.where(first, np.nan, np.roll(most.to_numpy(), 1)) for most in (by_item.cummax(), by_item.cummin()))
+    rows = known.assign(**dict(zip(("highest", "lowest"), before, strict=True))).merge(told, on=[ITEM, TIME])
     wider = DEVIATIONS / NormalDist().inv_cdf(pair[1])
     center, least = rows[middle].to_numpy(float), rows["mase_scale"].fillna(0.0).to_numpy(float)
     low, high = rows[names[0]].to_numpy(float), rows[names[1]].to_numpy(float)
@@ -74,6 +73,8 @@ def _outside(known: pd.DataFrame, forecasts: pd.DataFrame, task: Task) -> pd.Dat
     low = np.where((rows[names[0]] >= 0) & ~(rows["lowest"] < 0), np.maximum(low, 0.0), low)
     target = rows[TARGET].to_numpy(float)
     kind = np.where(target > high, ABOVE, np.where(target < low, BELOW, ""))
+    if not (kind != "").any():
+        return pd.DataFrame()
     rows = rows.assign(low=low, high=high, kind=kind)[kind != ""]
     interval = f"{pair[1] - pair[0]:.0%} interval"
     reason = [
@@ -89,19 +90,43 @@ def _flat(known: pd.DataFrame) -> pd.DataFrame:
 
     Far more is more than twice as often, and two times more: the seasons of a shop, the nights of a street repeat.
     """
-    new = (known[ITEM] != known[ITEM].shift()) | (known[TARGET] != known[TARGET].shift())
-    run = new.cumsum()
-    repeats = known.groupby(run).cumcount() + 1
-    lengths = run.map(run.value_counts())
-    earlier = lengths[new].groupby(known.loc[new, ITEM]).transform(lambda longest: longest.cummax().shift(fill_value=0))
-    longest = run.map(pd.Series(earlier.to_numpy(), index=run[new].to_numpy()))
-    before = known.groupby(ITEM).cumcount() + 1 - repeats
-    alike = known.groupby([ITEM, TARGET]).cumcount() - repeats + 1
+    item, value = pd.factorize(known[ITEM])[0], pd.factorize(known[TARGET])[0]
+    place, first = np.arange(len(known)), np.ones(len(known), dtype=bool)  # of each row; and of its item
+    first[1:] = item[1:] != item[:-1]
+    new = first.copy()
+    new[1:] |= value[1:] != value[:-1]
+    run, starts = new.cumsum() - 1, np.flatnonzero(new)
+    repeats = place - starts[run] + 1
+    lengths = np.diff(starts, append=len(known))
+    longest = _highest_before(lengths, first[starts])[run]
+    before = place - np.maximum.accumulate(np.where(first, place, 0)) + 1 - repeats
+    alike = _earlier(item * (value.max(initial=0) + 1) + value) - repeats + 1
     chance = ((alike + 1) / (before + 2)) ** (repeats - 1)
     flat = (repeats > 2 * longest + 2) & (before >= ENOUGH) & (before >= 2 * repeats) & (chance < RARE)
+    if not flat.any():
+        return pd.DataFrame()
     rows = known[flat].assign(low=np.nan, high=np.nan, origin=pd.NaT, kind=FLAT).astype({"origin": "datetime64[us]"})
     reason = [
         f"{value:.5g} for the {count}th time in a row, until then at most {most} times"
         for value, count, most in zip(rows[TARGET], repeats[flat], longest[flat], strict=True)
     ]
     return rows.assign(reason=reason)
+
+
+def _highest_before(values: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return the highest of the values before each, from the last `first` one on; 0 of a first one; shape (values,)."""
+    group = np.cumsum(first)
+    step = values.max(initial=0) + 1  # what a group has is above all that those before it have
+    highest = np.maximum.accumulate(values + group * step) - group * step
+    return np.where(first, 0, np.concatenate([[0], highest[:-1]])[: len(values)])
+
+
+def _earlier(values: np.ndarray) -> np.ndarray:
+    """Return how often each value stands before its place, shape (values,)."""
+    order = np.argsort(values, kind="stable")
+    ordered, place = values[order], np.arange(len(values))
+    first = np.ones(len(values), dtype=bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    found = np.empty(len(values), dtype=np.int64)
+    found[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return found

@@ -64,8 +64,10 @@ class Scoring:
         """Take some more forecasts: columns as of `score`."""
         rows = Rows(predictions, self._task)
         keys = predictions.assign(all=0) if self._by == ["all"] else predictions
-        counted = np.flatnonzero(rows.scorable & keys[self._by].notna().all(axis=1).to_numpy())
-        keys, of_row = keys.iloc[counted], self._places(keys.iloc[counted])
+        counts = np.logical_and.reduce([rows.scorable, *(keys[name].notna().to_numpy() for name in self._by)])
+        counted = np.flatnonzero(counts)
+        keys = keys if counts.all() else keys.iloc[counted]
+        of_row = self._places(keys)
         others = {
             name: Rows(predictions.assign(**{self._task.point_column: predictions[point]}), self._task)
             for name, point in self._points.items()
@@ -76,7 +78,7 @@ class Scoring:
         for name in (*self._averaged_by("size"), *self._averaged_by("rows")):
             self._add(name, of_row, losses[name])
         columns = list(dict.fromkeys([*self._by, *(name for name in SERIES if name in keys.columns)]))
-        series = keys.groupby(columns, observed=True, sort=False, dropna=False).ngroup().to_numpy()
+        series = _numbered(keys, columns)
         _, first = np.unique(series, return_index=True)
         for name in self._averaged_by("series"):
             known = ~np.isnan(losses[name])
@@ -101,7 +103,7 @@ class Scoring:
 
     def _places(self, keys: pd.DataFrame) -> np.ndarray:
         """Return the number of each row's group among all, sorted; what is known gives way to new groups."""
-        own = keys.groupby(self._by, observed=True).ngroup().to_numpy()
+        own = _sorted(keys, self._by)
         _, first = np.unique(own, return_index=True)
         new = keys[self._by].iloc[first]
         if self._groups is None:
@@ -109,7 +111,7 @@ class Scoring:
             return own
         known = self._groups
         groups = new if known.empty else pd.concat([known, new], ignore_index=True)
-        place = groups.groupby(self._by, observed=True).ngroup().to_numpy()
+        place = _sorted(groups, self._by)
         _, one = np.unique(place, return_index=True)
         self._groups = groups.iloc[one].reset_index(drop=True)
         for name, before in self._sums.items():
@@ -128,3 +130,22 @@ class Scoring:
 
     def _averaged_by(self, average: Average) -> list[str]:
         return [name for name, metric in self._metrics.items() if metric.average == average]
+
+
+def _sorted(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return the number of each row's group among all, sorted, shape (rows,); nothing is missing."""
+    if len(columns) == 1 and rows[columns[0]].dtype.kind in "iufM":
+        return pd.factorize(rows[columns[0]], sort=True)[0]
+    return rows.groupby(columns, observed=True).ngroup().to_numpy()
+
+
+def _numbered(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """Return the number of each row's group, in the order in which they come; what is missing is a group too.
+
+    Shape (rows,). It is `ngroup` of a grouping that sorts nothing, which takes five times as long for a day's rows.
+    """
+    found = np.zeros(len(rows), dtype=np.int64)
+    for name in columns:
+        codes, values = pd.factorize(rows[name], use_na_sentinel=False)
+        found, _ = pd.factorize(found * len(values) + codes)
+    return found
