@@ -1,6 +1,7 @@
 """What must hold of the decisions on a simulated forecast: one champion, and every decision explains itself."""
 
 from collections.abc import Sequence
+from functools import cache
 
 import pandas as pd
 
@@ -15,14 +16,15 @@ def faults_of_decisions(forecast: Forecast) -> list[str]:
     """Return what is wrong with the log of decisions and with the registry beside it, in words."""
     log = forecast.life.log.all()
     found, before = [], None
-    for row in log.to_dict("records"):
-        who = f"decision {row['number']}"
-        if (said := _number(row["champion_before"])) != before:
+    told = ["number", "champion_before", "champion_after", "outcome", "reason", "rules"]
+    for number, was, becomes, outcome, reason, rules in zip(*(log[name] for name in told), strict=True):
+        who = f"decision {number}"
+        if (said := _number(was)) != before:
             found.append(f"{who} takes {said} for the champion, who is {before}")
-        if not row["reason"]:
+        if not reason:
             found.append(f"{who} says nothing of why")
-        found += [f"{who}: {words}" for words in _of_verdict(row["outcome"], row["reason"], row["rules"])]
-        before = _number(row["champion_after"])
+        found += [f"{who}: {words}" for words in _of_verdict(outcome, reason, rules)]
+        before = _number(becomes)
     registry = forecast.life.registry
     alias, there = registry.by_alias(CHAMPION), {version.number for version in registry.versions()}
     if before is not None and before not in there:
@@ -50,6 +52,7 @@ def _trains(answer: Asked) -> bool:
     return answer.action not in AT_REST
 
 
+@cache  # each evening looks at all decisions
 def _of_verdict(outcome: str, reason: str, rules: str) -> list[str]:
     """Return what does not fit together in a verdict of the gate."""
     verdict = verdict_of(rules)

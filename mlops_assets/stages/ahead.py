@@ -150,6 +150,8 @@ def newest_known(spec: ForecastSpec, history: pd.DataFrame) -> pd.DataFrame:
         Index timestamp, a column of truth values for each covariate.
     """
     times = history["timestamp"]
+    if not spec.covariates.past:
+        return pd.DataFrame(index=pd.DatetimeIndex([], name="timestamp"))
     recent = history[times >= times.drop_duplicates().nlargest(_season(spec)).min()]
     return recent[list(spec.covariates.past)].notna().groupby(recent["timestamp"]).any()
 
@@ -163,6 +165,8 @@ def late_covariates(spec: ForecastSpec, parts: Sequence[pd.DataFrame]) -> list[s
         spec: names the covariates.
         parts: as `newest_known` returns them of all items.
     """
+    if not spec.covariates.past:
+        return []
     known = pd.concat(parts).groupby(level=0).any().tail(_season(spec))
     return [name for name in spec.covariates.past if known[name].any() and not known[name].iloc[-1]]
 

@@ -196,7 +196,7 @@ def ledger_rows(
         rows = made.merge(naive, on=which, how="left")
     scale = seasonal_scale(history, task).set_index("item_id").reindex(rows["item_id"])
     until = pd.Series(trained_until, index=rows.index).astype("datetime64[us]")
-    scales = {name: column.to_numpy() for name, column in scale.items()}
+    scales = {str(name): column.to_numpy() for name, column in scale.items()}
     return rows.assign(**scales, model_version=version, trained_until=until)
 
 

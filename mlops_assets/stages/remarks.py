@@ -48,18 +48,14 @@ class Remarks:
     @classmethod
     def together(cls, spec: ForecastSpec, parts: "Sequence[Remarks]") -> "Remarks":
         """Put together what is odd about the parts of the items, by time and item."""
-        whole = (
-            pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True).sort_values(
-                ["timestamp", "item_id"], kind="stable", ignore_index=True
-            )
-            for frames in zip(*((one.outliers, one.changes, one.misfits) for one in parts), strict=True)
+        return cls(
+            spec, *map(_together, zip(*((one.outliers, one.changes, one.misfits) for one in parts), strict=True))
         )
-        return cls(spec, *whole)
 
     def within(self, start: pd.Timestamp, end: pd.Timestamp) -> "Remarks":
         """Return those of a span of time, the end excluded: what is news to whoever has seen all before."""
         parts = (
-            rows[rows["timestamp"].between(start, end, inclusive="left")]
+            rows[rows["timestamp"].between(start, end, inclusive="left")] if len(rows) else rows
             for rows in (self.outliers, self.changes, self.misfits)
         )
         return Remarks(self.spec, *parts)
@@ -89,6 +85,13 @@ class Remarks:
         if len(self.misfits):
             found |= {"beyond_bounds": len(self.misfits), "values_beyond_bounds": _misfits(self.misfits, 20)}
         return found
+
+
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    there = [frame for frame in frames if len(frame)]
+    if not there:
+        return frames[0]
+    return pd.concat(there).sort_values(["timestamp", "item_id"], kind="stable", ignore_index=True)
 
 
 def _misfits(rows: pd.DataFrame, most: int = 3) -> str:

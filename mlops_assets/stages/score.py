@@ -119,14 +119,15 @@ def version_scores(tables: Tables, spec: ForecastSpec, champion: Champion | None
     keys = [key for key in keys if key >= since]
     # One more tells whether a breach goes on.
     enough = max(rules.window for rules in spec.rules_of_retraining) + 1
-    found, first = _by_version(tables, spec, []), 0
+    found, first = None, 0
     while first < len(keys):
         more = keys[first : first + max(enough, first)]  # twice as many each time: others may have made most of them
-        found, first = pd.concat([_by_version(tables, spec, more), found], ignore_index=True), first + len(more)
+        added, first = _by_version(tables, spec, more), first + len(more)
+        found = added if found is None else pd.concat([added, found], ignore_index=True)
         own = found.loc[found["model_version"] == champion.version, "partition"]
         if len(own) >= enough:
             return found[found["partition"] >= own.iloc[-enough]].reset_index(drop=True)
-    return found
+    return _by_version(tables, spec, []) if found is None else found
 
 
 def latest_origins(tables: Tables, spec: ForecastSpec) -> pd.DataFrame:

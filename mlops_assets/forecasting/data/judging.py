@@ -193,7 +193,7 @@ def _likeness(raw: pd.DataFrame) -> pd.DataFrame:
     if not len(raw):
         return raw
     known = {name: int(np.argmax(raw[name].notna().to_numpy())) for name in raw.columns}
-    return pd.DataFrame({name: raw[name].iloc[at : at + 1].reset_index(drop=True) for name, at in known.items()})
+    return pd.DataFrame({name: raw[name].array[at : at + 1] for name, at in known.items()})
 
 
 def _or(value: Any) -> str:

@@ -17,8 +17,8 @@ def changes(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     Returns:
         Columns item_id, timestamp (the first of the new value), name, before, after; by time.
     """
-    ordered = frame.sort_values(["item_id", "timestamp"], kind="stable")
     parts = []
+    ordered = frame.sort_values(["item_id", "timestamp"], kind="stable") if names else frame
     for name in names:
         known = ordered.loc[ordered[name].notna(), ["item_id", "timestamp", name]]
         before = known.groupby("item_id")[name].shift()

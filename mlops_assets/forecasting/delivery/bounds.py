@@ -46,6 +46,8 @@ def misfits(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     Returns:
         Columns item_id, timestamp, target and `why`, such as `above the maximum of 40`; by time.
     """
+    if task.minimum is None and task.maximum is None and not task.whole:
+        return frame.iloc[:0][[ITEM, TIME, TARGET]].assign(why=pd.Series(dtype=object))
     target = frame[TARGET].to_numpy(dtype=float, na_value=np.nan)
     low, high = _limits(task, frame, frame[ITEM])
     why = np.full(len(frame), "", dtype=object)

@@ -134,8 +134,9 @@ class Compared:
     def table(self) -> pd.DataFrame:
         """Return the scores of all that has come."""
         found = self._scoring.table()
-        found["skill"] = 1 - found[BASELINE] / found["naive_mase"].where(found["naive_mase"] > 0)
-        return found[[*self._by, "rows", *self._numbers]]
+        naive = found["naive_mase"].to_numpy()
+        skill = 1 - found[BASELINE].to_numpy() / np.where(naive > 0, naive, np.nan)
+        return found.assign(skill=skill)[[*self._by, "rows", *self._numbers]]
 
 
 def compared(rows: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.DataFrame:

@@ -105,7 +105,8 @@ def _flat(known: pd.DataFrame) -> pd.DataFrame:
     flat = (repeats > 2 * longest + 2) & (before >= ENOUGH) & (before >= 2 * repeats) & (chance < RARE)
     if not flat.any():
         return pd.DataFrame()
-    rows = known[flat].assign(low=np.nan, high=np.nan, origin=pd.NaT, kind=FLAT).astype({"origin": "datetime64[us]"})
+    never = np.full(np.count_nonzero(flat), np.datetime64("NaT", "us"))
+    rows = known[flat].assign(low=np.nan, high=np.nan, origin=never, kind=FLAT)
     reason = [
         f"{value:.5g} for the {count}th time in a row, until then at most {most} times"
         for value, count, most in zip(rows[TARGET], repeats[flat], longest[flat], strict=True)

@@ -269,10 +269,12 @@ class Accuracy:
             self._frames.append(answer.rows)
         else:
             self._frames.add(answer.rows)
-        known = pd.concat([answer.earlier, ledger.delivered(answer.rows)], ignore_index=True)
-        known = known.sort_values(["item_id", "timestamp", "lead"], kind="stable", ignore_index=True)
         for key, own in self._split(answer.rows):
             self.partitions[key].add(own)
+        if self._leads.empty:
+            return
+        known = pd.concat([answer.earlier, ledger.delivered(answer.rows)], ignore_index=True)
+        known = known.sort_values(["item_id", "timestamp", "lead"], kind="stable", ignore_index=True)
         for key, one in self.partitions.items():
             if reaching := self._reaching(key):
                 one.add_known(known, reaching)

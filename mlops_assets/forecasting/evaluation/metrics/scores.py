@@ -136,7 +136,7 @@ def _sorted(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Return the number of each row's group among all, sorted, shape (rows,); nothing is missing."""
     if len(columns) == 1 and rows[columns[0]].dtype.kind in "iufM":
         return pd.factorize(rows[columns[0]], sort=True)[0]
-    return rows.groupby(columns, observed=True).ngroup().to_numpy()
+    return rows.groupby(list(columns), observed=True).ngroup().to_numpy()
 
 
 def _numbered(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
