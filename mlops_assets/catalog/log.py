@@ -59,6 +59,10 @@ class Log:
         """Put rows in the place of what this process, or a killed one that did the same, has added."""
         self._tables.write(self._key, typed(rows, self._columns), partition)
 
+    def remove(self, partition: str) -> None:
+        """Take what this process has added back: a claim, once what it was for is done."""
+        self._tables.delete(self._key, partition)
+
     def _frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         return typed(pd.DataFrame([dict(row) for row in rows]), self._columns)
 

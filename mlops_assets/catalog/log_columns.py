@@ -7,8 +7,13 @@ from mlops_assets.catalog.column import Column, Columns
 
 LOGS: Mapping[str, Columns] = {
     names.REGISTRATIONS: (
-        Column("fingerprint", "str", "Hash of the training: spec, data and the version of the features."),
-        Column("run_id", "str", "Dagster run that registers it."),
+        Column(
+            "fingerprint",
+            "str",
+            "Hash of the training: spec, data and the version of the features; of a version of another environment the "
+            "checksum of its model.",
+        ),
+        Column("run_id", "str", "Dagster run that registers it, or machine and folder where it is taken over."),
         Column("takeover", "int64", "From 1; a later one took it over from a run that has ended."),
         Column("claimed_at", "datetime64[us]", "When, in UTC."),
     ),

@@ -29,27 +29,26 @@ def promote(name: str, version: int, source: str, target: str | None, by: str, r
 
     Exit code 0: it is champion, or waits for a person as approval: manual asks; 4: the gate has refused it.
     """
-    present = Settings.read() if target is None else None
-    if present is not None:
-        find_spec(present.forecasts, name)
+    from mlops_assets.lifecycle.approvers import Approvers
     from mlops_assets.lifecycle.decisions import DecisionError
     from mlops_assets.rounds.env_files import NamedEnvironment
     from mlops_assets.rounds.promotion import as_json as answer
     from mlops_assets.rounds.promotion import receive, send
     from mlops_assets.rounds.turns import turn_of
 
+    here = NamedEnvironment.find(target) if target else NamedEnvironment.present(Settings.read().environment)
+    with here.entered():
+        settings = Settings.read()
+        spec = find_spec(settings.forecasts, name)
+        Approvers.of(settings).by_key(by, settings.key)  # before minutes of fetching
     there = NamedEnvironment.find(source)
-    here = NamedEnvironment.present(present.environment) if present else NamedEnvironment.find(target or "")
     with (
         tempfile.TemporaryDirectory(prefix="mlops-assets-") as folder,
         base.progress(f"{name}: fetching version {version} from {there.name}") as listen,
     ):
         sent = send(there, name, version, Path(folder) / "parcel")
-        with here.entered():
-            settings = Settings.read()
-            spec = find_spec(settings.forecasts, name)
-            with turn_of(name, settings, listen):
-                made = receive(spec, settings, sent, there.name, by, reason)
+        with here.entered(), turn_of(name, settings, listen):
+            made = receive(spec, settings, sent, there.name, by, reason, listen)
     entry = made.decision
     if as_json:
         base.show_json(answer(name, there.name, here.name, version, made))

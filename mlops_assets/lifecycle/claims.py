@@ -1,7 +1,12 @@
 """The claims of registrations: of several runs that are about to register the same training, one does it."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.names import REGISTRATIONS
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
 
 LONGEST_REGISTRATION = timedelta(minutes=10)
 """Registering takes seconds. Of a run that another Dagster knows, nothing else says that it has died."""
+_PAUSE = 1.0
+"""Seconds between two looks whether somebody else has ended."""
 
 
 class Registrations:
@@ -47,3 +54,39 @@ class Registrations:
             if state == "under way":
                 return f"{holder['run_id']} ({state})"
             takeover += 1
+
+    @contextmanager
+    def turn(self, parcel: str, place: str, waiting: Callable[[str], None]) -> Iterator[None]:
+        """Take a version over from another environment while nobody else does, on whatever machine.
+
+        Args:
+            parcel: the version, known by the checksum of its model.
+            place: machine and folder where it is done. Commands of one place come one after another, so that a claim
+                of the same place is a killed one's.
+            waiting: is told, once, in which place it is done at the moment.
+        """
+        number, told = 1, False
+        while True:
+            row = {"fingerprint": parcel, "run_id": place, "takeover": number, "claimed_at": _now()}
+            if self._log.add(row, partition := f"{parcel} promotion {number}"):
+                break
+            held = self._log.rows([partition])
+            if len(held) and (held["run_id"].iloc[0] == place or _is_old(held["claimed_at"].iloc[0])):
+                number += 1
+            elif len(held):
+                if not told:
+                    waiting(str(held["run_id"].iloc[0]))
+                told = True
+                time.sleep(_PAUSE)
+        try:
+            yield
+        finally:
+            self._log.remove(partition)
+
+
+def _is_old(claimed_at: pd.Timestamp) -> bool:
+    return _now() - claimed_at > LONGEST_REGISTRATION
+
+
+def _now() -> pd.Timestamp:
+    return naive_utc(datetime.now(timezone.utc))

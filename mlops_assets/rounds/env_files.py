@@ -48,7 +48,7 @@ class NamedEnvironment:
         if not file.is_file():
             if is_path:
                 raise UsageError(f"there is no file {file} with the variables of an environment")
-            there = [one.name.removeprefix(PREFIX) for one in sorted(Path.cwd().glob(f"{PREFIX}*"))]
+            there = [one.name.removeprefix(PREFIX) for one in sorted(Path.cwd().glob(f"{PREFIX}*")) if one.is_file()]
             known = [one for one in there if one != "example"]
             raise UnknownNameError.of(f"environment (a file {PREFIX}NAME in the working folder)", name, known)
         try:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +22,7 @@ from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import DataError, UsageError
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle import decisions
+from mlops_assets.lifecycle.claims import LONGEST_REGISTRATION, Registrations
 from mlops_assets.lifecycle.decisions import DecisionError, Entry, entry_of, highest
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import require_present
@@ -28,6 +30,7 @@ from mlops_assets.lifecycle.versions import keep
 from mlops_assets.resources.clock import naive_utc
 from mlops_assets.resources.stored import StoredTable
 from mlops_assets.rounds.env_files import NamedEnvironment
+from mlops_assets.rounds.runner import Listener, Step
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec, find_spec
 from mlops_assets.stages import judge
@@ -43,6 +46,7 @@ EVIDENCE = "promotion"
 _OF_BUCKETS = ("AWS_ENDPOINT_URL", "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ENDPOINT")
 _UNPROVEN = ("refused", "rejected", "gone", "taken over")
 _MEMORY = "memory"
+_MINUTES = int(LONGEST_REGISTRATION.total_seconds() // 60)
 
 
 @dataclass(frozen=True)
@@ -127,10 +131,19 @@ def fetch(source: NamedEnvironment, name: str, number: int, folder: Path) -> Sen
             return Sent(parcel, "" if judged.empty else str(judged.iloc[-1]), _places(settings, stores))
 
 
-def receive(spec: ForecastSpec, settings: Settings, sent: Sent, origin: str, by: str, reason: str) -> Promoted:
+def receive(
+    spec: ForecastSpec,
+    settings: Settings,
+    sent: Sent,
+    origin: str,
+    by: str,
+    reason: str,
+    listen: Listener = lambda _: None,
+) -> Promoted:
     """Take a version over and let the gate judge it on the observations that are stored here.
 
-    What a killed process has left half done is completed; done again, the same version is judged no second time.
+    What a killed process has left half done is completed; done again, the same version is judged no second time. Who
+    does the same on another machine meanwhile is waited for.
 
     Args:
         spec: the forecast, as it is declared here.
@@ -139,6 +152,7 @@ def receive(spec: ForecastSpec, settings: Settings, sent: Sent, origin: str, by:
         origin: name of the environment that it comes from.
         by: who takes it over.
         reason: why.
+        listen: is told if another machine takes it over at the moment.
 
     Raises:
         UnprovenError: who takes it over has to show a key, and has not.
@@ -161,19 +175,22 @@ def receive(spec: ForecastSpec, settings: Settings, sent: Sent, origin: str, by:
         life = Lifecycle.of(stores, spec.name)
         life.settle()
         tags = {"promoted_from": origin, "promoted_version": str(parcel.version.number), "stage": "Staging"}
-        version = unpack(stores.tracking, parcel, tags, highest(life.log.all()))
-        if version.run_id == parcel.version.run_id:
-            raise UsageError(f"{origin} has the same MLflow, or a copy of it, whose version {version.number} it is")
-        keep(stores.models, spec.name, version, state, parcel.metrics)
-        words = f"{reason} (version {parcel.version.number} of {origin}, sha256 {parcel.sha256})"
-        taken, _ = life.take_over(version, who.name, words, origin, sent.rules, who.proof)
-        mine = life.log.all()
-        mine = mine[(mine["version"] == version.number) & (mine["number"] > taken) & (mine["kind"] != "loss")]
-        if len(mine):
-            number, entry = entry_of(mine.iloc[-1])
-        else:
-            number, entry = _judged(spec, stores, life, version, task, observations, until)
-        _tell(spec, stores, life, number, entry)
+        place = f"{platform.node()} {settings.data_folder}"
+        claims = Registrations(stores.tables, spec.name)
+        with claims.turn(parcel.sha256, place, lambda other: listen(_waiting(origin, parcel.version, other))):
+            version = unpack(stores.tracking, parcel, tags, highest(life.log.all()))
+            if version.run_id == parcel.version.run_id:
+                raise UsageError(f"{origin} has the same MLflow, or a copy of it, whose version {version.number} it is")
+            keep(stores.models, spec.name, version, state, parcel.metrics)
+            words = f"{reason} (version {parcel.version.number} of {origin}, sha256 {parcel.sha256})"
+            taken, _ = life.take_over(version, who.name, words, origin, sent.rules, who.proof)
+            mine = life.log.all()
+            mine = mine[(mine["version"] == version.number) & (mine["number"] > taken) & (mine["kind"] != "loss")]
+            if len(mine):
+                number, entry = entry_of(mine.iloc[-1])
+            else:
+                number, entry = _judged(spec, stores, life, version, task, observations, until)
+            _tell(spec, stores, life, number, entry)
     remarks = []
     if version.tags.get("spec_hash") != spec.fingerprint():
         remarks.append("it was trained by another spec than the one here, so the next round trains a version by that")
@@ -226,6 +243,12 @@ def _judged(
     origin = version.tags.get("promoted_from", "")
     facts = {"trigger": f"promoted from {origin}" if origin else "promoted", "cpu_seconds": version.fit_seconds or None}
     return life.decide(version, opinion, facts)
+
+
+def _waiting(origin: str, version: Version, other: str) -> Step:
+    """Return what is said while another machine takes the same version over."""
+    words = f"version {version.number} of {origin} is being taken over on {other}: waiting until that has ended"
+    return Step("", "waiting", "warning", message=f"{words}, {_MINUTES} minutes at most where it was killed")
 
 
 def _tell(spec: ForecastSpec, stores: Stores, life: Lifecycle, number: int, entry: Entry) -> None:

@@ -43,6 +43,20 @@ def test_a_run_of_another_dagster_is_waited_for_no_longer_than_a_registration_ta
     assert registrations.claim("ab", "here", instance) == ""
 
 
+def test_a_place_that_was_killed_goes_on_at_once_and_another_one_after_a_while(monkeypatch):
+    registrations, said = Registrations(MemoryTables(), "demo"), []
+    killed = registrations.turn("ab", "here", said.append)
+    killed.__enter__()
+    with registrations.turn("ab", "here", said.append), registrations.turn("cd", "there", said.append):
+        pass
+    monkeypatch.setattr(
+        claims.time, "sleep", lambda _: monkeypatch.setattr(claims, "LONGEST_REGISTRATION", timedelta(0))
+    )
+    with registrations.turn("ab", "there", said.append):
+        pass
+    assert said == ["here"]
+
+
 @pytest.mark.parametrize("version", [Version("demo", 3, "r"), None])
 def test_who_comes_second_takes_the_version_of_the_first_or_its_place(version):
     looks, said = iter([None, None, version]), []

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,43 @@ def test_killed_in_the_middle_the_same_command_completes_it(production, sent, mo
     assert states.count("FINISHED") == 1
 
 
+def test_two_machines_at_once_make_one_version_and_judge_it_once(production, sent, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = Path(production["MLOPS_DATA"])
+    one = {
+        **production,
+        "MLOPS_TABLES": "object_storage",
+        "MLOPS_MODELS": "object_storage",
+        "MLOPS_OBJECT_STORAGE": str(data / "tables"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{data / 'mlflow' / 'mlflow.db'}",
+    }
+    other = {**one, "MLOPS_DATA": str(tmp_path / "another machine")}
+    spec, made, said, begun = promotion.find_spec(Path(one["MLOPS_FORECASTS"]), "shops"), [], [], []
+
+    def take_there() -> None:
+        made.append(receive(spec, Settings.read(other), sent, "staging", "Ben", "at once", said.append))
+
+    address = parcel._address
+
+    def with_another(*arguments: object) -> None:
+        if not begun:  # in the midst of the first one's registration
+            begun.append(threading.Thread(target=take_there))
+            begun[0].start()
+            begun[0].join(5)
+        address(*arguments)
+
+    monkeypatch.setattr(parcel, "_address", with_another)
+    made.append(receive(spec, Settings.read(one), sent, "staging", "Ann", "a quiet month"))
+    begun[0].join()
+    assert made[0] == made[1]
+    life = life_in(one)
+    assert [version.number for version in life.registry.versions()] == [1]
+    assert life.log.all()["kind"].tolist() == ["takeover", "gate"]
+    assert [step.message.partition(" on ")[0] for step in said] == ["version 1 of staging is being taken over"]
+    with open_stores(Settings.read(one)) as stores:
+        assert stores.tables.partitions(["shops", "registrations"]) == []
+
+
 def test_where_keys_are_asked_for_a_key_is_shown(production, sent):
     asked = {**production, "MLOPS_APPROVERS": "Ann:0123456789abcdef"}
     with pytest.raises(UnprovenError, match="MLOPS_KEY"):
@@ -233,6 +271,9 @@ def test_an_environment_is_a_file_of_variables(tmp_path, monkeypatch):
     assert "MLOPS_ENV" not in os.environ
     with pytest.raises(UsageError, match=r"no environment .* 'stagin'; did you mean staging\?"):
         NamedEnvironment.find("stagin")
+    (tmp_path / ".env.folder").mkdir()
+    with pytest.raises(UsageError, match=r"no environment .* 'folder'\. There are: staging$"):
+        NamedEnvironment.find("folder")
     with pytest.raises(UsageError, match="there is no file"):
         NamedEnvironment.find("./.env.none")
     (tmp_path / ".env.empty").write_text("A=1\n")
@@ -242,10 +283,13 @@ def test_an_environment_is_a_file_of_variables(tmp_path, monkeypatch):
 
 def test_the_command(staging, production, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name, variables in {"staging": staging, "production": production}.items():
+    keyed = {**production, "MLOPS_APPROVERS": "Ann:0123456789abcdef"}
+    for name, variables in {"staging": staging, "production": production, "keyed": keyed}.items():
         lines = [f"{key}={value}" for key, value in variables.items()]
         (tmp_path / f".env.{name}").write_text("\n".join(lines))
     words = ["promote", "shops", "1", "--from", "staging", "--to", "production", *WHO]
+    refused = CliRunner().invoke(main, [*words[:6], "keyed", *WHO])
+    assert (refused.exit_code, "fetching" in refused.output) == (4, False)
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert "version 1 of staging is version 1 of production (sha256 " in done.output
