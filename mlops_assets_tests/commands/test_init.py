@@ -76,6 +76,6 @@ def test_a_new_project_is_told_with_what_to_do_next(call, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     said = call("new", "shop one", "--name", "shops")
     assert said.exit_code == 0, said.output
-    assert "cd 'shop one'\n  mlops-assets run shop_sales\n  dagster dev" in said.output
+    assert "cd 'shop one'\n  mlops-assets run shop_sales\n  mlops-assets dev" in said.output
     answer = json.loads(call("new", "other", "--json").stdout)
     assert (answer["package"], answer["forecast"]) == ("other", "shop_sales")

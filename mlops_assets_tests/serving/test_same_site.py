@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 import requests
+from click.testing import CliRunner
 from dagster._cli import dev
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -22,6 +23,7 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from mlops_assets.commands.main import main
 from mlops_assets.serving.dagster_dev import Dev, UnguardedError, replaceable
 from mlops_assets.serving.same_site import SameSite
 from mlops_assets_tests.io_managers import servers
@@ -154,3 +156,13 @@ def test_the_real_web_server_serves_its_own_pages_and_refuses_those_of_others(ad
         assert json.loads(socket.recv(60)) == {"type": "connection_ack"}
     with pytest.raises(InvalidStatus, match="403"):
         connect(f"ws://{address}/graphql", origin=EVIL, subprotocols=["graphql-ws"])
+
+
+def test_without_a_home_it_shows_the_instance_in_which_commands_list_their_runs(monkeypatch, tmp_path):
+    monkeypatch.setenv("DAGSTER_HOME", "")  # so that it is put back
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path))
+    started = []
+    monkeypatch.setattr(Dev, "run", lambda _: started.append(os.environ["DAGSTER_HOME"]))
+    assert CliRunner().invoke(main, ["dev"], catch_exceptions=False).exit_code == 0
+    assert started == [str(tmp_path / "dagster")]
+    assert (tmp_path / "dagster" / "dagster.yaml").exists()

@@ -17,7 +17,7 @@ from mlops_assets.settings import Settings
 def new(folder: Path, table: str | None, name: str | None, as_json: bool) -> None:
     """Start a project in the new folder DIR: its first forecast, tests, CI, an image, and what Dagster loads.
 
-    It passes its own tests at once, and `dagster dev` and `dg dev` work in it.
+    It passes its own tests at once, and Dagster's commands and `dg` work in it.
     """
     from mlops_assets.projects.project import make_project
     from mlops_assets.resources.clock import Clock
@@ -31,4 +31,6 @@ def new(folder: Path, table: str | None, name: str | None, as_json: bool) -> Non
     for file in made.files:
         click.echo(f"  {file}")
     here = shlex.quote(str(folder))
-    click.echo(f"\nwritten: {base.short_path(folder)}; then\n  cd {here}\n  mlops-assets run {forecast}\n  dagster dev")
+    click.echo(
+        f"\nwritten: {base.short_path(folder)}; then\n  cd {here}\n  mlops-assets run {forecast}\n  mlops-assets dev"
+    )
