@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import dagster as dg
 
@@ -9,8 +10,8 @@ from mlops_assets.catalog.run_tags import PROCESS
 
 
 def this_process() -> str:
-    """Return the value of the tag `PROCESS` for this process: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Return the value of the tag `PROCESS` for this process: host, process id, and when it began."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_began(os.getpid())}"
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -28,7 +29,7 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def _is_dead(process: str) -> bool:
-    host, _, number = process.rpartition(":")
+    host, number, began = (*process.split(":"), "", "")[:3]  # before 0.2.0 nobody noted when one began
     if host != socket.gethostname() or not number.isdigit() or os.name == "nt":  # there, signal 0 would kill
         return False
     try:
@@ -36,5 +37,14 @@ def _is_dead(process: str) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
-    return False
+        pass
+    # A process id is given again: in a container that is started anew, to the very same command.
+    return began not in ("", _began(int(number)))
+
+
+def _began(number: int) -> str:
+    """Return when a process began, in ticks since the machine did; empty where the system has no /proc."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""

@@ -119,7 +119,7 @@ def test_on_servers_and_where_an_address_is_given_nobody_is_told_to_start_anythi
     for name, variables in {"here": {}, "named": ui, "servers": production, "both": {**production, **ui}}.items():
         settings = Settings.read(variables)
         told[name] = (" ".join(next_commands("demo", settings, "shop [1]")), shows_dagster(settings))
-    starts = {name: "dagster dev" in said or "make dev" in said for name, (said, _) in told.items()}
+    starts = {name: "mlops-assets dev" in said or "make dev" in said for name, (said, _) in told.items()}
     assert starts == {"here": True, "named": False, "servers": False, "both": False}
     assert {name: shown for name, (_, shown) in told.items()} == {**dict.fromkeys(told, True), "servers": False}
     assert all("status demo" in told[name][0] for name in ("named", "servers", "both"))

@@ -145,7 +145,7 @@ def _servers(settings: Settings) -> dict[str, str]:
         return {"make dev": "starts Dagster and MLflow at these addresses"}
     # What pyproject.toml names, Dagster loads by itself: a project's own assets are in that, and its name is kept.
     module = f" -m {CODE_LOCATION}" if code_location(here) == CODE_LOCATION else ""
-    line = f"{program('dagster')} dev{module}"
+    line = f"{program('mlops-assets')} dev{module}"
     return {f"DAGSTER_HOME={shlex.quote(str(home))} {line}": "starts Dagster"}
 
 
