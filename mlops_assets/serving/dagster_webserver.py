@@ -1,5 +1,6 @@
 """Dagster's web server behind the guard `SameSite`: started by `dev` in the place of `python -m dagster_webserver`."""
 
+from contextlib import closing
 from typing import Any
 
 from mlops_assets.serving.dagster_dev import UnguardedError, replaceable
@@ -19,6 +20,7 @@ def main() -> None:
     """
     from dagster_webserver import cli
 
+    prove_connections()
     hosts = hosts_of(Settings.read())
     make = replaceable(cli, _MAKE)
 
@@ -27,6 +29,30 @@ def main() -> None:
 
     setattr(cli, _MAKE, guarded)
     cli.main()
+
+
+def prove_connections() -> None:
+    """Have every connection asked when it is taken from a pool of this process.
+
+    The web server alone keeps Dagster's connections in pools, and does not ask: after a restart of the database a page
+    failed for each of them, and a run that was to be launched then began five minutes later.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    if not event.contains(Pool, "checkout", _prove):
+        event.listen(Pool, "checkout", _prove)
+
+
+def _prove(connection: Any, record: object, proxy: object) -> None:
+    """Let the pool take another connection where this one does not answer."""
+    from sqlalchemy.exc import DisconnectionError
+
+    try:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SELECT 1")
+    except Exception as error:  # of whatever driver
+        raise DisconnectionError from error
 
 
 if __name__ == "__main__":
