@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
 from mlops_assets.commands import base
 from mlops_assets.errors import UsageError
-from mlops_assets.settings import Settings
+from mlops_assets.settings import Environment, Settings
 from mlops_assets.spec import find_spec
 
 if TYPE_CHECKING:
@@ -66,12 +66,23 @@ def rollback(name: str, to: int | None, by: str, reason: str, as_json: bool) -> 
 @click.argument("version", type=int)
 @click.option("--decision", type=click.Choice(["approve", "reject"]), required=True, help="What is decided.")
 @_signed
+@click.option(
+    "--environment",
+    type=click.Choice(get_args(Environment)),
+    help="Where it is decided. Default: the environment of this process (MLOPS_ENV).",
+)
 def sign_decision(
-    name: str, version: int, decision: Literal["approve", "reject"], by: str, reason: str, as_json: bool
+    name: str,
+    version: int,
+    decision: Literal["approve", "reject"],
+    by: str,
+    reason: str,
+    environment: Environment | None,
+    as_json: bool,
 ) -> None:
     """Sign a decision on VERSION of the forecast NAME with the key in MLOPS_KEY, for Dagster or MLflow to carry out.
 
-    The signature holds once, for 24 hours, for this decision alone. Nothing is decided yet.
+    The signature holds once, for 24 hours, for this decision in this environment alone. Nothing is decided yet.
     """
     settings = Settings.read()
     spec = find_spec(settings.forecasts, name)
@@ -82,11 +93,12 @@ def sign_decision(
 
     person = Approvers.of(settings).by_key(by, settings.key)
     request = Request(spec.name, version, decision, person.name, " ".join(reason.split()))
-    signature = sign(request, settings.key, time.time())
+    where = environment or settings.environment
+    signature = sign(request, settings.key, time.time(), where)
     if as_json:
-        base.show_json({**asdict(request), "signature": signature})
+        base.show_json({**asdict(request), "environment": where, "signature": signature})
     else:
-        base.show(signed_lines(request, signature))
+        base.show(signed_lines(request, where, signature))
 
 
 @click.command()

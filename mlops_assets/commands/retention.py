@@ -1,16 +1,21 @@
 """What is older than the spec keeps: retention."""
 
 from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mlops_assets.commands import base
+from mlops_assets.errors import UsageError
 from mlops_assets.settings import Settings
 from mlops_assets.spec import find_spec
 
 if TYPE_CHECKING:
     from mlops_assets.lifecycle.retention import Going
+
+_AHEAD = timedelta(days=1)
+"""By how much a pretended moment may be ahead: a day of another zone."""
 
 
 @click.command()
@@ -33,6 +38,10 @@ def retention(name: str, remove: bool, as_json: bool) -> None:
     with base.progress() as listen, turn_of(name, settings, listen), open_stores(settings) as stores:
         who = stores.approvers.by_key(None, settings.key) if remove else None
         now, kept = stores.clock.now(), Retained(stores.tables, spec)
+        if remove and now > datetime.now(timezone.utc) + _AHEAD:
+            raise UsageError(
+                f"MLOPS_NOW={settings.now} is still to come: what is young would be removed by it, for good"
+            )
         going = kept.plan(now)
         if who is not None:
             kept.apply(going, now, who)

@@ -87,8 +87,8 @@ class Request:
 class Approvers:
     """The people who may decide; without any, everybody may, and nobody has to prove anything."""
 
-    def __init__(self, keys: Sequence[Key] = ()) -> None:
-        self._keys = tuple(keys)
+    def __init__(self, keys: Sequence[Key] = (), environment: str = "local") -> None:
+        self._keys, self._environment = tuple(keys), environment
 
     @classmethod
     def of(cls, settings: Settings) -> "Approvers":
@@ -102,7 +102,7 @@ class Approvers:
             raise SettingsError(
                 f"{APPROVERS}: each key needs a name, and {SHORTEST} characters or more: anna:SECRET,ben:SECRET"
             )
-        return cls(keys)
+        return cls(keys, settings.environment)
 
     @property
     def needed(self) -> bool:
@@ -145,26 +145,28 @@ class Approvers:
         parts, right = _SIGNATURE.fullmatch(signature.strip()), False
         moment, nonce, given = parts.groups() if parts else ("0", "", "")
         for key in self._keys:
-            made = _mac(key.secret or secrets.token_bytes(), request, moment, nonce)
+            made = _mac(key.secret or secrets.token_bytes(), request, self._environment, moment, nonce)
             right |= hmac.compare_digest(made, given) and key.name == request.by
         if not right or not -AHEAD_SECONDS <= now - int(moment) <= VALID_SECONDS:
             raise UnprovenError(
                 f"version {request.version} of {request.forecast}: this needs a signature of {request.by or 'someone'} "
-                f"over just this decision, not older than {VALID_SECONDS // 3600} hours (mlops-assets sign makes one)"
+                f"over just this decision in {self._environment}, not older than {VALID_SECONDS // 3600} hours "
+                "(mlops-assets sign makes one)"
             )
         return Person(request.by, f"{SIGNATURE} {nonce}")
 
 
-def sign(request: Request, key: SecretStr, now: float) -> str:
+def sign(request: Request, key: SecretStr, now: float, environment: str = "local") -> str:
     """Return a person's signature of a decision: its moment, a nonce, and an HMAC-SHA256 over all of it.
 
     Args:
         request: the decision.
         key: of who decides.
         now: seconds since 1970, by the real clock.
+        environment: where it is decided (`MLOPS_ENV`): staging and production may have versions of one number.
     """
     moment, nonce = str(int(now)), secrets.token_hex(8)
-    return f"1.{moment}.{nonce}.{_mac(key.get_secret_value().encode(), request, moment, nonce)}"
+    return f"1.{moment}.{nonce}.{_mac(key.get_secret_value().encode(), request, environment, moment, nonce)}"
 
 
 def read_keys(variable: str, value: SecretStr | None) -> tuple[Key, ...]:
@@ -193,6 +195,7 @@ def _key(variable: str, text: str) -> Key:
     return Key(name, hashlib.sha256(secret.encode()).digest(), secret.encode())
 
 
-def _mac(secret: bytes, request: Request, moment: str, nonce: str) -> str:
+def _mac(secret: bytes, request: Request, environment: str, moment: str, nonce: str) -> str:
     told = [request.forecast, request.version, request.decision, request.by, request.reason, int(moment), nonce]
-    return hmac.new(secret, json.dumps(["mlops-assets decision", 1, *told]).encode(), hashlib.sha256).hexdigest()
+    text = json.dumps(["mlops-assets decision", 1, environment, *told])
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()

@@ -75,6 +75,21 @@ def test_a_signature_is_for_one_decision_alone(change):
         approvers().by_signature(replace(ASKED, **dict([change])), sign(ASKED, ANNA, NOW), NOW)
 
 
+def test_a_signature_of_staging_decides_nothing_in_production():
+    """The same number may wait in both, under the same keys: whoever sees the tag there could set it here."""
+    here = Approvers(approvers()._keys, "production")
+    with pytest.raises(UnprovenError, match="over just this decision in production"):
+        here.by_signature(ASKED, sign(ASKED, ANNA, NOW, "staging"), NOW)
+    assert here.by_signature(ASKED, sign(ASKED, ANNA, NOW, "production"), NOW).name == "anna"
+
+
+def test_who_is_no_approver_any_more_decides_nothing_with_a_signature_that_was_right():
+    signature = sign(ASKED, ANNA, NOW)
+    assert approvers().by_signature(ASKED, signature, NOW).name == "anna"
+    with pytest.raises(UnprovenError):
+        approvers(f"ben:{BEN.get_secret_value()}").by_signature(ASKED, signature, NOW)
+
+
 @given(st.integers(0, 95), st.sampled_from("0123456789abcdef."))
 def test_no_character_of_a_signature_can_be_another(place, other):
     signature = sign(ASKED, ANNA, NOW)

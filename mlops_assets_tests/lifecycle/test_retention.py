@@ -289,7 +289,7 @@ def test_a_model_is_not_trained_anew_because_of_it(tmp_path):
 
 
 def test_with_approvers_nothing_is_removed_without_a_key_and_the_log_says_who(tmp_path, monkeypatch):
-    stored, key = stored_in(tmp_path, "files"), "0123456789abcdef"
+    stored, key = stored_in(tmp_path, ObjectTables(base=str(tmp_path / "data" / "tables"))), "0123456789abcdef"
     for name, value in {
         "DATA": tmp_path / "data",
         "FORECASTS": tmp_path / "forecasts",
@@ -325,6 +325,9 @@ def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch):
     assert (done["removed"], made["partitions"], made["rows"], made["first"]) == (True, 6, 84, FIRST)
     assert stored.tables.partitions(["demo", "forecasts"])[0] == FIRST
     assert "nothing is older than it is kept" in CliRunner().invoke(main, ["retention", "demo"]).output
+    young = CliRunner().invoke(main, ["retention", "demo", "--apply"], env={"MLOPS_NOW": "2190-01-01"})
+    assert (young.exit_code, "MLOPS_NOW=2190-01-01 is still to come" in young.output) == (2, True)
+    assert stored.tables.partitions(["demo", "forecasts"])[0] == FIRST
     refused = CliRunner().invoke(main, ["show", "demo", "--item", "shop 0", "--origin", "2024-03-05"])
     assert (refused.exit_code, "retention.forecasts: 74d" in refused.output) == (2, True)
     again = CliRunner().invoke(main, ["run", "demo", "--partition", "2024-03-05"])

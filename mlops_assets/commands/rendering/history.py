@@ -18,13 +18,14 @@ def decision_line(forecast: str, number: int, entry: Entry) -> str:
     return f"{forecast}: version {entry.version} is {entry.outcome}; {before} stays champion (decision {number})"
 
 
-def signed_lines(request: Request, signature: str) -> Iterator[str]:
-    """Say how a signed decision is carried out."""
+def signed_lines(request: Request, environment: str, signature: str) -> Iterator[str]:
+    """Say how a signed decision is carried out, in an environment."""
     told = asdict(request)
     name, version, decision = (told.pop(field) for field in ("forecast", "version", "decision"))
     config = {"decision": decision, "version": version, **told, "signature": signature}
     said, hours = {"approve": "approved", "reject": "rejected"}[decision], VALID_SECONDS // 3600
-    yield f"{request.by} would {decision} version {version} of {name}: once, within {hours} hours, either"
+    what = f"{decision} version {version} of {name} in {environment}"
+    yield f"{request.by} would {what}: once, within {hours} hours, either"
     yield f"in Dagster, the config of {name}/champion (job {name}_decide):\n  {json.dumps(config)}"
     yield f"or in MLflow, two tags of version {version} in this order:\n  approval_signature  {signature}"
     yield f"  approval            {said} by {request.by}: {request.reason}"
