@@ -11,12 +11,7 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.assets import all_checks, build_assets, build_placeholder
-from mlops_assets.automation import (
-    build_arrivals_sensor,
-    build_automation,
-    build_polling_sensor,
-    build_sensors,
-)
+from mlops_assets.automation.jobs import build_jobs
 from mlops_assets.catalog.declared import in_force, refused, usable
 from mlops_assets.environments import stores_of
 from mlops_assets.io_managers.claims import Claiming
@@ -55,7 +50,7 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
     """Return how steps run: in the run's process, which a small round is done in before others have started, or not."""
     if settings.executor == "in_process":
         return dg.in_process_executor
-    started = {"forkserver": {"preload_modules": ["mlops_assets.definitions"]}}
+    started = {"forkserver": {"preload_modules": ["mlops_assets.definitions", "mlops_assets.automation.whole"]}}
     return dg.multiprocess_executor.configured({"start_method": started, "max_concurrent": settings.max_concurrent})
 
 
@@ -102,15 +97,20 @@ def loadable(settings: Settings) -> Declared:
     return _load(settings)[1]
 
 
-def assemble(specs: Iterable[ForecastSpec], environment: Environment) -> dg.Definitions:
+def assemble(specs: Iterable[ForecastSpec], environment: Environment, automated: bool = True) -> dg.Definitions:
     """Return the definitions of some forecasts over an environment.
+
+    Args:
+        specs: of the forecasts.
+        environment: that they run in.
+        automated: with schedules and sensors, which whoever executes jobs himself does not need.
 
     Raises:
         SpecError: the assets of one cannot be made.
     """
     specs = list(specs)
     try:
-        return _loaded(specs, [], environment)
+        return _loaded(specs, [], environment, automated)
     except Exception:
         for spec in specs:
             _prove(spec, environment)
@@ -136,12 +136,18 @@ def _load(settings: Settings) -> tuple[dg.Definitions, Declared]:
     return _loaded(specs, broken, environment), Declared(good, broken)
 
 
-def _loaded(specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environment: Environment) -> dg.Definitions:
+def _loaded(
+    specs: Iterable[ForecastSpec], broken: Iterable[BrokenSpec], environment: Environment, automated: bool = True
+) -> dg.Definitions:
     """Return the definitions of forecasts and of what stands for broken ones, loaded as Dagster does it, once."""
     specs, broken = list(specs), list(broken)
     own = dg.Definitions(resources=environment.faced, executor=environment.executor)
     assets = [assets_of(spec, environment) for spec in specs]
-    made = dg.Definitions.merge(own, automation_of(specs, broken), *assets, *map(_placeholder, broken))
+    if automated:
+        automation = automation_of(specs, broken)
+    else:
+        automation = dg.Definitions(jobs=[job for spec in specs for job in build_jobs(spec)])
+    made = dg.Definitions.merge(own, automation, *assets, *map(_placeholder, broken))
     made.get_repository_def()
     return made
 
@@ -169,14 +175,9 @@ def automation_of(specs: Sequence[ForecastSpec], broken: Sequence[BrokenSpec] = 
 
     They belong together: Dagster takes a sensor's job for another one of the same name where its definitions lack it.
     """
-    parts = [build_automation(spec) for spec in specs]
-    jobs = [job for part in parts for job in part.jobs or ()]
-    sensors = [
-        *build_arrivals_sensor(specs, jobs),
-        *build_polling_sensor(specs, jobs),
-        *build_sensors(specs, broken, jobs),
-    ]
-    return dg.Definitions.merge(dg.Definitions(sensors=sensors), *parts)
+    from mlops_assets.automation.whole import build_automation  # which who runs jobs himself does not need
+
+    return build_automation(specs, broken)
 
 
 def _placeholder(broken: BrokenSpec) -> dg.Definitions:

@@ -8,6 +8,7 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.selector import RepositorySelector
 from dagster._core.scheduler.instigation import InstigatorStatus
 
+from mlops_assets.automation.aliases import alias, has_aliases
 from mlops_assets.automation.turns import Served
 from mlops_assets.forecasting.formatting import few
 from mlops_assets.spec import ForecastSpec
@@ -29,16 +30,6 @@ class Choice:
 def automated(specs: Sequence[Served]) -> bool:
     """Whether any of some forecasts is to be served from the start."""
     return any(isinstance(spec, ForecastSpec) and spec.automation is True for spec in specs)
-
-
-def has_aliases(spec: ForecastSpec) -> bool:
-    """Whether a forecast has the old names of release 0.1.0: until its spec or the environment says what runs."""
-    return spec.automation is None
-
-
-def alias(spec: Served, sensor: str) -> str:
-    """Return the name of a sensor that in release 0.1.0 was a forecast's own."""
-    return f"{spec.name}_{sensor}"
 
 
 def choose(context: dg.SensorEvaluationContext, sensor: str, specs: Sequence[Served], always: bool = False) -> Choice:

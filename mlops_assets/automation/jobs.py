@@ -4,8 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.automation.choice import has_aliases
-from mlops_assets.automation.collecting import build_collect_job
+from mlops_assets.automation.aliases import has_aliases
 from mlops_assets.catalog.asset_graph import asset_keys
 from mlops_assets.catalog.names import DAILY, DECIDE, RESCORE, RETRAIN, assets_of, job_names
 from mlops_assets.catalog.run_tags import FORECAST
@@ -40,7 +39,11 @@ def build_jobs(spec: ForecastSpec) -> list[Any]:
         jobs.append(_job(spec, job, name, about))
         if has_aliases(spec):
             jobs += [_job(spec, job, alias, f"The old name of {name}. It goes with the next release.") for alias in old]
-    return jobs if spec.external is None else [*jobs, build_collect_job(spec)]
+    if spec.external is None:
+        return jobs
+    from mlops_assets.automation.collecting import build_collect_job
+
+    return [*jobs, build_collect_job(spec)]
 
 
 def _job(spec: ForecastSpec, job: str, name: str, about: str) -> Any:

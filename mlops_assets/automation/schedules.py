@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from mlops_assets.automation.choice import has_aliases, where_running
+from mlops_assets.automation.aliases import has_aliases
+from mlops_assets.automation.choice import where_running
 from mlops_assets.automation.rescoring import UNDER_WAY, build_reread_schedule, default_status
 from mlops_assets.catalog.names import DAILY, job_name, job_names, schedule_name
 from mlops_assets.catalog.partitions import before, latest_complete, ranges

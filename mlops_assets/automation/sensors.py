@@ -7,6 +7,7 @@ import dagster as dg
 
 from mlops_assets.automation import choice
 from mlops_assets.automation.alerting import Alerting
+from mlops_assets.automation.aliases import alias, has_aliases
 from mlops_assets.automation.approvals import Approvals
 from mlops_assets.automation.rescoring import Rescoring
 from mlops_assets.automation.retraining import Retraining
@@ -62,7 +63,7 @@ def build_aliases(spec: ForecastSpec, jobs: Sequence[Any]) -> list[dg.SensorDefi
 
     A deployment that has one running keeps it until the next release; the sensor for all leaves that forecast to it.
     """
-    if not choice.has_aliases(spec):
+    if not has_aliases(spec):
         return []
     return [_alias(kind, spec, jobs) for kind in KINDS]
 
@@ -71,7 +72,7 @@ def _alias(kind: Kind, spec: ForecastSpec, jobs: Sequence[Any]) -> dg.SensorDefi
     wanted = None if kind.job is None else [job for job in jobs if job.name == job_name(spec, kind.job)]
 
     @dg.sensor(
-        name=choice.alias(spec, kind.name),
+        name=alias(spec, kind.name),
         jobs=wanted,
         minimum_interval_seconds=SECONDS,
         description=f"The old name of {kind.name} for {spec.name} alone: start {kind.name} instead, or say "

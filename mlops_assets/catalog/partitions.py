@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -258,7 +260,12 @@ def rounds_of(spec: ForecastSpec) -> Ticks | None:
 
 
 def _ticks(spec: ForecastSpec, cron: str) -> Ticks:
-    return Ticks(cron, spec.zone, datetime.fromisoformat(spec.partitions.start).replace(tzinfo=spec.zone))
+    return _ticks_of(cron, spec.zone, spec.partitions.start)
+
+
+@lru_cache(maxsize=1024)  # looking for the first of them takes longer than the question
+def _ticks_of(cron: str, zone: ZoneInfo, start: str) -> Ticks:
+    return Ticks(cron, zone, datetime.fromisoformat(start).replace(tzinfo=zone))
 
 
 def latest_tick(spec: ForecastSpec, cron: str, now: datetime) -> datetime | None:
@@ -290,8 +297,11 @@ def expected(spec: ForecastSpec, now: datetime) -> tuple[str, datetime] | None:
 def longest_round(spec: ForecastSpec) -> timedelta | None:
     """Return the longest time between two ticks of the schedule; None without a schedule."""
     rounds = rounds_of(spec)
-    if rounds is None:
-        return None
+    return _longest(rounds) if rounds is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _longest(rounds: Ticks) -> timedelta:
     ticks = [rounds.next(rounds.since)]
     for _ in range(_TICKS):
         ticks.append(rounds.next(ticks[-1] + timedelta(minutes=1)))

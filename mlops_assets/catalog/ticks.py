@@ -56,14 +56,17 @@ class Ticks:
     def _first(self) -> datetime:
         return _instant(self.next(self.since))
 
+    @cached_property
+    def _every_hour(self) -> bool:
+        return croniter.expand(self.cron)[0][1] == ["*"]
+
     def _from(self, start: datetime, back: bool = False) -> Iterator[tuple[datetime, datetime]]:
         """Yield, from a moment on, when the clock shows the time of each tick first, and when it ticks, in UTC."""
-        every_hour = croniter.expand(self.cron)[0][1] == ["*"]
         line = croniter(self.cron, start.astimezone(self.zone))
         while True:
             tick: datetime = line.get_prev(datetime) if back else line.get_next(datetime)
             first, second = _instant(tick), _instant(tick.replace(fold=1))
-            yield first, first if every_hour else max(first, second)
+            yield first, first if self._every_hour else max(first, second)
 
 
 def _instant(moment: datetime) -> datetime:

@@ -28,7 +28,7 @@ CRON = {
 }
 DAY_KEY, HOUR_KEY = "%Y-%m-%d", "%Y-%m-%d-%H:%M"
 _FEW = 400
-"""Keys whose windows are remembered."""
+"""Keys, or days or hours of a span, whose windows are remembered."""
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _BEGINS = {
     CRON["daily"]: "D",
@@ -38,7 +38,7 @@ _BEGINS = {
     **{CRON["weekly"].format(weekday=number): f"W-{name}" for number, name in enumerate(_WEEKDAYS)},
 }
 """Line of cron -> pandas alias of the days on which partitions begin."""
-_HOUR = pd.Timedelta(hours=1)
+_DAY, _HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 _PLAIN = len("2024-10-27-02:00")
 _OFFSET = r"^([+-])(\d{2})(\d{2})$"
 """What follows in the key of an hour that comes for the second time: +0100."""
@@ -127,6 +127,12 @@ def windows_between(partitions: Partitions, since: pd.Timestamp, until: pd.Times
         since: naive, included.
         until: naive, excluded.
     """
+    few = until - since < _FEW * (_HOUR if partitions.hourly else _DAY)
+    return (_between if few else _between.__wrapped__)(partitions, since, until)
+
+
+@lru_cache(maxsize=128)
+def _between(partitions: Partitions, since: pd.Timestamp, until: pd.Timestamp) -> Windows:
     zone = partitions.zone
     if not partitions.hourly:
         begins = _BEGINS[partitions.cron]

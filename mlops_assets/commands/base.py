@@ -280,7 +280,7 @@ def console() -> Any:
     """Return rich's console; wide enough for tables where the output is no terminal."""
     from rich.console import Console
 
-    made = Console()
+    made = Console(emoji=False)  # names of items may look like one
     if not made.is_terminal:
         made.width = max(made.width, 110)
     return made

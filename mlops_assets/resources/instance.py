@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import sys
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -98,6 +98,10 @@ def _open_without_alembic() -> None:
             del sys.modules[name]
     for one in (_Config, _Revision, _Migrations):
         setattr(sql, one.replaces, one)
+    # Runs are asked for dozens of times a round, each time by an engine of its own that compiles all statements anew.
+    # Without a pool an engine holds no connection, so that one for each file does the same.
+    names = vars(import_module("dagster._core.storage.runs.sqlite.sqlite_run_storage"))
+    names["create_engine"] = lru_cache(maxsize=8)(names["create_engine"])
 
 
 def _placeholder(name: str) -> ModuleType:

@@ -85,7 +85,7 @@ def reingest(
         good = set(tables.partitions([spec.name, OBSERVATIONS])) - other.keys()
         due = [key for key in keys if (key not in good if first is None else key >= first)]
         moved = _move(tables, spec.name, other.values())
-    definitions = assemble([spec], build_environment(settings))
+    definitions = assemble([spec], build_environment(settings), automated=False)
     run = Runner(definitions, instance, lambda step: listen(step) if step.state in ("warning", "failed") else None)
     anew = "" if first is None else f" --from {first}"
     command, done = f"reingest {spec.name}{anew}{' --allow-shrink' if allow_shrink else ''}", 0

@@ -133,7 +133,7 @@ def run_round(
         TrackingError: MLflow cannot be reached, and a training was asked for or only a champion may forecast.
     """
     # Of this forecast alone: a fault of another is no reason not to run it.
-    definitions = assemble([in_force(spec, settings)], build_environment(settings))
+    definitions = assemble([in_force(spec, settings)], build_environment(settings), automated=False)
     with open_stores(settings) as stores:
         require_present(stores.tables, spec)
         Retained(stores.tables, spec).require_ledger(keys)
@@ -258,7 +258,7 @@ def run_ingestion(
     Raises:
         RunFailedError: a Dagster run failed.
     """
-    run = Runner(assemble([spec], build_environment(settings)), instance, listen)
+    run = Runner(assemble([spec], build_environment(settings), automated=False), instance, listen)
     began = datetime.now(timezone.utc)
     with open_stores(settings) as stores:
         due = spans(stores.tables, spec, keys)

@@ -3,14 +3,9 @@
 from pathlib import Path
 from typing import overload
 
-from mlops_assets.sources.asset_rows import AssetReader
 from mlops_assets.sources.base import SourceReader
 from mlops_assets.sources.files import FileReader
-from mlops_assets.sources.http import HttpReader
 from mlops_assets.sources.object_files import ObjectReader, is_object_url
-from mlops_assets.sources.own_rows import OwnReader
-from mlops_assets.sources.revisions.reader import RevisionReader
-from mlops_assets.sources.sql import SqlReader
 from mlops_assets.spec import FileSource, ForecastSpec, HttpSource, SqlSource
 from mlops_assets.spec.sources import AssetSource, OwnSource, Source
 
@@ -36,16 +31,27 @@ def open_source_of(source: Source, folder: Path, time_zone: str = "UTC") -> Sour
         folder: that relative paths start from.
         time_zone: IANA zone of the times that a service or a database is asked for.
     """
+    # Each process needs one kind of them, or two.
     if isinstance(source, SqlSource):
+        from mlops_assets.sources.sql import SqlReader
+
         return SqlReader(source, time_zone)
     if isinstance(source, HttpSource):
+        from mlops_assets.sources.http import HttpReader
+
         return HttpReader(source, time_zone)
     if isinstance(source, AssetSource):
+        from mlops_assets.sources.asset_rows import AssetReader
+
         return AssetReader(source)
     if isinstance(source, OwnSource):
+        from mlops_assets.sources.own_rows import OwnReader
+
         return OwnReader(source, folder, time_zone)
     if is_object_url(source.path):
         return ObjectReader(source)
     if source.version is not None:
+        from mlops_assets.sources.revisions.reader import RevisionReader
+
         return RevisionReader(source, folder)
     return FileReader(source, folder)

@@ -126,9 +126,12 @@ Tags = Annotated[dict[str, str], AfterValidator(_tags)]
 
 
 class Part(BaseModel):
-    """Base of all parts: unknown fields are errors, no type is guessed, nothing changes after reading."""
+    """Base of all parts: unknown fields are errors, no type is guessed, nothing changes after reading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    What validates a part is built when it is needed: what validates the whole builds its parts' once more.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def choice(given: Any, allowed: Iterable[str]) -> str:

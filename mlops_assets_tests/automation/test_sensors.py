@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops_assets.automation import build_automation
+from mlops_assets.automation.jobs import build_jobs
 from mlops_assets.catalog.log import Log
 from mlops_assets.catalog.run_tags import is_of_breach
 from mlops_assets.forecasting.decisions.evidence import Champion
@@ -86,7 +86,7 @@ def tick(world: World, instance: dg.DagsterInstance | None = None) -> Any:
 def retrain(world: World, request: dg.RunRequest, instance: dg.DagsterInstance | None = None, **options: Any):
     """Do what the daemon does with a request."""
     own = dg.Definitions(assets=world.assets, resources=world.resources, executor=dg.in_process_executor)
-    job = dg.Definitions.merge(own, build_automation(world.spec)).resolve_job_def("demo_retrain")
+    job = dg.Definitions.merge(own, dg.Definitions(jobs=build_jobs(world.spec))).resolve_job_def("demo_retrain")
     tags = {**request.tags, "dagster/run_key": request.run_key}
     return job.execute_in_process(instance=instance or world.instance, tags=tags, **options)
 
