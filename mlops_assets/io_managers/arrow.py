@@ -75,7 +75,12 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 def columns_record(schema: pa.Schema) -> dict[str, dict[str, Any]]:
     """Return what the schema remembers of each column's pandas type, by column name."""
     text = (schema.metadata or {}).get(RECORD)
-    return json.loads(text) if text else {}
+    return dict(_parsed(text)) if text else {}
+
+
+@lru_cache(maxsize=1024)  # the partitions of a table say the same, thousands of times
+def _parsed(text: bytes) -> dict[str, dict[str, Any]]:
+    return json.loads(text)
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

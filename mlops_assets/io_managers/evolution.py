@@ -20,17 +20,19 @@ def as_of_today(table: pa.Table, evolution: Evolution, columns: Sequence[str] | 
         evolution: what has changed since.
         columns: only these of the columns that have come since; None: all of them.
     """
-    if not evolution.concerns(table.column_names):
+    if not evolution:
         return table
     names = evolution.renamed(table.column_names)
+    come = [one for one in evolution.lacking(names) if columns is None or one.name in columns]
+    if names == table.column_names and not come:
+        return table
     record = columns_record(table.schema)
     record = {new: record[old] for old, new in zip(table.column_names, names, strict=True) if old in record}
     table = table.rename_columns(names)
-    for column in evolution.lacking(names):
-        if columns is None or column.name in columns:
-            field, array, known = _filled(column, table.num_rows)
-            table = table.append_column(field, array)
-            record[column.name] = known
+    for column in come:
+        field, array, known = _filled(column, table.num_rows)
+        table = table.append_column(field, array)
+        record[column.name] = known
     return table.replace_schema_metadata({**(table.schema.metadata or {}), RECORD: json.dumps(record)})
 
 

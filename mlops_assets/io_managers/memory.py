@@ -11,6 +11,7 @@ from pydantic import Field
 from mlops_assets.catalog.evolution import evolution_of
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.io_managers import filtering, schemas
+from mlops_assets.io_managers.arrow import RECORD
 from mlops_assets.io_managers.base import Parts, Tables
 from mlops_assets.io_managers.claims import refuse_older
 from mlops_assets.io_managers.errors import MissingTableError
@@ -75,8 +76,8 @@ class MemoryTables(Tables):
         for name in partitions:
             table = self._tables[folder(key)][name][1]
             names = schemas.present(table.schema, wanted)
-            metadata = schemas.narrow(table.schema, names).metadata
-            parts[name] = Part(table.select(names).replace_schema_metadata(metadata), table.num_rows)
+            record = {RECORD: schemas.record_of(table.schema, names)}
+            parts[name] = Part(table.select(names).replace_schema_metadata(record), table.num_rows)
         return as_one(key, parts, columns, only, lambda: self._newest(key))
 
     def _put(self, key: Sequence[str], parts: Parts, options: Mapping[str, Any], claim: int) -> int:

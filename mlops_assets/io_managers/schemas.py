@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -62,11 +63,22 @@ def present(schema: pa.Schema, columns: list[str] | None) -> list[str]:
 
 def narrow(schema: pa.Schema, columns: list[str]) -> pa.Schema:
     """Return the schema of these columns only, its record included."""
-    if columns == schema.names and RECORD in (schema.metadata or {}):  # of thousands of partitions each is asked for
-        return schema.with_metadata({RECORD: schema.metadata[RECORD]})
-    record = columns_record(schema)
-    kept = {name: record[name] for name in columns if name in record}
-    return pa.schema([schema.field(name) for name in columns]).with_metadata({RECORD: json.dumps(kept)})
+    kept = {RECORD: record_of(schema, columns)}
+    if columns == schema.names:
+        return schema.with_metadata(kept)
+    return pa.schema([schema.field(name) for name in columns]).with_metadata(kept)
+
+
+def record_of(schema: pa.Schema, columns: list[str]) -> bytes:
+    """Return what a schema remembers of some columns, as `narrow` keeps it."""
+    text = (schema.metadata or {}).get(RECORD, b"{}")
+    return text if columns == schema.names else _record_of(text, tuple(columns))
+
+
+@lru_cache(maxsize=1024)  # each of thousands of partitions is asked for the same
+def _record_of(text: bytes, columns: tuple[str, ...]) -> bytes:
+    record = json.loads(text)
+    return json.dumps({name: record[name] for name in columns if name in record}).encode()
 
 
 def agree(new: pa.Table, stored: pa.Schema, where: str, against: str, allow_new_columns: bool = False) -> pa.Table:

@@ -136,12 +136,12 @@ class Launches:
         version = dict(zip(decisions["run_id"], decisions["version"], strict=True))
         now = datetime.now(timezone.utc)
         results = []
-        for row in rows.to_dict("records"):
-            if row["run_id"] and row["run_id"] in version:
-                outcome = str(last[version[row["run_id"]]])
+        for run_id, claimed_at in zip(rows["run_id"], rows["claimed_at"], strict=True):
+            if run_id and run_id in version:
+                outcome = str(last[version[run_id]])
                 results.append(_ENDINGS.get(outcome, outcome))
             else:
-                state = run_state(instance, row["run_id"], row["claimed_at"], now)
+                state = run_state(instance, run_id, claimed_at, now)
                 results.append("unchanged" if state == "done" else state)
         return rows.assign(result=pd.Series(results, index=rows.index, dtype="object"))
 

@@ -38,7 +38,8 @@ def find(observations: pd.DataFrame, forecasts: pd.DataFrame, task: Task) -> pd.
         forecast), kind (`above`, `below`, `flat`) and reason; by time and item.
     """
     known = observations.loc[observations[TARGET].notna(), [ITEM, TIME, TARGET]]
-    known = known.astype({TARGET: float}).sort_values([ITEM, TIME], ignore_index=True)
+    known = known if known[TARGET].dtype == np.float64 else known.astype({TARGET: float})
+    known = known.sort_values([ITEM, TIME], ignore_index=True)
     found = [part for part in (_outside(known, forecasts, task), _flat(known)) if len(part)]
     if not found:
         return pd.DataFrame(columns=COLUMNS).astype({TIME: "datetime64[us]", "origin": "datetime64[us]"})
