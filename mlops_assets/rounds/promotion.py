@@ -20,6 +20,7 @@ from mlops_assets.catalog.names import BACKTEST, CHAMPION, MODEL_VERSION, OBSERV
 from mlops_assets.catalog.partitions import latest_complete
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import DataError, UsageError
+from mlops_assets.forecasting.evaluation.backtest import origins_between
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle import decisions
 from mlops_assets.lifecycle.claims import LONGEST_REGISTRATION, Registrations
@@ -172,6 +173,7 @@ def receive(
             )
         require_present(stores.tables, spec)
         observations, until = _observed(spec, stores)
+        _require_history(spec, Histories(Graph(spec), stores.engine, observations), until)
         life = Lifecycle.of(stores, spec.name)
         life.settle()
         tags = {"promoted_from": origin, "promoted_version": str(parcel.version.number), "stage": "Staging"}
@@ -315,6 +317,18 @@ def _observed(spec: ForecastSpec, stores: Stores) -> tuple[StoredTable, pd.Times
         f"{spec.name} has no observations in the environment that it is promoted to, so nothing can be judged there: "
         f"mlops-assets ingest {spec.name} reads them"
     )
+
+
+def _require_history(spec: ForecastSpec, histories: Histories, until: pd.Timestamp) -> None:
+    """Raise DataError where the gate could not judge: before anything is registered or written down."""
+    first = histories.first_observed()
+    try:
+        origins_between(first, until, spec.task, spec.backtest.windows, spec.backtest.step)
+    except DataError as error:
+        raise DataError(
+            f"{spec.name} has too little history in the environment that it is promoted to: {error.message}; "
+            f"mlops-assets ingest {spec.name} --partition FIRST...LAST reads earlier partitions"
+        ) from None
 
 
 def as_json(name: str, origin: str, target: str, source_version: int, made: Promoted) -> dict[str, Any]:

@@ -248,6 +248,16 @@ def test_the_same_stores_and_an_unproven_version_and_nothing_to_judge_by_are_ref
         take(production, sent)
 
 
+def test_too_little_history_is_told_before_anything_is_registered(production, sent):
+    with environment("production", production).entered(), open_stores(Settings.read(production)) as stores:
+        for partition in stores.tables.partitions(["shops", "observations"]):
+            if partition < NOW[:8] + "09":
+                stores.tables.delete(["shops", "observations"], partition)
+    with pytest.raises(DataError, match=r"too little history .*: \d windows.*ingest shops --partition FIRST\.\.\.LAST"):
+        take(production, sent)
+    assert (life_in(production).registry.versions(), len(life_in(production).log.all())) == ([], 0)
+
+
 def test_a_changed_file_is_not_taken_over(staging, tmp_path):
     theirs = tmp_path / "theirs"
     shutil.copytree(staging["MLOPS_DATA"], theirs)
