@@ -18,6 +18,7 @@ from mlops_assets.io_managers.claims import Claiming
 from mlops_assets.io_managers.steps import io_manager
 from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import Settings
+from mlops_assets.sources.asset_rows import reach
 from mlops_assets.spec import BrokenSpec, Declared, ForecastSpec, SpecError
 
 _LOG = logging.getLogger("dagster.mlops_assets")
@@ -43,6 +44,7 @@ class Environment:
 def build_environment(settings: Settings) -> Environment:
     """Return the environment that the settings name."""
     stores = stores_of(settings)
+    reach(lambda: stores.tables)
     return Environment({one.name: getattr(stores, one.name) for one in fields(stores)}, executor_of(settings))
 
 

@@ -4,7 +4,7 @@ Which places an environment uses, and what they need to be set, the settings say
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from mlops_assets.alerts.notifications import Notifications
@@ -20,7 +20,7 @@ from mlops_assets.resources.meter import Prices
 from mlops_assets.resources.secrets import keep, without_login
 from mlops_assets.scale.engine import Engine
 from mlops_assets.settings import ModelPlace, Settings, TablePlace
-from mlops_assets.sources.asset_rows import reach
+from mlops_assets.sources.asset_rows import reaching
 from mlops_assets.tracking.tracking import Tracking
 
 TABLES: dict[TablePlace, Callable[[Settings], Tables]] = {
@@ -77,7 +77,6 @@ def stores_of(settings: Settings, read_only: bool = False) -> Stores:
         read_only: a database of tables is told that nothing may be changed.
     """
     tables = TABLES[settings.table_place](settings)
-    reach(tables)
     return Stores(
         tables=tables.to_read() if read_only and isinstance(tables, SqlTables) else tables,
         models=MODELS[settings.model_place](settings),
@@ -100,6 +99,18 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     stores.tables.begin()
     stores.models.begin()
     try:
-        yield stores
+        with reaching(lambda: stores.tables):
+            yield stores
     finally:
         stores.engine.close()
+
+
+def assets_of(settings: Settings) -> AbstractContextManager[None]:
+    """Let sources that are assets be read from the tables of an environment, which are opened if one is."""
+
+    def opened() -> Tables:
+        tables = TABLES[settings.table_place](settings)
+        tables.begin()
+        return tables
+
+    return reaching(opened)

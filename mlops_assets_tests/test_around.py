@@ -11,6 +11,7 @@ import pytest
 
 from mlops_assets import Settings, build_definitions, load_spec, partitions_of
 from mlops_assets.automation.arrivals import Seen, Watched
+from mlops_assets.io_managers.objects import ObjectTables
 from mlops_assets.sources.base import SourceError
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec.sources import AssetSource
@@ -132,3 +133,30 @@ def test_a_partitioned_asset_is_read_whole(tmp_path, empty_mlflow):
         assert "has changed" in words
         seen, words = watched.look(seen, "2024-05-02", 1001.0 + patience)
         assert (seen.taken == seen.signature, words) == (True, ""), "the sensor arrivals starts the round"
+
+
+def test_whoever_asks_reads_the_tables_of_the_environment_that_is_meant(tmp_path, empty_mlflow, monkeypatch):
+    """A process that has opened nothing before, and one that has opened another environment in between."""
+    from mlops_assets.analysis.check import checks
+    from mlops_assets.analysis.opened import read_history
+    from mlops_assets.environments import open_stores
+    from mlops_assets.sources import asset_rows
+
+    monkeypatch.setattr(asset_rows, "_REACHED", [])
+    settings = sandbox(tmp_path, empty_mlflow, "local")
+    declare(tmp_path / "forecasts", source={"kind": "asset", "key": "erp/sales"}, columns=SOLD, covariates=None)
+    days = pd.date_range("2024-03-01", "2024-05-31", unit="us")
+    ObjectTables(base=str(settings.data_folder / "tables")).write(
+        ["erp", "sales"], pd.DataFrame({"shop": "s1", "day": days, "sold": 1.0})
+    )
+    spec = load_spec("demo", settings)
+    assert len(read_history(spec, settings)[0]) == len(days)
+    for name in ("DATA", "FORECASTS"):
+        monkeypatch.setenv(f"MLOPS_{name}", str(tmp_path / name.lower()))
+    told = {one.name: one for one in checks()}
+    assert told["source of demo"].passed, told["source of demo"].message
+    now, other = pd.Timestamp.now(tz="UTC"), sandbox(tmp_path / "other", empty_mlflow, "local")
+    with open_stores(settings):
+        with open_stores(other), pytest.raises(SourceError, match="has no table yet"):
+            open_source(spec).probe(["day"], "day", now)
+        assert "92 rows" in open_source(spec).probe(["day"], "day", now)

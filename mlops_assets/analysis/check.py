@@ -12,7 +12,7 @@ from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import MODEL, OBSERVATIONS, RANDOM_FOREST
 from mlops_assets.catalog.partitions import latest_complete, origin_of, window_of
 from mlops_assets.definitions import loadable
-from mlops_assets.environments import open_stores
+from mlops_assets.environments import assets_of, open_stores
 from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.contract import ContractError
 from mlops_assets.forecasting.formatting import counted
@@ -72,18 +72,9 @@ def checks() -> Iterator[CheckResult]:
     for broken in declared.broken:
         yield CheckResult(f"spec of {broken.name}", False, scrub(broken.message))
     specs, now = declared.specs, Clock.of(settings).now()
-    for spec in specs:
-        yield _try(f"source of {spec.name}", lambda spec=spec: _source(spec, now))
-        for one in spec.covariates.sources:
-            name = f"covariates {one.name} of {spec.name}"
-            yield _try(name, lambda spec=spec, one=one: covariates.probe(spec, one, now))
-        for one in spec.calendars:
-            yield _try(
-                f"calendar {one.name} of {spec.name}", lambda spec=spec, one=one: calendars.probe(spec, one, now)
-            )
-        if spec.model.parameters:
-            yield _try(f"model of {spec.name}", lambda spec=spec: _model(spec))
-        yield _try(f"rows of {spec.name}", lambda spec=spec: _rows(spec, settings))
+    with assets_of(settings):
+        for spec in specs:
+            yield from _data(spec, now, settings)
     try:
         with open_stores(settings) as stores:
             yield _try("tables", lambda: _tables(stores.tables, [spec.name for spec in specs]))
@@ -135,6 +126,19 @@ def _failed(name: str, error: Exception) -> CheckResult:
         return CheckResult(name, False, str(error))
     text = " ".join(scrub(str(error)).partition("Debug source")[0].split())  # of obstore, pages of it
     return CheckResult(name, False, f"{type(error).__name__}: {text}")
+
+
+def _data(spec: ForecastSpec, now: datetime, settings: Settings) -> Iterator[CheckResult]:
+    """Check where a forecast's data come from, and what its model and the contract make of them."""
+    yield _try(f"source of {spec.name}", lambda: _source(spec, now))
+    for one in spec.covariates.sources:
+        name = f"covariates {one.name} of {spec.name}"
+        yield _try(name, lambda one=one: covariates.probe(spec, one, now))
+    for one in spec.calendars:
+        yield _try(f"calendar {one.name} of {spec.name}", lambda one=one: calendars.probe(spec, one, now))
+    if spec.model.parameters:
+        yield _try(f"model of {spec.name}", lambda: _model(spec))
+    yield _try(f"rows of {spec.name}", lambda: _rows(spec, settings))
 
 
 def _source(spec: ForecastSpec, now: datetime) -> str:

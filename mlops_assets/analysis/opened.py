@@ -8,7 +8,7 @@ from mlops_assets.analysis import revisions
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.names import FUTURE_COVARIATES, OBSERVATIONS
 from mlops_assets.catalog.partitions import complete_keys, holding, origin_of, whole_window, window_of
-from mlops_assets.environments import Stores, open_stores
+from mlops_assets.environments import Stores, assets_of, open_stores
 from mlops_assets.errors import DataError, nearest
 from mlops_assets.forecasting.data.contract import Checked, ContractError
 from mlops_assets.forecasting.data.grid import KEY
@@ -88,7 +88,8 @@ def read_history(spec: ForecastSpec, settings: Settings, as_of: str | None = Non
     keys = complete_keys(spec, clock.now())
     if not keys:
         raise DataError(f"the first partition, from {spec.partitions.start}, has not ended yet")
-    checked, source = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
+    with assets_of(settings):
+        checked, source = read_observations(graph, whole_window(graph.partitions, [keys[0], keys[-1]]), clock)
     span = f"{keys[0]} to {keys[-1]}"
     if refused := refusal(spec, checked, source, f"the rows of {span}"):
         raise ContractError(refused)
@@ -129,7 +130,8 @@ def open_forecast(
     moment = latest_origin(graph, history, clock) if origin is None else _moment(origin, history)
     history = history[history["timestamp"] <= moment]
     if as_of is None:
-        future = known_ahead(graph, clock, history, moment)
+        with assets_of(settings):
+            future = known_ahead(graph, clock, history, moment)
     else:
         future = with_events(spec, history, revisions.future_covariates(spec, settings, moment, as_of), moment)
     future = carried_forward(spec, history, future, moment)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from mlops_assets.environments import Stores
+from mlops_assets.environments import Stores, assets_of
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.git import described
@@ -103,7 +103,9 @@ def of_history(spec: ForecastSpec, settings: Settings, days: int | None, until: 
     """
     with TemporaryDirectory() as folder, quiet():
         forecast = Forecast(alone(spec), Path(folder))
-        return year(OwnHistory.of(forecast, Clock.of(settings), days), listen, until=until, origins=FEW_ORIGINS)
+        with assets_of(settings):
+            history = OwnHistory.of(forecast, Clock.of(settings), days)
+        return year(history, listen, until=until, origins=FEW_ORIGINS)
 
 
 @contextmanager

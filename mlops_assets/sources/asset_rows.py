@@ -1,6 +1,7 @@
-"""The table of another asset as a source: read from the tables of the environment that this process has opened."""
+"""The table of another asset as a source: read from the tables of the environment that is at work."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 
@@ -12,12 +13,23 @@ from mlops_assets.resources.protocols import Tables
 from mlops_assets.sources.base import SourceError, digest, require
 from mlops_assets.spec.sources import AssetSource
 
-_REACHED: list[Tables] = []
+_REACHED: list[Callable[[], Tables]] = []
 
 
-def reach(tables: Tables) -> None:
-    """Say which tables assets are read from: those of the environment that this process has opened last."""
+def reach(tables: Callable[[], Tables]) -> None:
+    """Say which tables assets are read from, for as long as this process lives: those of its code location."""
     _REACHED[:] = [tables]
+
+
+@contextmanager
+def reaching(tables: Callable[[], Tables]) -> Iterator[None]:
+    """Say which tables assets are read from within the block, after which it is those of before again."""
+    before = [*_REACHED]
+    reach(tables)
+    try:
+        yield
+    finally:
+        _REACHED[:] = before
 
 
 class AssetReader:
@@ -60,9 +72,10 @@ class AssetReader:
         return self._tables().row_count(self._key)
 
     def _tables(self) -> Tables:
-        if not _REACHED or not _REACHED[0].exists(self._key):
+        tables = _REACHED[0]() if _REACHED else None
+        if tables is None or not tables.exists(self._key):
             raise SourceError(
                 f"{self.name} has no table yet: materialize it; it is an asset of the same code location with "
                 "io_manager_key='tables'"
             )
-        return _REACHED[0]
+        return tables

@@ -18,6 +18,7 @@ from mlops_assets.resources.clock import Clock
 from mlops_assets.rounds.round import forecast, ingest, train
 from mlops_assets.rounds.runner import Runner
 from mlops_assets.settings import Settings
+from mlops_assets.sources.asset_rows import reaching
 from mlops_assets.spec import ForecastSpec, load_spec
 from mlops_assets.tracking.memory import MemoryTracking
 
@@ -64,7 +65,7 @@ def run_in_memory(
     keys = _keys(spec, partition, history, stores.clock)
     resources = {**vars(stores), "tracking": MemoryTracking(), "jobs": dg.ResourceDefinition.none_resource()}
     definitions = assemble([spec], Environment(resources, dg.in_process_executor))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with reaching(lambda: stores.tables), dg.DagsterInstance.ephemeral() as instance:
         run = Runner(definitions, instance, lambda _: None)
         ingest(run, spec, keys[0], keys[-1])
         train(run, spec, keys[-1], "a test")
