@@ -1,5 +1,6 @@
 """The Dagster instance of the command line: the one that the web UI shows."""
 
+import inspect
 import logging
 import os
 import re
@@ -41,6 +42,13 @@ _ALEMBIC = (
     "alembic.runtime.migration",
     "alembic.script",
 )
+_RELIED_ON = {
+    "check_alembic_revision": (
+        "_alembic_lock MigrationContext configure get_current_revision ScriptDirectory from_config as_revision_number"
+    ),
+    "get_alembic_config": "ALEMBIC_SCRIPTS_LOCATION Config file_relative_path set_main_option",
+}
+"""Dagster's functions that ask Alembic when a database is opened: the names in them."""
 _REVISION = re.compile(r"^(revision|down_revision) *= *(.*)$", re.MULTILINE)
 
 
@@ -87,6 +95,7 @@ def _open_without_alembic() -> None:
     """Let Dagster open its databases without Alembic and its own daemon: neither has anything to do with most.
 
     Dagster imports Alembic and reads its ninety migrations to know that there are some, and its daemon for one type.
+    Where its functions are not those that this was made for, Alembic is asked as ever.
     """
     import_alone("dagster._daemon.types")
     absent = [name for name in _ALEMBIC if name not in sys.modules]
@@ -96,25 +105,54 @@ def _open_without_alembic() -> None:
     finally:
         for name in absent:
             del sys.modules[name]
-    for one in (_Config, _Revision, _Migrations):
-        setattr(sql, one.replaces, one)
-    # Runs are asked for dozens of times a round, each time by an engine of its own that compiles all statements anew.
-    # Without a pool an engine holds no connection, so that one for each file does the same.
+    if all(_names_in(getattr(sql, function, None)) == {*names.split()} for function, names in _RELIED_ON.items()):
+        for one in (_Config, _Revision, _Migrations):
+            setattr(sql, one.replaces, one)
+    else:
+        for name, value in vars(sql).copy().items():
+            if isinstance(value, _Later):
+                setattr(sql, name, value.own)
+    _share_engines()
+
+
+def _share_engines() -> None:
+    """Let Dagster ask for runs, dozens of times a round, by one engine a file, where each compiles all statements anew.
+
+    Without a pool an engine holds no connection, so that one does the same as many.
+    """
     names = vars(import_module("dagster._core.storage.runs.sqlite.sqlite_run_storage"))
-    names["create_engine"] = lru_cache(maxsize=8)(names["create_engine"])
+    if "create_engine" in names:
+        names["create_engine"] = lru_cache(maxsize=8)(names["create_engine"])
+
+
+def _names_in(function: Any) -> set[str]:
+    """Return the names that a function uses; none of what is no function."""
+    code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+    return {*code.co_names} if code is not None else set()
+
+
+class _Later:
+    """A function or class of a module that is imported when it is called."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    @property
+    def own(self) -> Any:
+        """What it stands for."""
+        return getattr(import_module(self._module), self._name)
+
+    def __call__(self, *given: Any) -> Any:
+        return self.own(*given)
 
 
 def _placeholder(name: str) -> ModuleType:
-    """Return a module whose functions import the module that it stands for when they are called."""
+    """Return a module of which everything is there `_Later`."""
 
     def later(function: str) -> Any:
         if function.startswith("__"):
             raise AttributeError(function)
-
-        def called(*given: Any) -> Any:
-            return getattr(import_module(name), function)(*given)
-
-        return called
+        return _Later(name, function)
 
     module = ModuleType(name)
     module.__dict__["__getattr__"] = later
@@ -176,7 +214,11 @@ class _Migrations:
 
     @classmethod
     def from_config(cls, config: _Config) -> Any:
-        """Return those that a configuration names."""
+        """Return those that a configuration names; Alembic's own where none is found there."""
+        if _latest(config.place) is None:
+            from alembic.script import ScriptDirectory
+
+            return ScriptDirectory.from_config(config.own)
         return cls(config.place)
 
     def as_revision_number(self, _: str) -> str | None:

@@ -108,3 +108,30 @@ def test_databases_that_are_there_are_opened_without_alembic_and_an_earlier_one_
     )
     assert said.returncode == 0, said.stderr
     assert said.stdout.splitlines()[-1].split() == [head] * 4
+
+
+CHANGED = """
+import sys
+from mlops_assets.resources import instance as module
+from mlops_assets.settings import Settings
+
+module._RELIED_ON = {**module._RELIED_ON, "check_alembic_revision": "another way"}
+instance = module.open_instance(Settings())
+from alembic.runtime.migration import MigrationContext
+from dagster._core.storage import sql
+
+assert sql.MigrationContext is MigrationContext
+print(*instance.event_log_storage.alembic_version(), instance.run_storage.alembic_version()[0])
+"""
+
+
+@pytest.mark.process
+def test_a_dagster_that_asks_alembic_in_another_way_gets_alembic_itself(tmp_path):
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path), "MLOPS_DATA": str(tmp_path)}
+    said = subprocess.run(
+        [sys.executable, "-c", CHANGED], check=False, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert said.returncode == 0, said.stderr
+    (version,) = {*said.stdout.splitlines()[-1].split()}
+    with sqlite3.connect(tmp_path / "history" / "runs.db") as runs:
+        assert runs.execute("SELECT version_num FROM alembic_version").fetchone() == (version,)
