@@ -17,6 +17,7 @@ from mlops_assets.forecasting import charts
 from mlops_assets.forecasting.decisions.gate import GateRules, judge
 from mlops_assets.forecasting.decisions.replay import Play
 from mlops_assets.forecasting.decisions.rules import KEEP
+from mlops_assets.lifecycle.approvers import Person
 from mlops_assets.lifecycle.decisions import Decisions, Entry
 from mlops_assets.lifecycle.retention import Retained
 from mlops_assets_tests.automation.test_sensors import store
@@ -78,7 +79,7 @@ def test_the_stretch_begins_with_what_is_kept_and_says_so(call, tmp_path, empty_
             store(stores.tables, f"{day:%Y-%m-%d}", 0.5)
         kept = Retained(stores.tables, spec)
         now = pd.Timestamp("2024-07-15 06:00", tz="UTC").to_pydatetime()
-        kept.apply(kept.plan(now), now)
+        kept.apply(kept.plan(now), now, Person("Ann"))
     said = "forecast_accuracy are kept from partition 2024-04-26 on (retention.forecast_accuracy: 80d)"
     whole = json.loads(call("--json").output)
     assert (whole["first"], whole["last"]) == ("2024-04-26", "2024-05-10")
@@ -88,7 +89,7 @@ def test_the_stretch_begins_with_what_is_kept_and_says_so(call, tmp_path, empty_
     with open_stores(sandbox(tmp_path, empty_mlflow, "local")) as stores:
         kept = Retained(stores.tables, spec)
         later = now + pd.Timedelta(days=30).to_pytimedelta()
-        kept.apply(kept.plan(later), later)
+        kept.apply(kept.plan(later), later, Person("Ann"))
     assert "no scored forecast is stored: forecast_accuracy are kept from partition 2024-05-26 on" in call().output
 
 
