@@ -24,7 +24,7 @@ from .scaling import Scaling, rebased, squash, stretch
 from .task import ModelSettings, Task
 from .trees import Trees, join, known_codes
 
-SHARE, ROWS_PER_TREE = 0.15, 1500
+SHARE, ROWS_PER_TREE = 0.2, 4000
 """Share of the rows that each tree of a bootstrapped forest learns from, or this many if that is more."""
 HELD_OUT = 0.8
 """Share of the origins after which a trial forest is held against what came, for its `anchors`."""
