@@ -9,13 +9,13 @@ from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
 
 from mlops_assets.errors import MlopsAssetsError, TerminalError, UsageError
-from mlops_assets.forecasting.model.features.lone_module import import_alone
+from mlops_assets.forecasting.model.lone_module import import_alone
 from mlops_assets.resources.secrets import scrub
 from mlops_assets.settings import Settings
 
@@ -106,8 +106,7 @@ def _open_without_alembic() -> None:
         for name in absent:
             del sys.modules[name]
     if all(_names_in(getattr(sql, function, None)) == {*names.split()} for function, names in _RELIED_ON.items()):
-        for one in (_Config, _Revision, _Migrations):
-            setattr(sql, one.replaces, one)
+        sql.__dict__.update(Config=_Config, MigrationContext=_Revision, ScriptDirectory=_Migrations)
     else:
         for name, value in vars(sql).copy().items():
             if isinstance(value, _Later):
@@ -162,8 +161,6 @@ def _placeholder(name: str) -> ModuleType:
 class _Config:
     """Alembic's configuration, which is read when a database is migrated."""
 
-    replaces: ClassVar[str] = "Config"
-
     def __init__(self, file: str) -> None:
         self._file, self.place = file, ""
 
@@ -187,8 +184,6 @@ class _Config:
 class _Revision:
     """Up to which migration a database is."""
 
-    replaces: ClassVar[str] = "MigrationContext"
-
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
@@ -206,8 +201,6 @@ class _Revision:
 
 class _Migrations:
     """Dagster's migrations, of which it asks for the latest only, and of that only whether there is one."""
-
-    replaces: ClassVar[str] = "ScriptDirectory"
 
     def __init__(self, place: str) -> None:
         self._place = place

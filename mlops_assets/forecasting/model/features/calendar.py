@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 from ..errors import UsageError
-from .lone_module import import_alone
+from ..lone_module import import_alone
 
 FAR = 8
 """Days after which a holiday is no longer near."""
