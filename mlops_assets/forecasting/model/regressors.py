@@ -10,7 +10,9 @@ predictive inference for regression", Journal of the American Statistical Associ
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib import import_module
@@ -63,7 +65,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "n_estimators": 200,
         "learning_rate": 0.08,
         "num_leaves": 31,
-        "n_jobs": -1,
+        "n_jobs": 1,
     },
 }
 """Keyword arguments that the engine chooses, where the task does not."""
@@ -211,22 +213,35 @@ class Calibrated:
     def locate(self, X: np.ndarray) -> np.ndarray:
         """Point and expected size of the error of each row: shape (rows, 2)."""
         filled = _filled(X, self.filling)
-        return np.column_stack([self._ready.predict(filled), np.maximum(self.spread.predict(X), TINY)])
+        with one_thread():
+            return np.column_stack([self._predict(filled), np.maximum(self.spread.predict(X), TINY)])
 
     def outcomes(self, located: np.ndarray) -> np.ndarray:
         """Equally likely scaled targets, shape (rows, outcomes), for what `locate` has found."""
         return (located[:, :1] + located[:, 1:] * self.errors).astype(np.float32)
 
     @cached_property
-    def _ready(self) -> Any:
-        """What predicts: the regressor, or LightGBM's model read from its text."""
+    def _predict(self) -> Callable[[np.ndarray], Any]:
+        """Predict by the regressor, or by LightGBM's model read from its text."""
         if not isinstance(self.point, str):
-            return self.point
+            return self.point.predict
         try:
             from lightgbm import Booster
         except ImportError:
             raise MissingExtraError.of("this model", "lightgbm", LIGHTGBM) from None
-        return Booster(model_str=self.point)
+        return partial(Booster(model_str=self.point).predict, num_threads=1)
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Have boosted trees fitted and asked in one thread, unless `OMP_NUM_THREADS` says in how many.
+
+    OpenMP's threads wait for each other by spinning: on two processors that others use as well, two threads took
+    twenty times the processor time of one, and ten times as long.
+    """
+    import sklearn.ensemble  # noqa: F401 - loads OpenMP, which can be told nothing before
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(None if "OMP_NUM_THREADS" in os.environ else 1, user_api="openmp")
 
 
 def fit_calibrated(
@@ -255,8 +270,20 @@ def fit_calibrated(
         ValueError: the kind or a parameter is not known, the regressor cannot learn from the rows, or there are too
             few of them to hold some out.
     """
-    make = own or partial(build, model)
-    takes_missing = own is None and make().__sklearn_tags__().input_tags.allow_nan
+    with one_thread():
+        return _fit_calibrated(own or partial(build, model), model, X, y, origin, timestamp, gapless=own is not None)
+
+
+def _fit_calibrated(
+    make: Callable[[], Any],
+    model: ModelSettings,
+    X: np.ndarray,
+    y: np.ndarray,
+    origin: np.ndarray,
+    timestamp: np.ndarray,
+    gapless: bool,
+) -> tuple[Calibrated, np.ndarray]:
+    takes_missing = not gapless and make().__sklearn_tags__().input_tags.allow_nan
     filling = np.zeros(0) if takes_missing else _medians(X)
     held_out, away, trial = [], [], None
     for early, late in _forward_cuts(origin, timestamp):

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from threadpoolctl import threadpool_limits
 
 from mlops_assets.errors import MissingExtraError, UsageError
 from mlops_assets.forecasting.model import features, fitting, kinds, model_file, regressors
@@ -175,3 +177,35 @@ def test_a_task_without_an_accelerator_says_nothing_of_it():
     quick = replace(DAILY, model=replace(DAILY.model, accelerator="intelex"))
     assert quick.to_dict()["model"]["accelerator"] == "intelex"
     assert Task.from_dict(quick.to_dict()) == quick
+
+
+@pytest.mark.parametrize(("said", "threads"), [(None, 1), ("3", 3)])
+def test_boosted_trees_are_fitted_and_asked_in_one_thread_unless_the_environment_says_in_how_many(
+    said, threads, monkeypatch
+):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if said:
+        monkeypatch.setenv("OMP_NUM_THREADS", said)
+    seen = []
+
+    class Noting:
+        """The mean; notes in how many threads boosted trees would work in its place."""
+
+        def fit(self, X, y):
+            seen.append(_openmp_effective_n_threads())
+            self.mean = y.mean()
+            return self
+
+        def predict(self, X):
+            seen.append(_openmp_effective_n_threads())
+            return np.full(len(X), self.mean)
+
+    random = np.random.default_rng(0)
+    days = pd.date_range("2024-01-01", periods=400, unit="us").to_numpy()
+    X, y = random.random((400, 3)), random.random(400)
+    with threadpool_limits(3, user_api="openmp"):
+        made, _ = regressors.fit_calibrated(ModelSettings("noting"), X, y, days, days, own=Noting)
+        made.locate(X)
+    assert {*seen} == {threads}
+    assert len(seen) > 5
+    assert regressors.build(ModelSettings("lightgbm")).get_params()["n_jobs"] == 1

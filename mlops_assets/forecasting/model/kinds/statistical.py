@@ -19,6 +19,9 @@ three, multiplicative where all values are above zero."""
 START = 24
 """Steps at the start of a series, of half of it at most, that say nothing of a model's errors: theta's first level,
 which is fitted, may lie anywhere, since soon nothing rests on it."""
+SIZE = 64.0
+"""Smaller series are fitted as multiples, as large as this: the steps of the library's searches have a size of their
+own, so that of shares and rates its theta finds much less than of the same series in thousands."""
 LIBRARY = "statsforecast"
 """The distribution that these kinds need."""
 
@@ -42,6 +45,11 @@ def _size(values: np.ndarray, fitted: np.ndarray) -> float:
     """Size of an error of one step: the mean absolute residual, the `START` left out."""
     first = min(len(values) // 2, START)
     return float(np.nanmean(np.abs(values - fitted)[first:]))
+
+
+def _unit(values: np.ndarray) -> float:
+    """The power of two, 1 at most, in which a series that is not all zero is about `SIZE` large, or larger."""
+    return 2.0 ** min(np.floor(np.log2(np.abs(values).mean() / SIZE)), 0.0)
 
 
 class _Statistical(CalibratedSeries):
@@ -76,7 +84,13 @@ class _Statistical(CalibratedSeries):
             ) from error
 
     def path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Fit the model to the series; the size of an error is that of its residuals."""
+        """Fit the model to the series, in units that suit the library; see `CalibratedSeries.path`."""
+        unit = _unit(values)
+        found = self.fitted(values / unit)
+        return None if found is None else (found[0] * unit, found[1] * unit)
+
+    def fitted(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
+        """Return mean path and size of an error, that of the residuals, of a series of any units."""
         model = self.maker(values)
         try:
             made = model.forecast(values, self.task.horizon, fitted=True)
@@ -118,11 +132,11 @@ class Ets(_Statistical):
         season = {"season_length": _season(self.task, values)}
         return _model("ets", "AutoETS", {**season, **self.task.model.parameters})
 
-    def path(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
-        """Fit each of the forms; see `CalibratedSeries.path`."""
+    def fitted(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
+        """Fit each of the forms; the best by AICc forecasts."""
         season = _season(self.task, values)
         if season == 1 or self.task.model.parameters:
-            return super().path(values)
+            return super().fitted(values)
         fitted = []
         for form, damped in (*FORMS, ("MAM" if values.min() > 0 else "AAA", True)):
             model = _model("ets", "AutoETS", {"season_length": season, "model": form, "damped": damped})
@@ -131,7 +145,7 @@ class Ets(_Statistical):
             except Exception:  # noqa: S112 - of a series too short for so many parameters
                 continue
         if not fitted:
-            return super().path(values)
+            return super().fitted(values)
         best = min(fitted, key=lambda model: model.model_["aicc"])
         size = _size(values, best.model_["fitted"])
         mean = best.predict(self.task.horizon)["mean"]

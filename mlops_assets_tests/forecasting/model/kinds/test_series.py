@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_assets.forecasting.model import kinds
 from mlops_assets.forecasting.model.errors import MlopsAssetsError
 from mlops_assets.forecasting.model.kinds import CalibratedSeries, fit, lookback, prove, rows, series
 from mlops_assets.forecasting.model.kinds.statistical import Theta
@@ -181,3 +182,16 @@ def test_a_sample_of_items_hardly_changes_with_another_item():
         few, more = sampled(items), sampled(items + 1)
         assert len(few) == len(more) == 3 * windows
         assert len(few & more) >= 2 * windows
+
+
+@pytest.mark.parametrize("kind", ["theta", "ets", "mstl"])
+@pytest.mark.parametrize("unit", [2.0**-12, 2.0**-40])
+def test_a_share_is_forecast_like_the_same_series_in_thousands(kind, unit):
+    task = replace(DAILY, model=ModelSettings(kind))
+    step = np.arange(120)
+    values = np.random.default_rng(0).poisson(20 * (1 + 0.4 * np.sin(2 * np.pi * step / 7))) + 0.5
+    model = kinds.class_of(kind)(task)
+    mean, size = model.path(values)
+    small, its_size = model.path(values * unit)
+    np.testing.assert_array_equal(small, mean * unit)
+    assert its_size == size * unit
