@@ -83,12 +83,13 @@ def versioned(definitions: Iterable[dg.AssetsDefinition], spec: ForecastSpec) ->
     made = list(definitions)
     before = {one.key: {dep.asset_key for dep in one.deps} for own in made for one in own.specs}
     versions: dict[dg.AssetKey, str] = {}
+    said = spec.model_dump(mode="json", exclude_defaults=True)
 
     def version_of(key: dg.AssetKey) -> str:
         if key not in versions:
             name = key.path[-1]
             earlier = sorted(version_of(one) for one in before[key] if one in before and one.path[-1] in STAGES)
-            versions[key] = f"{STAGES[name].engine}-{_digest([stage_of(spec, name), earlier])}"
+            versions[key] = f"{STAGES[name].engine}-{_digest([_stage_of(spec, said, name), earlier])}"
         return versions[key]
 
     def with_version(asset: dg.AssetSpec) -> dg.AssetSpec:
@@ -99,10 +100,9 @@ def versioned(definitions: Iterable[dg.AssetsDefinition], spec: ForecastSpec) ->
     return [one.map_asset_specs(with_version) for one in made]
 
 
-def stage_of(spec: ForecastSpec, asset: str) -> dict[str, Any]:
+def _stage_of(spec: ForecastSpec, said: Mapping[str, Any], asset: str) -> dict[str, Any]:
     """Return all that an asset's own stage depends on, as JSON types; fields at their default are absent."""
     stage = STAGES[asset]
-    said = spec.model_dump(mode="json", exclude_defaults=True)
     found = {field: value for field in stage.fields if (value := _value(said, field)) is not None}
     return {"asset": asset, "engine": stage.engine, **found, **({"rows": meaning_of(spec)} if stage.of_rows else {})}
 

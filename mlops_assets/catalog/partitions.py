@@ -133,9 +133,11 @@ def _complete(spec: ForecastSpec, windows: Windows, now: datetime) -> list[str]:
 
 def _bounded(spec: ForecastSpec, since: pd.Timestamp, until: pd.Timestamp) -> Windows:
     """Return the forecast's own partitions that begin in a span."""
-    windows = windows_between(partitions_of(spec), max(since, pd.Timestamp(spec.partitions.start)), until)
-    end = spec.partitions.end
-    return windows if end is None else windows.where(windows.end <= pd.Timestamp(end))
+    first, end = max(since, pd.Timestamp(spec.partitions.start)), spec.partitions.end
+    if end is None:
+        return windows_between(partitions_of(spec), first, until)
+    windows = windows_between(partitions_of(spec), first, min(until, pd.Timestamp(end)))
+    return windows.where(windows.end <= pd.Timestamp(end))
 
 
 def _reach(spec: ForecastSpec) -> pd.Timedelta:

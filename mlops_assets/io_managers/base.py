@@ -78,6 +78,8 @@ class Tables(Claiming):
             SchemaDriftError: a column that the table does not have.
         """
         wanted = self._wanted(key, partitions)
+        if partitions is None and columns is None and only is None:
+            return self._whole(key, wanted)
         return to_frame(self._load(key, wanted, None if columns is None else list(columns), only))
 
     def batches(
@@ -315,6 +317,10 @@ class Tables(Claiming):
     ) -> int:
         """Replace a partition by a stream of tables, as `_put` does."""
         return self._put(key, {partition: pa.concat_tables(stream.tables)}, options, claim)
+
+    def _whole(self, key: Sequence[str], partitions: Sequence[str | None]) -> pd.DataFrame:
+        """Read all partitions that there are, in all columns."""
+        return to_frame(self._load(key, partitions, None))
 
     def _wanted(self, key: Sequence[str], partitions: Sequence[str] | None) -> Sequence[str | None]:
         """Return which partitions are to be read, of those that are asked for."""

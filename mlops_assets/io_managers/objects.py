@@ -11,6 +11,7 @@ Layout under the base, for the asset `forecast/observations`:
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import chain
@@ -18,6 +19,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pandas as pd
 import pyarrow as pa
 from pydantic import Field, SecretStr
 
@@ -49,8 +51,7 @@ _FEW = 50
 _LARGE = 50_000
 """Rows from which on a file is read by several threads."""
 _WAITING, _NEAR = 16, 2
-"""Threads that wait for a server, or until a file is on the disk; that read small files near by, of which 16 would take
-twice the processor time, for one another."""
+"""Threads that wait for a server or a disk; that read small files near by: 16 would take twice the processor time."""
 _LEAST_GROUP = 4_000
 _GROUPS = 64
 """A file has about so many row groups at most; what is read of it, if some of its rows are wanted, are whole ones."""
@@ -132,11 +133,11 @@ class ObjectTables(_InFileStore, Tables):
     def _latest(self, key: Sequence[str]) -> Iterator[str | None]:
         folder = keys.folder(key)
         names = [keys.partition_of(each) for each in self._files.folders(folder) if each.startswith(keys.PARTITION)]
-        if not names or None in names:
+        known = [name for name in names if name is not None]
+        if not known or len(known) < len(names):
             yield from super()._latest(key)
             return
-        ordered = sorted((name for name in names if name is not None), reverse=True)
-        yield from (name for name in ordered if self._files.exists(_file(key, name)))
+        yield from (name for name in sorted(known, reverse=True) if self._files.exists(_file(key, name)))
 
     def _key_inside(self, path: str) -> str:
         return (self._footer(path).metadata or {})[_KEY].decode("utf-8", "surrogatepass")
@@ -165,8 +166,8 @@ class ObjectTables(_InFileStore, Tables):
                 return None
             return Head(_ours(footer.schema.to_arrow_schema()), footer.num_rows)
 
-        found = self._looked(head, partitions)
-        return {name: one for name, one in zip(partitions, found, strict=True) if one is not None}
+        found = zip(partitions, self._looked(head, partitions), strict=True)
+        return {name: one for name, one in found if one is not None}
 
     def _load(
         self, key: Sequence[str], partitions: Sequence[str | None], columns: list[str] | None, only: Only | None = None
@@ -175,6 +176,12 @@ class ObjectTables(_InFileStore, Tables):
         parts = self._looked(lambda name: _of_one(lambda: self._read(_file(key, name), wanted, only)), partitions)
         return as_one(key, dict(zip(partitions, parts, strict=True)), columns, only, lambda: self._newest(key))
 
+    def _whole(self, key: Sequence[str], partitions: Sequence[str | None]) -> pd.DataFrame:
+        if not isinstance(self._files, LocalFolder):
+            return super()._whole(key, partitions)
+        files = [self._files.base / _file(key, name) for name in partitions]
+        return SMALL_FILES.whole(self.uri(key), files, lambda: super(ObjectTables, self)._whole(key, partitions))
+
     def _read(self, path: str, columns: list[str] | None, only: Only | None) -> Part:
         import pyarrow.parquet as pq
 
@@ -182,8 +189,8 @@ class ObjectTables(_InFileStore, Tables):
         if small is not None:
             return small.part(columns, only)
         far = isinstance(self._files, Bucket)
-        whole = far and columns is None and only is None
-        source = pa.BufferReader(self._files.get(path)) if whole else self._files.open(path)
+        at_once = far and columns is None and only is None
+        source = pa.BufferReader(self._files.get(path)) if at_once else self._files.open(path)
         with source, pq.ParquetFile(source) as file:
             schema = _ours(file.schema_arrow)
             present = schemas.present(schema, columns)
@@ -234,11 +241,8 @@ class ObjectTables(_InFileStore, Tables):
         self._files.put(path, data, lambda: self._refuse_if_newer(path, keys.label(key, partition), claim))
 
     def _refuse_if_newer(self, path: str, table: str, claim: int) -> None:
-        try:
-            metadata = self._footer(path).metadata or {}
-        except FileNotFoundError:
-            return
-        refuse_older(claim, int(metadata.get(_CLAIM, b"0")), table)
+        with suppress(FileNotFoundError):
+            refuse_older(claim, int((self._footer(path).metadata or {}).get(_CLAIM, b"0")), table)
 
     def _looked(self, look: "Callable[[_T], _R]", items: "Sequence[_T]") -> "list[_R]":
         """Look at every item: as many side by side as wait for a server, two where files are near, one of a few."""

@@ -2,10 +2,11 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
+import pandas as pd
 import pyarrow as pa
 
 from mlops_assets.io_managers import filtering, schemas
@@ -14,6 +15,8 @@ from mlops_assets.resources.rows import Only
 
 LARGEST, MOST = 2**16, 2**25
 """Bytes of a file that is small; bytes in memory of all that are kept: of more, those that were used last."""
+TABLES = 16
+"""Whole small tables that are kept as frames too, such as the log of decisions, which a round asks a dozen times."""
 
 
 class SmallFile:
@@ -51,7 +54,8 @@ class SmallFiles:
     def forget(self) -> None:
         """Keep nothing, as in the beginning."""
         self._bytes, self._lock = 0, Lock()
-        self._kept: OrderedDict[str, tuple[tuple[int, int, int], SmallFile]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[_Identity, SmallFile]] = OrderedDict()
+        self._frames: OrderedDict[str, tuple[list[tuple[str, _Identity]], pd.DataFrame]] = OrderedDict()
 
     def known(self, path: Path) -> SmallFile | None:
         """Return a file if it is kept as it is now.
@@ -85,7 +89,32 @@ class SmallFiles:
                     self._drop(next(iter(self._kept)))
         return found
 
-    def _known(self, name: str, identity: tuple[int, int, int]) -> SmallFile | None:
+    def whole(self, name: str, files: Sequence[Path], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return a table as a frame of its own, made unless it is kept and all its files are as they were.
+
+        Args:
+            name: of the table.
+            files: all that it consists of.
+            make: reads it.
+        """
+        try:
+            now = [(str(file), _identity(file)) for file in files]
+        except FileNotFoundError:  # removed a moment ago
+            return make()
+        with self._lock:
+            was, frame = self._frames.get(name, (None, None))
+        if frame is None or was != now:
+            frame = make()
+            if sum(size for _, (_, _, size) in now) > LARGEST:
+                return frame
+        with self._lock:
+            self._frames[name] = now, frame
+            self._frames.move_to_end(name)
+            if len(self._frames) > TABLES:
+                self._frames.popitem(last=False)
+        return frame.copy()
+
+    def _known(self, name: str, identity: "_Identity") -> SmallFile | None:
         with self._lock:
             was, found = self._kept.get(name, (None, None))
             if was != identity:
@@ -104,6 +133,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=SMALL_FILES.forget)  # another thread may have held the lock
 
 
-def _identity(path: Path) -> tuple[int, int, int]:
+_Identity = tuple[int, int, int]
+
+
+def _identity(path: Path) -> _Identity:
     found = os.stat(path)  # noqa: PTH116 -- a thousand in a round
     return found.st_ino, found.st_mtime_ns, found.st_size

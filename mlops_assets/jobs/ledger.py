@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mlops_assets.errors import UnknownNameError, UsageError
 from mlops_assets.jobs.job import ENDED_BADLY, Job, State, again_key
+from mlops_assets.jobs.place import place_of
 from mlops_assets.jobs.tables import EVENTS, IS_OPEN, JOBS, Event, job_of, plain, row_of, values_of
 from mlops_assets.jobs.view import LOG, Standing, prepare
 from mlops_assets.resources.clock import Clock, naive_utc
@@ -388,12 +390,10 @@ class Ledger:
 
 def _address(settings: Settings, only_read: bool) -> "tuple[str | SecretStr, str]":
     """Return where the ledger is: address, and the variable that says so."""
-    if settings.jobs_url is not None:
-        return settings.jobs_url, "MLOPS_JOBS_URL"
-    if settings.table_place == "sql" and settings.database_url is not None:
-        return settings.database_url, "MLOPS_DATABASE_URL"
-    file = settings.data_folder / "jobs.db"
-    if only_read and not file.exists():
-        return "sqlite://", "MLOPS_DATA"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{file}", "MLOPS_DATA"
+    place, variable = place_of(settings)
+    if not isinstance(place, Path):
+        return place, variable
+    if only_read and not place.exists():
+        return "sqlite://", variable
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{place}", variable

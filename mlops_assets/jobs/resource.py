@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlops_assets.errors import UsageError
+from mlops_assets.jobs.place import absent
 from mlops_assets.settings import Settings
 from mlops_assets.spec import ForecastSpec
 
@@ -68,31 +69,25 @@ class Jobs:
 
     def latest(self, forecast: str, limit: int) -> "list[Job]":
         """Return the latest jobs of a forecast in the order in which they were intended; none without a ledger."""
-        return self._present.of(forecast, limit=limit)
+        return [] if absent(self._settings) else self.ledger.of(forecast, limit=limit)
 
     def kept(self, forecast: str) -> tuple[int, int]:
         """Return how many jobs the ledger has of a forecast, and how many of them are open."""
-        jobs = self._present.of(forecast)
+        jobs = [] if absent(self._settings) else self.ledger.of(forecast)
         return len(jobs), sum(job.open for job in jobs)
 
     def rename(self, old: str, new: str) -> None:
         """Give the jobs of a forecast its new name; again is no harm."""
-        self._present.rename(old, new)
+        if not absent(self._settings):
+            self.ledger.rename(old, new)
 
     def give_up(self, forecast: str) -> None:
         """End the open jobs of a forecast that no spec declares any more: nobody could look at them."""
-        for one in self._present.of(forecast):
+        for one in [] if absent(self._settings) else self.ledger.of(forecast):
             told = f"; {one.service} was not told to end {one.external_id}" if one.external_id else ""
             while (job := self.ledger.get(one.job_key)).open:  # a poller may be changing it at the same time
                 ended = {"state": "cancelled", "finished_at": self.ledger.now(), "holds": ""}
                 self.ledger.change(job, "cancelled", f"its forecast is retired{told}", error="retired", **ended)
-
-    @property
-    def _present(self) -> "Ledger":
-        """The ledger, or an empty one where there is none: only looking makes none."""
-        from mlops_assets.jobs.ledger import Ledger
-
-        return Ledger.open(self._settings, only_read=True)
 
     def events(self, specs: "Iterable[ForecastSpec]") -> "Woken":
         """Wake what the queue of events names (`MLOPS_EVENTS_QUEUE`); nothing without one.

@@ -119,8 +119,8 @@ class Retained:
     @cached_property
     def bounds(self) -> dict[str, Bound]:
         """The latest of each setting; nothing where nothing was ever removed."""
-        found = {}
-        for row in self._log.rows().sort_values(["since", "number"]).to_dict("records"):
+        found, rows = {}, self._log.rows()
+        for row in rows.sort_values(["since", "number"]).to_dict("records") if len(rows) else ():
             since = pd.Timestamp(row["since"])
             found[str(row["setting"])] = Bound(str(row["setting"]), str(row["duration"]), str(row["first"]), since)
         return found

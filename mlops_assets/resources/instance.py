@@ -29,6 +29,9 @@ nux:
 event_log_storage:
   module: mlops_assets.resources.event_log
   class: EventLog
+compute_logs:
+  module: mlops_assets.resources.compute_logs
+  class: ComputeLogs
 run_retries:
   enabled: true
   max_retries: 2

@@ -10,6 +10,7 @@ from mlops_assets.io_managers.small_files import SmallFile, SmallFiles
 from mlops_assets.resources.rows import Only
 
 KEY, ROWS = ["demo", "notes"], 10
+LOAD = ObjectTables._load
 
 
 def parsed(data: bytes) -> SmallFile:
@@ -69,3 +70,25 @@ def test_a_table_is_read_as_it_is_stored_whoever_has_replaced_it(tmp_path):
     theirs.delete(KEY, "2024-01-01")
     with pytest.raises(MissingTableError):
         ours.read(KEY, ["2024-01-01"])
+
+
+def test_a_whole_small_table_is_made_into_a_frame_once_and_nobody_changes_it_for_others(tmp_path, monkeypatch):
+    tables = ObjectTables(base=str(tmp_path))
+    rows = pd.DataFrame({"number": [1, 2], "words": ["one", None]})
+    tables.write(KEY, rows, "a")
+    made = []
+    monkeypatch.setattr(ObjectTables, "_load", lambda self, *args: made.append(args) or LOAD(self, *args))
+    for _ in range(3):
+        found = tables.read(KEY)
+        pd.testing.assert_frame_equal(found, rows)
+        found["number"] += 1
+        found.loc[0, "words"] = "another"
+    assert len(made) == 1
+    tables.write(KEY, rows.assign(number=3), "b")
+    assert tables.read(KEY)["number"].tolist() == [1, 2, 3, 3]
+    tables.delete(KEY, "a")
+    assert tables.read(KEY)["number"].tolist() == [3, 3]
+    assert len(made) == 3
+    tables.delete(KEY)
+    with pytest.raises(MissingTableError):
+        tables.read(KEY)

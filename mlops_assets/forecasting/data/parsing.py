@@ -6,7 +6,7 @@ says so.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -80,14 +80,22 @@ def distinct_of(values: pd.Series) -> tuple[Sequence[Any], np.ndarray]:
 
     Most columns of a panel say the same again and again.
     """
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        return _distinct(values.to_numpy(dtype=object))
     every = [None if missing else value for value, missing in zip(values, values.isna(), strict=True)]
-    if pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return every, np.arange(len(values))
-    return _distinct(every)
+    return every, np.arange(len(values))
 
 
-def _distinct(texts: Iterable[str | None]) -> tuple[list[str | None], np.ndarray]:
+def _distinct(texts: np.ndarray) -> tuple[list[str | None], np.ndarray]:
+    """Return texts, each once, None for what is missing; and for each place which of them stands there."""
+    import pyarrow as pa
+
     # Not by pd.factorize, for which texts end at a NUL.
+    try:
+        encoded = pa.array(texts, pa.string(), from_pandas=True).dictionary_encode("encode")
+        return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    except UnicodeEncodeError:  # half of a character, which only Python holds
+        texts = np.where(pd.isna(texts), None, texts)
     numbers: defaultdict[str | None, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     places = np.fromiter((numbers[text] for text in texts), dtype=np.intp)

@@ -18,7 +18,7 @@ from mlops_assets.forecasting.data.contract import (
     check,
 )
 from mlops_assets.forecasting.data.numbers import read_numbers
-from mlops_assets.forecasting.data.parsing import read_moments
+from mlops_assets.forecasting.data.parsing import distinct_of, read_moments
 from mlops_assets_tests.forecasting.data.rows import GOOD, MARCH, NOW, RICH, accepted_moments, days, table, targets
 
 
@@ -291,3 +291,12 @@ def test_moments_and_spans_are_no_numbers():
     assert targets(pd.to_datetime(["2024-03-05"]), dtype="datetime64[ns]").reasons == {"target_not_a_number": 1}
     assert targets(pd.to_timedelta([5], unit="D"), dtype="timedelta64[ns]").reasons == {"target_not_a_number": 1}
     assert targets([1 + 2j], dtype=complex).reasons == {"target_not_a_number": 1}
+
+
+def test_texts_are_told_apart_to_the_last_character():
+    texts = ["a", "a\0b", "a\0c", None, float("nan"), "a", "\U0001f600", "a "]
+    for more in ([], ["\ud800", "\ud800"]):  # half of a character, which no file of texts can hold
+        values = pd.Series([*texts, *more], dtype=object)
+        distinct, places = distinct_of(values)
+        assert distinct == ["a", "a\0b", "a\0c", None, "\U0001f600", "a ", *more[:1]]
+        assert [distinct[place] for place in places] == [None if pd.isna(value) else value for value in values]
