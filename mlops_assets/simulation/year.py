@@ -13,7 +13,6 @@ import pandas as pd
 from mlops_assets.environments import Stores, assets_of
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.resources.clock import Clock
-from mlops_assets.resources.git import described
 from mlops_assets.resources.release import package_version
 from mlops_assets.settings import Settings
 from mlops_assets.simulation.courses import ORIGINS, courses
@@ -24,6 +23,7 @@ from mlops_assets.simulation.life import Life
 from mlops_assets.simulation.own import OwnHistory, SimulationError, alone
 from mlops_assets.simulation.telling import Teller
 from mlops_assets.simulation.world import World
+from mlops_assets.sources.revisions.git import described
 from mlops_assets.spec import ForecastSpec
 
 FEW_ORIGINS = 12

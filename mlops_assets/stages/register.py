@@ -23,9 +23,9 @@ from mlops_assets.forecasting.model.guards import UnusualInput
 from mlops_assets.forecasting.model.task import Task
 from mlops_assets.lifecycle.claims import Registrations
 from mlops_assets.resources import meter
-from mlops_assets.resources.git import described
 from mlops_assets.resources.release import package_version
 from mlops_assets.resources.stored import StoredTable
+from mlops_assets.sources.revisions.git import described
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.backtest import headline
 from mlops_assets.stages.shards.history import Histories, Part

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets.errors import MissingExtraError
-from mlops_assets.resources import git
 from mlops_assets.sources.base import SourceError
+from mlops_assets.sources.revisions import git
 from mlops_assets.sources.revisions.tracked import TrackedFile
 
 

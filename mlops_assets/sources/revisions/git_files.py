@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from mlops_assets.resources import git
 from mlops_assets.sources.base import SourceError
+from mlops_assets.sources.revisions import git
 from mlops_assets.sources.revisions.tracked import TrackedFile
 
 
