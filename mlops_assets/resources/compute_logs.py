@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 import dagster as dg
 from dagster._core.execution.compute_logs import redirect_to_file
@@ -35,7 +35,10 @@ class ComputeLogs(LocalComputeLogManager):
     @classmethod
     def config_type(cls) -> Any:
         """Return what dagster.yaml may say."""
-        return {**super().config_type(), "base_dir": dg.Field(dg.StringSource, is_required=False)}
+        return {
+            "base_dir": dg.Field(dg.StringSource, is_required=False),
+            "polling_timeout": dg.Field(float, is_required=False),
+        }
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> "ComputeLogs":
@@ -68,8 +71,9 @@ def _kept(stream: Any, file: str) -> Iterator[None]:
     except (AttributeError, io.UnsupportedOperation):  # no stream of the system, as under a test's runner
         yield
         return
-    ended = Event()
-    thread = Thread(target=_show, args=(Path(file), shown, ended), daemon=True)
+    ended, printed = Event(), Path(file).open("rb")  # noqa: SIM115 -- the thread closes it
+    printed.seek(0, io.SEEK_END)
+    thread = Thread(target=_show, args=(printed, shown, ended), daemon=True)
     try:
         with redirect_to_file(stream, file):
             thread.start()
@@ -80,10 +84,9 @@ def _kept(stream: Any, file: str) -> Iterator[None]:
         os.close(shown)
 
 
-def _show(file: Path, shown: int, ended: Event) -> None:
+def _show(printed: BinaryIO, shown: int, ended: Event) -> None:
     """Write what comes to a file to a descriptor, until it has ended and all is written."""
-    with file.open("rb") as printed:
-        printed.seek(0, io.SEEK_END)
+    with printed:
         last = False
         while not last:
             last = ended.wait(LOOK_SECONDS)

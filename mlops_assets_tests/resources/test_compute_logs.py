@@ -81,6 +81,7 @@ def test_nobody_who_reads_any_more_stops_no_step(tmp_path):
     read, write = os.pipe()
     with subprocess.Popen([sys.executable, "-c", PRINTS, str(tmp_path), ""], stdout=write, stderr=subprocess.DEVNULL):
         os.close(write)
-        os.read(read, 7)
+        while os.read(read, 1) != b"\n":
+            pass
         os.close(read)
     assert kept(LocalComputeLogManager(str(tmp_path)))[0].endswith("x\n")

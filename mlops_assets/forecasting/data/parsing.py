@@ -95,10 +95,10 @@ def _distinct(texts: np.ndarray) -> tuple[list[str | None], np.ndarray]:
         encoded = pa.array(texts, pa.string(), from_pandas=True).dictionary_encode("encode")
         return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
     except UnicodeEncodeError:  # half of a character, which only Python holds
-        texts = np.where(pd.isna(texts), None, texts)
+        every = [None if missing else text for text, missing in zip(texts, pd.isna(texts), strict=True)]
     numbers: defaultdict[str | None, int] = defaultdict()
     numbers.default_factory = numbers.__len__
-    places = np.fromiter((numbers[text] for text in texts), dtype=np.intp)
+    places = np.fromiter((numbers[text] for text in every), dtype=np.intp)
     return list(numbers), places
 
 
