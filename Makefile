@@ -28,7 +28,7 @@ UV = $(or $(shell command -v uv),$(BIN)/uv)
 	@touch $@
 
 demo: .venv/installed  ## Set up, run the example forecast end to end, and show what came of it.
-	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-03...2013-12-31
+	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-03...2013-12-16
 
 EXTERNAL := $(DATA)/external
 STAND_IN_PORT ?= 8765
@@ -38,7 +38,7 @@ demo-external: .venv/installed  ## The example beside an external service, which
 	  sed 's/:8765/:$(STAND_IN_PORT)/' > $(EXTERNAL)/forecasts/nyc_departures.yaml
 	@$(BIN)/python -m mlops_assets stand-in --port $(STAND_IN_PORT) & stand_in=$$!; trap 'kill $$stand_in' EXIT INT TERM; \
 	export MLOPS_DATA=$(EXTERNAL) MLOPS_FORECASTS=$(EXTERNAL)/forecasts DAGSTER_HOME=$(EXTERNAL)/dagster; \
-	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-17...2013-12-24 && \
+	$(BIN)/python -m mlops_assets run nyc_departures --partition 2013-12-09...2013-12-16 && \
 	kill -0 $$stand_in && \
 	$(BIN)/python -m mlops_assets external nyc_departures
 

@@ -1,7 +1,7 @@
 """The round of the example as a plain script: what one writes with pandas and scikit-learn, and nothing around it.
 
     python benchmarks/plain_round.py train 2013-12-16 FOLDER    # read, check, features, fit, backtest, forecast
-    python benchmarks/plain_round.py daily 2013-12-17 FOLDER    # read, check, forecast with the stored model, score
+    python benchmarks/plain_round.py daily 2013-12-04 FOLDER    # read, check, forecast with the stored model, score
 
 Both write what they have made. `round.py` measures the product beside them. The forest is that of the product: as many
 trees, of as many rows and about as many features, with the same parameters; quantiles are those of one training target

@@ -30,7 +30,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 
-EXAMPLE, DAYS = "nyc_departures", ["2013-12-16", "2013-12-17", "2013-12-18", "2013-12-19"]
+EXAMPLE, DAYS = "nyc_departures", ["2013-12-13", "2013-12-14", "2013-12-15", "2013-12-16"]
 ROUND, CONNECTIONS, GROWTH = 811, 5, 1.05
 """Targets: statements of a daily round (as many as release 0.1.0 sent), connections, memory against a quarter of it."""
 PAUSE = timedelta(hours=4)

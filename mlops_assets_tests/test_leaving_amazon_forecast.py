@@ -65,8 +65,8 @@ def test_the_commands_of_the_page_do_what_it_says(small: Path) -> None:
         asked = [one["count"] for one in service.world.calls() if one["operation"] == "rest.submit"]
     assert asked == [1] * 8, "each day is asked for once, however often its round is run"
     first, shadow, champion, again, led, back, history = said
-    assert "2013-12-24: 42 rows of 3 items" in first
-    answers = first.index("2013-12-24: 42 rows of 3 items")
+    assert "2013-12-16: 42 rows of 3 items" in first
+    answers = first.index("2013-12-16: 42 rows of 3 items")
     assert " report " in first[answers:], "the page is drawn again with what the service has made"
     assert "rest is shadow" in shadow
     assert re.search(r"side by side, \d+ forecasts that both have made", shadow)

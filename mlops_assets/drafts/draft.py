@@ -11,6 +11,7 @@ import pandas as pd
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.partitions import before, holding, partitions_of, periods, starts, window_of
 from mlops_assets.drafts.grid import Grid, find_grid, first_day, floored, usual_horizon
+from mlops_assets.drafts.rewriting import made_long
 from mlops_assets.drafts.roles import Roles, find_roles
 from mlops_assets.drafts.table import EVERYTHING, Table, open_table
 from mlops_assets.drafts.yaml_text import SCHEMA, to_yaml
@@ -81,6 +82,18 @@ class Draft:
             reasons = ", ".join(f"{count:,} × {reason}" for reason, count in self.checked.reasons.items())
             rows.append(("bad rows", "", f"{bad:,} would go to quarantine: {reasons}"))
         return [row for row in rows if row[1] or row[0] in ("horizon", "bad rows")]
+
+    @property
+    def wide(self) -> list[str]:
+        """Columns that may be an item each, where none names items and none is called like a target; else none."""
+        roles = self.roles
+        several = not roles.item and len(roles.other_targets) > 1 and roles.other_targets == roles.past
+        return [roles.target, *roles.past] if several and not roles.known else []
+
+    @property
+    def made_long(self) -> list[str]:
+        """Commands that make a row for each of such items; none: there are none, or the table is no file."""
+        return made_long(self.table.place, [self.roles.time_column], "item") if self.wide and self.table.is_file else []
 
     def facts(self) -> dict[str, Any]:
         """Return the same as plain JSON types."""

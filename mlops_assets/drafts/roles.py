@@ -8,10 +8,12 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from mlops_assets.drafts import rewriting
 from mlops_assets.drafts.times import NAMED, Times, read_times
 from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.numbers import NumberFormat, read_numbers
 from mlops_assets.forecasting.data.parsing import read_item_ids, read_texts
+from mlops_assets.sources.base import ROW_SOURCE
 
 _NUMERIC = 0.95
 """Share of a column's values that must be numbers for it to be one of numbers."""
@@ -87,32 +89,41 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
         columns: of the table, in their order.
 
     Raises:
-        UsageError: there is no column of times, or none of numbers.
+        UsageError: there is no column of times, or none of numbers; it is no series before it is written anew.
     """
     texts_of = {name: read_texts(rows[name]) for name in columns}
     filled = [name for name in columns if texts_of[name].notna().any()]
     left_out = {name: "it is empty" for name in columns if name not in filled}
     times = {name: found for name in filled if (found := read_times(rows[name], name)) is not None}
     if not times:
+        rewriting.require_long(place, columns)
         shown = ", ".join(f"{name} ({rows[name].dropna().iloc[0]!r})" for name in filled[:10])
         raise UsageError(
             f"{place}: no column of dates or times was found among {shown or 'its columns, which are empty'}; "
             "a spec by hand may declare columns.timestamp_format (docs/spec.md)"
         )
     time_column = _column_of_time(times)
+    rewriting.require_names(place, columns, time_column)
     numbers = {name: _as_numbers(rows[name], texts_of[name]) for name in filled if name not in times}
     numeric = {name: read[0] for name, read in numbers.items() if read is not None}
     texts = [name for name in filled if name not in times and name not in numeric]
     named = [name for name in numeric if _ITEM.search(name) and _whole(numeric[name])]
+    counting = [name for name in numeric if _numbers_rows(numeric[name])]
+    left_out |= dict.fromkeys(counting, "it numbers the rows")
+    numeric = {name: values for name, values in numeric.items() if name not in counting}
     target = _target([name for name in numeric if name not in named] or list(numeric))
     if target is None:
+        rewriting.require_plain_numbers(place, {name: texts_of[name] for name in texts})
         raise UsageError(f"{place}: no column of numbers was found that could be forecast, among: {', '.join(columns)}")
     moments = times[time_column].moments
     item, alone = _item(texts_of, moments, [*texts, *(name for name in named if name != target)])
     labels = _labels(rows, item)
+    if alone < _SINGLE:
+        rewriting.require_one_time(place, moments, labels, time_column, numeric)
+        rewriting.require_items(place, moments, labels, rows[ROW_SOURCE], rows)
     static, time_varying = [], []
     for name in filled:
-        if name in (time_column, target) or name in item:
+        if name in (time_column, target) or name in item or name in left_out:
             continue
         if name in times:
             left_out[name] = "it is another time"
@@ -240,6 +251,11 @@ def _known_ahead(values: pd.Series, missing: np.ndarray, moments: pd.Series) -> 
         return False
     after = (moments > moments[~missing].max()).to_numpy()
     return bool(after.any()) and float(values[after].notna().mean()) > 0.5
+
+
+def _numbers_rows(values: pd.Series) -> bool:
+    """Whether whole numbers go up by one from each row to the next."""
+    return len(values) > 2 and bool((values.diff().iloc[1:] == 1).all())
 
 
 def _whole(values: pd.Series) -> bool:

@@ -1,5 +1,7 @@
 """The table that a spec is drafted from: where it is, which columns it has, and its raw rows."""
 
+import csv
+import io
 import os
 import re
 from collections.abc import Sequence
@@ -10,6 +12,7 @@ from typing import Any
 import pandas as pd
 from pydantic import SecretStr
 
+from mlops_assets.drafts.rewriting import require_names_first
 from mlops_assets.errors import UsageError, nearest
 from mlops_assets.forecasting.data.contract import Window
 from mlops_assets.sources.base import SourceError, SourceReader, read_all
@@ -44,6 +47,11 @@ class Table:
     whole: bool = True
     variables: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is one file on this machine."""
+        return Path(self.place).is_file()
+
 
 def open_table(place: str, folder: Path, table: str | None = None) -> Table:
     """Read a table that nobody has described.
@@ -70,6 +78,11 @@ def _of_files(place: str, folder: Path) -> Table:
     reader = open_source_of(FileSource(kind="file", path=path), folder)
     first = next(iter(reader.files().values()))
     columns, delimiter, encoding = _columns(first)
+    if delimiter is not None and (len(columns) < 2 or not all(name.strip() for name in columns)):
+        head = TextFile(first, encoding, lambda _: None).head
+        columns = _without_numbers_of_rows(columns, head, delimiter)
+        if len(columns) < 2 or not all(name.strip() for name in columns):
+            require_names_first(place if Path(place).is_file() else str(first), head)
     _require_names(place, columns)
     fields: dict[str, Any] = {"kind": "file", "path": path if remote else os.path.relpath(path, folder.absolute())}
     if delimiter not in (None, "\t" if str(first).lower().endswith(".tsv") else ","):
@@ -91,6 +104,16 @@ def _columns(file: Any) -> tuple[list[str], str | None, str | None]:
             raise
         return (*columns_of_file(file, encoding), encoding)
     return columns, delimiter, _encoding(file) if delimiter is not None else None
+
+
+def _without_numbers_of_rows(columns: list[str], head: str, delimiter: str) -> list[str]:
+    """Return the columns without a first one that has no name and counts the rows, as pandas writes them."""
+    lines = list(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter))[1:20]
+    first = [line[0] for line in lines if line]
+    counts = not columns[0].strip() and first[:1] in (["0"], ["1"])
+    if counts and first == [str(int(first[0]) + number) for number in range(len(first))]:
+        return columns[1:]
+    return columns
 
 
 def _encoding(file: Any) -> str | None:

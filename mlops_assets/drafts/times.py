@@ -20,9 +20,14 @@ _DATES = (
     "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
-_PERIODS = ("%G-W%V", "%GW%V", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y")
+_PERIODS = (
+    "%G-W%V", "%GW%V", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
+    "%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y",
+)  # fmt: skip
 FORMATS = (*(date + clock for date, clock in product(_DATES, _CLOCKS)), *_PERIODS)
 """What is tried on texts that are no ISO 8601; the day comes before the month where both read all of a column."""
+_FIRST = 4
+"""A format that reads none of so many values of a sample reads less than enough of it."""
 _NUMBERS = ("%Y%m%d", "%Y%m", "%Y", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
 """What whole numbers are tried as, where a column is called like a time."""
 NAMED = re.compile(
@@ -36,6 +41,15 @@ _ZONES = (
     "Australia/Brisbane", "Pacific/Auckland",
 )  # fmt: skip
 """Zones that are thought of for moments with offsets; the first whose clocks had all of them is proposed."""
+
+
+def _signs(text: str) -> tuple[str, bool]:
+    """Return the signs of a text that are no digit, letter or space, and whether it has letters."""
+    return "".join(sorted(re.sub(r"[\w\s]", "", text))), re.search(r"[^\W\d_]", text) is not None
+
+
+_SIGNS = {form: _signs(re.sub("%.", "0", re.sub("%[bBp]", "May", form))) for form in FORMATS}
+"""The signs that each format has: columns are many, and to try all formats on each takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +91,8 @@ def read_times(values: pd.Series, name: str) -> Times | None:
     sample = pd.Series(list(dict.fromkeys(texts))[:: max(1, len(set(texts)) // _SAMPLE)][:_SAMPLE], dtype=object)
     if _share_read(sample, None) >= _ENOUGH:
         return _in_its_zone(values, None)
-    fitting = [form for form in FORMATS if _share_read(sample, form) >= _ENOUGH]
+    signs = set(map(_signs, sample[:_FIRST]))
+    fitting = [form for form, of in _SIGNS.items() if of in signs and _share_read(sample, form) >= _ENOUGH]
     read = [(form, _in_its_zone(values, form)) for form in fitting]
     read = [(form, times) for form, times in read if times.moments.notna().sum() >= _ENOUGH * len(present)]
     if not read:

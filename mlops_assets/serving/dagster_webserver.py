@@ -21,6 +21,7 @@ def main() -> None:
     from dagster_webserver import cli
 
     prove_connections()
+    page_from_the_end()
     hosts = hosts_of(Settings.read())
     make = replaceable(cli, _MAKE)
 
@@ -42,6 +43,23 @@ def prove_connections() -> None:
 
     if not event.contains(Pool, "checkout", _prove):
         event.listen(Pool, "checkout", _prove)
+
+
+def page_from_the_end() -> None:
+    """Have the latest partitions of a forecast whose partitions have ended listed from the end on, in this process.
+
+    An asset's numbers are drawn over its latest 120 partitions. Dagster 1.13 counts them back from now even where the
+    last one is long over, and so drew nothing of a year that is past.
+    """
+    from dagster import TimeWindowPartitionsDefinition
+
+    page = TimeWindowPartitionsDefinition.get_paginated_partition_keys
+
+    def from_the_end(partitions: Any, context: Any, limit: int, ascending: bool, cursor: str | None = None) -> Any:
+        over = partitions.end is not None and partitions.end < context.effective_dt
+        return page(partitions, context.updated(partitions.end, None) if over else context, limit, ascending, cursor)
+
+    TimeWindowPartitionsDefinition.get_paginated_partition_keys = from_the_end  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _prove(connection: Any, record: object, proxy: object) -> None:

@@ -9,7 +9,7 @@ from mlops_assets.errors import nearest
 from mlops_assets.forecasting.data.aggregation import Aggregate
 from mlops_assets.forecasting.data.contract import ROW_NUMBER, ROW_PROBLEM, ROW_SOURCE
 from mlops_assets.forecasting.data.grid import PartitionKind
-from mlops_assets.forecasting.data.parsing import EPOCHS, with_weekday
+from mlops_assets.forecasting.data.parsing import EPOCHS, with_months, with_weekday
 from mlops_assets.spec.joined import CovariateSource
 from mlops_assets.spec.parts import MisfitError, Name, Names, Part, choice, day_of, repeated
 
@@ -30,7 +30,8 @@ class Columns(Part):
     timestamp_format: str | None = Field(
         default=None,
         description="strptime format of text timestamps, such as %d.%m.%Y; a week without its day (%G-W%V) is its "
-        "Monday. Or what numbers count since 1970: epoch_s, epoch_ms, epoch_us, epoch_ns. Default: ISO 8601.",
+        "Monday, a quarter (%YQ%q) its first day. Or what numbers count since 1970: epoch_s, epoch_ms, epoch_us, "
+        "epoch_ns. Default: ISO 8601.",
     )
     timestamp_floor: bool = Field(
         default=False,
@@ -60,14 +61,15 @@ class Columns(Part):
         if value is None or value in EPOCHS:
             return value
         code, day = with_weekday(value)
+        form = with_months(value)
         try:
-            read = datetime.datetime.strptime(moment.strftime(value) + day, value + code).year == moment.year
+            read = datetime.datetime.strptime(moment.strftime(form) + day, form + code).year == moment.year
         except ValueError:
             read = False
         if not read:
             near = nearest(value, EPOCHS)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"not a strptime format of a date, such as %d.%m.%Y or %Y-%m-%d %H:%M or %G-W%V{hint}")
+            raise ValueError(f"not a strptime format of a date, such as %d.%m.%Y %Y-%m-%d %H:%M, %G-W%V or %YQ%q{hint}")
         return value
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -31,13 +32,18 @@ def panel(frequency: str = "D", steps: int = 80, start: str = "2024-01-01", shop
 
 
 def drafted(
-    table: pd.DataFrame | str, folder: Path, name: str = "sales.csv", horizon: int | None = None, **how
+    table: pd.DataFrame | str,
+    folder: Path,
+    name: str = "sales.csv",
+    horizon: int | None = None,
+    index: bool = False,
+    **how,
 ) -> Draft:
     file = folder / name
     if isinstance(table, str):
         file.write_text(table, encoding="utf-8")
     else:
-        table.to_csv(file, index=False, **how)
+        table.to_csv(file, index=index, **how)
     return draft(str(file), folder / "sales.yaml", "sales", NOW, horizon)
 
 
@@ -217,6 +223,38 @@ def test_a_database_is_asked_for_its_table(tmp_path: Path) -> None:
     found = draft(f"sqlite:///{file}", tmp_path / "sales.yaml", "sales", NOW, table="daily")
     assert (found.spec.source.kind, found.spec.source.table) == ("sql", "daily")
     assert found.checked.counts["rows_accepted"] == 160
+
+
+@pytest.mark.parametrize("form", ["{year}Q{quarter}", "{year}-Q{quarter}", "Q{quarter} {year}", "Q{quarter}/{year}"])
+def test_quarters_are_times(tmp_path: Path, form: str) -> None:
+    table = panel("QS", 24, "2018-01-01")
+    table["day"] = [form.format(year=day.year, quarter=day.quarter) for day in table["day"]]
+    found = drafted(table, tmp_path)
+    assert (found.spec.frequency, str(found.last.date()), found.items) == ("QS", "2023-10-01", 2)
+
+
+def test_many_columns_are_looked_at_in_no_time(tmp_path: Path) -> None:
+    further = pd.DataFrame(np.random.default_rng(0).normal(0, 9, (80, 150)).round(2)).add_prefix("x")
+    table = pd.concat([panel(steps=40), further], axis=1)
+    began = time.process_time()
+    assert len(drafted(table, tmp_path).spec.covariates.past) == 150
+    assert time.process_time() - began < 10, "each format is tried on each column"
+
+
+def test_a_column_for_each_item_may_be_made_long(tmp_path: Path) -> None:
+    table = panel().pivot(index="day", columns="shop", values="sales").reset_index()
+    assert drafted(table, tmp_path).made_long == [], "a covariate, perhaps"
+    wide = drafted(table.assign(c=table["a"] + 1), tmp_path)
+    assert wide.wide == ["a", "b", "c"]
+    assert ".melt(['day'], var_name='item'" in wide.made_long[0]
+    assert drafted(table.assign(c=1, d=2).rename(columns={"a": "sales"}), tmp_path).made_long == []
+
+
+def test_what_counts_the_rows_is_nothing(tmp_path: Path) -> None:
+    table = panel()
+    assert drafted(table, tmp_path, index=True).spec == drafted(table, tmp_path).spec
+    counted = drafted(table.assign(receipt=range(7, 7 + len(table))), tmp_path)
+    assert counted.roles.left_out == {"receipt": "it numbers the rows"}
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_our_own_project_is_one_of_dg(monkeypatch, tmp_path):
     assert "mlops_assets.Forecast" in run("list", "components").output
     assert listed(run("list", "defs", "--json")) == {f"nyc_departures/{name}" for name in ASSETS}
     for name in ("quarantine", "observations"):
-        launched = run("launch", "--assets", f"nyc_departures/{name}", "--partition", "2013-12-20")
+        launched = run("launch", "--assets", f"nyc_departures/{name}", "--partition", "2013-12-10")
         assert launched.exit_code == 0, launched.output
     stored = ObjectTables(base=str(tmp_path / "data" / "tables"))
     assert len(stored.read(["nyc_departures", "observations"])) > 10

@@ -79,6 +79,7 @@ def init(
     one of a database such as postgresql://host/shop.
     """
     from mlops_assets.drafts.draft import draft, write
+    from mlops_assets.forecasting.formatting import few
     from mlops_assets.resources.clock import Clock
     from mlops_assets.spec.folder import name_of
 
@@ -97,6 +98,9 @@ def init(
     base.show(_told(found))
     # A command that is printed runs as it is printed: with the folder where the environment does not say it.
     here = "" if file.parent == settings.forecasts else f"MLOPS_FORECASTS={shlex.quote(str(file.parent))} "
+    if found.made_long:
+        told = "\n  ".join(found.made_long)
+        click.echo(f"\nif each of {few(found.wide)} is an item, write them below one another:\n  {told}")
     click.echo(f"\nwritten: {base.short_path(file)}; look at its comments, then\n  {here}mlops-assets run {called}")
 
 

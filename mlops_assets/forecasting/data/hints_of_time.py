@@ -27,6 +27,7 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", ", %H:%M:%S", " %I:%M %p", " %
 _PERIODS = (
     "%G-W%V", "%GW%V", "%G-%V", "%G W%V", "W%V %G", "W%V-%G", "%V/%G", "%V.%G", "%G%V", "%G/%V",
     "KW%V %G", "KW %V/%G", "KW%V/%G", "%G-KW%V", "%G KW%V", "%Y-W%V-%u", "%G-W%V-%u", "%GW%V%u",
+    "%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y",
     "%Y%m", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%Y-%j",
 )  # fmt: skip
 _DIGITS = {"epoch_s": (9, 10), "epoch_ms": (12, 13), "epoch_us": (15, 16), "epoch_ns": (18, 19)}
@@ -76,8 +77,6 @@ def of_unread(values: Sequence[Any], contract: Contract) -> str:
                 return f"{said} {unit} since 1970, such as {fit[0]}: columns.timestamp_format: {form}?"
     if form := _format_of(texts, contract):
         return f'{of_all(len(texts), len(texts), "is", "are")} like {texts[0]}: columns.timestamp_format: "{form}"?'
-    if sum(bool(re.fullmatch(r"[0-9]{4}[- ]?Q[1-4]|Q[1-4][- ][0-9]{4}", text)) for text in texts) >= _MOST * len(texts):
-        return f"{texts[0]} is a quarter: write its first day, such as 2024-01-01, and frequency: QS?"
     if sum(bool(re.fullmatch(r"[2-6][0-9]{4}(?:\.[0-9]+)?", text)) for text in texts) >= _MOST * len(texts):
         return f"{texts[0]} looks like a day number of Excel: give the column a date format there before the export?"
     return ""

@@ -28,6 +28,8 @@ EPOCHS = {"epoch_s": 10**6, "epoch_ms": 10**3, "epoch_us": 1, "epoch_ns": Decima
 """Formats of moments counted since 1970 in UTC: microseconds of one of their units."""
 _EARLIEST, _LATEST = -62_135_596_800 * 10**6, 253_402_300_800 * 10**6
 _WEEKDAY = set("uwaA")
+_QUARTER, _MONTH = "Q%q", "%m"
+"""strptime has no quarter: it is read as its first month."""
 
 
 def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> Moments:
@@ -37,7 +39,7 @@ def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> 
         values: texts, date and time objects, or a typed column. Numbers are read by a declared format only:
             without one, 20130101 could be anything.
         zone: the zone of the result, and of moments that name no offset.
-        form: strptime format of the texts, or one of `EPOCHS`; None: ISO 8601.
+        form: strptime format of the texts, in which `Q%q` is a quarter, or one of `EPOCHS`; None: ISO 8601.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return _to_zone(values, zone)
@@ -57,6 +59,11 @@ def with_weekday(form: str) -> tuple[str, str]:
     if parts & _WEEKDAY or not parts & set("VWU"):
         return "", ""
     return " %w", " 0" if "U" in parts else " 1"
+
+
+def with_months(form: str) -> str:
+    """Return a format with the first month of a quarter in the quarter's place, which strptime reads."""
+    return form.replace(_QUARTER, _MONTH)
 
 
 def read_texts(values: pd.Series) -> pd.Series:
@@ -203,11 +210,18 @@ def _read_format(texts: np.ndarray, form: str, zone: ZoneInfo) -> Moments:
         return _to_zone(_read_epochs(texts, form), zone)
     # pandas reads the words now and today whatever the format.
     texts = np.array([text if re.search("[0-9]", text) else None for text in texts], dtype=object)
+    if _QUARTER in form:
+        form, texts = with_months(form), np.array([text and _first_month(text) for text in texts], dtype=object)
     code, day = with_weekday(form)
     form, texts = form + code, np.array([None if text is None else text + day for text in texts], dtype=object)
     if re.search("%[zZ]", form):
         return _to_zone(_by_pandas(texts, form, utc=True), zone)
     return _by_pandas(texts, form), np.zeros(len(texts), dtype=bool)
+
+
+def _first_month(text: str) -> str | None:
+    found = re.search("Q([1-4])", text, re.IGNORECASE)
+    return found and f"{text[: found.start()]}{3 * int(found[1]) - 2:02d}{text[found.end() :]}"
 
 
 def _read_epochs(texts: np.ndarray, form: str) -> pd.Series:

@@ -98,7 +98,9 @@ def test_weeks_quarters_and_day_numbers_of_excel():
         assert of("W-MON", written, timestamp_format=form) == []
     months = dates("2024-01-01", 20, "MS", "%Y%m")
     assert of("MS", months)[0].endswith('columns.timestamp_format: "%Y%m"?')
-    assert of("QS", ["2023-Q1", "2023-Q2", "2023-Q3"])[0].endswith("frequency: QS?")
+    quarters = ["2023-Q1", "2023-Q2", "2023-Q3"]
+    assert of("QS", quarters)[0].endswith('columns.timestamp_format: "%Y-Q%q"?')
+    assert of("QS", quarters, timestamp_format="%Y-Q%q") == []
     assert "day number of Excel" in of("D", [45292, 45293, 45294])[0]
 
 

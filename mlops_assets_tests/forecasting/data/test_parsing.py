@@ -80,6 +80,18 @@ def test_epochs_and_weeks_are_read_by_their_format(form, moment):
     assert accepted_moments(days(moment, contract=contract)) == [f"{wanted} 00:00:00"]
 
 
+@pytest.mark.parametrize(("form", "text"), [("%YQ%q", "2024Q2"), ("%Y-Q%q", "2024-q2"), ("Q%q %Y", "Q2 2024")])
+def test_a_quarter_is_its_first_day(form, text):
+    read, _ = read_moments(pd.Series([text, None]), ZoneInfo("UTC"), form)
+    assert (read[0], read[1]) == (pd.Timestamp("2024-04-01"), pd.NaT)
+
+
+@pytest.mark.parametrize("moment", ["202401", "2024Q5", "2024", "now"])
+def test_what_names_no_quarter_is_none(moment):
+    contract = Contract(("item",), "day", "sales", "QS", timestamp_format="%YQ%q")
+    assert days(moment, contract=contract).reasons == {"unparsable_timestamp": 1}
+
+
 def test_an_epoch_is_a_moment_of_the_spec_s_zone():
     contract = Contract(("item",), "day", "sales", "D", "Europe/Berlin", "epoch_ms")
     assert accepted_moments(days(1709593200000, contract=contract)) == ["2024-03-05 00:00:00"]
