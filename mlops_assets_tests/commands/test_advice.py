@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -35,6 +34,7 @@ from mlops_assets.settings import Settings
 from mlops_assets.spec import first_spec
 from mlops_assets.stages.deliver import Deliverer
 from mlops_assets_tests.adjustments.stores import ledger
+from mlops_assets_tests.commands.odd_tables import ODD_TABLES, drafting
 from mlops_assets_tests.commands.places import places_of, sites
 from mlops_assets_tests.io_managers.sql.before import too_many_parts
 from mlops_assets_tests.tracking.planted import plant
@@ -268,49 +268,8 @@ def nothing_stored_to_ask(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
         return raised(lambda: open_stored(first_spec(box.settings.forecasts), stores))
 
 
-def drafting(change: Callable[[pd.DataFrame, Path], str]) -> Callable[[Sandbox, pytest.MonkeyPatch], BaseException]:
-    """Ask for a spec of a table that is none before it is written anew; a change returns where it has put it."""
-
-    def provoke(box: Sandbox, _: pytest.MonkeyPatch) -> BaseException:
-        return box.error_of("init", change(panel(items=2)[["shop", "day", "sales"]], box.folder))
-
-    return provoke
-
-
-def file_of(text: str, folder: Path) -> str:
-    (folder / "shops.csv").write_text(text, encoding="utf-8")
-    return str(folder / "shops.csv")
-
-
-def a_file_each(table: pd.DataFrame, folder: Path) -> str:
-    (folder / "shops").mkdir()
-    for shop, rows in table.groupby("shop"):
-        rows[["day", "sales"]].to_csv(folder / "shops" / f"{shop}.csv", index=False)
-    return str(folder / "shops")
-
-
-def with_hours(table: pd.DataFrame, folder: Path) -> str:
-    hours = table.head(4).merge(pd.DataFrame({"hour": range(24)}), how="cross")
-    return file_of(hours.to_csv(index=False), folder)
-
-
 CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
-    "drafts/rewriting.py:require_names_first": drafting(
-        lambda table, folder: file_of("Sales\nof all shops;;\n\n" + table.to_csv(sep=";", index=False), folder)
-    ),
-    "drafts/rewriting.py:require_names": drafting(
-        lambda table, folder: file_of(table.to_csv(index=False, header=False), folder)
-    ),
-    "drafts/rewriting.py:require_long": drafting(
-        lambda table, folder: file_of(table.pivot(index="shop", columns="day", values="sales").to_csv(sep=";"), folder)
-    ),
-    "drafts/rewriting.py:require_plain_numbers": drafting(
-        lambda table, folder: file_of(
-            table.assign(sales=table["sales"].map("${:.2f}".format)).to_csv(index=False), folder
-        )
-    ),
-    "drafts/rewriting.py:require_one_time": drafting(with_hours),
-    "drafts/rewriting.py:require_items": drafting(a_file_each),
+    **{f"drafts/rewriting.py:{place}": drafting(table) for place, table in ODD_TABLES.items()},
     "spec/folder.py:find_spec": lambda box, _: box.error_of("run", "nothing"),
     "analysis/opened.py:open_stored": nothing_stored_to_ask,
     "analysis/revisions.py:_stored": lambda box, _: box.error_of("revisions", "demo"),
