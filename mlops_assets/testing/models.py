@@ -15,7 +15,9 @@ import pandas as pd
 from mlops_assets.errors import MlopsAssetsError
 from mlops_assets.forecasting.model import model_file
 from mlops_assets.forecasting.model.baselines import alive_items
+from mlops_assets.forecasting.model.extensions import told
 from mlops_assets.forecasting.model.kinds import Model, class_of
+from mlops_assets.forecasting.model.kinds.protocol import METHODS
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 
 DAYS, HORIZON, SEASON = 120, 6, 7
@@ -58,20 +60,45 @@ def check_model(
     """
     made = class_of(kind) if isinstance(kind, str) else kind
     name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    _refuse(made, name, parameters or {})
     settings = ModelSettings(name, dict(parameters or {}), max_training_rows, members=tuple(members))
     case = _Case(made, Task("D", HORIZON, (SEASON,), (0.1, 0.5, 0.9), model=settings))
-    broken = []
+    broken: dict[str, list[str]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for promise in PROMISES:
             try:
                 said = promise(case)
+            except MlopsAssetsError as error:
+                said = str(error)
             except Exception as error:
-                said = f"{type(error).__name__}: {error}"
+                said = told(error)
             if said:
-                broken.append(f"- {(promise.__doc__ or '').rstrip('.')}: {said}")
+                broken.setdefault(said, []).append((promise.__doc__ or "").rstrip("."))
     if broken:
-        raise ModelCheckError("\n".join([f"{name} does not keep what a model promises:", *broken]))
+        lines = [f"- {_counted(promises)}: {said}" for said, promises in broken.items()]
+        raise ModelCheckError("\n".join([f"{name} does not keep what a model promises:", *lines]))
+
+
+def _refuse(made: type[Model], name: str, parameters: Mapping[str, Any]) -> None:
+    """Raise ModelCheckError where a class lacks a method, or a parameter is none that it says it has."""
+    missing = [method for method in METHODS if not callable(getattr(made, method, None))]
+    if missing:
+        raise ModelCheckError(f"{name} lacks {', '.join(missing)}; a model has the methods {', '.join(METHODS)}")
+    known: Mapping[str, Any] | Sequence[str] | None = getattr(made, "PARAMETERS", None)
+    if known is None:  # of a regressor the library says what is wrong
+        return
+    for one in parameters:
+        if one not in known:
+            raise ModelCheckError(f"{name} has no parameter {one}: its PARAMETERS are {', '.join(known) or 'none'}")
+        if isinstance(known, Mapping) and (wrong := known[one](parameters[one])):
+            raise ModelCheckError(f"{name}: the parameter {one} is {parameters[one]!r}; {wrong}")
+
+
+def _counted(promises: Sequence[str]) -> str:
+    """Name the first of the promises that fail for one reason, and count the others."""
+    more = len(promises) - 1
+    return f"{promises[0]} (and {more} more promise{'s' * (more > 1)}, for the same reason)" if more else promises[0]
 
 
 def example_series() -> pd.DataFrame:
@@ -103,7 +130,7 @@ class _Case:
     made: type[Model]
     task: Task
 
-    @cached_property
+    @property
     def history(self) -> pd.DataFrame:
         return example_series()
 
@@ -202,7 +229,10 @@ def _newcomers(case: _Case) -> str:
 
 
 def _again(case: _Case) -> str:
-    """The same rows give the same model, also when they come back from Parquet."""
+    """The same rows give the same model, also when they come back from Parquet, and it answers the same each time."""
+    changed = _differ(case.model.predict(case.history, case.origin), case.forecasts)
+    if changed:
+        return f"asked for the same again, {changed}"
     file = io.BytesIO()
     case.rows.to_parquet(file)
     again = case.made.fit(pd.read_parquet(file), case.task)
@@ -242,30 +272,47 @@ def _missing(case: _Case) -> str:
 
 def _untouched(case: _Case) -> str:
     """The frames that are given stay as they are."""
-    rows = case.made.rows(example_series(), case.task, case.origin)
-    return _differ(case.history, example_series()) or _differ(case.rows, rows)
+    history, rows = example_series(), case.made.rows(example_series(), case.task, case.origin)
+    model = case.made.fit(rows, case.task)
+    model.predict(history, case.origin)
+    changed = _differ(rows, case.made.rows(example_series(), case.task, case.origin))
+    if changed:
+        return f"fit changes the rows: {changed}"
+    changed = _differ(history, example_series())
+    return f"predict changes the history: {changed}" if changed else ""
 
 
 PROMISES: tuple[Callable[[_Case], str], ...] = (
-    _rows, _table, _says, _quantiles, _leads, _items, _newcomers, _again, _stored, _neighbours, _future, _missing,
-    _untouched,
+    _rows, _table, _untouched, _says, _quantiles, _again, _leads, _items, _newcomers, _stored, _neighbours, _future,
+    _missing,
 )  # fmt: skip
 """Each gives an empty text if it is kept, else what is wrong."""
 
 
 def _differ(found: pd.DataFrame, wanted: pd.DataFrame, rounded: float = 0.0) -> str:
     """Say how two frames differ, by more than a share of a value; empty if they do not."""
-    try:
-        pd.testing.assert_frame_equal(
-            found.reset_index(drop=True),
-            wanted.reset_index(drop=True),
-            rtol=rounded,
-            atol=rounded / 1000,
-            check_dtype=False,
-        )
-    except AssertionError as error:
-        return " ".join(str(error).split())
+    found, wanted = found.reset_index(drop=True), wanted.reset_index(drop=True)
+    if list(found.columns) != list(wanted.columns) or len(found) != len(wanted):
+        there, expected = (f"{len(frame)} rows of {', '.join(frame.columns)}" for frame in (found, wanted))
+        return f"there are {there}, and not {expected}"
+    for column in map(str, found.columns):
+        pair = (found[[column]], wanted[[column]])
+        try:
+            pd.testing.assert_frame_equal(*pair, rtol=rounded, atol=rounded / 1000, check_dtype=False)
+        except AssertionError as error:
+            return _where(column, found, wanted) or " ".join(str(error).split())
     return ""
+
+
+def _where(column: str, found: pd.DataFrame, wanted: pd.DataFrame) -> str:
+    """Name the first row of a column in which two frames differ, and count the others."""
+    ours, theirs = found[column], wanted[column]
+    rows = np.flatnonzero(~((ours == theirs) | (ours.isna() & theirs.isna())).to_numpy())
+    if not len(rows):
+        return ""
+    row = int(rows[0])
+    place = " ".join(f"{name} {wanted[name][row]}" for name in ("item_id", "timestamp") if name in wanted)
+    return f"{column} of {place} is {ours[row]}, and not {theirs[row]} ({len(rows)} of {len(found)} rows differ)"
 
 
 def _unless(kept: object, words: str) -> str:

@@ -18,6 +18,7 @@ from pandas.tseries.frequencies import to_offset
 
 from .. import baselines, conformal, features
 from ..errors import DataError
+from ..extensions import MODELS, ExtensionError, called
 from ..features.sampling import uniform
 from ..panel import ITEM, TARGET, TIME, Panel, require_columns
 from ..quantiles import row_quantiles
@@ -184,9 +185,16 @@ class SeriesModel:
         if len(there) < LEAST:
             return None
         values = values[there[0] :]
-        made = self.distribution(values, levels)
+        kind, horizon = self.task.model.kind, self.task.horizon
+        made = called(MODELS, kind, self.distribution, values, levels)
         if made is None:
             return None
+        shapes = [np.shape(part) for part in made]
+        if shapes != [(horizon,), (horizon, len(levels))]:
+            raise ExtensionError(
+                f"the model kind {kind!r}: distribution gives shapes {shapes}, not means of {horizon} steps and "
+                f"quantiles of {horizon} steps by {len(levels)} levels"
+            )
         found = np.column_stack(made)
         low, high = np.nanmin(values), np.nanmax(values)
         room = FURTHEST * max(high - low, abs(high), abs(low))
@@ -293,13 +301,27 @@ class CalibratedSeries(SeriesModel):
             return np.full(self.task.horizon, whole[0]), 0.0
         known = _known_paths.get()
         key = (repr(self.task.model), self.task.horizon, self.task.season_lengths, whole.tobytes())
-        if known is None or key not in known:
-            found = self.path(whole)
-            found = None if found is None else (np.asarray(found[0], dtype=float), float(found[1]))
-            if known is None:
-                return found
-            known[key] = found
+        if known is None:
+            return self._asked(whole)
+        if key not in known:
+            known[key] = self._asked(whole)
         return known[key]
+
+    def _asked(self, values: np.ndarray) -> tuple[np.ndarray, float] | None:
+        """Return what `path` gives; ExtensionError if it fails, or gives anything else than it should."""
+        kind, steps = self.task.model.kind, self.task.horizon
+        found = called(MODELS, kind, self.path, values)
+        if found is None:
+            return None
+        try:
+            mean, size = np.asarray(found[0], dtype=float), float(found[1])
+        except (TypeError, ValueError, IndexError, KeyError):
+            wrong = f"{type(found).__name__}, not a mean path and the size of an error"
+        else:
+            if mean.shape == (steps,) and not size < 0:
+                return mean, size
+            wrong = f"a size of error of {size:g}" if size < 0 else f"a mean of shape {mean.shape}, not ({steps},)"
+        raise ExtensionError(f"the model kind {kind!r}: path gives {wrong}")
 
     def _errors(self, values: np.ndarray) -> list[np.ndarray]:
         """Errors in sizes after some origins of one series, each of shape (horizon,), NaN where nothing came."""
