@@ -1,6 +1,6 @@
 """The forecast of a simulated year: its spec, and where it is kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,9 +17,11 @@ from mlops_assets.alerts.notifications import Notifications
 from mlops_assets.catalog.graph import Graph
 from mlops_assets.catalog.log import numbered
 from mlops_assets.catalog.names import INGEST, MODEL_VERSIONS, OBSERVATIONS, job_name, step_name
+from mlops_assets.catalog.partitions import whole_window
 from mlops_assets.catalog.run_tags import FORECAST
 from mlops_assets.environments import Stores, open_stores
 from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.forecasting.data.contract import Checked
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.roles import CHAMPION, SHADOW
 from mlops_assets.resources.clock import Clock
@@ -29,7 +31,9 @@ from mlops_assets.simulation.journal import JobEvent
 from mlops_assets.simulation.service import EXTERNAL, Service, ServiceJobs
 from mlops_assets.simulation.stores import KeptModels, KeptTables, instance
 from mlops_assets.simulation.world import HISTORY, START, World
+from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import ForecastSpec, load_spec
+from mlops_assets.stages import ingest
 from mlops_assets.tracking.memory import MemoryTracking
 from mlops_assets.tracking.registry import Version
 
@@ -123,6 +127,7 @@ class Forecast:
         stores: with the clock of the moment.
         graph: what all its assets share.
         instance: knows the runs.
+        readings: partitions -> what the contract says of them this morning, where that was found out ahead.
     """
 
     spec: ForecastSpec
@@ -131,6 +136,7 @@ class Forecast:
     stores: Stores = field(init=False)
     graph: Graph = field(init=False)
     instance: dg.DagsterInstance = field(default_factory=instance)
+    readings: dict[tuple[str, ...], Checked] = field(default_factory=dict)
     _tables: KeptTables = field(default_factory=KeptTables)
     _tracking: MemoryTracking = field(default_factory=MemoryTracking)
     _runs: int = 0
@@ -174,6 +180,12 @@ class Forecast:
             for path in models.children([self.spec.name]):
                 key = [self.spec.name, *path.split("/")]
                 stores.models.save(key, models.load(key))
+
+    def read(self, keys: Sequence[str]) -> tuple[Checked, str]:
+        """Read consecutive partitions of the source; see `ingest.read_observations`."""
+        if (found := self.readings.pop(tuple(keys), None)) is not None:
+            return found, open_source(self.spec).name
+        return ingest.read_observations(self.graph, whole_window(self.graph.partitions, keys), self.stores.clock)
 
     def stored(self, asset: str, last: str = "", count: int | None = None) -> StoredTable:
         """Return a table with its partitions up to one, all or so many, none of which is read yet."""

@@ -11,10 +11,11 @@ from mlops_assets.catalog.names import FORECASTS
 from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.evaluation.ledger import delivered
+from mlops_assets.simulation.ahead import MORNING, Ahead, key_of, reads
 from mlops_assets.simulation.auditor import Auditor, Rules
 from mlops_assets.simulation.decisions import faults_of_answers, faults_of_decisions
 from mlops_assets.simulation.forecast import MOST_BAD, REREAD, SOURCE, Forecast, declare
-from mlops_assets.simulation.hands import Hands, Stages
+from mlops_assets.simulation.hands import ROUND, Hands, Stages
 from mlops_assets.simulation.journal import Day, Happened, JobEvent, Told
 from mlops_assets.simulation.people import People
 from mlops_assets.simulation.telling import Teller
@@ -22,8 +23,8 @@ from mlops_assets.simulation.world import HISTORY, World
 from mlops_assets.spec import ForecastSpec
 from mlops_assets.stages.external.collect import look
 
-MORNING, NOON, EVENING = (pd.Timedelta(hours=24 + hour) for hour in (6, 9, 20))
-"""When the round of a day is made, when people are at work, and when all is looked at: on the day after it."""
+NOON, EVENING = (pd.Timedelta(hours=24 + hour) for hour in (9, 20))
+"""When people are at work, and when all is looked at: on the day after it."""
 AUDITED = 10
 """Days back that the auditor looks each day; every seventh he looks at all."""
 
@@ -36,14 +37,17 @@ class Life:
         world: what happens.
         folder: empty, for the source's file, the spec and the jobs' ledger.
         how: makes the hands that do the machine's part.
+        ahead: has read the source where another process does; None: none does.
     """
 
     world: World
     folder: Path
     how: Callable[[Teller], Hands] = Stages
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         """Write the source and the spec, and take in the history."""
+        self._ahead = self.ahead or Ahead(self.world)
         source = self._give(-1)
         self.forecast = Forecast(declare(self.folder, self.world), self.folder)
         spec = self.forecast.spec
@@ -54,7 +58,7 @@ class Life:
         self.hands = self.how(self.teller)
         self.people = People(self.world, self.forecast, self.hands)
         self.forecast.wake(self.world.date(-1) + MORNING)
-        keys = [self._key(day) for day in range(-HISTORY, 0)]
+        keys = [key_of(self.world, day) for day in range(-HISTORY, 0)]
         for rows in self.hands.history(keys).rows:
             self.teller.know(rows)
 
@@ -71,18 +75,18 @@ class Life:
     @property
     def dates(self) -> Sequence[str]:
         """The days that there are to live."""
-        return [self._key(number) for number in range(self.world.days)]
+        return [key_of(self.world, number) for number in range(self.world.days)]
 
     def live(self, number: int) -> Day:
         """Live a day, the one after the last; return what it was like."""
         world, forecast, hands, day = self.world, self.forecast, self.hands, self.world.date(number)
-        key, source = self._key(number), self._give(number)
+        (key,), again = reads(world, number)
+        source = self._give(number)
         if world.serves(number) != (forecast.spec.external is not None):
             forecast.change(declare(self.folder, world, number))
         forecast.wake(day + MORNING)
         if number == 0:
             hands.train({REASON: "there is no champion"})
-        again = [self._key(number - back) for back in range(REREAD, 0, -1)] if day.dayofweek == 0 else []
         taken = hands.round(key, again)
         self.auditor.morning(source, day)
         with self.teller.stage("alerts"):  # of what the next training mends
@@ -125,7 +129,7 @@ class Life:
 
     def _faults(self, number: int) -> tuple[str, ...]:
         """Return what the auditor finds wrong."""
-        forecast, last = self.forecast, self._key(number)
+        forecast, last = self.forecast, key_of(self.world, number)
         back = None if number % 7 == 0 or number == self.world.days - 1 else AUDITED
         observed = forecast.observations(last, back).read(["item_id", "timestamp", "target"])
         ledger = forecast.stored(FORECASTS, last, back).read(["origin", "item_id", "lead", "mean", "role"])
@@ -136,9 +140,10 @@ class Life:
         )
 
     def _give(self, number: int) -> pd.DataFrame:
-        source = self.world.source(number)
-        source.to_csv(self.folder / SOURCE, index=False)
-        return source
-
-    def _key(self, number: int) -> str:
-        return f"{self.world.date(number):%Y-%m-%d}"
+        """Write the source as it is after a day, and let it be read as it was ahead."""
+        morning = self._ahead.morning(number)
+        (self.folder / SOURCE).write_text(morning.text, encoding="utf-8")
+        if number >= 0:
+            self.forecast.readings = dict(morning.readings)
+            self.teller.charge(ROUND, morning.cpu_seconds)
+        return morning.source

@@ -9,7 +9,7 @@ from mlops_assets.adjustments.publisher import Publisher
 from mlops_assets.alerts import messages
 from mlops_assets.catalog.graph import reach_of
 from mlops_assets.catalog.names import ANOMALIES, DATA_DRIFT, FORECAST_ACCURACY, FORECASTS, OBSERVATIONS, QUARANTINE
-from mlops_assets.catalog.partitions import partition_of, periods, whole_window, with_steps
+from mlops_assets.catalog.partitions import partition_of, periods, with_steps
 from mlops_assets.lifecycle.meanings import Meanings, require_present
 from mlops_assets.lifecycle.revisions import Revisions
 from mlops_assets.resources.clock import naive_utc
@@ -58,7 +58,7 @@ def take(forecast: Forecast, keys: Sequence[str], run_id: str, taken: Taken) -> 
     """
     spec, graph, stores = forecast.spec, forecast.graph, forecast.stores
     tables, now = stores.tables, stores.clock.now()
-    checked, source = ingest.read_observations(graph, whole_window(graph.partitions, keys), stores.clock)
+    checked, source = forecast.read(keys)
     intake = ingest.take_in(graph, tables, checked, keys)
     quarantined = ingest.quarantine_of(checked, graph, keys)
     tables.write_all([spec.name, QUARANTINE], {key: quarantined[quarantined["partition"] == key] for key in keys})

@@ -46,6 +46,10 @@ class Teller:
             within = sum(self._spent.values()) - before
             self._spent[name] = self._spent.get(name, 0.0) + process_time() - began - within
 
+    def charge(self, stage: str, cpu_seconds: float) -> None:
+        """Count what another process has done for a stage."""
+        self._spent[stage] = self._spent.get(stage, 0.0) + cpu_seconds
+
     def know(self, rows: pd.DataFrame) -> None:
         """Take observations for known: they came before the first day."""
         self._known |= self.changed(rows)

@@ -1,5 +1,6 @@
 """A year from its first day to its last: lived, told in a journal, and compared with what others would have done."""
 
+import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from mlops_assets.forecasting.model import model_file
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.release import package_version
 from mlops_assets.settings import Settings
+from mlops_assets.simulation.ahead import ahead_of, spare
 from mlops_assets.simulation.courses import ORIGINS, courses
 from mlops_assets.simulation.forecast import Forecast
 from mlops_assets.simulation.hands import Hands, Stages
@@ -28,6 +30,10 @@ from mlops_assets.spec import ForecastSpec
 
 FEW_ORIGINS = 12
 """On which the policies are compared where a training may take long."""
+_GARBAGE = 20_000
+"""Objects made, more than given back, after which garbage is looked for."""
+_LONG = 60
+"""Days that are worth the start of another process."""
 Listener = Callable[[Day], None]
 """Told of each day as soon as it is over."""
 
@@ -71,9 +77,10 @@ def of_world(
     Raises:
         SimulationError: there are too few days for anything to happen, or the last one to live is none of them.
     """
-    with TemporaryDirectory() as folder, quiet():
-        world = World.of(seed, days)
-        life = Life(world, Path(folder), _assets if full else Stages)
+    world = World.of(seed, days)
+    processes = 0 if full or days < _LONG or not spare() else 1
+    with TemporaryDirectory() as folder, quiet(), ahead_of(world, processes) as ahead:
+        life = Life(world, Path(folder), _assets if full else Stages, ahead)
         left_out = [kind.value for kind in world.left_out]
         journal = year(life, listen, seed, until, "full" if full else "fast", left_out)
         if kept is not None:
@@ -110,15 +117,21 @@ def of_history(spec: ForecastSpec, settings: Settings, days: int | None, until: 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let nothing be logged, as alerts of a made-up forecast are for its journal, and let copies be cheap."""
+    """Let nothing be logged, as alerts of a made-up forecast are for its journal, and let copies be cheap.
+
+    Hundreds of thousands of objects stay from the first day on: looking through them for garbage is a twentieth of a
+    day, unless it is done rarely.
+    """
     loggers = logging.getLogger("dagster.builtin"), logging.getLogger("mlops_assets")
-    before = [one.level for one in loggers]
+    before, often = [one.level for one in loggers], gc.get_threshold()
     for one in loggers:
         one.setLevel(logging.CRITICAL + 1)
+    gc.set_threshold(_GARBAGE, *often[1:])
     try:
         with pd.option_context("mode.copy_on_write", True):  # copies that nobody changes are a tenth of a day
             yield
     finally:
+        gc.set_threshold(*often)
         for one, level in zip(loggers, before, strict=True):
             one.setLevel(level)
 

@@ -1,11 +1,15 @@
 """A forecast lives through a short year: after each day the auditor finds nothing wrong, and in the end all is well."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mlops_assets.simulation.ahead import Ahead
 from mlops_assets.simulation.full import Assets
 from mlops_assets.simulation.journal import Day
 from mlops_assets.simulation.life import Life
@@ -15,6 +19,19 @@ from mlops_assets_tests.simulation.end import unsettled
 DAYS, CALM, QUIET = 22, 2, 5
 FEW = 6
 """Days that Dagster lives by default: with a training by hand, a revision, a lost model, a regime change."""
+
+
+class AtOnce:
+    """A pool that has done what it is asked for before anybody looks."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def submit(self, function: Callable[..., Any], world: World, number: int) -> Future[Any]:
+        self.asked.append(number)
+        future: Future[Any] = Future()
+        future.set_result(function(world, number))
+        return future
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +52,14 @@ def test_a_seed_is_lived_alike(days: list[Day], tmp_path: Path) -> None:
     life = Life(World.of(0, DAYS, CALM, QUIET), tmp_path)
     for day in days[:3]:
         assert _without_costs(life.live(days.index(day))) == _without_costs(day)
+
+
+def test_it_is_lived_alike_where_another_process_reads_ahead(days: list[Day], tmp_path: Path) -> None:
+    world, pool = World.of(0, DAYS, CALM, QUIET), AtOnce()
+    life = Life(world, tmp_path, ahead=Ahead(world, pool))
+    assert [_without_costs(life.live(number)) for number in range(DAYS)] == [_without_costs(day) for day in days]
+    assert pool.asked == [*range(DAYS)]
+    assert life.forecast.readings == {}, "the round has read something else"
 
 
 def test_dagsters_assets_live_the_same(days: list[Day], tmp_path: Path) -> None:

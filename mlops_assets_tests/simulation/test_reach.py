@@ -6,6 +6,7 @@ Long: `make test-year` lives the seeds (`MLOPS_TEST_YEAR=8`: so many), each for 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import pytest
@@ -15,9 +16,11 @@ from mlops_assets.forecasting.decisions.gate import RuleName
 from mlops_assets.forecasting.decisions.guards import Guard
 from mlops_assets.forecasting.decisions.triggers import Trigger
 from mlops_assets.jobs.job import State
+from mlops_assets.scale.engine import Engine
 from mlops_assets.simulation.journal import Day
 from mlops_assets.simulation.life import Life
 from mlops_assets.simulation.world import World
+from mlops_assets.simulation.year import quiet
 from mlops_assets_tests.simulation.end import unsettled
 
 SEEDS, DAYS = range(int(os.environ.get("MLOPS_TEST_YEAR", "0"))), 70
@@ -34,13 +37,17 @@ pytestmark = pytest.mark.skipif(not SEEDS, reason="long: make test-year")
 
 
 @pytest.fixture(scope="module")
-def lives(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Day]]:
-    return {seed: list(_lived(seed, tmp_path_factory.mktemp(f"seed{seed}"))) for seed in SEEDS}
+def lives() -> Iterator[dict[int, list[Day]]]:
+    """The days of each seed; a core for each of them, as far as there are any."""
+    engine = Engine()
+    yield dict(zip(SEEDS, engine.map(_lived, SEEDS), strict=True))
+    engine.close()
 
 
-def _lived(seed: int, folder: Path) -> Iterator[Day]:
-    life = Life(World.of(seed, DAYS), folder)
-    return map(life.live, range(DAYS))
+def _lived(seed: int) -> list[Day]:
+    with TemporaryDirectory() as folder, quiet():
+        life = Life(World.of(seed, DAYS), Path(folder))
+        return [life.live(number) for number in range(DAYS)]
 
 
 def test_nothing_is_lost_or_doubled_and_decisions_explain_themselves(lives: dict[int, list[Day]]) -> None:
