@@ -12,8 +12,8 @@ from mlops_assets.catalog.run_tags import REASON
 from mlops_assets.environments import Stores
 from mlops_assets.forecasting.evaluation.ledger import delivered
 from mlops_assets.simulation.ahead import MORNING, Ahead, key_of, reads
-from mlops_assets.simulation.auditor import Auditor, Rules
-from mlops_assets.simulation.decisions import faults_of_answers, faults_of_decisions
+from mlops_assets.simulation.audit.auditor import Auditor, Rules
+from mlops_assets.simulation.audit.decisions import faults_of_answers, faults_of_decisions
 from mlops_assets.simulation.forecast import MOST_BAD, REREAD, SOURCE, Forecast, declare
 from mlops_assets.simulation.hands import ROUND, Hands, Stages
 from mlops_assets.simulation.journal import Day, Happened, JobEvent, Told

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mlops_assets.simulation.auditor import Auditor, Rules
+from mlops_assets.simulation.audit.auditor import Auditor, Rules
 
 DAYS = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"])
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mlops_assets.lifecycle.decisions import Decisions, Entry
-from mlops_assets.simulation.decisions import faults_of_answers, faults_of_decisions
+from mlops_assets.simulation.audit.decisions import faults_of_answers, faults_of_decisions
 from mlops_assets.simulation.forecast import NAME, SOURCE, Forecast, declare
 from mlops_assets.simulation.journal import Asked
 from mlops_assets.simulation.world import World
