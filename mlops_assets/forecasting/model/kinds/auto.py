@@ -14,16 +14,16 @@ from .ensemble import Ensemble, record_of
 from .statistical import LIBRARY
 from .trials import SPARSE, Trial
 
-AHEAD = 0.05
+AHEAD = 0.8
 """Share by which one kind's loss must be less than the average's for it to forecast alone, where the windows lie within
-one horizon; over more horizons it is as many times less."""
+one horizon; over more horizons it is as many times less, a tenth over eight."""
 
 
 class Auto(Ensemble):
     """An ensemble that decides, segment by segment, whether one member alone does better.
 
-    The weights of the average are those of `weights.stack`; each item's are tilted to the members that did better on it
-    (`weights.tilted`).
+    The weights of the average are those of `weights.by_loss`; each item's are tilted to the members that did better on
+    it (`weights.tilted`).
     """
 
     @classmethod

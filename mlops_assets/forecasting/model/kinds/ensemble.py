@@ -130,21 +130,22 @@ class Ensemble:
             trial: what the members forecast.
             kinds: their names.
             segment: of each item.
-            before: weights of all items that they are drawn to, shape (members,); None: `weights.prior`.
+            before: weights that losses tilt, shape (members,); None: `weights.prior`.
 
         Returns:
             Weights of items that are not known, shape (members,): the mean of the others; of each item, shape (items,
             members); and the `record`.
         """
-        if len(trial.target):
-            general = weighing.stack(trial, weighing.prior(kinds, trial.complete) if before is None else before)
-        else:
-            general = cls.untried(kinds)
+        usual = weighing.ratios(trial)
         weights, parts = np.zeros((len(segment), len(kinds))), []
         for name in sorted(segment.unique()):
             own = segment.to_numpy() == name
             rows = trial.of(np.isin(trial.item, segment.index[own]))
-            mine = weighing.stack(rows, general)
+            if len(trial.target):
+                start = weighing.prior(kinds, rows.complete) if before is None else before
+                mine = weighing.by_loss(weighing.ratios(rows, usual), start, trial.horizons)
+            else:
+                mine = cls.untried(kinds)
             weights[own], record = cls.settle(rows, kinds, segment.index[own].to_numpy(), mine)
             parts.append(record.assign(segment=name, items=int(own.sum())))
         others = weighing.without_negligible(weights.mean(axis=0))

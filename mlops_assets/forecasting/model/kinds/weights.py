@@ -1,38 +1,35 @@
 """Weights of an average of models, learnt from what they forecast of windows that none of them had seen.
 
 Quantiles are averaged level by level (Lichtendahl, Grushka-Cockayne and Winkler 2013, "Is it better to average
-probabilities or quantiles?", Management Science 59), with weights on the simplex that make the average's quantile loss
-least: stacking (Breiman 1996, "Stacked regressions", Machine Learning 24). A few windows are little evidence, and fixed
-weights are hard to beat (Claeskens et al. 2016, "The forecast combination puzzle", International Journal of Forecasting
-32), so weights are drawn towards fixed ones, those of a segment towards those of all items, those of an item towards
-its segment's; the more so, the fewer horizons there were to learn them from.
+probabilities or quantiles?", Management Science 59), with weights by a power of each member's loss (Bates and Granger
+1969, "The combination of forecasts", Operational Research Quarterly 20), times fixed ones. A few windows are little
+evidence, and fixed weights are hard to beat (Claeskens et al. 2016, "The forecast combination puzzle", International
+Journal of Forecasting 32), so the power is the smaller, the fewer horizons there were to learn from, losses of a
+segment are drawn towards those of all items, and weights of an item to its segment's. Weights that make the average's
+loss on these windows least (stacking) forecast later ones no better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..quantiles import pinball
+from ..scaling import TINY
 from ..task import ModelSettings
 from .trials import Trial
 
-PRICE = 1.5
-"""Of a squared distance of one from the weights that others are drawn to, as a share of the best member's loss, where
-the windows lie within one horizon; over more horizons it is as many times less."""
+POWER, MANY = 6.0, 3.0
+"""How sharply weights follow losses, where the windows lie over a great many horizons; over so many, half as much."""
 FEW = 20
-"""Series that were tried (an item from an origin each) with which that price is twice as high: with fewer, more."""
+"""Series of a segment that were tried (an item from an origin each) for its own losses to count half."""
 DEFAULT = 0.5
 """Weight of the engine's default kind before anything was tried."""
 ITEM_WINDOWS, ITEM_POWER = 2.0, 4.0
 """How many windows an item needs for its own errors to count half, and how sharply they then do."""
 NEGLIGIBLE = 0.02
 """A smaller weight is none: it would cost a fit and change nothing."""
-MOST_ROWS = 50_000
-"""Rows that weights are learnt from, at most, evenly spaced."""
 
 
 def equal(members: np.ndarray) -> np.ndarray:
@@ -54,44 +51,42 @@ def prior(kinds: Sequence[str], usable: np.ndarray) -> np.ndarray:
     return DEFAULT * default + (1 - DEFAULT) * equal(others)
 
 
-def stack(trial: Trial, towards: np.ndarray) -> np.ndarray:
-    """Weights that make the quantile loss of the average least, and lie near to others.
+def ratios(trial: Trial, usual: np.ndarray | None = None) -> np.ndarray:
+    """Loss of each member by the best one's, shape (members,); NaN of those that have not forecast every row.
 
     Args:
-        trial: without any row, the weights are those that they should lie near to.
-        towards: weights, shape (members,).
+        trial: with or without rows.
+        usual: the same of all series, which those of a segment are drawn to, the more so the fewer there are.
+    """
+    usable = trial.complete
+    if not (len(trial.target) and usable.any()):
+        return np.full(len(trial.quantiles), np.nan) if usual is None else usual
+    losses = np.where(usable, np.maximum(trial.losses().mean(axis=1), TINY), np.nan)
+    own = losses / np.nanmin(losses)
+    if usual is None:
+        return own
+    others = np.where(usable, np.where(np.isnan(usual), own, usual), np.nan)
+    return (trial.series * own + FEW * others / np.nanmin(others)) / (trial.series + FEW)
+
+
+def by_loss(ratio: np.ndarray, towards: np.ndarray, horizons: float) -> np.ndarray:
+    """Tilt weights to the members that lost less.
+
+    Args:
+        ratio: of losses, see `ratios`.
+        towards: weights before anything was tried, shape (members,).
+        horizons: over how many horizons the windows lie.
 
     Returns:
-        Weights of the members that have forecast every row, zero of the others; none below zero, summing to one.
+        Weights of the members that have a ratio, zero of the others; none below zero, summing to one. Without any
+        ratio, those before.
     """
-    from scipy.optimize import minimize
-
-    if not len(trial.target):
-        return towards
-    trial = trial.of(np.linspace(0, len(trial.target) - 1, min(len(trial.target), MOST_ROWS)).astype(np.int64))
-    usable = trial.complete
+    usable = ~np.isnan(ratio)
     if not usable.any():
         return towards
-    start = towards[usable] / towards[usable].sum() if towards[usable].sum() > 0 else equal(usable)[usable]
-    best = float(trial.losses()[usable].mean(axis=1).min())
-    if len(start) == 1 or best == 0:
-        return _spread(usable, start)
-    quantiles, price = trial.quantiles[usable], PRICE * best * (1 + FEW / trial.series) / trial.horizons
-
-    def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        away = trial.target[:, None] - np.tensordot(weights, quantiles, 1)
-        loss = pinball(away, trial.levels) / trial.scale[:, None]
-        slope = np.where(away > 0, -trial.levels, 1 - trial.levels) / trial.scale[:, None]
-        gradient = 2 * np.tensordot(quantiles, slope, 2) / slope.size
-        far = weights - start
-        return 2 * float(loss.mean()) + price * float(far @ far), gradient + 2 * price * far
-
-    simplex: dict[str, Any] = {"type": "eq", "fun": lambda weights: weights.sum() - 1}
-    found: Any = minimize(
-        cost, start, jac=True, method="SLSQP", bounds=[(0, 1)] * len(start), constraints=simplex, options={"ftol": 1e-7}
-    )
-    weights = found.x if np.isfinite(found.x).all() and cost(found.x)[0] <= cost(start)[0] else start
-    return _spread(usable, without_negligible(weights))
+    start = np.where(usable, towards, 0.0) if towards[usable].sum() > 0 else equal(usable)
+    found = start * np.where(usable, ratio, 1.0) ** -(POWER * horizons / (horizons + MANY))
+    return without_negligible(found / found.sum())
 
 
 def without_negligible(weights: np.ndarray) -> np.ndarray:
@@ -123,9 +118,3 @@ def tilted(trial: Trial, items: np.ndarray, weights: np.ndarray) -> np.ndarray:
     found = np.zeros((len(items), len(weights)))
     found[:, used] = weights[used] * shrunk**-ITEM_POWER
     return without_negligible(found / found.sum(axis=1, keepdims=True))
-
-
-def _spread(mask: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    every = np.zeros(len(mask))
-    every[mask] = weights
-    return every
