@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
-from mlops_assets.catalog.names import RECONCILED_FORECASTS
+from mlops_assets.catalog.names import FORECAST_ACCURACY, RECONCILED_FORECASTS
 from mlops_assets.lifecycle.decisions import Decisions
 from mlops_assets.reading import accuracy as scoring
 from mlops_assets.reading import items as listing
@@ -273,7 +273,9 @@ class Reader:
     def words(self) -> str:
         """Say in a sentence how good the latest forecasts were beside seasonal naive."""
         matched = Matched.of(self.tables, self.spec, Asked())
-        return words(self.spec, scoring.scores(matched, "all"), matched.partitions)
+        counts = self.tables.row_counts([self.spec.name, FORECAST_ACCURACY], matched.partitions)
+        scored = [key for key in matched.partitions if counts.get(key)]
+        return words(self.spec, scoring.scores(matched, "all"), scored)
 
     def _life(self) -> Lifecycle:
         assert self.tracking is not None

@@ -29,7 +29,7 @@ def test_words_say_how_good_it_is(stored, tmp_path):
     assert scores["period"].tolist() == days
     [whole] = stored.reader.accuracy().to_dict("records")
     assert stored.reader.words() == (
-        f"The errors of {whole['rows']} forecasts of 2024-03-01 to 2024-03-12 were as large as seasonal naive's "
+        f"The errors of {whole['rows']} forecasts of {days[0]} to {days[-1]} were as large as seasonal naive's "
         f"(MASE {whole['mase']:.2f}, seasonal naive {whole['naive_mase']:.2f})."
     )
     assert store(tmp_path, rounds=1).reader.words() == "No forecast could be scored yet."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.evaluation.metrics import outer_pair
-from mlops_assets.forecasting.formatting import stamp
+from mlops_assets.forecasting.formatting import counted, stamp
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import Task, quantile_column
 
@@ -109,7 +109,7 @@ def _flat(known: pd.DataFrame) -> pd.DataFrame:
     never = np.full(np.count_nonzero(flat), np.datetime64("NaT", "us"))
     rows = known[flat].assign(low=np.nan, high=np.nan, origin=never, kind=FLAT)
     reason = [
-        f"{value:.5g} for the {count}th time in a row, until then at most {most} times"
+        f"{value:.5g}, {count} times in a row, until then at most {counted(int(most), 'time')}"
         for value, count, most in zip(rows[TARGET], repeats[flat], longest[flat], strict=True)
     ]
     return rows.assign(reason=reason)

@@ -60,7 +60,7 @@ def test_without_an_interval_only_flat_lines_are_found():
 def test_a_flat_line_is_longer_than_any_before_and_than_chance():
     found = anomalies.find(series([*NOISE, *[7.7] * 6]), forecast().iloc[:0], TASK)
     assert found["kind"].tolist() == ["flat", "flat"]  # the fifth and the sixth
-    assert found["reason"].iloc[0] == "7.7 for the 5th time in a row, until then at most 1 times"
+    assert found["reason"].iloc[0] == "7.7, 5 times in a row, until then at most 1 time"
     counts = np.random.default_rng(1).poisson(0.3, 300)
     assert anomalies.find(series(counts), forecast().iloc[:0], TASK).empty
     nights = np.tile([*[0.0] * 8, *range(5, 21)], 10)
