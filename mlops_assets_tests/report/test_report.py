@@ -159,6 +159,8 @@ def test_a_terminal_shows_it(watched):
         console.print(part)
     text = console.export_text()
     assert "version 1" in text
+    assert found.champion is not None
+    assert text.count(found.champion.model_kind) > 1, "in the table of all, too"
     assert "next round" in text
     assert text.count("shop [/b]") == 2
 

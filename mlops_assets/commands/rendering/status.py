@@ -8,7 +8,7 @@ from mlops_assets.forecasting.charts.style import label
 from mlops_assets.forecasting.decisions.rules import RETRAINING
 from mlops_assets.forecasting.formatting import number
 from mlops_assets.report.beside import standing
-from mlops_assets.report.overview import BROKEN, ExternalState, Overview
+from mlops_assets.report.overview import BROKEN, ChampionState, ExternalState, Overview
 from mlops_assets.report.spending import sentence
 
 
@@ -23,7 +23,7 @@ def table(overviews: list[Overview]) -> Any:
         score = one.accuracy
         made.add_row(
             one.forecast,
-            f"version {one.champion.version}" if one.champion else "–",
+            _champion(one.champion) if one.champion else "–",
             one.last.get(FORECASTS) or "–",
             f"{score.metric} {number(score.value)}" if score else _tried(one),
             number(score.limit if score else None),
@@ -32,6 +32,12 @@ def table(overviews: list[Overview]) -> Any:
             style="red" if broken else None,
         )
     return made
+
+
+def _champion(found: ChampionState) -> str:
+    """Return the version and, where it is known, its kind, without the package of one's own."""
+    kind = found.model_kind.replace(":", ".").rpartition(".")[2]
+    return f"version {found.version}" + (f"\n{kind}" if kind else "")
 
 
 def _tried(one: Overview) -> str:

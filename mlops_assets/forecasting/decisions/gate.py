@@ -159,7 +159,9 @@ def judge(
         against = present.compared(confidence=limits.confidence)
     rules = [
         _loads(smoke_test),
-        better_than_naive(standing.against(NAIVE).compared(confidence=limits.confidence), limits),
+        Rule("better_than_naive", "not applicable", "it is seasonal naive itself")
+        if task.model.kind == NAIVE
+        else better_than_naive(standing.against(NAIVE).compared(confidence=limits.confidence), limits),
         against_champion(against, champion, limits),
         _segments(present, segments, limits, champion),
         _coverage(standing.coverage(), task, limits),

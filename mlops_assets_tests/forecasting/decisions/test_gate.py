@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_assets.forecasting.decisions.again import judge_again
 from mlops_assets.forecasting.decisions.gate import GateRules, Opponent, SmokeTest, judge
 from mlops_assets.forecasting.evaluation.backtest import CHALLENGER, CHAMPION, NAIVE
 from mlops_assets.forecasting.evaluation.segments import by_static
+from mlops_assets.forecasting.model.task import ModelSettings
 from mlops_assets_tests.forecasting.decisions.duels import ITEMS, TASK, model_rows
 
 LIMITS = GateRules()
@@ -46,6 +48,18 @@ def test_worse_than_naive_is_refused():
     assert decision.outcome == "refused"
     assert "better_than_naive" in failed(decision)
     assert "is not below seasonal naive's" in decision.reason
+
+
+def test_seasonal_naive_that_was_asked_for_need_not_beat_itself_but_the_champion():
+    rows, better = model_rows("n", 1), model_rows("c", 2, noise=0.05)
+    task = replace(TASK, model=ModelSettings("seasonal_naive"))
+    first = judge(duel(rows, naive=rows), task, LIMITS, smoke_test=GOOD)
+    assert (first.outcome, first.reason) == ("promoted", "it is seasonal naive itself; no champion yet")
+    again = judge_again(first.rules, LIMITS, None, "automatic")
+    assert again.outcome == "promoted"
+    beaten = judge(duel(rows, better, naive=rows), task, LIMITS, smoke_test=GOOD, champion=CROWN)
+    assert beaten.outcome == "refused"
+    assert "against_champion" in failed(beaten)
 
 
 def test_a_clearly_better_challenger_is_promoted_as_better():
