@@ -5,6 +5,8 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, cached_property, lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -82,7 +84,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         os.environ["DAGSTER_HOME"] = str(home)
         _open_without_alembic()
         try:
-            instance = dg.DagsterInstance.get()
+            with _paths_later():
+                instance = dg.DagsterInstance.get()
         except dg.DagsterInvalidConfigError as error:
             reason = scrub(" ".join(str(error).split()))[:300]
             both = "; remove event_log_storage: storage says where events are kept, too"
@@ -125,6 +128,47 @@ def _share_engines() -> None:
     names = vars(import_module("dagster._core.storage.runs.sqlite.sqlite_run_storage"))
     if "create_engine" in names:
         names["create_engine"] = lru_cache(maxsize=8)(names["create_engine"])
+
+
+@contextmanager
+def _paths_later() -> Iterator[None]:
+    """Let Dagster name the folder of its components' state without a file system's package, which few ever need."""
+    import upath
+
+    if "UPath" in upath.__dict__:
+        yield
+        return
+    upath.__dict__["UPath"] = _PathLater
+    try:
+        yield
+    finally:
+        del upath.__dict__["UPath"]
+
+
+class _PathLater:
+    """A path of `upath`, which is imported when anything is asked of it."""
+
+    def __init__(self, *given: Any) -> None:
+        self._given = given
+
+    @cached_property
+    def own(self) -> Any:
+        """The path."""
+        from upath import UPath
+
+        return UPath(*self._given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+    def __truediv__(self, name: str) -> Any:
+        return self.own / name
+
+    def __str__(self) -> str:
+        return str(self.own)
+
+    def __fspath__(self) -> str:
+        return str(self.own)
 
 
 def _names_in(function: Any) -> set[str]:

@@ -71,7 +71,8 @@ class Runner:
         self.definitions = dg.Definitions(
             assets=definitions.assets,
             jobs=definitions.jobs,
-            resources=definitions.resources,
+            # Dagster's own, which it opens whether or not anything is stored by it, imports packages of file systems.
+            resources={"io_manager": dg.mem_io_manager, **(definitions.resources or {})},
             executor=definitions.executor,
             loggers={"steps": steps},
         )

@@ -135,3 +135,34 @@ def test_a_dagster_that_asks_alembic_in_another_way_gets_alembic_itself(tmp_path
     (version,) = {*said.stdout.splitlines()[-1].split()}
     with sqlite3.connect(tmp_path / "history" / "runs.db") as runs:
         assert runs.execute("SELECT version_num FROM alembic_version").fetchone() == (version,)
+
+
+STATES = """
+import sys
+from pathlib import Path
+from mlops_assets.resources.instance import open_instance
+from mlops_assets.settings import Settings
+
+instance = open_instance(Settings())
+assert not {"upath.core", "fsspec"} & {*sys.modules}
+given, found = Path(sys.argv[1], "given"), Path(sys.argv[1], "found")
+given.write_text("a state")
+instance.defs_state_storage.upload_state_from_path("component", "1", given)
+instance.defs_state_storage.download_state_to_path("component", "1", found)
+assert found.read_text() == "a state"
+
+import dagster as dg
+from upath import UPath
+
+with dg.DagsterInstance.from_ref(instance.get_ref()) as other:
+    place, again = other.defs_state_storage.base_path, instance.defs_state_storage.base_path
+    assert type(place) is type(again.own) and isinstance(place, UPath) and str(place) == str(again)
+"""
+
+
+@pytest.mark.process
+def test_states_of_components_are_kept_where_dagster_keeps_them(tmp_path):
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path), "MLOPS_DATA": str(tmp_path)}
+    command = [sys.executable, "-c", STATES, str(tmp_path)]
+    said = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
+    assert said.returncode == 0, said.stderr
