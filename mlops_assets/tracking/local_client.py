@@ -7,10 +7,10 @@ not those that are read here.
 import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -142,7 +142,19 @@ class LocalClient:
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """Return what the file says; nothing where it cannot be asked so, for MLflow to say what is wrong."""
         try:
-            with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as file:
-                return file.execute(query, values).fetchall()
-        except sqlite3.Error:
+            found = self._file.stat()
+            file = _opened(self._file.absolute().as_uri(), found.st_dev, found.st_ino, os.getpid(), get_ident())
+            return file.execute(query, values).fetchall()
+        except (OSError, sqlite3.Error):
             return []
+
+
+@lru_cache(maxsize=4)
+def _opened(uri: str, *_: int) -> sqlite3.Connection:
+    """Open a file to read it, once: SQLite reads all of MLflow's sixty tables' definitions when it opens it.
+
+    Args:
+        uri: of the file.
+        _: which file that is, and who opens it: a connection is neither for another process nor for another thread.
+    """
+    return sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=30)
