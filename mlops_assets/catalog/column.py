@@ -75,6 +75,9 @@ def typed(rows: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     """
     types = dict(zip(rows.columns, map(_name, rows.dtypes.array), strict=True))
     right = {one.name for one in columns if types[one.name] == one.dtype != "str"}
+    texts = [one.name for one in columns if one.dtype == "str" and types[one.name] == "object"]
+    if {*map(type, rows[texts].to_numpy().flat)} <= _TEXTS:  # all at once: a frame of few rows is many columns
+        right.update(texts)
     cast = {one.name: None if one.name in right else _cast(rows[one.name], one.dtype) for one in columns}
     if all(one is None for one in cast.values()):
         return rows if [*rows.columns] == [*cast] else rows.reindex(columns=list(cast))

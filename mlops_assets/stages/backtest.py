@@ -148,8 +148,9 @@ def backtest(
         for made in histories.each(forecast, Windows(task, until, origins, challengers, champion)):
             if made.problem and champion is not None:
                 left_out = left_out or _no_part(champion.number, made.problem)
+            lost = scores["overall"].lost(made.rows)
             for scoring in scores.values():
-                scoring.add(made.rows)
+                scoring.add(made.rows, lost)
             for name, spent in made.seconds.items():
                 seconds[name] += spent
             found |= {*made.rows["window"].unique()}

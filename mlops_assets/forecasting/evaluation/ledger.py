@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.evaluation.metrics import METRICS, Scoring, metrics_of, shown_metrics
+from mlops_assets.forecasting.evaluation.metrics import METRICS, Lost, Scoring, metrics_of, shown_metrics
 from mlops_assets.forecasting.model.panel import ITEM, TARGET, TIME
 from mlops_assets.forecasting.model.task import POINT, Task
 
@@ -127,9 +127,13 @@ class Compared:
         self._by, self._numbers = list(by), numbers_of(task)
         self._scoring = Scoring(task, by, {"naive_mase": (BASELINE, "naive")})
 
-    def add(self, rows: pd.DataFrame) -> None:
-        """Take the rows of some more items."""
-        self._scoring.add(rows)
+    def lost(self, rows: pd.DataFrame) -> Lost:
+        """Return what rows have lost; see `Scoring.lost`."""
+        return self._scoring.lost(rows)
+
+    def add(self, rows: pd.DataFrame, lost: Lost | None = None) -> None:
+        """Take the rows of some more items, and what they have lost, where that is known."""
+        self._scoring.add(rows, lost)
 
     def table(self) -> pd.DataFrame:
         """Return the scores of all that has come."""
@@ -181,9 +185,11 @@ class Scores:
 
     def add(self, rows: pd.DataFrame) -> None:
         """Take some more matched forecasts that count, whatever their role."""
-        used = delivered(rows)
-        for scope, of in ((ALL, used), (VERSION, own(rows)), (VINTAGE, used), (LEAD, used)):
-            self._take(scope, of)
+        used, ours = delivered(rows), own(rows)
+        lost = self._parts[ALL].lost(used)
+        for scope in (ALL, VINTAGE, LEAD):
+            self._take(scope, used, lost)
+        self._take(VERSION, ours, lost if ours.index.equals(used.index) else None)
 
     def add_segments(self, rows: pd.DataFrame, parts: pd.DataFrame) -> None:
         """Take the same rows again, with item_id and segment of the items, see `segments.segments`."""
@@ -199,10 +205,10 @@ class Scores:
             found.append(part.assign(scope=scope, value=part[by[0]].map(_text) if by else ""))
         return pd.concat(found, ignore_index=True)[["scope", "value", "rows", *self._numbers]]
 
-    def _take(self, scope: str, rows: pd.DataFrame) -> None:
+    def _take(self, scope: str, rows: pd.DataFrame, lost: Lost | None = None) -> None:
         if len(rows):
             self._seen.add(scope)
-            self._parts[scope].add(rows)
+            self._parts[scope].add(rows, lost)
 
 
 def scores(rows: pd.DataFrame, task: Task, parts: pd.DataFrame) -> pd.DataFrame:

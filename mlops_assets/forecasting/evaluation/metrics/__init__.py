@@ -12,12 +12,13 @@ from mlops_assets.forecasting.evaluation.metrics.base import (
     shown_metrics,
 )
 from mlops_assets.forecasting.evaluation.metrics.own import load, loaded, metrics_of
-from mlops_assets.forecasting.evaluation.metrics.scores import Scoring, score
+from mlops_assets.forecasting.evaluation.metrics.scores import Lost, Scoring, score
 from mlops_assets.forecasting.model.scaling import seasonal_scale
 
 __all__ = [
     "DEFAULT",
     "METRICS",
+    "Lost",
     "Metric",
     "Rows",
     "Scoring",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -37,6 +38,21 @@ def score(predictions: pd.DataFrame, task: Task, by: Sequence[str] = ()) -> pd.D
     return scoring.table()
 
 
+@dataclass(frozen=True)
+class Lost:
+    """What some forecasts have lost, row by row.
+
+    Attributes:
+        scorable: whether a row counts.
+        size: absolute target.
+        losses: metric -> loss of each row.
+    """
+
+    scorable: np.ndarray
+    size: np.ndarray
+    losses: Mapping[str, np.ndarray]
+
+
 class Scoring:
     """Scores forecasts that come part by part, such as those of some items after those of others; see `score`.
 
@@ -60,21 +76,32 @@ class Scoring:
         self._groups: pd.DataFrame | None = None
         self._sums: dict[str, np.ndarray] = {}
 
-    def add(self, predictions: pd.DataFrame) -> None:
-        """Take some more forecasts: columns as of `score`."""
+    def lost(self, predictions: pd.DataFrame) -> Lost:
+        """Return the losses of some forecasts, for all that score the same metrics by one column or another."""
         rows = Rows(predictions, self._task)
-        keys = predictions.assign(all=0) if self._by == ["all"] else predictions
-        counts = np.logical_and.reduce([rows.scorable, *(keys[name].notna().to_numpy() for name in self._by)])
-        counted = np.flatnonzero(counts)
-        keys = keys if counts.all() else keys.iloc[counted]
-        of_row = self._places(keys)
         others = {
             name: Rows(predictions.assign(**{self._task.point_column: predictions[point]}), self._task)
             for name, point in self._points.items()
         }
-        losses = {name: metric.losses(others.get(name, rows))[counted] for name, metric in self._metrics.items()}
+        losses = {name: metric.losses(others.get(name, rows)) for name, metric in self._metrics.items()}
+        return Lost(rows.scorable, rows.size, losses)
+
+    def add(self, predictions: pd.DataFrame, lost: Lost | None = None) -> None:
+        """Take some more forecasts.
+
+        Args:
+            predictions: columns as of `score`.
+            lost: what `lost` has returned of them, where it was asked for; None: it is asked for here.
+        """
+        lost = lost or self.lost(predictions)
+        keys = predictions.assign(all=0) if self._by == ["all"] else predictions
+        counts = np.logical_and.reduce([lost.scorable, *(keys[name].notna().to_numpy() for name in self._by)])
+        counted = np.flatnonzero(counts)
+        keys = keys if counts.all() else keys.iloc[counted]
+        of_row = self._places(keys)
+        losses = {name: values[counted] for name, values in lost.losses.items()}
         self._add("rows", of_row, np.ones(len(counted)))
-        self._add("size", of_row, rows.size[counted])
+        self._add("size", of_row, lost.size[counted])
         for name in (*self._averaged_by("size"), *self._averaged_by("rows")):
             self._add(name, of_row, losses[name])
         columns = list(dict.fromkeys([*self._by, *(name for name in SERIES if name in keys.columns)]))
