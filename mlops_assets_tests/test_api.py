@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 import mlops_assets
-from mlops_assets.errors import MlopsAssetsError
+from mlops_assets.errors import MlopsAssetsError, UsageError
 from mlops_assets.io_managers.objects import ObjectTables
 from mlops_assets.settings import Settings
 from mlops_assets_tests.reading.stored import store
@@ -97,7 +98,7 @@ def test_definitions_of_one_forecast_or_of_all(tmp_path, empty_mlflow):
 def test_an_explanation_needs_both_the_item_and_the_timestamp(tmp_path, empty_mlflow):
     spec = declare(tmp_path / "forecasts")
     with pytest.raises(MlopsAssetsError, match="go together"):
-        mlops_assets.explain(spec, item="shop 1", settings=sandbox(tmp_path, empty_mlflow))  # pyright: ignore
+        mlops_assets.explain(spec, item="shop 1", settings=sandbox(tmp_path, empty_mlflow))  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def test_a_search_tells_of_its_trials(tmp_path, empty_mlflow):
@@ -142,3 +143,8 @@ def test_a_forecast_is_adjusted_and_scored_from_python(tmp_path, monkeypatch):
     system = mlops_assets.read_forecasts("demo", "shop 1", version="system", settings=settings).iloc[0]
     assert (published["q50"], published["adjustment"]) == (2 * system["q50"], 1)
     assert mlops_assets.value_added("demo", "person", settings=settings).empty
+
+
+def test_a_table_in_memory_is_told_to_be_written():
+    with pytest.raises(UsageError, match="a DataFrame has no place to be read from"):
+        mlops_assets.forecast(pd.DataFrame({"day": ["2024-01-01"], "sales": [1.0]}))  # pyright: ignore[reportArgumentType, reportCallIssue]

@@ -67,18 +67,19 @@ class TableForecast(ForecastResult):
         figure.savefig(file)
 
 
-def is_table(text: str, of_spec: Mapping[str, Any], of_table: Mapping[str, Any]) -> bool:
+def is_table(text: str, settings: Settings, of_spec: Mapping[str, Any], of_table: Mapping[str, Any]) -> bool:
     """Whether a table is to be forecast, and not a declared forecast or a YAML file.
 
     Args:
         text: a name, a YAML file or a table.
+        settings: where forecasts are declared.
         of_spec: what was asked that only a spec can answer, by how it is called; None or empty: it was not.
         of_table: the same of a table.
 
     Raises:
         UsageError: something was asked that does not go with it.
     """
-    table = folder.is_table(text)
+    table = folder.is_table(text, settings.forecasts)
     for name, value in (of_spec if table else of_table).items():
         if value is not None and value != ():
             raise UsageError(f"{name} belongs to a {'spec' if table else 'table'}, and {text} is none")

@@ -142,12 +142,15 @@ def forecast(
     """
     from mlops_assets.analysis import at_once
     from mlops_assets.analysis.what_if import what_if
+    from mlops_assets.errors import UsageError
     from mlops_assets.spec import ForecastSpec
 
     settings = or_default(settings)
+    if not isinstance(forecast, str | PathLike | ForecastSpec):
+        raise UsageError(f"a {type(forecast).__name__} has no place to be read from: write it to a file, and name that")
     of_spec = {"changes": tuple(changes), "future": future, "origin": origin, "as_of": as_of}
     text = forecast.name if isinstance(forecast, ForecastSpec) else str(forecast)
-    if at_once.is_table(text, of_spec, {"horizon": horizon, "save": save}):
+    if at_once.is_table(text, settings, of_spec, {"horizon": horizon, "save": save}):
         kept = None if save is None else Path(save)
         return at_once.forecast_table(text, settings, horizon=horizon, save=kept, items=tuple(items))
     file = None if future is None else str(future)

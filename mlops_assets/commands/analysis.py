@@ -107,7 +107,7 @@ def forecast(
 
     of_spec = {"--set": changes, "--future": file, "--origin": origin, "--as-of": as_of}
     of_table = {"--horizon": horizon, "--table": table, "--save": save, "--picture": picture}
-    if at_once.is_table(spec, of_spec, of_table):
+    if at_once.is_table(spec, Settings.read(), of_spec, of_table):
         result = _of_table(spec, items, horizon, table, save, picture)
         if as_json:
             base.show_json(result.to_json())

@@ -74,6 +74,11 @@ def open_table(place: str, folder: Path, table: str | None = None) -> Table:
 
 def _of_files(place: str, folder: Path) -> Table:
     remote = is_object_url(place)
+    if not (remote or any(sign in place for sign in "*?[") or Path(place).expanduser().exists()):
+        beside = Path(place).expanduser().parent
+        near = nearest(Path(place).name, [file.name for file in beside.iterdir()] if beside.is_dir() else [])
+        hint = f"; did you mean {beside / near[0]}?" if near else ""
+        raise SourceError(f"{place}: no such file or folder{hint}")
     path = place if remote else str(Path(place).expanduser().absolute())
     reader = open_source_of(FileSource(kind="file", path=path), folder)
     first = next(iter(reader.files().values()))

@@ -127,11 +127,18 @@ def find_or_load_spec(folder: Path, text: str) -> ForecastSpec:
     return load_spec(Path(text)) if text.endswith((".yaml", ".yml")) else find_spec(folder, text)
 
 
-def is_table(text: str) -> bool:
-    """Whether a text names a table rather than a forecast or its YAML file: by ending, folder or address."""
+def is_table(text: str, folder: Path) -> bool:
+    """Whether a text names a table rather than a forecast or its YAML file: by ending, folder or address.
+
+    Args:
+        text: the text.
+        folder: of the declared forecasts; the name of one is that, even where a folder is called so, too.
+    """
     if text.endswith((".yaml", ".yml")):
         return False
-    return "://" in text or "." in text or "/" in text or "*" in text
+    if any(sign in text for sign in ("://", ".", "/", "*")):
+        return True
+    return Path(text).is_dir() and not (folder.is_dir() and text in load_specs(folder).names)
 
 
 def _is_component(file: Path) -> bool:

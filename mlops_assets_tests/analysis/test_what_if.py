@@ -40,6 +40,8 @@ def test_a_change_of_a_known_covariate_moves_the_forecast(ask):
         assert row["difference"] == pytest.approx(row["changed"] - row["q50"], abs=1e-5)
     assert sum(row["difference"] for row in said["totals"]) > 0
     assert "as things stand" in ask("forecast", "demo", "--set", "promotion=1")
+    alone = ask("forecast", "demo", "--item", said["rows"][0]["item_id"])
+    assert all(name in alone for name in ("q10", "q90", "2024-05-21", "2024-05-27")), "one item is shown day by day"
 
 
 def test_a_model_that_looks_at_no_covariates_says_so(ask, tmp_path):

@@ -56,6 +56,15 @@ def test_a_table_is_forecast_without_a_spec(call, table, tmp_path):
     assert sorted((tmp_path / "data").rglob("*")) == before
 
 
+def test_a_folder_is_a_table_unless_a_forecast_is_called_so(call, table, tmp_path):
+    for name in ("shops", "demo"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sales.csv").write_bytes(table.read_bytes())
+    result = call("forecast", "shops", "--horizon", "3")
+    assert result.exit_code == 0, result.output
+    assert "--horizon belongs to a table, and demo is none" in call("forecast", "demo", "--horizon", "3").output
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -63,7 +72,8 @@ def test_a_table_is_forecast_without_a_spec(call, table, tmp_path):
         (["sales.csv", "--origin", "2024-01-01"], "--origin belongs to a spec"),
         (["demo", "--horizon", "3"], "--horizon belongs to a table"),
         (["demo", "--save", "x.yaml"], "--save belongs to a table"),
-        (["nothing.csv"], "no such file"),
+        (["nothing.csv"], ": nothing.csv: no such file or folder\n"),
+        (["sale.csv"], "did you mean sales.csv?"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_usage(call, table, arguments, words):

@@ -1,6 +1,7 @@
 """A forecast, beside what it would be with changes, on a terminal: `mlops-assets forecast`."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ from mlops_assets.forecasting.formatting import few, plain_rows, stamp
 
 
 def tables(result: ForecastResult) -> Iterator[Any]:
-    """Render a forecast: totals by timestamp, and the items that change most, or the largest."""
+    """Render a forecast: one item's quantiles, or totals by timestamp and the items that change most or are largest."""
     from rich.markup import escape
 
     yield f"[bold]{result.forecast}[/bold] from {stamp(result.origin)}, by {result.model}"
@@ -22,6 +23,11 @@ def tables(result: ForecastResult) -> Iterator[Any]:
     if result.left_out:
         count, items = len(result.left_out), escape(few(result.left_out))
         yield f"[yellow]![/yellow] {count} items are left out, nothing has been observed of them lately: {items}"
+    quantiles = [str(name) for name in result.rows if re.fullmatch("q[0-9].*", str(name))]
+    if result.rows["item_id"].nunique() == 1 and not result.changes:
+        yield f"\n[bold]{escape(str(result.rows['item_id'].iloc[0]))}[/bold]"
+        yield _by_quantile(result.rows, quantiles)
+        return
     yield f"\nsum of {result.point} over {result.rows['item_id'].nunique()} items"
     yield _table("timestamp", result.totals, "timestamp", result)
     summed = [result.point, *(["changed", "difference"] if result.changes else [])]
@@ -49,11 +55,18 @@ def of_table(result: TableForecast) -> Iterator[Any]:
     largest = str(totals.idxmax())
     quantiles = found.spec.task.quantile_columns
     yield f"\n[bold]{escape(largest)}[/bold], the largest of {len(totals)}, from {stamp(result.origin)}"
-    rows = Table("timestamp", *quantiles)
-    for row in plain_rows(result.rows[result.rows["item_id"] == largest]):
-        rows.add_row(str(row["timestamp"]), *(f"{row[name]:,.1f}" for name in quantiles))
-    yield rows
+    yield _by_quantile(result.rows[result.rows["item_id"] == largest], quantiles)
     yield f"[bold]{escape(result.verdict)}[/bold]"
+
+
+def _by_quantile(rows: pd.DataFrame, quantiles: Sequence[str]) -> Any:
+    """A row for each timestamp of an item, with its quantiles."""
+    from rich.table import Table
+
+    table = Table("timestamp", *quantiles)
+    for row in plain_rows(rows):
+        table.add_row(str(row["timestamp"]), *(f"{row[name]:,.1f}" for name in quantiles))
+    return table
 
 
 def _table(head: str, rows: pd.DataFrame, name: str, result: ForecastResult) -> Any:

@@ -31,7 +31,9 @@ class MlopsAssetsError(Exception):
         return f"{self.message} (try: {'; '.join(self.advice)})" if self.advice else self.message
 
     def about(self, what: str) -> MlopsAssetsError:
-        """Return the same error with what it is about in front of the message."""
+        """Return the same error with what it is about in front of the message, unless that is there already."""
+        if self.message.startswith(f"{what}: "):
+            return self
         other = type(self).__new__(type(self))  # not copied: libraries (tblib) change how exceptions are
         other.__dict__.update(self.__dict__)
         other.message = f"{what}: {self.message}"
