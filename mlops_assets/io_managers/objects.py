@@ -187,7 +187,7 @@ class ObjectTables(_InFileStore, Tables):
 
         small = SMALL_FILES.read(self._files.base / path, _small) if isinstance(self._files, LocalFolder) else None
         if small is not None:
-            return small.part(columns, only)
+            return small.part(columns)
         far = isinstance(self._files, Bucket)
         at_once = far and columns is None and only is None
         source = pa.BufferReader(self._files.get(path)) if at_once else self._files.open(path)

@@ -9,9 +9,8 @@ from threading import Lock
 import pandas as pd
 import pyarrow as pa
 
-from mlops_assets.io_managers import filtering, schemas
+from mlops_assets.io_managers import schemas
 from mlops_assets.io_managers.parts import Head, Part
-from mlops_assets.resources.rows import Only
 
 LARGEST, MOST = 2**16, 2**25
 """Bytes of a file that is small; bytes in memory of all that are kept: of more, those that were used last."""
@@ -35,13 +34,13 @@ class SmallFile:
         """Return its schema and number of rows."""
         return Head(self.table.schema, self.rows)
 
-    def part(self, columns: list[str] | None, only: Only | None) -> Part:
-        """Return wanted columns, of those that it has, of wanted rows."""
+    def part(self, columns: list[str] | None) -> Part:
+        """Return wanted columns, of those that it has, of all rows: `as_one` leaves out what is not wanted."""
         present = tuple(schemas.present(self.table.schema, columns))
         if present not in self._narrow:
             schema = schemas.narrow(self.table.schema, list(present))
             self._narrow[present] = self.table.select(list(present)).replace_schema_metadata(schema.metadata)
-        return Part(filtering.matching(self._narrow[present], only), self.rows)
+        return Part(self._narrow[present], self.rows)
 
 
 class SmallFiles:
