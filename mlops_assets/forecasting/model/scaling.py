@@ -141,9 +141,10 @@ def distance(lead: Any, length: int) -> Any:
 
 
 def _slots(length: int) -> int:
+    """How many seasons of a length are looked at: eight up to a day by the hour, three at least of longer ones."""
     if length == 1:
         return 1
-    return int(np.clip(100 // length, 3, 8))
+    return int(np.clip(200 // length, 3, 8))
 
 
 class Signal:
