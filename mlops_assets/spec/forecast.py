@@ -259,7 +259,7 @@ class ForecastSpec(Extended):
 
     @model_validator(mode="after")
     def _limits_fit(self) -> "ForecastSpec":
-        check_limits(self.costs, self.minimum, self.maximum, self.covariates.static)
+        check_limits(self)
         self.covariates.require_columns("as_known", self.as_known)
         watched = [("gate.metric", self.gate.metric), ("retraining.metric", self.retraining.metric)]
         watched += [("policies", rules.metric) for rules in self.rules_of_retraining]

@@ -1,10 +1,15 @@
 """What an error costs, and between which limits forecasts lie: numbers, or static covariates that have them by item."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from math import ceil, floor
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
 from mlops_assets.spec.parts import MisfitError, Name, Part
+
+if TYPE_CHECKING:
+    from mlops_assets.spec.forecast import ForecastSpec
 
 
 class Costs(Part):
@@ -23,18 +28,25 @@ class Costs(Part):
         return value
 
 
-def check_limits(
-    costs: Costs | None, minimum: float | str | None, maximum: float | str | None, static: Sequence[str]
-) -> None:
+def check_limits(spec: "ForecastSpec") -> None:
     """Raise MisfitError if a name is no static covariate, or the limits leave no room."""
+    minimum, maximum, static = spec.minimum, spec.maximum, spec.covariates.static
     named = {"minimum": minimum, "maximum": maximum}
-    if costs is not None:
-        named |= {"costs.under": costs.under, "costs.over": costs.over}
+    if spec.costs is not None:
+        named |= {"costs.under": spec.costs.under, "costs.over": spec.costs.over}
     for field, value in named.items():
         if isinstance(value, str) and value not in static:
             raise MisfitError(field, f"{value!r} is no static covariate; there are: {', '.join(static) or 'none'}")
-    if isinstance(minimum, float) and isinstance(maximum, float) and minimum > maximum:
+    if not isinstance(maximum, float):
+        return
+    if spec.non_negative and maximum < 0:
+        raise MisfitError("maximum", "non_negative: true says that nothing lies below zero")
+    if not isinstance(minimum, float):
+        return
+    if minimum > maximum:
         raise MisfitError("maximum", f"below the minimum of {minimum:g}")
+    if spec.whole and ceil(minimum) > floor(maximum):
+        raise MisfitError("maximum", f"whole: true, and no whole number lies between it and the minimum of {minimum:g}")
 
 
 def require_no_costs(choices: Iterable[tuple[str, str]]) -> None:

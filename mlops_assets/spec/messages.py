@@ -37,6 +37,15 @@ _OF_SOURCES = ("source", "future")
 _SECRET = [(place, field) for place in _OF_SOURCES for field in ("url", "headers")]
 
 
+_NUMBER, _NAME = "float", "constrained-str"
+"""What pydantic calls the two things that a field may be which takes a number or the name of a column."""
+
+
+def aside(problem: Any) -> bool:
+    """Whether a problem is of what was not meant: no name, where a number stands, and the other way round."""
+    return problem["loc"][-1:] == ((_NUMBER if isinstance(problem["input"], str) else _NAME),)
+
+
 def describe(problem: Any, document: Document) -> str:
     """One line for one wrong field: path, line, what was found, what is allowed, the nearest right name.
 
@@ -77,7 +86,9 @@ def describe(problem: Any, document: Document) -> str:
 
 
 def _is_tag(loc: tuple[str, ...], place: int) -> bool:
-    """Whether a part of a location is no field, but says of which kind a source is."""
+    """Whether a part of a location is no field, but says of which kind a source is, or what else could stand there."""
+    if loc[place] in (_NUMBER, _NAME):
+        return place == len(loc) - 1
     return place > 0 and loc[place] in SOURCES and loc[place - 1] in _OF_SOURCES
 
 

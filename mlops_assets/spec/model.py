@@ -172,6 +172,8 @@ class Model(Part):
     @classmethod
     def _single_kinds(cls, value: list[str] | None) -> list[str] | None:
         for number, kind in enumerate(value or []):
+            if kind in (value or [])[:number]:
+                raise MisfitError(str(number), "stands there twice: give each kind once")
             try:
                 known = kind not in kinds.COMBINING and kinds.class_of(kind) is not None
             except UnknownNameError as error:

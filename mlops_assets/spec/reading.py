@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from mlops_assets.errors import UsageError
 from mlops_assets.spec.forecast import ForecastSpec
-from mlops_assets.spec.messages import describe, field_and_line
+from mlops_assets.spec.messages import aside, describe, field_and_line
 from mlops_assets.spec.parts import VARIABLE
 from mlops_assets.spec.sources import SOURCES
 from mlops_assets.spec.yaml_read import Document, YamlTextError, read_yaml
@@ -81,7 +81,9 @@ def spec_of(document: Document, file: Path, environ: Mapping[str, str] | None = 
         try:
             spec = ForecastSpec.model_validate(values)
         except ValidationError as error:
-            problems = [describe(problem, document) for problem in error.errors(include_url=False)]
+            problems = [
+                describe(problem, document) for problem in error.errors(include_url=False) if not aside(problem)
+            ]
     if spec is None:
         head = f"{file}: " if len(problems) == 1 else f"{file}: {len(problems)} problems\n  - "
         more = [f"and {len(problems) - MOST_TOLD} more"] if len(problems) > MOST_TOLD else []

@@ -155,12 +155,12 @@ def test_a_terminal_shows_it(watched):
     found = replace(found, problems=(*found.problems, "drift: come: shop [/b]"))
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
     console.print(table([found]))
+    assert found.champion is not None
+    assert found.champion.model_kind in console.export_text(clear=False)
     for part in parts(found):
         console.print(part)
     text = console.export_text()
     assert "version 1" in text
-    assert found.champion is not None
-    assert text.count(found.champion.model_kind) > 1, "in the table of all, too"
     assert "next round" in text
     assert text.count("shop [/b]") == 2
 

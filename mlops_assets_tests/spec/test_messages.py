@@ -121,6 +121,20 @@ from mlops_assets_tests.spec.declared import FILE, FILE_SOURCE, MINIMAL, TEXT, c
             changed("path: a.csv", "path: a, delimiter: ';;'"),
             "source.delimiter (line 2): found ';;'; too long",
         ),
+        # numbers or names of columns
+        (plus("maximum: .inf"), "maximum (line 7): found .inf; a finite number is needed here"),
+        (plus("maximum: [3]"), "maximum (line 7): found [3]; a number is needed here"),
+        (plus("costs: {under: .nan, over: 1}"), "costs.under (line 7): found .nan; a finite number is needed here"),
+        (plus("minimum: ''"), "minimum (line 7): found ''; it is empty"),
+        (plus("maximum: -1\nnon_negative: true"), "maximum (line 7): found -1; non_negative: true says that nothing"),
+        (
+            plus("minimum: 0.2\nmaximum: 0.8\nwhole: true"),
+            "maximum (line 8): found 0.8; whole: true, and no whole number",
+        ),
+        (
+            plus("model: {kind: ensemble, members: [theta, ets, theta]}"),
+            "model.members.2 (line 7): found 'theta'; stands there twice",
+        ),
         # words with rules of their own
         (
             changed("name: demo", "name: Demo-1"),
