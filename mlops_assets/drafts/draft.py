@@ -160,8 +160,11 @@ def draft(
         raise UsageError(f"{found.place}: no row of it could be used ({reasons or 'no target in any of them'})")
     given = checked.accepted.dropna(subset=["target"])["timestamp"]
     first, last = given.min(), given.max()
-    if more := _bounds(spec, last, now):
-        fields["partitions"] |= more
+    if _mostly_zero(checked, steps if "fill" in fields else None):
+        fields["point"] = "mean"
+    more = _bounds(spec, last, now)
+    fields["partitions"] |= more
+    if more or "point" in fields:
         spec = _read(fields, file, found, grid, roles)
     return Draft(spec, to_yaml(fields, found, roles, grid, checked), found, roles, checked, first, last)
 
@@ -210,6 +213,18 @@ def _read(fields: dict[str, Any], file: Path, found: Table, grid: Grid, roles: R
 
 def _checked(spec: ForecastSpec, found: Table, now: datetime) -> Checked:
     return check(found.rows, Graph(spec).contract, EVERYTHING, now)
+
+
+def _mostly_zero(checked: Checked, steps: int | None) -> bool:
+    """Whether more than half of the values are zero, and none is below.
+
+    Args:
+        checked: the rows.
+        steps: of the grid, where a row that is missing is a zero; None: it is not.
+    """
+    targets = checked.accepted["target"].dropna()
+    values = len(targets) if steps is None else checked.accepted["item_id"].nunique() * steps
+    return bool((targets >= 0).all()) and int((targets > 0).sum()) < values / 2
 
 
 def _bounds(spec: ForecastSpec, last: pd.Timestamp, now: datetime) -> dict[str, str]:

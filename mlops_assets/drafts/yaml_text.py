@@ -85,6 +85,10 @@ def _remarks(roles: Roles, grid: Grid, fields: dict[str, Any]) -> dict[str, list
             f"Taken for known ahead by name: {few(known)}. No row after the last target has them: until such rows come "
             "they count as unknown there. What nobody knows ahead belongs to past."
         )
+    if "point" in fields:
+        said["point"].append(
+            "More than half of the values are zero, and so is their median; costs says what to have in stock."
+        )
     if "backtest" in fields:
         said["backtest"].append("The history is short: fewer windows than the usual three.")
     return said

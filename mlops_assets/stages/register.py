@@ -76,10 +76,10 @@ class Training:
             "git_commit": described(Path.cwd()),
             "spec_commit": described(self.spec.folder),
             "reason": run_tags.reason_of(run),
-            "breach": run.tags.get(run_tags.BREACH, ""),
             "action": facts["action"],
             KIND: self.model["forecaster"]["kind"],
             "cpu_seconds": str(facts["fit_seconds"]),
+            **({"breach": run.tags[run_tags.BREACH]} if run_tags.BREACH in run.tags else {}),
             **({"choice": facts["choice"]} if "choice" in facts else {}),
             **({"source_version": self.source_version} if self.source_version else {}),
         }

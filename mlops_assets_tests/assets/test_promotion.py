@@ -81,6 +81,7 @@ def test_a_registered_version_is_found_without_mlflow(trained: World):
     assert told["git_commit"] == version.tags["git_commit"]
     assert told["spec_commit"] == version.tags["spec_commit"]
     assert told["sha256"] == version.tags["sha256"]
+    assert "breach" not in version.tags, "none has asked for it"
     code = ModelCode(models.load(["demo", "model_code", told["code_sha256"]]))
     assert code.digest == version.tags["code_sha256"] == told["code_sha256"]
 

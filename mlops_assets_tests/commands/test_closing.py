@@ -35,7 +35,7 @@ TOLD = Closing(
     made="4 items × 7 leads = 28 rows from 2023-12-31",
     item=Outlook(
         item="shop [1]",
-        forecasts=pd.DataFrame({"timestamp": DAYS, "q10": [1.0, 2, 3], "q50": [2.0, 3, 4], "q90": [3.0, 4, 5]}),
+        forecasts=pd.DataFrame({"timestamp": DAYS, "q10": [0.123456, 2, 3], "q50": [2.0, 3, 4], "q90": [3.0, 4, 5]}),
         history=pd.DataFrame({"target": np.array([1.0, 5.0])}),
         point="q50",
         interval=("q10", "q90"),
@@ -60,6 +60,7 @@ def test_all_of_it_stands_in_order_on_one_screen():
         "28 rows",
         "the largest is shop [1], with its 80% interval",
         "█",
+        "from 0.123 to 5; the first 2 are what was observed",
         "http://r",
         "http://d",
         "http://127.0.0.1:5000/#/models/demo?workflowType=machine_learning",

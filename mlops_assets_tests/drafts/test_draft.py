@@ -250,6 +250,14 @@ def test_a_column_for_each_item_may_be_made_long(tmp_path: Path) -> None:
     assert drafted(table.assign(c=1, d=2).rename(columns={"a": "sales"}), tmp_path).made_long == []
 
 
+def test_what_is_mostly_zero_has_the_mean_as_its_point(tmp_path: Path) -> None:
+    table = panel()
+    seldom = table.assign(sales=np.where(np.arange(len(table)) % 3 == 0, 2, 0))
+    assert drafted(seldom, tmp_path).spec.point == "mean"
+    assert drafted(seldom.assign(sales=-seldom["sales"]), tmp_path).spec.point == "median", "not a number of something"
+    assert drafted(table.assign(sales=np.where(np.arange(len(table)) % 3 == 0, 0, 2)), tmp_path).spec.point == "median"
+
+
 def test_what_counts_the_rows_is_nothing(tmp_path: Path) -> None:
     table = panel()
     assert drafted(table, tmp_path, index=True).spec == drafted(table, tmp_path).spec

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_assets.forecasting.charts.style import compact
-from mlops_assets.forecasting.formatting import number, stamp
+from mlops_assets.forecasting.formatting import figures, number, stamp
 from mlops_assets.reading.outputs.outlook import Outlook
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -54,7 +53,7 @@ def outlook_bars(found: Outlook) -> Iterator[str]:
     for title, values in lines.items():
         before = bars(history, least, most) if title == "forecast" else gap
         yield f"  {title:<{wide}}  {before} {bars(values, least, most)}"
-    yield f"  from {compact(least)} to {compact(most)}; the first {len(history)} are what was observed"
+    yield f"  from {figures(least)} to {figures(most)}; the first {len(history)} are what was observed"
 
 
 def bars(values: np.ndarray, least: float, most: float) -> str:

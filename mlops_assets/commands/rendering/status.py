@@ -17,7 +17,7 @@ def table(overviews: list[Overview]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table("forecast", "champion", "forecasts until", "metric", "limit", "skill", "to look at")
+    made = Table("forecast", "champion", "forecasts from", "metric", "limit", "skill", "to look at")
     for one in overviews:
         broken = bool(one.problems) and one.problems[0].startswith(BROKEN)
         score = one.accuracy
