@@ -103,7 +103,8 @@ class Decisions:
         return every[every["kind"] == ROLE].reset_index(drop=True)
 
     def _every(self) -> pd.DataFrame:
-        return self._log.rows().sort_values("number", ignore_index=True)
+        rows = self._log.rows()
+        return rows if rows["number"].is_monotonic_increasing else rows.sort_values("number", ignore_index=True)
 
     def append(self, decide: Callable[[pd.DataFrame], Entry | None], now: datetime) -> tuple[int, Entry] | None:
         """Decide on the log as it is, and write that down before anybody else writes.

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from time import process_time
 
 import pandas as pd
@@ -57,9 +60,10 @@ class Teller:
     def changed(self, rows: pd.DataFrame) -> dict[tuple[str, pd.Timestamp], float]:
         """Return the observations that were not known with that value."""
         known = rows[["item_id", "timestamp", "target"]].dropna()
+        columns = (known[name].tolist() for name in known)
         return {
             (str(item), at): float(value)
-            for item, at, value in known.itertuples(index=False)
+            for item, at, value in zip(*columns, strict=True)
             if self._known.get((item, at)) != value
         }
 
@@ -156,13 +160,16 @@ class Teller:
         if key not in self.forecast.stores.tables.partitions(table):
             return
         low, high = spec.task.quantile_columns[0], spec.task.quantile_columns[-1]
-        rows = delivered(self.forecast.stores.tables.read(table, [key]))
-        for item, own in rows.sort_values(["item_id", "lead"]).groupby("item_id"):
+        rows = delivered(self.forecast.stores.tables.read(table, [key])).sort_values(["item_id", "lead"])
+        numbers = (rows[name].astype(float).round(4).tolist() for name in (low, spec.task.point_column, high))
+        steps = zip(rows["item_id"], map(stamp, rows["timestamp"]), *numbers, rows["source"], strict=True)
+        for item, own in groupby(steps, key=itemgetter(0)):
             if self.items is None or item in self.items:
-                columns = (tuple(own[name].astype(float).round(4)) for name in (low, spec.task.point_column, high))
-                yield Fan(str(item), tuple(map(stamp, own["timestamp"])), *columns, source=str(own["source"].iloc[0]))
+                _, at, below, middle, above, sources = zip(*own, strict=True)
+                yield Fan(str(item), at, below, middle, above, source=str(sources[0]))
 
 
+@lru_cache(maxsize=128)  # the same few days for each item
 def stamp(at: pd.Timestamp) -> str:
     """Return a timestamp as ISO 8601, midnight without a clock."""
     return f"{at:%Y-%m-%d}" if at == at.normalize() else at.isoformat()
