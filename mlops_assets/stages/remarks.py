@@ -1,4 +1,4 @@
-"""What is odd about rows that are right by the contract: outliers, values beyond declared bounds, changed statics.
+"""What is odd about rows that are right by the contract: outliers, values beyond bounds, changed statics, no costs.
 
 And about forecasts of such rows: a default point that says nothing.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_assets.forecasting.data import outliers, statics
-from mlops_assets.forecasting.delivery import bounds
+from mlops_assets.forecasting.delivery import bounds, costs
 from mlops_assets.forecasting.formatting import counted, few, stamp
 from mlops_assets.forecasting.model.task import quantile_column
 from mlops_assets.spec import ForecastSpec
@@ -28,12 +28,14 @@ class Remarks:
         outliers: as `outliers.outliers` returns them.
         changes: as `statics.changes` returns them.
         misfits: as `bounds.misfits` returns them.
+        uncosted: as `costs.unknown` returns them.
     """
 
     spec: ForecastSpec
     outliers: pd.DataFrame
     changes: pd.DataFrame
     misfits: pd.DataFrame
+    uncosted: pd.DataFrame
 
     @classmethod
     def of(cls, spec: ForecastSpec, observations: pd.DataFrame) -> "Remarks":
@@ -43,20 +45,19 @@ class Remarks:
             outliers.outliers(observations),
             statics.changes(observations, spec.covariates.static),
             bounds.misfits(observations, spec.task),
+            costs.unknown(observations, spec.task),
         )
 
     @classmethod
     def together(cls, spec: ForecastSpec, parts: "Sequence[Remarks]") -> "Remarks":
         """Put together what is odd about the parts of the items, by time and item."""
-        return cls(
-            spec, *map(_together, zip(*((one.outliers, one.changes, one.misfits) for one in parts), strict=True))
-        )
+        return cls(spec, *map(_together, zip(*(one._tables for one in parts), strict=True)))
 
     def within(self, start: pd.Timestamp, end: pd.Timestamp) -> "Remarks":
         """Return those of a span of time, the end excluded: what is news to whoever has seen all before."""
         parts = (
             rows[rows["timestamp"].between(start, end, inclusive="left")] if len(rows) else rows
-            for rows in (self.outliers, self.changes, self.misfits)
+            for rows in self._tables
         )
         return Remarks(self.spec, *parts)
 
@@ -73,7 +74,17 @@ class Remarks:
                 f"{counted(len(self.misfits), 'observation')} beyond what the spec allows: {_misfits(self.misfits)}. "
                 "No forecast will be: mend the source, or minimum, maximum or whole"
             )
+        if len(self.uncosted):
+            items = self.uncosted["item_id"].unique()
+            said.append(
+                f"costs that are missing or not above zero, of {counted(len(items), 'item')}: {few(list(items), 3)}. "
+                "The point of such an item is its median, and the metric cost leaves it out: mend the source"
+            )
         return said
+
+    @property
+    def _tables(self) -> tuple[pd.DataFrame, ...]:
+        return self.outliers, self.changes, self.misfits, self.uncosted
 
     def facts(self) -> dict[str, Any]:
         """Return what the metadata says."""

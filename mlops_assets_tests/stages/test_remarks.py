@@ -52,3 +52,23 @@ def test_observations_beyond_the_declared_bounds_are_told(tmp_path):
         "the maximum of 8, a on 2024-03-03: -2, below the minimum of 0. No forecast will be: mend the source, or "
         "minimum, maximum or whole"
     ]
+
+
+def test_items_without_costs_are_told(tmp_path):
+    days = pd.date_range("2024-03-01", periods=2)
+    costs = {"dear": 3.0, "free": 0.0, "unknown": np.nan}
+    rows = pd.concat(
+        [pd.DataFrame({"item_id": name, "timestamp": days, "under": cost}) for name, cost in costs.items()]
+    )
+    rows = rows.assign(target=1.0)
+    spec = declare(tmp_path, covariates={"static": ["under"]}, costs={"under": "under", "over": 1})
+    remarks = Remarks.of(spec, rows)
+    assert remarks.sentences() == [
+        "costs that are missing or not above zero, of 2 items: free, unknown. The point of such an item is its median, "
+        "and the metric cost leaves it out: mend the source"
+    ]
+    parts = [Remarks.of(spec, part) for _, part in rows.groupby("item_id")]
+    assert Remarks.together(spec, parts).sentences() == remarks.sentences()
+    assert remarks.within(days[0], days[1]).sentences() == []
+    same = declare(tmp_path, covariates={"static": ["under"]}, costs={"under": 2, "over": 1})
+    assert Remarks.of(same, rows).sentences() == []

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.forecasting.delivery.by_item import by_item
-from mlops_assets.forecasting.model.panel import ITEM
+from mlops_assets.forecasting.model.panel import ITEM, TIME
 from mlops_assets.forecasting.model.task import OVER, POINT, UNDER, Task, quantile_column
 
 PERCENT = 100
@@ -53,6 +53,23 @@ def with_point(made: pd.DataFrame, task: Task, known: pd.DataFrame) -> pd.DataFr
         made[POINT] = point
     others = [quantile_column(level) for level in quantiles(task, known)]
     return made.drop(columns=[name for name in others if name not in task.quantile_columns])
+
+
+def unknown(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return the items whose costs are not known, or not above zero: their point is the median, and they cost nothing.
+
+    Args:
+        frame: canonical frame, with the static covariates that the costs name.
+        task: has the costs.
+
+    Returns:
+        Columns item_id and timestamp, that of an item's latest row; by item.
+    """
+    latest = pd.DataFrame(frame.groupby(ITEM, as_index=False, sort=True)[TIME].max())
+    if not any(isinstance(cost, str) for cost in task.costs or ()):
+        return latest.iloc[:0]
+    under, _ = _costs(task, frame, latest[ITEM])
+    return latest.loc[np.isnan(under), [ITEM, TIME]].reset_index(drop=True)
 
 
 def _costs(task: Task, known: pd.DataFrame, item: pd.Series) -> tuple[np.ndarray, np.ndarray]:
