@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -45,6 +46,8 @@ class Dev:
         """
         from dagster._cli import dev
 
+        # What `dagster dev` says to who called it by that name; nobody here has.
+        warnings.filterwarnings("ignore", message="Function `dev_command` is superseded")
         spawn = replaceable(dev, _SPAWN)
         setattr(dev, _SPAWN, _guarded(spawn))
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what is not to hold it up

@@ -132,7 +132,8 @@ def address(tmp_path_factory) -> Iterator[str]:
         finally:
             os.killpg(server.pid, signal.SIGINT)
             code = server.wait(90)
-    assert (code, "Traceback" in (home / "log").read_text()) == (0, False), (home / "log").read_text()
+    said = (home / "log").read_text()
+    assert (code, "Traceback" in said, "SupersessionWarning" in said) == (0, False, False), said
 
 
 def ask(address: str, **headers: str) -> requests.Response:
