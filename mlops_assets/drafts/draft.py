@@ -177,6 +177,8 @@ def _fields(
         source["decimal"] = ","
     if roles.numbers.thousands:
         source["thousands"] = roles.numbers.thousands
+    if roles.overlapping:
+        source["latest_wins"] = "name"
     columns: dict[str, Any] = {"timestamp": roles.time_column, "target": roles.target}
     if roles.item:
         columns = {"item_id": roles.item if len(roles.item) > 1 else roles.item[0], **columns}

@@ -26,8 +26,8 @@ _FEWEST = 3
 _LINES = 60
 _ALONE = 0.99
 """Share of the rows that are told apart by what tells rows apart."""
-_ALIKE = 0.5
-"""Above this share files have the same rows: they overlap, and are no items."""
+_COVERED = 0.5
+"""Share of all times that a file has at least, on average, if each is an item; exports of some days have less."""
 _HOUR = re.compile(r"^(hour|hr|stunde|heure|hora)(_?of_?day)?$", re.IGNORECASE)
 _CURRENCY = "€$£¥"
 
@@ -120,8 +120,9 @@ def require_items(place: str, moments: pd.Series, labels: pd.Series, files: pd.S
         files: that they are of.
         rows: raw.
     """
-    values = rows.drop(columns=[ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM])
-    if files.nunique() < 2 or _alone(moments, labels, files) < _ALONE or values.duplicated().mean() > _ALIKE:
+    covered = moments.groupby(files.to_numpy()).nunique().mean() / max(1, moments.nunique())
+    same = rows.drop(columns=[ROW_SOURCE, ROW_NUMBER, ROW_PROBLEM]).duplicated().mean() > 1 - _COVERED
+    if not overlap(moments, labels, files) or covered < _COVERED or same:
         return
     pattern = str(Path(place) / f"*{Path(str(files.iloc[0])).suffix}") if Path(place).is_dir() else place
     each = f"{_read('{file}')}.assign(item=pathlib.Path(file).stem)".replace("'{file}'", "file")
@@ -170,6 +171,11 @@ def _read(place: str) -> str:
     if ending in (".json", ".jsonl"):
         return f"pd.read_json({place!r}, lines={ending == '.jsonl'})"
     return f"pd.read_csv({place!r}, sep=None, engine='python')"
+
+
+def overlap(moments: pd.Series, labels: pd.Series, files: pd.Series) -> bool:
+    """Whether rows share their item and time with rows of other files alone: exports of days that overlap."""
+    return files.nunique() > 1 and _alone(moments, labels, files) >= _ALONE
 
 
 def _alone(moments: pd.Series, labels: pd.Series, further: pd.Series) -> float:

@@ -64,6 +64,7 @@ class Roles:
         other_targets: columns that could be the target as well.
         ahead: known covariates that stand in rows whose target is still missing.
         several: whether rows share their item and time: single events, to be added up.
+        overlapping: whether they share them with rows of other files only: later exports of the same.
     """
 
     item: list[str]
@@ -78,6 +79,7 @@ class Roles:
     other_targets: list[str] = field(default_factory=list)
     ahead: list[str] = field(default_factory=list)
     several: bool = False
+    overlapping: bool = False
 
 
 def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
@@ -118,6 +120,7 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
     moments = times[time_column].moments
     item, alone = _item(texts_of, moments, [*texts, *(name for name in named if name != target)])
     labels = _labels(rows, item)
+    overlapping = alone < _SINGLE and rewriting.overlap(moments, labels, rows[ROW_SOURCE])
     if alone < _SINGLE:
         rewriting.require_one_time(place, moments, labels, time_column, numeric)
         rewriting.require_items(place, moments, labels, rows[ROW_SOURCE], rows)
@@ -156,7 +159,8 @@ def find_roles(place: str, rows: pd.DataFrame, columns: Sequence[str]) -> Roles:
         numbers=next((form for form in forms if form.declared), NumberFormat()),
         other_targets=_as_good(target, [name for name in time_varying if name not in known]),
         ahead=ahead,
-        several=alone < _SINGLE,
+        several=alone < _SINGLE and not overlapping,
+        overlapping=overlapping,
     )
 
 

@@ -59,6 +59,10 @@ def _remarks(roles: Roles, grid: Grid, fields: dict[str, Any]) -> dict[str, list
     said: dict[str, list[str]] = {name: [] for name in fields}
     if not roles.item:
         said["columns"].append("No column names an item: the table is one series, called by its target.")
+    if roles.overlapping:
+        said["source"].append(
+            "Its files overlap: of rows with one item and time that of the last file, by name, counts."
+        )
     if roles.other_targets:
         said["columns"].append(f"The target could also be {few(roles.other_targets)}.")
     if roles.time.others:

@@ -211,6 +211,17 @@ def test_a_folder_of_files_is_one_table(tmp_path: Path) -> None:
     assert found.spec.source.path == "exports"
 
 
+def test_of_exports_that_overlap_the_latest_counts(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    table = panel(steps=40)
+    for number, last in enumerate(table["day"].unique()[9::3]):
+        rows = table[table["day"].between(last - pd.Timedelta(9, unit="D"), last)]
+        rows.assign(sales=rows["sales"] + number).to_csv(tmp_path / "exports" / f"export_{number:02d}.csv", index=False)
+    found = draft(str(tmp_path / "exports"), tmp_path / "sales.yaml", "sales", NOW)
+    assert (found.spec.source.latest_wins, found.spec.columns.aggregate, found.items) == ("name", None, 2)
+    assert "that of the last file, by name, counts" in found.text
+
+
 def test_a_database_is_asked_for_its_table(tmp_path: Path) -> None:
     file = tmp_path / "shop.db"
     with sqlite3.connect(file) as connection:
