@@ -277,7 +277,7 @@ CASES: dict[str, Callable[[Sandbox, pytest.MonkeyPatch], BaseException]] = {
     "forecasting/evaluation/hierarchy.py:_min_trace": no_library_of_the_hierarchy,
     "forecasting/model/regressors.py:forest": no_accelerator,
     "forecasting/model/regressors.py:_class": no_library_of_the_model("lightgbm", kind="lightgbm"),
-    "forecasting/model/regressors.py:Calibrated._ready": no_library_of_a_stored_model,
+    "forecasting/model/regressors.py:Calibrated._predict": no_library_of_a_stored_model,
     "forecasting/model/kinds/statistical.py:_model": no_library_of_the_model("statsforecast", kind="theta"),
     "serving/formats.py:_xlsx": no_writer_of_excel,
     "sources/excel_files.py:_workbook": no_reader_of_excel,
