@@ -46,7 +46,7 @@ class TableForecast(ForecastResult):
         share = 1 - ours / naive
         return (
             f"{abs(share):.0%} {'less' if share >= 0 else 'more'} error than repeating the season before (seasonal "
-            f"naive): WAPE {ours:.3f} against {naive:.3f}, in {windows} of {self.draft.spec.horizon} steps"
+            f"naive): WAPE {ours:.3f} against {naive:.3f}, in {windows} of {counted(self.draft.spec.horizon, 'step')}"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from mlops_assets.io_managers.sql.tables import SqlTables
 from mlops_assets.lifecycle.leaving import switched_on
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.lifecycle.meanings import difference
+from mlops_assets.report.ingestion import COUNTED
 from mlops_assets.resources.clock import Clock
 from mlops_assets.resources.instance import dagster_home, open_instance, present_instance, prove_instance
 from mlops_assets.resources.secrets import scrub
@@ -30,12 +31,14 @@ from mlops_assets.settings import Settings, SettingsError
 from mlops_assets.sources import calendars, covariates
 from mlops_assets.sources.factory import open_source
 from mlops_assets.spec import Declared, ForecastSpec, SpecError
-from mlops_assets.stages import findings, ingest
+from mlops_assets.stages import findings, ingest, train
 from mlops_assets.stages.ahead import look_ahead
 from mlops_assets.stages.remarks import Remarks
 
 FIRST_ROWS = 1_000
 """So many rows of a source are held against the contract."""
+_NEITHER = ("rows_collapsed", "rows_superseded", "rows_aggregated", "rows_of_other_times")
+"""Counts of rows that are neither good by themselves nor rejected."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,8 @@ def _data(spec: ForecastSpec, now: datetime, settings: Settings) -> Iterator[Che
         yield _try(f"calendar {one.name} of {spec.name}", lambda one=one: calendars.probe(spec, one, now))
     if spec.model.parameters:
         yield _try(f"model of {spec.name}", lambda: _model(spec))
+    if words := "; ".join(train.in_vain(spec)):
+        yield CheckResult(f"retraining of {spec.name}", True, words)
     yield _try(f"rows of {spec.name}", lambda: _rows(spec, settings))
 
 
@@ -162,7 +167,11 @@ def _rows(spec: ForecastSpec, settings: Settings) -> str:
         return "the source has none yet"
     odd = [f"{findings.capitalized(one)}." for one in _odd(graph, Clock.of(settings), checked.accepted)]
     said = " ".join(["", *findings.of_rows(spec, checked), *odd])
-    return f"of {span} {counts['rows_accepted']:,} are good, {counts['rows_quarantined']:,} rejected.{said}"
+    others = "".join(f", {counts[name]:,} {COUNTED[name]}" for name in _NEITHER if counts[name])
+    asked = f" than from {spec.partitions.first_day} to now" if counts[_NEITHER[-1]] else ""
+    ahead = f"; {checked.targets_left_out:,} {COUNTED['targets_left_out']}" if checked.targets_left_out else ""
+    good, rejected = counts["rows_accepted"], counts["rows_quarantined"]
+    return f"of {span} {good:,} are good, {rejected:,} rejected{others}{asked}{ahead}.{said}"
 
 
 def _odd(graph: Graph, clock: Clock, rows: pd.DataFrame) -> Iterator[str]:

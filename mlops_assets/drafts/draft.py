@@ -19,7 +19,7 @@ from mlops_assets.errors import UsageError
 from mlops_assets.forecasting.data.contract import Checked, check
 from mlops_assets.forecasting.data.grid import default_season_lengths, steps_between
 from mlops_assets.forecasting.data.parsing import read_item_ids
-from mlops_assets.forecasting.formatting import few, stamp
+from mlops_assets.forecasting.formatting import counted, few, stamp
 from mlops_assets.spec import ForecastSpec, parse_spec
 from mlops_assets.spec.schema import json_schema
 
@@ -75,7 +75,7 @@ class Draft:
             ("past", _listed(past), "known up to the origin"),
             ("static", _listed(static), "what an item is"),
             ("not used", _listed(list(roles.left_out)), "; ".join(dict.fromkeys(roles.left_out.values()))),
-            ("horizon", "", f"{spec.horizon} steps"),
+            ("horizon", "", counted(spec.horizon, "step")),
         ]
         bad = self.checked.counts["rows_quarantined"]
         if bad:
@@ -204,9 +204,12 @@ def _fields(
 
 
 def _windows(steps: int, horizon: int, frequency: str) -> int:
-    """Return how many backtest windows a history is long enough for: two seasons stay to learn from."""
+    """Return how many backtest windows a history is long enough for: two seasons stay to learn from, if it has them."""
+    from mlops_assets.forecasting.evaluation.backtest import most_windows
+
     season = default_season_lengths(frequency)[0]
-    return max(1, min(_WINDOWS, (steps - 2 * min(season, steps // 4)) // horizon - 1))
+    learnt = (steps - 2 * min(season, steps // 4)) // horizon - 1
+    return max(1, min(_WINDOWS, learnt, most_windows(steps, horizon)))
 
 
 def _read(fields: dict[str, Any], file: Path, found: Table, grid: Grid, roles: Roles) -> ForecastSpec:

@@ -17,8 +17,8 @@ from mlops_assets.errors import DataError, MlopsAssetsError
 from mlops_assets.forecasting.data.grid import fill_with_zero
 from mlops_assets.forecasting.data.outliers import bounded, without_outliers
 from mlops_assets.forecasting.data.vintages import KNOWN_AT
-from mlops_assets.forecasting.decisions.rules import GROW, REFIT, REWEIGH
-from mlops_assets.forecasting.model import kinds
+from mlops_assets.forecasting.decisions.rules import GROW, REFIT, REWEIGH, TUNE
+from mlops_assets.forecasting.model import kinds, regressors
 from mlops_assets.forecasting.model.task import ModelSettings, Task
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources import meter
@@ -148,6 +148,26 @@ class Fitting:
         if self.until is None or not self.renews(training):
             return kinds.fit(training, self.task)
         return base.reweighed(training, self.until) if self.action == REWEIGH else grow.grow(base, training, self.until)
+
+
+def in_vain(spec: ForecastSpec) -> list[str]:
+    """Say which strategies of the spec's retraining policies its kind of model does not have, and what they come to."""
+    kind = spec.model.kind
+    combined, forest = kind in kinds.COMBINING, regressors.is_forest(kind)
+    tunable = regressors.short_name(kind) in regressors.NAMED
+    lacking = {
+        REWEIGH: (combined, "only ensemble and auto have weights to renew", "it is fitted anew"),
+        GROW: (forest, "only forests grow", "it is fitted anew"),
+        TUNE: (tunable, f"only {', '.join(regressors.NAMED)} can be tuned", "the training fails"),
+    }
+    return [
+        f"{rules.name} asks for {strategy}: {who}, and the kind is {kind}, so {then}"
+        for rules in spec.rules_of_retraining
+        for strategy in dict.fromkeys(rules.ladder)
+        if strategy in lacking
+        for able, who, then in [lacking[strategy]]
+        if not able
+    ]
 
 
 def fitting_of(run: "dg.DagsterRun", life: Lifecycle, spec: ForecastSpec, task: Task, log: logging.Logger) -> Fitting:

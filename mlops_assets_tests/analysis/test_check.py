@@ -7,6 +7,7 @@ from mlops_assets.lifecycle.decisions import Entry
 from mlops_assets.lifecycle.lifecycle import Lifecycle
 from mlops_assets.resources.instance import CONFIGURATION, prove_instance
 from mlops_assets.settings import Settings
+from mlops_assets.stages.train import in_vain
 from mlops_assets_tests.worlds import declare, panel
 
 
@@ -29,6 +30,34 @@ def test_check_tells_of_odd_rows_and_of_what_is_missing_ahead(tmp_path, monkeypa
     assert "1 value is hardly true and counted as missing: shop 1 on 2024-04-12: " in told.message
     assert "1 observation beyond what the spec allows: shop 1 on 2024-04-12: " in told.message
     assert "promo in 5 of 14 rows from 2024-05-23 on (of shop 0). Load them" in told.message
+
+
+def test_check_tells_rows_of_the_future_and_strategies_that_the_kind_does_not_have(tmp_path, monkeypatch):
+    rows = panel(items=2, odd_days=False)
+    policies = [{"name": "tuned", "trigger": {"age": {"new_rows": 9}}, "strategy": ["grow", "tune", "refit"]}]
+    rules = {"threshold": 0.2, "ladder": ["reweigh", "refit"]}
+    sections = {"model": {"kind": "seasonal_naive"}, "retraining": rules, "policies": policies, "covariates": None}
+    spec = declare(tmp_path / "forecasts", rows, **sections)
+    monkeypatch.setenv("MLOPS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("MLOPS_FORECASTS", str(tmp_path / "forecasts"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    monkeypatch.setenv("MLOPS_NOW", "2024-05-27T06:00:00Z")
+    results = {result.name: result for result in checks()}
+    assert results["rows of demo"].message.startswith(
+        "of the first 184 rows 176 are good, 0 rejected, 8 of other times than from 2024-03-01 to now; 8 targets left "
+        "out that have not come yet."
+    )
+    told = results["retraining of demo"]
+    assert told.passed
+    assert told.message.split("; ") == [
+        "retraining asks for reweigh: only ensemble and auto have weights to renew, and the kind is seasonal_naive, "
+        "so it is fitted anew",
+        "tuned asks for grow: only forests grow, and the kind is seasonal_naive, so it is fitted anew",
+        "tuned asks for tune: only random_forest, extra_trees, hist_gradient_boosting, lightgbm can be tuned, and the "
+        "kind is seasonal_naive, so the training fails",
+    ]
+    forest = spec.model_copy(update={"model": spec.model.model_copy(update={"kind": "extra_trees"})})
+    assert [words.partition(":")[0] for words in in_vain(forest)] == ["retraining asks for reweigh"]
 
 
 def test_where_keys_decide_folders_that_other_users_can_open_are_told(tmp_path):

@@ -71,6 +71,12 @@ def test_all_of_it_stands_in_order_on_one_screen():
     assert len(said.splitlines()) <= 24
 
 
+def test_an_item_of_which_nothing_was_observed_just_before_is_said_so():
+    assert TOLD.item is not None
+    alone = replace(TOLD.item, history=TOLD.item.history.iloc[:0])
+    assert "from 0.123 to 5; nothing was observed just before" in screen(replace(TOLD, item=alone))
+
+
 def test_worse_is_said_with_the_holidays_and_better_needs_no_excuse():
     said = screen(TOLD)
     assert "of 2023-12-18 to 2023-12-31, scored since, are 7% worse than seasonal naive (MASE 1.551" in said

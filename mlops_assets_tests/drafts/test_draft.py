@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.drafts.draft import Draft, draft, write
-from mlops_assets.errors import UsageError
+from mlops_assets.errors import DataError, UsageError
 from mlops_assets.forecasting.data.grid import parse_frequency
+from mlops_assets.forecasting.evaluation.backtest import origins_between
 from mlops_assets.sources.base import SourceError
 from mlops_assets.spec import load_spec
 
@@ -181,6 +182,25 @@ def test_a_short_history_has_fewer_windows_and_a_shorter_horizon(tmp_path: Path)
     assert long.spec.horizon == 14
     assert (long.spec.partitions.history_from, long.spec.partitions.start) == ("2023-01-01", "2024-01-06")
     assert "holds all rows before it" in long.text
+
+
+@pytest.mark.parametrize("frequency", ["YS", "QS", "MS", "W-MON", "D"])
+@pytest.mark.parametrize("steps", [7, 8, 9, 10, 12, 16])
+def test_the_windows_of_a_short_history_have_what_they_learn_from(tmp_path: Path, frequency: str, steps: int) -> None:
+    spec = drafted(panel(frequency, steps, start="2010-01-01"), tmp_path).spec
+    times = pd.date_range("2010-01-01", periods=steps, freq=frequency)
+    found = origins_between(times[0], times[-1], spec.task, spec.backtest.windows, spec.backtest.step)
+    assert len(found) == spec.backtest.windows
+
+
+def test_a_history_that_no_setting_makes_long_enough_is_told_no_shorter_ones(tmp_path: Path) -> None:
+    spec = drafted(panel("YS", 6, start="2010-01-01"), tmp_path).spec
+    with pytest.raises(DataError) as refused:
+        origins_between(pd.Timestamp("2010-01-01"), pd.Timestamp("2015-01-01"), spec.task, spec.backtest.windows)
+    assert refused.value.message == (
+        "a backtest of 1 window of 1 step needs observed targets from 2009-01-01 on, and they begin at 2010-01-01: "
+        "take a table, or partitions, that start earlier"
+    )
 
 
 def test_latin_1_is_declared(tmp_path: Path) -> None:

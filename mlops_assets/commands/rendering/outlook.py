@@ -53,7 +53,8 @@ def outlook_bars(found: Outlook) -> Iterator[str]:
     for title, values in lines.items():
         before = bars(history, least, most) if title == "forecast" else gap
         yield f"  {title:<{wide}}  {before} {bars(values, least, most)}"
-    yield f"  from {figures(least)} to {figures(most)}; the first {len(history)} are what was observed"
+    observed = f"the first {len(history)} are what was observed" if len(history) else "nothing was observed just before"
+    yield f"  from {figures(least)} to {figures(most)}; {observed}"
 
 
 def bars(values: np.ndarray, least: float, most: float) -> str:

@@ -12,6 +12,7 @@ from pandas.tseries.frequencies import to_offset
 
 from mlops_assets.forecasting.delivery import deliver
 from mlops_assets.forecasting.evaluation import metrics
+from mlops_assets.forecasting.formatting import counted, stamp
 from mlops_assets.forecasting.model import baselines, features, kinds
 from mlops_assets.forecasting.model.errors import DataError, UsageError
 from mlops_assets.forecasting.model.kinds import Model
@@ -201,11 +202,18 @@ def origins_between(
     found = [last - task.horizon * offset - step * back * offset for back in reversed(range(windows))]
     needed = found[0] - (features.MINIMUM_HISTORY + 1) * offset
     if first > needed:
+        shorter = "use fewer windows, a shorter step or horizon, or " if max(windows, task.horizon) > 1 else ""
         raise DataError(
-            f"{windows} windows of {task.horizon} steps need observed targets from {needed} on, and they "
-            f"begin at {first}: use fewer windows, a shorter step or horizon, or partitions that start earlier"
+            f"a backtest of {counted(windows, 'window')} of {counted(task.horizon, 'step')} needs observed targets "
+            f"from {stamp(needed)} on, and they begin at {stamp(first)}: {shorter}"
+            "take a table, or partitions, that start earlier"
         )
     return found
+
+
+def most_windows(steps: int, horizon: int) -> int:
+    """Return how many windows, a horizon apart, a history of so many steps has room for; see `origins_between`."""
+    return max(0, (steps - features.MINIMUM_HISTORY - 2) // horizon)
 
 
 def steps_needed(task: Task, windows: int, step: int | None = None) -> int:
