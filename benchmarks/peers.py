@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 from panels import future_rows
 
-from mlops_assets.forecasting.model import baselines, features, fitting
+from mlops_assets.forecasting.model import baselines, features, fitting, kinds
 from mlops_assets.forecasting.model.features.calendar import calendar
 from mlops_assets.forecasting.model.panel import Panel
 from mlops_assets.forecasting.model.task import Task
@@ -46,6 +47,19 @@ class Ours:
         """Forecast the items after the origin: item_id, timestamp, mean, q10, q50, q90."""
         future = future_rows(frame, self.task, origin)
         return self.model.predict(frame, origin, items=items, future=future)
+
+
+class Auto(Ours):
+    """The engine's `kind: auto`: what is best of its kinds, or their average, by what they forecast of the past."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(replace(task, model=replace(task.model, kind="auto")))
+
+    def fit(self, frame: pd.DataFrame, origin: pd.Timestamp) -> None:
+        """Learn from the rows up to the origin."""
+        started = time.process_time()
+        self.model = kinds.fit(kinds.rows(frame.loc[frame["timestamp"] <= origin], self.task), self.task)
+        self.seconds["fit"] = time.process_time() - started
 
 
 class SeasonalNaive(Ours):
@@ -388,6 +402,7 @@ def named(table: pd.DataFrame, task: Task, item: str, timestamp: str, names: tup
 
 PEERS: dict[str, Any] = {
     "ours": Ours,
+    "ours, auto": Auto,
     "seasonal naive": SeasonalNaive,
     "mlforecast + forest": lambda task: MlForecast(task, random_forest, tuned=False),
     "mlforecast + forest, best": lambda task: MlForecast(task, random_forest, tuned=True),
