@@ -253,7 +253,9 @@ def test_too_little_history_is_told_before_anything_is_registered(production, se
         for partition in stores.tables.partitions(["shops", "observations"]):
             if partition < NOW[:8] + "09":
                 stores.tables.delete(["shops", "observations"], partition)
-    with pytest.raises(DataError, match=r"too little history .*: \d windows.*ingest shops --partition FIRST\.\.\.LAST"):
+    with pytest.raises(
+        DataError, match=r"too little history .*: a backtest of \d windows.*ingest shops --partition FIRST\.\.\.LAST"
+    ):
         take(production, sent)
     assert (life_in(production).registry.versions(), len(life_in(production).log.all())) == ([], 0)
 
