@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_assets.drafts.grid import usual_step
-from mlops_assets.forecasting.data.parsing import offsets_named, read_moments
+from mlops_assets.forecasting.data.parsing import QUARTERS, offsets_named, read_moments
 
 _ENOUGH = 0.99
 """Share of a column's values that must be read for it to be a time."""
@@ -22,7 +22,7 @@ _DATES = (
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
 _PERIODS = (
     "%G-W%V", "%GW%V", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%y", "%b-%Y",
-    "%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y",
+    *QUARTERS,
 )  # fmt: skip
 FORMATS = (*(date + clock for date, clock in product(_DATES, _CLOCKS)), *_PERIODS)
 """What is tried on texts that are no ISO 8601; the day comes before the month where both read all of a column."""

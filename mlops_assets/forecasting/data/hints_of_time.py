@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlops_assets.forecasting.data.contract import Contract
 from mlops_assets.forecasting.data.grid import floor_to_grid, on_grid, parse_frequency, steps_between, within_a_day
-from mlops_assets.forecasting.data.parsing import EPOCHS, read_moments
+from mlops_assets.forecasting.data.parsing import EPOCHS, QUARTERS, read_moments
 from mlops_assets.forecasting.formatting import of_all
 
 _MOST = 0.9
@@ -27,7 +27,7 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", ", %H:%M:%S", " %I:%M %p", " %
 _PERIODS = (
     "%G-W%V", "%GW%V", "%G-%V", "%G W%V", "W%V %G", "W%V-%G", "%V/%G", "%V.%G", "%G%V", "%G/%V",
     "KW%V %G", "KW %V/%G", "KW%V/%G", "%G-KW%V", "%G KW%V", "%Y-W%V-%u", "%G-W%V-%u", "%GW%V%u",
-    "%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y",
+    *QUARTERS,
     "%Y%m", "%m/%Y", "%m.%Y", "%m-%Y", "%Y/%m", "%Y.%m", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%Y-%j",
 )  # fmt: skip
 _DIGITS = {"epoch_s": (9, 10), "epoch_ms": (12, 13), "epoch_us": (15, 16), "epoch_ns": (18, 19)}

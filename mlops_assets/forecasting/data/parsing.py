@@ -30,6 +30,8 @@ _EARLIEST, _LATEST = -62_135_596_800 * 10**6, 253_402_300_800 * 10**6
 _WEEKDAY = set("uwaA")
 _QUARTER, _MONTH = "Q%q", "%m"
 """strptime has no quarter: it is read as its first month."""
+QUARTERS = ("%YQ%q", "%Y-Q%q", "%Y Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y")
+"""How quarters are written."""
 
 
 def read_moments(values: pd.Series, zone: ZoneInfo, form: str | None = None) -> Moments:
